@@ -1,0 +1,59 @@
+# Two environments: .venv for the package, .venv-server for a CPU-only Xinference.
+PYTHON ?= python3
+VENV := .venv
+SERVER_VENV := .venv-server
+BIN := $(VENV)/bin
+XINFERENCE := 4.1.0
+export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test lint format browser clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run examples/quickstart.ipynb on a private local Xinference
+	$(BIN)/python examples/demo.py run
+
+lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open examples/quickstart.ipynb in JupyterLab
+	$(BIN)/python examples/demo.py lab
+
+test: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests, on a real Xinference and in a real browser
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+browser: $(VENV)/.installed  # A Chromium for the browser tests
+	@$(BIN)/python tests/find_browser.py --install
+
+clean:  ## Remove both environments and what the demo left
+	rm -rf $(VENV) $(SERVER_VENV) .demo
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing the package into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(call pip_install,$(BIN),'pip>=25.1')
+	@$(call pip_install,$(BIN),--editable . --group dev)
+	@touch $@
+
+$(SERVER_VENV)/.installed: pyproject.toml
+	@echo "Installing a CPU-only Xinference $(XINFERENCE) into $(SERVER_VENV) (about 2 GB, some minutes) ..."
+	@$(PYTHON) -m venv $(SERVER_VENV)
+	@$(call pip_install,$(SERVER_VENV)/bin,'pip>=25.1')
+	@$(call pip_install,$(SERVER_VENV)/bin,--group server)
+	@$(call pip_install,$(SERVER_VENV)/bin,--no-deps xinference==$(XINFERENCE))
+	@touch $@
+
+define pip_install
+$(1)/python -m pip install --quiet --disable-pip-version-check $(2) \
+  || { echo "pip could not install $(2): is the network there? Then run make again."; exit 1; }
+endef

@@ -1,0 +1,65 @@
+"""A turn, its numbers and its record."""
+
+import json
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from xinference_magics.chat.turn import Turn
+from xinference_magics.errors import NotebookError
+
+
+@pytest.fixture
+def turn():
+    message = AIMessage(
+        "Paris.",
+        additional_kwargs={"reasoning_content": "France."},
+        response_metadata={"finish_reason": "length", "model_name": "m"},
+        usage_metadata={"input_tokens": 5, "output_tokens": 11, "total_tokens": 16},
+    )
+    return Turn("Where?", message, "m", seconds=3.0, first_token_seconds=1.0, parameters={"t": 0})
+
+
+def test_the_parts_of_a_turn(turn):
+    assert turn.text == "Paris."
+    assert turn.reasoning == "France."
+    assert turn.tokens == 11
+    assert turn.tokens_per_second == 5.0
+    assert turn.cut
+    assert turn.finish_reason == "length"
+    assert turn.tool_calls == []
+    assert [m.type for m in turn.messages] == ["human", "ai"]
+    assert repr(turn) == "Turn('m', 11 tokens, 3.0 s, done: 'Paris.')"
+
+
+def test_a_record_goes_through_json_and_back(turn):
+    again = Turn.from_record(json.loads(json.dumps(turn.to_record())))
+    assert again == turn
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 99},
+        {"prompt": 3},
+        {"status": "won"},
+        {"message": None},
+        {"message": {"data": {"content": 7}}},
+        {"parameters": []},
+    ],
+)
+def test_a_record_is_not_trusted(turn, change):
+    with pytest.raises(NotebookError):
+        Turn.from_record({**turn.to_record(), **change})
+
+
+def test_a_record_has_to_be_an_object():
+    with pytest.raises(NotebookError):
+        Turn.from_record("no")
+
+
+def test_numbers_that_cannot_be_told():
+    turn = Turn("p", AIMessage("x"), "m")
+    assert turn.tokens is None
+    assert turn.tokens_per_second is None
+    assert turn.finish_reason is None

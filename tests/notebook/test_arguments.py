@@ -1,0 +1,153 @@
+"""What is typed behind a magic, read as the user means it."""
+
+import pytest
+from IPython.core.error import UsageError
+
+from xinference_magics.notebook.arguments import (
+    HelpRequested,
+    Option,
+    Parser,
+    extra_pairs,
+    leading_options,
+    nearest,
+    pair,
+    split_line,
+    typed,
+)
+from xinference_magics.notebook.options import CHAT, LAUNCH
+
+
+@pytest.fixture
+def chat():
+    return Parser("%%chat", "", CHAT)
+
+
+@pytest.fixture
+def launch():
+    return Parser("%xinference launch", "", LAUNCH)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("launch -n a", ["launch", "-n", "a"]),
+        ("list  # what runs", ["list"]),
+        ("# only a comment", []),
+        ("use 'a b' # c", ["use", "a b"]),
+        ('use "a # b"', ["use", "a # b"]),
+        ("use a#b", ["use", "a#b"]),
+        (r"launch -mp C:\models\x.gguf", ["launch", "-mp", r"C:\models\x.gguf"]),
+    ],
+)
+def test_a_line_becomes_words(line, words):
+    assert split_line(line, "%xinference") == words
+
+
+def test_an_unclosed_quote_is_named():
+    with pytest.raises(UsageError, match="a quote is not closed in \"use what's\""):
+        split_line("use what's", "%xinference")
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "rest"),
+    [
+        ("What's new?", [], "What's new?"),
+        ("-t 0 What's new?", ["-t", "0"], " What's new?"),
+        ("-5 + 3 = ?", [], "-5 + 3 = ?"),
+        ("- a list", [], "- a list"),
+        ("-s 'Be brief.' Hi  there", ["-s", "Be brief."], " Hi  there"),
+        ("--max-tokens=5 x", ["--max-tokens=5"], " x"),
+        ("-p top_k=1 -p 'stop=[\"a\", \"b\"]' go", ["-p", "top_k=1", "-p", 'stop=["a", "b"]'], " go"),
+        ("-- --not-an-option", [], " --not-an-option"),
+        ("", [], ""),
+    ],
+)
+def test_a_prompt_begins_at_the_first_word_that_is_no_option(chat, text, words, rest):
+    assert leading_options(text, chat) == (words, rest)
+
+
+def test_a_misspelt_option_is_refused_with_the_nearest(chat):
+    with pytest.raises(UsageError, match="no option --temprature; did you mean --temperature"):
+        leading_options("--temprature 0 hi", chat)
+
+
+def test_options_are_never_abbreviated(chat):
+    with pytest.raises(UsageError, match="no option --temp"):
+        leading_options("--temp 0 hi", chat)
+    with pytest.raises(UsageError, match="no option --syst"):
+        chat.parse(["--syst", "x"])
+
+
+def test_help_is_handed_over_not_printed(launch, capsys):
+    with pytest.raises(HelpRequested, match="--quantization"):
+        launch.parse(["-h"])
+    assert capsys.readouterr().out == ""
+
+
+def test_values_are_converted_and_bad_ones_refused(launch):
+    arguments = launch.parse(["-n", "m", "-s", "7", "--gpu-idx", "0,1", "-r", "2", "--n-gpu", "none"])
+    assert arguments.model_size_in_billions == 7
+    assert arguments.gpu_idx == [0, 1]
+    assert arguments.replica == 2
+    assert arguments.n_gpu is None
+    with pytest.raises(UsageError, match="-r: 0 is not 1 or more"):
+        launch.parse(["-n", "m", "-r", "0"])
+    with pytest.raises(UsageError, match="--model-name"):
+        launch.parse([])
+
+
+@pytest.mark.parametrize(("size", "value"), [("7", 7), ("0_5", "0_5"), ("1.8", "1.8")])
+def test_sizes_are_sent_as_the_command_line_sends_them(launch, size, value):
+    assert launch.parse(["-n", "m", "-s", size]).model_size_in_billions == value
+
+
+def test_pairs_of_words(launch):
+    arguments = launch.parse(["-n", "m", "-ev", "A", "1", "-ev", "B", "2", "-lm", "l", "/p"])
+    assert arguments.envs == [["A", "1"], ["B", "2"]]
+    assert arguments.lora_modules == [["l", "/p"]]
+
+
+def test_extra_pairs_are_typed(launch):
+    assert extra_pairs(["--n_threads", "4", "--f16=true", "--name", "x"], launch) == {
+        "n_threads": 4,
+        "f16": True,
+        "name": "x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model_format", "x"], "did you mean --model-format"),
+        (["--quantisation", "x"], "did you mean --quantization"),
+        (["--n_threads"], "--n_threads needs a value"),
+        (["word"], "unexpected word 'word'"),
+    ],
+)
+def test_extra_pairs_that_look_misspelt_are_refused(launch, words, message):
+    with pytest.raises(UsageError, match=message):
+        extra_pairs(words, launch)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("none", None), ("True", True), ("4", 4), ("0.5", 0.5), ('["a"]', ["a"]), ("q4_0", "q4_0")],
+)
+def test_typed_values(text, value):
+    assert typed(text) == value
+
+
+def test_pair_needs_an_equals_sign():
+    assert pair("a=b=c") == ("a", "b=c")
+    with pytest.raises(Exception, match="is not KEY=VALUE"):
+        pair("a")
+
+
+def test_nearest_treats_underscores_as_dashes():
+    assert nearest("--model_uid", ["--model-uid", "--model-engine"]) == "--model-uid"
+    assert nearest("--zzz", ["--model-uid"]) is None
+
+
+def test_percent_signs_in_help_are_text():
+    parser = Parser("x", "", [Option(("--a",), "for %%chat, 100 %")])
+    assert "for %%chat, 100 %" in parser.format_help()

@@ -1,0 +1,76 @@
+"""What `{{...}}` inserts, and what is left alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xinference_magics.errors import PromptError
+from xinference_magics.notebook.prompt import expand, expand_words
+
+NAMES = {"country": "France", "n": 3, "braces": "{{n}}", "d": {"a": {"b": 1}}, "f": lambda x: x}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("capital of {{country}}?", "capital of France?"),
+        ("{{ n + 1 }}", "4"),
+        ("{{d['a']['b']}}", "1"),
+        ("{{ {'x': {'y': n}} }}", "{'x': {'y': 3}}"),
+        ("{{{'x': {'y': n}}}}", "{'x': {'y': 3}}"),
+        ("{{braces}}", "{{n}}"),
+        ("{{f('}}')}}", "}}"),
+        ("```python\nx = {{n}}\n```", "```python\nx = 3\n```"),
+        (r"\{{country}}", "{{country}}"),
+        (r'{"a": {"b": 1}} $x \frac{a}{b} {country}', r'{"a": {"b": 1}} $x \frac{a}{b} {country}'),
+    ],
+)
+def test_expand(text, expected):
+    assert expand(text, NAMES) == expected
+
+
+@given(st.text().filter(lambda text: "{{" not in text))
+def test_text_without_double_braces_arrives_unchanged(text):
+    assert expand(text, NAMES) == text
+
+
+@given(st.text())
+def test_an_inserted_value_is_never_expanded(value):
+    assert expand("a {{value}} b", {"value": value}) == f"a {value} b"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{contry}}", r"\{\{contry\}\}: name 'contry' is not defined. Did you mean country\?"),
+        ("x\n {{ a b }}", r"in line 2 of the prompt is no expression"),
+        ("{{n", "never closed by }}"),
+        ("{{1/0}}", r"\{\{1/0\}\} failed: ZeroDivisionError: division by zero"),
+        ("{{}}", "is no expression"),
+        ("{{contry}}", r"Write \\\{\{ for the braces themselves"),
+    ],
+)
+def test_errors_point_at_the_place(text, message):
+    with pytest.raises(PromptError, match=message):
+        expand(text, NAMES)
+
+
+def test_local_variables_come_first():
+    assert expand("{{country}}", NAMES, {"country": "Japan"}) == "Japan"
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("{country}", "France"),
+        ("$country", "France"),
+        ("{{country.lower()}}", "france"),
+        ("http://{country}:1", "http://France:1"),
+        ("{d[a]}", "{d[a]}"),
+        ('[{"worker_ip": "a"}]', '[{"worker_ip": "a"}]'),
+        ("$HOME", "$HOME"),
+        ("{unknown}", "{unknown}"),
+    ],
+)
+def test_words_of_a_command(word, expected):
+    assert expand_words([word], NAMES) == [expected]

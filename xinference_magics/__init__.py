@@ -1,0 +1,59 @@
+"""Xinference in the notebook: launch models, chat in a cell, keep a LangChain object.
+
+``%load_ext xinference_magics`` adds ``%xinference``, ``%%chat`` and ``%chat``.
+Importing this package imports nothing heavy: every public name is loaded at first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from xinference_magics.chat.turn import Turn as Turn
+    from xinference_magics.chat_models import ChatXinference as ChatXinference
+    from xinference_magics.errors import XinferenceError as XinferenceError
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "ChatXinference": "xinference_magics.chat_models",
+    "Turn": "xinference_magics.chat.turn",
+    "XinferenceError": "xinference_magics.errors",
+}
+
+__all__ = [
+    "ChatXinference",
+    "Turn",
+    "XinferenceError",
+    "__version__",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (PEP 562)."""
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add the magics to `shell`; called by ``%load_ext xinference_magics``."""
+    from xinference_magics.notebook.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Put back what `load_ipython_extension` found; called by ``%unload_ext``."""
+    from xinference_magics.notebook.extension import unload
+
+    unload(shell)

@@ -1,0 +1,151 @@
+"""A turn: one prompt, its answer, and what produced it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from uuid import uuid4
+
+from xinference_magics.errors import NotebookError
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages.ai import UsageMetadata
+    from langchain_core.messages.tool import ToolCall
+
+RECORD_MIME = "application/vnd.xinference-magics.turn+json"
+RECORD_VERSION = 1
+
+Status = Literal["done", "stopped", "interrupted", "failed"]
+
+_RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
+    "id": str,
+    "prompt": str,
+    "system": str,
+    "model_uid": str,
+    "engine": (str, type(None)),
+    "parameters": dict,
+    "started": str,
+    "seconds": (int, float),
+    "first_token_seconds": (int, float, type(None)),
+    "status": str,
+    "error": str,
+}
+
+
+@dataclass(repr=False)
+class Turn:
+    """One prompt and its answer.
+
+    Attributes:
+        prompt: What was sent, with every inserted value in its place.
+        message: The answer as LangChain has it: content, reasoning, tool calls, usage.
+        model_uid: The UID of the model that answered.
+        system: The system prompt it was given; empty for none.
+        engine: The engine behind the model, where the server named it.
+        parameters: Generation parameters of this turn, by their request names.
+        started: When the request was sent, ISO 8601 in UTC.
+        seconds: From the request to the last token.
+        first_token_seconds: From the request to the first token; None if none came.
+        status: `done`, `stopped` (by the button), `interrupted` (the kernel) or `failed`.
+        error: One line on what failed; empty otherwise.
+        id: A name of its own for this turn.
+    """
+
+    prompt: str
+    message: AIMessage
+    model_uid: str
+    system: str = ""
+    engine: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    seconds: float = 0.0
+    first_token_seconds: float | None = None
+    status: Status = "done"
+    error: str = ""
+    id: str = field(default_factory=lambda: uuid4().hex)
+
+    @property
+    def text(self) -> str:
+        """The answer's text, without reasoning."""
+        return str(self.message.text)
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought before it answered; empty if it did not."""
+        return str(self.message.additional_kwargs.get("reasoning_content") or "")
+
+    @property
+    def usage(self) -> UsageMetadata | None:
+        """Tokens as the server counted them; None where it did not."""
+        return self.message.usage_metadata
+
+    @property
+    def tool_calls(self) -> list[ToolCall]:
+        """The tools the model asked for."""
+        return self.message.tool_calls
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped: `stop`, `length`, `tool_calls`; None if it was stopped."""
+        return cast("str | None", self.message.response_metadata.get("finish_reason"))
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer ended at `max_tokens`."""
+        return self.finish_reason == "length"
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens of the answer; None where the server did not count them."""
+        return self.usage["output_tokens"] if self.usage else None
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """The answer's rate after its first token; None where it cannot be told."""
+        if self.tokens is None or self.first_token_seconds is None:
+            return None
+        streaming = self.seconds - self.first_token_seconds
+        return (self.tokens - 1) / streaming if streaming > 0 and self.tokens > 1 else None
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """The turn as LangChain messages: the prompt, then the answer."""
+        from langchain_core.messages import HumanMessage
+
+        return [HumanMessage(self.prompt), self.message]
+
+    def to_record(self) -> dict[str, Any]:
+        """Describe the turn as JSON, for the notebook's saved output. Holds no secret."""
+        from langchain_core.messages import message_to_dict
+
+        fields = {name: getattr(self, name) for name in _RECORD_TYPES}
+        return {"version": RECORD_VERSION, **fields, "message": message_to_dict(self.message)}
+
+    @classmethod
+    def from_record(cls, record: object) -> Turn:
+        """Read a turn back from its record, trusting nothing in it.
+
+        Raises:
+            NotebookError: It is not a record of this version, or a field has a wrong type.
+        """
+        from langchain_core.messages import AIMessage
+
+        if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
+            raise NotebookError("This is not the record of a turn of this version.")
+        for name, kind in _RECORD_TYPES.items():
+            if not isinstance(record.get(name), kind):
+                raise NotebookError(f"The record of this turn has no valid {name!r}.")
+        if record["status"] not in get_args(Status):
+            raise NotebookError(f"The record of this turn has no valid status: {record['status']}.")
+        try:
+            data = record["message"]["data"]
+            message = AIMessage.model_validate({**data, "type": "ai"})
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotebookError("The record of this turn has no valid message.") from error
+        return cls(message=message, **{name: record[name] for name in _RECORD_TYPES})
+
+    def __repr__(self) -> str:
+        tokens = "" if self.tokens is None else f", {self.tokens} tokens"
+        text = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."  # noqa: PLR2004
+        return f"Turn({self.model_uid!r}{tokens}, {self.seconds:.1f} s, {self.status}: {text!r})"

@@ -1,0 +1,1 @@
+"""Xinference's management API: endpoints, running models, launches, the local server."""

@@ -1,0 +1,238 @@
+"""Which engine runs a model: what the server offers, and the choice where none was named.
+
+The rule, in this order:
+
+1. Only what fits the engine, format, size and quantization that were asked for.
+2. Engines installed on the server before those it would first have to install.
+3. The server's own order of engines, formats and sizes.
+4. Of several quantizations ``none`` or ``q4_k_m``, else the server's first.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.cluster.models import text, texts
+from xinference_magics.errors import BadRequestError
+from xinference_magics.transport.failures import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from xinference_magics.cluster.launch import LaunchRequest
+
+_PREFERRED = ("none", "q4_k_m")
+_WHOLE = re.compile(r"^(\d+)_0$")  # a size of 7.0
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One way to run a model: an engine with a format, a size and a quantization.
+
+    Args:
+        engine: As the server spells it.
+        format: ``pytorch``, ``ggufv2``, ...
+        size: Billions of parameters, as in ``7`` or ``0_5``; None where the type has no sizes.
+        quantization: None where the type has none.
+        installed: Whether the engine is there already, and need not be installed first.
+    """
+
+    engine: str
+    format: str | None
+    size: str | None
+    quantization: str | None
+    installed: bool = True
+
+
+@dataclass(frozen=True)
+class Engines:
+    """What a server says about the engines for one model.
+
+    Args:
+        model_name: The model asked about.
+        offers: Every possible combination, in the server's order.
+        unavailable: The other engines, each with the server's reason.
+    """
+
+    model_name: str
+    offers: tuple[Offer, ...]
+    unavailable: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, model_name: str, data: Mapping[str, Any]) -> Engines:
+        """Read ``GET /v1/engines/{type}/{name}``: lists of specifications, or a reason as text."""
+        listed = {engine: specs for engine, specs in data.items() if isinstance(specs, list)}
+        return cls(
+            model_name,
+            tuple(
+                offer
+                for engine, specs in listed.items()
+                for spec in specs
+                if isinstance(spec, dict)
+                for offer in _offers(engine, spec)
+            ),
+            {engine: str(says) for engine, says in data.items() if engine not in listed},
+        )
+
+
+def _offers(engine: str, spec: Mapping[str, Any]) -> Iterator[Offer]:
+    for quantization in texts(spec.get("quantizations")) or (text(spec.get("quantization")),):
+        yield Offer(
+            engine,
+            text(spec.get("model_format")),
+            text(spec.get("model_size_in_billions")),
+            quantization,
+            installed=not spec.get("virtualenv_required"),
+        )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine, format, size and quantization to launch with.
+
+    Args:
+        engine: None where the type of the model needs no engine.
+        format: None where the type of the model has no formats; likewise `size` and
+            `quantization`.
+        size: Billions of parameters, as the server spells it.
+        quantization: As the server spells it.
+        installed: Whether the engine is installed on the server.
+        said: What was chosen that was not asked for, as one line; empty where nothing was.
+    """
+
+    engine: str | None
+    format: str | None
+    size: str | None
+    quantization: str | None
+    installed: bool = True
+    said: str = ""
+
+    def applied_to(self, request: LaunchRequest) -> LaunchRequest:
+        """Return `request` with the choice filled in."""
+        return replace(
+            request,
+            model_engine=self.engine,
+            model_format=self.format,
+            model_size_in_billions=self.size,
+            quantization=self.quantization,
+        )
+
+
+@dataclass(frozen=True)
+class _Criterion:
+    """One thing that can be asked for, with its name for people."""
+
+    field: str
+    option: str
+    wanted: str | None
+
+    def of(self, offer: Offer) -> str | None:
+        value: str | None = getattr(offer, self.field)
+        return value
+
+    def fits(self, offer: Offer) -> bool:
+        value = self.of(offer)
+        return value is None or _key(value) == _key(self.wanted or "")
+
+    def possible(self, offers: list[Offer]) -> list[str]:
+        return list(dict.fromkeys(value for value in map(self.of, offers) if value is not None))
+
+
+def _key(value: str) -> str:
+    """Make spellings equal: engines and quantizations in any case, ``0.5`` and ``0_5``, ``7.0``."""
+    return _WHOLE.sub(r"\1", value.casefold().replace(".", "_"))
+
+
+def _criteria(request: LaunchRequest) -> tuple[_Criterion, ...]:
+    return (
+        _Criterion("engine", "engine", request.model_engine),
+        _Criterion("format", "format", request.model_format),
+        _Criterion("size", "size", text(request.model_size_in_billions)),
+        _Criterion("quantization", "quantization", request.quantization),
+    )
+
+
+def choose(request: LaunchRequest, engines: Engines) -> Choice:
+    """Choose how to run a model by the rule at the top of this module.
+
+    Raises:
+        BadRequestError: Nothing fits; the message says which option, and what is possible.
+    """
+    offers = list(engines.offers)
+    criteria = _criteria(request)
+    for criterion in criteria:
+        fitting = [offer for offer in offers if criterion.fits(offer)]
+        if criterion.wanted is not None:
+            if not fitting:
+                raise _impossible(criterion, criteria, offers, engines)
+            offers = fitting
+    if not offers:
+        raise _nothing(engines)
+    best = _best(offers)
+    return Choice(
+        best.engine,
+        best.format,
+        best.size,
+        best.quantization,
+        installed=best.installed,
+        said=_said(best, criteria, offers),
+    )
+
+
+def _best(offers: list[Offer]) -> Offer:
+    first = min(offers, key=lambda offer: not offer.installed)  # the first of equals
+    alike = [offer for offer in offers if replace(offer, quantization=None) == _bare(first)]
+    preferred = (offer for offer in alike if _key(offer.quantization or "") in _PREFERRED)
+    return next(preferred, first)
+
+
+def _bare(offer: Offer) -> Offer:
+    return replace(offer, quantization=None)
+
+
+def _said(best: Offer, criteria: tuple[_Criterion, ...], offers: list[Offer]) -> str:
+    """Name what was chosen for the user, and why the engine will take longer."""
+    chosen = [
+        f"{criterion.option} {value}"
+        for criterion in criteria
+        if criterion.wanted is None and (value := criterion.of(best)) is not None
+    ]
+    others = [name for name in _engines(offers) if name != best.engine]
+    parts = [f"Chosen: {', '.join(chosen)}."] if chosen else []
+    if chosen and others:
+        parts.append(f"--model-engine decides otherwise ({', '.join(others)}).")
+    if not best.installed:
+        parts.append(f"{best.engine} is not installed there: the server installs it first.")
+    return " ".join(parts)
+
+
+def _engines(offers: list[Offer]) -> list[str]:
+    """Name the engines of `offers`, each once, with a note where one is not installed."""
+    installed = {offer.engine: offer.installed for offer in offers}
+    return [name if here else f"{name}, not installed" for name, here in installed.items()]
+
+
+def _impossible(
+    criterion: _Criterion,
+    criteria: tuple[_Criterion, ...],
+    offers: list[Offer],
+    engines: Engines,
+) -> BadRequestError:
+    before = criteria[: criteria.index(criterion)]
+    given = ", ".join(f"{each.option} {each.wanted}" for each in before if each.wanted is not None)
+    wanted = criterion.wanted or ""
+    reason = next(
+        (says for name, says in engines.unavailable.items() if _key(name) == _key(wanted)), ""
+    )
+    message = f"{engines.model_name} has no {criterion.option} {wanted}"
+    message += f" with {given}" if given else ""
+    possible = criterion.possible(offers)
+    hint = f"{did_you_mean(wanted, possible)} Possible: {', '.join(possible)}.".strip()
+    return BadRequestError(f"{message}: {reason}" if reason else f"{message}.", hint=hint)
+
+
+def _nothing(engines: Engines) -> BadRequestError:
+    reasons = "; ".join(f"{name}: {says}" for name, says in engines.unavailable.items())
+    return BadRequestError(f"No engine of this server can run {engines.model_name}. {reasons}")

@@ -1,0 +1,306 @@
+"""Starting a model: the request, and a launch that tells the truth about how it goes.
+
+The server answers a launch at once, also one that cannot succeed; how it went shows in the
+states of the replicas. Success is: every replica is READY and the description is served.
+The server's progress number is 1.0 after a failure too and decides nothing here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from xinference_magics.errors import (
+    ConnectError,
+    LaunchError,
+    ModelNotFoundError,
+    ModelNotReadyError,
+    ServerError,
+    XinferenceError,
+)
+from xinference_magics.transport.failures import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.models import ReplicaStatus, RunningModel
+
+_INTERNAL_ERROR = 500
+_PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchRequest:
+    """Everything Xinference's own launch takes, by the names of its request.
+
+    Args:
+        model_name: The name in the registry.
+        model_type: ``LLM``, ``embedding``, ``rerank``, ``image``, ...
+        model_engine: In any case; None lets `Cluster.launch` choose.
+        model_uid: None makes it the model's name, or one like it where that is taken.
+        model_size_in_billions: As in ``7``, ``0_5`` or ``0.5``.
+        model_format: ``pytorch``, ``ggufv2``, ...
+        quantization: ``none``, ``q4_k_m``, ...
+        replica: How many replicas.
+        n_worker: How many workers share one replica.
+        n_gpu: How many GPUs; ``auto`` lets the server decide, None means none.
+        peft_model_config: LoRA adapters.
+        request_limits: Requests at a time and replica; more are refused.
+        worker_ip: The worker to run on.
+        gpu_idx: The GPUs to run on.
+        replica_config: Placement of each replica.
+        model_path: The model's files on the server.
+        enable_thinking: For models that can think or not.
+        enable_virtual_env: None leaves it to the server.
+        virtual_env_packages: Packages for the virtual environment.
+        virtual_env_find_links: Folders of wheels on the worker.
+        envs: Environment variables of the model's processes.
+        extra: Further parameters, passed on to the engine.
+    """
+
+    model_name: str
+    model_type: str = "LLM"
+    model_engine: str | None = None
+    model_uid: str | None = None
+    model_size_in_billions: int | float | str | None = None
+    model_format: str | None = None
+    quantization: str | None = None
+    replica: int = 1
+    n_worker: int = 1
+    n_gpu: int | str | None = "auto"
+    peft_model_config: dict[str, Any] | None = None
+    request_limits: int | None = None
+    worker_ip: str | None = None
+    gpu_idx: int | list[int] | None = None
+    replica_config: list[dict[str, Any]] | None = None
+    model_path: str | None = None
+    enable_thinking: bool | None = None
+    enable_virtual_env: bool | None = None
+    virtual_env_packages: list[str] | None = None
+    virtual_env_find_links: list[str] | None = None
+    envs: dict[str, str] | None = field(default=None, repr=False)  # may hold tokens
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """Return the arguments of `Client.launch_model`."""
+        own: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        extra: dict[str, Any] = own.pop("extra")
+        return own | extra
+
+
+@dataclass(frozen=True)
+class LaunchProgress:
+    """How a launch goes at one moment.
+
+    Args:
+        stage: ``downloading``, ``installing_dependencies``, ``waiting_for_dependencies``,
+            ``loading``, ``ready`` or ``failed``.
+        fraction: From 0 to 1, or None while the server names no number that means anything.
+        replicas: The state of each replica.
+        done: Whether it is over, well or not.
+        failed_reason: Why it failed, which may be an empty text; None while it has not.
+    """
+
+    stage: str
+    fraction: float | None
+    replicas: tuple[ReplicaStatus, ...] = ()
+    done: bool = False
+    failed_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """What a cancel came to.
+
+    Args:
+        state: ``cancelled``; ``ready``, ``failed`` or ``absent`` where there was nothing to
+            cancel; ``orphaned`` where the model became ready at that very moment.
+        message: The same for people, in one line.
+    """
+
+    state: Literal["cancelled", "ready", "failed", "absent", "orphaned"]
+    message: str
+
+
+class Launch:
+    """A launch on its way; forgetting it, or an interrupt while waiting, leaves it going.
+
+    Args:
+        cluster: Where it was started.
+        uid: The UID that the server gave it.
+        request: What was asked for; None for a launch that somebody else started.
+    """
+
+    def __init__(self, cluster: Cluster, uid: str, request: LaunchRequest | None = None) -> None:
+        self.cluster = cluster
+        self.uid = uid
+        self.request = request
+        self._seen = False
+        self._started = time.monotonic()
+
+    def __repr__(self) -> str:
+        return f"Launch({self.uid!r} at {self.cluster.endpoint!r})"
+
+    def poll(self) -> LaunchProgress:
+        """Ask once how it goes."""
+        replicas = tuple(self.cluster.replicas(self.uid))
+        self._seen = self._seen or bool(replicas)
+        if not replicas:
+            return self._without_replicas()
+        failed = [each.error for each in replicas if not (each.ready or each.loading)]
+        if failed:
+            reason = "; ".join(dict.fromkeys(one_line(each) for each in failed if each))
+            return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
+        if all(each.ready for each in replicas) and self._served():
+            return LaunchProgress("ready", 1.0, replicas, done=True)
+        return self._loading(replicas)
+
+    def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
+        said = self.cluster.progress(self.uid)
+        stage, fraction = str(said.get("stage") or "pending"), said.get("progress")
+        return LaunchProgress(
+            stage, float(fraction) if isinstance(fraction, int | float) else None, replicas
+        )
+
+    def _without_replicas(self) -> LaunchProgress:
+        """Tell a launch that the server has not listed yet from one that is gone."""
+        if self._served():
+            return LaunchProgress("ready", 1.0, done=True)
+        if self._seen:
+            reason = "it was terminated or cancelled before it was ready"
+        elif time.monotonic() - self._started > _PATIENCE:
+            reason = "the server knows nothing of it; it may have been restarted"
+        else:
+            return LaunchProgress("pending", None)
+        return LaunchProgress("failed", None, done=True, failed_reason=reason)
+
+    def _served(self) -> bool:
+        try:
+            self.cluster.describe(self.uid)
+        except (ModelNotReadyError, ModelNotFoundError):
+            return False
+        return True
+
+    def wait(
+        self,
+        on_progress: Callable[[LaunchProgress], None] | None = None,
+        interval: float = 0.5,
+    ) -> RunningModel:
+        """Wait until it has succeeded, and return the model.
+
+        Args:
+            on_progress: Called with each progress, the last one included.
+            interval: Seconds between two questions to the server.
+
+        Raises:
+            LaunchError: It failed; the message has the server's own reason.
+            KeyboardInterrupt: The waiting was interrupted; the launch goes on.
+        """
+        while True:
+            progress = self._patiently_poll(interval)
+            if on_progress:
+                on_progress(progress)
+            if progress.failed_reason is not None:
+                raise self._failure(progress.failed_reason)
+            if progress.done:
+                return self.cluster.describe(self.uid)
+            time.sleep(interval)
+
+    def _patiently_poll(self, interval: float) -> LaunchProgress:
+        """Poll, and bear with a server that is too busy loading to answer for a while."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self.poll()
+            except (ConnectError, ServerError) as error:
+                if not _passing(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(interval)
+
+    def _failure(self, reason: str) -> LaunchError:
+        reason = reason or self._last_event()
+        said = reason.rstrip(".") or "the server gives no reason"
+        return LaunchError(
+            f"{self.uid} did not start: {said}.", detail=reason, hint=self._hint(reason)
+        )
+
+    def _last_event(self) -> str:
+        """Return the last error among the model's events, where there is one."""
+        try:
+            events = self.cluster.events(self.uid)
+        except XinferenceError:
+            return ""
+        errors = [each for each in events if str(each.get("event_type")).upper() == "ERROR"]
+        return one_line(str(errors[-1].get("event_content") or "")) if errors else ""
+
+    def _hint(self, reason: str) -> str:
+        """Say what can be done about a failure that is known."""
+        if "Model not found, name" in reason:
+            return self._what_is_possible()
+        if not reason:
+            return _SILENT
+        return next((hint for sign, hint in _HINTS if sign in reason), "")
+
+    def _what_is_possible(self) -> str:
+        """Find out which part of the request the server does not have: it has one text for all."""
+        if self.request is None:
+            return ""
+        try:
+            self.cluster.choose(self.request)
+        except XinferenceError as error:
+            return str(error)
+        return ""
+
+    def cancel(self) -> Cancellation:
+        """Cancel the launch, if it is still loading, and tell what came of it.
+
+        The server answers when the launch has unwound: 18 s to a minute. It does not refuse
+        to cancel a model that is ready, but loses it with its memory; so this looks first,
+        and afterwards, as the model can become ready in between.
+        """
+        before = self.cluster.replicas(self.uid)
+        if not any(each.loading for each in before):
+            return self._nothing_to_cancel(before)
+        self.cluster.cancel(self.uid)
+        after = self.cluster.replicas(self.uid)
+        if not any(each.ready for each in after):
+            return Cancellation("cancelled", f"The launch of {self.uid} is cancelled.")
+        if self._served():
+            return self._nothing_to_cancel(after)
+        return Cancellation(
+            "orphaned",
+            f"{self.uid} became ready while it was cancelled: the server has lost it, and its "
+            "process keeps its memory until the server is restarted.",
+        )
+
+    def _nothing_to_cancel(self, replicas: list[ReplicaStatus]) -> Cancellation:
+        if not replicas:
+            return Cancellation("absent", f"No launch of {self.uid} is under way.")
+        if all(each.ready for each in replicas):
+            return Cancellation(
+                "ready", f"{self.uid} is ready: %xinference terminate {self.uid} stops it."
+            )
+        return Cancellation("failed", f"The launch of {self.uid} has already failed.")
+
+
+def _passing(error: ConnectError | ServerError) -> bool:
+    """Tell whether an error may pass by itself; refused credentials never do."""
+    return isinstance(error, ConnectError) or (error.status or 0) >= _INTERNAL_ERROR
+
+
+# A part of the server's reason, and what to do about it.
+_HINTS = (
+    (
+        "Failed to init server",
+        "The GGUF file may be damaged, or too new for the server's llama.cpp; its log says more.",
+    ),
+    ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),
+    ("does not exist", "The path must exist on the machine that runs the model."),
+    ("cannot be run on engine", "Without --model-engine one is chosen that can."),
+)
+_SILENT = (
+    "A model process that is not up within 60 s fails like this: a loaded machine needs a larger "
+    "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT on the server. Its log may say more."
+)

@@ -1,0 +1,134 @@
+"""What the server says about its models, as typed values.
+
+The server's answers are read leniently: a field that is missing or of another type becomes
+None or empty, because servers of other versions send other fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def text(value: object) -> str | None:
+    """Return `value` as text where it is text or a number, else None."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value) or None
+    return None
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """Return the texts of a list; anything else has none."""
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(each for each in map(text, value) if each is not None)
+
+
+def number(value: object) -> int | None:
+    """Return `value` where it is an int, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningModel:
+    """A model that runs, as ``GET /v1/models`` and ``GET /v1/models/{uid}`` show it.
+
+    Args:
+        uid: The UID to ask it by.
+        name: The name in the registry.
+        type: ``LLM``, ``embedding``, ``rerank``, ``image``, ...
+        abilities: ``chat``, ``generate``, ``vision``, ``tools``, ...
+        engine: The engine that runs it, as the server spells it.
+        format: ``pytorch``, ``ggufv2``, ...
+        size: Billions of parameters, as in ``7`` or ``0_5``.
+        quantization: ``none``, ``q4_k_m``, ...
+        context_length: Tokens that prompt and answer may have together.
+        replica: How many replicas there are.
+        address: The worker that runs it, ``host:port``.
+        family: The family whose chat and tool format it follows.
+        languages: Two-letter codes.
+        raw: Everything the server said.
+    """
+
+    uid: str
+    name: str
+    type: str = "LLM"
+    abilities: tuple[str, ...] = ()
+    engine: str | None = None
+    format: str | None = None
+    size: str | None = None
+    quantization: str | None = None
+    context_length: int | None = None
+    replica: int = 1
+    address: str | None = None
+    family: str | None = None
+    languages: tuple[str, ...] = ()
+    raw: Json = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def chats(self) -> bool:
+        """Whether it can chat."""
+        return "chat" in self.abilities
+
+    @classmethod
+    def from_json(cls, uid: str, data: Json) -> RunningModel:
+        """Read a description, or an element of the list of models."""
+        return cls(
+            uid=uid,
+            name=text(data.get("model_name")) or uid,
+            type=text(data.get("model_type")) or "LLM",
+            abilities=texts(data.get("model_ability")),
+            engine=text(data.get("model_engine")),
+            format=text(data.get("model_format")),
+            size=text(data.get("model_size_in_billions")),
+            quantization=text(data.get("quantization")),
+            context_length=number(data.get("context_length")),
+            replica=number(data.get("replica")) or 1,
+            address=text(data.get("address")),
+            family=text(data.get("model_family")),
+            languages=texts(data.get("model_lang")) or texts(data.get("language")),
+            raw=data,
+        )
+
+
+@dataclass(frozen=True)
+class ReplicaStatus:
+    """One replica of a model that is launched or runs.
+
+    Args:
+        uid: ``<model uid>-rep0`` and so on.
+        status: CREATING, LOADING, UPDATING, READY, TERMINATING, TERMINATED or ERROR.
+        worker: The worker it was placed on, ``host:port``.
+        error: The server's reason for ERROR; often empty.
+        created: When its launch began, in seconds since 1970.
+    """
+
+    uid: str
+    status: str
+    worker: str | None = None
+    error: str | None = None
+    created: int | None = None
+
+    @property
+    def loading(self) -> bool:
+        """Whether it is on its way, the only time at which a launch may be cancelled."""
+        return self.status in {"CREATING", "LOADING", "UPDATING"}
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers."""
+        return self.status == "READY"
+
+    @classmethod
+    def from_json(cls, data: Json) -> ReplicaStatus:
+        """Read an element of `replica_statuses`."""
+        return cls(
+            uid=text(data.get("replica_model_uid")) or "",
+            status=text(data.get("status")) or "",
+            worker=text(data.get("worker_address")),
+            error=text(data.get("error_message")),
+            created=number(data.get("created_ts")),
+        )

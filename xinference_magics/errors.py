@@ -1,0 +1,134 @@
+"""Every error this package raises, in one tree.
+
+    XinferenceError
+    ├── ServerError               the server answered, and refused
+    │   ├── AuthenticationError   401: no, wrong or expired credentials
+    │   ├── PermissionDeniedError 403: known, but not allowed
+    │   ├── ModelNotFoundError    404, 400: no such model, UID or registration
+    │   ├── ModelNotReadyError    503: still loading
+    │   ├── RateLimitError        429: too many requests, or an address banned
+    │   ├── BadRequestError       400, 422, 500: the request itself is at fault
+    │   │   └── ContextLengthError    prompt and answer do not fit the context
+    │   └── LaunchError           a model did not start
+    ├── ConnectError              nothing answers there, or not in time
+    ├── StreamError               an answer broke off before its end
+    ├── LocalServerError          the local server did not start or stop
+    ├── PromptError               an ``{{expression}}`` of a prompt failed
+    └── NotebookError             the notebook's state does not allow it
+
+A message is one line: what happened, to which thing. `hint` is what to type next.
+IPython shows both as a single line instead of a traceback.
+"""
+
+from __future__ import annotations
+
+
+class XinferenceError(Exception):
+    """The base of all errors of this package.
+
+    Args:
+        message: One line: what happened, and to which thing.
+        hint: What to do next, usually a line to type; shown after the message.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+    def _render_traceback_(self) -> list[str]:
+        """Show one line in IPython; the cell still fails."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _restore(
+    kind: type[XinferenceError], args: tuple[object, ...], state: dict[str, object]
+) -> XinferenceError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ServerError(XinferenceError):
+    """The server answered with an error.
+
+    Args:
+        message: One line for people.
+        status: The HTTP status, or None for an error event inside a stream.
+        detail: The server's own words, without its `[address=…, pid=…]` prefix.
+        request_id: The `request_id` that was sent with the request, if any.
+        hint: What to do next.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        detail: str = "",
+        request_id: str | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.detail = detail
+        self.request_id = request_id
+
+
+class AuthenticationError(ServerError):
+    """The server does not accept the credentials, or there were none (401)."""
+
+
+class PermissionDeniedError(ServerError):
+    """The credentials are good but do not allow this (403)."""
+
+
+class ModelNotFoundError(ServerError):
+    """No model, model UID or registration of that name."""
+
+
+class ModelNotReadyError(ServerError):
+    """The model is still loading (503)."""
+
+
+class RateLimitError(ServerError):
+    """Too many requests, or this address is banned for bad credentials (429)."""
+
+
+class BadRequestError(ServerError):
+    """The server cannot accept the request as it is."""
+
+
+class ContextLengthError(BadRequestError):
+    """The prompt, or prompt and answer, do not fit the model's context."""
+
+
+class LaunchError(ServerError):
+    """A model did not start; the message carries the server's own reason."""
+
+
+class ConnectError(XinferenceError):
+    """Nothing answers at the endpoint, or not within the time allowed."""
+
+
+class StreamError(XinferenceError):
+    """An answer broke off: the stream ended without saying that it was complete."""
+
+
+class LocalServerError(XinferenceError):
+    """The private local server could not be started, found or stopped."""
+
+
+class PromptError(XinferenceError):
+    """A prompt could not be built; nothing was sent."""
+
+
+class NotebookError(XinferenceError):
+    """What was asked does not fit the state of this notebook."""

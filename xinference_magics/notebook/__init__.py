@@ -1,0 +1,1 @@
+"""All that knows IPython: the magics, their arguments, prompts and the user's namespace."""

@@ -1,0 +1,259 @@
+"""Every option of every magic, declared once: parser, help and completion read the same table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from IPython.core.error import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_WORD = re.compile(r"""\s*("[^"]*"|'[^']*'|\S+)""")
+_NEAR = 0.8
+"""How alike (difflib's ratio) an unknown option must be to a known one to count as misspelt."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a magic.
+
+    Attributes:
+        flags: Its spellings, the long one first; a word without dashes is positional.
+        help: One line for people.
+        dest: The name of its value; from the long flag if empty.
+        metavar: What stands for the value in help; empty for a switch.
+        type: Turns the typed word into the value; raises ValueError for a bad one.
+        words: How many words it takes; 0 for a switch.
+        const: The value of a switch.
+        repeat: Whether it may be given several times; the value is then a list.
+        required: Whether it must be given.
+        default: The value where it is not given.
+    """
+
+    flags: tuple[str, ...]
+    help: str
+    dest: str = ""
+    metavar: str = ""
+    type: Callable[[str], Any] = str
+    words: int = 1
+    const: Any = True
+    repeat: bool = False
+    required: bool = False
+    default: Any = None
+
+    @property
+    def name(self) -> str:
+        """The name under which the value is found."""
+        return self.dest or self.flags[0].lstrip("-").replace("-", "_")
+
+    def add_to(self, parser: argparse.ArgumentParser) -> None:
+        """Declare this option, or this word without a flag, to `parser`."""
+        help_text = self.help.replace("%", "%%")
+        metavar = self.metavar or self.name.upper()
+        if not self.flags[0].startswith("-"):
+            nargs = None if self.required else "?"
+            parser.add_argument(
+                self.name, help=help_text, metavar=metavar, type=self.type, nargs=nargs
+            )
+        elif self.words == 0:
+            parser.add_argument(
+                *self.flags,
+                dest=self.name,
+                help=help_text,
+                action="store_const",
+                const=self.const,
+                default=self.default,
+            )
+        else:
+            parser.add_argument(
+                *self.flags,
+                dest=self.name,
+                help=help_text,
+                metavar=tuple(metavar.split()) if self.words > 1 else metavar,
+                nargs=self.words if self.words > 1 else None,
+                action="append" if self.repeat else "store",
+                type=self.type,
+                required=self.required,
+                default=self.default,
+            )
+
+
+class HelpRequested(Exception):  # noqa: N818 - it is no error
+    """``-h`` was typed; carries the text to show."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises one-line usage errors and never exits."""
+
+    def __init__(
+        self, prog: str, description: str, options: Iterable[Option], epilog: str = ""
+    ) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.options = tuple(options)
+        for option in self.options:
+            option.add_to(self)
+
+    @property
+    def flags(self) -> list[str]:
+        """All spellings of all options."""
+        return [flag for option in self.options for flag in option.flags if flag[0] == "-"]
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """Read `words`, refusing what is not declared.
+
+        Raises:
+            UsageError: A word or its value is not right; the message names the nearest option.
+            HelpRequested: Help was asked for.
+        """
+        arguments, unknown = self.parse_known_args(list(words))
+        if unknown:
+            self.error(self.unknown(unknown[0]))
+        return arguments
+
+    def unknown(self, word: str) -> str:
+        """Say that `word` is not known, and what is near it."""
+        if not word.startswith("-"):
+            return f"unexpected word {word!r}"
+        name = word.partition("=")[0]
+        near = nearest(name, self.flags)
+        return f"no option {name}" + (f"; did you mean {near}?" if near else "")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `message` as a usage error of this command."""
+        raise UsageError(f"{self.prog}: {message} (help: {self.prog} -h)")
+
+    def print_help(self, file: Any = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
+        """Hand the help to the magic instead of printing it."""
+        raise HelpRequested(self.format_help())
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = _NEAR) -> str | None:
+    """The known name that `name` was most likely meant to be, if any is near.
+
+    Underscores count as dashes: both spellings of the command line's own options are common.
+    """
+    by_plain = {option.replace("_", "-"): option for option in known}
+    found = get_close_matches(name.replace("_", "-"), by_plain, n=1, cutoff=cutoff)
+    return by_plain[found[0]] if found else None
+
+
+def split_line(line: str, magic: str) -> list[str]:
+    """Split a magic's line into words, dropping a trailing ``# comment``.
+
+    Quotes group words; backslashes are plain characters (they are common in paths).
+
+    Raises:
+        UsageError: A quote is not closed.
+    """
+    for comment in re.finditer(r"(?:^|(?<=\s))#", line):
+        try:
+            return _shell_words(line[: comment.start()])
+        except ValueError:  # the '#' stands between quotes
+            continue
+    try:
+        return _shell_words(line)
+    except ValueError:
+        raise UsageError(
+            f'{magic}: a quote is not closed in {line.strip()!r}; put " around it'
+        ) from None
+
+
+def _shell_words(text: str) -> list[str]:
+    words = shlex.shlex(text, posix=True, punctuation_chars=False)
+    words.whitespace_split = True
+    words.commenters = words.escape = ""
+    return list(words)
+
+
+def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
+    """Split `text` into the options it begins with and the rest, untouched.
+
+    ``--`` ends the options. A dash before a digit or a space belongs to the rest.
+
+    Raises:
+        UsageError: A word looks like an option and is none.
+    """
+    words_of = {flag: option.words for option in parser.options for flag in option.flags}
+    words_of |= {"-h": 0, "--help": 0}
+    words: list[str] = []
+    position = 0
+    while (match := _WORD.match(text, position)) and re.match(r"--?[A-Za-z]|--$", match[1]):
+        flag = match[1]
+        position = match.end()
+        if flag == "--":
+            break
+        name, _, value = flag.partition("=")
+        if name not in words_of:
+            parser.error(parser.unknown(name) + "; '--' before it makes it text")
+        words.append(flag)
+        for _ in range(0 if value else words_of[name]):
+            if (match := _WORD.match(text, position)) is None:
+                break
+            words.append(_unquoted(match[1]))
+            position = match.end()
+    return words, text[position:]
+
+
+def _unquoted(word: str) -> str:
+    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
+    return word[1:-1] if quoted else word
+
+
+def typed(text: str) -> Any:
+    """Read a value as the command line of Xinference does: none, a bool, a number, JSON or text."""
+    lowered = text.lower()
+    if lowered in ("none", "null"):
+        return None
+    if lowered in ("true", "false"):
+        return lowered == "true"
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def pair(text: str) -> tuple[str, Any]:
+    """Read ``KEY=VALUE``.
+
+    Raises:
+        ValueError: There is no ``=`` in it.
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key.strip(), typed(value)
+
+
+def extra_pairs(words: Sequence[str], parser: Parser) -> dict[str, Any]:
+    """Read undeclared ``--key value`` pairs, refusing those that look misspelt.
+
+    Raises:
+        UsageError: A word is no option, has no value, or is close to a declared option.
+    """
+    extra: dict[str, Any] = {}
+    rest = iter(words)
+    for word in rest:
+        key, separator, value = word.partition("=")
+        if not key.startswith("--"):
+            parser.error(parser.unknown(word))
+        if near := nearest(key, parser.flags):
+            parser.error(
+                f"no option {key}; did you mean {near}? (--extra {key[2:]}=VALUE passes it on)"
+            )
+        if not separator and (value := next(rest, "")) == "":
+            parser.error(f"{key} needs a value")
+        extra[key[2:].replace("-", "_")] = typed(value)
+    return extra

@@ -1,0 +1,71 @@
+"""Which cell is running, and what IPython must not rewrite in it."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.chat.conversation import Execution
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
+_QUESTION = re.compile(
+    r"""(?P<indent>\s*)(?P<target>[\w.\[\]'"]+\s*=\s*)?
+        %(?P<magic>x?chat|xinference)\s+(?P<line>\S.*\?)\s*$""",
+    re.VERBOSE,
+)
+
+
+class CellTracker:
+    """Knows the execution that is going on, from IPython's ``pre_run_cell`` event."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+        self.current = Execution(0)
+
+    def pre_run_cell(self, info: ExecutionInfo) -> None:
+        """Note the start of a cell; registered for IPython's event of that name."""
+        self.current = Execution(self.current.number + 1, info.cell_id)
+
+    def deleted_cells(self) -> list[str]:
+        """Ids of cells that JupyterLab says were deleted, from the running request's metadata."""
+        kernel = getattr(self._shell, "kernel", None)
+        request: Any = kernel.get_parent("shell") if kernel is not None else {}
+        deleted = (request.get("metadata") or {}).get("deletedCells") or []
+        return [cell for cell in deleted if isinstance(cell, str)]
+
+
+def keep_questions(lines: list[str]) -> list[str]:
+    """Keep IPython from taking ``%chat is it so?`` for a request for help on ``so``.
+
+    An entry of IPython's ``input_transformers_cleanup``: gets and returns the lines of a cell.
+    ``%xinference COMMAND?`` becomes ``%xinference COMMAND --help``.
+    """
+    if not lines or lines[0].startswith("%%"):
+        return lines
+    kept: list[str] = []
+    for line in lines:
+        match = _QUESTION.match(line)
+        kept.append(_call(match) if match and not _inside_statement(kept) else line)
+    return kept
+
+
+def _call(match: re.Match[str]) -> str:
+    line = match["line"]
+    if match["magic"] == "xinference":
+        line = line.rstrip("?") + " --help"
+    target = match["target"] or ""
+    call = f"get_ipython().run_line_magic({match['magic']!r}, {line!r})"
+    return f"{match['indent']}{target}{call}\n"
+
+
+def _inside_statement(lines: list[str]) -> bool:
+    """Whether what stands before leaves a string or a bracket open."""
+    try:
+        list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))
+    except (tokenize.TokenError, SyntaxError) as error:
+        return "multi-line" in str(error) or "triple-quoted" in str(error)
+    return False

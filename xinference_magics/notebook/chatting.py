@@ -1,0 +1,134 @@
+"""``%%chat``: from the text of a cell to a finished turn."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from xinference_magics.chat import runner
+from xinference_magics.chat.live import LiveTurn
+from xinference_magics.chat.turn import Turn
+from xinference_magics.display.stream import choose_view
+from xinference_magics.notebook.arguments import Parser, leading_options
+from xinference_magics.notebook.options import CHAT
+from xinference_magics.notebook.prompt import expand
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+
+    from langchain_core.messages import BaseMessage
+
+    from xinference_magics.chat_models import ChatXinference
+    from xinference_magics.notebook.magics import XinferenceMagics
+
+_EXAMPLES = """\
+examples:
+  %%chat
+  Where can we visit in the capital of {{country}}?
+
+  answer = %chat -t 0 What's new?
+"""
+
+
+def chat(
+    magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
+) -> Turn:
+    """Run one turn and keep it.
+
+    Raises:
+        UsageError: An option is not right, or there is no prompt.
+        XinferenceError: The turn failed; what had arrived of it is kept.
+        KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
+    """
+    arguments, text = _read(line, cell)
+    prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
+    session, execution = magics.session, magics.cells.current
+    if arguments.new:
+        session.conversation.clear()
+    model = session.model_in_use(arguments.model)
+    system = arguments.system if arguments.system is not None else magics.system
+    before = session.conversation.before(execution)
+    messages = _messages(system, before, prompt)
+    turn, error = _run(magics, model, messages, _parameters(arguments))
+    if turn.status == "done" or turn.text or turn.reasoning:
+        session.conversation.add(turn, execution)
+        if arguments.out:
+            magics.shell.user_ns[arguments.out] = turn
+    _raise(turn, error)
+    return turn
+
+
+def _read(line: str, cell: str | None) -> tuple[Arguments, str]:
+    magic = "%chat" if cell is None else "%%chat"
+    parser = Parser(magic, "Send a prompt to a model and stream its answer.", CHAT, _EXAMPLES)
+    words, rest = leading_options(line, parser)
+    arguments = parser.parse(words)
+    if cell is not None and rest.strip():
+        parser.error(f"unexpected {rest.strip()!r}: the prompt stands in the lines below")
+    text = rest.strip() if cell is None else cell.strip("\n")
+    if not text.strip():
+        parser.error("there is no prompt")
+    if arguments.out is not None and not arguments.out.isidentifier():
+        raise UsageError(f"{magic}: --out {arguments.out!r} is no name for a variable")
+    return arguments, text
+
+
+def _parameters(arguments: Arguments) -> dict[str, Any]:
+    given = {"temperature": arguments.temperature, "max_tokens": arguments.max_tokens}
+    given = {name: value for name, value in given.items() if value is not None}
+    return {**dict(arguments.parameter or []), **given}
+
+
+def _messages(system: str, before: list[Turn], prompt: str) -> list[BaseMessage]:
+    from langchain_core.messages import HumanMessage, SystemMessage
+
+    return [
+        *([SystemMessage(system)] if system else []),
+        *(message for turn in before for message in turn.messages),
+        HumanMessage(prompt),
+    ]
+
+
+def _run(
+    magics: XinferenceMagics,
+    model: ChatXinference,
+    messages: list[BaseMessage],
+    parameters: dict[str, Any],
+) -> tuple[Turn, Exception | None]:
+    """Stream the answer into a view, and settle it."""
+    view = choose_view(magics.shell)
+    live = LiveTurn(model.model_uid)
+    started = datetime.now(UTC).isoformat(timespec="milliseconds")
+    outcome = runner.run(
+        lambda: model.astream(messages, **parameters),  # type: ignore[arg-type]
+        live,
+        view,
+        frame_seconds=1 / magics.frame_rate,
+    )
+    turn = Turn(
+        prompt=str(messages[-1].text),
+        system=str(messages[0].text) if messages[0].type == "system" else "",
+        message=live.message(),
+        model_uid=model.model_uid,
+        engine=model.engine,
+        parameters={**model.generation_parameters, **parameters},
+        started=started,
+        seconds=outcome.seconds,
+        first_token_seconds=live.first_token_seconds,
+        status=outcome.status,
+        error=str(outcome.error or ""),
+    )
+    view.close(turn)
+    return turn, outcome.error
+
+
+def _raise(turn: Turn, error: Exception | None) -> None:
+    if turn.status == "interrupted":
+        interrupt = KeyboardInterrupt("The turn was interrupted; what had arrived is kept.")
+        # IPython asks this of the exception itself, and shows its lines in place of a traceback.
+        interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt: {interrupt}"]  # type: ignore[attr-defined]  # noqa: SLF001
+        raise interrupt
+    if error is not None:
+        raise error

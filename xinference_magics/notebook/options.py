@@ -1,0 +1,123 @@
+"""The options of each command and magic."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from xinference_magics.notebook.arguments import Option, pair, typed
+
+ENDPOINT = Option(("--endpoint", "-e"), "Xinference endpoint, for this command and later ones.")
+AS_NAME = Option(
+    ("--as",), "Name of the ready-made object (default: %config XinferenceMagics.name).", "as_name"
+)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def _size(text: str) -> int | str:
+    return text if "_" in text or "." in text else int(text)
+
+
+def _n_gpu(text: str) -> int | str | None:
+    lowered = text.lower()
+    return None if lowered == "none" else "auto" if lowered == "auto" else int(text)
+
+
+def _indices(text: str) -> list[int]:
+    return [int(index) for index in text.split(",")]
+
+
+def _boolean(text: str) -> bool:
+    value = typed(text)
+    if not isinstance(value, bool):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return value
+
+
+def _placements(text: str) -> list[dict[str, Any]]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
+        raise argparse.ArgumentTypeError("not a JSON array of objects with at least one")
+    return value
+
+
+LAUNCH = (
+    ENDPOINT,
+    Option(("--model-name", "-n"), "Name of the model.", required=True),
+    Option(("--model-type", "-t"), "Type of model.", metavar="TYPE", default="LLM"),
+    Option(("--model-engine", "-en"), "Inference engine (default: one that can run it)."),
+    Option(("--model-uid", "-u"), "UID to give it (default: the server's choice)."),
+    Option(
+        ("--size-in-billions", "-s"),
+        "Billions of parameters, as in 7, 0_5 or 1.8.",
+        "model_size_in_billions",
+        "SIZE",
+        _size,
+    ),
+    Option(("--model-format", "-f"), "Format, e.g. pytorch, ggufv2, awq."),
+    Option(("--quantization", "-q"), "Quantization, e.g. none, q4_k_m, Int4."),
+    Option(
+        ("--context-length",), "Tokens of prompt and answer a request may have.", "", "N", _count
+    ),
+    Option(("--replica", "-r"), "Replicas.", "", "N", _count, default=None),
+    Option(
+        ("--replica-config", "--replica_config"),
+        "Placement of each replica, a JSON array.",
+        "",
+        "JSON",
+        _placements,
+    ),
+    Option(("--n-worker",), "Workers the model is spread over.", "", "N", _count, default=1),
+    Option(("--n-gpu",), "GPUs (of each worker): a number, auto or none.", "", "N", _n_gpu,
+           default="auto"),
+    Option(("--lora-modules", "-lm"), "A LoRA adapter.", "", "NAME PATH", words=2, repeat=True),
+    Option(("--image-lora-load-kwargs", "-ld"), "For loading LoRA of image models.", "",
+           "KEY VALUE", words=2, repeat=True),
+    Option(("--image-lora-fuse-kwargs", "-fd"), "For fusing LoRA of image models.", "",
+           "KEY VALUE", words=2, repeat=True),
+    Option(("--quantization-config", "-qc"), "bitsandbytes settings of the transformers engine.",
+           "", "KEY VALUE", words=2, repeat=True),
+    Option(("--worker-ip",), "Worker to run on.", metavar="ADDRESS"),
+    Option(("--gpu-idx",), "GPUs of the worker, as in 0,1.", "", "INDICES", _indices),
+    Option(("--trust-remote-code",), "Whether code that comes with the model may run.", "",
+           "BOOL", _boolean, default=True),
+    Option(("--api-key", "-ak"), "Refused: a key typed here is saved with the notebook."),
+    Option(("--model-path", "--model_path", "-mp"), "File (gguf) or folder of the model.",
+           metavar="PATH"),
+    Option(("--enable-thinking",), "Let a hybrid model think.", words=0, default=False),
+    Option(("--enable-virtual-env",), "Run in a virtual environment of its own.", words=0),
+    Option(("--disable-virtual-env",), "Run in the server's environment.", "enable_virtual_env",
+           words=0, const=False),
+    Option(("--virtual-env-package", "-vp"), "Package for its virtual environment.",
+           "virtual_env_packages", "PACKAGE", repeat=True),
+    Option(("--virtual-env-find-link",), "Folder of wheels on the worker.",
+           "virtual_env_find_links", "FOLDER", repeat=True),
+    Option(("--env", "-ev"), "Environment variable of the model process.", "envs", "KEY VALUE",
+           words=2, repeat=True),
+    Option(("--extra",), "Any other parameter of the model or engine.", "", "KEY=VALUE", pair,
+           repeat=True),
+    AS_NAME,
+)  # fmt: skip
+"""All options of `xinference launch` 4.1, and `--extra` and `--as` of ours."""
+
+CHAT = (
+    Option(("--model", "-m"), "UID of the model to ask (default: the one in use).", metavar="UID"),
+    Option(("--system", "-s"), "System prompt of this turn.", metavar="TEXT"),
+    Option(("--temperature", "-t"), "0 always takes the likeliest token.", "", "T", float),
+    Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", _count),
+    Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
+           repeat=True),
+    Option(("--out", "-o"), "Variable to keep the turn in.", metavar="NAME"),
+    Option(("--raw",), "Send braces as they are: insert nothing.", words=0),
+    Option(("--new",), "Begin the conversation anew.", words=0),
+)  # fmt: skip

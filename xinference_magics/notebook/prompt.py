@@ -1,0 +1,111 @@
+"""Cell text to prompt text: every ``{{expression}}`` becomes the value it has in the notebook.
+
+Everything else arrives byte for byte: single braces, ``$``, LaTeX, JSON. What was put in is never
+expanded again.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import PromptError
+from xinference_magics.notebook.arguments import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import CodeType
+
+_OPENING = re.compile(r"\\?\{\{")
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([A-Za-z_]\w*(?:\.\w+|\[\w+\])*)\}")
+_LONGEST = 10_000
+"""Characters after ``{{`` within which its expression has to end."""
+_REMEDY = r"Write \{{ for the braces themselves, or --raw to insert nothing."
+
+
+def expand(text: str, namespace: Mapping[str, Any], local: Mapping[str, Any] | None = None) -> str:
+    r"""Replace every ``{{expression}}`` in `text` by its value; ``\{{`` stands for ``{{``.
+
+    Args:
+        text: The prompt as typed.
+        namespace: The notebook's variables.
+        local: Those of the function that the magic is called in, if any.
+
+    Raises:
+        PromptError: An expression does not parse, names something unknown, or fails.
+    """
+    pieces: list[str] = []
+    position = 0
+    while opening := _OPENING.search(text, position):
+        pieces.append(text[position : opening.start()])
+        if opening[0].startswith("\\"):
+            pieces.append("{{")
+            position = opening.end()
+            continue
+        code, source, position = _expression(text, opening.end())
+        pieces.append(_value(code, source, namespace, local or {}))
+    return "".join([*pieces, text[position:]])
+
+
+def expand_words(
+    words: Iterable[str], namespace: Mapping[str, Any], local: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Put values into the words of a command: ``{{expression}}``, ``{name}`` and ``$name``.
+
+    A single brace or a dollar before something that is no variable stays as it is, so that JSON
+    can be typed.
+
+    Raises:
+        PromptError: As `expand`.
+    """
+    variables = {**namespace, **(local or {})}
+
+    def value(match: re.Match[str]) -> str:
+        source = match[1] or match[2]
+        if re.match(r"\w+", source)[0] not in variables:  # type: ignore[index]
+            return match[0]
+        return _value(compile(source, "<command>", "eval"), source, variables, {})
+
+    return [
+        expand(word, variables) if "{{" in word else _VARIABLE.sub(value, word) for word in words
+    ]
+
+
+def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
+    """Find the first ``}}`` at which the text from `start` compiles."""
+    reason = "it is never closed by }}"
+    for end in _closings(text, start):
+        source = text[start:end].strip()
+        try:
+            with warnings.catch_warnings(action="ignore", category=SyntaxWarning):
+                return compile(source, "<prompt>", "eval"), source, end + 2
+        except (SyntaxError, ValueError) as error:
+            reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    line = text.count("\n", 0, start) + 1
+    snippet = text[start - 2 : start + 30].splitlines()[0]
+    raise PromptError(
+        f"{snippet!r} in line {line} of the prompt is no expression: {reason}.", hint=_REMEDY
+    )
+
+
+def _closings(text: str, start: int) -> Iterator[int]:
+    end = text.find("}}", start, start + _LONGEST)
+    while end >= 0:
+        yield end
+        end = text.find("}}", end + 1, start + _LONGEST)
+
+
+def _value(
+    code: CodeType, source: str, namespace: Mapping[str, Any], local: Mapping[str, Any]
+) -> str:
+    try:
+        return str(eval(code, dict(namespace), dict(local)))  # noqa: S307 - the user's own code
+    except NameError as error:
+        near = nearest(error.name or "", [*local, *namespace], cutoff=0.7)
+        hint = f"Did you mean {near}? {_REMEDY}" if near else _REMEDY
+        raise PromptError(f"{{{{{source}}}}}: {error}.", hint=hint) from error
+    except Exception as error:
+        raise PromptError(
+            f"{{{{{source}}}}} failed: {type(error).__name__}: {error}.", hint=_REMEDY
+        ) from error

@@ -1,0 +1,254 @@
+"""What the magics of one notebook share: the connection, the model in use, the conversation."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Protocol
+
+from xinference_magics.chat.conversation import Conversation
+from xinference_magics.errors import ConnectError, ModelNotFoundError, NotebookError
+from xinference_magics.transport import endpoint as endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xinference_magics.chat_models import ChatXinference
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.local import LocalServer
+    from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.notebook.namespace import Namespace
+
+NOTHING_ANSWERS = "Start one with %xinference serve, or name one: %xinference connect URL."
+
+
+class Settings(Protocol):
+    """The traits that a session reads each time it needs them."""
+
+    endpoint: str
+    name: str
+    server_command: str
+    temperature: float | None
+    max_tokens: int | None
+    top_p: float | None
+    seed: int | None
+    connect_timeout: float
+    read_timeout: float
+
+
+class Session:
+    """The state behind the magics.
+
+    Args:
+        settings: The traits of the magics.
+        namespace: Where ready-made objects go.
+        say: Shows one line to the user.
+    """
+
+    def __init__(
+        self, settings: Settings, namespace: Namespace, say: Callable[[str], None]
+    ) -> None:
+        self.settings = settings
+        self.namespace = namespace
+        self.say = say
+        self.conversation = Conversation()
+        self.model: ChatXinference | None = None
+        self._cluster: Cluster | None = None
+        self._local: LocalServer | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether the user named an endpoint, by ``%config`` or the environment."""
+        return bool(self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
+
+    def connect(self, endpoint: str | None = None) -> Cluster:
+        """Connect to `endpoint`, or to the one that is configured or found on this machine.
+
+        Raises:
+            ConnectError: Nothing answers there.
+        """
+        if endpoint or self.configured:
+            return self._use(endpoints.resolve(endpoint, self.settings.endpoint))
+        try:
+            return self._use(endpoints.DEFAULT_ENDPOINT)
+        except ConnectError as error:
+            if local := self._find_local():
+                return self._use_local(local)
+            message = f"No Xinference answers at {endpoints.DEFAULT_ENDPOINT}."
+            raise ConnectError(message, hint=NOTHING_ANSWERS) from error
+
+    def cluster(self, endpoint: str | None = None) -> Cluster:
+        """Return the connection in use, making it first where there is none."""
+        if self._cluster is not None and endpoint in (None, self._cluster.endpoint):
+            return self._cluster
+        return self.connect(endpoint)
+
+    def cluster_or_serve(self, endpoint: str | None = None) -> Cluster:
+        """Return a connection that answers, starting the local server where none is configured."""
+        try:
+            cluster = self.cluster(endpoint)
+            cluster.version()
+        except ConnectError:
+            if endpoint or self.configured:
+                raise
+            self.say("No Xinference answers here: starting a private one on this machine.")
+            return self.serve()
+        return cluster
+
+    def serve(self, *, port: int | None = None, keep: bool = False) -> Cluster:
+        """Start the private local server, or find the one that runs, and connect to it."""
+        from xinference_magics.cluster import local
+
+        server = local.start(
+            port=port, command=self.settings.server_command or None, keep=keep, on_line=self.say
+        )
+        return self._use_local(server)
+
+    def stop_local(self) -> LocalServer:
+        """Stop the private local server.
+
+        Raises:
+            NotebookError: None runs.
+        """
+        server = self._find_local()
+        if server is None:
+            raise NotebookError(
+                "No local server of this package runs.", hint="%xinference status shows the rest."
+            )
+        server.stop()
+        if self._local is not None:
+            self.disconnect()
+        return server
+
+    def disconnect(self) -> None:
+        """Forget the connection; what it was used for stays with the user."""
+        if self._cluster is not None:
+            self._cluster.close()
+        self._cluster = self._local = None
+
+    def take_up(self, running: RunningModel, name: str | None = None) -> str:
+        """Make `running` the model in use and put its object into the namespace.
+
+        Returns:
+            One line that says where the object is.
+        """
+        self.model = self.chat_model(running)
+        name = name or self.settings.name
+        if self.namespace.offer(name, self.model):
+            return f"Ready: {name} is ChatXinference for {running.uid}; %%chat asks it."
+        return (
+            f"{name} is a variable of yours and stays as it is; "
+            f"%xinference use {running.uid} --as NAME puts the object elsewhere."
+        )
+
+    def chat_model(self, running: RunningModel) -> ChatXinference:
+        """Make the LangChain object for `running`.
+
+        Raises:
+            NotebookError: The model does not chat.
+        """
+        from xinference_magics.chat_models import ChatXinference
+
+        if "chat" not in running.abilities:
+            raise NotebookError(
+                f"{running.uid} does not chat: it is of type {running.type} with "
+                f"{', '.join(running.abilities) or 'no abilities'}.",
+                hint="%xinference list shows what does.",
+            )
+        return ChatXinference(
+            server_url=self.cluster().endpoint,
+            model_uid=running.uid,
+            engine=running.engine,
+            **self._credentials(),
+            **self._generation(running),
+        )
+
+    def model_in_use(self, uid: str | None = None) -> ChatXinference:
+        """Return the model that ``%%chat`` asks: `uid`, the one in use, or the only one running.
+
+        Raises:
+            NotebookError: None runs, or several do and none was taken up.
+        """
+        if self.model is not None and uid in (None, self.model.model_uid):
+            return self.model
+        cluster = self.cluster()
+        if uid is not None:
+            return self.chat_model(cluster.describe(uid))
+        chatting = [model for model in cluster.models() if "chat" in model.abilities]
+        if len(chatting) == 1:
+            self.say(f"Using {chatting[0].uid}, the only chat model that runs.")
+            self.say(self.take_up(chatting[0]))
+            return self.model_in_use()
+        raise _undecided(cluster.endpoint, chatting)
+
+    def forget(self, uid: str) -> None:
+        """Note that the model `uid` was terminated."""
+        if self.model is not None and self.model.model_uid == uid:
+            self.model = None
+
+    def _use(self, endpoint: str) -> Cluster:
+        local = self._find_local()
+        if local is not None and local.endpoint == endpoint:
+            return self._use_local(local)
+        cluster = self._open(endpoint, None)
+        if cluster.requires_auth() and os.environ.get("XINFERENCE_API_KEY"):
+            cluster.close()
+            cluster = self._open(endpoint, lambda: os.environ.get("XINFERENCE_API_KEY"))
+        self._replace(cluster, None)
+        return cluster
+
+    def _use_local(self, server: LocalServer) -> Cluster:
+        server.lease()
+        cluster = self._open(server.endpoint, server.token)
+        self._replace(cluster, server)
+        return cluster
+
+    def _open(self, endpoint: str, token: Callable[[], str | None] | None) -> Cluster:
+        from xinference_magics.cluster.connection import Cluster
+
+        timeouts = endpoints.Timeouts(connect=self.settings.connect_timeout)
+        return Cluster(endpoint, token=token, timeouts=timeouts)
+
+    def _replace(self, cluster: Cluster, local: LocalServer | None) -> None:
+        moved = self._cluster is not None and self._cluster.endpoint != cluster.endpoint
+        self.disconnect()
+        self._cluster, self._local = cluster, local
+        if moved:
+            self.model = None
+
+    def _find_local(self) -> LocalServer | None:
+        from xinference_magics.cluster import local
+
+        return local.find()
+
+    def _credentials(self) -> dict[str, Any]:
+        """What the objects in the user's hands may do: infer, and no more."""
+        if self._local is not None:
+            return {"api_key": self._local.api_key}
+        return {}
+
+    def _generation(self, running: RunningModel) -> dict[str, Any]:
+        """Default parameters, with an answer that leaves half of the context to the prompt."""
+        settings = self.settings
+        limit = settings.max_tokens
+        if limit is not None and running.context_length:
+            limit = min(limit, max(running.context_length // 2, 1))
+        given = {
+            "temperature": settings.temperature,
+            "max_tokens": limit,
+            "top_p": settings.top_p,
+            "seed": settings.seed,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def _undecided(endpoint: str, running: list[RunningModel]) -> NotebookError | ModelNotFoundError:
+    if not running:
+        return NotebookError(
+            f"No chat model runs at {endpoint}.",
+            hint="Start one: %xinference launch -n NAME (names: %xinference search).",
+        )
+    uids = ", ".join(model.uid for model in running)
+    return NotebookError(
+        f"Several chat models run: {uids}.",
+        hint=f"Take one up: %xinference use {running[0].uid} (or ask one with -m UID).",
+    )

@@ -1,0 +1,1 @@
+"""HTTP as this package wants it: one place for endpoints, timeouts, failures and sessions."""

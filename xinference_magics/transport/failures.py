@@ -1,0 +1,384 @@
+"""What went wrong, in our own words: HTTP answers and network exceptions become our errors.
+
+Nothing here does I/O or imports an HTTP library. The wordings were observed on Xinference 4.1.
+"""
+
+from __future__ import annotations
+
+import errno
+import html
+import json
+import re
+from ast import literal_eval
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NoReturn
+
+from xinference_magics.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConnectError,
+    ContextLengthError,
+    LaunchError,
+    ModelNotFoundError,
+    ModelNotReadyError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_LONGEST = 400  # characters of a server's text that still make one line
+
+_ADDRESS = re.compile(r"\[address=[^\]]*\]\s*")
+_VALIDATION = re.compile(r"\d+ validation errors? for \w+\n")
+_FIELD = re.compile(r"^(?P<name>\S.*)\n {2}(?P<fault>\S.*)$", re.MULTILINE)
+_CONTEXT = re.compile(
+    r"context[ _](length|size|window|limit)|maximum context|leaves no room for output",
+    re.IGNORECASE,
+)
+_NOT_FOUND = re.compile(r"Model (\S+ )?not found|Model name \S+ not found", re.IGNORECASE)
+_UID = re.compile(r"uid: (?P<uid>.+?)(?:\. Available| \(cached|$)")
+_AVAILABLE = re.compile(r"Available model uids: (?P<uids>\[.*?\])")
+_TAG = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORECASE)
+
+
+def near(name: str, known: Sequence[str]) -> list[str]:
+    """Return up to three of `known` that `name` may have meant, whatever their case."""
+    folded = {each.casefold(): each for each in known}
+    return [folded[each] for each in get_close_matches(name.casefold(), list(folded), n=3)]
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """Return ``Did you mean a, b?``, or an empty string where nothing is near."""
+    names = near(name, known)
+    return f"Did you mean {', '.join(names)}?" if names else ""
+
+
+def one_line(text: str) -> str:
+    """Return `text` as a single line, without the server's address prefix."""
+    return " ".join(_ADDRESS.sub("", text).split())
+
+
+def detail_of(body: bytes | str) -> str:
+    """Return the server's own words out of an error body: JSON, plain text or a page of HTML."""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else body
+    try:
+        return one_line(_said(json.loads(text)))
+    except ValueError:
+        pass
+    if "<html" in text[:1000].lower() or text.lstrip().startswith("<"):
+        title = _TITLE.search(text)
+        return one_line(html.unescape(title["title"] if title else _TAG.sub(" ", text)))
+    return one_line(_validation(text))
+
+
+def _said(data: object) -> str:
+    """Find the text in `detail`, `error`, `message`, or FastAPI's list of invalid fields."""
+    if isinstance(data, dict):
+        for key in ("detail", "error", "message"):
+            if data.get(key):
+                return _said(data[key])
+        if "loc" in data and "msg" in data:
+            return f"{'.'.join(str(part) for part in data['loc'][1:])}: {data['msg']}"
+        return ""
+    if isinstance(data, list):
+        return "; ".join(filter(None, map(_said, data)))
+    return "" if data is None else str(data)
+
+
+def _validation(text: str) -> str:
+    """Turn pydantic's report, a line per field and an indented one per fault, into pairs."""
+    found = _VALIDATION.search(text)
+    if not found:
+        return text
+    pairs = _FIELD.finditer(text, found.end())
+    return "; ".join(f"{pair['name']}: {pair['fault']}" for pair in pairs)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An error answer, as the table below looks at it."""
+
+    status: int
+    detail: str
+    endpoint: str
+    request_id: str | None
+    model_uid: str | None
+    retry_after: str | None
+    invalid: bool
+
+    def error(self, kind: type[ServerError], message: str, hint: str = "") -> ServerError:
+        return kind(
+            message,
+            status=self.status,
+            detail=self.detail,
+            request_id=self.request_id,
+            hint=hint,
+        )
+
+
+def server_error(  # noqa: PLR0913  # what is known about a request, all of it optional
+    status: int,
+    body: bytes | str,
+    *,
+    endpoint: str,
+    request_id: str | None = None,
+    model_uid: str | None = None,
+    retry_after: str | None = None,
+) -> ServerError:
+    """Return the error that an HTTP answer with `status` and `body` stands for.
+
+    Args:
+        status: The HTTP status.
+        body: The whole body, of any content type.
+        endpoint: Where it came from; part of the message.
+        request_id: The `request_id` sent with the request.
+        model_uid: The model UID that was asked for, where the body does not name it.
+        retry_after: The `Retry-After` header, in seconds.
+    """
+    raw = body.decode(errors="replace") if isinstance(body, bytes) else body
+    answer = _Answer(
+        status,
+        detail_of(body),
+        endpoint,
+        request_id,
+        model_uid,
+        retry_after,
+        invalid=_VALIDATION.search(raw) is not None,
+    )
+    return _BY_STATUS.get(status, _other)(answer)
+
+
+def raise_for(
+    status: int,
+    body: bytes | str,
+    *,
+    endpoint: str,
+    request_id: str | None = None,
+    model_uid: str | None = None,
+) -> NoReturn:
+    """Raise what `server_error` returns."""
+    raise server_error(status, body, endpoint=endpoint, request_id=request_id, model_uid=model_uid)
+
+
+def _unauthorized(answer: _Answer) -> ServerError:
+    said = answer.detail.casefold()
+    if "incorrect username or password" in said:
+        return answer.error(AuthenticationError, "The user name or the password is wrong.")
+    reason = answer.detail if "api key" in said else "no, wrong or expired credentials"
+    return answer.error(
+        AuthenticationError,
+        f"{answer.endpoint} does not let you in: {reason}.",
+        "Set XINFERENCE_API_KEY to a valid key and connect again.",
+    )
+
+
+def _forbidden(answer: _Answer) -> ServerError:
+    if "API keys can only" in answer.detail:
+        return answer.error(
+            PermissionDeniedError,
+            f"An API key of {answer.endpoint} can use models, not launch, stop or register them.",
+            "That takes the login of a user who may.",
+        )
+    return answer.error(
+        PermissionDeniedError,
+        f"{answer.endpoint} does not allow this: {answer.detail or 'forbidden'}.",
+        "Ask for the permission, or use other credentials.",
+    )
+
+
+def _too_many(answer: _Answer) -> ServerError:
+    if "banned" in answer.detail:
+        return answer.error(
+            RateLimitError,
+            f"{answer.endpoint} has banned this address for an hour: too many bad credentials.",
+            "Stop what still sends old credentials; a restart of the server lifts the ban.",
+        )
+    return answer.error(
+        RateLimitError,
+        f"Too many requests at once: {answer.detail or 'rate limited'}.",
+        f"Try again in {answer.retry_after} s." if answer.retry_after else "Try again soon.",
+    )
+
+
+def _unavailable(answer: _Answer) -> ServerError:
+    if "loading" in answer.detail or "not yet ready" in answer.detail:
+        uid = answer.model_uid or _uid_in(answer.detail)
+        return answer.error(
+            ModelNotReadyError,
+            f"The model {uid or ''} is still loading.".replace("  ", " "),
+            f"Try again in {answer.retry_after} s." if answer.retry_after else "Try again soon.",
+        )
+    return _other(answer)
+
+
+def _not_found(answer: _Answer) -> ServerError:
+    if _NOT_FOUND.search(answer.detail):
+        return _no_model(answer)
+    return answer.error(
+        ServerError,
+        f"{answer.endpoint} has no such page; is an Xinference server running there?",
+        "%xinference connect URL takes another server.",
+    )
+
+
+def _no_model(answer: _Answer) -> ServerError:
+    uid = answer.model_uid or _uid_in(answer.detail)
+    if uid is None:
+        return answer.error(ModelNotFoundError, f"{answer.detail.rstrip('.')}.")
+    listed = _AVAILABLE.search(answer.detail)
+    running = _names(listed["uids"]) if listed else []
+    hint = did_you_mean(uid, running) or (f"Running: {', '.join(running)}." if running else "")
+    return answer.error(
+        ModelNotFoundError,
+        f"No model with the UID {uid} runs at {answer.endpoint}.",
+        hint or "%xinference list shows what runs.",
+    )
+
+
+def _uid_in(detail: str) -> str | None:
+    found = _UID.search(detail)
+    return found["uid"] if found else None
+
+
+def _names(text: str) -> list[str]:
+    try:
+        return [str(each) for each in literal_eval(text)]
+    except (ValueError, SyntaxError):
+        return []
+
+
+def _bad_request(answer: _Answer) -> ServerError:
+    if _NOT_FOUND.search(answer.detail):
+        return _no_model(answer)
+    kind = ContextLengthError if _CONTEXT.search(answer.detail) else BadRequestError
+    return answer.error(kind, _sentence(answer, "The server cannot accept the request"))
+
+
+def _internal(answer: _Answer) -> ServerError:
+    if answer.invalid or _CONTEXT.search(answer.detail):
+        return _bad_request(answer)
+    if "Connect call failed" in answer.detail:
+        return answer.error(
+            ServerError,
+            f"A worker of {answer.endpoint} does not answer: {answer.detail}.",
+            "If it has died, its models are dropped within half a minute.",
+        )
+    return answer.error(
+        ServerError,
+        _sentence(answer, f"{answer.endpoint} failed (HTTP {answer.status})"),
+        "" if answer.detail else "The reason is in the server's log.",
+    )
+
+
+def _cancelled(answer: _Answer) -> ServerError:
+    return answer.error(LaunchError, _sentence(answer, "The launch was cancelled"))
+
+
+def _other(answer: _Answer) -> ServerError:
+    return answer.error(
+        ServerError,
+        _sentence(answer, f"{answer.endpoint} answers with HTTP {answer.status}"),
+    )
+
+
+def _sentence(answer: _Answer, start: str) -> str:
+    """Return `start` and the server's words as one sentence that ends once."""
+    text = f"{start}: {answer.detail}" if answer.detail else start
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+_BY_STATUS = {
+    400: _bad_request,
+    401: _unauthorized,
+    403: _forbidden,
+    404: _not_found,
+    422: _bad_request,
+    429: _too_many,
+    499: _cancelled,
+    500: _internal,
+    503: _unavailable,
+}
+
+_ELSEWHERE = "%xinference connect URL takes another server."
+_NOBODY = "%xinference serve starts a local server; %xinference connect URL takes another."
+_LOG = "The reason may be in the server's log."
+
+# By the names of exception classes, in requests, urllib3 and aiohttp: what is said, and the hint.
+# The first row that fits counts: a timeout while connecting is also a timeout.
+_BY_NAME = (
+    (
+        {"SSLError", "ClientConnectorSSLError", "ClientConnectorCertificateError"},
+        "does not speak a TLS that this machine trusts",
+        "Is it http:// and not https://? A private authority goes into REQUESTS_CA_BUNDLE.",
+    ),
+    (
+        {"gaierror", "NameResolutionError", "ClientConnectorDNSError"},
+        "has a host name that nobody knows",
+        _ELSEWHERE,
+    ),
+    (
+        {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"},
+        "is behind a proxy that does not let through",
+        "Check http_proxy and https_proxy, or put the host into no_proxy.",
+    ),
+    (
+        {"ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"},
+        "does not answer: no connection in the time allowed",
+        _ELSEWHERE,
+    ),
+    ({"Timeout", "TimeoutError"}, "has gone silent: no answer in the time allowed", _LOG),
+    (
+        {"ConnectionResetError", "BrokenPipeError", "ServerDisconnectedError", "IncompleteRead"},
+        "closed the connection before it had answered",
+        _LOG,
+    ),
+    ({"BadStatusLine", "BadHttpMessage"}, "does not speak HTTP", _ELSEWHERE),
+)
+
+_BY_NUMBER = {
+    errno.ECONNREFUSED: ("refuses the connection: no server runs there", _NOBODY),
+    errno.ENETUNREACH: ("cannot be reached: no network leads there", _ELSEWHERE),
+    errno.EHOSTUNREACH: ("cannot be reached: no way leads to the host", _ELSEWHERE),
+}
+
+
+def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
+    """Return the ConnectError that a network exception of any HTTP library stands for.
+
+    The library's classes are told by their names, inner exceptions included, so that none
+    of them has to be imported here.
+    """
+    says, hint = _diagnosis(list(_inside(exc)))
+    return ConnectError(f"{endpoint} {says}.", hint=hint)
+
+
+def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
+    numbers = [each.errno for each in chain if isinstance(each, OSError)]
+    for number in numbers:
+        if number in _BY_NUMBER:
+            return _BY_NUMBER[number]
+    names = {kind.__name__ for each in chain for kind in type(each).__mro__}
+    for known, says, hint in _BY_NAME:
+        if names & known:
+            return says, hint
+    return f"cannot be reached: {one_line(str(chain[0]))[:_LONGEST]}", _ELSEWHERE
+
+
+def _inside(exc: BaseException) -> Iterator[BaseException]:
+    """Walk through `exc` and the exceptions it carries, wherever a library puts them."""
+    seen: set[int] = set()
+    todo: list[object] = [exc]
+    while todo:
+        each = todo.pop(0)
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            inner = (getattr(each, name, None) for name in ("reason", "os_error"))
+            todo += [*each.args, *inner, each.__cause__, each.__context__]
