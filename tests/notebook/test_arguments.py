@@ -44,7 +44,7 @@ def test_a_line_becomes_words(line, words):
 
 
 def test_an_unclosed_quote_is_named():
-    with pytest.raises(UsageError, match="a quote is not closed in \"use what's\""):
+    with pytest.raises(UsageError, match='a quote is not closed in "use what\'s"'):
         split_line("use what's", "%xinference")
 
 
@@ -57,7 +57,7 @@ def test_an_unclosed_quote_is_named():
         ("- a list", [], "- a list"),
         ("-s 'Be brief.' Hi  there", ["-s", "Be brief."], " Hi  there"),
         ("--max-tokens=5 x", ["--max-tokens=5"], " x"),
-        ("-p top_k=1 -p 'stop=[\"a\", \"b\"]' go", ["-p", "top_k=1", "-p", 'stop=["a", "b"]'], " go"),
+        ('-p top_k=1 -p \'stop=["a", "b"]\' go', ["-p", "top_k=1", "-p", 'stop=["a", "b"]'], " go"),
         ("-- --not-an-option", [], " --not-an-option"),
         ("", [], ""),
     ],
@@ -85,7 +85,9 @@ def test_help_is_handed_over_not_printed(launch, capsys):
 
 
 def test_values_are_converted_and_bad_ones_refused(launch):
-    arguments = launch.parse(["-n", "m", "-s", "7", "--gpu-idx", "0,1", "-r", "2", "--n-gpu", "none"])
+    arguments = launch.parse(
+        ["-n", "m", "-s", "7", "--gpu-idx", "0,1", "-r", "2", "--n-gpu", "none"]
+    )
     assert arguments.model_size_in_billions == 7
     assert arguments.gpu_idx == [0, 1]
     assert arguments.replica == 2

@@ -66,7 +66,6 @@ def test_local_variables_come_first():
         ("$country", "France"),
         ("{{country.lower()}}", "france"),
         ("http://{country}:1", "http://France:1"),
-        ("{d[a]}", "{d[a]}"),
         ('[{"worker_ip": "a"}]', '[{"worker_ip": "a"}]'),
         ("$HOME", "$HOME"),
         ("{unknown}", "{unknown}"),

@@ -67,7 +67,7 @@ class LiveTurn:
         if not self._chunks:
             return AIMessage("")
         first, *rest = self._chunks
-        message = message_chunk_to_message(first + rest if rest else first)  # type: ignore[operator]
+        message = message_chunk_to_message(first + rest if rest else first)
         if not isinstance(message, AIMessage):
             raise TypeError(f"a chat model streamed {type(first).__name__}")
         return message

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from xinference_client import Client
+from xinference_client.client.restful.restful_client import Client
 
 from xinference_magics.cluster.engines import Choice, Engines, choose
 from xinference_magics.cluster.launch import Launch, LaunchRequest
@@ -98,7 +98,7 @@ class Cluster:
             ModelNotReadyError: It is still loading.
         """
         try:
-            data = self._ask(self._client.describe_model, _quoted(uid))
+            data = self._ask(self._client.describe_model, _in_path(uid))
         except ModelNotFoundError as error:
             raise self._absent(uid, error) from None
         return RunningModel.from_json(uid, data)
@@ -111,7 +111,7 @@ class Cluster:
             ModelNotReadyError: It is still loading: that is cancelled, not terminated.
         """
         try:
-            self._ask(self._client.terminate_model, _quoted(uid))
+            self._ask(self._client.terminate_model, _in_path(uid))
         except ModelNotFoundError as error:
             raise self._absent(uid, error) from None
 
@@ -171,10 +171,7 @@ class Cluster:
             ModelNotFoundError: No model of that name.
             BadRequestError: The server refuses the request, or the UID is taken.
         """
-        if "/" in (request.model_uid or ""):
-            raise BadRequestError(
-                f"The UID {request.model_uid!r} has a slash: the server could never find it again."
-            )
+        _in_path(request.model_uid or "")
         if request.model_engine is None and request.model_type == "LLM":
             request = self.choose(request).applied_to(request)
         uid = self._ask(self._client.launch_model, **request.body(), wait_ready=False)
@@ -182,25 +179,25 @@ class Cluster:
 
     def progress(self, uid: str) -> dict[str, Any]:
         """Return the server's account of a launch; never a sign of success."""
-        found: dict[str, Any] = self._ask(self._client.get_launch_model_progress, _quoted(uid))
+        found: dict[str, Any] = self._ask(self._client.get_launch_model_progress, _in_path(uid))
         return found
 
     def events(self, uid: str) -> list[dict[str, Any]]:
         """Return what has happened to a model, oldest first."""
-        return list(self._get(f"/v1/models/{_quoted(uid)}/events", list))
+        return list(self._get(f"/v1/models/{_in_path(uid)}/events", list))
 
     def cancel(self, uid: str) -> None:
         """Cancel a launch; returns when it has unwound, which takes up to a minute.
 
         Only for a model that is loading: a ready one would be orphaned (see `Launch.cancel`).
         """
-        url = f"{self.endpoint}/v1/models/{_quoted(uid)}/cancel"
+        url = f"{self.endpoint}/v1/models/{_in_path(uid)}/cancel"
         limits = (self._timeouts.connect, _UNWINDING)  # the client's method has no timeout
         self._client.session.post(url, timeout=limits)
 
     def abort(self, uid: str, request_id: str) -> str:
         """Stop one running request; returns ``DONE``, ``NOT_FOUND`` or ``NO_OP``."""
-        said = self._ask(self._client.abort_request, _quoted(uid), _quoted(request_id), 0)
+        said = self._ask(self._client.abort_request, _in_path(uid), _quoted(request_id), 0)
         return str(said.get("msg", ""))
 
     def register(self, model_type: str, definition: str, *, persist: bool = False) -> None:
@@ -269,3 +266,10 @@ class Cluster:
 def _quoted(name: str) -> str:
     """Make a name fit for a URL's path: the client puts it in as it is."""
     return quote(name, safe="")
+
+
+def _in_path(uid: str) -> str:
+    """Make a UID fit for a URL's path; one with a slash is launched but never found again."""
+    if "/" in uid:
+        raise BadRequestError(f"A UID cannot have a slash in it: {uid!r}.")
+    return _quoted(uid)

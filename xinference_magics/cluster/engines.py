@@ -122,10 +122,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Criterion:
-    """One thing that can be asked for, with its name for people."""
+    """One thing that can be asked for: a field of `Offer`, and what its value must be."""
 
     field: str
-    option: str
     wanted: str | None
 
     def of(self, offer: Offer) -> str | None:
@@ -147,10 +146,10 @@ def _key(value: str) -> str:
 
 def _criteria(request: LaunchRequest) -> tuple[_Criterion, ...]:
     return (
-        _Criterion("engine", "engine", request.model_engine),
-        _Criterion("format", "format", request.model_format),
-        _Criterion("size", "size", text(request.model_size_in_billions)),
-        _Criterion("quantization", "quantization", request.quantization),
+        _Criterion("engine", request.model_engine),
+        _Criterion("format", request.model_format),
+        _Criterion("size", text(request.model_size_in_billions)),
+        _Criterion("quantization", request.quantization),
     )
 
 
@@ -195,23 +194,23 @@ def _bare(offer: Offer) -> Offer:
 def _said(best: Offer, criteria: tuple[_Criterion, ...], offers: list[Offer]) -> str:
     """Name what was chosen for the user, and why the engine will take longer."""
     chosen = [
-        f"{criterion.option} {value}"
+        f"{criterion.field} {value}"
         for criterion in criteria
         if criterion.wanted is None and (value := criterion.of(best)) is not None
     ]
-    others = [name for name in _engines(offers) if name != best.engine]
+    others = _others(best, offers)
     parts = [f"Chosen: {', '.join(chosen)}."] if chosen else []
-    if chosen and others:
-        parts.append(f"--model-engine decides otherwise ({', '.join(others)}).")
+    if others:
+        parts.append(f"--model-engine takes another: {', '.join(others)}.")
     if not best.installed:
         parts.append(f"{best.engine} is not installed there: the server installs it first.")
     return " ".join(parts)
 
 
-def _engines(offers: list[Offer]) -> list[str]:
-    """Name the engines of `offers`, each once, with a note where one is not installed."""
-    installed = {offer.engine: offer.installed for offer in offers}
-    return [name if here else f"{name}, not installed" for name, here in installed.items()]
+def _others(best: Offer, offers: list[Offer]) -> list[str]:
+    """Name the other engines, with a note where one is not installed."""
+    notes = {each.engine: "" if each.installed else " (not installed)" for each in offers}
+    return [f"{engine}{note}" for engine, note in notes.items() if engine != best.engine]
 
 
 def _impossible(
@@ -221,16 +220,16 @@ def _impossible(
     engines: Engines,
 ) -> BadRequestError:
     before = criteria[: criteria.index(criterion)]
-    given = ", ".join(f"{each.option} {each.wanted}" for each in before if each.wanted is not None)
+    given = [f"{each.field} {each.wanted}" for each in before if each.wanted is not None]
     wanted = criterion.wanted or ""
-    reason = next(
-        (says for name, says in engines.unavailable.items() if _key(name) == _key(wanted)), ""
-    )
-    message = f"{engines.model_name} has no {criterion.option} {wanted}"
-    message += f" with {given}" if given else ""
     possible = criterion.possible(offers)
-    hint = f"{did_you_mean(wanted, possible)} Possible: {', '.join(possible)}.".strip()
-    return BadRequestError(f"{message}: {reason}" if reason else f"{message}.", hint=hint)
+    message = f"{engines.model_name} has no {criterion.field} {wanted}"
+    message += f" with {', '.join(given)}" if given else ""
+    reasons = {_key(name): says for name, says in engines.unavailable.items()}
+    if criterion.field == "engine" and _key(wanted) in reasons:
+        message += f": {reasons[_key(wanted)].rstrip('.')}"
+    hint = f"{did_you_mean(wanted, possible)} Possible: {', '.join(possible)}."
+    return BadRequestError(f"{message}.", hint=hint.strip())
 
 
 def _nothing(engines: Engines) -> BadRequestError:

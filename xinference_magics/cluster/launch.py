@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus, RunningModel
 
 _INTERNAL_ERROR = 500
+_UNWINDING = 10.0  # seconds: a replica is ERROR about 2 s before its reason is known
 _PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
 
 
@@ -96,7 +97,7 @@ class LaunchProgress:
 
     Args:
         stage: ``downloading``, ``installing_dependencies``, ``waiting_for_dependencies``,
-            ``loading``, ``ready`` or ``failed``.
+            ``loading``, ``ready``, ``failed``; ``unwinding`` while a failure's reason is awaited.
         fraction: From 0 to 1, or None while the server names no number that means anything.
         replicas: The state of each replica.
         done: Whether it is over, well or not.
@@ -139,6 +140,7 @@ class Launch:
         self.request = request
         self._seen = False
         self._started = time.monotonic()
+        self._failing_since: float | None = None
 
     def __repr__(self) -> str:
         return f"Launch({self.uid!r} at {self.cluster.endpoint!r})"
@@ -149,13 +151,20 @@ class Launch:
         self._seen = self._seen or bool(replicas)
         if not replicas:
             return self._without_replicas()
-        failed = [each.error for each in replicas if not (each.ready or each.loading)]
-        if failed:
-            reason = "; ".join(dict.fromkeys(one_line(each) for each in failed if each))
-            return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
+        if any(not (each.ready or each.loading) for each in replicas):
+            return self._failed(replicas)
         if all(each.ready for each in replicas) and self._served():
             return LaunchProgress("ready", 1.0, replicas, done=True)
         return self._loading(replicas)
+
+    def _failed(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
+        """Take the replicas' own reasons, and give a failure without one time to name it."""
+        reasons = dict.fromkeys(one_line(each.error) for each in replicas if each.error)
+        self._failing_since = self._failing_since or time.monotonic()
+        if not reasons and time.monotonic() - self._failing_since < _UNWINDING:
+            return LaunchProgress("unwinding", None, replicas)
+        reason = "; ".join(reasons)
+        return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
     def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
         said = self.cluster.progress(self.uid)

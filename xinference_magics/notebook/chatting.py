@@ -12,6 +12,7 @@ from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.turn import Turn
 from xinference_magics.display.stream import choose_view
 from xinference_magics.notebook.arguments import Parser, leading_options
+from xinference_magics.notebook.interrupt import interrupt
 from xinference_magics.notebook.options import CHAT
 from xinference_magics.notebook.prompt import expand
 
@@ -102,7 +103,7 @@ def _run(
     live = LiveTurn(model.model_uid)
     started = datetime.now(UTC).isoformat(timespec="milliseconds")
     outcome = runner.run(
-        lambda: model.astream(messages, **parameters),  # type: ignore[arg-type]
+        lambda: model.astream(messages, **parameters),
         live,
         view,
         frame_seconds=1 / magics.frame_rate,
@@ -126,9 +127,6 @@ def _run(
 
 def _raise(turn: Turn, error: Exception | None) -> None:
     if turn.status == "interrupted":
-        interrupt = KeyboardInterrupt("The turn was interrupted; what had arrived is kept.")
-        # IPython asks this of the exception itself, and shows its lines in place of a traceback.
-        interrupt._render_traceback_ = lambda: [f"KeyboardInterrupt: {interrupt}"]  # type: ignore[attr-defined]  # noqa: SLF001
-        raise interrupt
+        raise interrupt("The turn was interrupted; what had arrived is kept.")
     if error is not None:
         raise error

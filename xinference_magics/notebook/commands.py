@@ -1,4 +1,4 @@
-"""The commands of ``%xinference``: each takes the session and its arguments, and returns a value."""
+"""The commands of ``%xinference``: each takes the session and arguments, and returns a value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xinference_magics.notebook.arguments import (
     extra_pairs,
     nearest,
 )
-from xinference_magics.notebook.launching import launch
+from xinference_magics.notebook.launching import cancel, launch
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -189,6 +189,9 @@ COMMANDS = {
             use,
             (_UID, options.AS_NAME, options.ENDPOINT),
             ("%xinference use my-model --as llm2",),
+        ),
+        Command(
+            "cancel", "Cancel a launch that is still loading.", cancel, (_UID, options.ENDPOINT)
         ),
         Command("terminate", "End a running model.", terminate, (_UID, options.ENDPOINT)),
     )

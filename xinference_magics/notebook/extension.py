@@ -43,7 +43,7 @@ def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
 
 
 def _formatters(shell: InteractiveShell, magics: XinferenceMagics) -> list[tuple[Any, Any]]:
-    display = shell.display_formatter
+    display: Any = shell.display_formatter
     return [
         (display.ipython_display_formatter, magics.show_once),
         (display.mimebundle_formatter, magics.show_later),

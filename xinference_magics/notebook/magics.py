@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.magic import (
     Magics,
@@ -14,22 +14,22 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Float, Int, Unicode, observe
 
-from xinference_magics.notebook import commands
-from xinference_magics.notebook.arguments import HelpRequested, split_line
 from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.namespace import Namespace
-from xinference_magics.notebook.prompt import expand_words
 from xinference_magics.notebook.session import Session
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.session import Settings
 
 
 @magics_class
 class XinferenceMagics(Magics):
     """Xinference in the notebook; ``%config XinferenceMagics`` shows and sets what follows."""
+
+    shell: InteractiveShell
 
     endpoint = Unicode(
         "", help="Xinference to connect to; empty for $XINFERENCE_ENDPOINT or this machine's."
@@ -65,7 +65,7 @@ class XinferenceMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell, parent=shell)
         self.cells = CellTracker(shell)
-        self.session = Session(self, Namespace(shell.user_ns), print)
+        self.session = Session(cast("Settings", self), Namespace(shell.user_ns), print)
         self._shown: tuple[int, Turn] | None = None
         self._replaced: dict[tuple[str, str], Any] = {}
 
@@ -74,6 +74,10 @@ class XinferenceMagics(Magics):
     @line_magic
     def xinference(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
         """Manage models on an Xinference server: ``%xinference help`` lists the commands."""
+        from xinference_magics.notebook import commands
+        from xinference_magics.notebook.arguments import split_line
+        from xinference_magics.notebook.prompt import expand_words
+
         words = split_line(line, "%xinference")
         words = expand_words(words, self.shell.user_ns, local_ns)
         return commands.run(self.session, words)
@@ -85,16 +89,7 @@ class XinferenceMagics(Magics):
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Turn | None:
         """Send the cell, or the rest of the line, to the model in use; ``%chat -h`` for options."""
-        from xinference_magics.notebook import chatting
-
-        self.session.conversation.forget_cells(self.cells.deleted_cells())
-        try:
-            turn = chatting.chat(self, line, cell, local_ns)
-        except HelpRequested as requested:
-            print(requested)  # noqa: T201
-            return None
-        self._shown = (self.cells.current.number, turn)
-        return turn
+        return self._chat(line, cell, local_ns)
 
     @no_var_expand
     @needs_local_scope
@@ -103,7 +98,19 @@ class XinferenceMagics(Magics):
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Turn | None:
         """The same as ``%%chat``, under a name that no other extension has."""
-        turn: Turn | None = self.chat(line, cell, local_ns)
+        return self._chat(line, cell, local_ns)
+
+    def _chat(self, line: str, cell: str | None, local_ns: dict[str, Any] | None) -> Turn | None:
+        from xinference_magics.notebook import chatting
+        from xinference_magics.notebook.arguments import HelpRequested
+
+        self.session.conversation.forget_cells(self.cells.deleted_cells())
+        try:
+            turn = chatting.chat(self, line, cell, local_ns)
+        except HelpRequested as requested:
+            print(requested)  # noqa: T201
+            return None
+        self._shown = (self.cells.current.number, turn)
         return turn
 
     def show_once(self, turn: Turn) -> None:
@@ -128,7 +135,6 @@ class XinferenceMagics(Magics):
     def install(self) -> None:
         """Register the magics, leaving ``chat`` to another extension that has it."""
         self.shell.magics_manager.registry[type(self).__name__] = self
-        self.shell.configurables.append(self)
         for kind in ("line", "cell"):
             for name in self.magics[kind]:
                 self._take(kind, name)
@@ -146,7 +152,7 @@ class XinferenceMagics(Magics):
                 else:
                     table[name] = replaced
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
-        self.shell.configurables.remove(self)
+        self.shell.configurables.remove(cast("Any", self))  # typed for shells only
         self.session.disconnect()
 
     def _take(self, kind: str, name: str) -> None:

@@ -78,9 +78,10 @@ class Session:
 
     def cluster(self, endpoint: str | None = None) -> Cluster:
         """Return the connection in use, making it first where there is none."""
-        if self._cluster is not None and endpoint in (None, self._cluster.endpoint):
+        named = endpoints.normalize(endpoint) if endpoint else None
+        if self._cluster is not None and named in (None, self._cluster.endpoint):
             return self._cluster
-        return self.connect(endpoint)
+        return self.connect(named)
 
     def cluster_or_serve(self, endpoint: str | None = None) -> Cluster:
         """Return a connection that answers, starting the local server where none is configured."""
@@ -124,6 +125,23 @@ class Session:
         if self._cluster is not None:
             self._cluster.close()
         self._cluster = self._local = None
+
+    def describe_connection(self) -> str:
+        """Say in a few lines where the notebook is connected, what runs and what is in use."""
+        cluster = self.cluster()
+        kind = "private, of this machine" if self._local else "authentication on"
+        notes = [f"Xinference {cluster.version() or 'of unknown version'}"]
+        if self._local or cluster.requires_auth():
+            notes.append(kind)
+        running = ", ".join(f"{model.uid} ({model.type})" for model in cluster.models())
+        lines = [
+            f"Connected to {cluster.endpoint} ({', '.join(notes)}).",
+            f"Running: {running}." if running else "No model runs: %xinference launch -n NAME",
+        ]
+        if self.model is not None:
+            turns = len(self.conversation.turns)
+            lines.append(f"In use: {self.model.model_uid}; {turns} turns so far.")
+        return "\n".join(lines)
 
     def take_up(self, running: RunningModel, name: str | None = None) -> str:
         """Make `running` the model in use and put its object into the namespace.

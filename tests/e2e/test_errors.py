@@ -1,0 +1,101 @@
+"""Every error is one line with a remedy, the cell fails, and the next cell works."""
+
+import pytest
+
+
+def fails(kernel, code, *parts):
+    """Run `code`, which has to fail with one line that holds all `parts`."""
+    reply = kernel.run(code)
+    assert reply.status == "error", reply
+    lines = [line for line in reply.stdout.splitlines() if line.strip()]
+    assert len(lines) == 1, reply.stdout
+    for part in parts:
+        assert part in lines[0], lines[0]
+    assert kernel.run("1 + 1").status == "ok"
+
+
+@pytest.fixture
+def connected(kernel, tiny_chat):
+    assert kernel.run("%xinference use tiny-gguf").status == "ok"
+    return kernel
+
+
+def test_no_server(kernel, free_port):
+    fails(
+        kernel,
+        f"%xinference connect http://127.0.0.1:{free_port}",
+        "ConnectError",
+        f"127.0.0.1:{free_port}",
+        "%xinference",
+    )
+
+
+def test_no_server_and_none_configured(kernel, monkeypatch):
+    kernel.run("import os; os.environ.pop('XINFERENCE_ENDPOINT')")
+    fails(kernel, "%%chat\nhi", "ConnectError", "127.0.0.1:9997", "%xinference serve")
+
+
+def test_what_answers_is_no_xinference(kernel, web_server):
+    fails(kernel, f"%xinference connect {web_server}", "ConnectError", "not an Xinference")
+
+
+def test_an_endpoint_is_read_as_it_is_meant(kernel, server):
+    bare = server.endpoint.removeprefix("http://")
+    for spelling in (bare, server.endpoint + "/", server.endpoint + "/v1"):
+        reply = kernel.run(f"%xinference connect {spelling}")
+        assert f"Connected to {server.endpoint} (" in reply.stdout
+
+
+def test_unknown_uid(connected):
+    fails(connected, "%%chat -m tiny-guf\nhi", "ModelNotFoundError", "tiny-guf", "tiny-gguf")
+    fails(connected, "%xinference use nothing-like-it", "ModelNotFoundError", "Running: ")
+    fails(connected, "%xinference describe tiny-guf", "tiny-gguf")
+    fails(connected, "%xinference terminate tiny-guf", "tiny-gguf")
+
+
+def test_unknown_model(connected):
+    fails(connected, "%xinference launch -n tiny-cat", "ModelNotFoundError", "tiny-chat")
+    fails(connected, "%xinference launch -n tiny-chat -f gguf", "ggufv2")
+    fails(connected, "%xinference launch -n tiny-chat -q q4_0", "f16")
+
+
+def test_options(connected):
+    fails(connected, "%xinference lunch -n x", "UsageError", "did you mean launch?")
+    fails(connected, "%xinference launch --modelname x", "--model-name")
+    fails(connected, "%xinference launch -n x --n_gpus 2", "did you mean --n-gpu?")
+    fails(connected, "%xinference use 'tiny", "UsageError", "a quote is not closed")
+    fails(connected, "%%chat --temprature 0\nhi", "did you mean --temperature?")
+    fails(connected, "%%chat -p temprature=0\nhi", "temperature")
+    fails(connected, "%%chat -t 7\nhi", "temperature")
+    fails(connected, "%%chat -t warm\nhi", "UsageError", "warm")
+    fails(connected, "%%chat\n\n", "there is no prompt")
+    fails(connected, "%%chat -o 1x\nhi", "no name for a variable")
+
+
+def test_a_secret_typed_is_refused_and_not_repeated(connected):
+    reply = connected.run("%xinference launch -n x --api-key sk-hidden")
+    assert reply.status == "error"
+    assert "XINFERENCE_API_KEY" in reply.stdout
+    assert "sk-hidden" not in reply.stdout
+
+
+def test_prompts(connected):
+    fails(connected, "countries = 1\n%chat {{countrys}}", "PromptError", "countries", "--raw")
+    fails(connected, "%%chat\n{{1/0}}", "PromptError", "ZeroDivisionError")
+    reply = connected.run("%%chat -t 0 --raw -o kept\n{{1/0}}")
+    assert reply.status == "ok"
+    assert connected.value("kept.prompt") == "'{{1/0}}'"
+
+
+def test_a_variable_of_the_users_is_never_overwritten(kernel, tiny_chat):
+    kernel.run("llm = 'mine'")
+    reply = kernel.run("%xinference use tiny-gguf")
+    assert "llm is a variable of yours" in reply.stdout
+    assert "--as NAME" in reply.stdout
+    assert kernel.value("llm") == "'mine'"
+    kernel.run("%xinference use tiny-gguf --as other")
+    assert kernel.value("other.model_uid") == "'tiny-gguf'"
+
+
+def test_with_several_models_they_are_named(kernel, tiny_chat):
+    fails(kernel, "%%chat\nhi", "NotebookError", "tiny-gguf", "tiny-pt", "%xinference use")

@@ -1,0 +1,44 @@
+"""Ending a request on the server, for streams that are left before their end.
+
+Closing the socket is what counts: the server notices at once. The abort says it by the
+request's own id as well, for what stands between; llama.cpp heeds neither and generates on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import quote
+
+from xinference_magics.transport.endpoint import Timeouts
+
+_PATIENCE = Timeouts(connect=1.0, read=1.0)
+
+
+def abort_soon(
+    endpoint: str, model_uid: str, request_id: str, token: Callable[[], str | None] | None
+) -> None:
+    """Abort a request from a thread of its own; never raises, never waits.
+
+    Who leaves a stream is being cancelled or interrupted, and the event loop may be about to
+    close: neither can wait for a server that may be what hangs.
+    """
+    thread = threading.Thread(
+        target=_abort,
+        args=(endpoint, model_uid, request_id, token),
+        name="xinference-abort",
+        daemon=True,
+    )
+    with suppress(RuntimeError):  # no thread can be started while the interpreter ends
+        thread.start()
+
+
+def _abort(
+    endpoint: str, model_uid: str, request_id: str, token: Callable[[], str | None] | None
+) -> None:
+    from xinference_magics.transport.sync import open_session
+
+    path = f"/v1/models/{quote(model_uid, safe='')}/requests/{quote(request_id, safe='')}/abort"
+    with suppress(Exception), open_session(endpoint, token=token, timeouts=_PATIENCE) as session:
+        session.post(endpoint + path, json={"block_duration": 0})

@@ -1,0 +1,193 @@
+"""The chat endpoint of one server, sync and async, over xinference-client's handles.
+
+The client builds the requests and reads the answers; sessions of ours stand in for its own.
+What it lacks is added here: errors that keep their status, streams that are ended on the
+server when they are left early, and one asynchronous client for each event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import (
+    ModelNotReadyError,
+    ServerError,
+    StreamError,
+    XinferenceError,
+)
+from xinference_magics.transport.abort import abort_soon
+from xinference_magics.transport.endpoint import INFERENCE, Timeouts
+from xinference_magics.transport.failures import connect_error, one_line, server_error
+
+if TYPE_CHECKING:
+    from xinference_magics.transport.aio import AsyncChatHandle, PerLoop
+
+Token = Callable[[], str | None]
+Body = dict[str, Any]
+
+_FAILED, _TOO_MANY = 500, 429
+_LONGEST_WAIT = 30.0  # seconds; what the server itself proposes while a model loads
+
+
+class ChatEndpoint:
+    """Where chat requests go; clients are made at first use, and nothing before.
+
+    A body names its model and carries a `request_id`. What goes wrong is raised as one of
+    this package's errors.
+
+    Args:
+        endpoint: A normalized endpoint.
+        token: Asked before each request for the bearer token; None sends none.
+        timeouts: Limits in seconds; there is none on a whole answer.
+        retries: How often to ask again while the model is still loading.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        token: Token | None = None,
+        timeouts: Timeouts = INFERENCE,
+        retries: int = 0,
+    ) -> None:
+        self.endpoint = endpoint
+        self.token = token
+        self.timeouts = timeouts
+        self._waits = [min(2.0**attempt, _LONGEST_WAIT) for attempt in range(1, retries + 1)]
+        self._making = threading.Lock()
+        self._handle: Any = None
+        self._handles: PerLoop[AsyncChatHandle] | None = None
+
+    def answer(self, body: Body) -> Any:
+        """Return the whole answer to `body`."""
+        with self._watched(body, self._unanswered):
+            return self._ask(body)
+
+    async def aanswer(self, body: Body) -> Any:
+        """Return the whole answer to `body`."""
+        with self._watched(body, self._unanswered):
+            return await self._aask(body)
+
+    def chunks(self, body: Body) -> Iterator[Any]:
+        """Stream the answer to `body`, which asks for a stream."""
+        with self._watched(body, self._unanswered):
+            stream = self._ask(body)
+        with self._watched(body, self._broken), closing(stream):
+            yield from stream
+
+    async def achunks(self, body: Body) -> AsyncIterator[Any]:
+        """Stream the answer to `body`, which asks for a stream."""
+        with self._watched(body, self._unanswered):
+            stream = await self._aask(body)
+        with self._watched(body, self._broken):
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
+
+    def _ask(self, body: Body) -> Any:
+        for wait in self._waits:
+            try:
+                return self._sync().chat(body["messages"], generate_config=body)
+            except ModelNotReadyError:
+                time.sleep(wait)
+        return self._sync().chat(body["messages"], generate_config=body)
+
+    async def _aask(self, body: Body) -> Any:
+        handle = await self._async().get()
+        for wait in self._waits:
+            try:
+                return await handle.chat(body["messages"], generate_config=body)
+            except ModelNotReadyError:
+                await asyncio.sleep(wait)
+        return await handle.chat(body["messages"], generate_config=body)
+
+    @contextmanager
+    def _watched(
+        self, body: Body, explain: Callable[[Exception, Body], XinferenceError]
+    ) -> Iterator[None]:
+        """Make one of our errors of whatever fails; end what is left early on the server too."""
+        try:
+            yield
+        except ServerError as error:
+            error.request_id = body["request_id"]
+            raise
+        except XinferenceError:
+            raise
+        except Exception as error:
+            raise explain(error, body) from error
+        except BaseException:  # the stream was closed, its task cancelled, or Ctrl-C pressed
+            abort_soon(self.endpoint, body["model"], body["request_id"], self.token)
+            raise
+
+    def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
+        if isinstance(error, ValueError):
+            return ServerError(
+                f"{self.endpoint} sent an answer that is no JSON.", request_id=body["request_id"]
+            )
+        return connect_error(error, self.endpoint)
+
+    def _broken(self, error: Exception, body: Body) -> XinferenceError:
+        if type(error) is Exception:  # how the client raises an error event
+            return self._event(str(error), body)
+        return StreamError(
+            f"The answer of {body['model']} broke off: {_reason(error)}.",
+            hint="What had arrived was delivered; the reason may be in the server's log.",
+        )
+
+    def _event(self, text: str, body: Body) -> ServerError:
+        """Translate an error inside a stream, which has no status."""
+        status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
+        error = server_error(
+            status, text, endpoint=self.endpoint, request_id=body["request_id"]
+        )
+        if type(error) is ServerError:
+            return ServerError(
+                f"{body['model']} failed while it answered: {one_line(text)}",
+                detail=error.detail,
+                request_id=error.request_id,
+            )
+        error.status = None
+        return error
+
+    def _sync(self) -> Any:
+        with self._making:
+            if self._handle is None:
+                from xinference_client.client.restful.restful_client import RESTfulChatModelHandle
+
+                from xinference_magics.transport.sync import open_session
+
+                handle = RESTfulChatModelHandle("", self.endpoint, {})
+                handle.session.close()
+                handle.session = open_session(
+                    self.endpoint, token=self.token, timeouts=self.timeouts
+                )
+                self._handle = handle
+            return self._handle
+
+    def _async(self) -> PerLoop[AsyncChatHandle]:
+        with self._making:
+            if self._handles is None:
+                from xinference_magics.transport.aio import AsyncChatHandle, PerLoop
+
+                self._handles = PerLoop(self._open_handle, AsyncChatHandle.close)
+            return self._handles
+
+    def _open_handle(self) -> AsyncChatHandle:
+        from xinference_magics.transport.aio import AsyncChatHandle, open_async_session
+
+        session = open_async_session(self.endpoint, token=self.token, timeouts=self.timeouts)
+        return AsyncChatHandle(self.endpoint, session)
+
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError) or "timed out" in str(error):
+        return "the server has gone silent"
+    if isinstance(error, ValueError):
+        return "a line of it cannot be read"
+    return "the connection was lost"

@@ -1,0 +1,91 @@
+"""A whole answer of the server -> AIMessage."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.messages.tool import invalid_tool_call, tool_call
+
+from xinference_magics.errors import ServerError
+from xinference_magics.wire.metadata import response_metadata, usage_metadata
+from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.tools import TextCall, ToolCallSplitter, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xinference_magics.wire.request import ChatRequest
+
+
+def to_message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
+    """Translate an answer.
+
+    Raises:
+        ServerError: It has no message in it.
+    """
+    choices = data.get("choices")
+    if not choices:
+        raise ServerError(f"{request.model_uid} sent an answer without a message.")
+    choice = choices[0]
+    said = choice["message"]
+    thought, text = _parts(said, request)
+    text, in_text = _without_calls(text, request)
+    calls = [_native(call) for call in said.get("tool_calls") or ()] + in_text
+    finish = "tool_calls" if in_text and choice.get("finish_reason") == "stop" else None
+    finish = finish or choice.get("finish_reason")
+    if not text and not calls and finish == "stop":
+        # With its reasoning parser on, llama.cpp loses the thought and calls the answer one.
+        thought, text = "", thought
+    metadata = response_metadata(request, finish, data)
+    if choice.get("logprobs"):
+        metadata["logprobs"] = choice["logprobs"]
+    return AIMessage(
+        content=text,
+        additional_kwargs={"reasoning_content": thought} if thought else {},
+        response_metadata=metadata,
+        usage_metadata=usage_metadata(data["usage"]) if data.get("usage") else None,
+        tool_calls=[
+            tool_call(name=call.name or "", args=json.loads(call.arguments or "{}"), id=call.id)
+            for call in calls
+            if call.complete
+        ],
+        invalid_tool_calls=[
+            invalid_tool_call(
+                name=call.name, args=call.arguments, id=call.id, error="The arguments are no JSON."
+            )
+            for call in calls
+            if not call.complete
+        ],
+    )
+
+
+def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
+    """Return thought and answer."""
+    text = said.get("content") or ""
+    thought = said.get("reasoning_content") or said.get("reasoning") or ""
+    if request.without_thinking and thought:
+        return "", thought + text
+    splitter = ReasoningSplitter(prefilled=request.think_prefilled and not thought)
+    start = splitter.thought(thought) if thought else ""
+    more, answer = splitter.text(text)
+    last, rest = splitter.end()
+    return start + more + last, answer + rest
+
+
+def _without_calls(text: str, request: ChatRequest) -> tuple[str, list[TextCall]]:
+    if not request.has_tools or not text:
+        return text, []
+    splitter = ToolCallSplitter()
+    before, calls = splitter.feed(text)
+    after, torn = splitter.end()
+    return before + after, calls + torn
+
+
+def _native(call: Mapping[str, Any]) -> TextCall:
+    function = call.get("function") or {}
+    arguments = function.get("arguments") or ""
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    return TextCall(function.get("name"), arguments, is_object(arguments), call.get("id"))

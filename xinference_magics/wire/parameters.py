@@ -1,0 +1,120 @@
+"""Every parameter of a chat request, declared once.
+
+`ChatXinference` takes its fields from here, a call its keyword arguments, and a call's
+config the four names that may stand in it. Names and bounds are those of Xinference 4.1's
+``CreateChatCompletion``, which answers a wrong value with a bare HTTP 500.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.transport.failures import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def _parameter(description: str, *, from_config: bool = False, **bounds: Any) -> Any:
+    return Field(
+        default=None,
+        description=description,
+        json_schema_extra={"from_config": from_config},
+        **bounds,
+    )
+
+
+class GenerationParameters(BaseModel):
+    """How an answer is generated; what is None is left to the engine."""
+
+    max_tokens: int | None = _parameter(
+        "The most tokens an answer may have.", from_config=True, ge=1
+    )
+    temperature: float | None = _parameter(
+        "Randomness, 0 (always the likeliest token) to 2.", from_config=True, ge=0, le=2
+    )
+    top_p: float | None = _parameter(
+        "Only the likeliest tokens that sum up to this probability.", from_config=True, ge=0, le=1
+    )
+    top_k: int | None = _parameter("Only so many of the likeliest tokens; 0 for all.", ge=0)
+    seed: int | None = _parameter(
+        "The same seed, the same answer, where the engine can.", from_config=True
+    )
+    stop: str | list[str] | None = _parameter("Texts that end the answer.")
+    stop_token_ids: list[int] | None = _parameter("Tokens that end the answer.")
+    frequency_penalty: float | None = _parameter(
+        "Against tokens by how often they came, -2 to 2.", ge=-2, le=2
+    )
+    presence_penalty: float | None = _parameter(
+        "Against tokens that came at all, -2 to 2.", ge=-2, le=2
+    )
+    repetition_penalty: float | None = _parameter("Above 1: against repetition.", ge=0)
+    logprobs: bool | None = _parameter("Whether to return the tokens' log probabilities.")
+    top_logprobs: int | None = _parameter("Alternatives returned for each token.", ge=0)
+    enable_thinking: bool | None = _parameter("Thinking on or off, for models that have both.")
+    chat_template_kwargs: dict[str, Any] | None = _parameter("Variables for the chat template.")
+    ignore_eos: bool | None = _parameter("Whether to go on after the end-of-text token.")
+    lora_name: str | None = _parameter("The LoRA adapter to use.")
+    user: str | None = _parameter("Your own name for who asks.")
+
+
+NAMES = tuple(GenerationParameters.model_fields)
+
+CALL_NAMES = (
+    *NAMES,
+    "model",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "stream",
+    "extra_body",
+    "generate_config",
+    # for traces only; langchain-core takes these out before a request is built
+    "ls_structured_output_format",
+    "structured_output_format",
+)
+
+CONFIG_NAMES = tuple(
+    name
+    for name, field in GenerationParameters.model_fields.items()
+    if isinstance(field.json_schema_extra, dict) and field.json_schema_extra["from_config"]
+)
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise a BadRequestError with the nearest name if one of `given` is not `known`."""
+    known = list(known)
+    for name in given:
+        if name not in known:
+            meant = did_you_mean(name, known)
+            other = f"Anything else goes into extra_body={{{name!r}: ...}}."
+            raise BadRequestError(f"There is no parameter {name!r}.", hint=f"{meant} {other}")
+
+
+def checked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters in `given` as the types the server wants.
+
+    Raises:
+        BadRequestError: A value is of a wrong type or out of bounds; nothing was sent.
+    """
+    try:
+        return GenerationParameters.model_validate(given).model_dump(exclude_none=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        raise BadRequestError(
+            f"{name}={first['input']!r} is no valid value: {first['msg'][0].lower()}{first['msg'][1:]}."
+        ) from None
+
+
+def from_configurable(configurable: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a call's config may bring."""
+    return {
+        name: configurable[name]
+        for name in CONFIG_NAMES
+        if configurable.get(name) is not None
+    }

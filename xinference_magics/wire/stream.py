@@ -1,0 +1,187 @@
+"""A streamed answer, chunk by chunk -> ChatGenerationChunk.
+
+Engines stream differently. transformers sends its usage twice and a second, wrong finish
+reason, repeats the role, and leaves tool calls in the text; llama.cpp sends its usage in a
+chunk without choices, and `content: null` while it thinks. All of it comes out alike: text,
+thoughts and tool calls as they arrive, then one last chunk with usage and finish reason.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
+
+from xinference_magics.errors import StreamError
+from xinference_magics.wire.metadata import response_metadata, usage_metadata
+from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.tools import TextCall, ToolCallSplitter, beyond_repair, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from langchain_core.messages import ToolCallChunk
+
+    from xinference_magics.wire.request import ChatRequest
+
+
+class StreamConverter:
+    """Convert one stream: `feed` it each chunk in turn, then `end` it once."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self._request = request
+        self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
+        self._tags = ToolCallSplitter() if request.has_tools else None
+        self._calls = _Calls()
+        self._thoughts: list[str] = []
+        self._answered = False
+        self._finish: str | None = None
+        self._beside: dict[str, Any] = {}
+
+    def feed(self, data: Mapping[str, Any]) -> ChatGenerationChunk | None:
+        """Take a chunk as the server sent it; return None where it says nothing yet."""
+        choices = data.get("choices")
+        if not choices:
+            self._note(data)
+            return None
+        choice = choices[0]
+        if choice.get("finish_reason"):
+            self._finish = self._finish or choice["finish_reason"]
+            self._note(data)
+        delta = choice.get("delta") or {}
+        thought, text = self._parts(delta)
+        calls = self._calls.deltas(delta.get("tool_calls") or ())
+        if self._tags and text:
+            text, in_text = self._tags.feed(text)
+            calls += map(self._calls.whole, in_text)
+        return self._chunk(text, thought, calls, choice.get("logprobs"))
+
+    def end(self) -> ChatGenerationChunk:
+        """Return the last chunk.
+
+        Raises:
+            StreamError: The server never said that the answer was complete.
+        """
+        if self._finish is None:
+            raise StreamError(
+                f"The answer of {self._request.model_uid} broke off before its end.",
+                hint="What had arrived was delivered; the reason may be in the server's log.",
+            )
+        text, thought, calls = self._held_back()
+        if self._calls.in_text and self._finish == "stop":
+            self._finish = "tool_calls"
+        answered = self._answered or text or calls or self._calls.any
+        if not answered and self._finish == "stop":
+            # With its reasoning parser on, llama.cpp calls thought and answer alike reasoning.
+            text = "".join(self._thoughts)
+        metadata = response_metadata(self._request, self._finish, self._beside)
+        usage = self._beside.get("usage")
+        message = AIMessageChunk(
+            content=text,
+            additional_kwargs={"reasoning_content": thought} if thought else {},
+            tool_call_chunks=calls,
+            usage_metadata=usage_metadata(usage) if usage else None,
+            response_metadata=metadata,
+            chunk_position="last",
+        )
+        return ChatGenerationChunk(
+            message=message, generation_info={"finish_reason": self._finish}
+        )
+
+    def _note(self, data: Mapping[str, Any]) -> None:
+        """Remember what stands beside the choices; usage that comes again is the same."""
+        self._beside |= {name: value for name, value in data.items() if value is not None}
+
+    def _parts(self, delta: Mapping[str, Any]) -> tuple[str, str]:
+        """Return thought and answer; the engine's own division counts before tags."""
+        text = delta.get("content") or ""
+        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        if thought:
+            if self._request.without_thinking:
+                return "", thought + text
+            thought = self._reasoning.thought(thought)
+        if self._reasoning.settled or not text:
+            return thought or "", text
+        more, text = self._reasoning.text(text)
+        return (thought or "") + more, text
+
+    def _chunk(
+        self, text: str, thought: str, calls: list[ToolCallChunk], logprobs: Any
+    ) -> ChatGenerationChunk | None:
+        beside: dict[str, Any] = {}
+        if text:
+            self._answered = True
+        if thought:
+            self._thoughts.append(thought)
+            beside["additional_kwargs"] = {"reasoning_content": thought}
+        if calls:
+            beside["tool_call_chunks"] = calls
+        if not (text or beside or logprobs):
+            return None
+        return ChatGenerationChunk(
+            message=AIMessageChunk(content=text, **beside),
+            generation_info={"logprobs": logprobs} if logprobs else None,
+        )
+
+    def _held_back(self) -> tuple[str, str, list[ToolCallChunk]]:
+        """Return text, thought and calls that waited for what might have followed."""
+        thought, text = self._reasoning.end()
+        if thought:
+            self._thoughts.append(thought)
+        calls: list[ToolCallChunk] = []
+        if self._tags:
+            before, whole = self._tags.feed(text)
+            text, torn = self._tags.end()
+            text = before + text
+            calls += map(self._calls.whole, whole + torn)
+        return text, thought, calls + self._calls.torn(self._finish)
+
+
+class _Calls:
+    """The tool calls of a stream, gathered to see in the end which of them were torn."""
+
+    def __init__(self) -> None:
+        self._arguments: dict[int, str] = {}
+        self.in_text = False
+
+    @property
+    def any(self) -> bool:
+        return self.in_text or bool(self._arguments)
+
+    def deltas(self, raw: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
+        """Translate the server's own pieces of calls."""
+        return [self._delta(each) for each in raw]
+
+    def _delta(self, raw: Mapping[str, Any]) -> ToolCallChunk:
+        function = raw.get("function") or {}
+        arguments = function.get("arguments") or ""
+        if not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        index = raw.get("index")
+        index = len(self._arguments) if index is None else index
+        self._arguments[index] = self._arguments.get(index, "") + arguments
+        return tool_call_chunk(
+            name=function.get("name"), args=arguments, id=raw.get("id"), index=index
+        )
+
+    def whole(self, call: TextCall) -> ToolCallChunk:
+        """Translate a call that was found in the text."""
+        self.in_text = True
+        end = "" if call.complete else beyond_repair(call.arguments)
+        index = len(self._arguments)
+        self._arguments[index] = call.arguments if call.complete else "{}"
+        return tool_call_chunk(
+            name=call.name, args=call.arguments + end, id=call.id, index=index
+        )
+
+    def torn(self, finish: str | None) -> list[ToolCallChunk]:
+        """Return what makes calls with broken arguments invalid when the chunks are merged."""
+        cut = finish == "length"
+        return [
+            tool_call_chunk(name=None, args=beyond_repair(arguments), id=None, index=index)
+            for index, arguments in self._arguments.items()
+            if not is_object(arguments) or (cut and not arguments)
+        ]
