@@ -32,27 +32,37 @@ EXECUTED = DEMO / "quickstart.ipynb"
 class Narrator(NotebookClient):
     """Executes a notebook, printing each cell and what it shows while it shows it."""
 
+    _streamed = 0
+
+    async def async_start_new_kernel_client(self, **options: Any) -> Any:
+        """Say that somebody watches: answers are then streamed, as into a page."""
+        client = await super().async_start_new_kernel_client(**options)
+        client.allow_stdin = True
+        return client
+
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Print what comes from the kernel; nbclient's hook for each message."""
         content = msg["content"]
         match msg["msg_type"]:
             case "execute_input":
                 print("\n".join(f">>> {line}" for line in content["code"].splitlines()))
+                self._streamed = 0
             case "stream":
                 print(content["text"], end="", flush=True)
             case "comm_msg":
-                print(_delta(content["data"]), end="", flush=True)
+                self._narrate(content["data"].get("content") or {})
             case "execute_result":
                 print(content["data"]["text/plain"])
             case "status" if content["execution_state"] == "idle":
                 print()
         return super().process_message(msg, cell, cell_index)
 
-
-def _delta(data: dict[str, Any]) -> str:
-    """The text of a frame that the view of a running turn was sent, if it is one."""
-    content = data.get("content")
-    return str(content.get("text", "")) if isinstance(content, dict) else ""
+    def _narrate(self, frame: dict[str, Any]) -> None:
+        """Print what a frame of the chat view brings: what is new, or everything so far."""
+        text = "".join(piece for _, piece in frame.get("add") or frame.get("all") or ())
+        new = text[self._streamed :] if "all" in frame else text
+        self._streamed += len(new)
+        print(new, end="", flush=True)
 
 
 def serve() -> LocalServer:
@@ -81,7 +91,13 @@ def serve() -> LocalServer:
 def run() -> None:
     """Execute the quickstart and keep what came out."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    Narrator(notebook, timeout=300, resources={"metadata": {"path": str(DEMO)}}).execute()
+    narrator = Narrator(
+        notebook,
+        timeout=300,
+        resources={"metadata": {"path": str(DEMO)}},
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no notes on its own connection
+    )
+    narrator.execute()
     nbformat.write(notebook, EXECUTED)
     print(f"The executed notebook is {EXECUTED}")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.runnables.config import ensure_config
+from typing_extensions import override
 
 from xinference_magics.wire.parameters import from_configurable
 
@@ -30,31 +31,37 @@ def _with_config(config: RunnableConfig | None, arguments: dict[str, Any]) -> di
 class ConfigurableCalls(BaseChatModel):
     """The entrances of a chat model, each with its config's parameters as arguments."""
 
+    @override
     def invoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
         return super().invoke(input, config, **_with_config(config, kwargs))
 
+    @override
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
         return await super().ainvoke(input, config, **_with_config(config, kwargs))
 
+    @override
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
         return super().stream(input, config, **_with_config(config, kwargs))
 
+    @override
     def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
         return super().astream(input, config, **_with_config(config, kwargs))
 
+    @override
     def stream_events(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Any:
         return super().stream_events(input, config, **_with_config(config, kwargs))
 
+    @override
     def astream_events(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Any:

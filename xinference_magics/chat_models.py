@@ -12,23 +12,20 @@ All translation is pure and shared; the four methods that langchain-core calls
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.language_models.chat_models import LangSmithParams
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.utils import secret_from_env
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from xinference_magics import __version__
 from xinference_magics.call_config import ConfigurableCalls
-from xinference_magics.errors import BadRequestError
-from xinference_magics.structured_output import Method, structured
-from xinference_magics.transport.chat import ChatEndpoint
-from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
+from xinference_magics.served import ServedModel
+from xinference_magics.structured_output import structured
 from xinference_magics.wire.answer import to_message
+from xinference_magics.wire.engines import unheeded, unmet_choice
 from xinference_magics.wire.metadata import PROVIDER
 from xinference_magics.wire.parameters import (
     CALL_NAMES,
@@ -38,26 +35,28 @@ from xinference_magics.wire.parameters import (
 )
 from xinference_magics.wire.request import ChatRequest, chat_request
 from xinference_magics.wire.stream import StreamConverter
-from xinference_magics.wire.tools import Tool, tool_choice, tool_dicts
+from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
     from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models.base import LangSmithParams
+    from langchain_core.language_models.chat_models import _ChatModelBinding
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk
     from langchain_core.runnables import Runnable
     from pydantic import BaseModel
-    from typing_extensions import Self
 
-_OTHER_NAMES = {"base_url": "server_url", "model": "model_uid", "model_kwargs": "extra_body"}
+    from xinference_magics.structured_output import Method
+    from xinference_magics.wire.tools import Tool
 
 
-class ChatXinference(GenerationParameters, ConfigurableCalls):
+class ChatXinference(GenerationParameters, ServedModel, ConfigurableCalls):
     """A chat model that runs on an Xinference server.
 
     Making one sends nothing; clients are opened at the first call, one for all threads and
@@ -75,33 +74,7 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
         model_uid: The UID under which the model runs; also `model`.
     """
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    server_url: str
-    """Where the server is."""
-
-    model_uid: str
-    """The UID under which the model runs."""
-
-    api_key: SecretStr | None = Field(
-        default_factory=secret_from_env("XINFERENCE_API_KEY", default=None)
-    )
-    """Where the server asks for one; left out, ``$XINFERENCE_API_KEY``."""
-
-    token_source: Callable[[], str | None] | None = Field(default=None, exclude=True, repr=False)
-    """Asked before each request for a token that changes; counts before `api_key`.
-
-    It is neither dumped nor pickled.
-    """
-
-    timeout: float | tuple[float, float | None] | None = None
-    """The longest silence of the server in seconds, or (to connect, silence).
-
-    Left out, 5 s to connect and 600 s of silence; there is no limit on a whole answer.
-    """
-
-    max_retries: int = Field(default=0, ge=0)
-    """How often to ask again while the model is still loading."""
+    model_config = ConfigDict(extra="forbid")
 
     streaming: bool = False
     """Whether `invoke` streams too, for callbacks that want tokens."""
@@ -118,25 +91,11 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
     think_prefilled: bool = False
     """Whether the chat template ends in ``<think>``, so that answers only close the tag."""
 
-    _chat: ChatEndpoint | None = PrivateAttr(default=None)
-    _chat_settings: tuple[Any, ...] = PrivateAttr(default=())
-
     def __init__(
         self, server_url: str | None = None, model_uid: str | None = None, **fields: Any
     ) -> None:
-        named = {"server_url": server_url, "model_uid": model_uid}
+        named: dict[str, Any] = {"server_url": server_url, "model_uid": model_uid}
         super().__init__(**{k: v for k, v in named.items() if v is not None}, **fields)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_names(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Accept LangChain's usual names too, and refuse unknown ones with the nearest."""
-        for other, name in _OTHER_NAMES.items():
-            if other in given and name in given:
-                raise BadRequestError(f"{other} and {name} are the same; give one of them.")
-        refuse_unknown(given, [*cls.model_fields, *_OTHER_NAMES])
-        taken = {_OTHER_NAMES.get(name, name): value for name, value in given.items()}
-        return {**taken, "server_url": resolve(taken.get("server_url"))}
 
     @model_validator(mode="after")
     def _set_xinference_magics_version(self) -> Self:
@@ -153,7 +112,7 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
         **kwargs: Any,
     ) -> ChatResult:
         request = self._request(messages, stop, kwargs)
-        return _result(to_message(self._endpoint().answer(request.body), request))
+        return _result(self._endpoint.answer(request.body), request)
 
     async def _agenerate(
         self,
@@ -163,7 +122,7 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
         **kwargs: Any,
     ) -> ChatResult:
         request = self._request(messages, stop, kwargs)
-        return _result(to_message(await self._endpoint().aanswer(request.body), request))
+        return _result(await self._endpoint.aanswer(request.body), request)
 
     def _stream(
         self,
@@ -174,12 +133,13 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
     ) -> Iterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
         converter = StreamConverter(request)
-        with closing(self._endpoint().chunks(request.body)) as answer:
+        with closing(self._endpoint.chunks(request.body)) as answer:
             for data in answer:
                 chunk = converter.feed(data)
                 if chunk is not None:
                     yield chunk
         yield converter.end()
+        _say_if_unmet(request, converter.called)
 
     async def _astream(
         self,
@@ -190,12 +150,13 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
         converter = StreamConverter(request)
-        async with aclosing(self._endpoint().achunks(request.body)) as answer:
+        async with aclosing(self._endpoint.achunks(request.body)) as answer:
             async for data in answer:
                 chunk = converter.feed(data)
                 if chunk is not None:
                     yield chunk
         yield converter.end()
+        _say_if_unmet(request, converter.called)
 
     def _request(
         self,
@@ -205,10 +166,10 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
         *,
         stream: bool = False,
     ) -> ChatRequest:
-        return chat_request(
+        request = chat_request(
             messages,
             model_uid=self.model_uid,
-            fields=self._parameters,
+            fields=self.generation_parameters,
             call={**call, "stop": stop},
             extra_body=self.extra_body,
             engine=self.engine,
@@ -216,16 +177,19 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
             stream=stream,
             stream_usage=self.stream_usage,
         )
+        for sentence in unheeded(request):
+            warnings.warn(sentence, stacklevel=2)
+        return request
 
     @property
-    def _parameters(self) -> dict[str, Any]:
-        """The generation parameters that are set."""
+    def generation_parameters(self) -> dict[str, Any]:
+        """The generation parameters that are set on this model, by name."""
         values = {name: getattr(self, name) for name in NAMES}
         return {name: value for name, value in values.items() if value is not None}
 
     # Tools and structured output
 
-    def bind(self, **kwargs: Any) -> Any:
+    def bind(self, **kwargs: Any) -> _ChatModelBinding:
         """Return this model with `kwargs` given to each of its calls.
 
         Raises:
@@ -259,7 +223,90 @@ class ChatXinference(GenerationParameters, ConfigurableCalls):
         sent = tool_dicts(tools, strict=strict)
         bound = {
             "tools": sent,
-            "tool_choice": choose(tool_choice, sent),
+            "tool_choice": wire_choice(tool_choice, sent),
             "parallel_tool_calls": parallel_tool_calls,
         }
-        return self.bind(**{k: v for k, v in bound.items() if v is not None}, **kwargs)
+        given = {name: value for name, value in bound.items() if value is not None}
+        return self.bind(**given, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Method | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return a runnable whose answers have the form of `schema`.
+
+        Args:
+            schema: A Pydantic class, a TypedDict, or a JSON schema; None with ``json_mode``.
+            method: ``"function_calling"`` asks for a tool call, ``"json_schema"`` has the
+                engine follow the schema, ``"json_mode"`` only expects JSON. Left out,
+                ``"json_schema"`` on an engine known to follow it, else ``"function_calling"``.
+            include_raw: Whether to return `raw`, `parsed` and `parsing_error` in a dict.
+            strict: Whether the schema must be followed exactly, where the engine can.
+            kwargs: Given to each call, as by `bind`.
+        """
+        return structured(
+            self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
+        )
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of `text`, without asking or downloading anything."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return count_tokens_approximately([text], extra_tokens_per_message=0)
+
+    def get_num_tokens_from_messages(
+        self,
+        messages: list[BaseMessage],
+        tools: Sequence[Tool] | None = None,
+    ) -> int:
+        """Estimate the tokens of `messages`, without asking or downloading anything."""
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens_from_messages(messages, tools)
+        return count_tokens_approximately(messages, tools=[*tool_dicts(tools or ())])
+
+    # Identity: traces, caches, dumps, copies
+
+    @property
+    def _llm_type(self) -> str:
+        return "chat-xinference"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        extra = {"extra_body": self.extra_body} if self.extra_body else {}
+        where = {"model_uid": self.model_uid, "server_url": self.server_url, "engine": self.engine}
+        return {**where, **self.generation_parameters, **extra}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop
+        params = super()._get_ls_params(stop=stop or stops or None, **kwargs)
+        params["ls_provider"] = PROVIDER
+        params["ls_model_name"] = kwargs.get("model") or self.model_uid
+        return params
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Tell langchain-core that this class can be dumped; secrets are redacted."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """Where the secret fields come from when a dump is loaded."""
+        return {"api_key": "XINFERENCE_API_KEY"}
+
+
+def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:
+    message = to_message(data, request)
+    _say_if_unmet(request, {call["name"] for call in message.tool_calls})
+    finish = message.response_metadata["finish_reason"]
+    generation = ChatGeneration(message=message, generation_info={"finish_reason": finish})
+    return ChatResult(generations=[generation])
+
+
+def _say_if_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
+    if sentence := unmet_choice(request, called):
+        warnings.warn(sentence, stacklevel=2)

@@ -2,7 +2,6 @@
 
 import http.server
 import os
-import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -47,7 +46,7 @@ class Kernel:
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": True,
             "stop_on_error": True,
         }
         metadata = {"cellId": cell_id, "deletedCells": list(deleted)} if cell_id else {}
@@ -104,7 +103,7 @@ def take(reply, message):
         reply.outputs.append({"type": "stream", "text": content["text"], "name": content["name"]})
     elif kind in {"display_data", "execute_result"}:
         reply.outputs.append(
-            {"type": kind, "data": content["data"], "id": content["transient"].get("display_id")}
+            {"type": kind, "data": content["data"], "id": content.get("transient", {}).get("display_id")}
         )
     elif kind == "update_display_data":
         for output in reply.outputs:
@@ -134,14 +133,6 @@ def kernel(kernel_env):
     assert made.run("%load_ext xinference_magics").status == "ok"
     yield made
     made.close()
-
-
-@pytest.fixture
-def free_port():
-    """A port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

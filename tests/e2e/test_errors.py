@@ -20,12 +20,12 @@ def connected(kernel, tiny_chat):
     return kernel
 
 
-def test_no_server(kernel, free_port):
+def test_no_server(kernel, closed_port):
     fails(
         kernel,
-        f"%xinference connect http://127.0.0.1:{free_port}",
+        f"%xinference connect http://127.0.0.1:{closed_port}",
         "ConnectError",
-        f"127.0.0.1:{free_port}",
+        f"127.0.0.1:{closed_port}",
         "%xinference",
     )
 

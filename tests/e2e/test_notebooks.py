@@ -37,7 +37,8 @@ def shown(cell):
 
 
 def source_of(notebook, text):
-    return next(cell for cell in notebook.cells if text in cell.source)
+    code = (cell for cell in notebook.cells if cell.cell_type == "code")
+    return next(cell for cell in code if text in cell.source)
 
 
 def test_quickstart(execute):

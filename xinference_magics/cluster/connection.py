@@ -6,7 +6,7 @@ becomes a typed value.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from xinference_client.client.restful.restful_client import Client
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import requests
+
+T = TypeVar("T")
 
 _UNWINDING = 120.0  # seconds: a cancel answers when the launch has unwound, 18-60 s were seen
 
@@ -77,17 +79,17 @@ class Cluster:
     def version(self) -> str | None:
         """Return the server's version; None where the credentials may not know it."""
         try:
-            return text(self._get("/v1/cluster/version", dict).get("version"))
+            return text(self._get(dict, "/v1/cluster/version").get("version"))
         except PermissionDeniedError:
             return None
 
     def requires_auth(self) -> bool:
         """Tell whether the server wants credentials; answered without any."""
-        return bool(self._get("/v1/cluster/auth", dict).get("auth"))
+        return bool(self._get(dict, "/v1/cluster/auth").get("auth"))
 
     def models(self) -> list[RunningModel]:
         """Return the models that are ready; the server's list may be three seconds old."""
-        listed: dict[str, Any] = self._ask(self._client.list_models)
+        listed = self._ask(dict, self._client.list_models)
         return [RunningModel.from_json(uid, data) for uid, data in listed.items()]
 
     def describe(self, uid: str) -> RunningModel:
@@ -98,9 +100,19 @@ class Cluster:
             ModelNotReadyError: It is still loading.
         """
         try:
-            data = self._ask(self._client.describe_model, _in_path(uid))
+            return self._description(uid)
         except ModelNotFoundError as error:
             raise self._absent(uid, error) from None
+
+    def try_describe(self, uid: str) -> RunningModel | None:
+        """Return the description of a model, or None where it is not ready or not there."""
+        try:
+            return self._description(uid)
+        except (ModelNotFoundError, ModelNotReadyError):
+            return None
+
+    def _description(self, uid: str) -> RunningModel:
+        data = self._ask(dict, self._client.describe_model, _in_path(uid))
         return RunningModel.from_json(uid, data)
 
     def terminate(self, uid: str) -> None:
@@ -111,13 +123,13 @@ class Cluster:
             ModelNotReadyError: It is still loading: that is cancelled, not terminated.
         """
         try:
-            self._ask(self._client.terminate_model, _in_path(uid))
+            self._ask(object, self._client.terminate_model, _in_path(uid))
         except ModelNotFoundError as error:
             raise self._absent(uid, error) from None
 
     def replicas(self, uid: str) -> list[ReplicaStatus]:
         """Return the replicas of a UID, on their way and failed ones included."""
-        instances = self._ask(self._client.get_instance_info, None, uid)
+        instances = self._ask(list, self._client.get_instance_info, None, uid)
         return [
             ReplicaStatus.from_json(replica)
             for instance in instances
@@ -126,7 +138,7 @@ class Cluster:
 
     def registrations(self, model_type: str = "LLM") -> list[str]:
         """Return the names that can be launched: 9 kB for the 176 of type LLM."""
-        listed = self._ask(self._client.list_model_registrations, model_type)
+        listed = self._ask(list, self._client.list_model_registrations, model_type)
         return [str(each["model_name"]) for each in listed]
 
     def engines(
@@ -143,12 +155,13 @@ class Cluster:
             ModelNotFoundError: No such name; the hint names near ones.
         """
         data = self._ask(
+            object,
             self._client.query_engine_by_model_name,
             _quoted(name),
             model_type,
             enable_virtual_env=virtual_env,
         )
-        if data is None:
+        if not isinstance(data, dict):  # null
             raise self.unknown(name, model_type)
         return Engines.from_json(name, data)
 
@@ -174,17 +187,21 @@ class Cluster:
         _in_path(request.model_uid or "")
         if request.model_engine is None and request.model_type == "LLM":
             request = self.choose(request).applied_to(request)
-        uid = self._ask(self._client.launch_model, **request.body(), wait_ready=False)
-        return Launch(self, str(uid), request)
+        try:
+            uid = self._ask(str, self._client.launch_model, **request.body(), wait_ready=False)
+        except BadRequestError as error:
+            if "already in the model list" in error.detail:
+                error.hint = f"%xinference use {request.model_uid} takes it up."
+            raise
+        return Launch(self, uid, request)
 
     def progress(self, uid: str) -> dict[str, Any]:
         """Return the server's account of a launch; never a sign of success."""
-        found: dict[str, Any] = self._ask(self._client.get_launch_model_progress, _in_path(uid))
-        return found
+        return self._ask(dict, self._client.get_launch_model_progress, _in_path(uid))
 
     def events(self, uid: str) -> list[dict[str, Any]]:
         """Return what has happened to a model, oldest first."""
-        return list(self._get(f"/v1/models/{_in_path(uid)}/events", list))
+        return self._get(list, f"/v1/models/{_in_path(uid)}/events")
 
     def cancel(self, uid: str) -> None:
         """Cancel a launch; returns when it has unwound, which takes up to a minute.
@@ -197,7 +214,7 @@ class Cluster:
 
     def abort(self, uid: str, request_id: str) -> str:
         """Stop one running request; returns ``DONE``, ``NOT_FOUND`` or ``NO_OP``."""
-        said = self._ask(self._client.abort_request, _in_path(uid), _quoted(request_id), 0)
+        said = self._ask(dict, self._client.abort_request, _in_path(uid), _quoted(request_id), 0)
         return str(said.get("msg", ""))
 
     def register(self, model_type: str, definition: str, *, persist: bool = False) -> None:
@@ -208,11 +225,11 @@ class Cluster:
             definition: The registration as JSON.
             persist: Keep it over restarts of the server.
         """
-        self._ask(self._client.register_model, model_type, definition, persist)
+        self._ask(object, self._client.register_model, model_type, definition, persist)
 
     def unregister(self, model_type: str, name: str) -> None:
         """Remove a registration; the server says nothing about names it does not have."""
-        self._ask(self._client.unregister_model, model_type, _quoted(name))
+        self._ask(object, self._client.unregister_model, model_type, _quoted(name))
 
     def unknown(self, name: str, model_type: str = "LLM") -> ModelNotFoundError:
         """Return the error for a name that is not in the registry, with near names."""
@@ -242,19 +259,19 @@ class Cluster:
             hint=did_you_mean(uid, running) or listed,
         )
 
-    def _get(self, path: str, kind: type[Any]) -> Any:
+    def _get(self, kind: type[T], path: str) -> T:
         """Get what the client has no method for."""
-        answer = self._ask(lambda: self._client.session.get(f"{self.endpoint}{path}").json())
+        return self._ask(kind, lambda: self._client.session.get(f"{self.endpoint}{path}").json())
+
+    def _ask(self, kind: type[T], call: Callable[..., object], *args: Any, **kwargs: Any) -> T:
+        """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""
+        try:
+            answer = call(*args, **kwargs)
+        except (ValueError, LookupError, TypeError) as error:
+            raise self._stranger() from error
         if not isinstance(answer, kind):
             raise self._stranger()
         return answer
-
-    def _ask(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call the client; what it cannot read does not come from an Xinference."""
-        try:
-            return call(*args, **kwargs)
-        except (ValueError, LookupError, TypeError) as error:
-            raise self._stranger() from error
 
     def _stranger(self) -> ConnectError:
         return ConnectError(
@@ -269,7 +286,7 @@ def _quoted(name: str) -> str:
 
 
 def _in_path(uid: str) -> str:
-    """Make a UID fit for a URL's path; one with a slash is launched but never found again."""
-    if "/" in uid:
-        raise BadRequestError(f"A UID cannot have a slash in it: {uid!r}.")
+    """Make a UID fit for a URL's path; some can be launched but never be asked for again."""
+    if "/" in uid or uid in {".", ".."}:
+        raise BadRequestError(f"No URL can name the UID {uid!r}.", hint="Leave out slashes.")
     return _quoted(uid)

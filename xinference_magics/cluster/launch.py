@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from xinference_magics.errors import (
     ConnectError,
     LaunchError,
-    ModelNotFoundError,
-    ModelNotReadyError,
     ServerError,
     XinferenceError,
 )
@@ -153,16 +151,17 @@ class Launch:
             return self._without_replicas()
         if any(not (each.ready or each.loading) for each in replicas):
             return self._failed(replicas)
-        if all(each.ready for each in replicas) and self._served():
+        if all(each.ready for each in replicas) and self.cluster.try_describe(self.uid):
             return LaunchProgress("ready", 1.0, replicas, done=True)
         return self._loading(replicas)
 
     def _failed(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
         """Take the replicas' own reasons, and give a failure without one time to name it."""
-        reasons = dict.fromkeys(one_line(each.error) for each in replicas if each.error)
+        known = [each.error for each in replicas if each.error is not None]
         self._failing_since = self._failing_since or time.monotonic()
-        if not reasons and time.monotonic() - self._failing_since < _UNWINDING:
+        if not known and time.monotonic() - self._failing_since < _UNWINDING:
             return LaunchProgress("unwinding", None, replicas)
+        reasons = dict.fromkeys(filter(None, map(one_line, known))) if known else ["cancelled"]
         reason = "; ".join(reasons)
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
@@ -175,7 +174,7 @@ class Launch:
 
     def _without_replicas(self) -> LaunchProgress:
         """Tell a launch that the server has not listed yet from one that is gone."""
-        if self._served():
+        if self.cluster.try_describe(self.uid):
             return LaunchProgress("ready", 1.0, done=True)
         if self._seen:
             reason = "it was terminated or cancelled before it was ready"
@@ -184,13 +183,6 @@ class Launch:
         else:
             return LaunchProgress("pending", None)
         return LaunchProgress("failed", None, done=True, failed_reason=reason)
-
-    def _served(self) -> bool:
-        try:
-            self.cluster.describe(self.uid)
-        except (ModelNotReadyError, ModelNotFoundError):
-            return False
-        return True
 
     def wait(
         self,
@@ -276,7 +268,7 @@ class Launch:
         after = self.cluster.replicas(self.uid)
         if not any(each.ready for each in after):
             return Cancellation("cancelled", f"The launch of {self.uid} is cancelled.")
-        if self._served():
+        if self.cluster.try_describe(self.uid):
             return self._nothing_to_cancel(after)
         return Cancellation(
             "orphaned",

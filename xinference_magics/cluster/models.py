@@ -102,7 +102,8 @@ class ReplicaStatus:
         uid: ``<model uid>-rep0`` and so on.
         status: CREATING, LOADING, UPDATING, READY, TERMINATING, TERMINATED or ERROR.
         worker: The worker it was placed on, ``host:port``.
-        error: The server's reason for ERROR; often empty.
+        error: The server's reason for ERROR; empty where it has none, None where it was cancelled
+            or the reason is not known yet.
         created: When its launch began, in seconds since 1970.
     """
 
@@ -129,6 +130,6 @@ class ReplicaStatus:
             uid=text(data.get("replica_model_uid")) or "",
             status=text(data.get("status")) or "",
             worker=text(data.get("worker_address")),
-            error=text(data.get("error_message")),
+            error=error if isinstance(error := data.get("error_message"), str) else None,
             created=number(data.get("created_ts")),
         )

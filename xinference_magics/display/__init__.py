@@ -1,0 +1,1 @@
+"""What the user sees: running turns, settled turns, tables and progress."""

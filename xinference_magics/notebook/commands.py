@@ -129,9 +129,7 @@ def list_models(session: Session, arguments: Arguments) -> Any:
 
 def describe(session: Session, arguments: Arguments) -> Any:
     """Describe one model that runs."""
-    from xinference_magics.notebook.results import Description
-
-    return Description(session.cluster(arguments.endpoint).describe(arguments.uid))
+    return session.cluster(arguments.endpoint).describe(arguments.uid)
 
 
 def use(session: Session, arguments: Arguments) -> None:

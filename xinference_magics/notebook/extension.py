@@ -8,9 +8,14 @@ from xinference_magics.notebook.cells import keep_questions
 from xinference_magics.notebook.magics import XinferenceMagics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from IPython.core.interactiveshell import InteractiveShell
 
+    from xinference_magics.cluster.models import RunningModel
+
 _TURN = ("xinference_magics.chat.turn", "Turn")
+_MODEL = ("xinference_magics.cluster.models", "RunningModel")
 
 
 def load(shell: InteractiveShell) -> None:
@@ -21,8 +26,8 @@ def load(shell: InteractiveShell) -> None:
     magics.install()
     shell.events.register("pre_run_cell", magics.cells.pre_run_cell)
     shell.input_transformers_cleanup.append(keep_questions)
-    for formatter, show in _formatters(shell, magics):
-        formatter.for_type_by_name(*_TURN, show)
+    for formatter, name, show in _printers(shell, magics):
+        formatter.for_type_by_name(*name, show)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -33,8 +38,8 @@ def unload(shell: InteractiveShell) -> None:
     magics.uninstall()
     shell.events.unregister("pre_run_cell", magics.cells.pre_run_cell)
     shell.input_transformers_cleanup.remove(keep_questions)
-    for formatter, _ in _formatters(shell, magics):
-        _forget_type(formatter)
+    for formatter, name, _ in _printers(shell, magics):
+        _forget(formatter, name)
 
 
 def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
@@ -42,18 +47,28 @@ def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
     return magics if isinstance(magics, XinferenceMagics) else None
 
 
-def _formatters(shell: InteractiveShell, magics: XinferenceMagics) -> list[tuple[Any, Any]]:
+def _printers(
+    shell: InteractiveShell, magics: XinferenceMagics
+) -> list[tuple[Any, tuple[str, str], Callable[[Any], Any]]]:
+    """List how values of ours are shown: formatter, module and name of the type, printer."""
     display: Any = shell.display_formatter
     return [
-        (display.ipython_display_formatter, magics.show_once),
-        (display.mimebundle_formatter, magics.show_later),
+        (display.ipython_display_formatter, _TURN, magics.show_once),
+        (display.mimebundle_formatter, _TURN, magics.show_later),
+        (display.mimebundle_formatter, _MODEL, _describe),
     ]
 
 
-def _forget_type(formatter: Any) -> None:
+def _describe(model: RunningModel) -> dict[str, Any]:
+    from xinference_magics.notebook.results import description
+
+    return description(model)
+
+
+def _forget(formatter: Any, name: tuple[str, str]) -> None:
     """Remove our printer, which IPython keeps by name until the type is first seen."""
-    formatter.deferred_printers.pop(_TURN, None)
-    for kind in [kind for kind in formatter.type_printers if _named(kind) == _TURN]:
+    formatter.deferred_printers.pop(name, None)
+    for kind in [kind for kind in formatter.type_printers if _named(kind) == name]:
         del formatter.type_printers[kind]
 
 

@@ -176,6 +176,7 @@ class Session:
             server_url=self.cluster().endpoint,
             model_uid=running.uid,
             engine=running.engine,
+            timeout=(self.settings.connect_timeout, self.settings.read_timeout),
             **self._credentials(),
             **self._generation(running),
         )

@@ -7,11 +7,14 @@ request's own id as well, for what stands between; llama.cpp heeds neither and g
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from xinference_magics.transport.endpoint import Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PATIENCE = Timeouts(connect=1.0, read=1.0)
 

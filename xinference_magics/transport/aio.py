@@ -116,7 +116,7 @@ class PerLoop(Generic[T]):
         """Return the running loop's own, made if need be."""
         loop = asyncio.get_running_loop()
         item, life = self._lives.get(loop, (None, None))
-        if item is None or life is None or life.ag_frame is None:
+        if item is None or getattr(life, "ag_frame", None) is None:
             self._forget_closed_loops()
             life = _life(self._opened(), self._close)
             # A loop that ends closes the asynchronous generators that were begun on it.
@@ -125,7 +125,7 @@ class PerLoop(Generic[T]):
         return item
 
     def _forget_closed_loops(self) -> None:
-        for loop in [each for each in self._lives if each.is_closed()]:
+        for loop in [each for each in list(self._lives) if each.is_closed()]:
             self._lives.pop(loop, None)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -73,14 +73,14 @@ class ChatEndpoint:
         with self._watched(body, self._unanswered):
             return await self._aask(body)
 
-    def chunks(self, body: Body) -> Iterator[Any]:
+    def chunks(self, body: Body) -> Generator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
         with self._watched(body, self._unanswered):
             stream = self._ask(body)
         with self._watched(body, self._broken), closing(stream):
             yield from stream
 
-    async def achunks(self, body: Body) -> AsyncIterator[Any]:
+    async def achunks(self, body: Body) -> AsyncGenerator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
         with self._watched(body, self._unanswered):
             stream = await self._aask(body)
@@ -142,9 +142,7 @@ class ChatEndpoint:
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
-        error = server_error(
-            status, text, endpoint=self.endpoint, request_id=body["request_id"]
-        )
+        error = server_error(status, text, endpoint=self.endpoint, request_id=body["request_id"])
         if type(error) is ServerError:
             return ServerError(
                 f"{body['model']} failed while it answered: {one_line(text)}",
@@ -159,6 +157,7 @@ class ChatEndpoint:
             if self._handle is None:
                 from xinference_client.client.restful.restful_client import RESTfulChatModelHandle
 
+                from xinference_magics.transport.lines import read_as_it_comes
                 from xinference_magics.transport.sync import open_session
 
                 handle = RESTfulChatModelHandle("", self.endpoint, {})
@@ -166,6 +165,7 @@ class ChatEndpoint:
                 handle.session = open_session(
                     self.endpoint, token=self.token, timeouts=self.timeouts
                 )
+                handle.session.hooks["response"].append(read_as_it_comes)
                 self._handle = handle
             return self._handle
 
@@ -182,7 +182,6 @@ class ChatEndpoint:
 
         session = open_async_session(self.endpoint, token=self.token, timeouts=self.timeouts)
         return AsyncChatHandle(self.endpoint, session)
-
 
 
 def _reason(error: Exception) -> str:

@@ -40,7 +40,9 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(r"Model (\S+ )?not found|Model name \S+ not found", re.IGNORECASE)
-_UID = re.compile(r"uid: (?P<uid>.+?)(?:\. Available| \(cached|$)")
+_UID = re.compile(
+    r"uid: (?P<uid>.+?)(?:\. Available| \(cached|$)|Model (?P<launching>[^:]+) is launching"
+)
 _AVAILABLE = re.compile(r"Available model uids: (?P<uids>\[.*?\])")
 _TAG = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORECASE)
@@ -210,7 +212,7 @@ def _unavailable(answer: _Answer) -> ServerError:
         uid = answer.model_uid or _uid_in(answer.detail)
         return answer.error(
             ModelNotReadyError,
-            f"The model {uid or ''} is still loading.".replace("  ", " "),
+            f"The model {uid} is still loading." if uid else "The model is still loading.",
             f"Try again in {answer.retry_after} s." if answer.retry_after else "Try again soon.",
         )
     return _other(answer)
@@ -242,7 +244,7 @@ def _no_model(answer: _Answer) -> ServerError:
 
 def _uid_in(detail: str) -> str | None:
     found = _UID.search(detail)
-    return found["uid"] if found else None
+    return (found["uid"] or found["launching"]) if found else None
 
 
 def _names(text: str) -> list[str]:
@@ -310,6 +312,8 @@ _ELSEWHERE = "%xinference connect URL takes another server."
 _NOBODY = "%xinference serve starts a local server; %xinference connect URL takes another."
 _LOG = "The reason may be in the server's log."
 
+_PROXY = {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}
+
 # By the names of exception classes, in requests, urllib3 and aiohttp: what is said, and the hint.
 # The first row that fits counts: a timeout while connecting is also a timeout.
 _BY_NAME = (
@@ -324,7 +328,7 @@ _BY_NAME = (
         _ELSEWHERE,
     ),
     (
-        {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"},
+        _PROXY,
         "is behind a proxy that does not let through",
         "Check http_proxy and https_proxy, or put the host into no_proxy.",
     ),
@@ -360,11 +364,10 @@ def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
 
 
 def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
-    numbers = [each.errno for each in chain if isinstance(each, OSError)]
-    for number in numbers:
-        if number in _BY_NUMBER:
-            return _BY_NUMBER[number]
     names = {kind.__name__ for each in chain for kind in type(each).__mro__}
+    for each in chain:
+        if isinstance(each, OSError) and each.errno in _BY_NUMBER and not names & _PROXY:
+            return _BY_NUMBER[each.errno]
     for known, says, hint in _BY_NAME:
         if names & known:
             return says, hint

@@ -1,11 +1,14 @@
-"""Pure translation between LangChain's messages and Xinference's JSON; no I/O happens here.
+"""Pure translation between LangChain's messages and Xinference's JSON.
 
     parameters  what can be set, declared once: fields, per call, from a call's config
     messages    LangChain messages -> the dicts that the server reads
     media       image, audio and video blocks -> the parts that an engine reads
     tools       tool choices, and calls that an engine left in the text
     reasoning   thoughts and answer, told apart wherever they arrive
+    engines     what engines do not keep of a request
     request     all of the above -> one request body
     answer      a whole answer -> AIMessage
     stream      a streamed answer, chunk by chunk -> ChatGenerationChunk
+
+No I/O happens here, and nothing waits: sync and async calls share all of it.
 """

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xinference_magics.errors import BadRequestError
-
-LLAMA_CPP = "llama.cpp"
+from xinference_magics.wire.engines import LLAMA_CPP
 
 _STANDARD = {"image", "audio", "video", "file", "media"}
 _URL_PARTS = {"image_url": "image", "audio_url": "audio", "video_url": "video"}
@@ -49,19 +48,16 @@ def part_for(block: dict[str, Any], engine: str | None) -> dict[str, Any]:
     """
     kind = block.get("type")
     if kind == "text-plain":
-        return {"type": "text", "text": block.get("text") or _text_in(block)}
+        return {"type": "text", "text": block.get("text", "")}
     if kind not in _STANDARD and kind not in _URL_PARTS:
         return block
     media = _media(block)
     if media.kind == "audio" and engine == LLAMA_CPP:
         return _input_audio(media)
     name = f"{media.kind}_url"
-    extras = block.get(name) if isinstance(block.get(name), dict) else {}
+    given = block.get(name)
+    extras = given if isinstance(given, dict) else {}
     return {"type": name, name: {**extras, "url": media.url}}
-
-
-def _text_in(block: dict[str, Any]) -> str:
-    raise BadRequestError(f"A block of plain text without text: {sorted(block)}.")
 
 
 def _input_audio(media: Media) -> dict[str, Any]:
@@ -79,7 +75,7 @@ def _media(block: dict[str, Any]) -> Media:
     if kind in _URL_PARTS:
         value = block[kind]
         return Media(_URL_PARTS[kind], value if isinstance(value, str) else value["url"])
-    source = block.get("source") if isinstance(block.get("source"), dict) else block
+    source = block["source"] if isinstance(block.get("source"), dict) else block
     mime = source.get("mime_type") or source.get("media_type") or _DEFAULT_MIME.get(kind, "")
     data = source.get("base64") or source.get("data")
     url = f"data:{mime};base64,{data}" if data else source.get("url")

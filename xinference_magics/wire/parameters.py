@@ -105,16 +105,12 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         return GenerationParameters.model_validate(given).model_dump(exclude_none=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
+        name, said = first["loc"][0], first["msg"]
         raise BadRequestError(
-            f"{name}={first['input']!r} is no valid value: {first['msg'][0].lower()}{first['msg'][1:]}."
+            f"{name}={given[str(name)]!r} is no valid value: {said[0].lower()}{said[1:]}."
         ) from None
 
 
 def from_configurable(configurable: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters that a call's config may bring."""
-    return {
-        name: configurable[name]
-        for name in CONFIG_NAMES
-        if configurable.get(name) is not None
-    }
+    return {name: configurable[name] for name in CONFIG_NAMES if configurable.get(name) is not None}

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from xinference_magics.wire.messages import to_wire
 from xinference_magics.wire.parameters import CALL_NAMES, NAMES, checked, refuse_unknown
-from xinference_magics.wire.tools import tool_choice, tool_dicts
+from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ class ChatRequest:
     """What is sent, and what of it the reading of the answer depends on."""
 
     body: dict[str, Any]
+    engine: str | None = None
     think_prefilled: bool = False
 
     @property
@@ -97,23 +98,19 @@ def chat_request(  # noqa: PLR0913  # the parts of a body
         **(extra_body or {}),
         **{name: value for name, value in arguments.items() if name in _BODY},
         **_tools(arguments),
-        **_streaming(stream, stream_usage),
+        **({"stream_options": {"include_usage": True}} if stream and stream_usage else {}),
         **(arguments.get("extra_body") or {}),
+        "stream": stream,
     }
-    if not body.get("stop"):
-        body.pop("stop", None)
-    return ChatRequest(body, think_prefilled)
+    for name in ("stop", "stream"):
+        if not body.get(name):
+            body.pop(name, None)
+    return ChatRequest(body, (engine or "").casefold() or None, think_prefilled)
 
 
 def _tools(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if not arguments.get("tools"):
         return {}
     tools = tool_dicts(arguments["tools"])
-    choice = tool_choice(arguments.get("tool_choice"), tools)
+    choice = wire_choice(arguments.get("tool_choice"), tools)
     return {"tools": tools} if choice is None else {"tools": tools, "tool_choice": choice}
-
-
-def _streaming(stream: bool, usage: bool) -> dict[str, Any]:
-    if not stream:
-        return {}
-    return {"stream": True, **({"stream_options": {"include_usage": True}} if usage else {})}

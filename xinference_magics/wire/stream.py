@@ -36,6 +36,7 @@ class StreamConverter:
         self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
         self._tags = ToolCallSplitter() if request.has_tools else None
         self._calls = _Calls()
+        self.called = self._calls.names
         self._thoughts: list[str] = []
         self._answered = False
         self._finish: str | None = None
@@ -87,9 +88,7 @@ class StreamConverter:
             response_metadata=metadata,
             chunk_position="last",
         )
-        return ChatGenerationChunk(
-            message=message, generation_info={"finish_reason": self._finish}
-        )
+        return ChatGenerationChunk(message=message, generation_info={"finish_reason": self._finish})
 
     def _note(self, data: Mapping[str, Any]) -> None:
         """Remember what stands beside the choices; usage that comes again is the same."""
@@ -145,10 +144,12 @@ class _Calls:
 
     def __init__(self) -> None:
         self._arguments: dict[int, str] = {}
+        self.names: set[str | None] = set()
         self.in_text = False
 
     @property
     def any(self) -> bool:
+        """Whether there was one."""
         return self.in_text or bool(self._arguments)
 
     def deltas(self, raw: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
@@ -160,6 +161,8 @@ class _Calls:
         arguments = function.get("arguments") or ""
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
+        if name := function.get("name"):
+            self.names.add(name)
         index = raw.get("index")
         index = len(self._arguments) if index is None else index
         self._arguments[index] = self._arguments.get(index, "") + arguments
@@ -170,12 +173,11 @@ class _Calls:
     def whole(self, call: TextCall) -> ToolCallChunk:
         """Translate a call that was found in the text."""
         self.in_text = True
+        self.names.add(call.name)
         end = "" if call.complete else beyond_repair(call.arguments)
         index = len(self._arguments)
         self._arguments[index] = call.arguments if call.complete else "{}"
-        return tool_call_chunk(
-            name=call.name, args=call.arguments + end, id=call.id, index=index
-        )
+        return tool_call_chunk(name=call.name, args=call.arguments + end, id=call.id, index=index)
 
     def torn(self, finish: str | None) -> list[ToolCallChunk]:
         """Return what makes calls with broken arguments invalid when the chunks are merged."""

@@ -38,7 +38,7 @@ def tool_dicts(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dic
     return [convert_to_openai_tool(tool, strict=strict) for tool in tools]
 
 
-def tool_choice(
+def wire_choice(
     choice: dict[str, Any] | str | bool | None, tools: Sequence[dict[str, Any]]
 ) -> dict[str, Any] | str | None:
     """Translate every spelling of a tool choice into the four that the server takes.
@@ -78,7 +78,7 @@ class TextCall:
     name: str | None
     arguments: str
     complete: bool
-    id: str
+    id: str | None
 
 
 def parse_call(text: str, *, closed: bool) -> TextCall:
@@ -142,6 +142,7 @@ class ToolCallSplitter:
     def __init__(self) -> None:
         self._held = ""
         self._inside = False
+        self._called = False
 
     def feed(self, piece: str) -> tuple[str, list[TextCall]]:
         """Take a piece; what may be the beginning of a tag is held back."""
@@ -162,7 +163,7 @@ class ToolCallSplitter:
             calls.append(parse_call(before, closed=True))
         else:
             texts.append(before.rstrip())
-        self._held, self._inside = after, not self._inside
+        self._held, self._inside, self._called = after, not self._inside, True
         return True
 
     def _release(self) -> str:
@@ -175,4 +176,4 @@ class ToolCallSplitter:
         held, self._held = self._held, ""
         if self._inside:
             return "", [parse_call(held, closed=False)]
-        return (held if held.strip() else ""), []
+        return ("" if self._called and not held.strip() else held), []

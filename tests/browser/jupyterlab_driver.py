@@ -1,0 +1,265 @@
+"""Starts a JupyterLab and does in it what a person would do."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import expect
+
+HERE = Path(__file__).parent
+PYTHONPATH = os.pathsep.join(map(str, (HERE, HERE.parent)))  # for synthetic and hostile
+START_SECONDS = 60
+CELL_MS = 60_000
+
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+}
+
+
+class Lab:
+    """A JupyterLab server of our own.
+
+    Args:
+        folder: An empty folder for its notebooks, settings and kernels.
+    """
+
+    def __init__(self, folder):
+        self.root = folder / "notebooks"
+        self.kernels = folder / "jupyter" / "kernels"
+        self._folder = folder
+        self._token = secrets.token_hex(16)
+        self._process = None
+        for path in (self.root, self.kernels):
+            path.mkdir(parents=True)
+
+    def start(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        self._write_settings()
+        with (self._folder / "lab.log").open("w") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                    "--expose-app-in-browser",
+                    f"--ServerApp.port={self._url.rpartition(':')[2]}",
+                    "--ServerApp.port_retries=0",
+                    f"--ServerApp.root_dir={self.root}",
+                    f"--IdentityProvider.token={self._token}",
+                ],
+                env=self._environment(),
+                stdout=log,
+                stderr=log,
+            )
+        self._await_answer()
+
+    def stop(self):
+        self.end_sessions()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def write_notebook(self, name, cells, kernel="python3"):
+        """Write a notebook of code cells; return its path under the root."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"kernelspec": {"name": kernel, "display_name": kernel}},
+        )
+        nbformat.write(notebook, self.root / name)
+        return name
+
+    def read_notebook(self, path):
+        """Read a notebook as it was saved."""
+        return nbformat.read(self.root / path, as_version=4)
+
+    def open(self, page, path, artifacts):
+        """Open a notebook in a page, with a kernel."""
+        notebook = Notebook(self, page, path, artifacts)
+        notebook.load()
+        return notebook
+
+    def page_url(self, path):
+        return f"{self._url}/lab/tree/{path}?reset&token={self._token}"
+
+    def end_sessions(self):
+        """Shut all kernels down."""
+        for session in self.request("GET", "sessions"):
+            self.request("DELETE", f"sessions/{session['id']}")
+
+    def request(self, method, path):
+        """Call Jupyter Server's API."""
+        request = urllib.request.Request(  # noqa: S310
+            f"{self._url}/api/{path}",
+            method=method,
+            headers={"Authorization": f"token {self._token}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def _environment(self):
+        folders = {
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTER_PATH": "jupyter",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "IPYTHONDIR": "ipython",
+        }
+        own = {name: str(self._folder / folder) for name, folder in folders.items()}
+        return {**os.environ, **own, "PYTHONPATH": PYTHONPATH, "NO_PROXY": "127.0.0.1"}
+
+    def _write_settings(self):
+        for name, values in SETTINGS.items():
+            path = self._folder / "settings" / f"{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values))
+
+    def _await_answer(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self.request("GET", "status")
+            except OSError:
+                time.sleep(0.2)
+            else:
+                return
+        log = (self._folder / "lab.log").read_text()
+        raise RuntimeError(f"JupyterLab does not answer:\n{log[-3000:]}")
+
+
+class Notebook:
+    """A notebook that is open in a page."""
+
+    def __init__(self, lab, page, path, artifacts):
+        self.lab, self.page, self.path = lab, page, path
+        self._artifacts = artifacts
+        self.received = 0
+        self.dialogs = []
+        self.requests = []
+        page.on("dialog", self._take_dialog)
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("websocket", lambda socket: socket.on("framereceived", self._count))
+
+    def load(self, *, with_kernel=True):
+        """Load the page and open the notebook in it."""
+        self.page.goto(self.lab.page_url(self.path))
+        expect(self.page.locator(".jp-Notebook-cell").first).to_be_visible(timeout=CELL_MS)
+        if with_kernel:
+            self.page.wait_for_function(
+                "() => { const kernel = jupyterapp.shell.currentWidget?.sessionContext"
+                "?.session?.kernel; return kernel?.status === 'idle'; }",
+                timeout=CELL_MS,
+            )
+
+    def run(self, index, *, wait=True):
+        """Run cell number `index` and, unless told otherwise, wait for its end."""
+        self.page.evaluate(
+            "index => { const panel = jupyterapp.shell.currentWidget;"
+            " panel.content.activeCellIndex = index;"
+            " jupyterapp.commands.execute('notebook:run-cell'); }",
+            index,
+        )
+        if wait:
+            self.wait(index)
+
+    def wait(self, index, timeout=CELL_MS):
+        """Wait until a cell has run."""
+        prompt = self.cell(index).locator(".jp-InputPrompt")
+        expect(prompt).to_have_text(_executed, timeout=timeout)
+
+    def is_running(self, index):
+        return "*" in self.cell(index).locator(".jp-InputPrompt").inner_text()
+
+    def cell(self, index):
+        return self.page.locator(".jp-Notebook-cell").nth(index)
+
+    def output(self, index):
+        """The whole output of a cell."""
+        return self.cell(index).locator(".jp-OutputArea-output")
+
+    def execute(self, command, **arguments):
+        """Execute one of JupyterLab's commands."""
+        return self.page.evaluate(
+            "([command, given]) => jupyterapp.commands.execute(command, given).then(() => null)",
+            [command, arguments],
+        )
+
+    def save(self):
+        """Save the notebook and return what is in the file."""
+        self.execute("docmanager:save")
+        return self.lab.read_notebook(self.path)
+
+    def reload_without_kernel(self):
+        """Shut the kernel down and open the saved notebook again, without one."""
+        self.lab.end_sessions()
+        self.page.goto(self.lab.page_url("").replace("/tree/?", "?"))
+        self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=CELL_MS)
+        self.execute(
+            "docmanager:open",
+            path=self.path,
+            factory="Notebook",
+            kernelPreference={"shouldStart": False, "canStart": False, "autoStartDefault": False},
+        )
+        expect(self.page.locator(".jp-Notebook-cell").first).to_be_visible(timeout=CELL_MS)
+
+    def use_theme(self, name):
+        """Switch to another theme: `JupyterLab Dark`, `JupyterLab Light`."""
+        self.execute("apputils:change-theme", theme=name)
+        is_light = "true" if "Light" in name else "false"
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
+        self.page.wait_for_timeout(300)
+
+    def screenshot(self, name, of=None):
+        """Keep a picture of the page, or of an element of it."""
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        path = self._artifacts / f"{name}.png"
+        (of or self.page).screenshot(path=path)
+        return path
+
+    def assert_harmless(self):
+        """Assert that nothing of a model's ran, and nothing was fetched from elsewhere."""
+        assert self.page.evaluate("() => window.pwned") is None
+        assert not self.dialogs
+        elsewhere = [url for url in self.requests if not url.startswith(_LOCAL)]
+        assert not elsewhere
+
+    def _take_dialog(self, dialog):
+        self.dialogs.append(dialog.message)
+        dialog.accept() if dialog.type == "beforeunload" else dialog.dismiss()
+
+    def _count(self, frame):
+        self.received += len(frame)
+
+
+_LOCAL = ("http://127.0.0.1:", "data:", "blob:")
+_executed = __import__("re").compile(r"\[\d+\]:?")
+
+
+def install_old_kernel(lab, folder):
+    """Install ipykernel 6 beside the environment's own, as a kernel of another name."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
+    subprocess.run([*pip, "ipykernel==6.31.0"], check=True)
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "ipykernel 6",
+        "language": "python",
+        "env": {"PYTHONPATH": f"{folder}{os.pathsep}{PYTHONPATH}"},
+    }
+    target = lab.kernels / "ipykernel6"
+    target.mkdir()
+    (target / "kernel.json").write_text(json.dumps(spec))
+    return target.name

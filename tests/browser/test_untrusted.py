@@ -1,0 +1,108 @@
+"""A hostile answer runs nowhere and fetches nothing: streaming, settled, reloaded, exported."""
+
+import nbformat
+import pytest
+from hostile import ANSWER, RUN
+from nbconvert import HTMLExporter
+from playwright.sync_api import expect
+
+TITLE = f"<img src=x onerror={RUN}>"
+CELL = f"""\
+from hostile import ANSWER
+from synthetic import play
+turn = play(ANSWER, reasoning=ANSWER, title={TITLE!r}, rate=400)
+"""
+
+
+def click_links(notebook):
+    """Click on everything that looks like a link or might react, but leads nowhere else."""
+    notebook.page.evaluate(
+        "() => document.querySelectorAll('.jp-OutputArea-output a, .jp-OutputArea-output *').forEach("
+        "each => { if (!/^https?:/.test(each.getAttribute('href') ?? '')) {"
+        " for (const kind of ['mouseover', 'focus', 'click'])"
+        " each.dispatchEvent(new MouseEvent(kind, { bubbles: false })); } })"
+    )
+
+
+def elements(notebook):
+    """Name the elements in the outputs that no answer may bring in."""
+    return notebook.page.evaluate(
+        "() => [...document.querySelectorAll('.jp-OutputArea-output :is(script, img, iframe,"
+        " object, embed, link, style, svg, form, input, video, audio, base, meta)')]"
+        ".map(each => each.outerHTML.slice(0, 200))"
+    )
+
+
+def test_hostile_answer_streaming_settled_and_reloaded(open_notebook):
+    notebook = open_notebook([CELL])
+    notebook.run(0, wait=False)
+    expect(notebook.output(0).locator(".xm-content")).to_contain_text("onerror", timeout=30_000)
+    notebook.assert_harmless()
+    assert not elements(notebook)
+    notebook.wait(0)
+    expect(notebook.output(0).last).to_contain_text("The end.")
+    notebook.page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    click_links(notebook)
+    assert not elements(notebook)
+    notebook.assert_harmless()
+    notebook.screenshot("hostile-settled")
+
+    notebook.save()
+    notebook.reload_without_kernel()
+    expect(notebook.output(0).last).to_contain_text("The end.")
+    click_links(notebook)
+    assert not elements(notebook)
+
+
+def test_hostile_markdown_of_a_viewer_that_prefers_it(open_notebook):
+    only_markdown = (
+        f"{CELL}\nfrom IPython.display import display\n"
+        "from xinference_magics.display.settled import bundle\n"
+        "display({'text/markdown': bundle(turn)['text/markdown']}, raw=True)"
+    )
+    notebook = open_notebook([only_markdown])
+    notebook.run(0)
+    markdown = notebook.output(0).last
+    expect(markdown).to_contain_text("The end.")
+    click_links(notebook)
+    assert not elements(notebook)
+
+
+def test_hostile_answer_exported_to_html(open_notebook):
+    notebook = open_notebook([CELL])
+    notebook.run(0)
+    saved = notebook.save()
+    html, _ = HTMLExporter().from_notebook_node(saved)
+    page = notebook.page.context.new_page()
+    page.route("**/*", lambda route: route.abort())
+    fetched = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.set_content(html)
+    expect(page.locator("body")).to_contain_text("The end.")
+    assert page.evaluate("() => window.pwned") is None
+    assert not [url for url in fetched if "evil.example" in url]
+    page.close()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_settled_turn_looks_the_same_where_a_notebook_is_not_trusted(
+    open_notebook, lab, trusted
+):
+    from synthetic import PROSE
+
+    notebook = open_notebook(
+        [f"from synthetic import play, PROSE\nturn = play(PROSE + '`a`\\n\\n```python\\nx = 1\\n```')"]
+    )
+    notebook.run(0)
+    saved = notebook.save()
+    if not trusted:
+        saved.cells[0].outputs[0].data["text/plain"] += " changed"
+        nbformat.write(saved, lab.root / notebook.path)
+    notebook.reload_without_kernel()
+    output = notebook.output(0).first
+    expect(output).to_contain_text(PROSE[:20])
+    header = output.locator("strong").first.locator("..")
+    assert header.evaluate("each => getComputedStyle(each).opacity") == "0.75"
+    keyword = output.locator("pre span").first
+    assert keyword.count() == 1
+    notebook.screenshot("trusted" if trusted else "not-trusted")

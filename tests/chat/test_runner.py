@@ -1,0 +1,133 @@
+"""A turn ends as it should: by itself, by its button, by an interrupt, by an error."""
+
+import asyncio
+import contextvars
+import os
+import signal
+import threading
+import time
+
+from langchain_core.messages import AIMessageChunk
+
+from xinference_magics.chat import runner
+from xinference_magics.chat.live import LiveTurn
+
+WHO = contextvars.ContextVar("WHO", default="nobody")
+
+
+class Recorder:
+    """A view that keeps what it was shown, and may ask for the end."""
+
+    def __init__(self, stop_after=None):
+        self.seen = ""
+        self.threads = set()
+        self.stop_after = stop_after
+        self._position = 0
+
+    @property
+    def stop_requested(self):
+        return self.stop_after is not None and len(self.seen) >= self.stop_after
+
+    def open(self, live):
+        self.threads.add(threading.current_thread())
+
+    def repaint(self, live):
+        self.threads.add(threading.current_thread())
+        self.seen += "".join(delta.text for delta in live.deltas[self._position :])
+        self._position = len(live.deltas)
+
+
+def streaming(count=20, seconds=0.005, *, closed=None, error=None):
+    """A stream of `count` chunks, one every `seconds`; notes in `closed` that it was closed."""
+
+    async def stream():
+        try:
+            for number in range(count):
+                await asyncio.sleep(seconds)
+                yield AIMessageChunk(f"{number} ")
+            if error:
+                raise error
+        finally:
+            if closed is not None:
+                closed.append(WHO.get())
+
+    return stream
+
+
+def run(stream, view):
+    live = LiveTurn("m")
+    return live, runner.run(stream, live, view, frame_seconds=0.01)
+
+
+def test_a_turn_runs_to_its_end():
+    view = Recorder()
+    live, outcome = run(streaming(), view)
+    assert outcome.status == "done"
+    assert view.seen == live.message().content == "".join(f"{n} " for n in range(20))
+    assert view.threads == {threading.main_thread()}
+    assert 0 < live.first_token_seconds < outcome.seconds
+    assert live.tokens == 20
+
+
+def test_the_button_closes_the_stream_and_keeps_the_text():
+    closed = []
+    live, outcome = run(streaming(10_000, closed=closed), Recorder(stop_after=10))
+    assert outcome.status == "stopped"
+    assert live.message().content.startswith("0 1 2 3")
+    assert closed == ["nobody"]
+
+
+def test_an_interrupt_is_a_status_and_not_an_exception():
+    closed = []
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+    before = signal.getsignal(signal.SIGINT)
+    live, outcome = run(streaming(10_000, closed=closed), Recorder())
+    assert outcome.status == "interrupted"
+    assert live.message().content.startswith("0 1 2 3")
+    assert closed == ["nobody"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_error_keeps_what_had_arrived():
+    live, outcome = run(streaming(3, error=ValueError("broken")), Recorder())
+    assert outcome.status == "failed"
+    assert str(outcome.error) == "broken"
+    assert live.message().content == "0 1 2 "
+
+
+def test_a_stream_that_never_answers_can_be_stopped():
+    async def silent():
+        await asyncio.sleep(1000)
+        yield AIMessageChunk("never")
+
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    live, outcome = run(silent, Recorder())
+    assert outcome.status == "interrupted"
+    assert live.message().content == ""
+
+
+def test_context_variables_travel_and_threads_end():
+    WHO.set("alice")
+    closed = []
+    run(streaming(2, closed=closed), Recorder())
+    assert closed == ["alice"]
+    deadline = time.monotonic() + 2
+    while "xinference-magics-stream" in {t.name for t in threading.enumerate()}:
+        assert time.monotonic() < deadline
+    WHO.set("nobody")
+
+
+async def test_a_running_loop_of_the_user_is_not_touched():
+    ticks = []
+
+    async def tick():
+        while True:
+            ticks.append(1)
+            await asyncio.sleep(0.001)
+
+    task = asyncio.create_task(tick())
+    await asyncio.sleep(0.01)
+    _, outcome = run(streaming(3), Recorder())
+    assert outcome.status == "done"
+    assert not task.done()
+    task.cancel()

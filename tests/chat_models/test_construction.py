@@ -1,0 +1,151 @@
+import copy
+import pickle
+import socket
+import threading
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import BadRequestError, ConnectError
+
+
+def test_nothing_is_sent(monkeypatch):
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection"))
+    model = ChatXinference("http://127.0.0.1:9", "tiny")
+    model.bind_tools([])
+    assert model.profile is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"server_url": "localhost:9997/", "model_uid": "tiny"},
+        {"base_url": "http://localhost:9997", "model": "tiny"},
+        {"base_url": "http://localhost:9997/v1", "model_uid": "tiny"},
+    ],
+)
+def test_both_pairs_of_names(given):
+    model = ChatXinference(**given)
+    assert (model.server_url, model.model_uid) == ("http://localhost:9997", "tiny")
+
+
+def test_both_may_be_given_by_position():
+    model = ChatXinference("http://localhost:9997", "tiny")
+    assert (model.server_url, model.model_uid) == ("http://localhost:9997", "tiny")
+
+
+def test_the_endpoint_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("XINFERENCE_ENDPOINT", "server:9990")
+    assert ChatXinference(model="tiny").server_url == "http://server:9990"
+    monkeypatch.delenv("XINFERENCE_ENDPOINT")
+    assert ChatXinference(model="tiny").server_url == "http://127.0.0.1:9997"
+
+
+def test_names_are_given_once():
+    with pytest.raises(BadRequestError, match="model and model_uid are the same"):
+        ChatXinference(model="a", model_uid="b")
+
+
+@pytest.mark.parametrize("name", ["max_token", "temprature", "sever_url", "apikey"])
+def test_a_misspelt_parameter_is_refused_with_the_nearest_name(name):
+    with pytest.raises(BadRequestError, match=rf"There is no parameter '{name}'. Did you mean "):
+        ChatXinference(**{"model": "tiny", name: 1})
+
+
+def test_a_misspelt_parameter_is_refused_by_bind():
+    with pytest.raises(BadRequestError, match="Did you mean max_tokens"):
+        ChatXinference(model="tiny").bind(max_token=5)
+
+
+def test_bad_values_and_a_missing_model_are_refused():
+    with pytest.raises(ValidationError, match="temperature"):
+        ChatXinference(model="tiny", temperature=3)
+    with pytest.raises(ValidationError, match="model_uid"):
+        ChatXinference()
+    with pytest.raises(ConnectError, match="is not the address of a server"):
+        ChatXinference("http://[", "tiny")
+
+
+def test_no_secret_is_shown():
+    model = ChatXinference(model="tiny", api_key="xf-secret", token_source=lambda: "jwt")
+    assert "xf-secret" not in f"{model!r}{model._identifying_params}{model.model_dump()}"
+    assert "token_source" not in f"{model!r}{model.model_dump()}"
+
+
+def test_the_source_of_tokens_counts_before_the_key():
+    model = ChatXinference(model="tiny", api_key="xf-secret", token_source=lambda: "jwt")
+    assert model._token() == "jwt"
+    assert ChatXinference(model="tiny", api_key="xf-secret")._token() == "xf-secret"
+    assert ChatXinference(model="tiny")._token() is None
+
+
+class Login:
+    """A source of tokens that cannot be copied."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def token(self):
+        return "jwt"
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_it_can_be_pickled_and_copied(used):
+    model = ChatXinference(model="tiny", temperature=0.5, token_source=Login().token)
+    if used:
+        model._endpoint._sync()
+    pickled = pickle.loads(pickle.dumps(model))  # noqa: S301  # our own
+    assert pickled.generation_parameters == {"temperature": 0.5}
+    assert pickled.token_source is None
+    copied = copy.deepcopy(model)
+    assert copied.token_source is model.token_source
+    assert copied._clients is None
+
+
+def test_it_can_be_a_field_of_another_model():
+    class Holder(BaseModel):
+        llm: ChatXinference
+
+    model = ChatXinference(model="tiny")
+    assert Holder(llm=model).llm is model
+    assert Holder(llm={"model": "tiny"}).llm == model
+
+
+def test_clients_follow_the_fields():
+    model = ChatXinference("http://127.0.0.1:9", "tiny")
+    first = model._endpoint
+    assert model._endpoint is first
+    model.server_url = "http://127.0.0.1:10"
+    assert model._endpoint.endpoint == "http://127.0.0.1:10"
+    assert model.model_copy(update={"timeout": 1})._endpoint.timeouts.read == 1
+
+
+@pytest.mark.parametrize(
+    ("timeout", "connect", "read"),
+    [(None, 5, 600), (60, 5, 60), (1, 1, 1), ((2, None), 2, None)],
+)
+def test_timeouts(timeout, connect, read):
+    found = ChatXinference(model="tiny", timeout=timeout)._endpoint.timeouts
+    assert (found.connect, found.read) == (connect, read)
+
+
+def test_what_traces_see():
+    model = ChatXinference(model="tiny", temperature=0, max_tokens=5, stop="a")
+    assert model._llm_type == "chat-xinference"
+    assert model._get_ls_params() == {
+        "ls_provider": "xinference",
+        "ls_model_name": "tiny",
+        "ls_model_type": "chat",
+        "ls_temperature": 0,
+        "ls_max_tokens": 5,
+        "ls_stop": ["a"],
+    }
+    assert "xinference-magics" in model.metadata["lc_versions"]
+
+
+def test_tokens_are_counted_without_a_download():
+    model = ChatXinference(model="tiny")
+    assert 2 <= model.get_num_tokens("Where can we visit?") <= 10
+    exact = ChatXinference(model="tiny", custom_get_token_ids=lambda text: [ord(c) for c in text])
+    assert exact.get_num_tokens("four") == 4

@@ -1,0 +1,162 @@
+"""Streams that end badly, and streams that are left early."""
+
+import asyncio
+import signal
+import threading
+import time
+
+import pytest
+import recorded
+from scripted_server import Reply, ScriptedServer, Stream
+
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import RateLimitError, ServerError, StreamError, XinferenceError
+
+BEGUN = recorded.llama("Hel", "lo")[:3]
+ENDLESS = Stream(BEGUN, end="never")
+
+
+def model(server, **fields):
+    return ChatXinference(server.endpoint, "tiny", **fields)
+
+
+async def collect(stream):
+    """Return the texts that came, and the error that ended them."""
+    texts = []
+    try:
+        async for chunk in stream:
+            texts.append(chunk.content)  # noqa: PERF401  # what came before the error counts
+    except XinferenceError as error:
+        return texts, error
+    return texts, None
+
+
+async def both(server, **fields):
+    """Stream synchronously, then asynchronously."""
+    llm = model(server, **fields)
+
+    async def lifted():
+        for chunk in llm.stream("x"):
+            yield chunk
+
+    return [await collect(lifted()), await collect(llm.astream("x"))]
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (Stream(BEGUN, done=False), "broke off before its end"),
+        (Stream(BEGUN), "broke off before its end"),
+        (Stream(BEGUN, end="reset"), "broke off: the connection was lost"),
+        (Stream(BEGUN, end="torn"), "broke off: the connection was lost"),
+        (Stream([*BEGUN, b"data: {nonsense}\n\n"]), "broke off: a line of it cannot be read"),
+    ],
+)
+async def test_a_stream_that_breaks_off(script, message):
+    with ScriptedServer(script) as server:
+        for texts, error in await both(server):
+            assert texts == ["Hel", "lo"]
+            assert isinstance(error, StreamError)
+            assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (recorded.FAILED, ServerError),
+        ("Rate limit reached", RateLimitError),
+    ],
+)
+async def test_an_error_event(text, kind):
+    with ScriptedServer(Stream([*BEGUN, {"error": text}], done=False)) as server:
+        found = await both(server)
+        for (texts, error), body in zip(found, server.bodies, strict=True):
+            assert texts == ["Hel", "lo"]
+            assert type(error) is kind
+            assert error.detail == text
+            assert error.request_id == body["request_id"]
+            assert error.status is None
+
+
+async def test_a_server_that_goes_silent():
+    with ScriptedServer(ENDLESS) as server:
+        for texts, error in await both(server, timeout=0.3):
+            assert texts == ["Hel", "lo"]
+            assert "has gone silent" in str(error)
+
+
+async def test_a_line_of_ten_megabytes():
+    with ScriptedServer(Stream(recorded.llama("x" * 10_000_000))) as server:
+        begun = time.monotonic()
+        for texts, error in await both(server):
+            assert [len(text) for text in texts] == [10_000_000, 0]
+            assert error is None
+        assert time.monotonic() - begun < 10
+
+
+def left(server):
+    """Wait for the connection to be closed and the abort to come; return the aborted id."""
+    server.left.get(timeout=5)
+    return server.aborted.get(timeout=5)
+
+
+def test_breaking_out_of_a_stream():
+    with ScriptedServer(ENDLESS) as server:
+        for _ in model(server).stream("x"):
+            break
+        assert left(server) == server.bodies[0]["request_id"]
+
+
+def test_closing_a_stream():
+    with ScriptedServer(ENDLESS) as server:
+        stream = model(server).stream("x")
+        next(stream)
+        begun = time.monotonic()
+        stream.close()
+        assert time.monotonic() - begun < 0.2
+        assert left(server) == server.bodies[0]["request_id"]
+
+
+def test_interrupting_a_stream():
+    with ScriptedServer(ENDLESS) as server:
+        main = threading.main_thread().ident
+        threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            for _ in model(server).stream("x"):
+                pass
+        assert left(server) == server.bodies[0]["request_id"]
+
+
+async def test_closing_an_asynchronous_stream():
+    with ScriptedServer(ENDLESS) as server:
+        stream = model(server).astream("x")
+        await anext(stream)
+        await stream.aclose()
+        assert await asyncio.to_thread(left, server) == server.bodies[0]["request_id"]
+
+
+async def test_cancelling_a_task_that_streams():
+    with ScriptedServer(ENDLESS) as server:
+        task = asyncio.create_task(collect(model(server).astream("x")))
+        await asyncio.sleep(0.3)
+        begun = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - begun < 0.2
+        assert await asyncio.to_thread(left, server) == server.bodies[0]["request_id"]
+
+
+async def test_cancelling_a_whole_answer():
+    with ScriptedServer(Reply(body=recorded.whole({"content": "late"}), delay=1)) as server:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(model(server).ainvoke("x"), 0.2)
+        aborted = await asyncio.to_thread(server.aborted.get, timeout=5)
+        assert aborted == server.bodies[0]["request_id"]
+
+
+async def test_a_stream_that_ended_is_not_aborted():
+    with ScriptedServer(Stream(recorded.llama("a"))) as server:
+        await both(server)
+        await asyncio.sleep(0.2)
+        assert server.aborted.empty()

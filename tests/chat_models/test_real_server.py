@@ -1,0 +1,133 @@
+"""ChatXinference against a real Xinference, on both of its CPU engines."""
+
+import asyncio
+import time
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import PromptTemplate
+
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import BadRequestError, ModelNotFoundError
+
+FRANCE = "Q: where can we visit in the capital of France? A:"
+PARIS = (
+    "In Paris, the capital of France, you can visit the Eiffel Tower, "
+    "the Louvre Museum and Notre-Dame Cathedral."
+)
+
+
+@pytest.fixture(scope="module", params=["llama.cpp", "transformers"])
+def llm(request, tiny_chat):
+    uid = tiny_chat.gguf if request.param == "llama.cpp" else tiny_chat.pt
+    return ChatXinference(tiny_chat.endpoint, uid, engine=request.param, temperature=0)
+
+
+def merge(chunks):
+    first, *others = chunks
+    return first + others
+
+
+def test_the_documentation_s_first_call(llm):
+    answer = llm.invoke(FRANCE, config={"max_tokens": 1024})
+    assert answer.content == PARIS
+    assert answer.response_metadata["finish_reason"] == "stop"
+    assert answer.response_metadata["model_name"] == llm.model_uid
+
+
+def test_the_documentation_s_messages(llm):
+    translate = (
+        "You are a helpful assistant that translates English to French. "
+        "Translate the user sentence."
+    )
+    answer = llm.invoke([HumanMessage("I love programming."), SystemMessage(translate)])
+    assert answer.content == "J'adore la programmation."
+
+
+def test_the_documentation_s_chain(llm):
+    prompt = PromptTemplate.from_template("Q: where can we visit in the capital of {country}? A:")
+    chain = prompt | llm | StrOutputParser()
+    assert chain.invoke({"country": "France"}) == PARIS
+    assert "".join(chain.stream({"country": "France"})) == PARIS
+
+
+def test_the_config_limits_the_answer(llm):
+    answer = llm.invoke("Count from 1 to 300.", config={"max_tokens": 7})
+    assert answer.response_metadata["finish_reason"] == "length"
+    assert answer.usage_metadata["output_tokens"] == 7
+    streamed = merge(llm.stream("Count from 1 to 300.", config={"max_tokens": 7}))
+    assert streamed.content == answer.content
+    assert streamed.response_metadata["finish_reason"] == "length"
+    assert streamed.usage_metadata["output_tokens"] == 7
+
+
+async def test_all_ways_of_asking_say_the_same(llm):
+    ways = [
+        llm.invoke(FRANCE),
+        merge(llm.stream(FRANCE)),
+        await llm.ainvoke(FRANCE),
+        merge([chunk async for chunk in llm.astream(FRANCE)]),
+        *llm.batch([FRANCE, FRANCE]),
+        *await llm.abatch([FRANCE, FRANCE]),
+    ]
+    assert {each.content for each in ways} == {PARIS}
+    assert {each.response_metadata["finish_reason"] for each in ways} == {"stop"}
+    assert len({each.usage_metadata["input_tokens"] for each in ways}) == 1
+
+
+def test_a_stream_arrives_in_pieces_with_one_usage(llm):
+    chunks = list(llm.stream(FRANCE))
+    assert len(chunks) > 5
+    assert sum(chunk.usage_metadata is not None for chunk in chunks) == 1
+    assert chunks[-1].chunk_position == "last"
+
+
+def test_a_stop_ends_the_answer(llm):
+    assert llm.invoke(FRANCE, stop=[","]).content == "In Paris"
+
+
+def get_weather(city: str) -> str:
+    """Get the current weather of a city."""
+    return f"22 degrees in {city}"
+
+
+def test_tools_are_called_and_answered(llm):
+    with_tools = llm.bind_tools([get_weather])
+    question = HumanMessage("What is the weather in Paris?")
+    for answer in (with_tools.invoke([question]), merge(with_tools.stream([question]))):
+        assert answer.content == ""
+        assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
+            ("get_weather", {"city": "Paris"})
+        ]
+        assert answer.response_metadata["finish_reason"] == "tool_calls"
+    call = answer.tool_calls[0]
+    history = [
+        question,
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("22 degrees and sunny", tool_call_id=call["id"]),
+    ]
+    assert with_tools.invoke(history).content == "It is 22 degrees and sunny in Paris."
+
+
+def test_an_unknown_model(llm):
+    gone = ChatXinference(llm.server_url, "tiny-ggu")
+    with pytest.raises(ModelNotFoundError, match="Did you mean tiny-gguf"):
+        gone.invoke("Hello")
+
+
+def test_what_the_server_would_answer_with_500_is_said_in_a_line(llm):
+    with pytest.raises(BadRequestError, match="top_k"):
+        llm.invoke("Hello", extra_body={"top_k": "many"})
+    assert llm.invoke("Hello").content  # after which the server has dropped the connection
+
+
+async def test_leaving_a_stream_leaves_the_server_usable(llm):
+    task = asyncio.create_task(anext(llm.astream("Count from 1 to 300.", max_tokens=2000)))
+    assert (await task).content
+    stream = llm.stream("Count from 1 to 300.", max_tokens=2000)
+    next(stream)
+    begun = time.monotonic()
+    stream.close()
+    assert time.monotonic() - begun < 0.5
+    assert (await llm.ainvoke("Hello")).content == "Hello! How can I help you?"

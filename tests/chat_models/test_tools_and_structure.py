@@ -1,0 +1,157 @@
+"""Tools and structured output: what is sent, and what is made of the answers."""
+
+import json
+from typing import TypedDict
+
+import pytest
+import recorded
+from langchain_core.exceptions import OutputParserException
+from pydantic import BaseModel
+from scripted_server import Reply, ScriptedServer, Stream
+
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import BadRequestError
+
+
+class Person(BaseModel):
+    """A person."""
+
+    name: str
+    age: int
+
+
+class PersonDict(TypedDict):
+    """A person."""
+
+    name: str
+    age: int
+
+
+ADA = {"name": "Ada", "age": 36}
+SCHEMA = {**Person.model_json_schema(), "description": "A person."}
+
+
+def call(arguments, name="Person"):
+    function = {"name": name, "arguments": arguments}
+    return {"content": "", "tool_calls": [{"id": "1", "type": "function", "function": function}]}
+
+
+def answering(message, finish="stop"):
+    return ScriptedServer(Reply(body=recorded.whole(message, finish)))
+
+
+def model(server, **fields):
+    return ChatXinference(server.endpoint, "tiny", **fields)
+
+
+def get_weather(city: str) -> str:
+    """Get the weather."""
+    return city
+
+
+def test_bound_tools_are_sent_with_every_request():
+    with answering(call('{"city": "Paris"}', "get_weather"), "tool_calls") as server:
+        answer = model(server).bind_tools([get_weather], tool_choice="any").invoke("x")
+    assert [each["name"] for each in answer.tool_calls] == ["get_weather"]
+    sent = server.bodies[0]
+    assert sent["tools"][0]["function"]["name"] == "get_weather"
+    assert sent["tool_choice"] == "required"
+
+
+def test_strict_and_parallel_calls_are_passed_on():
+    with answering({"content": "x"}) as server:
+        model(server).bind_tools([Person], strict=True, parallel_tool_calls=False).invoke("x")
+    sent = server.bodies[0]
+    assert sent["tools"][0]["function"]["strict"] is True
+    assert sent["parallel_tool_calls"] is False
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_choice_that_was_not_kept_is_said(stream):
+    reply = Stream(recorded.llama("No.")) if stream else Reply(body=recorded.whole({"content": ""}))
+    with ScriptedServer(reply) as server:
+        bound = model(server, engine="llama.cpp").bind_tools([get_weather], tool_choice="any")
+        with pytest.warns(UserWarning, match="tiny called no tool though tool_choice requires one"):
+            list(bound.stream("x")) if stream else bound.invoke("x")
+
+
+def test_what_the_engine_ignores_is_said():
+    with answering({"content": "x"}) as server:
+        llm = model(server, engine="transformers", seed=1)
+        with pytest.warns(UserWarning, match="The transformers engine ignores seed"):
+            llm.invoke("x")
+
+
+@pytest.mark.parametrize(
+    ("schema", "result"), [(Person, Person(**ADA)), (PersonDict, ADA), (SCHEMA, ADA)]
+)
+class TestMethods:
+    def test_function_calling(self, schema, result):
+        with answering(call(json.dumps(ADA)), "tool_calls") as server:
+            llm = model(server).with_structured_output(schema, method="function_calling")
+            assert llm.invoke("x") == result or dict(llm.invoke("x")) == ADA
+        choice = server.bodies[0]["tool_choice"]["function"]["name"]
+        assert choice == server.bodies[0]["tools"][0]["function"]["name"]
+
+    @pytest.mark.parametrize("strict", [None, True, False])
+    def test_json_schema(self, schema, result, strict):
+        with answering({"content": json.dumps(ADA)}) as server:
+            llm = model(server).with_structured_output(schema, method="json_schema", strict=strict)
+            assert llm.invoke("x") == result
+        wanted = server.bodies[0]["response_format"]
+        assert wanted["type"] == "json_schema"
+        assert wanted["json_schema"].get("strict") is strict
+        assert wanted["json_schema"]["schema"]["required"] == ["name", "age"]
+
+    def test_json_mode(self, schema, result):
+        with answering({"content": json.dumps(ADA)}) as server:
+            llm = model(server).with_structured_output(schema, method="json_mode")
+            assert llm.invoke("x") == result
+        assert server.bodies[0]["response_format"] == {"type": "json_object"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "field"),
+    [
+        ("llama.cpp", "response_format"),
+        ("vLLM", "response_format"),
+        ("transformers", "tools"),
+        (None, "tools"),
+    ],
+)
+def test_the_method_follows_the_engine(engine, field):
+    message = {**call(json.dumps(ADA)), "content": json.dumps(ADA)}
+    with answering(message) as server:
+        llm = model(server, engine=engine).with_structured_output(Person)
+        assert llm.invoke("x") == Person(**ADA)
+    assert field in server.bodies[0]
+
+
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
+def test_answers_that_do_not_fit_are_errors(method):
+    with answering({**call('{"name": 1}'), "content": '{"name": 1}'}) as server:
+        llm = model(server)
+        with pytest.raises((OutputParserException, ValueError)):
+            llm.with_structured_output(Person, method=method).invoke("x")
+        raw = llm.with_structured_output(Person, method=method, include_raw=True).invoke("x")
+    assert raw["parsed"] is None
+    assert raw["parsing_error"] is not None
+    assert raw["raw"].content == '{"name": 1}'
+
+
+async def test_json_mode_needs_no_schema():
+    with answering({"content": '{"a": 1}'}) as server:
+        llm = model(server).with_structured_output(method="json_mode")
+        assert await llm.ainvoke("x") == {"a": 1}
+
+
+def test_what_cannot_be_is_refused():
+    llm = ChatXinference(model="tiny")
+    with pytest.raises(BadRequestError, match="Did you mean json_mode"):
+        llm.with_structured_output(Person, method="json_mod")
+    with pytest.raises(BadRequestError, match="json_schema needs a schema"):
+        llm.with_structured_output(method="json_schema")
+    with pytest.raises(BadRequestError, match="strict means nothing to json_mode"):
+        llm.with_structured_output(Person, method="json_mode", strict=True)
+    with pytest.raises(BadRequestError, match="Did you mean max_tokens"):
+        llm.with_structured_output(Person, max_token=5)

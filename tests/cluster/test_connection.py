@@ -1,0 +1,147 @@
+"""The management API of a real server."""
+
+import json
+import time
+
+import pytest
+
+from xinference_magics.cluster.connection import Cluster
+from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConnectError,
+    ModelNotFoundError,
+    ServerError,
+)
+
+
+def test_a_server_is_known_by_its_version(cluster):
+    assert cluster.version().startswith("4.")
+    assert cluster.requires_auth() is False
+
+
+def test_nothing_is_asked_before_a_method_is_called(closed_port):
+    cluster = Cluster(f"127.0.0.1:{closed_port}/", token=lambda: "secret")
+    assert repr(cluster) == f"Cluster('http://127.0.0.1:{closed_port}')"
+    with pytest.raises(ConnectError, match="refuses the connection"):
+        cluster.models()
+    cluster.close()
+
+
+def test_what_is_no_xinference_is_told(json_server):
+    cluster = Cluster(json_server)
+    for ask in (cluster.models, cluster.version, lambda: cluster.describe("x")):
+        with pytest.raises((ConnectError, ServerError), match="Xinference server"):
+            ask()
+    cluster.close()
+
+
+def test_a_running_model_is_listed_and_described(cluster, tiny_chat):
+    listed = {model.uid: model for model in cluster.models()}
+    assert {tiny_chat.gguf, tiny_chat.pt} <= listed.keys()
+    described = cluster.describe(tiny_chat.gguf)
+    assert described.name == "tiny-chat"
+    assert described.chats
+    assert (described.engine, described.format) == ("llama.cpp", "ggufv2")
+    assert listed[tiny_chat.gguf] == described
+
+
+def test_an_unknown_uid_has_near_names(cluster, tiny_chat):
+    for ask in (cluster.describe, cluster.terminate):
+        with pytest.raises(ModelNotFoundError, match="Did you mean tiny-gguf") as caught:
+            ask("tiny-guff")
+        assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("uid", ["ä ö?", "a#b&c=d", "100%", "'"])
+def test_a_uid_of_odd_characters_does_no_harm(cluster, uid):
+    with pytest.raises(ModelNotFoundError):
+        cluster.describe(uid)
+
+
+@pytest.mark.parametrize("uid", ["a/b", ".."])
+def test_a_uid_that_no_url_can_name_is_refused(cluster, uid):
+    for ask in (cluster.describe, cluster.terminate):
+        with pytest.raises(BadRequestError, match="No URL can name"):
+            ask(uid)
+    with pytest.raises(BadRequestError, match="No URL can name"):
+        cluster.launch(LaunchRequest(model_name="tiny-chat", model_uid=uid))
+
+
+def test_the_registry_is_a_short_list_of_names(cluster, tiny_registered):
+    started = time.monotonic()
+    names = cluster.registrations("LLM")
+    assert time.monotonic() - started < 5
+    assert {"qwen2.5-instruct", *tiny_registered} <= set(names)
+    assert cluster.registrations("embedding")
+    with pytest.raises(BadRequestError, match="Unsupported model type"):
+        cluster.registrations("nonsense")
+
+
+def test_engines_of_builtin_models_of_several_types(cluster):
+    llama = [
+        offer for offer in cluster.engines("qwen2.5-instruct").offers if "llama" in offer.engine
+    ]
+    assert {offer.format for offer in llama} == {"ggufv2"}
+    assert len({offer.quantization for offer in llama}) > 5
+    assert cluster.engines("bge-m3", "embedding").offers
+    assert cluster.engines("bge-reranker-base", "rerank").offers
+
+
+def test_an_unknown_model_has_near_names(cluster):
+    with pytest.raises(ModelNotFoundError, match=r"Did you mean qwen2\.5-instruct"):
+        cluster.engines("qwen2.5-instrukt")
+    with pytest.raises(ModelNotFoundError, match="knows no model zzzz"):
+        cluster.choose(LaunchRequest(model_name="zzzz"))
+
+
+def test_an_engine_without_a_virtual_environment_is_unavailable(cluster):
+    engines = cluster.engines("qwen2.5-instruct", virtual_env=False)
+    assert "No module named" in engines.unavailable["vLLM"]
+
+
+def test_a_registration_comes_and_goes(cluster, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    definition = {
+        "version": 2,
+        "model_name": "of-my-own",
+        "context_length": 512,
+        "model_lang": ["en"],
+        "model_ability": ["chat"],
+        "model_family": "llama-2-chat",
+        "model_specs": [
+            {
+                "model_format": "pytorch",
+                "model_size_in_billions": "0_1",
+                "quantization": "none",
+                "model_uri": f"file://{tmp_path}",
+            }
+        ],
+        "chat_template": "x",
+        "stop_token_ids": [],
+        "stop": [],
+    }
+    cluster.register("LLM", json.dumps(definition))
+    assert "of-my-own" in cluster.registrations()
+    with pytest.raises(BadRequestError, match="already registered"):
+        cluster.register("LLM", json.dumps(definition))
+    cluster.unregister("LLM", "of-my-own")
+    assert "of-my-own" not in cluster.registrations()
+    with pytest.raises(BadRequestError, match="model_specs"):
+        cluster.register("LLM", json.dumps({"version": 2, "model_name": "of-my-own"}))
+
+
+def test_an_abort_of_nothing_is_told(cluster, tiny_chat):
+    assert cluster.abort(tiny_chat.pt, "no-such-request") == "NOT_FOUND"
+    assert cluster.abort(tiny_chat.gguf, "no-such-request") == "NO_OP"
+
+
+def test_bad_credentials_are_told(start_server):
+    endpoint = start_server(XINFERENCE_AUTH_ADVANCED="1").endpoint
+    for token in (None, lambda: "xf-" + "0" * 48):
+        cluster = Cluster(endpoint, token=token)
+        assert cluster.requires_auth() is True
+        with pytest.raises(AuthenticationError, match="XINFERENCE_API_KEY"):
+            cluster.models()
+        cluster.close()

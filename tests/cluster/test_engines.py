@@ -1,0 +1,164 @@
+"""The choice of an engine, from answers as the server gives them."""
+
+import pytest
+
+from xinference_magics.cluster.engines import Engines, Offer, choose
+from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.errors import BadRequestError
+
+ABSENT = {"virtualenv_required": True, "virtualenv_reason": "Engine vLLM is not installed ..."}
+
+
+def spec(model_format, size, *quantizations, **more):
+    return {
+        "model_name": "qwen2.5-instruct",
+        "model_format": model_format,
+        "model_size_in_billions": size,
+        "quantizations": list(quantizations),
+        **more,
+    }
+
+
+QWEN = Engines.from_json(
+    "qwen2.5-instruct",
+    {
+        "vLLM": [spec("pytorch", "0_5", "none", **ABSENT), spec("gptq", 7, "Int4", **ABSENT)],
+        "Transformers": [
+            spec("pytorch", "0_5", "none"),
+            spec("pytorch", 7, "none"),
+            spec("gptq", "0_5", "Int4", "Int8"),
+        ],
+        "llama.cpp": [
+            spec("ggufv2", "0_5", "q2_k", "q4_0", "q4_k_m"),
+            spec("ggufv2", 7, "q2_k", "q4_0"),
+        ],
+        "MLX": "Engine MLX is not listed in model virtualenv packages.",
+    },
+)
+
+
+def chosen(engines=QWEN, **given):
+    choice = choose(LaunchRequest(model_name="qwen2.5-instruct", **given), engines)
+    return choice.engine, choice.format, choice.size, choice.quantization
+
+
+def refused(**given):
+    with pytest.raises(BadRequestError) as caught:
+        chosen(**given)
+    return str(caught.value)
+
+
+def test_a_reason_in_place_of_a_list_is_kept_as_one():
+    assert QWEN.unavailable == {"MLX": "Engine MLX is not listed in model virtualenv packages."}
+    assert "MLX" not in {offer.engine for offer in QWEN.offers}
+
+
+def test_other_types_have_one_quantization_and_no_size():
+    bge = Engines.from_json(
+        "bge-m3",
+        {
+            "sentence_transformers": [
+                {
+                    "model_name": "bge-m3",
+                    "model_format": "pytorch",
+                    "model_size_in_billions": None,
+                    "quantization": "none",
+                }
+            ],
+            "flag": "Failed to import FlagEmbedding: No module named 'FlagEmbedding'",
+        },
+    )
+    assert bge.offers == (Offer("sentence_transformers", "pytorch", None, "none"),)
+    assert chosen(bge) == ("sentence_transformers", "pytorch", None, "none")
+
+
+def test_an_installed_engine_comes_first():
+    assert chosen() == ("Transformers", "pytorch", "0_5", "none")
+
+
+def test_the_engine_named_decides_in_any_case():
+    assert chosen(model_engine="VLLM") == ("vLLM", "pytorch", "0_5", "none")
+    assert chosen(model_engine="LLAMA.CPP")[0] == "llama.cpp"
+
+
+@pytest.mark.parametrize("size", [7, "7", 7.0, "7.0"])
+def test_sizes_are_read_in_every_spelling(size):
+    assert chosen(model_size_in_billions=size) == ("Transformers", "pytorch", "7", "none")
+
+
+@pytest.mark.parametrize("size", [0.5, "0.5", "0_5"])
+def test_fractions_too(size):
+    assert chosen(model_size_in_billions=size, model_format="gptq")[2] == "0_5"
+
+
+def test_a_quantization_alone_finds_its_engine_and_format():
+    assert chosen(quantization="INT8") == ("Transformers", "gptq", "0_5", "Int8")
+    assert chosen(quantization="q4_0") == ("llama.cpp", "ggufv2", "0_5", "q4_0")
+
+
+def test_of_many_quantizations_the_usual_one_is_taken():
+    assert chosen(model_format="ggufv2")[3] == "q4_k_m"
+    assert chosen(model_format="ggufv2", model_size_in_billions=7)[3] == "q2_k"
+
+
+def test_what_was_chosen_is_said():
+    request = LaunchRequest(
+        model_name="qwen2.5-instruct", model_format="ggufv2", quantization="q4_0"
+    )
+    assert choose(request, QWEN).said == "Chosen: engine llama.cpp, size 0_5."
+    request = LaunchRequest(model_name="qwen2.5-instruct", model_format="gptq")
+    assert choose(request, QWEN).said == (
+        "Chosen: engine Transformers, size 0_5, quantization Int4. "
+        "--model-engine takes another: vLLM (not installed)."
+    )
+
+
+def test_an_engine_that_has_to_be_installed_is_said():
+    choice = choose(LaunchRequest(model_name="qwen2.5-instruct", model_engine="vllm"), QWEN)
+    assert not choice.installed
+    assert "vLLM is not installed there: the server installs it first." in choice.said
+
+
+def test_nothing_is_said_where_nothing_was_chosen():
+    request = LaunchRequest(
+        model_name="qwen2.5-instruct",
+        model_engine="llama.cpp",
+        model_format="ggufv2",
+        model_size_in_billions="0_5",
+        quantization="q4_0",
+    )
+    assert choose(request, QWEN).said == ""
+
+
+def test_what_is_not_possible_is_refused_with_what_is():
+    assert refused(model_format="ggufv2", model_size_in_billions="0_5", quantization="q4_1") == (
+        "qwen2.5-instruct has no quantization q4_1 with format ggufv2, size 0_5. "
+        "Did you mean q4_0, q4_k_m? Possible: q2_k, q4_0, q4_k_m."
+    )
+    assert "has no format ggmlv3. Possible: pytorch, gptq, ggufv2." in refused(
+        model_format="ggmlv3"
+    )
+    assert "Possible: 0_5, 7." in refused(model_size_in_billions=3, model_format="ggufv2")
+    assert "has no format gptq with engine llama.cpp" in refused(
+        model_engine="llama.cpp", model_format="gptq"
+    )
+
+
+def test_an_engine_that_is_not_available_is_refused_with_the_reason():
+    said = refused(model_engine="mlx")
+    assert "has no engine mlx: Engine MLX is not listed in model virtualenv packages." in said
+    assert "Possible: vLLM, Transformers, llama.cpp." in said
+
+
+def test_a_model_without_any_engine():
+    with pytest.raises(BadRequestError, match=r"can run m\. MLX: why"):
+        choose(LaunchRequest(model_name="m"), Engines.from_json("m", {"MLX": "why"}))
+
+
+def test_the_choice_fills_in_the_request():
+    request = LaunchRequest(model_name="qwen2.5-instruct", quantization="Q4_0", replica=2)
+    body = choose(request, QWEN).applied_to(request).body()
+    assert body["model_engine"] == "llama.cpp"
+    assert body["model_size_in_billions"] == "0_5"
+    assert body["quantization"] == "q4_0"
+    assert body["replica"] == 2

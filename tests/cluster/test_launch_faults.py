@@ -1,0 +1,137 @@
+"""Launches whose end a real server shows only now and then: recorded answers, replayed."""
+
+import pytest
+
+from xinference_magics.cluster import launch as launches
+from xinference_magics.cluster.connection import Cluster
+from xinference_magics.cluster.launch import Launch
+from xinference_magics.errors import AuthenticationError, ConnectError, LaunchError
+
+INSTANCES = "/v1/models/instances"
+PROGRESS = "/v1/models/u/progress"
+EVENTS = "/v1/models/u/events"
+CANCEL = "/v1/models/u/cancel"
+DESCRIBE = "/v1/models/u"
+
+GONE = (400, {"detail": "Model not found in the model list, uid: u"})
+READY = (200, {"model_name": "m", "model_ability": ["chat"]})
+
+
+def states(*replicas):
+    """The instances of a UID, from pairs of status and reason."""
+    listed = [
+        {"replica_model_uid": f"u-rep{number}", "status": status, "error_message": reason}
+        for number, (status, reason) in enumerate(replicas)
+    ]
+    return 200, [{"model_uid": "u", "status": "READY", "replica_statuses": listed}]
+
+
+CREATING = states(("CREATING", None))
+
+
+@pytest.fixture
+def launch(answers, monkeypatch):
+    monkeypatch.setattr(launches, "_UNWINDING", 0.3)
+    monkeypatch.setattr(launches, "_PATIENCE", 0.5)
+    cluster = Cluster(answers.endpoint)
+    answers[PROGRESS] = [(200, {"progress": 0.82, "stage": "loading"})]
+    answers[EVENTS] = [(200, [])]
+    answers[DESCRIBE] = [GONE]
+    yield Launch(cluster, "u")
+    cluster.close()
+
+
+def failure(launch):
+    with pytest.raises(LaunchError) as caught:
+        launch.wait(interval=0.05)
+    return caught.value
+
+
+def test_one_ready_replica_is_not_success(answers, launch):
+    answers[INSTANCES] = [
+        states(("READY", None), ("CREATING", None)),
+        states(("READY", None), ("READY", None)),
+    ]
+    answers[DESCRIBE] = [(503, {"detail": "Model is loading"}), READY]
+    seen = []
+    assert launch.wait(seen.append, interval=0.05).chats
+    assert [progress.done for progress in seen] == [False, False, True]
+
+
+def test_one_failed_replica_is_failure_with_its_reason(answers, launch):
+    answers[INSTANCES] = [
+        CREATING,
+        states(("READY", None), ("ERROR", "[address=127.0.0.1:1, pid=2] No space\nleft.")),
+    ]
+    assert failure(launch).message == "u did not start: No space left."
+
+
+def test_a_reason_that_comes_late_is_waited_for(answers, launch):
+    answers[INSTANCES] = [states(("ERROR", None)), states(("ERROR", None)), states(("ERROR", "x"))]
+    seen = []
+    with pytest.raises(LaunchError, match="u did not start: x"):
+        launch.wait(seen.append, interval=0.05)
+    assert [progress.stage for progress in seen] == ["unwinding", "unwinding", "failed"]
+
+
+def test_a_reason_that_never_comes_is_a_cancel(answers, launch):
+    answers[INSTANCES] = [states(("ERROR", None))]
+    assert "u did not start: cancelled" in str(failure(launch))
+
+
+def test_an_empty_reason_names_the_usual_one(answers, launch):
+    answers[INSTANCES] = [states(("ERROR", ""))]
+    error = failure(launch)
+    assert "the server gives no reason" in error.message
+    assert "60 s" in error.hint
+    assert "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT" in error.hint
+
+
+def test_an_empty_reason_is_looked_for_among_the_events(answers, launch):
+    answers[INSTANCES] = [states(("ERROR", ""))]
+    answers[EVENTS] = [(200, [{"event_type": "ERROR", "event_content": "out of memory"}])]
+    assert "u did not start: out of memory." in failure(launch).message
+
+
+def test_a_launch_that_vanishes_has_failed(answers, launch):
+    answers[INSTANCES] = [CREATING, (200, [])]
+    assert "terminated or cancelled" in failure(launch).message
+
+
+def test_a_launch_that_never_shows_has_failed(answers, launch):
+    answers[INSTANCES] = [(200, [])]
+    assert "the server knows nothing of it" in failure(launch).message
+
+
+def test_a_busy_server_is_borne_with(answers, launch):
+    answers[INSTANCES] = [(500, {"detail": ""}), (503, {"detail": "busy"}), states(("READY", None))]
+    answers[DESCRIBE] = [READY]
+    assert launch.wait(interval=0.05).uid == "u"
+
+
+def test_a_server_that_stays_away_is_not(launch):
+    launch.cluster.endpoint = "http://127.0.0.1:1"
+    launch.cluster._client.base_url = "http://127.0.0.1:1"
+    with pytest.raises(ConnectError, match="refuses"):
+        launch.wait(interval=0.05)
+
+
+def test_nothing_polls_on_after_bad_credentials(answers, launch):
+    answers[INSTANCES] = [CREATING, (401, {"detail": "Could not validate credentials"})]
+    with pytest.raises(AuthenticationError):
+        launch.wait(interval=0.05)
+    assert answers.asked.count(INSTANCES) == 2
+
+
+def test_a_cancel_that_comes_too_late_is_told(answers, launch):
+    answers[INSTANCES] = [CREATING, states(("READY", None))]
+    answers[CANCEL] = [(200, None)]
+    result = launch.cancel()
+    assert result.state == "orphaned"
+    assert "keeps its memory" in result.message
+
+
+def test_a_ready_model_is_never_cancelled(answers, launch):
+    answers[INSTANCES] = [states(("READY", None))]
+    assert launch.cancel().state == "ready"
+    assert CANCEL not in answers.asked

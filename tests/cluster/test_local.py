@@ -1,0 +1,310 @@
+"""The local server's life: found, shared, leased, stopped, and told from what is not it.
+
+A stand-in takes the place of `xinference-local`, as these are about processes and files;
+`test_local_real.py` goes the same way with the real one.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from xinference_magics.cluster import local, state
+from xinference_magics.cluster.keeper import GRACE, Keeper
+from xinference_magics.errors import LocalServerError
+
+NOTEBOOK = """
+import sys
+from xinference_magics.cluster import local
+server = local.start(command={command!r}{options})
+print(server.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def written(pid):
+    """A file about a server that had `pid`."""
+    process = {"pid": pid, "birth": 0.5}
+    return json.dumps({"endpoint": "http://127.0.0.1:1", "server": process, "keeper": process})
+
+
+@pytest.fixture
+def command(tmp_path):
+    """The stand-in, as an executable of its own."""
+    fake = Path(__file__).with_name("fake_xinference.py")
+    path = tmp_path / "xinference-local"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} {fake} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The folder of this test's server, which is stopped at the end."""
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
+    folder = state.open_folder()
+    yield folder
+    local.stop()
+
+
+@pytest.fixture
+def notebook(run_python, command, folder):
+    """Start a kernel-like process that starts or finds the server; `.server` is its pid."""
+
+    def open_notebook(options=""):
+        process = run_python(NOTEBOOK.format(command=command, options=options))
+        process.server = int(process.stdout.readline())
+        return process
+
+    return open_notebook
+
+
+def family(server):
+    process = psutil.Process(server.pid)
+    return [process, *process.children(recursive=True)]
+
+
+def gone(processes, within=5.0):
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if not any(each.is_running() and each.status() != "zombie" for each in processes):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def keeper_of(folder):
+    return state.Running.load(folder).keeper.process()
+
+
+def test_start_find_stop(folder, command, monkeypatch):
+    monkeypatch.setenv("FAKE_ORPHAN", "1")
+    assert local.find() is None
+    said = []
+    server = local.start(command=command, on_line=said.append)
+    assert said == [f"Starting Xinference at {server.endpoint} (its log is {server.log}) ..."]
+    assert server.alive
+    assert not server.kept
+    found = local.find()
+    assert (found.endpoint, found.pid) == (server.endpoint, server.pid)
+    assert local.start(command=command).pid == server.pid
+
+    processes = [*family(server), keeper_of(folder)]
+    assert len(processes) >= 3
+    server.stop()
+    assert gone(processes)
+    assert local.find() is None
+    assert local.stop() is False
+
+
+def test_secrets_are_in_private_files_and_nowhere_else(folder, command):
+    server = local.start(command=command)
+    secrets = [*state.read_private(folder / "secrets.json").values(), server.token()]
+    assert server.api_key in secrets
+    assert len(secrets) == 5
+    shown = [repr(server), repr(vars(server)), (folder / "server.json").read_text()]
+    shown += [" ".join(each.cmdline()) for each in [*family(server), keeper_of(folder)]]
+    assert not [secret for secret in secrets for text in shown if secret in text]
+    assert folder.stat().st_mode & 0o777 == 0o700
+    for name in ("secrets.json", "server.json", "server.log"):
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_accounts_outlast_the_server(folder, command):
+    first = local.start(command=command)
+    key = first.api_key
+    first.stop()
+    second = local.start(command=command)
+    assert second.api_key == key
+    assert second.token()
+
+
+def test_lost_secrets_are_made_anew(folder, command):
+    local.start(command=command).stop()
+    (folder / "secrets.json").unlink()
+    assert local.start(command=command).token()
+
+
+def test_accounts_of_somebody_else_are_told(folder, command):
+    local.start(command=command).stop()
+    (folder / "auth.db").write_text('["admin", "other"]')
+    known = state.read_private(folder / "secrets.json")
+    state.write_private(folder / "secrets.json", {**known, "api_key": ""})
+    with pytest.raises(LocalServerError, match="does not accept the account"):
+        local.start(command=command)
+
+
+def test_two_notebooks_at_once_start_one_server(folder, command, run_python):
+    processes = [run_python(NOTEBOOK.format(command=command, options="")) for _ in range(3)]
+    assert len({process.stdout.readline() for process in processes}) == 1
+    assert len(list((folder / "leases").iterdir())) == 3
+
+
+def test_the_server_ends_after_the_last_notebook_was_killed(folder, notebook):
+    first, second = notebook(), notebook()
+    server = local.find()
+    processes = [*family(server), keeper_of(folder)]
+    os.killpg(first.pid, signal.SIGINT)
+    first.kill()
+    assert first.communicate(timeout=5) == ("", None)  # nobody else holds its output
+    time.sleep(GRACE + 3)
+    assert server.alive
+    second.kill()
+    killed = time.monotonic()
+    assert gone(processes, GRACE + 10)
+    assert time.monotonic() - killed > GRACE - 2
+    assert local.find() is None
+
+
+def test_a_kept_server_stays(folder, notebook):
+    process = notebook(", keep=True")
+    process.kill()
+    time.sleep(GRACE + 3)
+    assert local.find().kept
+    assert local.stop()
+    assert not (folder / "keep").exists()
+
+
+def test_a_lost_keeper_is_replaced(folder, command):
+    server = local.start(command=command)
+    lost = keeper_of(folder)
+    lost.kill()
+    assert gone([lost])
+    assert local.find().pid == server.pid
+    assert local.start(command=command).pid == server.pid
+    assert keeper_of(folder).pid != lost.pid
+    processes = [*family(server), keeper_of(folder)]
+    server.stop()
+    assert gone(processes)
+
+
+def test_without_a_keeper_it_is_stopped_all_the_same(folder, command):
+    server = local.start(command=command)
+    keeper_of(folder).kill()
+    processes = family(server)
+    server.stop()
+    assert gone(processes)
+
+
+def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, command):
+    server = local.start(command=command)
+    port = int(server.endpoint.rpartition(":")[2])
+    model = family(server)[-1]
+    os.kill(server.pid, signal.SIGKILL)
+    assert gone([psutil.Process(server.pid)] if psutil.pid_exists(server.pid) else [])
+    model.kill()
+    with socket.create_server(("127.0.0.1", port)) as stranger:
+        stranger.settimeout(0.5)
+        assert local.find() is None
+        with pytest.raises(LocalServerError, match="is gone"):
+            server.token()
+        with pytest.raises(TimeoutError):
+            stranger.accept()
+        assert local.start(command=command).endpoint != server.endpoint
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"endpoint": 1}',
+        written(pid=1),
+        written(pid=999_999_999),
+    ],
+    ids=["empty", "list", "incomplete", "reused pid", "dead"],
+)
+def test_stale_files_do_no_harm(folder, command, content):
+    (folder / "server.json").write_text(content)
+    assert local.find() is None
+    assert local.start(command=command).alive
+
+
+def test_an_old_keeper_leaves_a_new_servers_file_alone(folder, command):
+    server = local.start(command=command)
+    dead = state.Identity(999_999_999, 1.0)
+    Keeper(folder, state.Running("http://127.0.0.1:1", dead, dead)).run()
+    assert local.find().pid == server.pid
+
+
+def test_without_a_server_package_the_remedy_is_named(folder, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "executable", "/no/where/python")
+    with pytest.raises(LocalServerError, match="No Xinference server is installed") as caught:
+        local.start()
+    assert "pip install xinference" in caught.value.hint
+    assert "%xinference connect URL" in caught.value.hint
+    with pytest.raises(LocalServerError, match="/no/such/command cannot be run"):
+        local.start(command="/no/such/command")
+
+
+def test_a_port_that_is_taken(folder, command, closed_port):
+    with (
+        socket.create_server(("127.0.0.1", closed_port)),
+        pytest.raises(LocalServerError, match="in use"),
+    ):
+        local.start(command=command, port=closed_port)
+    assert local.start(command=command, port=closed_port).endpoint.endswith(f":{closed_port}")
+    with pytest.raises(LocalServerError, match="already runs at"):
+        local.start(command=command, port=1)
+
+
+def test_a_server_that_ends_at_once_has_the_last_word(folder, command, monkeypatch):
+    monkeypatch.setenv("FAKE_END", "ImportError: no module named torch")
+    with pytest.raises(LocalServerError, match="ended while it was starting: ImportError: no mod"):
+        local.start(command=command)
+
+
+def test_an_interrupted_start_goes_on(folder, command, monkeypatch):
+    monkeypatch.setenv("FAKE_DELAY", "2")
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        local.start(command=command, on_line=interrupt)
+    starting = state.Running.load(folder)
+    assert local.find() is None
+    assert local.start(command=command).pid == starting.server.pid
+
+
+def test_a_start_that_was_interrupted_can_be_stopped(folder, command, monkeypatch):
+    monkeypatch.setenv("FAKE_DELAY", "60")
+    threading.Timer(1.5, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        local.start(command=command)
+    processes = [state.Running.load(folder).server.process()]
+    assert local.stop()
+    assert gone(processes)
+
+
+def test_a_token_is_renewed_in_time_and_by_one_caller(folder, command, monkeypatch):
+    monkeypatch.setenv("FAKE_LIFE", "4")
+    server = local.start(command=command)
+    logins = folder / "logins"
+    first = server.token()
+    assert server.token() == first
+    before = logins.stat().st_size
+    time.sleep(3.2)
+    with ThreadPoolExecutor(16) as pool:
+        tokens = set(pool.map(lambda _: server.token(), range(32)))
+    assert len(tokens) == 1
+    assert first not in tokens
+    assert logins.stat().st_size == before + 1
+
+
+def test_a_lease_can_be_given_back(folder, command):
+    server = local.start(command=command)
+    assert state.leased(folder)
+    server.release()
+    assert not state.leased(folder)
+    server.lease()
+    assert state.leased(folder)

@@ -1,0 +1,202 @@
+"""A real Xinference for the tests that need one, started once and only when one is asked for."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from xinference_magics.cluster.connection import Cluster
+from xinference_magics.cluster.keeper import end
+from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.errors import XinferenceError
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ROOT / "examples" / "tiny_chat"
+START = 240  # seconds, on a busy machine
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Xinference."""
+
+    endpoint: str
+    home: Path
+    process: psutil.Popen
+
+
+@dataclass(frozen=True)
+class TinyChat:
+    """The UIDs of the tiny model, launched on both engines."""
+
+    endpoint: str
+    gguf: str = "tiny-gguf"
+    pt: str = "tiny-pt"
+
+
+def fail(what):
+    """Fail where something is missing: a skipped test would look like a passed one."""
+    pytest.fail(f"{what}: `make test` sets up what is needed.", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def server_command():
+    """The server's executable, of the environment that `make test` makes."""
+    named = os.environ.get("XINFERENCE_LOCAL_COMMAND")
+    own = ROOT / ".venv-server" / "bin" / "xinference-local"
+    found = shutil.which(named or str(own)) or shutil.which("xinference-local")
+    return found or fail("No xinference-local is installed")
+
+
+@pytest.fixture(scope="session")
+def start_server(server_command, tmp_path_factory):
+    """Start a server: `start_server(XINFERENCE_AUTH_ADVANCED="1")`; all end with the session."""
+    started = []
+
+    def start(**environment):
+        home = tmp_path_factory.mktemp("xinference")
+        server = Server(f"http://127.0.0.1:{free_port()}", home, None)
+        with (home / "output.log").open("w") as log:
+            process = psutil.Popen(
+                [server_command, "-H", "127.0.0.1", "-p", server.endpoint.rpartition(":")[2]],
+                env={
+                    **os.environ,
+                    "XINFERENCE_HOME": str(home),
+                    "XINFERENCE_AUTH_ADVANCED": "0",
+                    "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT": "300",
+                    "HF_HUB_OFFLINE": "1",
+                    "OMP_NUM_THREADS": "1",
+                    **environment,
+                },
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        started.append(process)
+        await_answer(server.endpoint, process, home / "output.log")
+        return Server(server.endpoint, home, process)
+
+    yield start
+    for process in started:
+        end(process)
+        process.wait(10)
+
+
+def await_answer(endpoint, process, log):
+    cluster = Cluster(endpoint)
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(XinferenceError):
+            cluster.requires_auth()
+            cluster.close()
+            return
+        time.sleep(0.2)
+    pytest.fail(f"xinference-local does not answer; the end of its log:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def server(start_server):
+    """A server without authentication, shared by all tests."""
+    return start_server()
+
+
+@pytest.fixture(scope="session")
+def cluster(server):
+    """The shared server's management API."""
+    made = Cluster(server.endpoint)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_definitions():
+    """The registrations of the tiny models."""
+    if not list((TINY / "model").glob("*.gguf")):
+        fail("The tiny model is missing from examples/tiny_chat/model")
+    sys.path.insert(0, str(TINY))
+    try:
+        from registrations import registrations
+    finally:
+        sys.path.remove(str(TINY))
+    return registrations()
+
+
+@pytest.fixture(scope="session")
+def tiny_registered(cluster, tiny_definitions):
+    """The names of the tiny models, registered at the shared server."""
+    for definition in tiny_definitions:
+        cluster.register("LLM", json.dumps(definition))
+    return [definition["model_name"] for definition in tiny_definitions]
+
+
+@pytest.fixture(scope="session")
+def tiny_request():
+    """Make the request that launches the tiny model: `tiny_request(uid, model_format, ...)`."""
+
+    def request(uid, model_format, **options):
+        return LaunchRequest(
+            model_name="tiny-chat",
+            model_uid=uid,
+            model_format=model_format,
+            enable_virtual_env=False,
+            extra=options,
+        )
+
+    return request
+
+
+@pytest.fixture(scope="session")
+def tiny_chat(cluster, tiny_registered, tiny_request):
+    """The tiny model on both engines: llama.cpp as `tiny-gguf`, transformers as `tiny-pt`."""
+    tiny = TinyChat(cluster.endpoint)
+    launches = [
+        cluster.launch(tiny_request(tiny.gguf, "ggufv2", n_threads=1)),
+        cluster.launch(tiny_request(tiny.pt, "pytorch")),
+    ]
+    for launch in launches:
+        launch.wait()
+    return tiny
+
+
+@pytest.fixture
+def closed_port():
+    """A port on which nothing listens."""
+    return free_port()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def run_python():
+    """Run Python code in a process of its own, as another notebook would."""
+    processes = []
+
+    def run(code, **environment):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,194 @@
+"""Answers, in the shapes that Xinference sends, and exceptions become errors that help."""
+
+import json
+
+import pytest
+
+from xinference_magics.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConnectError,
+    ContextLengthError,
+    LaunchError,
+    ModelNotFoundError,
+    ModelNotReadyError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+from xinference_magics.transport.failures import (
+    connect_error,
+    did_you_mean,
+    raise_for,
+    server_error,
+)
+
+ENDPOINT = "http://h:9997"
+PREFIX = "[address=127.0.0.1:36209, pid=10578] "
+
+
+def failure(status, detail, **options):
+    body = detail if isinstance(detail, bytes) else json.dumps({"detail": detail}).encode()
+    return server_error(status, body, endpoint=ENDPOINT, **options)
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "kind", "says"),
+    [
+        (401, "Could not validate credentials", AuthenticationError, "XINFERENCE_API_KEY"),
+        (401, "API key has expired", AuthenticationError, "API key has expired"),
+        (401, "Incorrect username or password", AuthenticationError, "is wrong"),
+        (
+            403,
+            "API keys can only access model query and inference endpoints",
+            PermissionDeniedError,
+            "An API key of http://h:9997 can use models, not launch",
+        ),
+        (403, "Not enough permissions", PermissionDeniedError, "Not enough permissions"),
+        (
+            429,
+            "Too many failed attempts. IP temporarily banned.",
+            RateLimitError,
+            "banned this address for an hour",
+        ),
+        (429, "Rate limit reached", RateLimitError, "Rate limit reached"),
+        (
+            503,
+            f"{PREFIX}Model is loading, please retry later: Model q is launching, not yet ready",
+            ModelNotReadyError,
+            "The model q is still loading",
+        ),
+        (404, "Not Found", ServerError, "is an Xinference server running there?"),
+        (
+            400,
+            f"{PREFIX}Model not found in the model list, uid: nope",
+            ModelNotFoundError,
+            "No model with the UID nope runs at http://h:9997",
+        ),
+        (
+            400,
+            "Model not found, name: nope, format: pytorch, size: 0_1, quantization: none",
+            ModelNotFoundError,
+            "Model not found, name: nope",
+        ),
+        (400, "Model nope not found", ModelNotFoundError, "Model nope not found"),
+        (400, "Model m already registered", BadRequestError, "Model m already registered."),
+        (
+            400,
+            "This model's maximum context length is 4096 tokens. However, you requested 5000.",
+            ContextLengthError,
+            "4096 tokens",
+        ),
+        (
+            500,
+            f"{PREFIX}[Errno 111] Connect call failed ('127.0.0.1', 9932)",
+            ServerError,
+            "A worker of http://h:9997 does not answer",
+        ),
+        (500, PREFIX, ServerError, "failed (HTTP 500). The reason is in the server's log."),
+        (499, "Launch cancelled", LaunchError, "Launch cancelled"),
+        (501, "logit_bias is not supported", ServerError, "logit_bias is not supported"),
+    ],
+)
+def test_an_answer_has_its_error(status, detail, kind, says):
+    error = failure(status, detail)
+    assert type(error) is kind
+    assert says in str(error)
+    assert error.status == status
+    assert "address=" not in str(error)
+    assert "\n" not in str(error)
+
+
+def test_a_list_of_running_models_becomes_near_names():
+    detail = (
+        "Model not found in the model list, uid: qwen2. Available model uids: "
+        "['qwen2.5', 'other'] (cached, retry after 10.0s)"
+    )
+    error = failure(404, detail)
+    assert type(error) is ModelNotFoundError
+    assert str(error) == "No model with the UID qwen2 runs at http://h:9997. Did you mean qwen2.5?"
+    assert "Running: qwen2.5, other." in str(
+        failure(404, detail.replace("uid: qwen2.", "uid: zzz."))
+    )
+
+
+def test_an_uid_of_odd_characters_is_named_whole():
+    error = failure(400, "Model not found in the model list, uid: ö b?, c")
+    assert "the UID ö b?, c runs" in str(error)
+
+
+def test_a_validation_report_becomes_its_useful_line():
+    text = (
+        b"Internal Server Error: 2 validation errors for CreateChatCompletion\n"
+        b"max_tokens\n  ensure this value is greater than or equal to 1 (type=value_error)\n"
+        b"top_p\n  ensure this value is less than or equal to 1 (type=value_error)"
+    )
+    error = failure(500, text)
+    assert type(error) is BadRequestError
+    assert "max_tokens: ensure this value is greater than or equal to 1" in str(error)
+    assert "; top_p: ensure" in str(error)
+
+
+def test_invalid_fields_of_fastapi_are_named():
+    error = failure(422, [{"loc": ["body", "model"], "msg": "field required"}])
+    assert type(error) is BadRequestError
+    assert "model: field required" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"<html><head><title>502 Bad Gateway</title></head><body>x</body></html>", "Bad Gateway"),
+        (b"<p>upstream <b>gone</b></p><script>alert(1)</script>", "upstream gone"),
+        (b'{"error": {"message": "no upstream"}}', "no upstream"),
+        (b'{"detail": null}', "HTTP 502."),
+        (b"", "HTTP 502."),
+        (b"\xff\xfe", "HTTP 502"),
+    ],
+)
+def test_what_a_proxy_says_is_one_line(body, says):
+    error = failure(502, body)
+    assert says in str(error)
+    assert "\n" not in str(error)
+
+
+def test_a_page_of_text_is_cut():
+    assert len(str(failure(400, "x" * 10_000))) < 500
+
+
+def test_waiting_times_are_passed_on():
+    assert "in 30 s" in failure(503, "Model is loading", retry_after="30").hint
+    assert "in 7 s" in failure(429, "Rate limit reached", retry_after="7").hint
+
+
+def test_raise_for_raises_with_the_request_id():
+    with pytest.raises(ModelNotReadyError) as caught:
+        raise_for(503, "Model is loading", endpoint=ENDPOINT, request_id="r1", model_uid="m")
+    assert caught.value.request_id == "r1"
+    assert "The model m is still loading" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("exc", "says"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "refuses the connection"),
+        (OSError(113, "No route to host"), "no way leads to the host"),
+        (ConnectionResetError(104, "reset"), "closed the connection"),
+        (TimeoutError(), "has gone silent"),
+        (ValueError("odd"), "cannot be reached: odd"),
+    ],
+)
+def test_a_network_exception_has_its_error(exc, says):
+    outer = RuntimeError("outer")
+    outer.__cause__ = exc
+    for each in [exc] if isinstance(exc, ValueError) else [exc, outer]:
+        error = connect_error(each, ENDPOINT)
+        assert type(error) is ConnectError
+        assert str(error).startswith(ENDPOINT)
+        assert says in str(error)
+
+
+def test_near_names_whatever_their_case():
+    known = ["qwen2.5-instruct", "Qwen3-Instruct", "llama-3.1-instruct"]
+    assert did_you_mean("qwen3-instruct", known).startswith("Did you mean Qwen3-Instruct")
+    assert did_you_mean("zzz", known) == ""

@@ -1,0 +1,108 @@
+import pytest
+import recorded
+from langchain_core.messages import HumanMessage
+
+from xinference_magics.errors import ServerError
+from xinference_magics.wire.answer import to_message
+from xinference_magics.wire.request import chat_request
+
+TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
+
+
+def read(data, **call):
+    request = chat_request([HumanMessage("x")], model_uid="tiny", fields={}, call=call)
+    return to_message(data, request)
+
+
+def test_text_usage_and_metadata():
+    message = read(recorded.whole({"content": "Hello!"}, timings={"predicted_n": 2}))
+    assert message.content == "Hello!"
+    assert message.usage_metadata == {
+        "input_tokens": 24,
+        "output_tokens": 12,
+        "total_tokens": 36,
+    }
+    metadata = message.response_metadata
+    assert metadata.pop("request_id")
+    assert metadata == {
+        "model_name": "tiny",
+        "model_provider": "xinference",
+        "finish_reason": "stop",
+        "timings": {"predicted_n": 2},
+    }
+
+
+def test_cached_and_reasoning_tokens():
+    usage = {
+        **recorded.USAGE,
+        "prompt_tokens_details": {"cached_tokens": 20},
+        "completion_tokens_details": {"reasoning_tokens": 3},
+    }
+    found = read(recorded.whole({"content": "x"}, usage=usage)).usage_metadata
+    assert found["input_token_details"] == {"cache_read": 20}
+    assert found["output_token_details"] == {"reasoning": 3}
+
+
+def test_logprobs_go_into_the_metadata():
+    data = recorded.whole({"content": "x"})
+    data["choices"][0]["logprobs"] = {"content": [{"token": "x", "logprob": -0.1}]}
+    [token] = read(data).response_metadata["logprobs"]["content"]
+    assert token == {"token": "x", "logprob": -0.1}
+
+
+@pytest.mark.parametrize(
+    ("said", "thought", "text"),
+    [
+        ({"reasoning_content": "\nI add.\n", "content": "\n\n4."}, "I add.", "4."),
+        ({"reasoning": "I add.", "content": "4."}, "I add.", "4."),
+        ({"content": "<think>\nI add.\n</think>\n\n4."}, "I add.", "4."),
+        ({"content": None, "reasoning_content": "4."}, None, "4."),
+    ],
+)
+def test_thought_and_answer(said, thought, text):
+    message = read(recorded.whole(said))
+    assert message.content == text
+    assert message.additional_kwargs.get("reasoning_content") == thought
+    blocks = [block["type"] for block in message.content_blocks]
+    assert blocks == (["reasoning", "text"] if thought else ["text"])
+
+
+def test_an_answer_is_no_thought_when_thinking_is_off():
+    message = read(
+        recorded.whole({"reasoning_content": "4.", "content": ""}), enable_thinking=False
+    )
+    assert (message.content, message.additional_kwargs) == ("4.", {})
+
+
+def test_a_thought_that_was_cut_is_no_answer():
+    message = read(recorded.whole({"reasoning_content": "I a", "content": ""}, finish="length"))
+    assert (message.content, message.additional_kwargs) == ("", {"reasoning_content": "I a"})
+
+
+def call(arguments):
+    return {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+
+
+def test_tool_calls():
+    calls = [call('{"a": 1}'), call(""), call("{bad"), call("[1]")]
+    message = read(recorded.whole({"content": "", "tool_calls": calls}, finish="tool_calls"))
+    assert [each["args"] for each in message.tool_calls] == [{"a": 1}, {}]
+    assert [each["args"] for each in message.invalid_tool_calls] == ["{bad", "[1]"]
+
+
+def test_calls_that_the_engine_left_in_the_text():
+    text = 'Let me see.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
+    message = read(recorded.whole({"content": text, "tool_calls": []}), tools=[TOOL])
+    assert message.content == "Let me see."
+    assert message.tool_calls[0]["args"] == {"a": 1}
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
+def test_without_tools_such_text_is_text():
+    text = "<tool_call> is how Qwen calls."
+    assert read(recorded.whole({"content": text})).content == text
+
+
+def test_an_answer_without_a_message():
+    with pytest.raises(ServerError, match="tiny sent an answer without a message"):
+        read({"choices": []})

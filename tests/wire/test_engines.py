@@ -1,0 +1,54 @@
+import pytest
+from langchain_core.messages import HumanMessage
+
+from xinference_magics.wire.engines import unheeded, unmet_choice
+from xinference_magics.wire.request import chat_request
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
+JSON = {"type": "json_object"}
+
+
+def request(engine=None, **call):
+    return chat_request([HumanMessage("x")], model_uid="tiny", fields={}, call=call, engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("engine", "call", "said"),
+    [
+        ("Transformers", {"seed": 0}, ["The transformers engine ignores seed."]),
+        ("transformers", {"logprobs": False}, []),
+        ("transformers", {"response_format": JSON}, ['takes method="function_calling" there']),
+        ("llama.cpp", {"seed": 1, "logprobs": True}, []),
+        ("llama.cpp", {"response_format": JSON}, ['takes method="json_schema" there']),
+        ("llama.cpp", {"parallel_tool_calls": False}, ["ignores parallel_tool_calls=False"]),
+        ("vLLM", {"seed": 1, "response_format": JSON}, []),
+        (None, {"seed": 1, "parallel_tool_calls": False}, []),
+    ],
+)
+def test_what_an_engine_ignores_is_said(engine, call, said):
+    sentences = list(unheeded(request(engine, **call)))
+    assert len(sentences) == len(said)
+    assert all(part in sentence for part, sentence in zip(said, sentences, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("choice", "called", "said"),
+    [
+        (None, set(), None),
+        ("auto", set(), None),
+        ("none", set(), None),
+        ("none", {"f"}, "called a tool though tool_choice forbids it"),
+        ("any", {"f"}, None),
+        ("any", set(), "called no tool though tool_choice requires one"),
+        ("f", {"f"}, None),
+        ("f", {"g"}, "did not call f though tool_choice requires it"),
+    ],
+)
+def test_a_choice_that_was_not_kept_is_said(choice, called, said):
+    sentence = unmet_choice(request(tools=[TOOL], tool_choice=choice), called)
+    assert sentence == (f"tiny {said}." if said else None)
+
+
+def test_the_engine_is_named_where_it_is_known():
+    sentence = unmet_choice(request("llama.cpp", tools=[TOOL], tool_choice="f"), set())
+    assert sentence.endswith("; the llama.cpp engine does not enforce it.")

@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xinference_magics.wire.reasoning import ReasoningSplitter
+
+
+def split(pieces, *, prefilled=False):
+    splitter = ReasoningSplitter(prefilled=prefilled)
+    parts = [splitter.text(piece) for piece in pieces] + [splitter.end()]
+    return "".join(thought for thought, _ in parts), "".join(answer for _, answer in parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "answer"),
+    [
+        ("Hello", "", "Hello"),
+        ("  indented", "", "  indented"),
+        ("<think>\nTwo and two.\n</think>\n\n4.", "Two and two.", "4."),
+        ("\n<think>a</think>b", "a", "b"),
+        ("<think></think>b", "", "b"),
+        ("<think>never closed ", "never closed", ""),
+        ("<think>a < b </thin c</think>d", "a < b </thin c", "d"),
+        ("<thinking is hard", "", "<thinking is hard"),
+        ("The tag <think> is text </think> here", "", "The tag <think> is text </think> here"),
+        ("<think>a</think>b <think>c</think>", "a", "b <think>c</think>"),
+        ("   ", "", "   "),
+        ("<", "", "<"),
+        ("", "", ""),
+    ],
+)
+def test_tags_are_found_however_the_text_is_cut(text, thought, answer):
+    for size in range(1, len(text) + 1):
+        pieces = [text[start : start + size] for start in range(0, len(text), size)]
+        assert split(pieces) == (thought, answer)
+
+
+def test_a_thought_whose_opening_tag_was_in_the_prompt():
+    assert split(["Two and", " two.\n</th", "ink>\n4."], prefilled=True) == ("Two and two.", "4.")
+    assert split(["no tag at all"], prefilled=True) == ("no tag at all", "")
+
+
+def test_the_engines_own_division_loses_its_margins():
+    splitter = ReasoningSplitter()
+    thoughts = [splitter.thought(piece) for piece in ("\n", "I add", " them.", "\n", "\n")]
+    answers = [splitter.text(piece)[1] for piece in ("\n\n", "2 + 2", " = 4\n")]
+    assert "".join(thoughts) == "I add them."
+    assert "".join(answers) == "2 + 2 = 4\n"
+
+
+def test_text_after_the_engines_reasoning_is_never_searched_for_tags():
+    splitter = ReasoningSplitter(prefilled=True)
+    assert splitter.thought("hm") == "hm"
+    assert splitter.text("<think>") == ("", "<think>")
+
+
+@given(st.lists(st.text(alphabet="<>/think \n", max_size=9)), st.booleans())
+def test_nothing_but_white_space_and_tags_is_ever_lost(pieces, prefilled):
+    whole = "".join(pieces)
+    thought, answer = split(pieces, prefilled=prefilled)
+    assert (thought, answer) == split([whole], prefilled=prefilled)
+    bare = "".join((thought + answer).split())
+    assert len(bare) >= len("".join(whole.split())) - len("<think></think>")

@@ -1,0 +1,209 @@
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.wire.messages import to_wire
+from xinference_magics.wire.parameters import CONFIG_NAMES
+from xinference_magics.wire.request import chat_request
+
+HELLO = [HumanMessage("Hello")]
+PIXEL = "iVBORw0KGgo="
+
+
+def body(messages=HELLO, fields=None, call=None, **kwargs):
+    request = chat_request(
+        messages, model_uid="tiny", fields=fields or {}, call=call or {}, **kwargs
+    )
+    return {name: value for name, value in request.body.items() if name != "request_id"}
+
+
+def test_the_smallest_request():
+    assert body() == {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def test_every_request_has_an_id_of_its_own():
+    one, other = (chat_request(HELLO, model_uid="t", fields={}, call={}) for _ in range(2))
+    assert one.request_id != other.request_id
+
+
+def test_a_stream_asks_for_its_usage():
+    assert body(stream=True)["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in body(stream=True, stream_usage=False)
+
+
+def test_what_wins_over_what():
+    sent = body(
+        fields={"temperature": 0.1, "top_p": 0.2, "seed": 1},
+        extra_body={"seed": 2, "min_p": 0.3},
+        call={"temperature": 0.5, "extra_body": {"min_p": 0.4, "messages": []}, "model": "other"},
+    )
+    assert sent == {
+        "model": "other",
+        "messages": [],
+        "temperature": 0.5,
+        "top_p": 0.2,
+        "seed": 2,
+        "min_p": 0.4,
+    }
+
+
+def test_generate_config_of_older_code_is_unfolded_and_never_switches_streaming():
+    assert body(call={"generate_config": {"max_tokens": 7, "stream": True}}) == {
+        **body(),
+        "max_tokens": 7,
+    }
+
+
+@pytest.mark.parametrize("stop", [None, [], ""])
+def test_an_empty_stop_is_not_sent(stop):
+    assert "stop" not in body(fields={"stop": stop})
+
+
+def test_a_call_s_stop_replaces_the_model_s():
+    assert body(fields={"stop": ["a"]}, call={"stop": ["b"]})["stop"] == ["b"]
+    assert body(fields={"stop": ["a"]}, call={"stop": None})["stop"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"max_token": 5}, "no parameter 'max_token'. Did you mean max_tokens"),
+        ({"temprature": 1}, "Did you mean temperature"),
+        ({"generate_config": {"max_new_tokens": 5}}, "no parameter 'max_new_tokens'"),
+        ({"frobnicate": 1}, r"extra_body=\{'frobnicate': ...\}"),
+        ({"temperature": 3}, "temperature=3 is no valid value: input should be less than"),
+        ({"max_tokens": 0}, "max_tokens=0 is no valid value"),
+        ({"max_tokens": "many"}, "max_tokens='many' is no valid value"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_sent(call, message):
+    with pytest.raises(BadRequestError, match=message):
+        body(call=call)
+
+
+def test_numbers_may_be_typed_as_text():
+    assert body(call={"max_tokens": "5", "temperature": "0.5"}) == {
+        **body(),
+        "max_tokens": 5,
+        "temperature": 0.5,
+    }
+
+
+def test_four_parameters_may_stand_in_a_call_s_config():
+    assert set(CONFIG_NAMES) == {"max_tokens", "temperature", "top_p", "seed"}
+
+
+def test_a_tool_choice_is_only_sent_with_tools():
+    assert "tool_choice" not in body(call={"tool_choice": "auto"})
+
+
+def test_messages_keep_their_order():
+    messages = [HumanMessage("I love programming."), SystemMessage("Translate to French.")]
+    assert to_wire(messages) == [
+        {"role": "user", "content": "I love programming."},
+        {"role": "system", "content": "Translate to French."},
+    ]
+
+
+def test_a_conversation_with_tools():
+    call = {"name": "get_weather", "args": {"city": "Zürich"}, "id": "1"}
+    sent = to_wire([AIMessage("", tool_calls=[call]), ToolMessage("18 °C", tool_call_id="1")])
+    function = {"name": "get_weather", "arguments": '{"city": "Zürich"}'}
+    assert sent == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"type": "function", "id": "1", "function": function}],
+        },
+        {"role": "tool", "content": "18 °C", "tool_call_id": "1"},
+    ]
+
+
+def test_an_answer_in_blocks_is_sent_back_as_text_and_calls():
+    answer = AIMessage(
+        [
+            {"type": "reasoning", "reasoning": "hm"},
+            {"type": "text", "text": "Let me see."},
+            {"type": "tool_call", "name": "f", "args": {}, "id": "1"},
+        ],
+        tool_calls=[{"name": "f", "args": {}, "id": "1"}],
+        additional_kwargs={"reasoning_content": "hm"},
+    )
+    [sent] = to_wire([answer])
+    assert sent["content"] == "Let me see."
+    assert "reasoning_content" not in sent
+    assert len(sent["tool_calls"]) == 1
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+SOUND = {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}
+FILM = {"type": "video", "base64": "AAAA", "mime_type": "video/mp4"}
+
+
+@pytest.mark.parametrize(
+    ("block", "engine", "part"),
+    [
+        ({"type": "image", "base64": PIXEL, "mime_type": "image/png"}, None, IMAGE),
+        ({"type": "image_url", "image_url": IMAGE["image_url"]["url"]}, None, IMAGE),
+        (
+            {
+                "type": "image",
+                "source": {"type": "base64", "media_type": "image/png", "data": PIXEL},
+            },
+            None,
+            IMAGE,
+        ),
+        (
+            {"type": "image", "url": "https://example.org/a.png"},
+            None,
+            {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
+        ),
+        (
+            SOUND,
+            "transformers",
+            {"type": "audio_url", "audio_url": {"url": "data:audio/wav;base64,AAAA"}},
+        ),
+        (
+            SOUND,
+            "llama.cpp",
+            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        ),
+        (
+            FILM,
+            "llama.cpp",
+            {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}},
+        ),
+        (
+            {"type": "file", "base64": PIXEL, "mime_type": "image/png"},
+            None,
+            IMAGE,
+        ),
+    ],
+)
+def test_media_are_spelled_as_the_engine_reads_them(block, engine, part):
+    message = HumanMessage([{"type": "text", "text": "What is it?"}, block])
+    [sent] = to_wire([message], engine=engine)
+    assert sent["content"] == [{"type": "text", "text": "What is it?"}, part]
+
+
+@pytest.mark.parametrize(
+    ("block", "engine", "message"),
+    [
+        (
+            {"type": "file", "base64": "AA", "mime_type": "application/pdf"},
+            None,
+            "No model can read this block: application/pdf",
+        ),
+        ({"type": "audio", "url": "https://example.org/a.wav"}, "llama.cpp", "not from a URL"),
+        ({"type": "image"}, None, "No model can read this block"),
+    ],
+)
+def test_media_that_cannot_be_read_are_refused(block, engine, message):
+    with pytest.raises(BadRequestError, match=message):
+        to_wire([HumanMessage([block])], engine=engine)
+
+
+def test_text_blocks_become_one_text():
+    assert to_wire([HumanMessage(["a", {"type": "text", "text": "b"}])]) == [
+        {"role": "user", "content": "a\nb"}
+    ]

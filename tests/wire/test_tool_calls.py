@@ -1,0 +1,140 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.wire.tools import (
+    ToolCallSplitter,
+    beyond_repair,
+    is_object,
+    tool_dicts,
+    wire_choice,
+)
+
+CALL = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Zürich"}}\n</tool_call>'
+
+
+def split(pieces):
+    splitter = ToolCallSplitter()
+    parts = [splitter.feed(piece) for piece in pieces] + [splitter.end()]
+    return "".join(text for text, _ in parts), [call for _, calls in parts for call in calls]
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "names"),
+    [
+        ("Hello <b> there\n", "Hello <b> there\n", []),
+        (CALL, "", ["get_weather"]),
+        (f"Let me see.\n{CALL}", "Let me see.", ["get_weather"]),
+        (f"{CALL}\n{CALL}\n", "", ["get_weather", "get_weather"]),
+        (f"Before. {CALL}\nAfter.", "Before.\nAfter.", ["get_weather"]),
+        ("a <tool_cal", "a <tool_cal", []),
+    ],
+)
+def test_calls_are_taken_out_however_the_text_is_cut(text, left, names):
+    for size in range(1, len(text) + 1):
+        found, calls = split([text[start : start + size] for start in range(0, len(text), size)])
+        assert (found, [call.name for call in calls]) == (left, names)
+        assert all(json.loads(call.arguments) == {"city": "Zürich"} for call in calls)
+
+
+def test_arguments_keep_their_letters():
+    _, [call] = split([CALL])
+    assert call.arguments == '{"city": "Zürich"}'
+    assert call.complete
+
+
+def test_each_call_has_an_id_of_its_own():
+    _, calls = split([CALL, CALL])
+    assert len({call.id for call in calls}) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "arguments"),
+    [
+        ('<tool_call>{"name": "f", "arguments": {"a": 1', "f", '{"a": 1'),
+        ('<tool_call>{"name": "f", "argum', "f", ""),
+        ('<tool_call>{"nam', None, '{"nam'),
+        ('<tool_call>{"name": "f", "arguments": {bad}}</tool_call>', "f", "{bad}}"),
+        ("<tool_call>[1]</tool_call>", None, "[1]"),
+        ('<tool_call>{"name": "f", "arguments": "no object"}</tool_call>', "f", "no object"),
+    ],
+)
+def test_a_broken_call_is_still_a_call(text, name, arguments):
+    left, [call] = split([text])
+    assert (left, call.name, call.arguments, call.complete) == ("", name, arguments, False)
+
+
+@pytest.mark.parametrize("arguments", ["{}", "", '{"a": {"b": [1, "}"]}}'])
+def test_what_counts_as_arguments(arguments):
+    assert is_object(arguments)
+
+
+@given(st.text(alphabet='{}[]":,a1\\ \n', max_size=30))
+def test_torn_arguments_are_never_mended_by_langchain_core(arguments):
+    if is_object(arguments):
+        return
+    end = beyond_repair(arguments)
+    pieces = [
+        AIMessageChunk("", tool_call_chunks=[tool_call_chunk(name="f", args=text, id=id_, index=0)])
+        for text, id_ in ((arguments, "1"), (end, None))
+    ]
+    merged = pieces[0] + pieces[1]
+    assert merged.tool_calls == []
+    assert [call["args"] for call in merged.invalid_tool_calls] == [arguments + end]
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Tell the weather."""
+    return city
+
+
+class Add(BaseModel):
+    """Add two numbers."""
+
+    a: int
+    b: int
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        (None, None),
+        (False, None),
+        ("auto", "auto"),
+        ("none", "none"),
+        ("any", "required"),
+        ("required", "required"),
+        (True, "required"),
+        ("Add", {"type": "function", "function": {"name": "Add"}}),
+        (
+            {"type": "function", "function": {"name": "Add"}},
+            {"type": "function", "function": {"name": "Add"}},
+        ),
+        ({"type": "tool", "name": "Add"}, {"type": "function", "function": {"name": "Add"}}),
+        ({"type": "any"}, "required"),
+        ({"type": "auto"}, "auto"),
+    ],
+)
+def test_every_spelling_of_a_choice(choice, sent):
+    assert wire_choice(choice, tool_dicts([get_weather, Add])) == sent
+
+
+def test_a_choice_of_a_tool_that_is_not_there():
+    with pytest.raises(BadRequestError, match=r"get_wether.*Did you mean get_weather"):
+        wire_choice("get_wether", tool_dicts([get_weather]))
+    with pytest.raises(BadRequestError, match="The tools are Add"):
+        wire_choice("nothing alike", tool_dicts([Add]))
+
+
+def test_tools_may_come_in_any_form_and_stay_what_they_are():
+    once = tool_dicts([get_weather, Add])
+    assert [each["function"]["name"] for each in once] == ["get_weather", "Add"]
+    assert tool_dicts(once) == once

@@ -1,0 +1,195 @@
+"""Untrusted Markdown to safe HTML, and to safe Markdown.
+
+Raw HTML is text, links lead to web pages or mail only, images are links, and math that could do
+more than typeset is shown as code. Importing this imports neither markdown-it nor Pygments.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.display.plain import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.token import Token
+    from markdown_it.utils import EnvType, OptionsDict
+
+MAX_RENDERED = 500_000
+"""Characters up to which a text is rendered; a longer one is shown as it is."""
+
+_MAX_PARAGRAPH = 20_000
+_MAX_COLUMNS = 50
+
+_CODE_BLOCK = (
+    "background-color:rgba(128,128,128,0.1);border-radius:6px;padding:8px 12px;margin:8px 0;"
+    "overflow:auto;line-height:1.45"
+)
+_CODE = "background-color:transparent;padding:0"
+_PLAIN = "white-space:pre-wrap;overflow-wrap:anywhere"
+
+_SCHEME = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
+
+
+def to_html(text: str) -> str:
+    """Render untrusted Markdown as HTML that runs nothing and fetches nothing.
+
+    Code is highlighted, math is left for MathJax between dollars. The time is linear in the
+    length; what would take longer (huge paragraphs and tables) is shown as it was written.
+    """
+    text = printable(text)
+    if len(text) > MAX_RENDERED:
+        body = f'<div style="{_PLAIN}">{escape(text)}</div>'
+    else:
+        body = _renderer().render(text)
+    return f'<div class="tex2jax_ignore mathjax_ignore">{body}</div>'
+
+
+@cache
+def _renderer() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.amsmath import amsmath_plugin
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    from xinference_magics.display import math
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    markdown.validateLink = _is_safe_link  # type: ignore[method-assign]
+    markdown.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False)
+    markdown.use(amsmath_plugin)
+    markdown.use(math.brackets_plugin)
+    markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    markdown.core.ruler.before("inline", "long_paragraphs", _leave_long_paragraphs)
+    for kind, render in _RULES.items():
+        markdown.add_render_rule(kind, render)
+    for kind in ("math_inline", "math_inline_double", "math_block", "amsmath"):
+        markdown.add_render_rule(kind, math.render)
+    return markdown
+
+
+def _is_safe_link(url: str) -> bool:
+    return _SCHEME.match(url) is not None
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a table, unless a few bytes of it would become thousands of cells."""
+    from markdown_it.rules_block import table
+
+    header = state.src[state.bMarks[start] : state.eMarks[start]]
+    return header.count("|") <= _MAX_COLUMNS and table(state, start, end, silent)
+
+
+def _leave_long_paragraphs(state: Any) -> None:
+    """Show a paragraph of tens of thousands of characters as it was written."""
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > _MAX_PARAGRAPH:
+            token.type = "long_paragraph"
+
+
+def _long_paragraph(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:
+    return f'<span style="{_PLAIN}">{escape(tokens[index].content)}</span>'
+
+
+def _fence(
+    _r: RendererHTML, tokens: Sequence[Token], index: int, _o: OptionsDict, _e: EnvType
+) -> str:
+    from xinference_magics.display.highlight import highlight
+
+    token = tokens[index]
+    language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+    code = highlight(token.content, language)
+    return f'<pre style="{_CODE_BLOCK}"><code style="{_CODE}">{code}</code></pre>\n'
+
+
+def _link_open(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:
+    return _anchor(str(tokens[index].attrGet("href") or ""))
+
+
+def _image(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """Link to an image instead of fetching it."""
+    token = tokens[index]
+    url = str(token.attrGet("src") or "")
+    text = escape(renderer.renderInlineAsText(token.children or [], options, env) or url)
+    label = f"\N{FRAME WITH PICTURE} {text}"
+    is_linked = index > 0 and tokens[index - 1].type == "link_open"
+    return label if is_linked else f"{_anchor(url)}{label}</a>"
+
+
+def _anchor(url: str) -> str:
+    if not _is_safe_link(url):
+        return "<a>"
+    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">'
+
+
+_RULES: dict[str, Any] = {
+    "long_paragraph": _long_paragraph,
+    "fence": _fence,
+    "code_block": _fence,
+    "link_open": _link_open,
+    "image": _image,
+}
+
+
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_ENTITY = re.compile(r"&(?=[#A-Za-z])")
+_DESTINATION = re.compile(r"(\](?:\(|:)\s*[A-Za-z][\w+.-]*\\?):", re.ASCII)
+_WORD_SCHEME = re.compile(r"\b(javascript|vbscript|data|file|blob)\\?:(?=\S)", re.IGNORECASE)
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def to_safe_markdown(text: str) -> str:
+    """Write untrusted Markdown so that a viewer which renders HTML in it runs nothing.
+
+    Outside fenced code HTML is escaped, images become text, unsafe links and math commands are
+    broken. Fenced code stays as it is, in fences that cannot be misread.
+    """
+    text = _INVISIBLE.sub("", printable(text))
+    if len(text) > MAX_RENDERED:
+        return _defused(text)
+    parts, done, lines = [], 0, text.split("\n")
+    for token in _blocks().parse(text):
+        if token.type == "fence" and token.level == 0 and token.map:
+            start, end = token.map
+            parts += [_defused("\n".join(lines[done:start])).rstrip("\n"), _fenced(token)]
+            done = end
+    parts.append(_defused("\n".join(lines[done:])).lstrip("\n"))
+    return "\n\n".join(part for part in parts if part)
+
+
+@cache
+def _blocks() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("zero").enable(["fence", "blockquote", "list", "code"]).disable("inline")
+
+
+def _fenced(token: Token) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", token.content)), default=0)
+    fence = "`" * max(3, longest + 1)
+    language = re.match(r"[\w+#.-]*", token.info.strip(), re.ASCII)
+    end = "" if token.content.endswith("\n") or not token.content else "\n"
+    return f"{fence}{language[0] if language else ''}\n{token.content}{end}{fence}"
+
+
+def _defused(text: str) -> str:
+    from xinference_magics.display import math
+
+    text = _ENTITY.sub("&amp;", text)
+    text = _TAG.sub("&lt;", text).replace("![", "!\\[")
+    text = _DESTINATION.sub(_checked_destination, text)
+    text = _WORD_SCHEME.sub(r"\1%3A", text)
+    return math.without_unsafe_commands(text)
+
+
+def _checked_destination(match: re.Match[str]) -> str:
+    scheme = match[1].rpartition("]")[2].lstrip("(: \t\n").lower()
+    return match[0] if scheme in {"http", "https", "mailto"} else f"{match[1].rstrip(chr(92))}%3A"

@@ -1,0 +1,122 @@
+"""LaTeX in untrusted Markdown: found where it is meant, and only typeset where it is harmless.
+
+MathJax runs with the page's rights: some of its commands make links, set styles, load
+extensions or change what later formulas of the page mean. HTML escaping does not reach them.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+
+MAX_FORMULA = 4_000
+"""Characters up to which a formula is typeset."""
+
+_MAX_FORMULA_LINES = 100
+
+_UNSAFE = frozenset(
+    """
+    href url style class cssid data require unicode html htmlclass htmldata htmlid htmlstyle
+    bbox mmltoken enclose texttip mathtip tooltip toggle action img includegraphics
+    def edef gdef xdef let futurelet newcommand renewcommand providecommand newenvironment
+    renewenvironment declaremathoperator declarepaireddelimiter declarepaireddelimiters
+    declarepaireddelimitersx declarepaireddelimitersxpp newtagform renewtagform usetagform
+    newcolumntype definecolor csname endcsname catcode input include write openin openout read
+    special
+    """.split()  # noqa: SIM905 - a list of words reads better as text
+)
+
+_COMMAND = re.compile(r"\\([A-Za-z]+)")
+
+
+def is_safe(formula: str) -> bool:
+    """Whether a formula only typesets."""
+    return _UNSAFE.isdisjoint(name.lower() for name in _COMMAND.findall(formula))
+
+
+def without_unsafe_commands(text: str) -> str:
+    r"""Take the backslash from every command that does more than typeset."""
+    return _COMMAND.sub(lambda match: match[1] if match[1].lower() in _UNSAFE else match[0], text)
+
+
+def render(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:
+    """Write a formula for MathJax, or as code where it must not get there."""
+    token = tokens[index]
+    formula, is_block = token.content.strip("\n"), token.block
+    if len(formula) > MAX_FORMULA or not is_safe(formula):
+        return f"<p><code>{escape(formula)}</code></p>\n" if is_block else _code(formula)
+    tag = "div" if is_block else "span"
+    written = escape(_delimited(formula, token.type), quote=False)
+    return f'<{tag} class="tex2jax_process mathjax_process">{written}</{tag}>'
+
+
+def _code(formula: str) -> str:
+    return f"<code>{escape(formula)}</code>"
+
+
+def _delimited(formula: str, kind: str) -> str:
+    if kind == "amsmath":
+        return formula
+    has_dollar = re.search(r"(?<!\\)\$", formula) is not None
+    if kind == "math_inline":
+        return f"\\({formula}\\)" if has_dollar else f"${formula}$"
+    return f"\\[{formula}\\]" if has_dollar else f"$${formula}$$"
+
+
+def brackets_plugin(markdown: MarkdownIt) -> None:
+    r"""Read ``\( … \)`` and ``\[ … \]`` as math, as most chat models write it."""
+    markdown.inline.ruler.before("escape", "math_brackets", _inline_rule)
+    markdown.block.ruler.before(
+        "paragraph", "math_brackets", _block_rule, {"alt": ["paragraph", "blockquote", "list"]}
+    )
+
+
+def _inline_rule(state: StateInline, silent: bool) -> bool:
+    opening = state.src[state.pos : state.pos + 2]
+    if opening not in {"\\(", "\\["}:
+        return False
+    closing = "\\)" if opening == "\\(" else "\\]"
+    start = state.pos + 2
+    end = state.src.find(closing, start, start + MAX_FORMULA)
+    if end < 0 or end + 2 > state.posMax or not state.src[start:end].strip():
+        return False
+    if not silent:
+        kind = "math_inline" if opening == "\\(" else "math_inline_double"
+        state.push(kind, "math", 0).content = state.src[start:end]
+    state.pos = end + 2
+    return True
+
+
+def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    first = _line(state, start)
+    if not first.startswith("\\[") or state.is_code_block(start):
+        return False
+    lines = [first[2:]]
+    last = start
+    while not lines[-1].rstrip().endswith("\\]"):
+        last += 1
+        if last >= min(end, start + _MAX_FORMULA_LINES):
+            return False
+        lines.append(_line(state, last))
+    formula = "\n".join(lines).rstrip()[:-2]
+    if "\\]" in formula or not formula.strip():
+        return False
+    if not silent:
+        token = state.push("math_block", "math", 0)
+        token.block, token.content, token.map = True, formula, [start, last + 1]
+        state.line = last + 1
+    return True
+
+
+def _line(state: StateBlock, number: int) -> str:
+    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]

@@ -1,0 +1,32 @@
+"""Untrusted text made fit for terminals and messages."""
+
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def neutralise(text: str) -> str:
+    """Make control characters visible, so that a text cannot steer the terminal.
+
+    Newlines and tabs stay. Carriage returns go: they could only overwrite what was printed.
+    """
+    return _CONTROL.sub(_visible, printable(text))
+
+
+def printable(text: str) -> str:
+    """Replace half characters (lone surrogates), which no message and no file can carry."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _visible(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == "\r":
+        return ""
+    if character < " ":
+        return chr(0x2400 + ord(character))  # U+2400 and on picture the first 32 characters
+    return "\N{SYMBOL FOR DELETE}" if character == "\x7f" else "\N{REPLACEMENT CHARACTER}"

@@ -1,0 +1,106 @@
+"""A finished turn as plain output: readable in any viewer of notebooks, without us."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import TYPE_CHECKING, Any, cast
+
+from xinference_magics.chat.turn import RECORD_MIME
+from xinference_magics.display.markdown import to_html, to_safe_markdown
+from xinference_magics.display.plain import neutralise, printable
+
+if TYPE_CHECKING:
+    from xinference_magics.chat.turn import Turn
+
+_HEADER = "font-size:12px;line-height:24px;margin:0 0 4px 0;opacity:0.75"
+_NOTE = "font-size:12px;line-height:24px;margin:4px 0 0 0;opacity:0.75"
+_FOLD = "margin:0 0 8px 0"
+_FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
+_FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
+
+_IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"
+
+
+def bundle(turn: Turn) -> dict[str, Any]:
+    """Describe a finished turn in every form that a saved notebook needs.
+
+    Returns:
+        `text/html` (rendered), `text/markdown` (without HTML, images and unsafe links),
+        `text/plain`, and the record of the turn as JSON.
+    """
+    return {
+        "text/html": _html(turn),
+        "text/markdown": _markdown(turn),
+        "text/plain": _plain(turn),
+        RECORD_MIME: _record(turn),
+    }
+
+
+def _record(turn: Turn) -> dict[str, Any]:
+    record = json.dumps(turn.to_record(), ensure_ascii=False, default=str)
+    return cast("dict[str, Any]", json.loads(printable(record)))
+
+
+def summary(turn: Turn) -> str:
+    """Put a turn into one line: model, tokens, rate, seconds, and how it ended."""
+    return " · ".join([turn.model_uid, *_figures(turn), *_notes(turn)])
+
+
+def _figures(turn: Turn) -> list[str]:
+    figures = []
+    if turn.tokens is not None:
+        figures.append(f"{turn.tokens:,} token{'' if turn.tokens == 1 else 's'}")
+    if turn.tokens_per_second is not None:
+        figures.append(f"{turn.tokens_per_second:.1f} tokens/s")
+    return [*figures, f"{turn.seconds:.1f} s"]
+
+
+def _notes(turn: Turn) -> list[str]:
+    """Tell what there is to know about the end of a turn; nothing if all went well."""
+    notes = []
+    if turn.cut:
+        notes.append("cut off by max_tokens (raise with --max-tokens N)")
+    if turn.status == "failed":
+        notes.append(f"failed: {turn.error}" if turn.error else "failed")
+    elif turn.status != "done":
+        notes.append(turn.status)
+    return notes
+
+
+def _html(turn: Turn) -> str:
+    notes = printable(" · ".join(_notes(turn)))
+    parts = [
+        _header(turn),
+        _thinking(turn.reasoning),
+        to_html(turn.text),
+        f'<div style="{_NOTE}">■ {escape(notes)}</div>' if notes else "",
+    ]
+    return f'<div class="{_IGNORED_BY_MATHJAX}">{"".join(parts)}</div>'
+
+
+def _header(turn: Turn) -> str:
+    who, figures = escape(printable(turn.model_uid)), escape(" · ".join(_figures(turn)))
+    return f'<div style="{_HEADER}"><strong>{who}</strong> · {figures}</div>'
+
+
+def _thinking(reasoning: str) -> str:
+    if not reasoning.strip():
+        return ""
+    return (
+        f'<details style="{_FOLD}"><summary style="{_FOLD_LINE}">Thinking</summary>'
+        f'<div style="{_FOLDED}">{to_html(reasoning)}</div></details>'
+    )
+
+
+def _markdown(turn: Turn) -> str:
+    text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
+    quoted = "\n".join(f"> {line}" for line in to_safe_markdown(reasoning).splitlines())
+    footer = to_safe_markdown(summary(turn)).replace("_", "\\_").replace("*", "\\*")
+    return "\n\n".join(part for part in (quoted, to_safe_markdown(text), footer) if part)
+
+
+def _plain(turn: Turn) -> str:
+    text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
+    thinking = f"[thinking]\n{reasoning}\n[/thinking]" if reasoning else ""
+    return neutralise("\n\n".join(part for part in (thinking, text, summary(turn)) if part))

@@ -1,0 +1,143 @@
+"""Small tables of what a server runs: HTML in a page, aligned text in a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from xinference_magics.display.plain import neutralise, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+Row = TypeVar("Row")
+
+_WIDEST = 60
+"""Characters after which a cell is cut in a terminal."""
+
+_TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0"
+_HEAD = "padding:4px 12px;border-bottom:1px solid rgba(128,128,128,0.5);text-align:"
+_CELL = "padding:4px 12px;text-align:"
+_CAPTION = "font-size:12px;opacity:0.75;line-height:24px"
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """A column: its title, and what it shows of a row.
+
+    Args:
+        title: The heading.
+        value: Takes what is shown out of a row; None is shown as a dash.
+    """
+
+    title: str
+    value: Callable[[Row], object]
+
+
+class Table(Generic[Row]):
+    """Rows to be shown; hold it, print it or leave it as a cell's last value.
+
+    Args:
+        rows: Any objects.
+        columns: What is shown of each.
+        caption: A line below the table.
+        empty: What is shown where there are no rows.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        columns: Sequence[Column[Row]],
+        *,
+        caption: str = "",
+        empty: str = "Nothing to show.",
+    ) -> None:
+        self.rows = list(rows)
+        self.columns = list(columns)
+        self.caption = caption
+        self.empty = empty
+
+    @property
+    def text(self) -> str:
+        """The table as aligned text, without control characters."""
+        if not self.rows:
+            return neutralise(self.empty)
+        head = [column.title for column in self.columns]
+        lines = [head, *([_text(value) for value in row] for row in self._values())]
+        widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+        sides = self._numeric()
+        written = ["  ".join(map(_padded, line, widths, sides)).rstrip() for line in lines]
+        return "\n".join([*written, *([neutralise(self.caption)] if self.caption else [])])
+
+    @property
+    def html(self) -> str:
+        """The table as HTML in which nothing of the rows is markup."""
+        if not self.rows:
+            return f"<div>{escape(printable(self.empty))}</div>"
+        sides = ["right" if numeric else "left" for numeric in self._numeric()]
+        titles = [column.title for column in self.columns]
+        rows = "".join(_row("td", _CELL, row, sides) for row in self._values())
+        caption = f'<div style="{_CAPTION}">{escape(printable(self.caption))}</div>'
+        return (
+            f'<div class="tex2jax_ignore mathjax_ignore"><table style="{_TABLE}">'
+            f"<thead>{_row('th', _HEAD, titles, sides)}</thead><tbody>{rows}</tbody></table>"
+            f"{caption if self.caption else ''}</div>"
+        )
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return {"text/html": self.html, "text/plain": self.text}
+
+    def _values(self) -> list[list[object]]:
+        return [[column.value(row) for column in self.columns] for row in self.rows]
+
+    def _numeric(self) -> list[bool]:
+        """Tell which columns hold numbers, and nothing else but gaps."""
+        columns = zip(*self._values(), strict=True)
+        return [
+            all(value is None or _is_number(value) for value in column)
+            and any(value is not None for value in column)
+            for column in map(list, columns)
+        ]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return printable(str(value))
+
+
+def _text(value: object) -> str:
+    text = " ".join(neutralise(_shown(value)).split())
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def _row(tag: str, style: str, values: Iterable[object], sides: Iterable[str]) -> str:
+    cells = zip(values, sides, strict=True)
+    written = (f'<{tag} style="{style}{side}">{escape(_shown(it))}</{tag}>' for it, side in cells)
+    return f"<tr>{''.join(written)}</tr>"
+
+
+def _width(text: str) -> int:
+    """Count the terminal's columns: East Asian characters take two, combining ones none."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    gap = " " * (width - _width(text))
+    return gap + text if right else text + gap

@@ -1,0 +1,111 @@
+"""What all models on a server share: where they run, the credentials, and the clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable  # noqa: TC003  # pydantic reads the field's type
+from typing import Any, Self
+
+from langchain_core.utils import secret_from_env
+from pydantic import BaseModel, Field, PrivateAttr, SecretStr, model_validator
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.transport.chat import ChatEndpoint
+from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
+from xinference_magics.wire.parameters import refuse_unknown
+
+_OTHER_NAMES = {"base_url": "server_url", "model": "model_uid", "model_kwargs": "extra_body"}
+
+
+class ServedModel(BaseModel):
+    """A model that runs on an Xinference server.
+
+    Making one sends nothing; clients are opened at the first call, one for all threads and
+    one for each event loop.
+    """
+
+    server_url: str
+    """Where the server is; ``$XINFERENCE_ENDPOINT`` or ``http://127.0.0.1:9997`` if left out."""
+
+    model_uid: str
+    """The UID under which the model runs."""
+
+    api_key: SecretStr | None = Field(
+        default_factory=secret_from_env("XINFERENCE_API_KEY", default=None)
+    )
+    """Where the server asks for one; ``$XINFERENCE_API_KEY`` if left out."""
+
+    token_source: Callable[[], str | None] | None = Field(default=None, exclude=True, repr=False)
+    """Asked before each request for a token that changes; counts before `api_key`.
+
+    It is neither dumped nor pickled.
+    """
+
+    timeout: float | tuple[float, float | None] | None = None
+    """The longest silence of the server in seconds, or (to connect, silence).
+
+    Left out, 5 s to connect and 600 s of silence; there is no limit on a whole answer.
+    """
+
+    max_retries: int = Field(default=0, ge=0)
+    """How often to ask again while the model is still loading."""
+
+    _clients: ChatEndpoint | None = PrivateAttr(default=None)
+    _clients_of: tuple[Any, ...] = PrivateAttr(default=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_names(cls, given: Any) -> Any:
+        """Accept LangChain's usual names too, and refuse unknown ones with the nearest."""
+        if not isinstance(given, dict):
+            return given
+        for other, name in _OTHER_NAMES.items():
+            if other in given and name in given:
+                raise BadRequestError(f"{other} and {name} are the same; give one of them.")
+        refuse_unknown(given, [*cls.model_fields, *_OTHER_NAMES])
+        taken = {_OTHER_NAMES.get(name, name): value for name, value in given.items()}
+        return {**taken, "server_url": resolve(taken.get("server_url"))}
+
+    @property
+    def _endpoint(self) -> ChatEndpoint:
+        """The clients, made anew when a field that they rest on was changed."""
+        rests_on = (
+            self.server_url,
+            self.api_key,
+            self.token_source,
+            self.timeout,
+            self.max_retries,
+        )
+        if self._clients is None or self._clients_of != rests_on:
+            self._clients_of = rests_on
+            self._clients = ChatEndpoint(
+                self.server_url,
+                token=self._token,
+                timeouts=_timeouts(self.timeout),
+                retries=self.max_retries,
+            )
+        return self._clients
+
+    def _token(self) -> str | None:
+        if self.token_source is not None:
+            return self.token_source()
+        return self.api_key.get_secret_value() if self.api_key else None
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave out what belongs to this process: clients, and the source of tokens."""
+        state = super().__getstate__()
+        private = {**(state["__pydantic_private__"] or {}), "_clients": None, "_clients_of": ()}
+        fields = {**state["__dict__"], "token_source": None}
+        return {**state, "__dict__": fields, "__pydantic_private__": private}
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Share the source of tokens; the copy makes clients of its own."""
+        kept = {id(self.token_source): self.token_source, id(self._clients): None}
+        return super().__deepcopy__({**(memo or {}), **kept, id(self._clients_of): ()})
+
+
+def _timeouts(given: float | tuple[float, float | None] | None) -> Timeouts:
+    if given is None:
+        return INFERENCE
+    if isinstance(given, tuple):
+        return Timeouts(*given)
+    return Timeouts(connect=min(given, INFERENCE.connect), read=given)

@@ -1,0 +1,111 @@
+"""Answers in a given form: `ChatXinference.with_structured_output`.
+
+What the engines make of the three methods, seen on Xinference 4.1: llama.cpp follows a
+``json_schema`` and ignores ``json_object``; transformers ignores both; a named tool choice is
+enforced by neither, but its schema is at least in the prompt. Whatever comes is validated.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+from langchain_core.output_parsers.openai_tools import (
+    JsonOutputKeyToolsParser,
+    PydanticToolsParser,
+)
+from langchain_core.runnables import RunnableMap, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.transport.failures import did_you_mean
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable
+
+    from xinference_magics.chat_models import ChatXinference
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+_METHODS = ("function_calling", "json_schema", "json_mode")
+_FOLLOW_A_SCHEMA = {"llama.cpp", "vllm", "sglang"}
+
+
+def structured(
+    llm: ChatXinference,
+    schema: Any,
+    *,
+    method: Method | None,
+    include_raw: bool,
+    strict: bool | None,
+    **kwargs: Any,
+) -> Runnable[Any, Any]:
+    """Return `llm` with its answers parsed into `schema`.
+
+    Raises:
+        BadRequestError: There is no such method, or it needs a schema.
+    """
+    chosen = method or _best(llm.engine)
+    if chosen not in _METHODS:
+        hint = did_you_mean(str(method), _METHODS) or f"The methods are {', '.join(_METHODS)}."
+        raise BadRequestError(f"There is no method {method!r}.", hint=hint)
+    if schema is None and chosen != "json_mode":
+        raise BadRequestError(f"{chosen} needs a schema.", hint='Only method="json_mode" does not.')
+    trace = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
+    if schema is not None:
+        kwargs["ls_structured_output_format"] = trace
+    answers, parser = _FORMS[chosen](llm, schema, strict, kwargs)
+    return _with_raw(answers, parser) if include_raw else answers | parser
+
+
+def _best(engine: str | None) -> Method:
+    return "json_schema" if (engine or "").casefold() in _FOLLOW_A_SCHEMA else "function_calling"
+
+
+def _by_tool(llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any) -> tuple[Any, Any]:
+    name = convert_to_openai_tool(schema)["function"]["name"]
+    answers = llm.bind_tools([schema], tool_choice=name, strict=strict, **kwargs)
+    if _is_pydantic(schema):
+        return answers, PydanticToolsParser(tools=[schema], first_tool_only=True)
+    return answers, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
+
+
+def _by_schema(
+    llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any
+) -> tuple[Any, Any]:
+    function = convert_to_openai_tool(schema, strict=strict)["function"]
+    form = {"name": function["name"], "schema": function["parameters"]}
+    if strict is not None:
+        form["strict"] = strict
+    wanted = {"type": "json_schema", "json_schema": form}
+    return llm.bind(response_format=wanted, **kwargs), _json_parser(schema)
+
+
+def _by_json(llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any) -> tuple[Any, Any]:
+    if strict is not None:
+        raise BadRequestError("strict means nothing to json_mode.", hint="Leave it out.")
+    return llm.bind(response_format={"type": "json_object"}, **kwargs), _json_parser(schema)
+
+
+_FORMS = {"function_calling": _by_tool, "json_schema": _by_schema, "json_mode": _by_json}
+
+
+def _json_parser(schema: Any) -> Any:
+    return (
+        PydanticOutputParser(pydantic_object=schema)
+        if _is_pydantic(schema)
+        else (JsonOutputParser())
+    )
+
+
+def _is_pydantic(schema: Any) -> bool:
+    return isinstance(schema, type) and is_basemodel_subclass(schema)
+
+
+def _with_raw(answers: Any, parser: Any) -> Runnable[Any, Any]:
+    parsed = RunnablePassthrough.assign(
+        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+    )
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return RunnableMap(raw=answers) | parsed.with_fallbacks([failed], exception_key="parsing_error")

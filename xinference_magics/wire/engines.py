@@ -1,0 +1,58 @@
+"""What engines do not keep of a request, so that it can be said instead of hidden.
+
+Observed on Xinference 4.1; an engine that is not known here is trusted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from xinference_magics.wire.request import ChatRequest
+
+LLAMA_CPP = "llama.cpp"
+TRANSFORMERS = "transformers"
+
+_UNHEEDED_BY_TRANSFORMERS = ("seed", "logprobs", "top_logprobs", "response_format")
+
+
+def unheeded(request: ChatRequest) -> Iterator[str]:
+    """Name what `request` asks for in vain, as sentences."""
+    engine, body = request.engine, request.body
+    if engine == TRANSFORMERS:
+        for name in _UNHEEDED_BY_TRANSFORMERS:
+            value = body.get(name)
+            if value is not None and value is not False:  # a seed of 0 is asked for
+                yield f"The transformers engine ignores {name}.{_instead(name)}"
+    if engine == LLAMA_CPP and _wants_any_json(body):
+        yield 'The llama.cpp engine ignores "json_object".{}'.format(_instead("json_object"))
+    if engine in (LLAMA_CPP, TRANSFORMERS) and body.get("parallel_tool_calls") is False:
+        yield f"The {engine} engine ignores parallel_tool_calls=False."
+
+
+def _wants_any_json(body: dict[str, Any]) -> bool:
+    return (body.get("response_format") or {}).get("type") == "json_object"
+
+
+def _instead(name: str) -> str:
+    return {
+        "response_format": ' Structured output takes method="function_calling" there.',
+        "json_object": ' Structured output takes method="json_schema" there.',
+    }.get(name, "")
+
+
+def unmet_choice(request: ChatRequest, called: Collection[str | None]) -> str | None:
+    """Say that the model did not keep to `tool_choice`; None if it did."""
+    choice = request.body.get("tool_choice")
+    if choice == "none" and called:
+        wanted = "called a tool though tool_choice forbids it"
+    elif choice == "required" and not called:
+        wanted = "called no tool though tool_choice requires one"
+    elif isinstance(choice, dict) and choice["function"]["name"] not in called:
+        wanted = f"did not call {choice['function']['name']} though tool_choice requires it"
+    else:
+        return None
+    engine = f"; the {request.engine} engine does not enforce it" if request.engine else ""
+    return f"{request.model_uid} {wanted}{engine}."
