@@ -61,8 +61,8 @@ LINKS = [
     f"[click](javascript://%0a{RUN})",
     f"[click](vbscript:{RUN})",
     f"[click](data:text/html,<script>{RUN}</script>)",
-    f"[click](data:text/html;base64,PHNjcmlwdD53aW5kb3cucHduZWQ9MTwvc2NyaXB0Pg==)",
-    f"[click](file:///etc/passwd)",
+    "[click](data:text/html;base64,PHNjcmlwdD53aW5kb3cucHduZWQ9MTwvc2NyaXB0Pg==)",
+    "[click](file:///etc/passwd)",
     f"[click](blob:{AWAY}/1)",
     f"[click][ref]\n\n[ref]: javascript:{RUN}",
     f"[ref2]\n\n[ref2]: javascript:{RUN} 'x'",
@@ -100,7 +100,7 @@ MATH = [
 
 STRUCTURE = [
     f"```html\n<img src=x onerror={RUN}>\n```",
-    f"```\"><img src=x onerror={RUN}>\nx\n```",
+    f'```"><img src=x onerror={RUN}>\nx\n```',
     f"``` python onclick={RUN}\nx\n```",
     f"~~~\n<script>{RUN}</script>\n~~~",
     f"    <img src=x onerror={RUN}>",

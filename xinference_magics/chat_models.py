@@ -59,10 +59,10 @@ if TYPE_CHECKING:
 class ChatXinference(GenerationParameters, ServedModel, ConfigurableCalls):
     """A chat model that runs on an Xinference server.
 
-    Making one sends nothing; clients are opened at the first call, one for all threads and
-    one for each event loop. Every generation parameter is a field, and can be given to
-    `bind` or to a call as well; `max_tokens`, `temperature`, `top_p` and `seed` also in a
-    call's config. What is misspelt is refused; `extra_body` passes anything through.
+    Making one sends nothing, and it may be used from any thread and event loop. Every
+    generation parameter is a field, and can be given to `bind` or to a call as well;
+    `max_tokens`, `temperature`, `top_p` and `seed` also in a call's config. What is misspelt
+    is refused; `extra_body` passes anything through.
 
     Example:
         >>> llm = ChatXinference(server_url="http://127.0.0.1:9997", model_uid="qwen3")

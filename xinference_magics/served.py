@@ -19,8 +19,7 @@ _OTHER_NAMES = {"base_url": "server_url", "model": "model_uid", "model_kwargs": 
 class ServedModel(BaseModel):
     """A model that runs on an Xinference server.
 
-    Making one sends nothing; clients are opened at the first call, one for all threads and
-    one for each event loop.
+    Making one sends nothing, and it may be used from any thread and event loop.
     """
 
     server_url: str

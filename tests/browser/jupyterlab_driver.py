@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -14,9 +15,10 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import expect
 
-HERE = Path(__file__).parent
-PYTHONPATH = os.pathsep.join(map(str, (HERE, HERE.parent)))  # for synthetic and hostile
+TESTS = Path(__file__).resolve().parents[1]  # for synthetic and hostile, in the kernels
 START_SECONDS = 60
+LOCAL = ("http://127.0.0.1:", "data:", "blob:")
+EXECUTED = re.compile(r"\[\d+\]:?")
 CELL_MS = 60_000
 
 SETTINGS = {
@@ -120,7 +122,7 @@ class Lab:
             "IPYTHONDIR": "ipython",
         }
         own = {name: str(self._folder / folder) for name, folder in folders.items()}
-        return {**os.environ, **own, "PYTHONPATH": PYTHONPATH, "NO_PROXY": "127.0.0.1"}
+        return {**os.environ, **own, "PYTHONPATH": str(TESTS), "NO_PROXY": "127.0.0.1"}
 
     def _write_settings(self):
         for name, values in SETTINGS.items():
@@ -165,6 +167,8 @@ class Notebook:
                 timeout=CELL_MS,
             )
 
+        self.page.evaluate("() => jupyterapp.shell.collapseLeft()")
+
     def run(self, index, *, wait=True):
         """Run cell number `index` and, unless told otherwise, wait for its end."""
         self.page.evaluate(
@@ -179,7 +183,7 @@ class Notebook:
     def wait(self, index, timeout=CELL_MS):
         """Wait until a cell has run."""
         prompt = self.cell(index).locator(".jp-InputPrompt")
-        expect(prompt).to_have_text(_executed, timeout=timeout)
+        expect(prompt).to_have_text(EXECUTED, timeout=timeout)
 
     def is_running(self, index):
         return "*" in self.cell(index).locator(".jp-InputPrompt").inner_text()
@@ -215,6 +219,7 @@ class Notebook:
             kernelPreference={"shouldStart": False, "canStart": False, "autoStartDefault": False},
         )
         expect(self.page.locator(".jp-Notebook-cell").first).to_be_visible(timeout=CELL_MS)
+        self.page.evaluate("() => jupyterapp.shell.collapseLeft()")
 
     def use_theme(self, name):
         """Switch to another theme: `JupyterLab Dark`, `JupyterLab Light`."""
@@ -222,6 +227,9 @@ class Notebook:
         is_light = "true" if "Light" in name else "false"
         self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
         self.page.wait_for_timeout(300)
+
+    def stop_button(self):
+        return self.page.get_by_role("button", name="Stop", exact=True)
 
     def screenshot(self, name, of=None):
         """Keep a picture of the page, or of an element of it."""
@@ -234,7 +242,7 @@ class Notebook:
         """Assert that nothing of a model's ran, and nothing was fetched from elsewhere."""
         assert self.page.evaluate("() => window.pwned") is None
         assert not self.dialogs
-        elsewhere = [url for url in self.requests if not url.startswith(_LOCAL)]
+        elsewhere = [url for url in self.requests if not url.startswith(LOCAL)]
         assert not elsewhere
 
     def _take_dialog(self, dialog):
@@ -245,10 +253,6 @@ class Notebook:
         self.received += len(frame)
 
 
-_LOCAL = ("http://127.0.0.1:", "data:", "blob:")
-_executed = __import__("re").compile(r"\[\d+\]:?")
-
-
 def install_old_kernel(lab, folder):
     """Install ipykernel 6 beside the environment's own, as a kernel of another name."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
@@ -257,7 +261,7 @@ def install_old_kernel(lab, folder):
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "ipykernel 6",
         "language": "python",
-        "env": {"PYTHONPATH": f"{folder}{os.pathsep}{PYTHONPATH}"},
+        "env": {"PYTHONPATH": f"{folder}{os.pathsep}{TESTS}"},
     }
     target = lab.kernels / "ipykernel6"
     target.mkdir()

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from hostile import ANSWER, RUN
+from hostile import RUN
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
 
@@ -85,13 +85,13 @@ def test_hostile_answer_exported_to_html(open_notebook):
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_settled_turn_looks_the_same_where_a_notebook_is_not_trusted(
-    open_notebook, lab, trusted
-):
+def test_settled_turn_looks_the_same_where_a_notebook_is_not_trusted(open_notebook, lab, trusted):
     from synthetic import PROSE
 
     notebook = open_notebook(
-        [f"from synthetic import play, PROSE\nturn = play(PROSE + '`a`\\n\\n```python\\nx = 1\\n```')"]
+        [
+            "from synthetic import play, PROSE\nturn = play(PROSE + '`a`\\n\\n```python\\nx = 1\\n```')"
+        ]
     )
     notebook.run(0)
     saved = notebook.save()

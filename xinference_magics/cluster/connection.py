@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_UNWINDING = 120.0  # seconds: a cancel answers when the launch has unwound, 18-60 s were seen
+_UNWINDING = 120.0  # seconds: a cancel is answered when the launch has unwound, after 18-60
 
 
 class _Client(Client):  # type: ignore[misc]
@@ -123,7 +123,7 @@ class Cluster:
             ModelNotReadyError: It is still loading: that is cancelled, not terminated.
         """
         try:
-            self._ask(object, self._client.terminate_model, _in_path(uid))
+            self._slowly("DELETE", f"/v1/models/{_in_path(uid)}")
         except ModelNotFoundError as error:
             raise self._absent(uid, error) from None
 
@@ -208,9 +208,7 @@ class Cluster:
 
         Only for a model that is loading: a ready one would be orphaned (see `Launch.cancel`).
         """
-        url = f"{self.endpoint}/v1/models/{_in_path(uid)}/cancel"
-        limits = (self._timeouts.connect, _UNWINDING)  # the client's method has no timeout
-        self._client.session.post(url, timeout=limits)
+        self._slowly("POST", f"/v1/models/{_in_path(uid)}/cancel")
 
     def abort(self, uid: str, request_id: str) -> str:
         """Stop one running request; returns ``DONE``, ``NOT_FOUND`` or ``NO_OP``."""
@@ -262,6 +260,11 @@ class Cluster:
     def _get(self, kind: type[T], path: str) -> T:
         """Get what the client has no method for."""
         return self._ask(kind, lambda: self._client.session.get(f"{self.endpoint}{path}").json())
+
+    def _slowly(self, method: str, path: str) -> None:
+        """Request what ends processes: the client's methods take no timeout of their own."""
+        limits = (self._timeouts.connect, _UNWINDING)
+        self._client.session.request(method, f"{self.endpoint}{path}", timeout=limits)
 
     def _ask(self, kind: type[T], call: Callable[..., object], *args: Any, **kwargs: Any) -> T:
         """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""

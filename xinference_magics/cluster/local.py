@@ -14,13 +14,12 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster import credentials, state
 from xinference_magics.cluster.keeper import end
-from xinference_magics.errors import ConnectError, LocalServerError
+from xinference_magics.errors import LocalServerError, XinferenceError
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.sync import open_session
 
@@ -122,7 +121,7 @@ def find() -> LocalServer | None:
 
     A server that is still starting, or whose port a stranger has, does not count.
     """
-    folder = state.open_folder()
+    folder = state.find_folder()
     running = state.Running.load(folder)
     ready = running and running.listens() and credentials.api_key(folder)
     return LocalServer(running, folder) if running and ready else None
@@ -130,7 +129,7 @@ def find() -> LocalServer | None:
 
 def stop() -> bool:
     """Stop the local server, ready or still starting; return whether there was one."""
-    folder = state.open_folder()
+    folder = state.find_folder()
     running = state.Running.load(folder)
     if running:
         LocalServer(running, folder).stop()
@@ -274,19 +273,27 @@ def _silence(_: str) -> None:
 
 
 def _answers(endpoint: str) -> bool:
-    with suppress(ConnectError), open_session(endpoint, timeouts=Timeouts(2.0, 5.0)) as session:
-        return bool(session.get(f"{endpoint}/v1/cluster/auth").json().get("auth"))
-    return False
+    with open_session(endpoint, timeouts=Timeouts(2.0, 5.0)) as session:
+        try:
+            return bool(session.get(f"{endpoint}/v1/cluster/auth").json().get("auth"))
+        except (XinferenceError, ValueError):
+            return False
 
 
 def _ended(folder: Path) -> LocalServerError:
     """Return the error for a server that ended while it was starting, with its last words."""
-    words = ""
-    for name in ("keeper.log", "server.log"):
-        with suppress(OSError):
-            lines = (folder / name).read_text(encoding="utf-8", errors="replace").splitlines()
-            words = " / ".join([line.strip() for line in lines if line.strip()][-_SAID:]) or words
+    words = _last_words(folder / "server.log") or _last_words(folder / "keeper.log")
     return LocalServerError(
         f"The local server ended while it was starting: {words or 'without a word'}.",
         hint=f"Its log is {folder / 'server.log'}.",
     )
+
+
+def _last_words(log: Path) -> str:
+    """Return the end of a log, without the line that has a secret in it."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    said = [line.strip() for line in lines if line.strip() and "Setup token" not in line]
+    return " / ".join(said[-_SAID:])

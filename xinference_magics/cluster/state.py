@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 _BIRTH_FIELD = 19  # of /proc/PID/stat, counted from the one after the command's name
 
 
-def open_folder() -> Path:
-    """Return the folder, made where it was missing; ``$XINFERENCE_MAGICS_STATE`` moves it."""
+def find_folder() -> Path:
+    """Return the folder, which may not exist yet; ``$XINFERENCE_MAGICS_STATE`` moves it."""
     from platformdirs import user_state_dir
 
     base = os.environ.get("XINFERENCE_MAGICS_STATE") or user_state_dir("xinference-magics")
-    folder = Path(base) / f"server-{socket.gethostname()}"
+    return Path(base) / f"server-{socket.gethostname()}"
+
+
+def open_folder() -> Path:
+    """Return the folder, made where it was missing."""
+    folder = find_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

@@ -62,7 +62,13 @@ def _renderer() -> MarkdownIt:
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     markdown.validateLink = _is_safe_link  # type: ignore[method-assign]
-    markdown.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False)
+    markdown.use(
+        dollarmath_plugin,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        double_inline=True,
+    )
     markdown.use(amsmath_plugin)
     markdown.use(math.brackets_plugin)
     markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
 
 _HEADER = "font-size:12px;line-height:24px;margin:0 0 4px 0;opacity:0.75"
-_NOTE = "font-size:12px;line-height:24px;margin:4px 0 0 0;opacity:0.75"
+_NOTE = "font-size:12px;line-height:24px;margin:0;opacity:0.75"
 _FOLD = "margin:0 0 8px 0"
 _FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
 _FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"

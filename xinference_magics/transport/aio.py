@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
+import os
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 from xinference_client.client.restful.async_restful_client import AsyncRESTfulChatModelHandle
@@ -20,7 +24,6 @@ _FIRST_ERROR = 400
 _LONGEST_LINE = 32 * 2**20  # bytes of one event; aiohttp allows twice its buffer
 
 Token = Callable[[], str | None]
-T = TypeVar("T")
 
 
 def open_async_session(
@@ -34,11 +37,10 @@ def open_async_session(
         timeouts: Limits in seconds; there is none on a whole answer.
 
     Each request has a connection of its own: the server closes kept ones after five idle
-    seconds and after some errors, and aiohttp does not send a POST again. So nothing can be
-    left open when the loop ends either.
+    seconds and after some errors, and aiohttp does not send a POST again.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True),
+        connector=aiohttp.TCPConnector(force_close=True, ssl=_trusted(_bundle())),
         timeout=aiohttp.ClientTimeout(
             total=None, sock_connect=timeouts.connect, sock_read=timeouts.read
         ),
@@ -47,6 +49,20 @@ def open_async_session(
         read_bufsize=_LONGEST_LINE // 2,
         trace_configs=[_bearer(token)] if token else None,
     )
+
+
+def _bundle() -> str | None:
+    """Return the certificates that `requests` is told to trust; aiohttp knows nothing of them."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+
+
+@functools.cache
+def _trusted(bundle: str | None) -> ssl.SSLContext | bool:
+    if bundle is None:
+        return True
+    if Path(bundle).is_dir():
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)
 
 
 def _check(endpoint: str) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:
@@ -83,7 +99,7 @@ def _bearer(token: Token) -> aiohttp.TraceConfig:
     return trace
 
 
-class AsyncChatHandle(AsyncRESTfulChatModelHandle):  # type: ignore[misc]  # it is untyped
+class _ChatHandle(AsyncRESTfulChatModelHandle):  # type: ignore[misc]  # it is untyped
     """The client's handle over a session of ours."""
 
     def __init__(self, endpoint: str, session: aiohttp.ClientSession) -> None:
@@ -91,46 +107,17 @@ class AsyncChatHandle(AsyncRESTfulChatModelHandle):  # type: ignore[misc]  # it 
         self._model_uid = ""
         self._base_url = endpoint
         self.auth_headers: dict[str, str] = {}
-        self.session: aiohttp.ClientSession | None = session
-
-    def __del__(self) -> None:
-        # Only after its loop was closed by force: no connection is left to be closed.
-        if self.session is not None:
-            self.session.detach()
+        self.session = session
 
 
-class PerLoop(Generic[T]):
-    """One `T` for each running event loop, closed with it.
+@asynccontextmanager
+async def open_chat(
+    endpoint: str, *, token: Token | None, timeouts: Timeouts
+) -> AsyncGenerator[AsyncRESTfulChatModelHandle]:
+    """Lend xinference-client's chat handle for one request on the running loop.
 
-    Args:
-        opened: Makes one; called on the loop that it is for.
-        close: Closes one.
+    A connection serves one request, so a session does too: then none is bound to a loop that
+    has ended, and none is left unclosed.
     """
-
-    def __init__(self, opened: Callable[[], T], close: Callable[[T], Awaitable[Any]]) -> None:
-        self._opened = opened
-        self._close = close
-        self._lives: dict[asyncio.AbstractEventLoop, tuple[T, AsyncGenerator[T, None]]] = {}
-
-    async def get(self) -> T:
-        """Return the running loop's own, made if need be."""
-        loop = asyncio.get_running_loop()
-        item, life = self._lives.get(loop, (None, None))
-        if item is None or getattr(life, "ag_frame", None) is None:
-            self._forget_closed_loops()
-            life = _life(self._opened(), self._close)
-            # A loop that ends closes the asynchronous generators that were begun on it.
-            item = await anext(life)
-            self._lives[loop] = (item, life)
-        return item
-
-    def _forget_closed_loops(self) -> None:
-        for loop in [each for each in list(self._lives) if each.is_closed()]:
-            self._lives.pop(loop, None)
-
-
-async def _life(item: T, close: Callable[[T], Awaitable[Any]]) -> AsyncGenerator[T, None]:
-    try:
-        yield item
-    finally:
-        await close(item)
+    async with open_async_session(endpoint, token=token, timeouts=timeouts) as session:
+        yield _ChatHandle(endpoint, session)

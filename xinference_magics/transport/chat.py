@@ -1,8 +1,8 @@
 """The chat endpoint of one server, sync and async, over xinference-client's handles.
 
 The client builds the requests and reads the answers; sessions of ours stand in for its own.
-What it lacks is added here: errors that keep their status, streams that are ended on the
-server when they are left early, and one asynchronous client for each event loop.
+What it lacks is added here: errors that keep their status, and streams that are ended on
+the server when they are left early.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import (
@@ -25,7 +26,7 @@ from xinference_magics.transport.endpoint import INFERENCE, Timeouts
 from xinference_magics.transport.failures import connect_error, one_line, server_error
 
 if TYPE_CHECKING:
-    from xinference_magics.transport.aio import AsyncChatHandle, PerLoop
+    from contextlib import AbstractAsyncContextManager
 
 Token = Callable[[], str | None]
 Body = dict[str, Any]
@@ -61,7 +62,6 @@ class ChatEndpoint:
         self._waits = [min(2.0**attempt, _LONGEST_WAIT) for attempt in range(1, retries + 1)]
         self._making = threading.Lock()
         self._handle: Any = None
-        self._handles: PerLoop[AsyncChatHandle] | None = None
 
     def answer(self, body: Body) -> Any:
         """Return the whole answer to `body`."""
@@ -71,7 +71,8 @@ class ChatEndpoint:
     async def aanswer(self, body: Body) -> Any:
         """Return the whole answer to `body`."""
         with self._watched(body, self._unanswered):
-            return await self._aask(body)
+            async with self._async() as handle:
+                return await self._aask(handle, body)
 
     def chunks(self, body: Body) -> Generator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
@@ -82,12 +83,13 @@ class ChatEndpoint:
 
     async def achunks(self, body: Body) -> AsyncGenerator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
-        with self._watched(body, self._unanswered):
-            stream = await self._aask(body)
-        with self._watched(body, self._broken):
-            async with aclosing(stream):
-                async for chunk in stream:
-                    yield chunk
+        async with self._async() as handle:
+            with self._watched(body, self._unanswered):
+                stream = await self._aask(handle, body)
+            with self._watched(body, self._broken):
+                async with aclosing(stream):
+                    async for chunk in stream:
+                        yield chunk
 
     def _ask(self, body: Body) -> Any:
         for wait in self._waits:
@@ -97,8 +99,7 @@ class ChatEndpoint:
                 time.sleep(wait)
         return self._sync().chat(body["messages"], generate_config=body)
 
-    async def _aask(self, body: Body) -> Any:
-        handle = await self._async().get()
+    async def _aask(self, handle: Any, body: Body) -> Any:
         for wait in self._waits:
             try:
                 return await handle.chat(body["messages"], generate_config=body)
@@ -125,7 +126,7 @@ class ChatEndpoint:
             raise
 
     def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
-        if isinstance(error, ValueError):
+        if isinstance(error, JSONDecodeError):
             return ServerError(
                 f"{self.endpoint} sent an answer that is no JSON.", request_id=body["request_id"]
             )
@@ -169,24 +170,15 @@ class ChatEndpoint:
                 self._handle = handle
             return self._handle
 
-    def _async(self) -> PerLoop[AsyncChatHandle]:
-        with self._making:
-            if self._handles is None:
-                from xinference_magics.transport.aio import AsyncChatHandle, PerLoop
+    def _async(self) -> AbstractAsyncContextManager[Any]:
+        from xinference_magics.transport.aio import open_chat
 
-                self._handles = PerLoop(self._open_handle, AsyncChatHandle.close)
-            return self._handles
-
-    def _open_handle(self) -> AsyncChatHandle:
-        from xinference_magics.transport.aio import AsyncChatHandle, open_async_session
-
-        session = open_async_session(self.endpoint, token=self.token, timeouts=self.timeouts)
-        return AsyncChatHandle(self.endpoint, session)
+        return open_chat(self.endpoint, token=self.token, timeouts=self.timeouts)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return "the server has gone silent"
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | AttributeError):
         return "a line of it cannot be read"
     return "the connection was lost"

@@ -73,7 +73,7 @@ def chat_request(  # noqa: PLR0913  # the parts of a body
     stream: bool = False,
     stream_usage: bool = True,
 ) -> ChatRequest:
-    """Build a request; a call's arguments win over fields, `extra_body` over both.
+    """Build a request; a call's arguments win over fields, each `extra_body` over its own kind.
 
     Args:
         messages: The conversation, in the order that is sent.
@@ -90,6 +90,9 @@ def chat_request(  # noqa: PLR0913  # the parts of a body
         BadRequestError: The request cannot be built; nothing was sent.
     """
     arguments = call_arguments(call)
+    if arguments.get("model", model_uid) != model_uid:
+        engine = None  # another model may run on another one
+    engine = engine.casefold() if engine else None
     body = {
         "model": model_uid,
         "messages": to_wire(messages, engine=engine),
@@ -105,7 +108,7 @@ def chat_request(  # noqa: PLR0913  # the parts of a body
     for name in ("stop", "stream"):
         if not body.get(name):
             body.pop(name, None)
-    return ChatRequest(body, (engine or "").casefold() or None, think_prefilled)
+    return ChatRequest(body, engine, think_prefilled)
 
 
 def _tools(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""What a running turn sends to the page, seen from a real kernel's wire."""
+
+import os
+from pathlib import Path
+from queue import Empty
+
+import pytest
+from jupyter_client.manager import KernelManager
+from synthetic import PROSE
+
+from xinference_magics.chat.turn import RECORD_MIME
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env={**os.environ, "PYTHONPATH": str(TESTS)})
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+    manager.cleanup_resources()
+
+
+def run(client, code, *, answer=None, allow_stdin=True):
+    """Execute code as JupyterLab does; collect the messages, answering some of them."""
+    sent = client.execute(code, allow_stdin=allow_stdin)
+    messages = []
+    while True:
+        try:
+            message = client.get_iopub_msg(timeout=60)
+        except Empty:
+            pytest.fail("The kernel fell silent.")
+        if message["parent_header"].get("msg_id") != sent:
+            continue
+        messages.append(message)
+        if message["msg_type"] == "error":
+            pytest.fail("\n".join(message["content"]["traceback"]))
+        if answer is not None:
+            answer(message)
+        if message["content"].get("execution_state") == "idle":
+            return messages
+
+
+def of_type(messages, kind):
+    return [message["content"] for message in messages if message["msg_type"] == kind]
+
+
+def frames(messages):
+    sent = [content["data"].get("content") for content in of_type(messages, "comm_msg")]
+    return [frame for frame in sent if frame and "n" in frame]
+
+
+def say(client, comm_id, content):
+    """Send what the page would send."""
+    data = {"method": "custom", "content": content}
+    message = client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
+    client.shell_channel.send(message)
+
+
+def play(text, **options):
+    given = "".join(f", {name}={value!r}" for name, value in options.items())
+    return f"from synthetic import play\nturn = play({text!r}{given})"
+
+
+class Page:
+    """Answers as the widget's page does: asks for everything once, at the opening."""
+
+    def __init__(self, client):
+        self.client = client
+        self.comm_id = None
+
+    def __call__(self, message):
+        content = message["content"]
+        if message["msg_type"] == "comm_open" and "_esm" in content["data"]["state"]:
+            self.comm_id = content["comm_id"]
+            say(self.client, self.comm_id, {"kind": "resync"})
+
+
+def text_of(frames):
+    """Put frames together as the page does."""
+    text = ""
+    for frame in frames:
+        pieces = "".join(piece for _, piece in frame.get("all", frame.get("add", [])))
+        text = pieces if "all" in frame else text + pieces
+    return text
+
+
+def test_frames_are_numbered_and_hold_each_piece_once(kernel):
+    messages = run(kernel, play(PROSE * 10, rate=300), answer=Page(kernel))
+    seen = frames(messages)
+    assert [frame["n"] for frame in seen] == list(range(1, len(seen) + 1))
+    assert text_of(seen) == PROSE * 10
+    adds = sum(len(text) for frame in seen for _, text in frame.get("add", []))
+    assert adds <= len(PROSE * 10)
+
+
+def test_a_turn_ends_as_plain_output_with_every_comm_closed(kernel):
+    messages = run(kernel, play(PROSE, rate=1000), answer=Page(kernel))
+    opened = {content["comm_id"] for content in of_type(messages, "comm_open")}
+    closed = {content["comm_id"] for content in of_type(messages, "comm_close")}
+    assert len(opened) == 2  # the widget, and the layout that every ipywidget has
+    assert opened == closed
+    (shown,) = of_type(messages, "display_data")
+    (settled,) = of_type(messages, "update_display_data")
+    assert shown["transient"] == settled["transient"]
+    assert set(settled["data"]) == {"text/html", "text/markdown", "text/plain", RECORD_MIME}
+
+
+def test_reasoning_is_sent_as_such(kernel):
+    messages = run(kernel, play("Paris.", reasoning="Let me think. "), answer=Page(kernel))
+    sent = [frame.get("all", frame.get("add", [])) for frame in frames(messages)]
+    kinds = [kind for pieces in sent for kind, _ in pieces]
+    assert kinds[0] == "reasoning"
+    assert kinds[-1] == "text"
+
+
+def test_a_page_that_is_never_heard_of_gets_everything_now_and_then(kernel):
+    seen = frames(run(kernel, play(PROSE * 8, rate=60)))
+    whole = [frame for frame in seen if "all" in frame]
+    assert 1 <= len(whole) <= 3
+    sent = sum(len(text) for frame in whole for _, text in frame["all"])
+    assert sent <= 2 * len(PROSE * 8)
+    assert text_of(seen) == PROSE * 8
+
+
+def test_a_pause_is_one_short_message_with_the_last_number(kernel):
+    seen = frames(run(kernel, play("Paris and London", rate=0.3), answer=Page(kernel)))
+    pauses = [frame for frame in seen if frame.keys() == {"n"}]
+    assert len(pauses) == 2
+    for pause in pauses:
+        assert pause["n"] == seen[seen.index(pause) - 1]["n"]
+
+
+def test_stop_is_heard_while_the_cell_runs_without_any_help_of_the_front_end(kernel):
+    page = Page(kernel)
+
+    def stop(message):
+        page(message)
+        if message["msg_type"] == "comm_msg":
+            say(kernel, page.comm_id, {"kind": "stop"})
+
+    messages = run(kernel, play(PROSE * 50, rate=30) + "\nprint(turn.status)", answer=stop)
+    assert of_type(messages, "stream")[0]["text"] == "stopped\n"
+    sent = [content["data"].get("content") for content in of_type(messages, "comm_msg")]
+    assert {"stopping": True} in sent
+
+
+def test_messages_of_strangers_do_no_harm(kernel):
+    page = Page(kernel)
+
+    def babble(message):
+        page(message)
+        if message["msg_type"] == "comm_msg":
+            for content in (None, [], "stop", {}, {"kind": ["stop"]}, {"kind": "other"}):
+                say(kernel, page.comm_id, content)
+
+    messages = run(kernel, play(PROSE, rate=200) + "\nprint(turn.status)", answer=babble)
+    assert of_type(messages, "stream")[0]["text"] == "done\n"
+
+
+def test_ipykernel_still_asks_comms_where_their_messages_go(kernel):
+    code = "import ipykernel\nfrom ipykernel.comm.comm import BaseComm\n"
+    code += "print(ipykernel.version_info >= (7, 4), hasattr(BaseComm, '_reply_subshell_for'))"
+    assert of_type(run(kernel, code), "stream")[0]["text"] == "True True\n"
+
+
+def test_a_run_that_nobody_watches_gets_no_widget(kernel):
+    messages = run(kernel, play(PROSE, rate=1000), allow_stdin=False)
+    assert not of_type(messages, "comm_open")
+    (shown,) = of_type(messages, "display_data")
+    assert RECORD_MIME in shown["data"]

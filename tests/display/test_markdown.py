@@ -1,0 +1,191 @@
+"""Untrusted Markdown: what is meant is rendered, what is not meant stays text."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hostile import ANSWER, CORPUS, MATH
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xinference_magics.display.highlight import MAX_HIGHLIGHTED
+from xinference_magics.display.markdown import MAX_RENDERED, to_html, to_safe_markdown
+from xinference_magics.display.math import is_safe
+
+TAGS = set(
+    [
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "div",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "s",
+        "span",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
+)
+ATTRIBUTES = {"class", "href", "rel", "start", "style", "target"}
+CLASSES = {"tex2jax_ignore mathjax_ignore", "tex2jax_process mathjax_process"}
+STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+")
+
+
+class Auditor(HTMLParser):
+    """Refuses every element and attribute that the renderer has no reason to write."""
+
+    def handle_starttag(self, tag, attrs):
+        assert tag in TAGS, tag
+        for name, value in attrs:
+            assert name in ATTRIBUTES, (tag, name)
+            if name == "href":
+                assert re.match(r"(https?:|mailto:)", value, re.IGNORECASE), value
+            if name == "class":
+                assert value in CLASSES
+            if name == "style":
+                assert "url" not in value
+                assert all(STYLES.fullmatch(part) for part in value.split(";")), value
+
+    def handle_decl(self, decl):
+        raise AssertionError(decl)
+
+    def handle_pi(self, data):
+        raise AssertionError(data)
+
+    def handle_comment(self, data):
+        raise AssertionError(data)
+
+
+def audit(html):
+    auditor = Auditor(convert_charrefs=True)
+    auditor.feed(html)
+    auditor.close()
+
+
+def math_in(html):
+    return re.findall(r'mathjax_process">(.*?)</(?:span|div)>', html, re.DOTALL)
+
+
+@pytest.mark.parametrize("piece", CORPUS)
+def test_hostile_pieces_become_harmless_html(piece):
+    audit(to_html(piece))
+    audit(to_html(f"> - {piece}"))
+    audit(to_html(f"| a |\n|---|\n| {piece} |"))
+
+
+def test_hostile_pieces_together_become_harmless_html():
+    audit(to_html(ANSWER))
+
+
+@given(st.lists(st.sampled_from([*CORPUS, *"\n \t`*_[]()<>!$\\|#-~&\"'"]), max_size=12))
+def test_hostile_pieces_in_any_order_become_harmless_html(pieces):
+    text = "".join(pieces)
+    html = to_html(text)
+    audit(html)
+    assert all(map(is_safe, math_in(html)))
+
+
+@given(st.text(alphabet="a <>&\"'`*_[](){}$\\|#-~!:/\n\t\x00\ud800", max_size=80))
+def test_any_text_becomes_harmless_html_and_markdown(text):
+    audit(to_html(text))
+    to_safe_markdown(text).encode()
+
+
+@pytest.mark.parametrize("piece", MATH)
+def test_math_that_does_more_than_typeset_is_shown_as_code(piece):
+    html = to_html(piece)
+    assert all(map(is_safe, math_in(html)))
+
+
+def test_math_is_left_for_mathjax_and_only_where_it_is_meant():
+    text = r"$e^{i\pi}$ and \(a_1\) and $$x < y$$ and" "\n\n" r"\[" "\nz\n" r"\]"
+    assert math_in(to_html(text)) == [r"$e^{i\pi}$", "$a_1$", "$$x &lt; y$$", "$$z$$"]
+
+
+@pytest.mark.parametrize(
+    "text", ["It costs $5.", "From $5 to $10.", "`$x$`", "```\n$x$\n```", "\\$x\\$", "US$ 5 and $x"]
+)
+def test_money_and_code_are_not_math(text):
+    html = to_html(text)
+    assert not math_in(html)
+    assert html.startswith('<div class="tex2jax_ignore mathjax_ignore">')
+
+
+def test_inner_dollars_do_not_end_a_formula():
+    assert math_in(to_html(r"\(a \text{ if $b$ }\)")) == [r"\(a \text{ if $b$ }\)"]
+
+
+def test_tables_lists_and_strikethrough_are_rendered():
+    html = to_html("| a | b |\n|--:|---|\n| 1 | 2 |\n\n1. ~~x~~\n")
+    assert '<td style="text-align:right">1</td>' in html
+    assert "<li><s>x</s></li>" in html
+
+
+def test_code_is_highlighted_up_to_a_length():
+    assert ">def</span>" in to_html("```python\ndef f(): pass\n```")
+    long = "x = 1\n" * (MAX_HIGHLIGHTED // 6 + 1)
+    assert "<span" not in to_html(f"```python\n{long}```")
+    assert "<span" not in to_html("```no-such-language\nx = 1\n```")
+
+
+def test_code_keeps_every_character():
+    code = "\n\n  if a < b && c > 'd':\n\tpass  \n\n"
+    html = to_html(f"```python\n{code}```")
+    text = re.sub("<[^>]*>", "", html).replace("&lt;", "<").replace("&gt;", ">")
+    assert text.replace("&amp;", "&").rstrip("\n") == code.rstrip("\n")
+
+
+def test_images_are_links_with_their_description():
+    html = to_html("![a map](https://example.org/map.png)")
+    assert "<img" not in html
+    assert ">🖼 a map</a>" in html
+    assert 'rel="noopener noreferrer"' in html
+
+
+def test_huge_texts_and_paragraphs_are_shown_as_they_are():
+    assert "<em>" not in to_html("*a* " * 10_000)
+    assert "<p>" not in to_html("a\n\n" * (MAX_RENDERED // 3 + 1))
+
+
+def test_a_table_cannot_grow_out_of_its_text():
+    text = "|" + "a|" * 3000 + "\n|" + "-|" * 3000 + "\n" + "a\n" * 3000
+    assert len(to_html(text)) < 20 * len(text)
+
+
+@pytest.mark.parametrize("piece", CORPUS)
+def test_safe_markdown_holds_no_markup_outside_of_fences(piece):
+    safe = re.sub(
+        r"^(`{3,})[^\n]*\n.*?^\1$", "", to_safe_markdown(piece), flags=re.DOTALL | re.MULTILINE
+    )
+    assert not re.search(r"<[A-Za-z/!?]", safe)
+    assert not re.search(r"(?<!\\)!\[", safe.replace("!\\[", ""))
+    assert not re.search(r"(javascript|vbscript|data|blob|file)\s*:\S", safe, re.IGNORECASE)
+    assert is_safe(safe)
+
+
+def test_safe_markdown_keeps_what_is_harmless():
+    text = "# A title\n\n*x* < y, `a < b`, [ok](https://example.org)\n\n```python\na <b> c\n```"
+    assert to_safe_markdown(text) == text
+
+
+def test_safe_markdown_closes_fences_so_that_no_renderer_disagrees():
+    assert to_safe_markdown("```html x=1\n<b>") == "```html\n<b>\n```"
+    assert to_safe_markdown("~~~\n```\n~~~\nend") == "````\n```\n````\n\nend"

@@ -1,0 +1,74 @@
+"""The progress of a launch, in a terminal and as HTML."""
+
+import io
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from xinference_magics.display.progress import NotebookLaunchView, TerminalLaunchView
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def launch(view):
+    view.open("Launching qwen")
+    for fraction in (None, 0.25, 0.5):
+        view.update("downloading", fraction)
+    view.update("loading", 1.0, "1 of 2 replicas")
+    view.close("ready", ok=True)
+
+
+def test_a_stream_that_is_no_terminal_gets_a_line_for_each_stage():
+    stream = io.StringIO()
+    launch(TerminalLaunchView(stream))
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "Launching qwen ..."
+    assert [line.split()[0] for line in lines[1:3]] == ["downloading", "loading"]
+    assert lines[-1].startswith("✓ Launching qwen: ready (")
+    assert len(lines) == 4
+
+
+def test_a_terminal_rewrites_one_line():
+    stream = Terminal()
+    launch(TerminalLaunchView(stream))
+    assert stream.getvalue().count("\n") == 2
+    assert "\r\x1b[K  downloading  25%" in stream.getvalue()
+
+
+def test_what_a_server_says_cannot_steer_the_terminal():
+    stream = io.StringIO()
+    view = TerminalLaunchView(stream)
+    view.open("\x1b[2J")
+    view.update("\x1b]0;x\x07", None)
+    view.close("\x1b[31mfailed", ok=False)
+    assert "\x1b" not in stream.getvalue()
+    assert "✗" in stream.getvalue()
+
+
+@pytest.fixture
+def published():
+    """What is displayed, in a shell of its own."""
+    InteractiveShell.instance()
+    with capture_output() as captured:
+        yield captured
+    InteractiveShell.clear_instance()
+
+
+def test_a_page_gets_a_bar_that_ends_as_one_line(published):
+    view = NotebookLaunchView()
+    view.open("Launching <b>qwen</b>")
+    view._painted -= 1
+    view.update("downloading_model", 0.25)
+    view.update("downloading_model", 0.26)
+    view.close("failed: <i>no</i>", ok=False)
+    first, second, last = (output.data["text/html"] for output in published.outputs)
+    assert "width:0%" in first
+    assert "downloading model · 25%" in second
+    assert "width:25%" in second
+    assert "✗" in last
+    assert "width" not in last
+    assert not any("<b>" in html or "<i>" in html for html in (first, second, last))

@@ -1,0 +1,82 @@
+"""A finished turn as plain output."""
+
+import json
+
+import pytest
+from langchain_core.messages import AIMessage
+
+from xinference_magics.chat.turn import RECORD_MIME, Turn
+from xinference_magics.display.settled import bundle, summary
+
+
+def turn(text="The answer.", *, reasoning="", finish="stop", tokens=33, **fields):
+    usage = {"input_tokens": 9, "output_tokens": tokens, "total_tokens": tokens + 9}
+    message = AIMessage(
+        text,
+        additional_kwargs={"reasoning_content": reasoning} if reasoning else {},
+        usage_metadata=usage if tokens else None,
+        response_metadata={"finish_reason": finish},
+    )
+    given = {"seconds": 2.5, "first_token_seconds": 0.5, **fields}
+    return Turn("A question?", message, "qwen", **given)
+
+
+def test_bundle_has_every_form_and_is_json():
+    shown = bundle(turn())
+    assert set(shown) == {"text/html", "text/markdown", "text/plain", RECORD_MIME}
+    assert Turn.from_record(json.loads(json.dumps(shown))[RECORD_MIME]).text == "The answer."
+
+
+@pytest.mark.parametrize("form", ["text/html", "text/markdown", "text/plain"])
+def test_every_form_has_text_model_tokens_rate_and_seconds(form):
+    shown = bundle(turn())[form]
+    for part in ("The answer.", "qwen", "33 tokens", "16.0 tokens/s", "2.5 s"):
+        assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"finish": "length"}, "cut off by max_tokens (raise with --max-tokens N)"),
+        ({"status": "stopped"}, "stopped"),
+        ({"status": "interrupted"}, "interrupted"),
+        ({"status": "failed", "error": "The server is gone."}, "failed: The server is gone."),
+    ],
+)
+def test_an_end_that_is_not_the_usual_one_is_named(fields, note):
+    shown = bundle(turn(**fields))
+    assert all(note in shown[form] for form in ("text/html", "text/plain"))
+    assert summary(turn(**fields)).endswith(note)
+
+
+def test_a_usual_end_is_not_remarked_upon():
+    assert summary(turn()) == "qwen · 33 tokens · 16.0 tokens/s · 2.5 s"
+
+
+def test_tokens_that_the_server_did_not_count_are_not_made_up():
+    assert summary(turn(tokens=0)) == "qwen · 2.5 s"
+
+
+def test_reasoning_is_in_a_closed_fold():
+    html = bundle(turn(reasoning="Let me *think*."))["text/html"]
+    assert "<details style=" in html
+    assert "open" not in html.partition("<summary")[0]
+    assert "Let me <em>think</em>." in html
+    assert "<details" not in bundle(turn(reasoning="  \n"))["text/html"]
+
+
+def test_names_and_errors_are_not_markup():
+    shown = bundle(turn(status="failed", error="<b>bad</b>", reasoning="<i>x</i>"))
+    assert "&lt;b&gt;bad" in shown["text/html"]
+    assert "&lt;i&gt;x" in shown["text/html"]
+    named = Turn("", AIMessage(""), "<script>uid</script>")
+    assert "<script" not in bundle(named)["text/html"]
+    assert "<script" not in bundle(named)["text/markdown"]
+
+
+def test_plain_text_cannot_steer_a_terminal():
+    assert "\x1b" not in bundle(turn("\x1b]0;title\x07"))["text/plain"]
+
+
+def test_half_characters_do_not_keep_a_turn_from_being_saved():
+    json.dumps(bundle(turn("\ud83d")), ensure_ascii=False).encode()

@@ -1,0 +1,40 @@
+"""Tables for pages and terminals."""
+
+from xinference_magics.display.tables import Column, Table
+
+COLUMNS = [
+    Column("UID", lambda row: row[0]),
+    Column("context", lambda row: row[1]),
+    Column("ready", lambda row: row[2]),
+]
+
+
+def test_text_is_aligned_and_numbers_stand_right():
+    table = Table([("qwen", 32768, True), ("模型", None, False)], COLUMNS, caption="2 models")
+    assert repr(table).splitlines() == [
+        "UID   context  ready",
+        "qwen   32,768  yes",
+        "模型        –  no",
+        "2 models",
+    ]
+
+
+def test_html_escapes_everything_that_comes_from_a_server():
+    html = Table([("<img src=x>", 1, "&")], COLUMNS, caption="<b>")._repr_mimebundle_()["text/html"]
+    assert "<img" not in html
+    assert "<b>" not in html
+    assert "&lt;img src=x&gt;" in html
+    assert "text-align:right" in html
+
+
+def test_text_has_no_control_characters_and_one_line_for_a_row():
+    text = Table([("\x1b[31mred\nline", 1, "x" * 200)], COLUMNS).text
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 2
+    assert max(map(len, text.splitlines())) < 120
+
+
+def test_no_rows_are_said():
+    table = Table([], COLUMNS, empty="No model is running.")
+    assert repr(table) == "No model is running."
+    assert "No model is running." in table._repr_mimebundle_()["text/html"]

@@ -1,0 +1,80 @@
+"""A turn in a terminal."""
+
+import io
+
+import pytest
+from langchain_core.messages import AIMessage, AIMessageChunk
+
+from xinference_magics.chat.live import LiveTurn
+from xinference_magics.chat.turn import Turn
+from xinference_magics.display.plain import neutralise, printable
+from xinference_magics.display.terminal import TerminalView
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def styled(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def show(*pieces, stream=None, status="done"):
+    """Print chunks one by one; a piece in a tuple is reasoning."""
+    stream = stream or io.StringIO()
+    live, view = LiveTurn("qwen"), TerminalView(stream)
+    view.open(live)
+    for piece in pieces:
+        thought = {"reasoning_content": piece[0]} if isinstance(piece, tuple) else {}
+        live.add(AIMessageChunk("" if thought else piece, additional_kwargs=thought))
+        view.repaint(live)
+    view.close(Turn("?", AIMessage(""), "qwen", seconds=1.5, status=status))
+    return stream.getvalue()
+
+
+def test_text_is_printed_as_it_comes_and_ends_with_a_line_on_the_turn():
+    assert show("The ", "capital.") == "The capital.\nqwen · 1.5 s\n"
+
+
+def test_a_turn_that_was_stopped_says_so():
+    assert show("The", status="stopped").endswith("qwen · 1.5 s · stopped\n")
+
+
+def test_reasoning_stands_apart_and_is_dimmed_in_a_terminal_only():
+    plain = show(("Let me ",), ("think.",), "Paris.")
+    assert plain == "Thinking: Let me think.\n\nParis.\nqwen · 1.5 s\n"
+    styled = show(("Let me think.",), "Paris.", stream=Terminal())
+    assert styled.startswith("\x1b[2mThinking: Let me think.\x1b[0m\n\nParis.")
+
+
+def test_nothing_of_a_model_steers_the_terminal():
+    printed = show("\x1b[2J\x1b]0;pwned\x07", "a\rb\x08\x9b31m\x7f", stream=io.StringIO())
+    assert printed.startswith("␛[2J␛]0;pwned␇ab␈�31m␡")
+
+
+def test_an_escape_sequence_in_two_pieces_is_none():
+    assert "\x1b" not in show("\x1b", "[31m")
+
+
+def test_newlines_and_tabs_stay():
+    assert neutralise("a\r\n\tb") == "a\n\tb"
+
+
+def test_waiting_is_shown_after_a_second_and_wiped(monkeypatch):
+    stream, live = Terminal(), LiveTurn("qwen")
+    view = TerminalView(stream)
+    view.repaint(live)
+    assert stream.getvalue() == ""
+    live.started -= 3
+    view.repaint(live)
+    view.repaint(live)
+    assert stream.getvalue().count("waiting for qwen: 3 s") == 1
+    live.add(AIMessageChunk("Paris"))
+    view.repaint(live)
+    assert stream.getvalue().endswith("\r\x1b[KParis")
+
+
+def test_half_characters_are_replaced_and_whole_ones_kept():
+    assert printable("\ud83da😀") == "�a😀"
