@@ -1,19 +1,29 @@
-"""A TCP proxy that lets a server's answers through slowly, so that a person has time to click."""
+"""A TCP proxy between a client and a real server: it slows answers down, or cuts them off."""
 
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 PIECE = 256
 
 
 @contextmanager
-def throttled(host, port, *, bytes_per_second):
-    """Run a proxy to `host`:`port`; yields its URL. Requests pass at full speed."""
+def throttled(endpoint, *, bytes_per_second=None, cut_after=None):
+    """Run a proxy to `endpoint`; yields its URL. Requests pass as they are.
+
+    Args:
+        endpoint: The server's URL.
+        bytes_per_second: How fast answers pass; None for as fast as they come.
+        cut_after: Bytes of answers after which a connection is closed; None for never.
+    """
+    target = urlsplit(endpoint)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         accepting = threading.Thread(
-            target=_accept, args=(listener, (host, port), bytes_per_second), daemon=True
+            target=_accept,
+            args=(listener, (target.hostname, target.port), (bytes_per_second, cut_after)),
+            daemon=True,
         )
         accepting.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -21,26 +31,30 @@ def throttled(host, port, *, bytes_per_second):
     accepting.join(5)
 
 
-def _accept(listener, target, bytes_per_second):
-    while True:
-        try:
+def _accept(listener, target, limits):
+    with suppress(OSError):
+        while True:
             client, _ = listener.accept()
-        except OSError:
-            return
-        server = socket.create_connection(target)
-        for source, sink, rate in ((client, server, None), (server, client, bytes_per_second)):
-            threading.Thread(target=_pump, args=(source, sink, rate), daemon=True).start()
+            server = socket.create_connection(target)
+            for source, sink, limit in (
+                (client, server, (None, None)),
+                (server, client, limits),
+            ):
+                threading.Thread(target=_pump, args=(source, sink, *limit), daemon=True).start()
 
 
-def _pump(source, sink, bytes_per_second):
-    """Copy until one side is closed, then close both."""
-    try:
+def _pump(source, sink, bytes_per_second, cut_after):
+    """Copy until one side is closed or enough has passed, then close both."""
+    passed = 0
+    with suppress(OSError):
         while piece := source.recv(PIECE):
             sink.sendall(piece)
+            passed += len(piece)
+            if cut_after and passed > cut_after:
+                break
             if bytes_per_second:
                 time.sleep(len(piece) / bytes_per_second)
-    except OSError:
-        pass
-    finally:
-        for end in (source, sink):
-            end.close()
+    for end in (source, sink):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()

@@ -14,8 +14,7 @@ BYTES_PER_SECOND = 8_000  # about 30 tokens of llama.cpp's stream
 @pytest.fixture(scope="module")
 def slow_endpoint(server, tiny_chat):
     """The server behind a proxy that lets its answers through slowly."""
-    port = int(server.endpoint.rpartition(":")[2])
-    with throttled("127.0.0.1", port, bytes_per_second=BYTES_PER_SECOND) as url:
+    with throttled(server.endpoint, bytes_per_second=BYTES_PER_SECOND) as url:
         yield url
 
 

@@ -174,3 +174,19 @@ def test_a_run_that_nobody_watches_gets_no_widget(kernel):
     assert not of_type(messages, "comm_open")
     (shown,) = of_type(messages, "display_data")
     assert RECORD_MIME in shown["data"]
+
+
+def test_a_captured_turn_is_captured_in_its_settled_form(kernel):
+    code = "from IPython.utils.capture import capture_output\nwith capture_output() as kept:\n"
+    code += "    " + play(PROSE, rate=1000).replace("\n", "\n    ")
+    messages = run(kernel, code + f"\nprint({RECORD_MIME!r} in kept.outputs[0].data)")
+    assert not of_type(messages, "comm_open")
+    assert of_type(messages, "stream")[0]["text"] == "True\n"
+
+
+def test_the_page_does_not_trigger_a_cells_events(kernel):
+    watch = "seen = []\nget_ipython().events.register('post_execute', lambda: seen.append(1))"
+    run(kernel, watch)
+    code = play(PROSE, rate=200) + "\nbefore = len(seen)"
+    run(kernel, "seen.clear()\n" + code, answer=Page(kernel))
+    assert of_type(run(kernel, "print(before)"), "stream")[0]["text"] == "0\n"

@@ -12,40 +12,14 @@ from xinference_magics.display.highlight import MAX_HIGHLIGHTED
 from xinference_magics.display.markdown import MAX_RENDERED, to_html, to_safe_markdown
 from xinference_magics.display.math import is_safe
 
-TAGS = set(
-    [
-        "a",
-        "blockquote",
-        "br",
-        "code",
-        "del",
-        "div",
-        "em",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "s",
-        "span",
-        "strong",
-        "table",
-        "tbody",
-        "td",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
+TAGS = {
+    *("a", "blockquote", "br", "code", "div", "em", "hr", "li", "ol", "p", "pre", "s", "span"),
+    *("strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *(f"h{level}" for level in range(1, 7)),
+}
 ATTRIBUTES = {"class", "href", "rel", "start", "style", "target"}
 CLASSES = {"tex2jax_ignore mathjax_ignore", "tex2jax_process mathjax_process"}
+FENCED = re.compile(r"^(`{3,})[^\n]*\n.*?^\1$", re.DOTALL | re.MULTILINE)
 STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+")
 
 
@@ -116,8 +90,22 @@ def test_math_that_does_more_than_typeset_is_shown_as_code(piece):
 
 
 def test_math_is_left_for_mathjax_and_only_where_it_is_meant():
-    text = r"$e^{i\pi}$ and \(a_1\) and $$x < y$$ and" "\n\n" r"\[" "\nz\n" r"\]"
+    text = "$e^{i\\pi}$ and \\(a_1\\) and $$x < y$$ and\n\n\\[\nz\n\\]"
     assert math_in(to_html(text)) == [r"$e^{i\pi}$", "$a_1$", "$$x &lt; y$$", "$$z$$"]
+
+
+def test_bare_environments_and_quoted_formulas_are_math():
+    text = "> \\[\n> a\n> \\]\n\n\\begin{align*}\na &= b\n\\end{align*}\n"
+    written = ["$$\na\n$$", "\\begin{align*}\na &amp;= b\n\\end{align*}"]
+    assert [each.strip() for each in math_in(to_html(text))] == written
+
+
+@pytest.mark.parametrize(
+    "text", ["\\[ open", "\\[ x \\] tail", "\\begin{align} open", "\\begin{tikz}x\\end{tikz}"]
+)
+def test_formulas_that_do_not_end_are_text(text):
+    assert "$$" not in to_html(text)
+    assert "tail" not in "".join(math_in(to_html(text)))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +151,12 @@ def test_images_are_links_with_their_description():
 def test_huge_texts_and_paragraphs_are_shown_as_they_are():
     assert "<em>" not in to_html("*a* " * 10_000)
     assert "<p>" not in to_html("a\n\n" * (MAX_RENDERED // 3 + 1))
+
+
+def test_a_long_table_ends_as_text():
+    html = to_html("| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 20_000)
+    assert html.count("<tr>") > 1000
+    assert "| 1 | 2 |" in html
 
 
 def test_a_table_cannot_grow_out_of_its_text():

@@ -1,117 +1,12 @@
-"""Real kernels, driven as a front end drives them."""
+"""Kernels and servers for tests from end to end."""
 
 import http.server
 import os
+import socket
 import threading
-import time
-from dataclasses import dataclass, field
-from queue import Empty
 
 import pytest
-from jupyter_client.manager import KernelManager
-
-
-@dataclass
-class Reply:
-    """What one execution gave: its outputs as a notebook would keep them."""
-
-    outputs: list = field(default_factory=list)
-    status: str = ""
-    error: str = ""
-
-    @property
-    def stdout(self):
-        return "".join(each["text"] for each in self.outputs if each["type"] == "stream")
-
-    @property
-    def displays(self):
-        """The mime bundles that are shown, updates applied."""
-        return [each["data"] for each in self.outputs if each["type"] != "stream"]
-
-
-class Kernel:
-    """A running IPython kernel."""
-
-    def __init__(self, env):
-        self.manager = KernelManager(kernel_name="python3")
-        self.manager.start_kernel(env=env)
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
-
-    def send(self, code, *, cell_id=None, deleted=()):
-        """Send one execution, with the metadata that JupyterLab sends, and do not wait."""
-        content = {
-            "code": code,
-            "silent": False,
-            "store_history": True,
-            "user_expressions": {},
-            "allow_stdin": True,
-            "stop_on_error": True,
-        }
-        metadata = {"cellId": cell_id, "deletedCells": list(deleted)} if cell_id else {}
-        message = self.client.session.msg("execute_request", content, metadata=metadata)
-        self.client.shell_channel.send(message)
-        return message["header"]["msg_id"]
-
-    def collect(self, msg_id, *, timeout=60, until=None):
-        """Collect the outputs of one execution until it ends, or `until(reply)` is true."""
-        reply = Reply()
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            try:
-                message = self.client.get_iopub_msg(timeout=1)
-            except Empty:
-                continue
-            if message["parent_header"].get("msg_id") != msg_id:
-                continue
-            if take(reply, message):
-                return self._replied(reply, msg_id)
-            if until is not None and until(reply):
-                return reply
-        raise TimeoutError(f"the cell did not end in {timeout} s: {reply}")
-
-    def run(self, code, **options):
-        """Execute `code` and return its outputs."""
-        timeout = options.pop("timeout", 60)
-        return self.collect(self.send(code, **options), timeout=timeout)
-
-    def value(self, expression):
-        """The repr of an expression in the kernel."""
-        reply = self.run(expression)
-        assert reply.status == "ok", reply
-        return reply.displays[-1]["text/plain"] if reply.displays else "None"
-
-    def close(self):
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-
-    def _replied(self, reply, msg_id):
-        while True:
-            message = self.client.get_shell_msg(timeout=10)
-            if message["parent_header"].get("msg_id") == msg_id:
-                content = message["content"]
-                reply.status = content["status"]
-                reply.error = f"{content.get('ename', '')}: {content.get('evalue', '')}"
-                return reply
-
-
-def take(reply, message):
-    """Take in one message from the kernel; true when the execution is over."""
-    kind, content = message["msg_type"], message["content"]
-    if kind == "stream":
-        reply.outputs.append({"type": "stream", "text": content["text"], "name": content["name"]})
-    elif kind in {"display_data", "execute_result"}:
-        reply.outputs.append(
-            {"type": kind, "data": content["data"], "id": content.get("transient", {}).get("display_id")}
-        )
-    elif kind == "update_display_data":
-        for output in reply.outputs:
-            if output.get("id") == content["transient"]["display_id"]:
-                output["data"] = content["data"]
-    elif kind == "error":
-        reply.outputs.append({"type": "stream", "text": "\n".join(content["traceback"])})
-    return kind == "status" and content["execution_state"] == "idle"
+from kernel_driver import Kernel
 
 
 @pytest.fixture
@@ -154,3 +49,11 @@ def web_server():
         threading.Thread(target=made.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{made.server_port}"
         made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def unused_port():
+    """A port on which nothing listens, for a whole module."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,6 +1,9 @@
 """Every error is one line with a remedy, the cell fails, and the next cell works."""
 
 import pytest
+from throttle import throttled
+
+from xinference_magics.cluster.launch import LaunchRequest
 
 
 def fails(kernel, code, *parts):
@@ -99,3 +102,34 @@ def test_a_variable_of_the_users_is_never_overwritten(kernel, tiny_chat):
 
 def test_with_several_models_they_are_named(kernel, tiny_chat):
     fails(kernel, "%%chat\nhi", "NotebookError", "tiny-gguf", "tiny-pt", "%xinference use")
+
+
+def test_a_stream_cut_off_keeps_what_had_arrived(kernel, server, tiny_chat):
+    with throttled(server.endpoint, cut_after=8_000) as endpoint:
+        kernel.run(f"%xinference connect {endpoint}")
+        kernel.run("%xinference use tiny-gguf")
+        reply = kernel.run("%%chat -t 0 -o kept\nCount from 1 to 300.")
+    assert reply.status == "error"
+    assert "StreamError" in reply.stdout
+    assert "tiny-gguf broke off" in reply.stdout
+    assert "Traceback" not in reply.stdout
+    assert "1 2 3 4 5" in reply.displays[0]["text/plain"]
+    assert "failed" in reply.displays[0]["text/plain"]
+    assert kernel.value("kept.status") == "'failed'"
+
+
+def test_a_model_that_loads_and_one_that_is_gone(kernel, cluster, tiny_registered):
+    request = LaunchRequest(
+        model_name="tiny-chat", model_uid="fleeting", model_format="ggufv2", extra={"n_threads": 1}
+    )
+    launch = cluster.launch(request)
+    fails(kernel, "%xinference use fleeting", "ModelNotReadyError", "still loading")
+    launch.wait()
+    kernel.run("%xinference use fleeting")
+    assert kernel.run("%%chat -t 0\nHello!").status == "ok"
+    cluster.terminate("fleeting")
+    reply = kernel.run("%%chat -t 0\nHello!")
+    assert reply.status == "error"
+    assert "ModelNotFoundError" in reply.stdout
+    assert "fleeting" in reply.stdout
+    assert "Traceback" not in reply.stdout

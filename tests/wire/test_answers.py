@@ -84,9 +84,9 @@ def call(arguments):
 
 
 def test_tool_calls():
-    calls = [call('{"a": 1}'), call(""), call("{bad"), call("[1]")]
+    calls = [call('{"a": 1}'), call(""), call('{"a": "1\n2"}'), call("{bad"), call("[1]")]
     message = read(recorded.whole({"content": "", "tool_calls": calls}, finish="tool_calls"))
-    assert [each["args"] for each in message.tool_calls] == [{"a": 1}, {}]
+    assert [each["args"] for each in message.tool_calls] == [{"a": 1}, {}, {"a": "1\n2"}]
     assert [each["args"] for each in message.invalid_tool_calls] == ["{bad", "[1]"]
 
 

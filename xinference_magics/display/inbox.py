@@ -6,7 +6,7 @@ generation of ipykernel leaves another way around it:
 - from 7.4 on, `_reply_subshell_for` of a comm is asked, on the thread that receives all messages,
   where each of them is to go: it may look at the message too;
 - before, JupyterLab sends a widget's messages to a thread of their own (a subshell), which calls
-  the widget;
+  the comm;
 - ipykernel 6 leaves messages in the socket that the main thread itself reads: it may look there.
 
 Where none of them works (ipykernel 7.0 to 7.3 with a front end that has no subshells), messages
@@ -38,7 +38,8 @@ class Inbox:
         self._unseen = threading.Event()
         self._kernel = kernel
         self._comm_id = widget.comm.comm_id
-        widget.on_msg(lambda _widget, content, _buffers: self.take(content))
+        self._handle_otherwise = widget.comm.handle_msg
+        widget.comm.handle_msg = self._handle
         if hasattr(widget.comm, "_reply_subshell_for"):
             widget.comm._reply_subshell_for = self._route  # noqa: SLF001
 
@@ -63,6 +64,18 @@ class Inbox:
         for data in _waiting(self._kernel, self._comm_id):
             self.take(data.get("content"))
 
+    def _handle(self, message: dict[str, Any]) -> None:
+        """Take a message without the events that a comm triggers in the shell.
+
+        They are a cell's, and some of them (matplotlib shows and closes all figures) must not
+        happen in the middle of one, on another thread.
+        """
+        data = message["content"].get("data")
+        if isinstance(data, dict) and data.get("method") == "custom":
+            self.take(data.get("content"))
+        else:
+            self._handle_otherwise(message)
+
     def _route(self, data: object, default: str | None) -> str | None:
         """Look at a message on its way; it goes where the page sent it."""
         if isinstance(data, dict):
@@ -77,13 +90,15 @@ def _waiting(kernel: Any, comm_id: str) -> Iterator[dict[str, Any]]:
     of messages stays, and each is handled as usual when the cell has ended.
     """
     schedule: Callable[..., None] | None = getattr(kernel, "schedule_dispatch", None)
-    if schedule is None or threading.current_thread() is not threading.main_thread():
+    socket = getattr(kernel.shell_stream, "socket", None)
+    on_main_thread = threading.current_thread() is threading.main_thread()
+    if schedule is None or socket is None or not on_main_thread:
         return
     import zmq
 
     while True:
         try:
-            frames = kernel.shell_stream.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            frames = socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return
         schedule(kernel.dispatch_shell, frames)

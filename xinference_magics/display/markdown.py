@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 MAX_RENDERED = 500_000
 """Characters up to which a text is rendered; a longer one is shown as it is."""
 
+# Limits on what one text may ask for; what is beyond them is shown as it was written.
 _MAX_PARAGRAPH = 20_000
 _MAX_COLUMNS = 50
+_MAX_CELLS = 8_000
+_MAX_HIGHLIGHTED_TOGETHER = 50_000
 
 _CODE_BLOCK = (
     "background-color:rgba(128,128,128,0.1);border-radius:6px;padding:8px 12px;margin:8px 0;"
@@ -55,7 +58,6 @@ def to_html(text: str) -> str:
 @cache
 def _renderer() -> MarkdownIt:
     from markdown_it import MarkdownIt
-    from mdit_py_plugins.amsmath import amsmath_plugin
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
     from xinference_magics.display import math
@@ -69,13 +71,12 @@ def _renderer() -> MarkdownIt:
         allow_digits=False,
         double_inline=True,
     )
-    markdown.use(amsmath_plugin)
     markdown.use(math.brackets_plugin)
     markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     markdown.core.ruler.before("inline", "long_paragraphs", _leave_long_paragraphs)
     for kind, render in _RULES.items():
         markdown.add_render_rule(kind, render)
-    for kind in ("math_inline", "math_inline_double", "math_block", "amsmath"):
+    for kind in ("math_inline", "math_inline_double", "math_block", "math_environment"):
         markdown.add_render_rule(kind, math.render)
     return markdown
 
@@ -85,11 +86,17 @@ def _is_safe_link(url: str) -> bool:
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Read a table, unless a few bytes of it would become thousands of cells."""
+    """Read a table, within the number of columns and cells that one text may have."""
     from markdown_it.rules_block import table
 
-    header = state.src[state.bMarks[start] : state.eMarks[start]]
-    return header.count("|") <= _MAX_COLUMNS and table(state, start, end, silent)
+    columns = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
+    cells_left = _MAX_CELLS - state.env.get("cells", 0)
+    last = min(end, start + 2 + cells_left // columns)
+    if columns > _MAX_COLUMNS or last < start + 2 or not table(state, start, last, silent):
+        return False
+    if not silent:
+        state.env["cells"] = _MAX_CELLS - cells_left + columns * (state.line - start)
+    return True
 
 
 def _leave_long_paragraphs(state: Any) -> None:
@@ -104,13 +111,15 @@ def _long_paragraph(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: o
 
 
 def _fence(
-    _r: RendererHTML, tokens: Sequence[Token], index: int, _o: OptionsDict, _e: EnvType
+    _r: RendererHTML, tokens: Sequence[Token], index: int, _o: OptionsDict, env: dict[str, int]
 ) -> str:
     from xinference_magics.display.highlight import highlight
 
     token = tokens[index]
-    language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
-    code = highlight(token.content, language)
+    language, _, _ = token.info.strip().partition(" ")
+    env["highlighted"] = env.get("highlighted", 0) + len(token.content)
+    within = env["highlighted"] <= _MAX_HIGHLIGHTED_TOGETHER
+    code = highlight(token.content, language if within else "")
     return f'<pre style="{_CODE_BLOCK}"><code style="{_CODE}">{code}</code></pre>\n'
 
 

@@ -36,6 +36,9 @@ _UNSAFE = frozenset(
     """.split()  # noqa: SIM905 - a list of words reads better as text
 )
 
+_OPENING = re.compile(
+    r"\\\[|\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|math|displaymath)\*?)\}"
+)
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 
 
@@ -65,7 +68,7 @@ def _code(formula: str) -> str:
 
 
 def _delimited(formula: str, kind: str) -> str:
-    if kind == "amsmath":
+    if kind == "math_environment":
         return formula
     has_dollar = re.search(r"(?<!\\)\$", formula) is not None
     if kind == "math_inline":
@@ -74,7 +77,7 @@ def _delimited(formula: str, kind: str) -> str:
 
 
 def brackets_plugin(markdown: MarkdownIt) -> None:
-    r"""Read ``\( … \)`` and ``\[ … \]`` as math, as most chat models write it."""
+    r"""Read ``\( … \)``, ``\[ … \]`` and bare environments as math, as chat models write it."""
     markdown.inline.ruler.before("escape", "math_brackets", _inline_rule)
     markdown.block.ruler.before(
         "paragraph", "math_brackets", _block_rule, {"alt": ["paragraph", "blockquote", "list"]}
@@ -98,25 +101,28 @@ def _inline_rule(state: StateInline, silent: bool) -> bool:
 
 
 def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    first = _line(state, start)
-    if not first.startswith("\\[") or state.is_code_block(start):
+    opening = _OPENING.match(state.src, state.bMarks[start] + state.tShift[start])
+    if opening is None or state.is_code_block(start):
         return False
-    lines = [first[2:]]
-    last = start
-    while not lines[-1].rstrip().endswith("\\]"):
-        last += 1
-        if last >= min(end, start + _MAX_FORMULA_LINES):
-            return False
-        lines.append(_line(state, last))
-    formula = "\n".join(lines).rstrip()[:-2]
-    if "\\]" in formula or not formula.strip():
+    closing = f"\\end{{{opening[1]}}}" if opening[1] else "\\]"
+    formula_end = state.src.find(closing, opening.end(), opening.end() + MAX_FORMULA)
+    last = _line_ended_at(state, formula_end + len(closing), start, end)
+    if formula_end < 0 or last is None:
         return False
     if not silent:
-        token = state.push("math_block", "math", 0)
-        token.block, token.content, token.map = True, formula, [start, last + 1]
+        kind = "math_environment" if opening[1] else "math_block"
+        token = state.push(kind, "math", 0)
+        written = state.getLines(start, last + 1, state.blkIndent, False).strip()
+        token.content = written if opening[1] else written[2:-2]
+        token.block, token.map = True, [start, last + 1]
         state.line = last + 1
     return True
 
 
-def _line(state: StateBlock, number: int) -> str:
-    return state.src[state.bMarks[number] + state.tShift[number] : state.eMarks[number]]
+def _line_ended_at(state: StateBlock, position: int, start: int, end: int) -> int | None:
+    """Find the line, from `start` on and before `end`, in which only space follows `position`."""
+    for number in range(start, min(end, start + _MAX_FORMULA_LINES)):
+        if state.eMarks[number] >= position:
+            is_last = not state.src[position : state.eMarks[number]].strip()
+            return number if is_last else None
+    return None

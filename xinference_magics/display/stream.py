@@ -72,7 +72,7 @@ def choose_view(shell: InteractiveShell) -> View:
 
         return TerminalView()
     kernel = getattr(shell, "kernel", None)
-    if kernel is None or not _is_watched(kernel):
+    if kernel is None or not _is_watched(kernel) or _is_captured(shell):
         return HeadlessView()
     from xinference_magics.display.notebook import NotebookView
 
@@ -98,3 +98,10 @@ def _is_watched(kernel: object) -> bool:
         return False
     content = get_parent("shell").get("content") or {}
     return bool(content.get("allow_stdin", True))
+
+
+def _is_captured(shell: InteractiveShell) -> bool:
+    """Whether ``%%capture`` or the like collects what the cell displays."""
+    from IPython.core.displaypub import CapturingDisplayPublisher
+
+    return isinstance(shell.display_pub, CapturingDisplayPublisher)

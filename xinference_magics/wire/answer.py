@@ -16,6 +16,8 @@ from xinference_magics.wire.tools import TextCall, ToolCallSplitter, is_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langchain_core.messages import InvalidToolCall, ToolCall
+
     from xinference_magics.wire.request import ChatRequest
 
 
@@ -46,18 +48,19 @@ def to_message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
         additional_kwargs={"reasoning_content": thought} if thought else {},
         response_metadata=metadata,
         usage_metadata=usage_metadata(data["usage"]) if data.get("usage") else None,
-        tool_calls=[
-            tool_call(name=call.name or "", args=json.loads(call.arguments or "{}"), id=call.id)
-            for call in calls
-            if call.complete
-        ],
-        invalid_tool_calls=[
-            invalid_tool_call(
-                name=call.name, args=call.arguments, id=call.id, error="The arguments are no JSON."
-            )
-            for call in calls
-            if not call.complete
-        ],
+        tool_calls=[_valid(call) for call in calls if call.complete],
+        invalid_tool_calls=[_invalid(call) for call in calls if not call.complete],
+    )
+
+
+def _valid(call: TextCall) -> ToolCall:
+    arguments = json.loads(call.arguments or "{}", strict=False)
+    return tool_call(name=call.name or "", args=arguments, id=call.id)
+
+
+def _invalid(call: TextCall) -> InvalidToolCall:
+    return invalid_tool_call(
+        name=call.name, args=call.arguments, id=call.id, error="The arguments are no JSON object."
     )
 
 

@@ -6,6 +6,7 @@
 // and to it: {kind: "resync"} (send everything) and {kind: "stop"}.
 
 const INTERRUPT_AFTER = 600; // ms without an answer to Stop
+const ASK_AGAIN_AFTER = 2000; // ms without an answer to "resync"
 const BLOCK = 2000; // characters after which a block of text is closed, and never laid out again
 
 /** What is known of a turn: one for each model, shared by all its views. */
@@ -17,7 +18,7 @@ class Turn {
     this.first = null;
     this.started = performance.now();
     this.stop = "none"; // none, asked, heard
-    this.asking = false;
+    this.asked = 0; // when everything was asked for; 0 when there is no need to
     this.views = new Set();
   }
 
@@ -33,11 +34,19 @@ class Turn {
       this.number = message.n - 1;
       this.views.forEach((view) => view.clear());
       message = { ...message, add: message.all };
-      this.asking = false;
+      this.asked = 0;
     }
     if (message.add && message.n === this.number + 1) this.append(message);
     this.views.forEach((view) => view.tick());
-    return message.n > this.number && !this.asking && (this.asking = true);
+    return message.n > this.number && this.asks();
+  }
+
+  /** Tells whether to ask for everything now: once for each gap, unless no answer comes. */
+  asks() {
+    const now = performance.now();
+    if (this.asked && now - this.asked < ASK_AGAIN_AFTER) return false;
+    this.asked = now;
+    return true;
   }
 
   append({ n, add, tokens, first, now }) {
@@ -179,9 +188,10 @@ export default () => {
 
   return {
     initialize({ model }) {
-      const take = (message) => turn.take(message) && model.send({ kind: "resync" });
+      const ask = () => model.send({ kind: "resync" });
+      const take = (message) => turn.take(message) && ask();
       model.on("msg:custom", take);
-      model.send({ kind: "resync" });
+      turn.asks() && ask(); // the first messages came before this page listened
       const clock = setInterval(() => turn.views.forEach((view) => view.tick()), 200);
       return () => {
         clearInterval(clock);

@@ -1,0 +1,125 @@
+"""The private local server, as two notebooks use it."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from kernel_driver import Kernel
+
+TINY = Path(__file__).parents[2] / "examples" / "tiny_chat"
+REGISTER = f"""
+import json, sys
+sys.path.insert(0, {str(TINY)!r})
+from registrations import registrations
+cluster = get_ipython().find_line_magic("xinference").__self__.session.cluster()
+for each in registrations():
+    cluster.register("LLM", json.dumps(each))
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(server_command, tmp_path_factory):
+    """A user for whom nothing is configured and nothing runs."""
+    folder = tmp_path_factory.mktemp("user")
+    made = {
+        **os.environ,
+        "PATH": f"{os.environ['PATH']}{os.pathsep}{Path(server_command).parent}",
+        "XINFERENCE_HOME": str(folder / "home"),
+        "XINFERENCE_MAGICS_STATE": str(folder / "state"),
+        "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT": "300",
+        "IPYTHONDIR": str(folder / "ipython"),
+        "HF_HUB_OFFLINE": "1",
+    }
+    made.pop("XINFERENCE_ENDPOINT", None)
+    return made
+
+
+@pytest.fixture(scope="module")
+def notebook(environment, unused_default):
+    made = Kernel(environment)
+    made.run("%load_ext xinference_magics")
+    made.run(unused_default)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def unused_default(unused_port):
+    """Code that makes the default endpoint one where nothing answers, whatever runs here."""
+    return (
+        "from xinference_magics.transport import endpoint\n"
+        f"endpoint.DEFAULT_ENDPOINT = 'http://127.0.0.1:{unused_port}'"
+    )
+
+
+def test_launch_starts_a_server_where_none_is(notebook):
+    reply = notebook.run("%xinference launch -n tiny-chat", timeout=300)
+    assert "starting a private one on this machine" in reply.stdout
+    assert "ModelNotFoundError" in reply.stdout  # it is registered only now
+    assert notebook.run(REGISTER).status == "ok"
+    reply = notebook.run(
+        "uid = %xinference launch -n tiny-chat -f ggufv2 -q f16 --n_threads 1", timeout=300
+    )
+    assert reply.status == "ok", reply
+    assert "Model uid: tiny-chat" in reply.stdout
+    assert notebook.value("uid") == "'tiny-chat'"
+    assert "Hello" in notebook.run("%%chat -t 0\nHello!").displays[0]["text/plain"]
+
+
+def test_the_ready_made_object_can_infer_and_no_more(notebook):
+    code = """
+from xinference_magics.cluster.connection import Cluster
+key = Cluster(llm.server_url, token=llm.api_key.get_secret_value)
+"""
+    assert notebook.run(code).status == "ok"
+    assert "Hello" in notebook.value("llm.invoke('Hello!', temperature=0).text")
+    refused = notebook.run("key.terminate(uid)")
+    assert refused.status == "error"
+    assert "PermissionDeniedError" in refused.stdout
+
+
+def test_wrong_credentials_are_one_line_with_a_remedy(notebook, environment):
+    address = json.loads(notebook.value("llm.server_url").replace("'", '"'))
+    stranger = Kernel(
+        {**environment, "XINFERENCE_API_KEY": "xf-wrong", "XINFERENCE_MAGICS_STATE": "/nonexistent"}
+    )
+    stranger.run("%load_ext xinference_magics")
+    stranger.run(f"%xinference connect {address}")
+    reply = stranger.run("%xinference list")
+    stranger.close()
+    assert reply.status == "error"
+    lines = [line for line in reply.stdout.splitlines() if line.strip()]
+    assert len(lines) == 1, reply.stdout
+    assert "AuthenticationError" in lines[0]
+    assert "XINFERENCE_API_KEY" in lines[0]
+    assert "xf-wrong" not in reply.stdout
+
+
+def test_a_second_notebook_finds_it_and_it_ends_after_both(notebook, environment, unused_default):
+    second = Kernel(environment)
+    second.run("%load_ext xinference_magics")
+    second.run(unused_default)
+    reply = second.run("%xinference serve")
+    assert "tiny-chat" in reply.stdout
+    assert "Hello" in second.run("%%chat -t 0\nHello!").displays[0]["text/plain"]
+    servers = [each for each in psutil.process_iter() if is_server_of(each, environment)]
+    assert servers
+    notebook.close()
+    second.close()
+    deadline = time.monotonic() + 90
+    while any(each.is_running() for each in servers):
+        assert time.monotonic() < deadline, servers
+        time.sleep(0.5)
+
+
+def is_server_of(process, environment):
+    try:
+        home = process.environ().get("XINFERENCE_HOME")
+        return home == environment["XINFERENCE_HOME"] and "xinference-local" in str(
+            process.cmdline()
+        )
+    except psutil.Error:
+        return False
