@@ -96,16 +96,13 @@ def test_math_is_left_for_mathjax_and_only_where_it_is_meant():
 
 def test_bare_environments_and_quoted_formulas_are_math():
     text = "> \\[\n> a\n> \\]\n\n\\begin{align*}\na &= b\n\\end{align*}\n"
-    written = ["$$\na\n$$", "\\begin{align*}\na &amp;= b\n\\end{align*}"]
+    written = ["$$a$$", "\\begin{align*}\na &amp;= b\n\\end{align*}"]
     assert [each.strip() for each in math_in(to_html(text))] == written
 
 
-@pytest.mark.parametrize(
-    "text", ["\\[ open", "\\[ x \\] tail", "\\begin{align} open", "\\begin{tikz}x\\end{tikz}"]
-)
+@pytest.mark.parametrize("text", ["\\[ open", "\\begin{align} open", "\\begin{tikz}x\\end{tikz}"])
 def test_formulas_that_do_not_end_are_text(text):
-    assert "$$" not in to_html(text)
-    assert "tail" not in "".join(math_in(to_html(text)))
+    assert not math_in(to_html(text))
 
 
 @pytest.mark.parametrize(
