@@ -166,6 +166,22 @@ def test_stop_interrupts_a_kernel_that_cannot_hear_the_page(open_notebook):
     expect(notebook.output(2).last).to_have_text("this cell goes on: interrupted\n")
 
 
+def test_a_click_as_the_turn_ends_does_not_interrupt_the_next_cell(open_notebook):
+    deaf = "from xinference_magics.display.inbox import Inbox\nInbox.take = lambda *_: None"
+    sleep = "import time\ntime.sleep(2)\nprint('slept')"
+    notebook = open_notebook([IMPORTS, deaf, "turn = play(PROSE, rate=20)", sleep])
+    notebook.run(0)
+    notebook.run(1)
+    notebook.run(2, wait=False)
+    notebook.run(3, wait=False)
+    content = notebook.output(2).locator(".xm-content")
+    expect(content).to_contain_text("each of them is", timeout=30_000)
+    notebook.stop_button().click()
+    notebook.wait(3)
+    expect(notebook.output(3)).to_have_text("slept\n")
+    assert "stopped" not in notebook.output(2).first.inner_text()
+
+
 def test_lost_messages_are_made_up_for(open_notebook):
     lossy = """
 from xinference_magics.display.widget import ChatWidget

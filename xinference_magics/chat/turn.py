@@ -18,6 +18,9 @@ RECORD_VERSION = 1
 
 Status = Literal["done", "stopped", "interrupted", "failed"]
 
+_MEASURABLE = 0.02
+"""Seconds of streaming below which a rate says nothing: engines send several tokens at once."""
+
 _RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     "id": str,
     "prompt": str,
@@ -102,11 +105,11 @@ class Turn:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The answer's rate after its first token; None where it cannot be told."""
+        """The answer's rate after its first token; None where it is too short to tell."""
         if self.tokens is None or self.first_token_seconds is None:
             return None
         streaming = self.seconds - self.first_token_seconds
-        return (self.tokens - 1) / streaming if streaming > 0 and self.tokens > 1 else None
+        return (self.tokens - 1) / streaming if streaming > _MEASURABLE else None
 
     @property
     def messages(self) -> list[BaseMessage]:

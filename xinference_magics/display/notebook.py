@@ -76,6 +76,7 @@ class NotebookView(View):
 
         from xinference_magics.display.settled import bundle
 
+        self._widget.send({"ended": True})
         try:
             settled = bundle(turn)
             update_display(settled, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]

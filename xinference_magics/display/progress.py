@@ -67,7 +67,12 @@ class TerminalLaunchView(LaunchView):
     def update(self, stage: str, fraction: float | None, note: str = "") -> None:
         """Print a new stage; rewrite its line as it goes on."""
         percent = "" if fraction is None else f"{fraction:.0%}"
-        parts = (stage, percent, note, f"{time.monotonic() - self._started:.0f} s")
+        parts = (
+            stage.replace("_", " "),
+            percent,
+            note,
+            f"{time.monotonic() - self._started:.0f} s",
+        )
         line = neutralise("  " + "  ".join(part for part in parts if part)).replace("\n", " ")
         if self._stream.isatty():
             if line != self._line:

@@ -114,7 +114,7 @@ def _run(
         message=live.message(),
         model_uid=model.model_uid,
         engine=model.engine,
-        parameters={**_defaults(model), **parameters},
+        parameters={**model.generation_parameters, **parameters},
         started=started,
         seconds=outcome.seconds,
         first_token_seconds=live.first_token_seconds,
@@ -123,12 +123,6 @@ def _run(
     )
     view.close(turn)
     return turn, outcome.error
-
-
-def _defaults(model: ChatXinference) -> dict[str, Any]:
-    from xinference_magics.wire.parameters import NAMES
-
-    return model.model_dump(include=set(NAMES), exclude_none=True)
 
 
 def _raise(turn: Turn, error: Exception | None) -> None:

@@ -111,7 +111,8 @@ def serve(session: Session, arguments: Arguments) -> None:
 
 def stop(session: Session, _arguments: Arguments) -> None:
     """Stop the private local server."""
-    session.say(f"Stopped the local server at {session.stop_local().endpoint}.")
+    session.stop_local()
+    session.say("Stopped the local server.")
 
 
 def status(session: Session, _arguments: Arguments) -> None:

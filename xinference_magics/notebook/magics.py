@@ -153,7 +153,7 @@ class XinferenceMagics(Magics):
                     table[name] = replaced
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
-        self.session.disconnect()
+        self.session.close()
 
     def _take(self, kind: str, name: str) -> None:
         table = self.shell.magics_manager.magics[kind]

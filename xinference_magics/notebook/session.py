@@ -104,21 +104,27 @@ class Session:
         )
         return self._use_local(server)
 
-    def stop_local(self) -> LocalServer:
-        """Stop the private local server.
+    def stop_local(self) -> None:
+        """Stop the private local server, also one that is still starting.
 
         Raises:
             NotebookError: None runs.
         """
-        server = self._find_local()
-        if server is None:
+        from xinference_magics.cluster import local
+
+        if not local.stop():
             raise NotebookError(
                 "No local server of this package runs.", hint="%xinference status shows the rest."
             )
-        server.stop()
         if self._local is not None:
             self.disconnect()
-        return server
+            self.model = None
+
+    def close(self) -> None:
+        """Let go of everything: the local server ends when no other notebook uses it."""
+        if self._local is not None:
+            self._local.release()
+        self.disconnect()
 
     def disconnect(self) -> None:
         """Forget the connection; what it was used for stays with the user."""

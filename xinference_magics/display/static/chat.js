@@ -3,6 +3,7 @@
 //   {n, all: [[kind, text], ...], tokens, first, now}   everything so far
 //   {n}                                                 the number of the last frame
 //   {stopping: true}                                    Stop was heard
+//   {ended: true}                                       nothing more comes; Stop is too late
 // and to it: {kind: "resync"} (send everything) and {kind: "stop"}.
 
 const INTERRUPT_AFTER = 600; // ms without an answer to Stop
@@ -17,7 +18,7 @@ class Turn {
     this.tokens = 0;
     this.first = null;
     this.started = performance.now();
-    this.stop = "none"; // none, asked, heard
+    this.stop = "none"; // none, asked, heard, ended
     this.asked = 0; // when everything was asked for; 0 when there is no need to
     this.views = new Set();
   }
@@ -29,6 +30,7 @@ class Turn {
   /** Takes in a message; tells whether everything has to be asked for. */
   take(message) {
     if (message.stopping) this.stop = "heard";
+    if (message.ended) this.stop = "ended";
     if (message.all) {
       this.segments = [];
       this.number = message.n - 1;
@@ -154,7 +156,7 @@ class View {
     set(this.said, `${this.title} ${first === null ? "is about to answer" : "is answering"}`);
     if (this.fold) set(this.foldLine, `Thinking · ${(seconds - this.foldSince).toFixed(0)} s`);
     this.button.disabled = stop !== "none";
-    set(this.button, stop === "none" ? "Stop" : "Stopping");
+    set(this.button, stop === "none" || stop === "ended" ? "Stop" : "Stopping");
   }
 }
 
@@ -182,8 +184,10 @@ export default () => {
     turn.stop = "asked";
     turn.views.forEach((view) => view.tick());
     model.send({ kind: "stop" });
-    // A kernel that cannot hear the page while a cell runs can still be interrupted.
-    setTimeout(() => turn.stop === "asked" && model.widget_manager?.kernel?.interrupt?.(), INTERRUPT_AFTER);
+    // A kernel that cannot hear the page while a cell runs can still be interrupted; but once the
+    // turn has ended, it would be the next cell that is.
+    const isUnheard = () => turn.stop === "asked" && turn.views.size > 0;
+    setTimeout(() => isUnheard() && model.widget_manager?.kernel?.interrupt?.(), INTERRUPT_AFTER);
   };
 
   return {
@@ -195,7 +199,7 @@ export default () => {
       const clock = setInterval(() => turn.views.forEach((view) => view.tick()), 200);
       return () => {
         clearInterval(clock);
-        turn.stop = "heard";
+        turn.stop = "ended";
         model.off("msg:custom", take);
       };
     },
