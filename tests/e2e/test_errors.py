@@ -1,9 +1,14 @@
 """Every error is one line with a remedy, the cell fails, and the next cell works."""
 
+import re
+from pathlib import Path
+
 import pytest
 from throttle import throttled
 
-from xinference_magics.cluster.launch import LaunchRequest
+import xinference_magics
+from xinference_magics.cluster.launch import Launch, LaunchRequest
+from xinference_magics.notebook.commands import COMMANDS
 
 
 def fails(kernel, code, *parts):
@@ -133,3 +138,25 @@ def test_a_model_that_loads_and_one_that_is_gone(kernel, cluster, tiny_registere
     assert "ModelNotFoundError" in reply.stdout
     assert "fleeting" in reply.stdout
     assert "Traceback" not in reply.stdout
+
+
+def test_an_interrupted_launch_goes_on(kernel, cluster, tiny_registered):
+    launch = "%xinference launch -n tiny-chat -f ggufv2 -u detached --n_threads 1"
+    sent = kernel.send(launch)
+    kernel.collect(sent, until=lambda reply: "loading" in str(reply.displays))
+    kernel.manager.interrupt_kernel()
+    reply = kernel.collect(sent)
+    assert reply.status == "error"
+    assert "KeyboardInterrupt: detached goes on loading: %xinference use detached" in reply.stdout
+    assert "%xinference cancel detached" in reply.stdout
+    assert "Traceback" not in reply.stdout
+    Launch(cluster, "detached").wait()
+    assert "Ready: llm" in kernel.run("%xinference use detached").stdout
+    assert "Terminated" in kernel.run("%xinference terminate detached").stdout
+
+
+def test_every_command_that_is_recommended_exists():
+    package = Path(xinference_magics.__file__).parent
+    sources = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
+    named = set(re.findall(r"%xinference ([a-z][a-z-]*)", "\n".join(sources)))
+    assert named - {"help"} <= set(COMMANDS)

@@ -270,7 +270,7 @@ def _undecided(endpoint: str, running: list[RunningModel]) -> NotebookError | Mo
     if not running:
         return NotebookError(
             f"No chat model runs at {endpoint}.",
-            hint="Start one: %xinference launch -n NAME (names: %xinference search).",
+            hint="Start one: %xinference launch -n NAME.",
         )
     uids = ", ".join(model.uid for model in running)
     return NotebookError(
