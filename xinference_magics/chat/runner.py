@@ -88,14 +88,14 @@ def run(
                 break
         seconds = live.seconds
         view.repaint(live)
-        return Outcome(_status(streaming, interrupted), seconds, streaming.error)
+        return Outcome(_status(streaming, interrupted, view), seconds, streaming.error)
 
 
-def _status(streaming: _Streaming, interrupted: threading.Event) -> Status:
+def _status(streaming: _Streaming, interrupted: threading.Event, view: View) -> Status:
+    if streaming.stopped and view.stop_requested:
+        return "stopped"  # also where the page had to interrupt the kernel to be heard
     if interrupted.is_set():
         return "interrupted"
-    if streaming.stopped:
-        return "stopped"
     return "failed" if streaming.error else "done"
 
 

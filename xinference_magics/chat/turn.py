@@ -79,6 +79,11 @@ class Turn:
         return str(self.message.additional_kwargs.get("reasoning_content") or "")
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing came of it: no text, no reasoning, no tool call."""
+        return not (self.text or self.reasoning or self.tool_calls)
+
+    @property
     def usage(self) -> UsageMetadata | None:
         """Tokens as the server counted them; None where it did not."""
         return self.message.usage_metadata

@@ -15,6 +15,8 @@ from xinference_magics.display.plain import neutralise, printable
 from xinference_magics.display.stream import View, segments
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.chat.turn import Turn
 
@@ -72,14 +74,20 @@ class NotebookView(View):
 
     def close(self, turn: Turn) -> None:
         """Replace the widget by the settled turn and close it, with all its comms."""
-        from IPython.display import update_display
-
         from xinference_magics.display.settled import bundle
+
+        self._replace(lambda: bundle(turn))
+
+    def dismiss(self) -> None:
+        """Replace the widget by nothing and close it."""
+        self._replace(lambda: {"text/plain": ""})
+
+    def _replace(self, settled: Callable[[], dict[str, Any]]) -> None:
+        from IPython.display import update_display
 
         self._widget.send({"ended": True})
         try:
-            settled = bundle(turn)
-            update_display(settled, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+            update_display(settled(), raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
         finally:
             layout = self._widget.layout
             self._widget.close()

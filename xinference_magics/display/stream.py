@@ -40,6 +40,10 @@ class View(ABC):
     def close(self, turn: Turn) -> None:
         """Show the turn in its settled form and leave nothing else behind."""
 
+    @abstractmethod
+    def dismiss(self) -> None:
+        """Leave nothing behind: the turn failed before anything arrived."""
+
 
 class HeadlessView(View):
     """Shows the settled turn only, for runs that nobody watches."""
@@ -57,6 +61,9 @@ class HeadlessView(View):
         from xinference_magics.display.settled import bundle
 
         display(bundle(turn), raw=True)  # type: ignore[no-untyped-call]
+
+    def dismiss(self) -> None:
+        """Show nothing: nothing was shown."""
 
 
 def choose_view(shell: InteractiveShell) -> View:

@@ -59,6 +59,11 @@ class TerminalView(View):
         self._dimmed(neutralise(summary(turn)) + "\n")
         self._stream.flush()
 
+    def dismiss(self) -> None:
+        """Erase the note that something was waited for."""
+        self._end_wait()
+        self._stream.flush()
+
     def _begin(self, kind: str) -> None:
         if kind == self._kind:
             return

@@ -53,7 +53,7 @@ def chat(
     before = session.conversation.before(execution)
     messages = _messages(system, before, prompt)
     turn, error = _run(magics, model, messages, _parameters(arguments))
-    if turn.status == "done" or turn.text or turn.reasoning:
+    if turn.status == "done" or not turn.empty:
         session.conversation.add(turn, execution)
         if arguments.out:
             magics.shell.user_ns[arguments.out] = turn
@@ -121,7 +121,10 @@ def _run(
         status=outcome.status,
         error=str(outcome.error or ""),
     )
-    view.close(turn)
+    if turn.status == "failed" and turn.empty:
+        view.dismiss()
+    else:
+        view.close(turn)
     return turn, outcome.error
 
 
