@@ -107,6 +107,8 @@ def lab() -> None:
     if not EXECUTED.exists():
         EXECUTED.write_text(NOTEBOOK.read_text(encoding="utf-8"), encoding="utf-8")
     command = [sys.executable, "-m", "jupyter", "lab", str(EXECUTED)]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # as in a container; JupyterLab asks to be told
     subprocess.run(command, check=False)  # noqa: S603 - a fixed command
 
 
