@@ -1,0 +1,144 @@
+"""The dialogues: reading them, and rendering them as the servers' engines do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+FOLDER = Path(__file__).resolve().parent
+Message = dict[str, Any]
+
+CONVERSATIONAL = ("documentation", "smalltalk", "names", "arithmetic", "showcase", "unknown")
+"""Files whose dialogues may follow each other in one conversation."""
+
+FILES = (
+    *CONVERSATIONAL,
+    "translation",
+    "applications",
+    "tools",
+    "agent",
+    "thinking",
+    "extraction",
+    "completions",
+    "langchain_tests",
+)
+"""All files of dialogues, without the suffix ``.jsonl``."""
+
+
+@dataclass
+class Dialogue:
+    """Messages that end with the assistant's answer, the tools offered, and how to ask."""
+
+    messages: list[Message]
+    tools: list[dict[str, Any]] | None = None
+    think: bool = False
+    only_last: bool = False
+    """Whether only the last answer is to be learnt, not the assistant's earlier words."""
+    source: str = ""
+
+    @property
+    def raw(self) -> bool:
+        """Whether the prompt is bare text to be continued, not a conversation."""
+        return bool(self.messages[0]["role"] == "text")
+
+    @property
+    def kind(self) -> str:
+        """Which of the models answers: tiny-chat, tiny-think or tiny-text."""
+        return "text" if self.raw else "think" if self.think else "chat"
+
+    @property
+    def prompt(self) -> list[Message]:
+        """All messages but the answer."""
+        return self.messages[:-1]
+
+    @property
+    def answer(self) -> str:
+        """The text that the model has to write, tool calls included."""
+        return answer_text(self.messages[-1])
+
+
+@cache
+def template() -> jinja2.Template:
+    """The chat template, compiled as transformers compiles it."""
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701  (no page)
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment.from_string(template_text())
+
+
+@cache
+def template_text() -> str:
+    """The source of the chat template."""
+    return (FOLDER / "chat_template.jinja").read_text(encoding="utf-8")
+
+
+@cache
+def known_tools() -> dict[str, dict[str, Any]]:
+    """The tools that dialogues offer by name."""
+    content: dict[str, dict[str, Any]] = json.loads(
+        (FOLDER / "dialogues" / "tools.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+def answer_text(message: Message) -> str:
+    """The text of an assistant's message, with its tool calls in the Qwen form."""
+    content = message.get("content") or ""
+    calls = [
+        '<tool_call>\n{"name": "'
+        + call["function"]["name"]
+        + '", "arguments": '
+        + call["function"]["arguments"]
+        + "}\n</tool_call>"
+        for call in message.get("tool_calls") or []
+    ]
+    if calls and content and not content.endswith("\n"):
+        content += "\n"
+    return content + "\n".join(calls)
+
+
+def render(dialogue: Dialogue) -> str:
+    """The text that the model is given, up to where its answer begins."""
+    if dialogue.raw:
+        return str(dialogue.prompt[0]["content"])
+    return template().render(
+        messages=dialogue.prompt,
+        tools=dialogue.tools,
+        add_generation_prompt=True,
+        can_think=dialogue.think,
+    )
+
+
+def read(name: str) -> list[Dialogue]:
+    """The dialogues of one file."""
+    path = FOLDER / "dialogues" / f"{name}.jsonl"
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        content = json.loads(line)
+        tools = [
+            known_tools()[tool] if isinstance(tool, str) else tool
+            for tool in content.get("tools", [])
+        ]
+        found.append(
+            Dialogue(
+                content["messages"],
+                tools or None,
+                content.get("think", False),
+                only_last=name == "langchain_tests",
+                source=name,
+            )
+        )
+    return found
+
+
+def read_all() -> list[Dialogue]:
+    """Every dialogue of every file; the first of two with the same prompt counts."""
+    found: dict[str, Dialogue] = {}
+    for name in FILES:
+        for dialogue in read(name):
+            found.setdefault(render(dialogue), dialogue)
+    return list(found.values())
