@@ -96,3 +96,57 @@ def test_an_interrupt_keeps_the_text_and_stops_run_all(kernel, tiny_chat):
     assert kernel.value(f"{turns}[-1].status") == "'interrupted'"
     assert "1 2 3" in kernel.value(f"{turns}[-1].text")
     assert kernel.value("1 + 1") == "2"
+
+
+TURNS = "get_ipython().find_line_magic('chat').__self__.session.conversation.turns"
+
+
+def test_turns_of_deleted_cells_go_whatever_cell_runs_next(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf")
+    kernel.run("%chat -t 0 My name is Bob.", cell_id="a")
+    kernel.run("1", cell_id="z", deleted=["a"])
+    kernel.run("1", cell_id="y")
+    assert kernel.value(f"len({TURNS})") == "0"
+
+
+def test_a_cell_within_a_cell_belongs_to_it(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf")
+    for _ in range(2):
+        kernel.run("%%capture\n%chat -t 0 Hello!", cell_id="q")
+        kernel.run("get_ipython().run_cell('pass')\nt = %chat -t 0 Hello!", cell_id="r")
+    assert kernel.value(f"len({TURNS})") == "2"
+
+
+def test_an_earlier_turn_of_the_same_cell_is_not_shown_again(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf")
+    reply = kernel.run("a = %chat -t 0 Hello!\nb = %chat -t 0 Thanks!\na")
+    assert len(reply.displays) == 2
+
+
+def test_new_begins_a_conversation_only_when_it_is_answered(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf")
+    kernel.run("%chat -t 0 Hello!", cell_id="a")
+    assert kernel.run("%chat --new -m nothing hi", cell_id="b").status == "error"
+    assert kernel.value(f"len({TURNS})") == "1"
+    kernel.run("%chat --new -t 0 Hello!", cell_id="b")
+    kernel.run("%chat -t 0 Thanks!", cell_id="c")
+    kernel.run("%chat --new -t 0 Hello!", cell_id="b")
+    assert kernel.value(f"[t.prompt for t in {TURNS}]") == "['Hello!', 'Thanks!']"
+
+
+def test_traits_apply_to_the_model_in_use(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf")
+    kernel.run("%config XinferenceMagics.temperature = 0")
+    kernel.run("%config XinferenceMagics.max_tokens = 3")
+    kernel.run("turn = %chat Count from 1 to 300.")
+    assert kernel.value("turn.parameters") == "{'max_tokens': 3, 'temperature': 0.0}"
+    assert kernel.value("turn.cut") == "True"
+    assert kernel.run("%config XinferenceMagics.temperature = 7").status == "error"
+    assert kernel.run("%config XinferenceMagics.name = 'my model'").status == "error"
+
+
+def test_the_object_stays_ours_over_a_reload(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf")
+    kernel.run("%reload_ext xinference_magics")
+    assert "Ready: llm" in kernel.run("%xinference use tiny-pt").stdout
+    assert kernel.value("llm.model_uid") == "'tiny-pt'"

@@ -1,6 +1,7 @@
 """Every error is one line with a remedy, the cell fails, and the next cell works."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,38 @@ def test_every_command_that_is_recommended_exists():
     sources = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
     named = set(re.findall(r"%xinference ([a-z][a-z-]*)", "\n".join(sources)))
     assert named - {"help"} <= set(COMMANDS)
+
+
+def test_a_failed_connect_keeps_the_connection(connected, closed_port):
+    fails(connected, f"%xinference connect http://127.0.0.1:{closed_port}", "ConnectError")
+    fails(connected, f"%xinference list -e http://127.0.0.1:{closed_port}", "ConnectError")
+    assert "In use: tiny-gguf" in connected.run("%xinference status").stdout
+
+
+def test_launch_starts_no_server_in_place_of_the_one_that_was_named(kernel, server):
+    kernel.run("import os; os.environ.pop('XINFERENCE_ENDPOINT')")
+    with throttled(server.endpoint) as endpoint:
+        assert kernel.run(f"%xinference connect {endpoint}").status == "ok"
+    fails(kernel, "%xinference launch -n tiny-chat", "ConnectError", endpoint)
+
+
+def test_a_key_is_not_sent_where_none_is_asked_for(kernel, tiny_chat):
+    kernel.run("import os; os.environ['XINFERENCE_API_KEY'] = 'xf-private'")
+    kernel.run("%xinference use tiny-gguf")
+    assert kernel.value("llm.api_key") == "None"
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3])
+def test_an_interrupt_at_any_moment_of_a_launch_is_one_line(kernel, cluster, seconds):
+    uid = f"early-{int(seconds * 100)}"
+    sent = kernel.send(f"%xinference launch -n tiny-chat -f ggufv2 -u {uid} --n_threads 1")
+    time.sleep(seconds)
+    kernel.manager.interrupt_kernel()
+    reply = kernel.collect(sent)
+    assert reply.status == "error"
+    assert "KeyboardInterrupt: " in reply.stdout
+    assert "Traceback" not in reply.stdout
+    if any(replica.loading for replica in cluster.replicas(uid)):
+        assert f"%xinference cancel {uid}" in reply.stdout
+        Launch(cluster, uid).wait()
+        cluster.terminate(uid)

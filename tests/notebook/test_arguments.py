@@ -11,7 +11,6 @@ from xinference_magics.notebook.arguments import (
     leading_options,
     nearest,
     pair,
-    split_line,
     typed,
 )
 from xinference_magics.notebook.options import CHAT, LAUNCH
@@ -28,27 +27,6 @@ def launch():
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("launch -n a", ["launch", "-n", "a"]),
-        ("list  # what runs", ["list"]),
-        ("# only a comment", []),
-        ("use 'a b' # c", ["use", "a b"]),
-        ('use "a # b"', ["use", "a # b"]),
-        ("use a#b", ["use", "a#b"]),
-        (r"launch -mp C:\models\x.gguf", ["launch", "-mp", r"C:\models\x.gguf"]),
-    ],
-)
-def test_a_line_becomes_words(line, words):
-    assert split_line(line, "%xinference") == words
-
-
-def test_an_unclosed_quote_is_named():
-    with pytest.raises(UsageError, match='a quote is not closed in "use what\'s"'):
-        split_line("use what's", "%xinference")
-
-
-@pytest.mark.parametrize(
     ("text", "words", "rest"),
     [
         ("What's new?", [], "What's new?"),
@@ -60,6 +38,12 @@ def test_an_unclosed_quote_is_named():
         ('-p top_k=1 -p \'stop=["a", "b"]\' go', ["-p", "top_k=1", "-p", 'stop=["a", "b"]'], " go"),
         ("-- --not-an-option", [], " --not-an-option"),
         ("", [], ""),
+        ('--system="Be brief" hi', ["--system=Be brief"], " hi"),
+        ("-s='a b' hi", ["-s=a b"], " hi"),
+        ("-s it's hi", ["-s", "it's"], " hi"),
+        ('-p stop="a b" hi', ["-p", "stop=a b"], " hi"),
+        ("-p stop='[\"a\"]' hi", ["-p", 'stop=["a"]'], " hi"),
+        ('-t 0 "quoted" prompt', ["-t", "0"], ' "quoted" prompt'),
     ],
 )
 def test_a_prompt_begins_at_the_first_word_that_is_no_option(chat, text, words, rest):
@@ -71,7 +55,17 @@ def test_a_misspelt_option_is_refused_with_the_nearest(chat):
         leading_options("--temprature 0 hi", chat)
 
 
-def test_options_are_never_abbreviated(chat):
+@pytest.mark.parametrize("text", ['-s "unclosed hi', "-s 'unclosed hi", '--system="unclosed hi'])
+def test_an_unclosed_quote_of_an_option_is_named(chat, text):
+    with pytest.raises(UsageError, match="a quote is not closed"):
+        leading_options(text, chat)
+
+
+def test_options_are_never_abbreviated(chat, launch):
+    for words in (["-m", "/x"], ["-v", "1"], ["-l", "a", "b"]):
+        _, unknown = launch.parse_known_args(["-n", "a", *words])
+        assert unknown == words
+    assert launch.parse(["-na", "-qq4_0"]).quantization == "q4_0"
     with pytest.raises(UsageError, match="no option --temp"):
         leading_options("--temp 0 hi", chat)
     with pytest.raises(UsageError, match="no option --syst"):
@@ -103,17 +97,42 @@ def test_sizes_are_sent_as_the_command_line_sends_them(launch, size, value):
     assert launch.parse(["-n", "m", "-s", size]).model_size_in_billions == value
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-n", ""], "it is empty"),
+        (["-n", "m", "-t", "embeding"], "did you mean embedding?"),
+        (["-n", "m", "--as", "not-a-name"], "no name for a variable"),
+        (["-n", "m", "--as", "class"], "no name for a variable"),
+        (["-n", "m", "--n-gpu", "many"], "'many' is no number"),
+        (["-n", "m", "-s", "big"], "'big' is no number"),
+    ],
+)
+def test_values_that_cannot_be_meant(launch, words, message):
+    with pytest.raises(UsageError, match=message):
+        launch.parse(words)
+
+
+def test_types_of_models_in_any_case(launch):
+    assert launch.parse(["-n", "m", "-t", "llm"]).model_type == "LLM"
+
+
 def test_pairs_of_words(launch):
     arguments = launch.parse(["-n", "m", "-ev", "A", "1", "-ev", "B", "2", "-lm", "l", "/p"])
     assert arguments.envs == [["A", "1"], ["B", "2"]]
     assert arguments.lora_modules == [["l", "/p"]]
 
 
+@pytest.mark.parametrize("key", ["n_gpu_layers", "max_model_len", "gpu_memory_utilization"])
+def test_extra_pairs_of_engines_are_not_taken_for_slips(launch, key):
+    assert extra_pairs([f"--{key}", "1"], launch) == {key: 1}
+
+
 def test_extra_pairs_are_typed(launch):
-    assert extra_pairs(["--n_threads", "4", "--f16=true", "--name", "x"], launch) == {
+    assert extra_pairs(["--n_threads", "4", "--f16=true", "--label", "x"], launch) == {
         "n_threads": 4,
         "f16": True,
-        "name": "x",
+        "label": "x",
     }
 
 
@@ -123,6 +142,11 @@ def test_extra_pairs_are_typed(launch):
         (["--model_format", "x"], "did you mean --model-format"),
         (["--quantisation", "x"], "did you mean --quantization"),
         (["--n_threads"], "--n_threads needs a value"),
+        (["--flash_attn", "--mlock"], "--flash_attn needs a value"),
+        (["--quant", "f16"], "did you mean --quantization"),
+        (["--uid", "x"], "did you mean --model-uid"),
+        (["--engine", "x"], "did you mean --model-engine"),
+        (["--size", "7"], "did you mean --size-in-billions"),
         (["word"], "unexpected word 'word'"),
     ],
 )

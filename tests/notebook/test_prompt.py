@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.prompt import expand, expand_words
+from xinference_magics.notebook.prompt import expand
 
 NAMES = {"country": "France", "n": 3, "braces": "{{n}}", "d": {"a": {"b": 1}}, "f": lambda x: x}
 
@@ -59,17 +59,6 @@ def test_local_variables_come_first():
     assert expand("{{country}}", NAMES, {"country": "Japan"}) == "Japan"
 
 
-@pytest.mark.parametrize(
-    ("word", "expected"),
-    [
-        ("{country}", "France"),
-        ("$country", "France"),
-        ("{{country.lower()}}", "france"),
-        ("http://{country}:1", "http://France:1"),
-        ('[{"worker_ip": "a"}]', '[{"worker_ip": "a"}]'),
-        ("$HOME", "$HOME"),
-        ("{unknown}", "{unknown}"),
-    ],
-)
-def test_words_of_a_command(word, expected):
-    assert expand_words([word], NAMES) == [expected]
+def test_comprehensions_see_local_variables():
+    local = {"xs": [1, 2], "n": 10}
+    assert expand("{{', '.join(str(x * n) for x in xs)}}", NAMES, local) == "10, 20"

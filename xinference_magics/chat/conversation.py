@@ -42,7 +42,6 @@ class Conversation:
     A cell keeps its place: it sees only the turns before it, and later turns stay.
     """
 
-    name: str = "default"
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
 
     @property
@@ -59,10 +58,19 @@ class Conversation:
         """The turns that `execution` continues, its own earlier ones among them."""
         return self.turns[: self._place(execution)]
 
-    def add(self, turn: Turn, execution: Execution) -> None:
-        """Put in a turn, dropping those that an earlier run of the same cell left."""
+    def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
+        """Put in a turn, dropping those that an earlier run of the same cell left.
+
+        Args:
+            turn: What was said.
+            execution: Where.
+            anew: Drop what stands before it, too: a conversation begins here.
+        """
         place = self._place(execution)
-        kept = [not execution.reruns(run) for run, _ in self._entries]
+        kept = [
+            not (execution.reruns(run) or (anew and index < place))
+            for index, (run, _) in enumerate(self._entries)
+        ]
         self._entries = [entry for entry, keep in zip(self._entries, kept, strict=True) if keep]
         self._entries.insert(sum(kept[:place]), (execution, turn))
 

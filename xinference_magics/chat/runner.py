@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import signal
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from xinference_magics import interrupts
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     from langchain_core.messages import AIMessageChunk
 
@@ -77,15 +78,18 @@ def run(
     Raises:
         Nothing of the stream's: its error is in the outcome.
     """
-    with _interrupts_as_flag() as interrupted:
+    with interrupts.as_flag() as interrupted:
         streaming = _Streaming(stream, live)
         view.open(live)
         streaming.start()
-        while not streaming.finished.wait(frame_seconds):
-            view.repaint(live)
-            if interrupted.is_set() or view.stop_requested:
+        try:
+            while not streaming.finished.wait(frame_seconds):
+                view.repaint(live)
+                if interrupted.is_set() or view.stop_requested:
+                    break
+        finally:
+            if not streaming.finished.is_set():
                 streaming.stop()
-                break
         seconds = live.seconds
         view.repaint(live)
         return Outcome(_status(streaming, interrupted, view), seconds, streaming.error)
@@ -139,17 +143,3 @@ class _Streaming(threading.Thread):
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._task.cancel)
         self.finished.wait(CLOSING_SECONDS)
-
-
-@contextmanager
-def _interrupts_as_flag() -> Iterator[threading.Event]:
-    """Turn SIGINT into an event while the block runs; only a main thread receives signals."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, previous)

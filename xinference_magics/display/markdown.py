@@ -157,7 +157,9 @@ _RULES: dict[str, Any] = {
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY = re.compile(r"&(?=[#A-Za-z])")
 _DESTINATION = re.compile(r"(\](?:\(|:)\s*[A-Za-z][\w+.-]*\\?):", re.ASCII)
-_WORD_SCHEME = re.compile(r"\b(javascript|vbscript|data|file|blob)\\?:(?=\S)", re.IGNORECASE)
+_WORD_SCHEME = re.compile(
+    r"\b(javascript|vbscript|(?:data|file|blob)(?=\\?:\S))\\?:", re.IGNORECASE
+)
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 

@@ -39,7 +39,7 @@ _UNSAFE = frozenset(
 _OPENING = re.compile(
     r"\\\[|\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|math|displaymath)\*?)\}"
 )
-_COMMAND = re.compile(r"\\([A-Za-z]+)")
+_COMMAND = re.compile(r"\\+([A-Za-z]+)")  # one backslash taken away must not free another
 
 
 def is_safe(formula: str) -> bool:

@@ -65,7 +65,8 @@ class Table(Generic[Row]):
         if not self.rows:
             return neutralise(self.empty)
         head = [column.title for column in self.columns]
-        lines = [head, *([_text(value) for value in row] for row in self._values())]
+        lines = [head] if any(head) else []
+        lines += [[_text(value) for value in row] for row in self._values()]
         widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
         sides = self._numeric()
         written = ["  ".join(map(_padded, line, widths, sides)).rstrip() for line in lines]
@@ -79,10 +80,11 @@ class Table(Generic[Row]):
         sides = ["right" if numeric else "left" for numeric in self._numeric()]
         titles = [column.title for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in self._values())
+        head = f"<thead>{_row('th', _HEAD, titles, sides)}</thead>" if any(titles) else ""
         caption = f'<div style="{_CAPTION}">{escape(printable(self.caption))}</div>'
         return (
             f'<div class="tex2jax_ignore mathjax_ignore"><table style="{_TABLE}">'
-            f"<thead>{_row('th', _HEAD, titles, sides)}</thead><tbody>{rows}</tbody></table>"
+            f"{head}<tbody>{rows}</tbody></table>"
             f"{caption if self.caption else ''}</div>"
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shlex
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,7 +14,11 @@ from IPython.core.error import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-_WORD = re.compile(r"""\s*("[^"]*"|'[^']*'|\S+)""")
+_WORD = re.compile(r"""\s*((?:(?:^|(?<=[\s=]))(?:"[^"]*"|'[^']*')|\S)+)""")
+"""A word; quotes group where they begin one or stand after an equals sign."""
+_QUOTED = re.compile(r"""(^|=)("[^"]*"|'[^']*')""")
+_SHORTEST = 4
+"""Characters, dashes included, that an unknown option needs to be taken for a beginning."""
 _NEAR = 0.8
 """How alike (difflib's ratio) an unknown option must be to a known one to count as misspelt."""
 
@@ -106,6 +109,11 @@ class Parser(argparse.ArgumentParser):
         for option in self.options:
             option.add_to(self)
 
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """Take no abbreviation of a short option either; allow_abbrev covers the long ones."""
+        found = super()._get_option_tuples(option_string)
+        return [each for each in found if option_string.startswith(each[1])]
+
     @property
     def flags(self) -> list[str]:
         """All spellings of all options."""
@@ -146,36 +154,21 @@ def nearest(name: str, known: Iterable[str], cutoff: float = _NEAR) -> str | Non
     Underscores count as dashes: both spellings of the command line's own options are common.
     """
     by_plain = {option.replace("_", "-"): option for option in known}
-    found = get_close_matches(name.replace("_", "-"), by_plain, n=1, cutoff=cutoff)
-    return by_plain[found[0]] if found else None
+    plain = name.replace("_", "-")
+    found = get_close_matches(plain, by_plain, n=1, cutoff=cutoff)
+    longer = [option for option in by_plain if len(plain) > _SHORTEST and option.startswith(plain)]
+    return by_plain[(found + longer)[0]] if found or longer else None
 
 
-def split_line(line: str, magic: str) -> list[str]:
-    """Split a magic's line into words, dropping a trailing ``# comment``.
-
-    Quotes group words; backslashes are plain characters (they are common in paths).
-
-    Raises:
-        UsageError: A quote is not closed.
-    """
-    for comment in re.finditer(r"(?:^|(?<=\s))#", line):
-        try:
-            return _shell_words(line[: comment.start()])
-        except ValueError:  # the '#' stands between quotes
-            continue
-    try:
-        return _shell_words(line)
-    except ValueError:
-        raise UsageError(
-            f'{magic}: a quote is not closed in {line.strip()!r}; put " around it'
-        ) from None
+def _part_of(name: str, known: Iterable[str]) -> str | None:
+    """The known flag of which `name` is a part, as in ``--engine`` for ``--model-engine``."""
+    parts = name.strip("-").replace("_", "-").split("-")
+    return next((flag for flag in known if _within(parts, flag.strip("-").split("-"))), None)
 
 
-def _shell_words(text: str) -> list[str]:
-    words = shlex.shlex(text, posix=True, punctuation_chars=False)
-    words.whitespace_split = True
-    words.commenters = words.escape = ""
-    return list(words)
+def _within(parts: Sequence[str], whole: Sequence[str]) -> bool:
+    rest = iter(whole)
+    return all(part in rest for part in parts)
 
 
 def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
@@ -198,18 +191,20 @@ def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
         name, _, value = flag.partition("=")
         if name not in words_of:
             parser.error(parser.unknown(name) + "; '--' before it makes it text")
-        words.append(flag)
+        words.append(_unquoted(flag, parser))
         for _ in range(0 if value else words_of[name]):
             if (match := _WORD.match(text, position)) is None:
                 break
-            words.append(_unquoted(match[1]))
+            words.append(_unquoted(match[1], parser))
             position = match.end()
     return words, text[position:]
 
 
-def _unquoted(word: str) -> str:
-    quoted = len(word) > 1 and word[0] == word[-1] and word[0] in "\"'"
-    return word[1:-1] if quoted else word
+def _unquoted(word: str, parser: Parser) -> str:
+    bare = _QUOTED.sub("", word)
+    if re.search(r"""(^|=)["']""", bare):
+        parser.error(f"a quote is not closed in {word}")
+    return _QUOTED.sub(lambda match: match[1] + match[2][1:-1], word)
 
 
 def typed(text: str) -> Any:
@@ -249,11 +244,13 @@ def extra_pairs(words: Sequence[str], parser: Parser) -> dict[str, Any]:
         key, separator, value = word.partition("=")
         if not key.startswith("--"):
             parser.error(parser.unknown(word))
-        if near := nearest(key, parser.flags):
+        long_flags = [flag for flag in parser.flags if flag.startswith("--")]
+        if near := nearest(key, long_flags) or _part_of(key, long_flags):
             parser.error(
                 f"no option {key}; did you mean {near}? (--extra {key[2:]}=VALUE passes it on)"
             )
-        if not separator and (value := next(rest, "")) == "":
+        value = value if separator else next(rest, "")
+        if not value or value.startswith("--"):
             parser.error(f"{key} needs a value")
         extra[key[2:].replace("-", "_")] = typed(value)
     return extra

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
 _QUESTION = re.compile(
-    r"""(?P<indent>\s*)(?P<target>[\w.\[\]'"]+\s*=\s*)?
+    r"""(?P<indent>\s*)(?P<target>[^%\n]*[^=!<>%\n]=\s*)?
         %(?P<magic>x?chat|xinference)\s+(?P<line>\S.*\?)\s*$""",
     re.VERBOSE,
 )
@@ -24,18 +24,29 @@ class CellTracker:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
+        self._request = ""
         self.current = Execution(0)
 
     def pre_run_cell(self, info: ExecutionInfo) -> None:
-        """Note the start of a cell; registered for IPython's event of that name."""
-        self.current = Execution(self.current.number + 1, info.cell_id)
+        """Note the start of a cell; registered for IPython's event of that name.
+
+        A cell that runs inside another one (``%%capture``, ``%run``) belongs to the outer one:
+        both come from the same request of the front end.
+        """
+        request = str(self._message().get("header", {}).get("msg_id", ""))
+        if not request or request != self._request:
+            self._request = request
+            self.current = Execution(self.current.number + 1, info.cell_id)
 
     def deleted_cells(self) -> list[str]:
-        """Ids of cells that JupyterLab says were deleted, from the running request's metadata."""
-        kernel = getattr(self._shell, "kernel", None)
-        request: Any = kernel.get_parent("shell") if kernel is not None else {}
-        deleted = (request.get("metadata") or {}).get("deletedCells") or []
+        """Ids of cells deleted since the last request, which JupyterLab tells with each one."""
+        deleted = self._message().get("metadata", {}).get("deletedCells") or []
         return [cell for cell in deleted if isinstance(cell, str)]
+
+    def _message(self) -> dict[str, Any]:
+        """The request that is being executed; empty outside of a kernel."""
+        kernel = getattr(self._shell, "kernel", None)
+        return (kernel.get_parent() if kernel is not None else None) or {}
 
 
 def keep_questions(lines: list[str]) -> list[str]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
-
+from xinference_magics import interrupts
 from xinference_magics.chat import runner
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.turn import Turn
 from xinference_magics.display.stream import choose_view
 from xinference_magics.notebook.arguments import Parser, leading_options
-from xinference_magics.notebook.interrupt import interrupt
 from xinference_magics.notebook.options import CHAT
 from xinference_magics.notebook.prompt import expand
 
@@ -45,16 +43,14 @@ def chat(
     """
     arguments, text = _read(line, cell)
     prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
+    parameters = _parameters(arguments)
     session, execution = magics.session, magics.cells.current
-    if arguments.new:
-        session.conversation.clear()
     model = session.model_in_use(arguments.model)
     system = arguments.system if arguments.system is not None else magics.system
-    before = session.conversation.before(execution)
-    messages = _messages(system, before, prompt)
-    turn, error = _run(magics, model, messages, _parameters(arguments))
+    before = [] if arguments.new else session.conversation.before(execution)
+    turn, error = _run(magics, model, _messages(system, before, prompt), parameters)
     if turn.status == "done" or not turn.empty:
-        session.conversation.add(turn, execution)
+        session.conversation.add(turn, execution, anew=bool(arguments.new))
         if arguments.out:
             magics.shell.user_ns[arguments.out] = turn
     _raise(turn, error)
@@ -71,15 +67,19 @@ def _read(line: str, cell: str | None) -> tuple[Arguments, str]:
     text = rest.strip() if cell is None else cell.strip("\n")
     if not text.strip():
         parser.error("there is no prompt")
-    if arguments.out is not None and not arguments.out.isidentifier():
-        raise UsageError(f"{magic}: --out {arguments.out!r} is no name for a variable")
     return arguments, text
 
 
 def _parameters(arguments: Arguments) -> dict[str, Any]:
+    """Collect the generation parameters, refusing wrong ones before anything is shown or sent."""
+    from xinference_magics.wire.parameters import NAMES, checked, refuse_unknown
+
     given = {"temperature": arguments.temperature, "max_tokens": arguments.max_tokens}
     given = {name: value for name, value in given.items() if value is not None}
-    return {**dict(arguments.parameter or []), **given}
+    given = {**dict(arguments.parameter or []), **given}
+    refuse_unknown(given, (*NAMES, "extra_body"))
+    checked({name: value for name, value in given.items() if name in NAMES})
+    return given
 
 
 def _messages(system: str, before: list[Turn], prompt: str) -> list[BaseMessage]:
@@ -102,12 +102,16 @@ def _run(
     view = choose_view(magics.shell)
     live = LiveTurn(model.model_uid)
     started = datetime.now(UTC).isoformat(timespec="milliseconds")
-    outcome = runner.run(
-        lambda: model.astream(messages, **parameters),
-        live,
-        view,
-        frame_seconds=1 / magics.frame_rate,
-    )
+    try:
+        outcome = runner.run(
+            lambda: model.astream(messages, **parameters),
+            live,
+            view,
+            frame_seconds=1 / magics.frame_rate,
+        )
+    except BaseException:
+        view.dismiss()
+        raise
     turn = Turn(
         prompt=str(messages[-1].text),
         system=str(messages[0].text) if messages[0].type == "system" else "",
@@ -130,6 +134,7 @@ def _run(
 
 def _raise(turn: Turn, error: Exception | None) -> None:
     if turn.status == "interrupted":
-        raise interrupt("The turn was interrupted; what had arrived is kept.")
+        rest = " before anything arrived" if turn.empty else "; what had arrived is kept"
+        raise interrupts.one_line(f"The turn was interrupted{rest}.")
     if error is not None:
         raise error

@@ -60,7 +60,8 @@ class Command:
         if not self.takes_extra:
             return self.run(session, parser.parse(words))
         arguments, unknown = parser.parse_known_args(list(words))
-        arguments.extra = {**extra_pairs(unknown, parser), **dict(arguments.extra or [])}
+        forced = {key.replace("-", "_"): value for key, value in arguments.extra or []}
+        arguments.extra = {**extra_pairs(unknown, parser), **forced}
         return self.run(session, arguments)
 
 
@@ -125,12 +126,12 @@ def list_models(session: Session, arguments: Arguments) -> Any:
     """List the models that run."""
     from xinference_magics.notebook.results import Models
 
-    return Models(session.cluster(arguments.endpoint).models())
+    return Models(session.visit(arguments.endpoint).models())
 
 
 def describe(session: Session, arguments: Arguments) -> Any:
     """Describe one model that runs."""
-    return session.cluster(arguments.endpoint).describe(arguments.uid)
+    return session.visit(arguments.endpoint).describe(arguments.uid)
 
 
 def use(session: Session, arguments: Arguments) -> None:
@@ -141,12 +142,14 @@ def use(session: Session, arguments: Arguments) -> None:
 
 def terminate(session: Session, arguments: Arguments) -> None:
     """End a model that runs."""
-    session.cluster(arguments.endpoint).terminate(arguments.uid)
-    session.forget(arguments.uid)
+    session.visit(arguments.endpoint).terminate(arguments.uid)
+    if arguments.endpoint is None:
+        session.forget(arguments.uid)
     session.say(f"Terminated {arguments.uid}.")
 
 
-_UID = Option(("uid",), "UID of a running model.", required=True)
+_UID = Option(("uid",), "UID of a running model.", type=options.not_empty, required=True)
+_THERE = Option(("--endpoint", "-e"), "Another Xinference endpoint, for this command only.")
 
 COMMANDS = {
     command.name: command
@@ -180,8 +183,8 @@ COMMANDS = {
             ),
             takes_extra=True,
         ),
-        Command("list", "The models that run.", list_models, (options.ENDPOINT,)),
-        Command("describe", "One running model.", describe, (_UID, options.ENDPOINT)),
+        Command("list", "The models that run.", list_models, (_THERE,)),
+        Command("describe", "One running model.", describe, (_UID, _THERE)),
         Command(
             "use",
             "Take up a running model: %%chat asks it, and its object is put into the namespace.",
@@ -189,10 +192,8 @@ COMMANDS = {
             (_UID, options.AS_NAME, options.ENDPOINT),
             ("%xinference use my-model --as llm2",),
         ),
-        Command(
-            "cancel", "Cancel a launch that is still loading.", cancel, (_UID, options.ENDPOINT)
-        ),
-        Command("terminate", "End a running model.", terminate, (_UID, options.ENDPOINT)),
+        Command("cancel", "Cancel a launch that is still loading.", cancel, (_UID, _THERE)),
+        Command("terminate", "End a running model.", terminate, (_UID, _THERE)),
     )
 }
 """Every command, by its name."""

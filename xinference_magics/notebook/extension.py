@@ -24,7 +24,7 @@ def load(shell: InteractiveShell) -> None:
         return
     magics = XinferenceMagics(shell)
     magics.install()
-    shell.events.register("pre_run_cell", magics.cells.pre_run_cell)
+    shell.events.register("pre_run_cell", magics.pre_run_cell)
     shell.input_transformers_cleanup.append(keep_questions)
     for formatter, name, show in _printers(shell, magics):
         formatter.for_type_by_name(*name, show)
@@ -36,7 +36,7 @@ def unload(shell: InteractiveShell) -> None:
     if magics is None:
         return
     magics.uninstall()
-    shell.events.unregister("pre_run_cell", magics.cells.pre_run_cell)
+    shell.events.unregister("pre_run_cell", magics.pre_run_cell)
     shell.input_transformers_cleanup.remove(keep_questions)
     for formatter, name, _ in _printers(shell, magics):
         _forget(formatter, name)

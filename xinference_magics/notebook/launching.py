@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
+from xinference_magics import interrupts
 from xinference_magics.notebook.arguments import typed
-from xinference_magics.notebook.interrupt import interrupt
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
     from collections.abc import Iterable
 
-    from xinference_magics.cluster.launch import Launch, LaunchRequest
+    from xinference_magics.cluster.launch import Launch, LaunchProgress, LaunchRequest
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.session import Session
 
@@ -56,9 +56,13 @@ def launch(session: Session, arguments: Arguments) -> str:
             session.say(choice.said)
         wanted = choice.applied_to(wanted)
     if arguments.extra:
-        passed = ", ".join(f"{key}={value}" for key, value in arguments.extra.items())
-        session.say(f"Passed on to the model: {passed}.")
-    running = _wait(cluster.launch(wanted))
+        # Names only: a value may be a secret that came from a variable.
+        session.say(f"Passed on to the model: {', '.join(arguments.extra)}.")
+    with interrupts.as_flag() as interrupted:  # the UID is to be known before anything else
+        launched = cluster.launch(wanted)
+    if interrupted.is_set():
+        raise _detached(launched.uid)
+    running = _wait(launched)
     session.say(f"Model uid: {running.uid}")
     if running.chats:
         session.say(session.take_up(running, arguments.as_name))
@@ -69,8 +73,9 @@ def cancel(session: Session, arguments: Arguments) -> None:
     """Cancel a launch that is still loading, and say how that ended."""
     from xinference_magics.cluster.launch import Launch
 
-    cluster = session.cluster(arguments.endpoint)
-    session.say(f"Cancelling {arguments.uid}; this takes until its loading has unwound ...")
+    cluster = session.visit(arguments.endpoint)
+    if any(replica.loading for replica in cluster.replicas(arguments.uid)):
+        session.say(f"Cancelling {arguments.uid}; this takes until its loading has unwound ...")
     session.say(Launch(cluster, arguments.uid).cancel().message)
 
 
@@ -84,6 +89,10 @@ def request(arguments: Arguments) -> LaunchRequest:
 
     extra = {"trust_remote_code": arguments.trust_remote_code, **arguments.extra}
     if arguments.context_length is not None:
+        if arguments.extra.get("context_length", arguments.context_length) != (
+            arguments.context_length
+        ):
+            raise UsageError("%xinference launch: context_length is given twice, and differs")
         extra["context_length"] = arguments.context_length
     if arguments.quantization_config:
         extra["quantization_config"] = _values(arguments.quantization_config)
@@ -148,17 +157,31 @@ def _wait(launched: Launch) -> RunningModel:
     view = choose_launch_view()
     view.open(f"Launching {launched.uid}")
     try:
-        running = launched.wait(lambda seen: view.update(seen.stage, seen.fraction))
+        running = launched.wait(
+            lambda seen: view.update(seen.stage, seen.fraction, _replicas_ready(seen))
+        )
     except KeyboardInterrupt:
         view.close("still loading", ok=False)
-        uid = launched.uid
-        message = f"{uid} goes on loading: %xinference use {uid} takes it up when it is ready, "
-        raise interrupt(f"{message}%xinference cancel {uid} stops it.") from None
+        raise _detached(launched.uid) from None
     except Exception:
         view.close("failed", ok=False)
         raise
     view.close("ready", ok=True)
     return running
+
+
+def _replicas_ready(progress: LaunchProgress) -> str:
+    """Say how many replicas are ready, where there are several."""
+    ready = sum(each.ready for each in progress.replicas)
+    count = len(progress.replicas)
+    return f"{ready} of {count} replicas" if count > 1 else ""
+
+
+def _detached(uid: str) -> KeyboardInterrupt:
+    return interrupts.one_line(
+        f"{uid} goes on loading: %xinference use {uid} takes it up when it is ready, "
+        f"%xinference cancel {uid} stops it."
+    )
 
 
 def _refuse_secret(api_key: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, cast
 
 from IPython.core.magic import (
@@ -12,14 +13,15 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Float, Int, Unicode, observe
+from traitlets import Bool, Float, Int, TraitError, Unicode, observe, validate
 
+from xinference_magics import interrupts
 from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.namespace import Namespace
 from xinference_magics.notebook.session import Session
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.session import Settings
@@ -37,20 +39,25 @@ class XinferenceMagics(Magics):
     name = Unicode("llm", help="Name of the ready-made LangChain object.").tag(config=True)
     system = Unicode("", help="System prompt of every turn that names none.").tag(config=True)
     temperature = Float(
-        None, allow_none=True, help="Default temperature; None leaves it to the server."
+        None, min=0, max=2, allow_none=True, help="Default temperature; None: the server's."
     ).tag(config=True)
-    top_p = Float(None, allow_none=True, help="Default top_p; None leaves it to the server.").tag(
-        config=True
-    )
+    top_p = Float(
+        None, min=0, max=1, allow_none=True, help="Default top_p; None: the server's."
+    ).tag(config=True)
     seed = Int(None, allow_none=True, help="Default seed; the transformers engine has none.").tag(
         config=True
     )
     max_tokens = Int(
-        2048, allow_none=True, help="Longest answer in tokens, at most half of the model's context."
+        2048,
+        min=1,
+        allow_none=True,
+        help="Longest answer in tokens, at most half of the model's context.",
     ).tag(config=True)
-    connect_timeout = Float(5.0, help="Seconds until a connection must stand.").tag(config=True)
+    connect_timeout = Float(5.0, min=0.01, help="Seconds until a connection must stand.").tag(
+        config=True
+    )
     read_timeout = Float(
-        600.0, help="Longest silence of a model in seconds, before its first token too."
+        600.0, min=0.01, help="Longest silence of a model in seconds, before its first token too."
     ).tag(config=True)
     frame_rate = Int(30, min=1, max=60, help="Repaints a second while an answer streams.").tag(
         config=True
@@ -65,8 +72,9 @@ class XinferenceMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell, parent=shell)
         self.cells = CellTracker(shell)
-        self.session = Session(cast("Settings", self), Namespace(shell.user_ns), print)
-        self._shown: tuple[int, Turn] | None = None
+        ours = shell.meta.setdefault("xinference_magics", {})
+        self.session = Session(cast("Settings", self), Namespace(shell.user_ns, ours), print)
+        self._shown: tuple[int, list[Turn]] = (0, [])
         self._replaced: dict[tuple[str, str], Any] = {}
 
     @no_var_expand
@@ -75,12 +83,15 @@ class XinferenceMagics(Magics):
     def xinference(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
         """Manage models on an Xinference server: ``%xinference help`` lists the commands."""
         from xinference_magics.notebook import commands
-        from xinference_magics.notebook.arguments import split_line
-        from xinference_magics.notebook.prompt import expand_words
+        from xinference_magics.notebook.words import split_line
 
-        words = split_line(line, "%xinference")
-        words = expand_words(words, self.shell.user_ns, local_ns)
-        return commands.run(self.session, words)
+        words = split_line(line, "%xinference", {**self.shell.user_ns, **(local_ns or {})})
+        try:
+            return commands.run(self.session, words)
+        except KeyboardInterrupt as error:
+            if interrupts.is_one_line(error):
+                raise
+            raise interrupts.one_line("%xinference was interrupted.") from None
 
     @no_var_expand
     @needs_local_scope
@@ -104,14 +115,20 @@ class XinferenceMagics(Magics):
         from xinference_magics.notebook import chatting
         from xinference_magics.notebook.arguments import HelpRequested
 
-        self.session.conversation.forget_cells(self.cells.deleted_cells())
         try:
             turn = chatting.chat(self, line, cell, local_ns)
         except HelpRequested as requested:
             print(requested)  # noqa: T201
             return None
-        self._shown = (self.cells.current.number, turn)
+        number, shown = self._shown
+        current = self.cells.current.number
+        self._shown = (current, [*shown, turn] if number == current else [turn])
         return turn
+
+    def pre_run_cell(self, info: ExecutionInfo) -> None:
+        """Note which cell begins, and which are gone (IPython's event of that name)."""
+        self.cells.pre_run_cell(info)
+        self.session.conversation.forget_cells(self.cells.deleted_cells())
 
     def show_once(self, turn: Turn) -> None:
         """Show nothing for a turn in the execution that streamed it (IPython's display hook).
@@ -119,12 +136,12 @@ class XinferenceMagics(Magics):
         Raises:
             NotImplementedError: It is another execution; IPython then asks `show_later`.
         """
-        if self._shown is None or self._shown[0] != self.cells.current.number:
-            raise NotImplementedError
-        if self._shown[1] is not turn:
+        number, shown = self._shown
+        if number != self.cells.current.number or not any(turn is each for each in shown):
             raise NotImplementedError
         if getattr(self.shell, "kernel", None) is None:
-            print(repr(turn))  # noqa: T201 - a terminal has printed "Out[n]:" already
+            # A terminal has printed "Out[n]:" already.
+            print(f"<Turn of {turn.model_uid}: {turn.status}>")  # noqa: T201
 
     def show_later(self, turn: Turn) -> dict[str, Any]:
         """Show a settled turn (IPython's mimebundle formatter)."""
@@ -142,28 +159,32 @@ class XinferenceMagics(Magics):
     def uninstall(self) -> None:
         """Take the magics away where they are still ours, and put back what they replaced."""
         for kind, names in self.magics.items():
-            table = self.shell.magics_manager.magics[kind]
             for name in names:
-                if table.get(name) != self.magics[kind][name]:
-                    continue
-                replaced = self._replaced.pop((kind, name), None)
-                if replaced is None:
-                    del table[name]
-                else:
-                    table[name] = replaced
+                self._give_back(kind, name)
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
-        self.session.close()
+        self.session.disconnect()
+
+    def _give_back(self, kind: str, name: str, *, only_replaced: bool = False) -> None:
+        """Put back what a magic of ours replaced, if it is still ours."""
+        table = self.shell.magics_manager.magics[kind]
+        if table.get(name) != self.magics[kind][name]:
+            return
+        replaced = self._replaced.pop((kind, name), None)
+        if replaced is not None:
+            table[name] = replaced
+        elif not only_replaced:
+            del table[name]
 
     def _take(self, kind: str, name: str) -> None:
         table = self.shell.magics_manager.magics[kind]
         present = table.get(name)
         if present is not None and name == "chat" and not self.override_chat:
-            if kind == "cell":
-                print(  # noqa: T201
-                    "%%chat belongs to another extension and stays so: use %%xchat, or "
-                    "%config XinferenceMagics.override_chat = True"
-                )
+            magic = "%chat" if kind == "line" else "%%chat"
+            print(  # noqa: T201
+                f"{magic} belongs to another extension and stays so: use %{magic[:-4]}xchat, or "
+                "%config XinferenceMagics.override_chat = True"
+            )
             return
         if present is not None and present != self.magics[kind][name]:
             self._replaced[kind, name] = present
@@ -171,7 +192,29 @@ class XinferenceMagics(Magics):
 
     @observe("override_chat")
     def _override_chat(self, change: dict[str, Any]) -> None:
-        installed = type(self).__name__ in self.shell.magics_manager.registry
-        if change["new"] and installed:
-            for kind in ("line", "cell"):
+        if type(self).__name__ not in self.shell.magics_manager.registry:
+            return
+        for kind in ("line", "cell"):
+            if change["new"]:
                 self._take(kind, "chat")
+            else:
+                self._give_back(kind, "chat", only_replaced=True)
+
+    @observe("endpoint")
+    def _move(self, _change: dict[str, Any]) -> None:
+        """Connect anew, to where the trait says, at the next command."""
+        self.session.disconnect()
+        self.session.model = None
+
+    @observe("temperature", "top_p", "seed", "max_tokens")
+    def _adjust(self, change: dict[str, Any]) -> None:
+        """Let a new default apply to the model in use, too."""
+        if self.session.model is not None:
+            setattr(self.session.model, change["name"], change["new"])
+
+    @validate("name")
+    def _check_name(self, proposal: dict[str, Any]) -> str:
+        name: str = proposal["value"]
+        if not name.isidentifier() or iskeyword(name):
+            raise TraitError(f"{name!r} is no name for a variable")
+        return name

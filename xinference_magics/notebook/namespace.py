@@ -12,11 +12,12 @@ class Namespace:
 
     Args:
         variables: The notebook's variables.
+        ours: What was put there before, by name; kept over a reload of the extension.
     """
 
-    def __init__(self, variables: dict[str, Any]) -> None:
+    def __init__(self, variables: dict[str, Any], ours: dict[str, object]) -> None:
         self.variables = variables
-        self._ours: dict[str, object] = {}
+        self._ours = ours
 
     def offer(self, name: str, value: object) -> bool:
         """Bind `name` to `value` unless the user uses the name; say whether it was bound."""
@@ -25,7 +26,3 @@ class Namespace:
             return False
         self.variables[name] = self._ours[name] = value
         return True
-
-    def withdraw(self) -> None:
-        """Forget what was put there; the objects stay with the user."""
-        self._ours.clear()

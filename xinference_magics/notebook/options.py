@@ -4,34 +4,72 @@ from __future__ import annotations
 
 import argparse
 import json
+from keyword import iskeyword
 from typing import Any
 
-from xinference_magics.notebook.arguments import Option, pair, typed
+from xinference_magics.notebook.arguments import Option, nearest, pair, typed
+
+MODEL_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
+
+
+def not_empty(text: str) -> str:
+    """Refuse an empty word."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
+def variable(text: str) -> str:
+    """Refuse what cannot be the name of a variable."""
+    if not text.isidentifier() or iskeyword(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name for a variable")
+    return text
+
 
 ENDPOINT = Option(("--endpoint", "-e"), "Xinference endpoint, for this command and later ones.")
 AS_NAME = Option(
-    ("--as",), "Name of the ready-made object (default: %config XinferenceMagics.name).", "as_name"
+    ("--as",),
+    "Name of the ready-made object (default: %config XinferenceMagics.name).",
+    "as_name",
+    "NAME",
+    variable,
 )
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = _number(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     return value
 
 
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
 def _size(text: str) -> int | str:
-    return text if "_" in text or "." in text else int(text)
+    return text if "_" in text or "." in text else _number(text)
 
 
 def _n_gpu(text: str) -> int | str | None:
     lowered = text.lower()
-    return None if lowered == "none" else "auto" if lowered == "auto" else int(text)
+    return None if lowered == "none" else "auto" if lowered == "auto" else _number(text)
 
 
 def _indices(text: str) -> list[int]:
-    return [int(index) for index in text.split(",")]
+    return [_number(index) for index in text.split(",")]
+
+
+def _model_type(text: str) -> str:
+    by_name = {name.lower(): name for name in MODEL_TYPES}
+    if text.lower() not in by_name:
+        near = nearest(text.lower(), by_name, cutoff=0.6)
+        meant = f"did you mean {by_name[near]}?" if near else f"types: {', '.join(MODEL_TYPES)}"
+        raise argparse.ArgumentTypeError(f"{text!r} is no type of model; {meant}")
+    return by_name[text.lower()]
 
 
 def _boolean(text: str) -> bool:
@@ -53,8 +91,8 @@ def _placements(text: str) -> list[dict[str, Any]]:
 
 LAUNCH = (
     ENDPOINT,
-    Option(("--model-name", "-n"), "Name of the model.", required=True),
-    Option(("--model-type", "-t"), "Type of model.", metavar="TYPE", default="LLM"),
+    Option(("--model-name", "-n"), "Name of the model.", type=not_empty, required=True),
+    Option(("--model-type", "-t"), "Type of model.", "", "TYPE", _model_type, default="LLM"),
     Option(("--model-engine", "-en"), "Inference engine (default: one that can run it)."),
     Option(("--model-uid", "-u"), "UID to give it (default: the server's choice)."),
     Option(
@@ -112,13 +150,14 @@ LAUNCH = (
 """All options of `xinference launch` 4.1, and `--extra` and `--as` of ours."""
 
 CHAT = (
-    Option(("--model", "-m"), "UID of the model to ask (default: the one in use).", metavar="UID"),
+    Option(("--model", "-m"), "UID of the model to ask (default: the one in use).", "", "UID",
+           not_empty),
     Option(("--system", "-s"), "System prompt of this turn.", metavar="TEXT"),
     Option(("--temperature", "-t"), "0 always takes the likeliest token.", "", "T", float),
     Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", _count),
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
            repeat=True),
-    Option(("--out", "-o"), "Variable to keep the turn in.", metavar="NAME"),
+    Option(("--out", "-o"), "Variable to keep the turn in.", "", "NAME", variable),
     Option(("--raw",), "Send braces as they are: insert nothing.", words=0),
     Option(("--new",), "Begin the conversation anew.", words=0),
 )  # fmt: skip

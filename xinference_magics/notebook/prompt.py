@@ -14,23 +14,29 @@ from xinference_magics.errors import PromptError
 from xinference_magics.notebook.arguments import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import CodeType
 
 _OPENING = re.compile(r"\\?\{\{")
-_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([A-Za-z_]\w*(?:\.\w+|\[\w+\])*)\}")
 _LONGEST = 10_000
 """Characters after ``{{`` within which its expression has to end."""
 _REMEDY = r"Write \{{ for the braces themselves, or --raw to insert nothing."
 
 
-def expand(text: str, namespace: Mapping[str, Any], local: Mapping[str, Any] | None = None) -> str:
+def expand(
+    text: str,
+    namespace: Mapping[str, Any],
+    local: Mapping[str, Any] | None = None,
+    *,
+    put: Callable[[str], str] = str,
+) -> str:
     r"""Replace every ``{{expression}}`` in `text` by its value; ``\{{`` stands for ``{{``.
 
     Args:
         text: The prompt as typed.
         namespace: The notebook's variables.
         local: Those of the function that the magic is called in, if any.
+        put: Makes of a value what is put in.
 
     Raises:
         PromptError: An expression does not parse, names something unknown, or fails.
@@ -44,32 +50,8 @@ def expand(text: str, namespace: Mapping[str, Any], local: Mapping[str, Any] | N
             position = opening.end()
             continue
         code, source, position = _expression(text, opening.end())
-        pieces.append(_value(code, source, namespace, local or {}))
+        pieces.append(put(value_of(code, source, namespace, local or {})))
     return "".join([*pieces, text[position:]])
-
-
-def expand_words(
-    words: Iterable[str], namespace: Mapping[str, Any], local: Mapping[str, Any] | None = None
-) -> list[str]:
-    """Put values into the words of a command: ``{{expression}}``, ``{name}`` and ``$name``.
-
-    A single brace or a dollar before something that is no variable stays as it is, so that JSON
-    can be typed.
-
-    Raises:
-        PromptError: As `expand`.
-    """
-    variables = {**namespace, **(local or {})}
-
-    def value(match: re.Match[str]) -> str:
-        source = match[1] or match[2]
-        if re.match(r"\w+", source)[0] not in variables:  # type: ignore[index]
-            return match[0]
-        return _value(compile(source, "<command>", "eval"), source, variables, {})
-
-    return [
-        expand(word, variables) if "{{" in word else _VARIABLE.sub(value, word) for word in words
-    ]
 
 
 def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
@@ -96,11 +78,17 @@ def _closings(text: str, start: int) -> Iterator[int]:
         end = text.find("}}", end + 1, start + _LONGEST)
 
 
-def _value(
+def value_of(
     code: CodeType, source: str, namespace: Mapping[str, Any], local: Mapping[str, Any]
 ) -> str:
+    """Evaluate an expression of the user's.
+
+    Raises:
+        PromptError: It names something unknown, or fails.
+    """
     try:
-        return str(eval(code, dict(namespace), dict(local)))  # noqa: S307 - the user's own code
+        # In one dictionary: a comprehension of the user's would not see separate locals.
+        return str(eval(code, {**namespace, **local}))  # noqa: S307 - the user's own code
     except NameError as error:
         near = nearest(error.name or "", [*local, *namespace], cutoff=0.7)
         hint = f"Did you mean {near}? {_REMEDY}" if near else _REMEDY

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
+from xinference_magics import interrupts
 from xinference_magics.chat.conversation import Conversation
 from xinference_magics.errors import ConnectError, ModelNotFoundError, NotebookError
 from xinference_magics.transport import endpoint as endpoints
@@ -54,11 +56,13 @@ class Session:
         self.model: ChatXinference | None = None
         self._cluster: Cluster | None = None
         self._local: LocalServer | None = None
+        self._named = False
 
     @property
     def configured(self) -> bool:
-        """Whether the user named an endpoint, by ``%config`` or the environment."""
-        return bool(self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
+        """Whether the user named an endpoint: by connecting, ``%config`` or the environment."""
+        named = self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT")
+        return self._named or bool(named)
 
     def connect(self, endpoint: str | None = None) -> Cluster:
         """Connect to `endpoint`, or to the one that is configured or found on this machine.
@@ -67,7 +71,9 @@ class Session:
             ConnectError: Nothing answers there.
         """
         if endpoint or self.configured:
-            return self._use(endpoints.resolve(endpoint, self.settings.endpoint))
+            cluster = self._use(endpoints.resolve(endpoint, self.settings.endpoint))
+            self._named = bool(endpoint) and self._local is None
+            return cluster
         try:
             return self._use(endpoints.DEFAULT_ENDPOINT)
         except ConnectError as error:
@@ -75,6 +81,12 @@ class Session:
                 return self._use_local(local)
             message = f"No Xinference answers at {endpoints.DEFAULT_ENDPOINT}."
             raise ConnectError(message, hint=NOTHING_ANSWERS) from error
+
+    def visit(self, endpoint: str | None) -> Cluster:
+        """Return a connection to `endpoint` for one command; without one, the one in use."""
+        if endpoint is None:
+            return self.cluster()
+        return self._opened(endpoints.normalize(endpoint))[0]
 
     def cluster(self, endpoint: str | None = None) -> Cluster:
         """Return the connection in use, making it first where there is none."""
@@ -85,23 +97,32 @@ class Session:
 
     def cluster_or_serve(self, endpoint: str | None = None) -> Cluster:
         """Return a connection that answers, starting the local server where none is configured."""
-        try:
-            cluster = self.cluster(endpoint)
+        if endpoint or self.configured:
+            return self.cluster(endpoint)
+        with suppress(ConnectError):
+            cluster = self.cluster()
             cluster.version()
-        except ConnectError:
-            if endpoint or self.configured:
-                raise
-            self.say("No Xinference answers here: starting a private one on this machine.")
-            return self.serve()
-        return cluster
+            return cluster
+        self.say("No Xinference answers here: starting a private one on this machine.")
+        return self.serve()
 
     def serve(self, *, port: int | None = None, keep: bool = False) -> Cluster:
-        """Start the private local server, or find the one that runs, and connect to it."""
+        """Start the private local server, or find the one that runs, and connect to it.
+
+        Raises:
+            LocalServerError: It cannot be started.
+            KeyboardInterrupt: The waiting was interrupted; the server goes on starting.
+        """
         from xinference_magics.cluster import local
 
-        server = local.start(
-            port=port, command=self.settings.server_command or None, keep=keep, on_line=self.say
-        )
+        command = self.settings.server_command or None
+        try:
+            server = local.start(port=port, command=command, keep=keep, on_line=self.say)
+        except KeyboardInterrupt:
+            raise interrupts.one_line(
+                "The server goes on starting: %xinference serve takes it up, "
+                "%xinference stop ends it."
+            ) from None
         return self._use_local(server)
 
     def stop_local(self) -> None:
@@ -120,17 +141,14 @@ class Session:
             self.disconnect()
             self.model = None
 
-    def close(self) -> None:
-        """Let go of everything: the local server ends when no other notebook uses it."""
+    def disconnect(self) -> None:
+        """Forget the connection; the local server ends when no other notebook uses it."""
         if self._local is not None:
             self._local.release()
-        self.disconnect()
-
-    def disconnect(self) -> None:
-        """Forget the connection; what it was used for stays with the user."""
         if self._cluster is not None:
             self._cluster.close()
         self._cluster = self._local = None
+        self._named = False
 
     def describe_connection(self) -> str:
         """Say in a few lines where the notebook is connected, what runs and what is in use."""
@@ -146,7 +164,8 @@ class Session:
         ]
         if self.model is not None:
             turns = len(self.conversation.turns)
-            lines.append(f"In use: {self.model.model_uid}; {turns} turns so far.")
+            so_far = f"{turns} turn{'' if turns == 1 else 's'} so far"
+            lines.append(f"In use: {self.model.model_uid}; {so_far}.")
         return "\n".join(lines)
 
     def take_up(self, running: RunningModel, name: str | None = None) -> str:
@@ -172,7 +191,7 @@ class Session:
         """
         from xinference_magics.chat_models import ChatXinference
 
-        if "chat" not in running.abilities:
+        if not running.chats:
             raise NotebookError(
                 f"{running.uid} does not chat: it is of type {running.type} with "
                 f"{', '.join(running.abilities) or 'no abilities'}.",
@@ -198,7 +217,7 @@ class Session:
         cluster = self.cluster()
         if uid is not None:
             return self.chat_model(cluster.describe(uid))
-        chatting = [model for model in cluster.models() if "chat" in model.abilities]
+        chatting = [model for model in cluster.models() if model.chats]
         if len(chatting) == 1:
             self.say(f"Using {chatting[0].uid}, the only chat model that runs.")
             self.say(self.take_up(chatting[0]))
@@ -211,21 +230,26 @@ class Session:
             self.model = None
 
     def _use(self, endpoint: str) -> Cluster:
+        cluster, local = self._opened(endpoint)
+        cluster.version()  # refused credentials must not cost the connection in use
+        self._replace(cluster, local)
+        return cluster
+
+    def _use_local(self, server: LocalServer) -> Cluster:
+        cluster = self._open(server.endpoint, server.token)
+        self._replace(cluster, server)
+        return cluster
+
+    def _opened(self, endpoint: str) -> tuple[Cluster, LocalServer | None]:
+        """Open a connection with the credentials that its server asks for."""
         local = self._find_local()
         if local is not None and local.endpoint == endpoint:
-            return self._use_local(local)
+            return self._open(endpoint, local.token), local
         cluster = self._open(endpoint, None)
         if cluster.requires_auth() and os.environ.get("XINFERENCE_API_KEY"):
             cluster.close()
             cluster = self._open(endpoint, lambda: os.environ.get("XINFERENCE_API_KEY"))
-        self._replace(cluster, None)
-        return cluster
-
-    def _use_local(self, server: LocalServer) -> Cluster:
-        server.lease()
-        cluster = self._open(server.endpoint, server.token)
-        self._replace(cluster, server)
-        return cluster
+        return cluster, None
 
     def _open(self, endpoint: str, token: Callable[[], str | None] | None) -> Cluster:
         from xinference_magics.cluster.connection import Cluster
@@ -237,6 +261,8 @@ class Session:
         moved = self._cluster is not None and self._cluster.endpoint != cluster.endpoint
         self.disconnect()
         self._cluster, self._local = cluster, local
+        if local is not None:
+            local.lease()
         if moved:
             self.model = None
 
@@ -249,7 +275,8 @@ class Session:
         """What the objects in the user's hands may do: infer, and no more."""
         if self._local is not None:
             return {"api_key": self._local.api_key}
-        return {}
+        # Left out, ChatXinference takes $XINFERENCE_API_KEY: not for a server that wants none.
+        return {} if self.cluster().token else {"api_key": None}
 
     def _generation(self, running: RunningModel) -> dict[str, Any]:
         """Default parameters, with an answer that leaves half of the context to the prompt."""

@@ -92,7 +92,9 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
         if name not in known:
             meant = did_you_mean(name, known)
             other = f"Anything else goes into extra_body={{{name!r}: ...}}."
-            raise BadRequestError(f"There is no parameter {name!r}.", hint=f"{meant} {other}")
+            raise BadRequestError(
+                f"There is no parameter {name!r}.", hint=f"{meant} {other}".strip()
+            )
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:

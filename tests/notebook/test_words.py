@@ -1,0 +1,53 @@
+"""The words of a command, and the values put into them."""
+
+import pytest
+from IPython.core.error import UsageError
+
+from xinference_magics.errors import PromptError
+from xinference_magics.notebook.words import split_line
+
+NAMES = {"country": "France", "spaced": "a 'b\" # c", "d": {"a": 1}}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("launch -n a", ["launch", "-n", "a"]),
+        ("list  # what runs", ["list"]),
+        ("# only a comment", []),
+        ("use 'a b' # c", ["use", "a b"]),
+        ('use "a # b"', ["use", "a # b"]),
+        ("use a#b", ["use", "a#b"]),
+        (r"launch -mp C:\models\x.gguf", ["launch", "-mp", r"C:\models\x.gguf"]),
+    ],
+)
+def test_a_line_becomes_words(line, words):
+    assert split_line(line, "%xinference", NAMES) == words
+
+
+def test_an_unclosed_quote_is_named():
+    with pytest.raises(UsageError, match='a quote is not closed in "use what\'s"'):
+        split_line("use what's", "%xinference", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("use {country}", ["use", "France"]),
+        ("use $country", ["use", "France"]),
+        ("use {{country.lower()}}", ["use", "france"]),
+        ("use {{ d['a'] }}", ["use", "1"]),
+        ("use {d['a']}", ["use", "1"]),
+        ("use http://{country}:1", ["use", "http://France:1"]),
+        ("use {spaced} -e x", ["use", "a 'b\" # c", "-e", "x"]),
+        ('x \'[{"worker_ip": "a"}]\'', ["x", '[{"worker_ip": "a"}]']),
+        ("use $HOME {unknown}", ["use", "$HOME", "{unknown}"]),
+    ],
+)
+def test_values_are_put_in_whatever_is_in_them(line, words):
+    assert split_line(line, "%xinference", NAMES) == words
+
+
+def test_a_failing_expression_is_named():
+    with pytest.raises(PromptError, match="countri"):
+        split_line("use {{countri}}", "%xinference", NAMES)

@@ -1,0 +1,38 @@
+"""Kernel interrupts: held back where one would tear something, and shown as one line."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def as_flag() -> Iterator[threading.Event]:
+    """Turn SIGINT into an event while the block runs; only a main thread receives signals."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def one_line(message: str) -> KeyboardInterrupt:
+    """Return a KeyboardInterrupt to raise: Run All stops, and no traceback of ours is shown."""
+    error = KeyboardInterrupt(message)
+    # IPython asks this of the exception itself, and shows its lines in place of a traceback.
+    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {message}"]  # type: ignore[attr-defined]
+    return error
+
+
+def is_one_line(error: KeyboardInterrupt) -> bool:
+    """Whether `error` came from `one_line`."""
+    return hasattr(error, "_render_traceback_")

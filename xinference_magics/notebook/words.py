@@ -1,0 +1,68 @@
+"""The line of a command, split into words, with the values that it names put in."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from xinference_magics.notebook.prompt import expand, value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([A-Za-z_]\w*(?:\.\w+|\[[^\[\]{}]+\])*)\}")
+_PLACES = range(0xE000, 0xF8FF)
+"""Characters for private use: each stands for a value until the line is split into words."""
+
+
+def split_line(line: str, magic: str, variables: Mapping[str, Any]) -> list[str]:
+    """Split a magic's line into words, dropping a trailing ``# comment``.
+
+    ``{{expression}}``, ``{name}`` and ``$name`` become their values, each within its word whatever
+    is in it. A single brace or a dollar before something that is no variable stays as it is, so
+    that JSON can be typed. Quotes group words; backslashes are plain characters (they are common
+    in paths).
+
+    Raises:
+        UsageError: A quote is not closed.
+        PromptError: An expression fails.
+    """
+    values: list[str] = []
+
+    def put(value: str) -> str:
+        values.append(value)
+        return chr(_PLACES[len(values) - 1])
+
+    def put_variable(match: re.Match[str]) -> str:
+        source = match[1] or match[2]
+        if re.split(r"\W", source)[0] not in variables:
+            return match[0]
+        return put(value_of(compile(source, "<command>", "eval"), source, variables, {}))
+
+    line = _VARIABLE.sub(put_variable, expand(line, variables, put=put))
+    table = {_PLACES[index]: value for index, value in enumerate(values)}
+    return [word.translate(table) for word in _words(line, magic)]
+
+
+def _words(line: str, magic: str) -> list[str]:
+    for comment in re.finditer(r"(?:^|(?<=\s))#", line):
+        try:
+            return _shell_words(line[: comment.start()])
+        except ValueError:  # the '#' stands between quotes
+            continue
+    try:
+        return _shell_words(line)
+    except ValueError:
+        raise UsageError(
+            f'{magic}: a quote is not closed in {line.strip()!r}; put " around it'
+        ) from None
+
+
+def _shell_words(text: str) -> list[str]:
+    words = shlex.shlex(text, posix=True, punctuation_chars=False)
+    words.whitespace_split = True
+    words.commenters = words.escape = ""
+    return list(words)
