@@ -8,6 +8,7 @@ from IPython.core.error import UsageError
 
 from xinference_magics.notebook.arguments import typed
 from xinference_magics.notebook.interrupt import interrupt
+from xinference_magics.notebook.ready_made import kind_of
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -60,7 +61,7 @@ def launch(session: Session, arguments: Arguments) -> str:
         session.say(f"Passed on to the model: {passed}.")
     running = _wait(cluster.launch(wanted))
     session.say(f"Model uid: {running.uid}")
-    if running.chats:
+    if kind_of(running):
         session.say(session.take_up(running, arguments.as_name))
     return running.uid
 
