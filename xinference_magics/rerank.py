@@ -36,8 +36,8 @@ class XinferenceRerank(ServedModel, BaseDocumentCompressor):
 
     model_config = ConfigDict(extra="forbid")
 
-    top_n: int | None = Field(default=None, ge=1)
-    """How many documents to keep; all of them if left out."""
+    top_n: int | None = Field(default=3, ge=1)
+    """How many documents to keep; None for all of them."""
 
     _asks: ClassVar[Ask] = rerank
 

@@ -58,9 +58,13 @@ class ServedModel(BaseModel):
     _clients_of: tuple[Any, ...] = PrivateAttr(default=())
 
     def __init__(
-        self, server_url: str | None = None, model_uid: str | None = None, **fields: Any
+        self,
+        server_url: str | None = None,
+        model_uid: str | None = None,
+        api_key: SecretStr | str | None = None,
+        **fields: Any,
     ) -> None:
-        named: dict[str, Any] = {"server_url": server_url, "model_uid": model_uid}
+        named = {"server_url": server_url, "model_uid": model_uid, "api_key": api_key}
         super().__init__(**{k: v for k, v in named.items() if v is not None}, **fields)
 
     @model_validator(mode="before")
