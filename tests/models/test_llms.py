@@ -6,7 +6,9 @@ import pickle
 
 import pytest
 import recorded
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumpd, load
 from langchain_core.prompts import PromptTemplate
 from scripted_server import Reply, ScriptedServer, Stream
 
@@ -191,6 +193,28 @@ async def test_leaving_a_stream_ends_it_on_the_server():
         await stream.aclose()
         aborted = await asyncio.to_thread(server.aborted.get, timeout=5)
         assert aborted == server.bodies[1]["request_id"]
+
+
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")
+def test_a_dump_can_be_loaded_where_the_class_is_allowed():
+    llm = XinferenceLLM("http://server:9997", "tiny", "xf-secret", temperature=0)
+    dumped = dumpd(llm)
+    assert dumped["id"] == ["xinference_magics", "llms", "XinferenceLLM"]
+    assert "xf-secret" not in str(dumped)
+    loaded = load(
+        dumped,
+        allowed_objects=[XinferenceLLM],
+        valid_namespaces=["xinference_magics"],
+        secrets_map={"XINFERENCE_API_KEY": "xf-secret"},
+    )
+    assert loaded == llm
+
+
+def test_a_cache_is_heeded(server):
+    llm = model(server, cache=InMemoryCache())
+    assert llm.invoke("x") == llm.invoke("x") == " a time"
+    llm.model_copy(update={"temperature": 1}).invoke("x")
+    assert len(server.bodies) == 2
 
 
 def test_its_identity():
