@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from xinference_magics.cluster.launch import LaunchRequest
-
 PAGE = Path(__file__).parents[2] / "docs" / "migrating-from-langchain-xinference.md"
 SECTION = re.compile(r"^## (\w+)\n\n```diff\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = dict(SECTION.findall(PAGE.read_text()))
@@ -25,38 +23,13 @@ def test_only_the_import_changes(title):
     assert before.split()[-1] == after.split()[-1]
 
 
-@pytest.fixture(scope="module")
-def text_model(cluster, tiny_registered):
-    request = LaunchRequest(
-        model_name="tiny-text",
-        model_uid="migrated-text",
-        model_format="ggufv2",
-        enable_virtual_env=False,
-        extra={"n_threads": 1},
-    )
-    yield cluster.launch(request).wait().uid
-    cluster.terminate("migrated-text")
-
-
-@pytest.fixture(scope="module")
-def run(tiny_chat, tiny_encoders, text_model):
-    """Run a block as it is after the change; return its variables."""
-    names = {
-        "http://127.0.0.1:9997": tiny_chat.endpoint,
-        "my-chat-model": tiny_chat.gguf,
-        "my-text-model": text_model,
-        "my-embedding-model": tiny_encoders["embedding"],
-        "my-rerank-model": tiny_encoders["rerank"],
-    }
+@pytest.fixture
+def run(run_example):
+    """Run a block as it is after the change."""
 
     def run(title):
         lines = [line[1:] for line in BLOCKS[title].splitlines() if not line.startswith("-")]
-        code = "\n".join(lines)
-        for written, meant in names.items():
-            code = code.replace(written, meant)
-        variables = {"__name__": "migrated"}
-        exec(compile(code, f"{PAGE.name}, {title}", "exec"), variables)  # noqa: S102  # our own
-        return variables
+        return run_example("\n".join(lines), title)
 
     return run
 
