@@ -94,6 +94,15 @@ async def test_refusals_are_the_chat_model_s_errors():
     assert caught.value.status == caught_async.value.status == 404
 
 
+async def test_a_model_of_another_kind():
+    reply = Reply(500, {"detail": "'Model' object has no attribute 'model_spec'"})
+    with ScriptedServer(reply) as server:
+        with pytest.raises(ServerError, match=r"Is tiny an embedding model\?"):
+            model(server).embed_query("a")
+        with pytest.raises(ServerError, match=r"Is tiny an embedding model\?"):
+            await model(server).aembed_query("a")
+
+
 def test_a_loading_model_is_asked_again_when_told_so(monkeypatch):
     monkeypatch.setattr("xinference_magics.transport.inference._LONGEST_WAIT", 0.01)
     loading = Reply(503, {"detail": "Model is loading, please retry later"})

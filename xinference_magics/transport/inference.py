@@ -59,6 +59,14 @@ def rerank(handle: Any, body: Body) -> Any:
     return handle.rerank(**{name: value for name, value in body.items() if name != "model"})
 
 
+_WANTED = {
+    complete: "a model that continues texts",
+    embed: "an embedding model",
+    rerank: "a rerank model",
+}
+"""What answers a request with an error that explains nothing where it is of another kind."""
+
+
 class InferenceEndpoint:
     """Where a kind of request goes; clients are made at first use, and nothing before.
 
@@ -144,6 +152,8 @@ class InferenceEndpoint:
             yield
         except ServerError as error:
             error.request_id = body.get("request_id")
+            if type(error) is ServerError and not error.hint and self._ask in _WANTED:
+                error.hint = f"Is {body['model']} {_WANTED[self._ask]}?"
             raise
         except XinferenceError:
             raise
