@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tiny_encoders import registrations as tiny_encoders_definitions
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.keeper import end
@@ -164,6 +165,28 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
     for launch in launches:
         launch.wait()
     return tiny
+
+
+@pytest.fixture(scope="session")
+def tiny_encoders(cluster, server_command, tmp_path_factory):
+    """An embedding and a rerank model with random weights: model type -> UID."""
+    folder = tmp_path_factory.mktemp("encoders")
+    python = Path(server_command).with_name("python")
+    script = Path(__file__).with_name("tiny_encoders.py")
+    made = subprocess.run([python, script, folder], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.fail(f"The tiny encoders could not be made:\n{made.stderr[-2000:]}")
+    launches = {}
+    for model_type, definition in tiny_encoders_definitions(folder).items():
+        cluster.register(model_type, json.dumps(definition))
+        request = LaunchRequest(
+            model_name=definition["model_name"],
+            model_type=model_type,
+            model_engine="sentence_transformers",
+            enable_virtual_env=False,
+        )
+        launches[model_type] = cluster.launch(request)
+    return {model_type: launch.wait().uid for model_type, launch in launches.items()}
 
 
 @pytest.fixture

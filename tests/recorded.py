@@ -83,3 +83,44 @@ def whole(message: dict[str, Any], finish: str = "stop", **beside: Any) -> dict[
         "usage": USAGE,
         **beside,
     }
+
+
+def text_chunk(text: str, finish: str | None = None, **beside: Any) -> dict[str, Any]:
+    """A chunk of a continued text."""
+    choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
+    return {"object": "text_completion", "model": LLAMA_PATH, "choices": [choice], **beside}
+
+
+def llama_text(*pieces: str, finish: str = "stop") -> list[dict[str, Any]]:
+    """A continued text of llama.cpp."""
+    pieces_sent = [text_chunk(piece) for piece in pieces]
+    return [*pieces_sent, text_chunk("", finish, usage=USAGE, timings={"predicted_n": 12})]
+
+
+def transformers_text(*pieces: str, finish: str = "stop") -> list[dict[str, Any]]:
+    """A continued text of transformers: usage with every chunk, and once more without choices."""
+    sent = [text_chunk(piece, usage=USAGE) for piece in pieces]
+    end = text_chunk("", finish, usage=USAGE)
+    return [text_chunk(""), *sent, end, {**end, "choices": []}]
+
+
+def whole_text(text: str, finish: str = "stop", **beside: Any) -> dict[str, Any]:
+    """A continued text that is not streamed."""
+    return text_chunk(text, finish, usage=USAGE, **beside)
+
+
+def vectors(*values: Any) -> dict[str, Any]:
+    """The answer of an embedding model."""
+    data = [
+        {"index": index, "object": "embedding", "embedding": value}
+        for index, value in enumerate(values)
+    ]
+    return {"object": "list", "model": "tiny", "data": data}
+
+
+def scores(*pairs: tuple[int, float]) -> dict[str, Any]:
+    """The answer of a rerank model: (index, score) in the order sent."""
+    results = [
+        {"index": index, "relevance_score": score, "document": None} for index, score in pairs
+    ]
+    return {"id": "rerank-1", "results": results, "meta": {"tokens": None}}

@@ -14,20 +14,29 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.turn import Turn as Turn
     from xinference_magics.chat_models import ChatXinference as ChatXinference
+    from xinference_magics.embeddings import XinferenceEmbeddings as XinferenceEmbeddings
     from xinference_magics.errors import XinferenceError as XinferenceError
+    from xinference_magics.llms import XinferenceLLM as XinferenceLLM
+    from xinference_magics.rerank import XinferenceRerank as XinferenceRerank
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "ChatXinference": "xinference_magics.chat_models",
     "Turn": "xinference_magics.chat.turn",
+    "XinferenceEmbeddings": "xinference_magics.embeddings",
     "XinferenceError": "xinference_magics.errors",
+    "XinferenceLLM": "xinference_magics.llms",
+    "XinferenceRerank": "xinference_magics.rerank",
 }
 
 __all__ = [
     "ChatXinference",
     "Turn",
+    "XinferenceEmbeddings",
     "XinferenceError",
+    "XinferenceLLM",
+    "XinferenceRerank",
     "__version__",
     "load_ipython_extension",
     "unload_ipython_extension",

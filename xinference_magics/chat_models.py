@@ -3,7 +3,7 @@
 A call goes one way, streamed or not, sync or async:
 
     messages, fields, arguments --wire.request--> a JSON body
-    body --transport.chat--> Xinference --> an answer, or its chunks
+    body --transport.inference--> Xinference --> an answer, or its chunks
     an answer --wire.answer--> AIMessage,  a chunk --wire.stream--> ChatGenerationChunk
 
 All translation is pure and shared; the four methods that langchain-core calls
@@ -14,26 +14,22 @@ from __future__ import annotations
 
 import warnings
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict
 
-from xinference_magics import __version__
-from xinference_magics.call_config import ConfigurableCalls
-from xinference_magics.served import ServedModel
 from xinference_magics.structured_output import structured
+from xinference_magics.text_model import TextModel, say_what_is_unheeded
+from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.engines import unheeded, unmet_choice
-from xinference_magics.wire.metadata import PROVIDER
-from xinference_magics.wire.parameters import (
-    CALL_NAMES,
-    NAMES,
-    GenerationParameters,
-    refuse_unknown,
-)
-from xinference_magics.wire.request import ChatRequest, chat_request
+from xinference_magics.wire.engines import unmet_choice
+from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
+from xinference_magics.wire.profile import unreadable
+from xinference_magics.wire.request import chat_request
 from xinference_magics.wire.stream import StreamConverter
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
@@ -53,10 +49,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from xinference_magics.structured_output import Method
+    from xinference_magics.wire.request import ChatRequest, ModelDefaults
     from xinference_magics.wire.tools import Tool
 
 
-class ChatXinference(GenerationParameters, ServedModel, ConfigurableCalls):
+class ChatXinference(TextModel, BaseChatModel):
     """A chat model that runs on an Xinference server.
 
     Making one sends nothing, and it may be used from any thread and event loop. Every
@@ -76,31 +73,21 @@ class ChatXinference(GenerationParameters, ServedModel, ConfigurableCalls):
 
     model_config = ConfigDict(extra="forbid")
 
+    _asks: ClassVar[Ask] = chat
+
     streaming: bool = False
     """Whether `invoke` streams too, for callbacks that want tokens."""
-
-    stream_usage: bool = True
-    """Whether a stream ends with its token usage."""
-
-    extra_body: dict[str, Any] = Field(default_factory=dict)
-    """Added to every request's body as it is, for what has no field here."""
-
-    engine: str | None = None
-    """The engine that runs the model, as the server calls it; decides how media are sent."""
 
     think_prefilled: bool = False
     """Whether the chat template ends in ``<think>``, so that answers only close the tag."""
 
-    def __init__(
-        self, server_url: str | None = None, model_uid: str | None = None, **fields: Any
-    ) -> None:
-        named: dict[str, Any] = {"server_url": server_url, "model_uid": model_uid}
-        super().__init__(**{k: v for k, v in named.items() if v is not None}, **fields)
-
-    @model_validator(mode="after")
-    def _set_xinference_magics_version(self) -> Self:
-        self._add_version("xinference-magics", __version__)
-        return self
+    @property
+    def _defaults(self) -> ModelDefaults:
+        return replace(
+            super()._defaults,
+            think_prefilled=self.think_prefilled,
+            unreadable=unreadable(self.profile),
+        )
 
     # What langchain-core calls
 
@@ -166,26 +153,9 @@ class ChatXinference(GenerationParameters, ServedModel, ConfigurableCalls):
         *,
         stream: bool = False,
     ) -> ChatRequest:
-        request = chat_request(
-            messages,
-            model_uid=self.model_uid,
-            fields=self.generation_parameters,
-            call={**call, "stop": stop},
-            extra_body=self.extra_body,
-            engine=self.engine,
-            think_prefilled=self.think_prefilled,
-            stream=stream,
-            stream_usage=self.stream_usage,
-        )
-        for sentence in unheeded(request):
-            warnings.warn(sentence, stacklevel=2)
+        request = chat_request(messages, self._defaults, {**call, "stop": stop}, stream=stream)
+        say_what_is_unheeded(request)
         return request
-
-    @property
-    def generation_parameters(self) -> dict[str, Any]:
-        """The generation parameters that are set on this model, by name."""
-        values = {name: getattr(self, name) for name in NAMES}
-        return {name: value for name, value in values.items() if value is not None}
 
     # Tools and structured output
 
@@ -275,28 +245,8 @@ class ChatXinference(GenerationParameters, ServedModel, ConfigurableCalls):
     def _llm_type(self) -> str:
         return "chat-xinference"
 
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        extra = {"extra_body": self.extra_body} if self.extra_body else {}
-        where = {"model_uid": self.model_uid, "server_url": self.server_url, "engine": self.engine}
-        return {**where, **self.generation_parameters, **extra}
-
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        stops = [self.stop] if isinstance(self.stop, str) else self.stop
-        params = super()._get_ls_params(stop=stop or stops or None, **kwargs)
-        params["ls_provider"] = PROVIDER
-        params["ls_model_name"] = kwargs.get("model") or self.model_uid
-        return params
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Tell langchain-core that this class can be dumped; secrets are redacted."""
-        return True
-
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """Where the secret fields come from when a dump is loaded."""
-        return {"api_key": "XINFERENCE_API_KEY"}
+        return self._traced(super()._get_ls_params(stop=self._stops(stop), **kwargs), kwargs)
 
 
 def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable  # noqa: TC003  # pydantic reads the field's type
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.transport.chat import ChatEndpoint
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
+from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.wire.parameters import refuse_unknown
 
 _OTHER_NAMES = {"base_url": "server_url", "model": "model_uid", "model_kwargs": "extra_body"}
@@ -48,8 +48,24 @@ class ServedModel(BaseModel):
     max_retries: int = Field(default=0, ge=0)
     """How often to ask again while the model is still loading."""
 
-    _clients: ChatEndpoint | None = PrivateAttr(default=None)
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Added to every request's body as it is, for what has no field here."""
+
+    _asks: ClassVar[Ask]
+    """What this kind of model is asked."""
+
+    _clients: InferenceEndpoint | None = PrivateAttr(default=None)
     _clients_of: tuple[Any, ...] = PrivateAttr(default=())
+
+    def __init__(
+        self,
+        server_url: str | None = None,
+        model_uid: str | None = None,
+        api_key: SecretStr | str | None = None,
+        **fields: Any,
+    ) -> None:
+        named = {"server_url": server_url, "model_uid": model_uid, "api_key": api_key}
+        super().__init__(**{k: v for k, v in named.items() if v is not None}, **fields)
 
     @model_validator(mode="before")
     @classmethod
@@ -65,7 +81,7 @@ class ServedModel(BaseModel):
         return {**taken, "server_url": resolve(taken.get("server_url"))}
 
     @property
-    def _endpoint(self) -> ChatEndpoint:
+    def _endpoint(self) -> InferenceEndpoint:
         """The clients, made anew when a field that they rest on was changed."""
         rests_on = (
             self.server_url,
@@ -76,13 +92,24 @@ class ServedModel(BaseModel):
         )
         if self._clients is None or self._clients_of != rests_on:
             self._clients_of = rests_on
-            self._clients = ChatEndpoint(
+            self._clients = InferenceEndpoint(
                 self.server_url,
+                type(self)._asks,  # noqa: SLF001  # not bound to this object
                 token=self._token,
                 timeouts=_timeouts(self.timeout),
                 retries=self.max_retries,
             )
         return self._clients
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Tell langchain-core that this class can be dumped; secrets are redacted."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """Where the secret fields come from when a dump is loaded."""
+        return {"api_key": "XINFERENCE_API_KEY"}
 
     def _token(self) -> str | None:
         if self.token_source is not None:

@@ -20,6 +20,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.structured_errors import FOLLOW_A_SCHEMA, CheckedParser
 from xinference_magics.transport.failures import did_you_mean
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 _METHODS = ("function_calling", "json_schema", "json_mode")
-_FOLLOW_A_SCHEMA = {"llama.cpp", "vllm", "sglang"}
 
 
 def structured(
@@ -55,12 +55,13 @@ def structured(
     trace = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
     if schema is not None:
         kwargs["ls_structured_output_format"] = trace
-    answers, parser = _FORMS[chosen](llm, schema, strict, kwargs)
+    answers, bare = _FORMS[chosen](llm, schema, strict, kwargs)
+    parser = CheckedParser(parser=bare, model_uid=llm.model_uid, engine=llm.engine, method=chosen)
     return _with_raw(answers, parser) if include_raw else answers | parser
 
 
 def _best(engine: str | None) -> Method:
-    return "json_schema" if (engine or "").casefold() in _FOLLOW_A_SCHEMA else "function_calling"
+    return "json_schema" if (engine or "").casefold() in FOLLOW_A_SCHEMA else "function_calling"
 
 
 def _by_tool(llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any) -> tuple[Any, Any]:

@@ -280,7 +280,7 @@ async def test_nobody_there():
 
 
 async def test_a_loading_model_is_asked_again_when_told_so(monkeypatch):
-    monkeypatch.setattr("xinference_magics.transport.chat._LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("xinference_magics.transport.inference._LONGEST_WAIT", 0.01)
     loading = Reply(503, {"detail": "Model is loading, please retry later"})
     with ScriptedServer(loading, loading, WHOLE) as server:
         assert model(server, max_retries=2).invoke("x").content == "Hello!"

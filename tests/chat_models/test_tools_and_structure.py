@@ -140,6 +140,45 @@ def test_answers_that_do_not_fit_are_errors(method):
     assert raw["raw"].content == '{"name": 1}'
 
 
+@pytest.mark.parametrize(
+    ("engine", "method", "said"),
+    [
+        (
+            "llama.cpp",
+            "function_calling",
+            'llama.cpp engine does not enforce .*; it does method="json_schema"',
+        ),
+        ("llama.cpp", "json_mode", 'does method="json_schema"'),
+        ("transformers", "json_schema", 'transformers engine ignores .* method="function_calling"'),
+        ("transformers", "function_calling", 'on llama.cpp method="json_schema" does'),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The .* engine ignores")
+@pytest.mark.filterwarnings("ignore:tiny did not call Person")
+async def test_errors_name_the_engine_and_the_method_that_works(engine, method, said):
+    with answering({"content": "Ada, 36"}) as server:
+        llm = model(server, engine=engine).with_structured_output(Person, method=method)
+        with pytest.raises(OutputParserException, match=f"The answer of tiny .* {said}"):
+            llm.invoke("x")
+        with pytest.raises(OutputParserException, match=f"The answer of tiny .* {said}"):
+            await llm.ainvoke("x")
+
+
+def test_an_answer_that_was_cut_says_so():
+    with ScriptedServer(Reply(body=recorded.whole({"content": '{"name": "A'}, "length"))) as server:
+        llm = model(server, engine="llama.cpp").with_structured_output(Person)
+        with pytest.raises(OutputParserException, match="cut off by max_tokens") as caught:
+            llm.invoke("x")
+    assert caught.value.llm_output == '{"name": "A'
+
+
+async def test_an_object_arrives_while_it_is_written():
+    with ScriptedServer(Stream(recorded.llama('{"name": "Ada"', ', "age": 36}'))) as server:
+        llm = model(server).with_structured_output(PersonDict, method="json_schema")
+        assert list(llm.stream("x")) == [{"name": "Ada"}, ADA]
+        assert [each async for each in llm.astream("x")] == [{"name": "Ada"}, ADA]
+
+
 async def test_json_mode_needs_no_schema():
     with answering({"content": '{"a": 1}'}) as server:
         llm = model(server).with_structured_output(method="json_mode")

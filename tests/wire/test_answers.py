@@ -4,13 +4,13 @@ from langchain_core.messages import HumanMessage
 
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.request import chat_request
+from xinference_magics.wire.request import ModelDefaults, chat_request
 
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
 
 
 def read(data, **call):
-    request = chat_request([HumanMessage("x")], model_uid="tiny", fields={}, call=call)
+    request = chat_request([HumanMessage("x")], ModelDefaults(model_uid="tiny"), call)
     return to_message(data, request)
 
 

@@ -2,14 +2,14 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from xinference_magics.wire.engines import unheeded, unmet_choice
-from xinference_magics.wire.request import chat_request
+from xinference_magics.wire.request import ModelDefaults, chat_request
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 JSON = {"type": "json_object"}
 
 
 def request(engine=None, **call):
-    return chat_request([HumanMessage("x")], model_uid="tiny", fields={}, call=call, engine=engine)
+    return chat_request([HumanMessage("x")], ModelDefaults(model_uid="tiny", engine=engine), call)
 
 
 @pytest.mark.parametrize(

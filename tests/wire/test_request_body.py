@@ -4,15 +4,15 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from xinference_magics.errors import BadRequestError
 from xinference_magics.wire.messages import to_wire
 from xinference_magics.wire.parameters import CONFIG_NAMES
-from xinference_magics.wire.request import chat_request
+from xinference_magics.wire.request import ModelDefaults, chat_request
 
 HELLO = [HumanMessage("Hello")]
 PIXEL = "iVBORw0KGgo="
 
 
-def body(messages=HELLO, fields=None, call=None, **kwargs):
+def body(messages=HELLO, call=None, *, stream=False, **model):
     request = chat_request(
-        messages, model_uid="tiny", fields=fields or {}, call=call or {}, **kwargs
+        messages, ModelDefaults(model_uid="tiny", **model), call or {}, stream=stream
     )
     return {name: value for name, value in request.body.items() if name != "request_id"}
 
@@ -22,7 +22,7 @@ def test_the_smallest_request():
 
 
 def test_every_request_has_an_id_of_its_own():
-    one, other = (chat_request(HELLO, model_uid="t", fields={}, call={}) for _ in range(2))
+    one, other = (chat_request(HELLO, ModelDefaults(model_uid="t"), {}) for _ in range(2))
     assert one.request_id != other.request_id
 
 

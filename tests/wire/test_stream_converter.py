@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
 from xinference_magics.errors import StreamError
-from xinference_magics.wire.request import chat_request
+from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.stream import StreamConverter
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -15,13 +15,8 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 
 def convert(chunks, *, think_prefilled=False, **call):
     """Return all chunks, as messages."""
-    request = chat_request(
-        [HumanMessage("x")],
-        model_uid="tiny",
-        fields={},
-        call=call,
-        think_prefilled=think_prefilled,
-    )
+    model = ModelDefaults(model_uid="tiny", think_prefilled=think_prefilled)
+    request = chat_request([HumanMessage("x")], model, call)
     converter = StreamConverter(request)
     found = [converter.feed(chunk) for chunk in chunks]
     generations = [*(each for each in found if each is not None), converter.end()]

@@ -8,6 +8,7 @@ from IPython.core.error import UsageError
 
 from xinference_magics import interrupts
 from xinference_magics.notebook.arguments import typed
+from xinference_magics.notebook.ready_made import kind_of
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -64,7 +65,7 @@ def launch(session: Session, arguments: Arguments) -> str:
         raise _detached(launched.uid)
     running = _wait(launched)
     session.say(f"Model uid: {running.uid}")
-    if running.chats:
+    if kind_of(running):
         session.say(session.take_up(running, arguments.as_name))
     return running.uid
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from xinference_magics import interrupts
 from xinference_magics.chat.conversation import Conversation
 from xinference_magics.errors import ConnectError, ModelNotFoundError, NotebookError
+from xinference_magics.notebook.ready_made import CHAT, kind_of
 from xinference_magics.transport import endpoint as endpoints
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.local import LocalServer
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.namespace import Namespace
+    from xinference_magics.notebook.ready_made import Kind
 
 NOTHING_ANSWERS = "Start one with %xinference serve, or name one: %xinference connect URL."
 
@@ -169,15 +171,24 @@ class Session:
         return "\n".join(lines)
 
     def take_up(self, running: RunningModel, name: str | None = None) -> str:
-        """Make `running` the model in use and put its object into the namespace.
+        """Put the object for `running` into the namespace; ``%%chat`` then asks it, if it chats.
 
         Returns:
             One line that says where the object is.
+
+        Raises:
+            NotebookError: There is no LangChain class for such a model.
         """
-        self.model = self.chat_model(running)
-        name = name or self.settings.name
-        if self.namespace.offer(name, self.model):
-            return f"Ready: {name} is ChatXinference for {running.uid}; %%chat asks it."
+        kind = kind_of(running)
+        if kind is None:
+            raise _no_use(running, "There is no LangChain class for it")
+        made = self._make(kind, running)
+        if kind is CHAT:
+            self.model = made
+        name = name or kind.name or self.settings.name
+        if self.namespace.offer(name, made):
+            asked = "; %%chat asks it" if kind is CHAT else ""
+            return f"Ready: {name} is {kind.class_name} for {running.uid}{asked}."
         return (
             f"{name} is a variable of yours and stays as it is; "
             f"%xinference use {running.uid} --as NAME puts the object elsewhere."
@@ -189,22 +200,21 @@ class Session:
         Raises:
             NotebookError: The model does not chat.
         """
-        from xinference_magics.chat_models import ChatXinference
-
         if not running.chats:
-            raise NotebookError(
-                f"{running.uid} does not chat: it is of type {running.type} with "
-                f"{', '.join(running.abilities) or 'no abilities'}.",
-                hint="%xinference list shows what does.",
-            )
-        return ChatXinference(
-            server_url=self.cluster().endpoint,
-            model_uid=running.uid,
-            engine=running.engine,
-            timeout=(self.settings.connect_timeout, self.settings.read_timeout),
+            raise _no_use(running, "It does not chat")
+        made: ChatXinference = self._make(CHAT, running)
+        return made
+
+    def _make(self, kind: Kind, running: RunningModel) -> Any:
+        fields = {
+            "server_url": self.cluster().endpoint,
+            "model_uid": running.uid,
+            "timeout": (self.settings.connect_timeout, self.settings.read_timeout),
             **self._credentials(),
-            **self._generation(running),
-        )
+        }
+        if kind.model_type == "LLM":
+            fields |= {"engine": running.engine, **self._generation(running)}
+        return kind.make(running, **fields)
 
     def model_in_use(self, uid: str | None = None) -> ChatXinference:
         """Return the model that ``%%chat`` asks: `uid`, the one in use, or the only one running.
@@ -291,6 +301,14 @@ class Session:
             "seed": settings.seed,
         }
         return {name: value for name, value in given.items() if value is not None}
+
+
+def _no_use(running: RunningModel, why: str) -> NotebookError:
+    abilities = ", ".join(running.abilities) or "no abilities"
+    return NotebookError(
+        f"{running.uid} is of type {running.type} with {abilities}. {why}.",
+        hint="%xinference list shows the others.",
+    )
 
 
 def _undecided(endpoint: str, running: list[RunningModel]) -> NotebookError | ModelNotFoundError:

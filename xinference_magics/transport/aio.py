@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
-from xinference_client.client.restful.async_restful_client import AsyncRESTfulChatModelHandle
+from xinference_client.client.restful.async_restful_client import (
+    AsyncRESTfulChatModelHandle,
+    AsyncRESTfulEmbeddingModelHandle,
+    AsyncRESTfulRerankModelHandle,
+)
 
 from xinference_magics.errors import ConnectError
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
@@ -99,25 +103,29 @@ def _bearer(token: Token) -> aiohttp.TraceConfig:
     return trace
 
 
-class _ChatHandle(AsyncRESTfulChatModelHandle):  # type: ignore[misc]  # it is untyped
-    """The client's handle over a session of ours."""
+class _ModelHandle(
+    AsyncRESTfulChatModelHandle,  # type: ignore[misc]  # untyped
+    AsyncRESTfulEmbeddingModelHandle,  # type: ignore[misc]
+    AsyncRESTfulRerankModelHandle,  # type: ignore[misc]
+):
+    """All of the client's handles in one, over a session of ours."""
 
-    def __init__(self, endpoint: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, model_uid: str, endpoint: str, session: aiohttp.ClientSession) -> None:
         # The client's own constructor would open a session, and only a coroutine can close it.
-        self._model_uid = ""
+        self._model_uid = model_uid
         self._base_url = endpoint
         self.auth_headers: dict[str, str] = {}
         self.session = session
 
 
 @asynccontextmanager
-async def open_chat(
-    endpoint: str, *, token: Token | None, timeouts: Timeouts
-) -> AsyncGenerator[AsyncRESTfulChatModelHandle]:
-    """Lend xinference-client's chat handle for one request on the running loop.
+async def open_handle(
+    model_uid: str, endpoint: str, *, token: Token | None, timeouts: Timeouts
+) -> AsyncGenerator[_ModelHandle]:
+    """Lend a handle of xinference-client for one request on the running loop.
 
     A connection serves one request, so a session does too: then none is bound to a loop that
     has ended, and none is left unclosed.
     """
     async with open_async_session(endpoint, token=token, timeouts=timeouts) as session:
-        yield _ChatHandle(endpoint, session)
+        yield _ModelHandle(model_uid, endpoint, session)

@@ -6,9 +6,13 @@
     tools       tool choices, and calls that an engine left in the text
     reasoning   thoughts and answer, told apart wherever they arrive
     engines     what engines do not keep of a request
+    profile     what a server says a model can do -> LangChain's model profile
     request     all of the above -> one request body
     answer      a whole answer -> AIMessage
     stream      a streamed answer, chunk by chunk -> ChatGenerationChunk
+    text        the continuation of a text, whole or streamed -> Generation
+    vectors     texts -> requests for their vectors, answers -> vectors
+    ranking     documents and a query -> a request, the answer -> documents by score
 
 No I/O happens here, and nothing waits: sync and async calls share all of it.
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from xinference_magics.wire.request import ChatRequest
+    from xinference_magics.wire.request import ChatRequest, Request
 
 LLAMA_CPP = "llama.cpp"
 TRANSFORMERS = "transformers"
@@ -18,7 +18,7 @@ TRANSFORMERS = "transformers"
 _UNHEEDED_BY_TRANSFORMERS = ("seed", "logprobs", "top_logprobs", "response_format")
 
 
-def unheeded(request: ChatRequest) -> Iterator[str]:
+def unheeded(request: Request) -> Iterator[str]:
     """Name what `request` asks for in vain, as sentences."""
     engine, body = request.engine, request.body
     if engine == TRANSFORMERS:

@@ -7,13 +7,17 @@ take ``audio_url`` and drop what they do not know without a word.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.wire.engines import LLAMA_CPP
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _STANDARD = {"image", "audio", "video", "file", "media"}
 _URL_PARTS = {"image_url": "image", "audio_url": "audio", "video_url": "video"}
+_SOUND = "input_audio"
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,26 @@ class Media:
         return self.url.partition(";")[0].rpartition("/")[2]
 
 
-def part_for(block: dict[str, Any], engine: str | None) -> dict[str, Any]:
+def part_for(
+    block: dict[str, Any], engine: str | None, unreadable: Collection[str] = ()
+) -> dict[str, Any]:
     """Return `block` as `engine` reads it; a block that is no media comes back as it is.
 
     Raises:
-        BadRequestError: The engine cannot read such a block; nothing was sent.
+        BadRequestError: The engine cannot read such a block, or the model none of a kind that
+            is `unreadable`; nothing was sent.
     """
     kind = block.get("type")
     if kind == "text-plain":
         return {"type": "text", "text": block.get("text", "")}
-    if kind not in _STANDARD and kind not in _URL_PARTS:
+    if kind not in _STANDARD and kind not in _URL_PARTS and kind != _SOUND:
         return block
     media = _media(block)
+    if media.kind in unreadable:
+        raise BadRequestError(
+            f"This model cannot read {media.kind} input, by the abilities its server lists.",
+            hint="%xinference list shows the abilities of what runs.",
+        )
     if media.kind == "audio" and engine == LLAMA_CPP:
         return _input_audio(media)
     name = f"{media.kind}_url"
@@ -66,7 +78,7 @@ def _input_audio(media: Media) -> dict[str, Any]:
             "The llama.cpp engine reads sounds from the request only, not from a URL.",
             hint='Send it as {"type": "audio", "base64": ..., "mime_type": "audio/wav"}.',
         )
-    return {"type": "input_audio", "input_audio": {"data": media.base64, "format": media.format}}
+    return {"type": _SOUND, _SOUND: {"data": media.base64, "format": media.format}}
 
 
 def _media(block: dict[str, Any]) -> Media:
@@ -75,6 +87,9 @@ def _media(block: dict[str, Any]) -> Media:
     if kind in _URL_PARTS:
         value = block[kind]
         return Media(_URL_PARTS[kind], value if isinstance(value, str) else value["url"])
+    if kind == _SOUND:
+        given = block[kind]
+        return Media("audio", f"data:audio/{given['format']};base64,{given['data']}")
     source = block["source"] if isinstance(block.get("source"), dict) else block
     mime = source.get("mime_type") or source.get("media_type") or _DEFAULT_MIME.get(kind, "")
     data = source.get("base64") or source.get("data")

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, convert_to_openai_messages
 from xinference_magics.wire.media import part_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -25,21 +25,29 @@ _NOT_SENT = {
 }
 
 
-def to_wire(messages: Sequence[BaseMessage], *, engine: str | None = None) -> list[dict[str, Any]]:
+def to_wire(
+    messages: Sequence[BaseMessage],
+    *,
+    engine: str | None = None,
+    unreadable: Collection[str] = (),
+) -> list[dict[str, Any]]:
     """Translate `messages`, in their order, for `engine` (None: an unknown one).
 
     Raises:
-        BadRequestError: A block that the engine cannot read; nothing was sent.
+        BadRequestError: A block that the engine cannot read, or media of a kind that is
+            `unreadable` for the model; nothing was sent.
     """
-    return convert_to_openai_messages([_repaired(message, engine) for message in messages])
+    return convert_to_openai_messages(
+        [_repaired(message, engine, unreadable) for message in messages]
+    )
 
 
-def _repaired(message: BaseMessage, engine: str | None) -> BaseMessage:
+def _repaired(message: BaseMessage, engine: str | None, unreadable: Collection[str]) -> BaseMessage:
     """Return `message` with only such blocks as langchain-core's converter lets through."""
     if isinstance(message.content, str):
         return message
     blocks = [
-        part_for(block, engine) if isinstance(block, dict) else block
+        part_for(block, engine, unreadable) if isinstance(block, dict) else block
         for block in message.content
         if not _left_out(message, block)
     ]

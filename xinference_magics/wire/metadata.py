@@ -9,7 +9,7 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xinference_magics.wire.request import ChatRequest
+    from xinference_magics.wire.request import Request
 
 PROVIDER = "xinference"
 
@@ -32,7 +32,7 @@ def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
 
 
 def response_metadata(
-    request: ChatRequest, finish_reason: str | None, data: Mapping[str, Any]
+    request: Request, finish_reason: str | None, data: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the metadata of an answer; `data` is what the server sent beside the choices.
 

@@ -1,8 +1,8 @@
-"""Every parameter of a chat request, declared once.
+"""Every parameter of a request for text, declared once.
 
-`ChatXinference` takes its fields from here, a call its keyword arguments, and a call's
-config the four names that may stand in it. Names and bounds are those of Xinference 4.1's
-``CreateChatCompletion``, which answers a wrong value with a bare HTTP 500.
+`ChatXinference` and `XinferenceLLM` take their fields from here, a call its keyword arguments,
+and a call's config the four names that may stand in it. Names and bounds are those of
+Xinference 4.1's ``CreateChatCompletion``, which answers a wrong value with a bare HTTP 500.
 """
 
 from __future__ import annotations
@@ -60,19 +60,23 @@ class GenerationParameters(BaseModel):
     lora_name: str | None = _parameter("The LoRA adapter to use.")
     user: str | None = _parameter("Your own name for who asks.")
 
+    @property
+    def generation_parameters(self) -> dict[str, Any]:
+        """The generation parameters that are set, by name."""
+        values = {name: getattr(self, name) for name in NAMES}
+        return {name: value for name, value in values.items() if value is not None}
+
 
 NAMES = tuple(GenerationParameters.model_fields)
 
+TEXT_CALL_NAMES = (*NAMES, "model", "stream", "extra_body", "generate_config")
+
 CALL_NAMES = (
-    *NAMES,
-    "model",
+    *TEXT_CALL_NAMES,
     "tools",
     "tool_choice",
     "parallel_tool_calls",
     "response_format",
-    "stream",
-    "extra_body",
-    "generate_config",
     # for traces only; langchain-core takes these out before a request is built
     "ls_structured_output_format",
     "structured_output_format",

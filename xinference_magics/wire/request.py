@@ -1,17 +1,24 @@
-"""One request body, out of the model's fields, the call's arguments and the messages."""
+"""One request body, out of the model's fields, the call's arguments and what is asked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from xinference_magics.errors import StreamError
 from xinference_magics.wire.messages import to_wire
-from xinference_magics.wire.parameters import CALL_NAMES, NAMES, checked, refuse_unknown
+from xinference_magics.wire.parameters import (
+    CALL_NAMES,
+    NAMES,
+    TEXT_CALL_NAMES,
+    checked,
+    refuse_unknown,
+)
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -19,12 +26,11 @@ _BODY = (*NAMES, "model", "parallel_tool_calls", "response_format")
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
+class Request:
     """What is sent, and what of it the reading of the answer depends on."""
 
     body: dict[str, Any]
     engine: str | None = None
-    think_prefilled: bool = False
 
     @property
     def model_uid(self) -> str:
@@ -35,6 +41,20 @@ class ChatRequest:
     def request_id(self) -> str:
         """The id by which this request can be aborted."""
         return str(self.body["request_id"])
+
+    def broken_off(self) -> StreamError:
+        """Return the error that stands for an answer without an end."""
+        return StreamError(
+            f"The answer of {self.model_uid} broke off before its end.",
+            hint="What had arrived was delivered; the reason may be in the server's log.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest(Request):
+    """A request for the next message of a chat."""
+
+    think_prefilled: bool = False
 
     @property
     def has_tools(self) -> bool:
@@ -47,68 +67,112 @@ class ChatRequest:
         return self.body.get("enable_thinking") is False
 
 
-def call_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ModelDefaults:
+    """What a model object brings to each of its requests.
+
+    Args:
+        model_uid: The model to ask, unless a call names another.
+        fields: The object's own generation parameters.
+        extra_body: Added to each body.
+        engine: The model's engine, which decides how media are spelled.
+        think_prefilled: Whether the model's prompt ends in ``<think>``.
+        stream_usage: Whether a stream shall report its token usage.
+        unreadable: The kinds of media that the model is known not to take.
+    """
+
+    model_uid: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    engine: str | None = None
+    think_prefilled: bool = False
+    stream_usage: bool = True
+    unreadable: frozenset[str] = frozenset()
+
+    def for_call(self, arguments: Mapping[str, Any]) -> ModelDefaults:
+        """Return what holds for a call: of another model, neither engine nor media are known."""
+        if arguments.get("model", self.model_uid) != self.model_uid:
+            return replace(self, engine=None, unreadable=frozenset())
+        return replace(self, engine=self.engine.casefold() if self.engine else None)
+
+
+def call_arguments(given: Mapping[str, Any], known: Iterable[str] = CALL_NAMES) -> dict[str, Any]:
     """Return a call's keyword arguments, checked, with `generate_config` unfolded into them.
 
     Raises:
-        BadRequestError: A name is unknown or a value is not valid; nothing was sent.
+        BadRequestError: A name is not `known` or a value is not valid; nothing was sent.
     """
     folded = given.get("generate_config") or {}
-    refuse_unknown(folded, CALL_NAMES)
-    refuse_unknown(given, CALL_NAMES)
+    refuse_unknown(folded, known)
+    refuse_unknown(given, known)
     call = {**folded, **{name: value for name, value in given.items() if value is not None}}
     call.pop("generate_config", None)
     return {**call, **checked({name: call[name] for name in NAMES if name in call})}
 
 
-def chat_request(  # noqa: PLR0913  # the parts of a body
+def chat_request(
     messages: Sequence[BaseMessage],
-    *,
-    model_uid: str,
-    fields: Mapping[str, Any],
+    model: ModelDefaults,
     call: Mapping[str, Any],
-    extra_body: Mapping[str, Any] | None = None,
-    engine: str | None = None,
-    think_prefilled: bool = False,
+    *,
     stream: bool = False,
-    stream_usage: bool = True,
 ) -> ChatRequest:
     """Build a request; a call's arguments win over fields, each `extra_body` over its own kind.
 
     Args:
         messages: The conversation, in the order that is sent.
-        model_uid: The model to ask, unless `call` names another.
-        fields: The model object's own generation parameters.
+        model: What the model object brings.
         call: The call's keyword arguments, as they were given.
-        extra_body: What the model object adds to each body.
-        engine: The model's engine, which decides how media are spelled.
-        think_prefilled: Whether the model's prompt ends in ``<think>``.
         stream: Whether to ask for a stream.
-        stream_usage: Whether the stream shall report its token usage.
 
     Raises:
         BadRequestError: The request cannot be built; nothing was sent.
     """
     arguments = call_arguments(call)
-    if arguments.get("model", model_uid) != model_uid:
-        engine = None  # another model may run on another one
-    engine = engine.casefold() if engine else None
+    model = model.for_call(arguments)
+    sent = to_wire(messages, engine=model.engine, unreadable=model.unreadable)
+    body = _body({"messages": sent, **_tools(arguments)}, model, arguments, stream)
+    return ChatRequest(body, model.engine, model.think_prefilled)
+
+
+def text_request(
+    prompt: str, model: ModelDefaults, call: Mapping[str, Any], *, stream: bool = False
+) -> Request:
+    """Build a request for the continuation of `prompt`, as `chat_request` builds one.
+
+    ``/v1/completions`` counts `logprobs` where a chat has it apart from `top_logprobs`.
+
+    Raises:
+        BadRequestError: The request cannot be built; nothing was sent.
+    """
+    arguments = call_arguments(call, TEXT_CALL_NAMES)
+    body = _body({"prompt": prompt}, model, arguments, stream)
+    alternatives = body.pop("top_logprobs", 1)
+    if body.get("logprobs") is True:
+        body["logprobs"] = max(alternatives, 1)
+    elif body.get("logprobs") is False:
+        del body["logprobs"]
+    return Request(body, model.for_call(arguments).engine)
+
+
+def _body(
+    asked: Mapping[str, Any], model: ModelDefaults, arguments: Mapping[str, Any], stream: bool
+) -> dict[str, Any]:
     body = {
-        "model": model_uid,
-        "messages": to_wire(messages, engine=engine),
+        "model": model.model_uid,
         "request_id": uuid4().hex,
-        **{name: value for name, value in fields.items() if value is not None},
-        **(extra_body or {}),
+        **{name: value for name, value in model.fields.items() if value is not None},
+        **model.extra_body,
         **{name: value for name, value in arguments.items() if name in _BODY},
-        **_tools(arguments),
-        **({"stream_options": {"include_usage": True}} if stream and stream_usage else {}),
+        **asked,
+        **({"stream_options": {"include_usage": True}} if stream and model.stream_usage else {}),
         **(arguments.get("extra_body") or {}),
         "stream": stream,
     }
     for name in ("stop", "stream"):
         if not body.get(name):
             body.pop(name, None)
-    return ChatRequest(body, engine, think_prefilled)
+    return body
 
 
 def _tools(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from xinference_magics.errors import StreamError
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.tools import TextCall, ToolCallSplitter, beyond_repair, is_object
@@ -67,10 +66,7 @@ class StreamConverter:
             StreamError: The server never said that the answer was complete.
         """
         if self._finish is None:
-            raise StreamError(
-                f"The answer of {self._request.model_uid} broke off before its end.",
-                hint="What had arrived was delivered; the reason may be in the server's log.",
-            )
+            raise self._request.broken_off()
         text, thought, calls = self._held_back()
         if self._calls.in_text and self._finish == "stop":
             self._finish = "tool_calls"

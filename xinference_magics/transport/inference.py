@@ -1,4 +1,4 @@
-"""The chat endpoint of one server, sync and async, over xinference-client's handles.
+"""What a server's models are asked, sync and async, over xinference-client's handles.
 
 The client builds the requests and reads the answers; sessions of ours stand in for its own.
 What it lacks is added here: errors that keep their status, and streams that are ended on
@@ -28,21 +28,54 @@ from xinference_magics.transport.failures import connect_error, one_line, server
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from requests import Session
+
 Token = Callable[[], str | None]
 Body = dict[str, Any]
+Ask = Callable[[Any, Body], Any]
+"""Sends a body by one method of a client's handle, which may be an asynchronous one."""
 
 _FAILED, _TOO_MANY = 500, 429
 _LONGEST_WAIT = 30.0  # seconds; what the server itself proposes while a model loads
 
 
-class ChatEndpoint:
-    """Where chat requests go; clients are made at first use, and nothing before.
+def chat(handle: Any, body: Body) -> Any:
+    """Ask for the next message of a chat."""
+    return handle.chat(body["messages"], generate_config=body)
 
-    A body names its model and carries a `request_id`. What goes wrong is raised as one of
-    this package's errors.
+
+def complete(handle: Any, body: Body) -> Any:
+    """Ask for the continuation of a text."""
+    return handle.generate(body["prompt"], generate_config=body)
+
+
+def embed(handle: Any, body: Body) -> Any:
+    """Ask for the vectors of texts."""
+    return handle.create_embedding(**body)
+
+
+def rerank(handle: Any, body: Body) -> Any:
+    """Ask how well documents answer a query; what the client does not know goes to the model."""
+    return handle.rerank(**{name: value for name, value in body.items() if name != "model"})
+
+
+_WANTED = {
+    complete: "a model that continues texts",
+    embed: "an embedding model",
+    rerank: "a rerank model",
+}
+"""What answers a request with an error that explains nothing where it is of another kind."""
+
+
+class InferenceEndpoint:
+    """Where a kind of request goes; clients are made at first use, and nothing before.
+
+    A body names its model; where it carries a `request_id`, the request can be aborted. What
+    goes wrong is raised as one of this package's errors.
 
     Args:
         endpoint: A normalized endpoint.
+        ask: What is asked there: `chat`, `complete`, `embed` or `rerank`.
         token: Asked before each request for the bearer token; None sends none.
         timeouts: Limits in seconds; there is none on a whole answer.
         retries: How often to ask again while the model is still loading.
@@ -51,6 +84,7 @@ class ChatEndpoint:
     def __init__(
         self,
         endpoint: str,
+        ask: Ask = chat,
         *,
         token: Token | None = None,
         timeouts: Timeouts = INFERENCE,
@@ -59,53 +93,55 @@ class ChatEndpoint:
         self.endpoint = endpoint
         self.token = token
         self.timeouts = timeouts
+        self._ask = ask
         self._waits = [min(2.0**attempt, _LONGEST_WAIT) for attempt in range(1, retries + 1)]
         self._making = threading.Lock()
-        self._handle: Any = None
+        self._session: Session | None = None
 
     def answer(self, body: Body) -> Any:
         """Return the whole answer to `body`."""
         with self._watched(body, self._unanswered):
-            return self._ask(body)
+            return self._asked(body)
 
     async def aanswer(self, body: Body) -> Any:
         """Return the whole answer to `body`."""
         with self._watched(body, self._unanswered):
-            async with self._async() as handle:
-                return await self._aask(handle, body)
+            async with self._async(body) as handle:
+                return await self._aasked(handle, body)
 
     def chunks(self, body: Body) -> Generator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
         with self._watched(body, self._unanswered):
-            stream = self._ask(body)
+            stream = self._asked(body)
         with self._watched(body, self._broken), closing(stream):
             yield from stream
 
     async def achunks(self, body: Body) -> AsyncGenerator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
-        async with self._async() as handle:
+        async with self._async(body) as handle:
             with self._watched(body, self._unanswered):
-                stream = await self._aask(handle, body)
+                stream = await self._aasked(handle, body)
             with self._watched(body, self._broken):
                 async with aclosing(stream):
                     async for chunk in stream:
                         yield chunk
 
-    def _ask(self, body: Body) -> Any:
+    def _asked(self, body: Body) -> Any:
+        handle = self._sync(body)
         for wait in self._waits:
             try:
-                return self._sync().chat(body["messages"], generate_config=body)
+                return self._ask(handle, body)
             except ModelNotReadyError:
                 time.sleep(wait)
-        return self._sync().chat(body["messages"], generate_config=body)
+        return self._ask(handle, body)
 
-    async def _aask(self, handle: Any, body: Body) -> Any:
+    async def _aasked(self, handle: Any, body: Body) -> Any:
         for wait in self._waits:
             try:
-                return await handle.chat(body["messages"], generate_config=body)
+                return await self._ask(handle, body)
             except ModelNotReadyError:
                 await asyncio.sleep(wait)
-        return await handle.chat(body["messages"], generate_config=body)
+        return await self._ask(handle, body)
 
     @contextmanager
     def _watched(
@@ -115,20 +151,24 @@ class ChatEndpoint:
         try:
             yield
         except ServerError as error:
-            error.request_id = body["request_id"]
+            error.request_id = body.get("request_id")
+            if type(error) is ServerError and not error.hint and self._ask in _WANTED:
+                error.hint = f"Is {body['model']} {_WANTED[self._ask]}?"
             raise
         except XinferenceError:
             raise
         except Exception as error:
             raise explain(error, body) from error
         except BaseException:  # the stream was closed, its task cancelled, or Ctrl-C pressed
-            abort_soon(self.endpoint, body["model"], body["request_id"], self.token)
+            if "request_id" in body:
+                abort_soon(self.endpoint, body["model"], body["request_id"], self.token)
             raise
 
     def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
         if isinstance(error, JSONDecodeError):
             return ServerError(
-                f"{self.endpoint} sent an answer that is no JSON.", request_id=body["request_id"]
+                f"{self.endpoint} sent an answer that is no JSON.",
+                request_id=body.get("request_id"),
             )
         return connect_error(error, self.endpoint)
 
@@ -143,7 +183,9 @@ class ChatEndpoint:
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
-        error = server_error(status, text, endpoint=self.endpoint, request_id=body["request_id"])
+        error = server_error(
+            status, text, endpoint=self.endpoint, request_id=body.get("request_id")
+        )
         if type(error) is ServerError:
             return ServerError(
                 f"{body['model']} failed while it answered: {one_line(text)}",
@@ -153,27 +195,27 @@ class ChatEndpoint:
         error.status = None
         return error
 
-    def _sync(self) -> Any:
-        with self._making:
-            if self._handle is None:
-                from xinference_client.client.restful.restful_client import RESTfulChatModelHandle
+    def _sync(self, body: Body) -> Any:
+        from xinference_magics.transport.handle import ModelHandle
 
+        return ModelHandle(body["model"], self.endpoint, self._opened())
+
+    def _opened(self) -> Session:
+        with self._making:
+            if self._session is None:
                 from xinference_magics.transport.lines import read_as_it_comes
                 from xinference_magics.transport.sync import open_session
 
-                handle = RESTfulChatModelHandle("", self.endpoint, {})
-                handle.session.close()
-                handle.session = open_session(
+                self._session = open_session(
                     self.endpoint, token=self.token, timeouts=self.timeouts
                 )
-                handle.session.hooks["response"].append(read_as_it_comes)
-                self._handle = handle
-            return self._handle
+                self._session.hooks["response"].append(read_as_it_comes)
+            return self._session
 
-    def _async(self) -> AbstractAsyncContextManager[Any]:
-        from xinference_magics.transport.aio import open_chat
+    def _async(self, body: Body) -> AbstractAsyncContextManager[Any]:
+        from xinference_magics.transport.aio import open_handle
 
-        return open_chat(self.endpoint, token=self.token, timeouts=self.timeouts)
+        return open_handle(body["model"], self.endpoint, token=self.token, timeouts=self.timeouts)
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,36 @@
+"""The examples of the LangChain page run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "langchain.md"
+SECTION = re.compile(r"^## (\w+)\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLES = dict(SECTION.findall(PAGE.read_text()))
+
+
+@pytest.fixture
+def run(run_example):
+    return lambda title: run_example(EXAMPLES[title], title)
+
+
+def test_every_example_is_tested():
+    assert set(EXAMPLES) == {"Chat", "Structure", "Retrieval"}
+    assert PAGE.read_text().count("```python") == len(EXAMPLES)
+
+
+def test_chat(run, capsys):
+    assert "Eiffel Tower" in run("Chat")["answer"].content
+    assert capsys.readouterr().out.count("Eiffel Tower") == 2
+
+
+def test_structure(run):
+    ada = run("Structure")["ada"]
+    assert type(ada).__name__ == "Person"
+
+
+def test_retrieval(run):
+    found = run("Retrieval")
+    assert len(found["found"]) == 3
+    assert len(found["best"]) == 2

@@ -1,0 +1,99 @@
+"""XinferenceRerank over a real socket, against recorded answers."""
+
+import copy
+import json
+
+import pytest
+import recorded
+from langchain_core.documents import Document
+from pydantic import ValidationError
+from scripted_server import Reply, ScriptedServer
+
+from xinference_magics import XinferenceRerank
+from xinference_magics.errors import ModelNotFoundError, ServerError
+
+DOCUMENTS = [
+    Document("zero", id="0", metadata={"source": ["a"]}),
+    Document("one", id="1", metadata={"relevance_score": -1}),
+    Document("two", id="2"),
+]
+ORDER = recorded.scores((2, 0.9), (0, 0.5), (1, 0.1))
+
+
+def model(server, **fields):
+    return XinferenceRerank(server.endpoint, "tiny", **fields)
+
+
+async def both(server, documents=DOCUMENTS, **fields):
+    """Rank synchronously, then asynchronously."""
+    reranker = model(server, **fields)
+    return [
+        reranker.compress_documents(documents, "which?"),
+        await reranker.acompress_documents(documents, "which?"),
+    ]
+
+
+async def test_documents_come_back_by_score():
+    with ScriptedServer(Reply(body=ORDER)) as server:
+        for found in await both(server):
+            assert [each.page_content for each in found] == ["two", "zero", "one"]
+            assert [each.metadata["relevance_score"] for each in found] == [0.9, 0.5, 0.1]
+            assert [each.id for each in found] == ["2", "0", "1"]
+            assert found[1].metadata["source"] == ["a"]
+
+
+async def test_the_originals_stay_as_they_are():
+    before = copy.deepcopy(DOCUMENTS)
+    with ScriptedServer(Reply(body=ORDER)) as server:
+        for found in await both(server):
+            found[1].metadata["source"].append("b")
+    assert before == DOCUMENTS
+
+
+async def test_what_is_sent():
+    with ScriptedServer(Reply(body=ORDER)) as server:
+        await both(server, top_n=2, extra_body={"instruction": "find"})
+    for request in server.requests:
+        assert request.path == "/v1/rerank"
+        sent = dict(request.body)
+        assert json.loads(sent.pop("kwargs")) == {"instruction": "find"}
+        assert {name: value for name, value in sent.items() if value is not None} == {
+            "model": "tiny",
+            "query": "which?",
+            "documents": ["zero", "one", "two"],
+            "top_n": 2,
+            "return_documents": False,
+            "instruction": "find",
+        }
+
+
+async def test_an_order_that_is_none_is_put_right():
+    with ScriptedServer(Reply(body=recorded.scores((0, 0.1), (1, 0.7)))) as server:
+        for found in await both(server):
+            assert [each.page_content for each in found] == ["one", "zero"]
+
+
+async def test_nothing_is_asked_for_nothing():
+    with ScriptedServer(Reply(body=ORDER)) as server:
+        assert await both(server, []) == [[], []]
+    assert server.requests == []
+
+
+def test_what_was_not_sent_cannot_be_ranked():
+    too_many = pytest.raises(ServerError, match="ranks more than the 3 documents")
+    with ScriptedServer(Reply(body=recorded.scores((7, 1)))) as server, too_many:
+        model(server).compress_documents(DOCUMENTS, "which?")
+
+
+async def test_refusals_are_the_chat_model_s_errors():
+    unknown = Reply(404, {"detail": "Model not found in the model list, uid: tiny"})
+    with ScriptedServer(unknown) as server:
+        with pytest.raises(ModelNotFoundError):
+            model(server).compress_documents(DOCUMENTS, "which?")
+        with pytest.raises(ModelNotFoundError):
+            await model(server).acompress_documents(DOCUMENTS, "which?")
+
+
+def test_at_least_one_is_kept():
+    with pytest.raises(ValidationError, match="top_n"):
+        XinferenceRerank(model="tiny", top_n=0)

@@ -1,0 +1,90 @@
+"""Which object a running model is taken up as."""
+
+import pytest
+
+from xinference_magics.cluster.models import RunningModel
+from xinference_magics.errors import NotebookError
+from xinference_magics.notebook.ready_made import KINDS, kind_of
+from xinference_magics.transport.endpoint import normalize
+
+
+def running(model_type="LLM", *abilities):
+    return RunningModel(
+        uid="tiny", name="tiny", type=model_type, abilities=abilities, engine="llama.cpp"
+    )
+
+
+@pytest.fixture
+def session(magics, monkeypatch):
+    """A session with a server that nobody asks."""
+
+    class Silent:
+        endpoint = normalize("http://127.0.0.1:9")
+
+    made = magics.session
+    monkeypatch.setattr(made, "cluster", Silent)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "class_name"),
+    [
+        (running("LLM", "chat", "tools"), "llm", "ChatXinference"),
+        (running("LLM", "generate", "chat"), "llm", "ChatXinference"),
+        (running("LLM", "generate"), "llm", "XinferenceLLM"),
+        (running("embedding", "embed"), "embeddings", "XinferenceEmbeddings"),
+        (running("rerank", "rerank"), "reranker", "XinferenceRerank"),
+    ],
+)
+def test_type_and_ability_decide(session, model, name, class_name):
+    assert session.take_up(model).startswith(f"Ready: {name} is {class_name} for tiny")
+    made = session.namespace.variables[name]
+    assert type(made).__name__ == class_name
+    assert (made.server_url, made.model_uid) == ("http://127.0.0.1:9", "tiny")
+    assert (session.model is made) == (class_name == "ChatXinference")
+
+
+def test_what_writes_has_the_notebook_s_parameters(session, magics):
+    magics.temperature = 0.5
+    session.take_up(running("LLM", "generate"))
+    made = session.namespace.variables["llm"]
+    assert (made.temperature, made.engine) == (0.5, "llama.cpp")
+
+
+def test_names(session, magics):
+    magics.name = "model"
+    assert "model is" in session.take_up(running("LLM", "chat"))
+    assert "embeddings is" in session.take_up(running("embedding", "embed"))
+    assert "other is" in session.take_up(running("embedding", "embed"), "other")
+    session.namespace.variables["reranker"] = "mine"
+    assert "reranker is a variable of yours" in session.take_up(running("rerank", "rerank"))
+
+
+def test_an_embedding_model_does_not_end_the_chat(session):
+    session.take_up(running("LLM", "chat"))
+    chatting = session.model
+    session.take_up(running("embedding", "embed"))
+    assert session.model is chatting
+
+
+@pytest.mark.parametrize("model", [running("image", "text2image"), running("embedding")])
+def test_what_there_is_no_class_for(session, model):
+    assert kind_of(model) is None
+    with pytest.raises(NotebookError, match="There is no LangChain class for it"):
+        session.take_up(model)
+    with pytest.raises(NotebookError, match="It does not chat"):
+        session.chat_model(model)
+
+
+def test_every_class_is_there():
+    for kind in KINDS:
+        assert kind.make(running(), model="tiny").model_uid == "tiny"
+
+
+def test_a_chat_model_has_the_profile_of_its_description(session):
+    session.take_up(running("LLM", "chat", "tools", "hybrid"))
+    profile = session.model.profile
+    assert profile["tool_calling"]
+    assert profile["reasoning_output"]
+    assert not profile["image_inputs"]
+    assert "max_input_tokens" not in profile

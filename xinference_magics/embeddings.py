@@ -1,0 +1,69 @@
+"""XinferenceEmbeddings: an embedding model of an Xinference server as a LangChain object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from langchain_core.embeddings import Embeddings
+from pydantic import ConfigDict, Field
+
+from xinference_magics.served import ServedModel
+from xinference_magics.transport.inference import Ask, embed
+from xinference_magics.wire.vectors import embedding_requests, vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class XinferenceEmbeddings(ServedModel, Embeddings):
+    """An embedding model that runs on an Xinference server.
+
+    Making one sends nothing, and it may be used from any thread and event loop. Texts longer
+    than the model reads are cut by the server without a word.
+
+    Example:
+        >>> embeddings = XinferenceEmbeddings("http://127.0.0.1:9997", "bge-m3")
+        >>> embeddings.embed_query("Where can we visit?")
+
+    Args:
+        server_url: Where the server is; also `base_url`. Left out, ``$XINFERENCE_ENDPOINT``
+            or ``http://127.0.0.1:9997``.
+        model_uid: The UID under which the model runs; also `model`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    batch_size: int = Field(default=64, ge=1)
+    """The most texts that are sent in one request."""
+
+    _asks: ClassVar[Ask] = embed
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each of `texts`, in their order."""
+        found: list[list[float]] = []
+        for body in self._bodies(texts):
+            found += vectors(self._endpoint.answer(body), body)
+        return found
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return a vector for each of `texts`, in their order."""
+        found: list[list[float]] = []
+        for body in self._bodies(texts):
+            found += vectors(await self._endpoint.aanswer(body), body)
+        return found
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of `text`."""
+        return self.embed_documents([text])[0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Return the vector of `text`."""
+        return (await self.aembed_documents([text]))[0]
+
+    def _bodies(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        return embedding_requests(
+            texts,
+            batch_size=self.batch_size,
+            model_uid=self.model_uid,
+            extra_body=self.extra_body,
+        )

@@ -1,0 +1,174 @@
+"""XinferenceLLM: a model that continues a text, as a LangChain object.
+
+It is `ChatXinference` without the chat: the same parameters, errors and clients, and
+``/v1/completions`` instead of ``/v1/chat/completions``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from langchain_core.language_models.llms import BaseLLM
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables import Runnable
+from pydantic import ConfigDict
+from typing_extensions import override
+
+from xinference_magics.text_model import TextModel, say_what_is_unheeded
+from xinference_magics.transport.inference import Ask, complete
+from xinference_magics.wire.parameters import TEXT_CALL_NAMES, refuse_unknown
+from xinference_magics.wire.request import text_request
+from xinference_magics.wire.text import TextStreamConverter, to_generation
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models.base import LangSmithParams
+    from langchain_core.outputs import Generation, GenerationChunk
+    from langchain_core.runnables import RunnableConfig
+
+    from xinference_magics.wire.request import Request
+
+
+class XinferenceLLM(TextModel, BaseLLM):
+    """A model that continues a text, on an Xinference server.
+
+    Making one sends nothing, and it may be used from any thread and event loop. Its
+    parameters are those of `ChatXinference`; what is said about an answer besides its text
+    (token usage, log probabilities, why it ended) stands in `generation_info`. The transformers
+    engine continues texts only with models that have the ability ``generate``.
+
+    Example:
+        >>> llm = XinferenceLLM(server_url="http://127.0.0.1:9997", model_uid="tiny-llama")
+        >>> llm.invoke("Once upon a time", max_tokens=64)
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    _asks: ClassVar[Ask] = complete
+
+    @override
+    def _generate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        requests = [self._request(prompt, stop, kwargs) for prompt in prompts]
+        return _result([to_generation(self._endpoint.answer(each.body), each) for each in requests])
+
+    @override
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        requests = [self._request(prompt, stop, kwargs) for prompt in prompts]
+        answers = await asyncio.gather(*(self._endpoint.aanswer(each.body) for each in requests))
+        return _result(
+            [to_generation(data, sent) for data, sent in zip(answers, requests, strict=True)]
+        )
+
+    @override
+    def _stream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[GenerationChunk]:
+        request = self._request(prompt, stop, kwargs, stream=True)
+        converter = TextStreamConverter(request)
+        with closing(self._endpoint.chunks(request.body)) as answer:
+            for data in answer:
+                chunk = converter.feed(data)
+                if chunk is not None:
+                    if run_manager:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+        yield converter.end()
+
+    @override
+    async def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[GenerationChunk]:
+        request = self._request(prompt, stop, kwargs, stream=True)
+        converter = TextStreamConverter(request)
+        async with aclosing(self._endpoint.achunks(request.body)) as answer:
+            async for data in answer:
+                chunk = converter.feed(data)
+                if chunk is not None:
+                    if run_manager:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+        yield converter.end()
+
+    def _request(
+        self, prompt: str, stop: list[str] | None, call: dict[str, Any], *, stream: bool = False
+    ) -> Request:
+        request = text_request(prompt, self._defaults, {**call, "stop": stop}, stream=stream)
+        say_what_is_unheeded(request)
+        return request
+
+    def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, str]:
+        """Return this model with `kwargs` given to each of its calls.
+
+        Raises:
+            BadRequestError: There is no such parameter.
+        """
+        refuse_unknown(kwargs, TEXT_CALL_NAMES)
+        return super().bind(**kwargs)
+
+    # langchain-core's own asks one prompt after the other, and reads no input's config
+
+    @override
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        return Runnable.batch(self, inputs, config, return_exceptions=return_exceptions, **kwargs)
+
+    @override
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        return await Runnable.abatch(
+            self, inputs, config, return_exceptions=return_exceptions, **kwargs
+        )
+
+    @property
+    def _llm_type(self) -> str:
+        return "xinference"
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return self._traced(super()._get_ls_params(stop=self._stops(stop), **kwargs), kwargs)
+
+
+def _result(generations: list[Generation]) -> LLMResult:
+    infos = [each.generation_info or {} for each in generations]
+    usage: dict[str, int] = {}
+    for info in infos:
+        for name in ("input_tokens", "output_tokens", "total_tokens"):
+            usage[name] = usage.get(name, 0) + info.get("usage_metadata", {}).get(name, 0)
+    about = {"token_usage": usage, "model_name": infos[0]["model_name"]} if infos else {}
+    return LLMResult(generations=[[each] for each in generations], llm_output=about)

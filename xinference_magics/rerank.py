@@ -1,0 +1,69 @@
+"""XinferenceRerank: a rerank model of an Xinference server as a LangChain object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from langchain_core.documents import BaseDocumentCompressor
+from pydantic import ConfigDict, Field
+from typing_extensions import override
+
+from xinference_magics.served import ServedModel
+from xinference_magics.transport.inference import Ask, rerank
+from xinference_magics.wire.ranking import ranked, rerank_request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.callbacks import Callbacks
+    from langchain_core.documents import Document
+
+
+class XinferenceRerank(ServedModel, BaseDocumentCompressor):
+    """A rerank model that runs on an Xinference server.
+
+    Making one sends nothing, and it may be used from any thread and event loop.
+
+    Example:
+        >>> reranker = XinferenceRerank("http://127.0.0.1:9997", "bge-reranker-v2-m3", top_n=3)
+        >>> reranker.compress_documents(documents, "Where can we visit?")
+
+    Args:
+        server_url: Where the server is; also `base_url`. Left out, ``$XINFERENCE_ENDPOINT``
+            or ``http://127.0.0.1:9997``.
+        model_uid: The UID under which the model runs; also `model`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    top_n: int | None = Field(default=3, ge=1)
+    """How many documents to keep; None for all of them."""
+
+    _asks: ClassVar[Ask] = rerank
+
+    @override
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> list[Document]:
+        """Return copies of the best `documents`, best first, with their `relevance_score`."""
+        if not documents:
+            return []
+        return ranked(self._endpoint.answer(self._body(documents, query)), documents)
+
+    @override
+    async def acompress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> list[Document]:
+        """Return copies of the best `documents`, best first, with their `relevance_score`."""
+        if not documents:
+            return []
+        return ranked(await self._endpoint.aanswer(self._body(documents, query)), documents)
+
+    def _body(self, documents: Sequence[Document], query: str) -> dict[str, Any]:
+        return rerank_request(
+            documents,
+            query,
+            top_n=self.top_n,
+            model_uid=self.model_uid,
+            extra_body=self.extra_body,
+        )

@@ -1,0 +1,68 @@
+"""What the models that write text share: their parameters, and what traces and caches see."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_core.language_models.base import BaseLanguageModel
+from pydantic import model_validator
+
+from xinference_magics import __version__
+from xinference_magics.call_config import ConfigurableCalls
+from xinference_magics.served import ServedModel
+from xinference_magics.wire.engines import unheeded
+from xinference_magics.wire.metadata import PROVIDER
+from xinference_magics.wire.parameters import GenerationParameters
+from xinference_magics.wire.request import ModelDefaults
+
+if TYPE_CHECKING:
+    from langchain_core.language_models.base import LangSmithParams
+
+    from xinference_magics.wire.request import Request
+
+
+class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLanguageModel[Any]):
+    """A model that writes text, to stand before a langchain-core model among the bases."""
+
+    stream_usage: bool = True
+    """Whether a stream ends with its token usage."""
+
+    engine: str | None = None
+    """The engine that runs the model, as the server calls it; engines read requests differently."""
+
+    @model_validator(mode="after")
+    def _set_xinference_magics_version(self) -> Self:
+        self._add_version("xinference-magics", __version__)
+        return self
+
+    @property
+    def _defaults(self) -> ModelDefaults:
+        return ModelDefaults(
+            model_uid=self.model_uid,
+            fields=self.generation_parameters,
+            extra_body=self.extra_body,
+            engine=self.engine,
+            stream_usage=self.stream_usage,
+        )
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        extra = {"extra_body": self.extra_body} if self.extra_body else {}
+        where = {"model_uid": self.model_uid, "server_url": self.server_url, "engine": self.engine}
+        return {**where, **self.generation_parameters, **extra}
+
+    def _stops(self, stop: list[str] | None) -> list[str] | None:
+        own = [self.stop] if isinstance(self.stop, str) else self.stop
+        return stop or own or None
+
+    def _traced(self, params: LangSmithParams, call: dict[str, Any]) -> LangSmithParams:
+        params["ls_provider"] = PROVIDER
+        params["ls_model_name"] = call.get("model") or self.model_uid
+        return params
+
+
+def say_what_is_unheeded(request: Request) -> None:
+    """Warn of what the engine will not keep of `request`."""
+    for sentence in unheeded(request):
+        warnings.warn(sentence, stacklevel=3)

@@ -1,0 +1,49 @@
+"""Documents and a query -> a request for their order, and the answer -> documents in it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_core.documents import Document
+
+
+def rerank_request(
+    documents: Sequence[Document],
+    query: str,
+    *,
+    top_n: int | None,
+    model_uid: str,
+    extra_body: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Build a body; the texts themselves are not asked back."""
+    return {
+        "model": model_uid,
+        "top_n": top_n,
+        "return_documents": False,
+        **extra_body,
+        "query": query,
+        "documents": [document.page_content for document in documents],
+    }
+
+
+def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Document]:
+    """Return copies of `documents` by falling score, with `relevance_score` in their metadata.
+
+    Raises:
+        ServerError: The answer ranks what was not sent.
+    """
+    results = sorted(data.get("results") or (), key=lambda each: -each["relevance_score"])
+    if any(not 0 <= each["index"] < len(documents) for each in results):
+        raise ServerError(f"The answer ranks more than the {len(documents)} documents sent.")
+    return [_scored(documents[each["index"]], each["relevance_score"]) for each in results]
+
+
+def _scored(document: Document, score: float) -> Document:
+    metadata = {**deepcopy(document.metadata), "relevance_score": score}
+    return document.model_copy(update={"metadata": metadata})

@@ -1,0 +1,75 @@
+"""The continuation of a text, whole or chunk by chunk -> langchain-core's generations.
+
+The shapes are those of ``/v1/completions``: llama.cpp sends its usage in the last chunk,
+transformers twice, the second time with a finish reason of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.outputs import Generation, GenerationChunk
+
+from xinference_magics.errors import ServerError
+from xinference_magics.wire.metadata import response_metadata, usage_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xinference_magics.wire.request import Request
+
+
+def to_generation(data: Mapping[str, Any], request: Request) -> Generation:
+    """Translate an answer.
+
+    Raises:
+        ServerError: It has no text in it.
+    """
+    choices = data.get("choices")
+    if not choices:
+        raise ServerError(f"{request.model_uid} sent an answer without a text.")
+    choice = choices[0]
+    info = _info(request, choice.get("finish_reason"), data)
+    if choice.get("logprobs"):
+        info["logprobs"] = choice["logprobs"]
+    return Generation(text=choice.get("text") or "", generation_info=info)
+
+
+class TextStreamConverter:
+    """Convert one stream: `feed` it each chunk in turn, then `end` it once."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._finish: str | None = None
+        self._beside: dict[str, Any] = {}
+
+    def feed(self, data: Mapping[str, Any]) -> GenerationChunk | None:
+        """Take a chunk as the server sent it; return None where it says nothing yet."""
+        self._beside |= {name: value for name, value in data.items() if value is not None}
+        choices = data.get("choices")
+        if not choices:
+            return None
+        text, logprobs = choices[0].get("text") or "", choices[0].get("logprobs")
+        self._finish = self._finish or choices[0].get("finish_reason")
+        if not text and not logprobs:
+            return None
+        info = {"logprobs": logprobs} if logprobs else None
+        return GenerationChunk(text=text, generation_info=info)
+
+    def end(self) -> GenerationChunk:
+        """Return the last chunk, which has no text.
+
+        Raises:
+            StreamError: The server never said that the answer was complete.
+        """
+        if self._finish is None:
+            raise self._request.broken_off()
+        info = _info(self._request, self._finish, self._beside)
+        return GenerationChunk(text="", generation_info=info)
+
+
+def _info(request: Request, finish: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
+    info = response_metadata(request, finish, data)
+    if data.get("usage"):
+        info["usage_metadata"] = usage_metadata(data["usage"])
+    return info

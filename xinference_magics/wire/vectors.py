@@ -1,0 +1,51 @@
+"""Texts -> requests for their vectors, and the answers -> vectors."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_FLOAT_SIZE = 4  # bytes; base64 holds little-endian 32-bit floats, as OpenAI's
+
+
+def embedding_requests(
+    texts: Sequence[str], *, batch_size: int, model_uid: str, extra_body: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Build a body for each `batch_size` of `texts`, in their order."""
+    for start in range(0, len(texts), batch_size):
+        yield {
+            "model": model_uid,
+            "encoding_format": "base64",
+            **extra_body,
+            "input": list(texts[start : start + batch_size]),
+        }
+
+
+def vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float]]:
+    """Translate an answer to `body`, in the order of its texts.
+
+    Raises:
+        ServerError: There is not one vector for each text.
+    """
+    found = {each.get("index"): each.get("embedding") for each in data.get("data") or ()}
+    wanted = range(len(body["input"]))
+    if any(found.get(index) is None for index in wanted):
+        raise ServerError(
+            f"{body['model']} sent {len(found)} vectors for {len(wanted)} texts.",
+            hint="Is it an embedding model?",
+        )
+    return [_floats(found[index]) for index in wanted]
+
+
+def _floats(vector: Any) -> list[float]:
+    """Decode a vector; servers that know no base64 send a list of numbers."""
+    if not isinstance(vector, str):
+        return list(map(float, vector))
+    packed = base64.b64decode(vector)
+    return list(struct.unpack(f"<{len(packed) // _FLOAT_SIZE}f", packed))
