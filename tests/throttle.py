@@ -19,22 +19,27 @@ def throttled(endpoint, *, bytes_per_second=None, cut_after=None):
         cut_after: Bytes of answers after which a connection is closed; None for never.
     """
     target = urlsplit(endpoint)
+    clients = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         accepting = threading.Thread(
             target=_accept,
-            args=(listener, (target.hostname, target.port), (bytes_per_second, cut_after)),
+            args=(listener, clients, (target.hostname, target.port), (bytes_per_second, cut_after)),
             daemon=True,
         )
         accepting.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
     accepting.join(5)
+    for client in clients:
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
 
 
-def _accept(listener, target, limits):
+def _accept(listener, clients, target, limits):
     with suppress(OSError):
         while True:
             client, _ = listener.accept()
+            clients.append(client)
             server = socket.create_connection(target)
             for source, sink, limit in (
                 (client, server, (None, None)),

@@ -141,8 +141,10 @@ def test_traits_apply_to_the_model_in_use(kernel, tiny_chat):
     kernel.run("turn = %chat Count from 1 to 300.")
     assert kernel.value("turn.parameters") == "{'max_tokens': 3, 'temperature': 0.0}"
     assert kernel.value("turn.cut") == "True"
-    assert kernel.run("%config XinferenceMagics.temperature = 7").status == "error"
-    assert kernel.run("%config XinferenceMagics.name = 'my model'").status == "error"
+    kernel.run("%config XinferenceMagics.temperature = 7")
+    kernel.run("%config XinferenceMagics.name = 'my model'")
+    traits = "get_ipython().find_line_magic('chat').__self__"
+    assert kernel.value(f"{traits}.temperature, {traits}.name") == "(0.0, 'llm')"
 
 
 def test_the_object_stays_ours_over_a_reload(kernel, tiny_chat):

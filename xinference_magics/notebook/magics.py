@@ -91,7 +91,7 @@ class XinferenceMagics(Magics):
         except KeyboardInterrupt as error:
             if interrupts.is_one_line(error):
                 raise
-            raise interrupts.one_line("%xinference was interrupted.") from None
+            raise interrupts.one_line("The command was interrupted.") from None
 
     @no_var_expand
     @needs_local_scope
