@@ -72,7 +72,9 @@ def other(shell):
 
 def test_a_chat_of_another_extension_is_not_overridden(shell, other, capsys):
     shell.run_line_magic("load_ext", "xinference_magics")
-    assert "use %%xchat" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "%chat belongs to another extension and stays so: use %xchat, or" in said
+    assert "%%chat belongs to another extension and stays so: use %%xchat, or" in said
     assert shell.run_line_magic("chat", "x") == "other: x"
     assert shell.find_cell_magic("xchat") is not None
     shell.run_line_magic("unload_ext", "xinference_magics")
@@ -98,6 +100,15 @@ def test_unload_leaves_what_is_no_longer_ours(shell):
     assert shell.find_cell_magic("chat") is chat
     del shell.magics_manager.magics["cell"]["chat"]
     shell.run_line_magic("load_ext", "xinference_magics")
+
+
+def test_a_configuration_file_sets_traits(shell):
+    shell.run_line_magic("unload_ext", "xinference_magics")
+    given = shell.config.XinferenceMagics
+    given.endpoint, given.temperature, given.override_chat = "http://gpu:9997", 0.5, True
+    shell.run_line_magic("load_ext", "xinference_magics")
+    magics = shell.magics_manager.registry["XinferenceMagics"]
+    assert (magics.endpoint, magics.temperature) == ("http://gpu:9997", 0.5)
 
 
 def test_config_documents_every_trait(shell, capsys):

@@ -2,10 +2,10 @@
 
 import pytest
 
+from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.ready_made import KINDS, kind_of
-from xinference_magics.transport.endpoint import normalize
 
 
 def running(model_type="LLM", *abilities):
@@ -15,15 +15,10 @@ def running(model_type="LLM", *abilities):
 
 
 @pytest.fixture
-def session(magics, monkeypatch):
-    """A session with a server that nobody asks."""
-
-    class Silent:
-        endpoint = normalize("http://127.0.0.1:9")
-
-    made = magics.session
-    monkeypatch.setattr(made, "cluster", Silent)
-    return made
+def session(magics):
+    """A session with a connection that nothing is asked of."""
+    magics.session._cluster = Cluster("http://127.0.0.1:9")
+    return magics.session
 
 
 @pytest.mark.parametrize(

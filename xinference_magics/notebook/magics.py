@@ -70,12 +70,13 @@ class XinferenceMagics(Magics):
     ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
-        super().__init__(shell, parent=shell)
+        # Before the traits: those of a configuration file are observed as they are set.
         self.cells = CellTracker(shell)
         ours = shell.meta.setdefault("xinference_magics", {})
         self.session = Session(cast("Settings", self), Namespace(shell.user_ns, ours), print)
         self._shown: tuple[int, list[Turn]] = (0, [])
         self._replaced: dict[tuple[str, str], Any] = {}
+        super().__init__(shell, parent=shell)
 
     @no_var_expand
     @needs_local_scope
@@ -182,7 +183,7 @@ class XinferenceMagics(Magics):
         if present is not None and name == "chat" and not self.override_chat:
             magic = "%chat" if kind == "line" else "%%chat"
             print(  # noqa: T201
-                f"{magic} belongs to another extension and stays so: use %{magic[:-4]}xchat, or "
+                f"{magic} belongs to another extension and stays so: use {magic[:-4]}xchat, or "
                 "%config XinferenceMagics.override_chat = True"
             )
             return
