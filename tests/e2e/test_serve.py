@@ -59,6 +59,8 @@ def test_launch_starts_a_server_where_none_is(notebook):
     reply = notebook.run("%xinference launch -n tiny-chat", timeout=300)
     assert "starting a private one on this machine" in reply.stdout
     assert "ModelNotFoundError" in reply.stdout  # it is registered only now
+    nothing = notebook.run("%%chat\nHello!")
+    assert "NotebookError: No chat model runs at" in nothing.stdout
     assert notebook.run(REGISTER).status == "ok"
     reply = notebook.run(
         "uid = %xinference launch -n tiny-chat -f ggufv2 -q f16 --n_threads 1", timeout=300
@@ -87,9 +89,13 @@ def test_wrong_credentials_are_one_line_with_a_remedy(notebook, environment):
         {**environment, "XINFERENCE_API_KEY": "xf-wrong", "XINFERENCE_MAGICS_STATE": "/nonexistent"}
     )
     stranger.run("%load_ext xinference_magics")
+    reply = stranger.run(f"%xinference connect {address}")
+    key = notebook.value("llm.api_key.get_secret_value()")
+    stranger.run(f"import os; os.environ['XINFERENCE_API_KEY'] = {key}")
     stranger.run(f"%xinference connect {address}")
-    reply = stranger.run("%xinference list")
+    answer = stranger.run("%%chat -t 0\nHello!")
     stranger.close()
+    assert "Hello" in answer.displays[0]["text/plain"]  # with the right key
     assert reply.status == "error"
     lines = [line for line in reply.stdout.splitlines() if line.strip()]
     assert len(lines) == 1, reply.stdout
