@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics import interrupts
 from xinference_magics.chat.conversation import Conversation
-from xinference_magics.errors import ConnectError, ModelNotFoundError, NotebookError
+from xinference_magics.errors import ConnectError, NotebookError
 from xinference_magics.notebook.ready_made import CHAT, kind_of
 from xinference_magics.transport import endpoint as endpoints
 
@@ -62,9 +62,8 @@ class Session:
 
     @property
     def configured(self) -> bool:
-        """Whether the user named an endpoint: by connecting, ``%config`` or the environment."""
-        named = self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT")
-        return self._named or bool(named)
+        """Whether an endpoint is named by ``%config`` or the environment."""
+        return bool(self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
 
     def connect(self, endpoint: str | None = None) -> Cluster:
         """Connect to `endpoint`, or to the one that is configured or found on this machine.
@@ -99,7 +98,7 @@ class Session:
 
     def cluster_or_serve(self, endpoint: str | None = None) -> Cluster:
         """Return a connection that answers, starting the local server where none is configured."""
-        if endpoint or self.configured:
+        if endpoint or self.configured or self._named:
             return self.cluster(endpoint)
         with suppress(ConnectError):
             cluster = self.cluster()
@@ -311,7 +310,7 @@ def _no_use(running: RunningModel, why: str) -> NotebookError:
     )
 
 
-def _undecided(endpoint: str, running: list[RunningModel]) -> NotebookError | ModelNotFoundError:
+def _undecided(endpoint: str, running: list[RunningModel]) -> NotebookError:
     if not running:
         return NotebookError(
             f"No chat model runs at {endpoint}.",
