@@ -24,9 +24,9 @@ CHROMIUM_FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium."""
+    """A headless Chromium, gone with its module: Playwright's loop would stop asyncio's tests."""
     path = find()
     if path is None:
         pytest.fail(REMEDY, pytrace=False)
