@@ -285,7 +285,7 @@ class Session:
         if self._local is not None:
             return {"api_key": self._local.api_key}
         # Left out, ChatXinference takes $XINFERENCE_API_KEY: not for a server that wants none.
-        return {} if self.cluster().token else {"api_key": None}
+        return {} if self.cluster().token else {"api_key": ""}
 
     def _generation(self, running: RunningModel) -> dict[str, Any]:
         """Default parameters, with an answer that leaves half of the context to the prompt."""
