@@ -6,28 +6,15 @@ import threading
 from urllib.parse import unquote
 
 import pytest
+from web_server import answering
 
 
 @pytest.fixture
 def json_server():
     """A server that answers everything with JSON, and is no Xinference."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = b"[1]"
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_port}"
-        made.shutdown()
+    with answering(b"[1]", "application/json") as url:
+        yield url
 
 
 class Answers:

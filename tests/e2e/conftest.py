@@ -1,12 +1,11 @@
 """Kernels and servers for tests from end to end."""
 
-import http.server
 import os
 import socket
-import threading
 
 import pytest
 from kernel_driver import Kernel
+from web_server import answering
 
 
 @pytest.fixture
@@ -34,21 +33,8 @@ def kernel(kernel_env):
 def web_server():
     """A web server that is no Xinference."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = b"<html>It works!</html>"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_port}"
-        made.shutdown()
+    with answering(b"<html>It works!</html>", "text/html") as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

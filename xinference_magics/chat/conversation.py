@@ -78,10 +78,6 @@ class Conversation:
         """Drop the turns of cells that are no longer in the notebook."""
         self._entries = [entry for entry in self._entries if entry[0].cell_id not in cell_ids]
 
-    def clear(self) -> None:
-        """Drop all turns."""
-        self._entries = []
-
     def _place(self, execution: Execution) -> int:
         """Where a next turn of `execution` goes: after its own turns, else where its cell was."""
         runs = [run for run, _ in self._entries]
