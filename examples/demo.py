@@ -78,10 +78,10 @@ def serve() -> LocalServer:
     from registrations import registrations
 
     cluster = Cluster(server.endpoint, token=server.token)
-    known = cluster.registrations()
+    known = cluster.registry.names()
     for registration in registrations():
         if registration["model_name"] not in known:
-            cluster.register("LLM", json.dumps(registration), persist=True)
+            cluster.registry.register("LLM", json.dumps(registration), persist=True)
     cluster.close()
     # By its address, as another server may run at the default one.
     os.environ["XINFERENCE_ENDPOINT"] = server.endpoint

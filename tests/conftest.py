@@ -134,7 +134,7 @@ def tiny_definitions():
 def tiny_registered(cluster, tiny_definitions):
     """The names of the tiny models, registered at the shared server."""
     for definition in tiny_definitions:
-        cluster.register("LLM", json.dumps(definition))
+        cluster.registry.register("LLM", json.dumps(definition))
     return [definition["model_name"] for definition in tiny_definitions]
 
 
@@ -178,7 +178,7 @@ def tiny_encoders(cluster, server_command, tmp_path_factory):
         pytest.fail(f"The tiny encoders could not be made:\n{made.stderr[-2000:]}")
     launches = {}
     for model_type, definition in tiny_encoders_definitions(folder).items():
-        cluster.register(model_type, json.dumps(definition))
+        cluster.registry.register(model_type, json.dumps(definition))
         request = LaunchRequest(
             model_name=definition["model_name"],
             model_type=model_type,

@@ -71,33 +71,35 @@ def test_a_uid_that_no_url_can_name_is_refused(cluster, uid):
 
 def test_the_registry_is_a_short_list_of_names(cluster, tiny_registered):
     started = time.monotonic()
-    names = cluster.registrations("LLM")
+    names = cluster.registry.names("LLM")
     assert time.monotonic() - started < 5
     assert {"qwen2.5-instruct", *tiny_registered} <= set(names)
-    assert cluster.registrations("embedding")
+    assert cluster.registry.names("embedding")
     with pytest.raises(BadRequestError, match="Unsupported model type"):
-        cluster.registrations("nonsense")
+        cluster.registry.names("nonsense")
 
 
 def test_engines_of_builtin_models_of_several_types(cluster):
     llama = [
-        offer for offer in cluster.engines("qwen2.5-instruct").offers if "llama" in offer.engine
+        offer
+        for offer in cluster.registry.engines("qwen2.5-instruct").offers
+        if "llama" in offer.engine
     ]
     assert {offer.format for offer in llama} == {"ggufv2"}
     assert len({offer.quantization for offer in llama}) > 5
-    assert cluster.engines("bge-m3", "embedding").offers
-    assert cluster.engines("bge-reranker-base", "rerank").offers
+    assert cluster.registry.engines("bge-m3", "embedding").offers
+    assert cluster.registry.engines("bge-reranker-base", "rerank").offers
 
 
 def test_an_unknown_model_has_near_names(cluster):
     with pytest.raises(ModelNotFoundError, match=r"Did you mean qwen2\.5-instruct"):
-        cluster.engines("qwen2.5-instrukt")
+        cluster.registry.engines("qwen2.5-instrukt")
     with pytest.raises(ModelNotFoundError, match="knows no model zzzz"):
-        cluster.choose(LaunchRequest(model_name="zzzz"))
+        cluster.registry.choose(LaunchRequest(model_name="zzzz"))
 
 
 def test_an_engine_without_a_virtual_environment_is_unavailable(cluster):
-    engines = cluster.engines("qwen2.5-instruct", virtual_env=False)
+    engines = cluster.registry.engines("qwen2.5-instruct", virtual_env=False)
     assert "No module named" in engines.unavailable["vLLM"]
 
 
@@ -122,14 +124,14 @@ def test_a_registration_comes_and_goes(cluster, tmp_path):
         "stop_token_ids": [],
         "stop": [],
     }
-    cluster.register("LLM", json.dumps(definition))
-    assert "of-my-own" in cluster.registrations()
+    cluster.registry.register("LLM", json.dumps(definition))
+    assert "of-my-own" in cluster.registry.names()
     with pytest.raises(BadRequestError, match="already registered"):
-        cluster.register("LLM", json.dumps(definition))
-    cluster.unregister("LLM", "of-my-own")
-    assert "of-my-own" not in cluster.registrations()
+        cluster.registry.register("LLM", json.dumps(definition))
+    cluster.registry.unregister("LLM", "of-my-own")
+    assert "of-my-own" not in cluster.registry.names()
     with pytest.raises(BadRequestError, match="model_specs"):
-        cluster.register("LLM", json.dumps({"version": 2, "model_name": "of-my-own"}))
+        cluster.registry.register("LLM", json.dumps({"version": 2, "model_name": "of-my-own"}))
 
 
 def test_an_abort_of_nothing_is_told(cluster, tiny_chat):

@@ -35,8 +35,11 @@ def failure(cluster, wanted):
 
 
 def test_without_an_engine_one_is_chosen(cluster):
-    assert cluster.choose(request()).engine == "llama.cpp"
-    assert cluster.choose(request(model_format=None, quantization="none")).engine == "Transformers"
+    assert cluster.registry.choose(request()).engine == "llama.cpp"
+    assert (
+        cluster.registry.choose(request(model_format=None, quantization="none")).engine
+        == "Transformers"
+    )
 
 
 def test_success_is_every_replica_ready(cluster):
@@ -141,7 +144,7 @@ def test_a_damaged_file_fails_with_the_servers_reason(cluster, tmp_path):
         "stop_token_ids": [],
         "stop": [],
     }
-    cluster.register("LLM", json.dumps(definition))
+    cluster.registry.register("LLM", json.dumps(definition))
     error = failure(cluster, request(model_name="damaged", model_uid="damaged"))
     assert "Failed to init server" in error.message
     assert "may be damaged" in error.hint

@@ -111,7 +111,7 @@ def test_a_busy_server_is_borne_with(answers, launch):
 
 def test_a_server_that_stays_away_is_not(launch):
     launch.cluster.endpoint = "http://127.0.0.1:1"
-    launch.cluster._client.base_url = "http://127.0.0.1:1"
+    launch.cluster._api.client.base_url = "http://127.0.0.1:1"
     with pytest.raises(ConnectError, match="refuses"):
         launch.wait(interval=0.05)
 

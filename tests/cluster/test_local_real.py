@@ -43,7 +43,7 @@ def test_the_life_of_a_local_server(server_command, run_python, tiny_definitions
 
     manager = Cluster(server.endpoint, token=server.token)
     assert manager.version().startswith("4.")
-    manager.register("LLM", json.dumps(tiny_definitions[0]))
+    manager.registry.register("LLM", json.dumps(tiny_definitions[0]))
     model = manager.launch(tiny_request("mine", "ggufv2", n_threads=1)).wait()
 
     user = Cluster(server.endpoint, token=lambda: server.api_key)

@@ -16,7 +16,7 @@ sys.path.insert(0, {str(TINY)!r})
 from registrations import registrations
 cluster = get_ipython().find_line_magic("xinference").__self__.session.cluster()
 for each in registrations():
-    cluster.register("LLM", json.dumps(each))
+    cluster.registry.register("LLM", json.dumps(each))
 """
 
 

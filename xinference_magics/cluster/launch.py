@@ -249,7 +249,7 @@ class Launch:
         if self.request is None:
             return ""
         try:
-            self.cluster.choose(self.request)
+            self.cluster.registry.choose(self.request)
         except XinferenceError as error:
             return str(error)
         return ""

@@ -60,7 +60,7 @@ def _printers(
 
 
 def _describe(model: RunningModel) -> dict[str, Any]:
-    from xinference_magics.notebook.results import description
+    from xinference_magics.notebook.results.models import description
 
     return description(model)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 from IPython.core.magic import (
     Magics,
     line_cell_magic,
-    line_magic,
     magics_class,
     needs_local_scope,
     no_var_expand,
@@ -80,15 +79,17 @@ class XinferenceMagics(Magics):
 
     @no_var_expand
     @needs_local_scope
-    @line_magic
-    def xinference(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+    @line_cell_magic
+    def xinference(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
         """Manage models on an Xinference server: ``%xinference help`` lists the commands."""
         from xinference_magics.notebook import commands
         from xinference_magics.notebook.words import split_line
 
         words = split_line(line, "%xinference", {**self.shell.user_ns, **(local_ns or {})})
         try:
-            return commands.run(self.session, words)
+            return commands.run(self.session, words, cell)
         except KeyboardInterrupt as error:
             if interrupts.is_one_line(error):
                 raise

@@ -52,7 +52,7 @@ def launch(session: Session, arguments: Arguments) -> str:
     wanted = request(arguments)
     cluster = session.cluster_or_serve(arguments.endpoint)
     if wanted.model_type == "LLM":
-        choice = cluster.choose(wanted)
+        choice = cluster.registry.choose(wanted)
         if choice.said:
             session.say(choice.said)
         wanted = choice.applied_to(wanted)

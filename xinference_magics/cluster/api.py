@@ -1,0 +1,116 @@
+"""The management API of one endpoint: xinference-client with our own session.
+
+The client's session is replaced by ours before its first request; an answer of another shape
+than expected comes from no Xinference.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from xinference_client.client.restful.restful_client import Client
+
+from xinference_magics.errors import BadRequestError, ConnectError
+from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize
+from xinference_magics.transport.sync import Token, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+T = TypeVar("T")
+
+_UNWINDING = 120.0  # seconds: a cancel is answered when the launch has unwound, after 18-60
+
+
+class _Client(Client):  # type: ignore[misc]
+    """The client with our session; its constructor asks the server nothing."""
+
+    def __init__(self, endpoint: str, session: requests.Session) -> None:
+        self.session: requests.Session
+        self._ours = session
+        super().__init__(endpoint)
+
+    def _check_cluster_authenticated(self) -> None:
+        self.session.close()
+        self.session = self._ours
+
+
+class ManagementApi:
+    """The requests that manage an Xinference; each part of a `Cluster` asks through one.
+
+    Args:
+        endpoint: As people type it.
+        token: Asked before each request for the bearer token: a login's, or an API key.
+        timeouts: Limits in seconds.
+
+    Nothing is asked of the server until a method is called.
+    """
+
+    def __init__(
+        self, endpoint: str, *, token: Token | None = None, timeouts: Timeouts = MANAGEMENT
+    ) -> None:
+        self.endpoint = normalize(endpoint)
+        self.token = token
+        self._timeouts = timeouts
+        self.client = _Client(
+            self.endpoint, open_session(self.endpoint, token=token, timeouts=timeouts)
+        )
+
+    def close(self) -> None:
+        """Close the connections; nothing can be asked any more."""
+        self.client.close()
+
+    def get(self, kind: type[T], path: str, **query: str | int | None) -> T:
+        """Get what the client has no method for; None among `query` is left out."""
+        return self.ask(
+            kind,
+            lambda: self.client.session.get(f"{self.endpoint}{path}", params=query or None).json(),
+        )
+
+    def post(self, kind: type[T], path: str, body: object = None) -> T:
+        """Post what the client has no method for."""
+        return self.ask(
+            kind, lambda: self.client.session.post(f"{self.endpoint}{path}", json=body).json()
+        )
+
+    def slowly(self, method: str, path: str, **query: str | int | None) -> None:
+        """Request what ends processes: the client's methods take no timeout of their own."""
+        limits = (self._timeouts.connect, _UNWINDING)
+        self.client.session.request(
+            method, f"{self.endpoint}{path}", params=query or None, timeout=limits
+        )
+
+    def ask(self, kind: type[T], call: Callable[..., object], *args: Any, **kwargs: Any) -> T:
+        """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""
+        try:
+            answer = call(*args, **kwargs)
+        except (ValueError, LookupError, TypeError) as error:
+            raise self._stranger() from error
+        if not isinstance(answer, kind):
+            raise self._stranger()
+        return answer
+
+    def _stranger(self) -> ConnectError:
+        return ConnectError(
+            f"What answers at {self.endpoint} is not an Xinference server.",
+            hint="%xinference connect URL takes another server.",
+        )
+
+
+def quoted(name: str) -> str:
+    """Make a name fit for a URL's path: the client puts it in as it is."""
+    return quote(name, safe="")
+
+
+def in_path(uid: str) -> str:
+    """Make a UID fit for a URL's path; some can be launched but never be asked for again.
+
+    Raises:
+        BadRequestError: No path can hold it.
+    """
+    if "/" in uid or uid in {".", ".."}:
+        raise BadRequestError(f"No URL can name the UID {uid!r}.", hint="Leave out slashes.")
+    return quoted(uid)

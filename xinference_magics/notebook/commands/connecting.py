@@ -1,0 +1,59 @@
+"""Where the notebook is connected: connect, serve, stop, status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.commands.command import Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+
+    from xinference_magics.notebook.session import Session
+
+
+def connect(session: Session, arguments: Arguments) -> None:
+    """Connect to an endpoint and say what runs there."""
+    session.connect(arguments.endpoint)
+    session.say(session.describe_connection())
+
+
+def serve(session: Session, arguments: Arguments) -> None:
+    """Start the private local server, or join the one that runs."""
+    session.serve(port=arguments.port, keep=bool(arguments.keep))
+    session.say(session.describe_connection())
+
+
+def stop(session: Session, _arguments: Arguments) -> None:
+    """Stop the private local server."""
+    session.stop_local()
+    session.say("Stopped the local server.")
+
+
+def status(session: Session, _arguments: Arguments) -> None:
+    """Say where the notebook is connected and what is in use."""
+    session.cluster()
+    session.say(session.describe_connection())
+
+
+COMMANDS = (
+    Command(
+        "connect",
+        "Connect to a server.",
+        connect,
+        (Option(("endpoint",), "Its URL (default: configured, or found on this machine)."),),
+        ("%xinference connect http://gpu-server:9997",),
+    ),
+    Command(
+        "serve",
+        "Start a private Xinference on this machine, or join the one that runs.",
+        serve,
+        (
+            Option(("--port",), "Port to listen on (default: a free one).", type=int),
+            Option(("--keep",), "Let it run on when the last notebook is gone.", words=0),
+        ),
+    ),
+    Command("stop", "Stop the private Xinference of this machine.", stop),
+    Command("status", "Where this notebook is connected, and what runs.", status),
+)

@@ -1,0 +1,68 @@
+"""The models that run: launch, list, describe, use, cancel, terminate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xinference_magics.notebook import options
+from xinference_magics.notebook.commands.command import THERE, UID, Command
+from xinference_magics.notebook.commands.launching import cancel, launch
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+
+    from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.notebook.results.models import Models
+    from xinference_magics.notebook.session import Session
+
+
+def list_models(session: Session, arguments: Arguments) -> Models:
+    """List the models that run."""
+    from xinference_magics.notebook.results.models import Models
+
+    return Models(session.visit(arguments.endpoint).models())
+
+
+def describe(session: Session, arguments: Arguments) -> RunningModel:
+    """Describe one model that runs."""
+    return session.visit(arguments.endpoint).describe(arguments.uid)
+
+
+def use(session: Session, arguments: Arguments) -> None:
+    """Take up a model that runs."""
+    running = session.cluster(arguments.endpoint).describe(arguments.uid)
+    session.say(session.take_up(running, arguments.as_name))
+
+
+def terminate(session: Session, arguments: Arguments) -> None:
+    """End a model that runs."""
+    session.visit(arguments.endpoint).terminate(arguments.uid)
+    if arguments.endpoint is None:
+        session.forget(arguments.uid)
+    session.say(f"Terminated {arguments.uid}.")
+
+
+COMMANDS = (
+    Command(
+        "launch",
+        "Launch a model; returns its UID.",
+        launch,
+        options.LAUNCH,
+        (
+            "uid = %xinference launch -n qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m",
+            "%xinference launch -n my-model -f pytorch -q none --n_threads 4",
+        ),
+        takes_extra=True,
+    ),
+    Command("list", "The models that run.", list_models, (THERE,)),
+    Command("describe", "One running model.", describe, (UID, THERE)),
+    Command(
+        "use",
+        "Take up a running model: %%chat asks it, and its object is put into the namespace.",
+        use,
+        (UID, options.AS_NAME, options.ENDPOINT),
+        ("%xinference use my-model --as llm2",),
+    ),
+    Command("cancel", "Cancel a launch that is still loading.", cancel, (UID, THERE)),
+    Command("terminate", "End a running model.", terminate, (UID, THERE)),
+)

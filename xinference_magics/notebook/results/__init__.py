@@ -1,0 +1,1 @@
+"""What commands return: values for code, tables for people."""

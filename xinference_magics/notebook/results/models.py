@@ -1,0 +1,43 @@
+"""The models that run, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xinference_magics.cluster.models import RunningModel
+from xinference_magics.display.tables import Column, Table
+from xinference_magics.notebook.results.rows import Rows
+
+
+class Models(Rows[RunningModel]):
+    """The models that run."""
+
+    columns = (
+        Column("UID", lambda model: model.uid),
+        Column("name", lambda model: model.name),
+        Column("type", lambda model: model.type),
+        Column("engine", lambda model: model.engine),
+        Column("format", lambda model: model.format),
+        Column("size", lambda model: model.size),
+        Column("quantization", lambda model: model.quantization),
+        Column("context", lambda model: model.context_length),
+        Column("replicas", lambda model: model.replica),
+    )
+    empty = "No model runs: %xinference launch -n NAME"
+
+
+_DETAILS = (
+    *Models.columns,
+    Column[Any]("abilities", lambda model: ", ".join(model.abilities)),
+    Column[Any]("family", lambda model: model.family),
+    Column[Any]("languages", lambda model: ", ".join(model.languages)),
+    Column[Any]("worker", lambda model: model.address),
+)
+
+
+def description(model: RunningModel) -> dict[str, Any]:
+    """Show one model, a line for each thing known about it (IPython's mimebundle formatter)."""
+    known = [(column.title, column.value(model)) for column in _DETAILS]
+    rows = [(title, value) for title, value in known if value not in (None, "")]
+    columns = (Column[Any]("", lambda row: row[0]), Column[Any]("", lambda row: row[1]))
+    return Table(rows, columns)._repr_mimebundle_()

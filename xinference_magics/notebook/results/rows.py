@@ -1,0 +1,54 @@
+"""A list of values that is shown as a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from xinference_magics.display.tables import Column, Table
+from xinference_magics.errors import NotebookError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+class Rows(list[T]):
+    """What a command found: a list of values that is shown as a table.
+
+    Attributes:
+        columns: What the table shows of each value.
+        empty: What is shown where there are none.
+        caption: A line below the table.
+    """
+
+    columns: ClassVar[tuple[Column[Any], ...]]
+    empty: ClassVar[str] = "Nothing to show."
+    caption: str = ""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame with a row for each value and a column for each of its fields.
+
+        Raises:
+            NotebookError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise NotebookError(
+                "pandas is not installed here.", hint="%pip install pandas"
+            ) from None
+        records = [asdict(value) for value in self]  # type: ignore[call-overload]
+        return pd.DataFrame.from_records(records)
+
+    @property
+    def table(self) -> Table[T]:
+        """The table that is shown."""
+        return Table(self, self.columns, empty=self.empty, caption=self.caption)
+
+    def __repr__(self) -> str:
+        return self.table.text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return self.table._repr_mimebundle_()
