@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    ToolMessage,
+    message_chunk_to_message,
+)
+
+from xinference_magics.chat.events import ToolStart
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.messages import BaseMessage
+
+    from xinference_magics.chat.events import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer, in the order of its arrival."""
+    """A piece of an answer, in the order of its arrival.
 
-    kind: Literal["text", "reasoning"]
+    Attributes:
+        kind: `call` and `result` are steps of a tool.
+        text: The text; of a step a JSON object: `id`, `name` and `args` of a call, `id`,
+            `status` (`success` or `error`), `text` and `seconds` of a result.
+    """
+
+    kind: Literal["text", "reasoning", "call", "result"]
     text: str
 
 
@@ -29,7 +47,10 @@ class LiveTurn:
         first_token_seconds: Seconds until the first text or reasoning; None until then.
         tokens: Chunks with text so far. llama.cpp sends a token a chunk, transformers about two,
             so this is a lower bound until the server's own count arrives.
+        reasoning_seconds: Seconds from the first reasoning to the first text after it; None
+            until then.
         deltas: The pieces so far; append only.
+        steps: The messages before the last one: calls of tools and their results.
     """
 
     def __init__(self, title: str) -> None:
@@ -37,16 +58,30 @@ class LiveTurn:
         self.started = time.monotonic()
         self.first_token_seconds: float | None = None
         self.tokens = 0
+        self.reasoning_seconds: float | None = None
         self.deltas: list[Delta] = []
+        self.steps: list[BaseMessage] = []
         self._chunks: list[AIMessageChunk] = []
+        self._reasoning_since: float | None = None
+        self._calls: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
         """Seconds since the request was sent."""
         return time.monotonic() - self.started
 
-    def add(self, chunk: AIMessageChunk) -> None:
-        """Take in one chunk of the model's stream."""
+    def add(self, event: Event) -> None:
+        """Take in what the source of the turn yields."""
+        if isinstance(event, AIMessageChunk):
+            self._take_chunk(event)
+        elif isinstance(event, ToolMessage):
+            self._take_result(event)
+        elif isinstance(event, ToolStart):
+            self._take_call(event)
+        else:
+            self._end_message(event)
+
+    def _take_chunk(self, chunk: AIMessageChunk) -> None:
         self._chunks.append(chunk)
         reasoning = chunk.additional_kwargs.get("reasoning_content") or ""
         text = chunk.content if isinstance(chunk.content, str) else str(chunk.text)
@@ -56,14 +91,42 @@ class LiveTurn:
             self.first_token_seconds = self.seconds
         self.tokens += 1
         if reasoning:
+            self._reasoning_since = self._reasoning_since or time.monotonic()
             self.deltas.append(Delta("reasoning", reasoning))
         if text:
+            self._end_reasoning()
             self.deltas.append(Delta("text", text))
 
-    def message(self) -> AIMessage:
-        """Merge what has arrived into one message; empty when nothing has."""
-        from langchain_core.messages import AIMessage, message_chunk_to_message
+    def _end_reasoning(self) -> None:
+        if self._reasoning_since is not None:
+            thought = time.monotonic() - self._reasoning_since
+            self.reasoning_seconds = (self.reasoning_seconds or 0) + thought
+            self._reasoning_since = None
 
+    def _take_call(self, call: ToolStart) -> None:
+        self._end_reasoning()
+        self._calls[call.id] = time.monotonic()
+        self._add_step("call", {"id": call.id, "name": call.name, "args": call.args})
+
+    def _take_result(self, result: ToolMessage) -> None:
+        self._end_message(result)
+        seconds = time.monotonic() - self._calls.get(result.tool_call_id, time.monotonic())
+        shown = {"id": result.tool_call_id, "status": result.status, "text": str(result.text)}
+        self._add_step("result", {**shown, "seconds": round(seconds, 3)})
+
+    def _add_step(self, kind: Literal["call", "result"], step: dict[str, Any]) -> None:
+        self.deltas.append(Delta(kind, json.dumps(step, ensure_ascii=False, default=str)))
+
+    def _end_message(self, following: BaseMessage) -> None:
+        """Close the model's message, where one is open, with what follows it."""
+        if self._chunks:
+            self.steps.append(self.message())
+            self._chunks = []
+        self.steps.append(following)
+
+    def message(self) -> AIMessage:
+        """Merge what has arrived of the last message into one; empty when nothing has."""
+        self._end_reasoning()
         if not self._chunks:
             return AIMessage("")
         first, *rest = self._chunks

@@ -17,10 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from xinference_magics import interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from langchain_core.messages import AIMessageChunk
-
+    from xinference_magics.chat.events import Source
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.chat.turn import Status
 
@@ -61,7 +58,7 @@ class Outcome:
 
 
 def run(
-    stream: Callable[[], AsyncIterator[AIMessageChunk]],
+    source: Source,
     live: LiveTurn,
     view: View,
     *,
@@ -70,7 +67,7 @@ def run(
     """Stream an answer into `live`, repainting `view`, until it ends or is stopped.
 
     Args:
-        stream: Opens the stream; called on the streaming thread, inside its event loop.
+        source: Opens the stream; called on the streaming thread, inside its event loop.
         live: Takes in what arrives.
         view: Shows it; repainted at most every `frame_seconds` seconds.
         frame_seconds: Seconds between two repaints.
@@ -79,7 +76,7 @@ def run(
         Nothing of the stream's: its error is in the outcome.
     """
     with interrupts.as_flag() as interrupted:
-        streaming = _Streaming(stream, live)
+        streaming = _Streaming(source, live)
         view.open(live)
         streaming.start()
         try:
@@ -106,12 +103,12 @@ def _status(streaming: _Streaming, interrupted: threading.Event, view: View) -> 
 class _Streaming(threading.Thread):
     """Consumes one stream on an event loop of its own."""
 
-    def __init__(self, stream: Callable[[], AsyncIterator[AIMessageChunk]], live: LiveTurn) -> None:
+    def __init__(self, source: Source, live: LiveTurn) -> None:
         super().__init__(name="xinference-magics-stream", daemon=True)
         self.finished = threading.Event()
         self.stopped = False
         self.error: Exception | None = None
-        self._open_stream = stream
+        self._source = source
         self._live = live
         self._context = contextvars.copy_context()
         self._loop = asyncio.new_event_loop()
@@ -132,8 +129,8 @@ class _Streaming(threading.Thread):
         self._task = asyncio.current_task()
         if self.stopped:
             return
-        async for chunk in self._open_stream():
-            self._live.add(chunk)
+        async for event in self._source():
+            self._live.add(event)
 
     def stop(self) -> None:
         """Cancel the stream and wait for its connection to be closed."""

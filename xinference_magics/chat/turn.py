@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from uuid import uuid4
 
@@ -31,6 +32,10 @@ _RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     "started": str,
     "seconds": (int, float),
     "first_token_seconds": (int, float, type(None)),
+    "reasoning_seconds": (int, float, type(None)),
+    "server_version": (str, type(None)),
+    "conversation": str,
+    "format": str,
     "status": str,
     "error": str,
 }
@@ -50,6 +55,13 @@ class Turn:
         started: When the request was sent, ISO 8601 in UTC.
         seconds: From the request to the last token.
         first_token_seconds: From the request to the first token; None if none came.
+        reasoning_seconds: How long it thought before the answer; None where it did not.
+        blocks: The prompt as LangChain's content blocks, where it is more than text.
+        steps: Messages between the prompt and the answer: calls of tools and their results.
+        server_version: The version of the server, where it told.
+        conversation: The name of the conversation it belongs to; empty for the default one.
+        format: What the answer is shown as, such as `markdown`.
+        parsed: The answer as an object, where a schema was asked for.
         status: `done`, `stopped` (by the button), `interrupted` (the kernel) or `failed`.
         error: One line on what failed; empty otherwise.
         id: A name of its own for this turn.
@@ -64,6 +76,13 @@ class Turn:
     started: str = ""
     seconds: float = 0.0
     first_token_seconds: float | None = None
+    reasoning_seconds: float | None = None
+    blocks: list[dict[str, Any]] | None = None
+    steps: list[BaseMessage] = field(default_factory=list)
+    server_version: str | None = None
+    conversation: str = ""
+    format: str = "markdown"
+    parsed: Any = None
     status: Status = "done"
     error: str = ""
     id: str = field(default_factory=lambda: uuid4().hex)
@@ -81,12 +100,16 @@ class Turn:
     @property
     def empty(self) -> bool:
         """Whether nothing came of it: no text, no reasoning, no tool call."""
-        return not (self.text or self.reasoning or self.tool_calls)
+        return not (self.text or self.reasoning or self.tool_calls or self.steps)
 
     @property
     def usage(self) -> UsageMetadata | None:
-        """Tokens as the server counted them; None where it did not."""
-        return self.message.usage_metadata
+        """Tokens as the server counted them, of all answers of the turn; None where it did not."""
+        from langchain_core.messages.ai import add_usage
+
+        answers = [getattr(each, "usage_metadata", None) for each in (*self.steps, self.message)]
+        counted = [usage for usage in answers if usage]
+        return reduce(add_usage, counted) if counted else None
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -118,17 +141,23 @@ class Turn:
 
     @property
     def messages(self) -> list[BaseMessage]:
-        """The turn as LangChain messages: the prompt, then the answer."""
+        """The turn as LangChain messages: the prompt, the steps, the answer."""
         from langchain_core.messages import HumanMessage
 
-        return [HumanMessage(self.prompt), self.message]
+        content: Any = self.blocks or self.prompt
+        return [HumanMessage(content), *self.steps, self.message]
 
     def to_record(self) -> dict[str, Any]:
         """Describe the turn as JSON, for the notebook's saved output. Holds no secret."""
-        from langchain_core.messages import message_to_dict
+        from langchain_core.messages import message_to_dict, messages_to_dict
 
-        fields = {name: getattr(self, name) for name in _RECORD_TYPES}
-        return {"version": RECORD_VERSION, **fields, "message": message_to_dict(self.message)}
+        return {
+            "version": RECORD_VERSION,
+            **{name: getattr(self, name) for name in _RECORD_TYPES},
+            "blocks": self.blocks,
+            "steps": messages_to_dict(self.steps),
+            "message": message_to_dict(self.message),
+        }
 
     @classmethod
     def from_record(cls, record: object) -> Turn:
@@ -137,8 +166,6 @@ class Turn:
         Raises:
             NotebookError: It is not a record of this version, or a field has a wrong type.
         """
-        from langchain_core.messages import AIMessage
-
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
             raise NotebookError("This is not the record of a turn of this version.")
         for name, kind in _RECORD_TYPES.items():
@@ -147,13 +174,48 @@ class Turn:
         if record["status"] not in get_args(Status):
             raise NotebookError(f"The record of this turn has no valid status: {record['status']}.")
         try:
-            data = record["message"]["data"]
-            message = AIMessage.model_validate({**data, "type": "ai"})
+            message = _read_message(record["message"], "ai")
+            steps = [_read_message(each, *_STEPS) for each in record.get("steps") or ()]
+            blocks = _read_blocks(record.get("blocks"))
         except (KeyError, TypeError, ValueError) as error:
             raise NotebookError("The record of this turn has no valid message.") from error
-        return cls(message=message, **{name: record[name] for name in _RECORD_TYPES})
+        return cls(
+            message=cast("AIMessage", message),
+            steps=steps,
+            blocks=blocks,
+            **{name: record[name] for name in _RECORD_TYPES},
+        )
 
     def __repr__(self) -> str:
         tokens = "" if self.tokens is None else f", {self.tokens} tokens"
         text = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."  # noqa: PLR2004
         return f"Turn({self.model_uid!r}{tokens}, {self.seconds:.1f} s, {self.status}: {text!r})"
+
+
+_STEPS = ("ai", "tool", "human")
+
+
+def _read_message(data: Any, *types: str) -> BaseMessage:
+    """Read a message of one of the `types`, and of no other class.
+
+    Raises:
+        ValueError, KeyError, TypeError: It is none.
+    """
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+    classes: dict[str, type[BaseMessage]] = {
+        "ai": AIMessage,
+        "tool": ToolMessage,
+        "human": HumanMessage,
+    }
+    if data["type"] not in types:
+        raise ValueError(f"not a message of type {', '.join(types)}")
+    return classes[data["type"]].model_validate({**data["data"], "type": data["type"]})
+
+
+def _read_blocks(data: object) -> list[dict[str, Any]] | None:
+    if data is None:
+        return None
+    if not isinstance(data, list) or not all(isinstance(block, dict) for block in data):
+        raise ValueError("not a list of content blocks")
+    return data

@@ -1,0 +1,34 @@
+"""What a turn is made of while it runs: the chunks of a model, and what happens between them.
+
+A source of a turn is an asynchronous iterator of events. The chunks of one message follow each
+other; a message that is no answer of a model (a tool's result, an error shown to the model) ends
+it, and the next chunk begins another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
+
+
+@dataclass(frozen=True)
+class ToolStart:
+    """A tool begins to run.
+
+    Attributes:
+        id: The id of the call, which its `ToolMessage` repeats.
+        name: The tool.
+        args: What it is called with.
+    """
+
+    id: str
+    name: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+
+Event: TypeAlias = AIMessageChunk | ToolStart | ToolMessage | HumanMessage
+Source: TypeAlias = Callable[[], AsyncIterator[Event]]
+"""Opens the events of a turn; called on the streaming thread, inside its event loop."""

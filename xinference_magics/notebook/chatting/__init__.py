@@ -1,0 +1,111 @@
+"""``%%chat``: from the text of a cell to a finished turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics import interrupts
+from xinference_magics.notebook.arguments import Parser, leading_options
+from xinference_magics.notebook.chatting.answering import answer
+from xinference_magics.notebook.chatting.question import Question
+from xinference_magics.notebook.options import CHAT
+from xinference_magics.notebook.prompt import expand
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+
+    from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.magics import XinferenceMagics
+
+_EXAMPLES = """\
+examples:
+  %%chat
+  Where can we visit in the capital of {{country}}?
+
+  answer = %chat -t 0 What's new?
+"""
+
+
+def chat(
+    magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
+) -> Turn:
+    """Run one turn and keep it.
+
+    Raises:
+        UsageError: An option is not right, or there is no prompt.
+        XinferenceError: The turn failed; what had arrived of it is kept.
+        KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
+    """
+    arguments, text = read(line, cell)
+    question = ask(magics, arguments, text, local)
+    turn, error = answer(magics, question)
+    if turn.status == "done" or not turn.empty:
+        _keep(magics, arguments, turn)
+    _raise(turn, error)
+    return turn
+
+
+def read(line: str, cell: str | None) -> tuple[Arguments, str]:
+    """Split what was typed into options and prompt.
+
+    Raises:
+        UsageError: An option is not right, or there is no prompt.
+    """
+    magic = "%chat" if cell is None else "%%chat"
+    parser = Parser(magic, "Send a prompt to a model and stream its answer.", CHAT, _EXAMPLES)
+    words, rest = leading_options(line, parser)
+    arguments = parser.parse(words)
+    if cell is not None and rest.strip():
+        parser.error(f"unexpected {rest.strip()!r}: the prompt stands in the lines below")
+    text = rest.strip() if cell is None else cell.strip("\n")
+    if not text.strip():
+        parser.error("there is no prompt")
+    return arguments, text
+
+
+def ask(
+    magics: XinferenceMagics, arguments: Arguments, text: str, local: dict[str, Any] | None
+) -> Question:
+    """Settle all that will be sent.
+
+    Raises:
+        XinferenceError: A value, a parameter or the model is not right; nothing was sent.
+    """
+    prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
+    parameters = _parameters(arguments)
+    session = magics.session
+    before = [] if arguments.new else session.conversation.before(magics.cells.current)
+    return Question(
+        model=session.model_in_use(arguments.model),
+        prompt=prompt,
+        system=arguments.system if arguments.system is not None else magics.system,
+        before=tuple(before),
+        parameters=parameters,
+    )
+
+
+def _parameters(arguments: Arguments) -> dict[str, Any]:
+    """Collect the generation parameters, refusing wrong ones before anything is shown or sent."""
+    from xinference_magics.wire.parameters import NAMES, checked, refuse_unknown
+
+    given = {"temperature": arguments.temperature, "max_tokens": arguments.max_tokens}
+    given = {name: value for name, value in given.items() if value is not None}
+    given = {**dict(arguments.parameter or []), **given}
+    refuse_unknown(given, (*NAMES, "extra_body"))
+    checked({name: value for name, value in given.items() if name in NAMES})
+    return given
+
+
+def _keep(magics: XinferenceMagics, arguments: Arguments, turn: Turn) -> None:
+    conversation = magics.session.conversation
+    conversation.add(turn, magics.cells.current, anew=bool(arguments.new))
+    if arguments.out:
+        magics.shell.user_ns[arguments.out] = turn
+
+
+def _raise(turn: Turn, error: Exception | None) -> None:
+    if turn.status == "interrupted":
+        rest = " before anything arrived" if turn.empty else "; what had arrived is kept"
+        raise interrupts.one_line(f"The turn was interrupted{rest}.")
+    if error is not None:
+        raise error
