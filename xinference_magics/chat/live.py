@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import (
@@ -44,6 +45,7 @@ class LiveTurn:
     Attributes:
         title: The model's UID, for the view's header.
         started: Seconds of `time.monotonic` at which the request was sent.
+        started_at: The same, ISO 8601 in UTC.
         first_token_seconds: Seconds until the first text or reasoning; None until then.
         tokens: Chunks with text so far. llama.cpp sends a token a chunk, transformers about two,
             so this is a lower bound until the server's own count arrives.
@@ -56,6 +58,7 @@ class LiveTurn:
     def __init__(self, title: str) -> None:
         self.title = title
         self.started = time.monotonic()
+        self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.first_token_seconds: float | None = None
         self.tokens = 0
         self.reasoning_seconds: float | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
+from xinference_magics.chat.question import Question
 from xinference_magics.notebook.arguments import Parser, leading_options
 from xinference_magics.notebook.chatting.answering import answer
-from xinference_magics.notebook.chatting.question import Question
 from xinference_magics.notebook.options import CHAT
 from xinference_magics.notebook.prompt import expand
 

@@ -1,14 +1,20 @@
-"""A question: all that one ``%%chat`` sends, settled before anything is sent."""
+"""A question: all that one turn sends, settled before anything is sent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.chat.turn import Turn
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from langchain_core.messages import BaseMessage
 
-    from xinference_magics.chat.turn import Turn
+    from xinference_magics.chat.events import Event
+    from xinference_magics.chat.live import LiveTurn
+    from xinference_magics.chat.runner import Outcome
     from xinference_magics.chat_models import ChatXinference
 
 
@@ -25,6 +31,7 @@ class Question:
         parameters: Generation parameters of this turn, by their request names.
         conversation: The name of the conversation; empty for the default one.
         format: What the answer is shown as.
+        server_version: The version of the server, where it is known.
     """
 
     model: ChatXinference
@@ -35,6 +42,7 @@ class Question:
     parameters: dict[str, Any] = field(default_factory=dict)
     conversation: str = ""
     format: str = "markdown"
+    server_version: str | None = None
 
     @property
     def messages(self) -> list[BaseMessage]:
@@ -47,3 +55,29 @@ class Question:
             *(message for turn in self.before for message in turn.messages),
             HumanMessage(content),
         ]
+
+    def source(self) -> AsyncIterator[Event]:
+        """Open the events of the answer."""
+        return self.model.astream(self.messages, **self.parameters)
+
+    def settled(self, live: LiveTurn, outcome: Outcome) -> Turn:
+        """Make the turn of what has arrived."""
+        return Turn(
+            prompt=self.prompt,
+            blocks=self.blocks,
+            system=self.system,
+            message=live.message(),
+            steps=live.steps,
+            model_uid=self.model.model_uid,
+            engine=self.model.engine,
+            parameters={**self.model.generation_parameters, **self.parameters},
+            conversation=self.conversation,
+            format=self.format,
+            server_version=self.server_version,
+            started=live.started_at,
+            seconds=outcome.seconds,
+            first_token_seconds=live.first_token_seconds,
+            reasoning_seconds=live.reasoning_seconds,
+            status=outcome.status,
+            error=str(outcome.error or ""),
+        )
