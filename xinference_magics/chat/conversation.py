@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from xinference_magics.chat.turn import Turn
+    from xinference_magics.chat_models import ChatXinference
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,46 @@ class Execution:
         )
 
 
-@dataclass
+class Host(Protocol):
+    """What a conversation needs to know of the notebook that it belongs to."""
+
+    @property
+    def server_version(self) -> str | None:
+        """The version of the server, where it is known."""
+        ...
+
+    def model_in_use(self) -> ChatXinference:
+        """Return the model that is asked where none is given."""
+        ...
+
+    def execution(self) -> Execution:
+        """Return the run of a cell that is going on."""
+        ...
+
+
+@dataclass(repr=False)
 class Conversation:
     """An ordered list of turns in which re-running a cell replaces that cell's turns.
 
     A cell keeps its place: it sees only the turns before it, and later turns stay.
+
+    Attributes:
+        name: What it is called; empty for the default one.
+        system: Its standing system prompt; None leaves it to the setting for all.
+        host: The notebook it belongs to; None for one that was read from a file.
     """
 
+    name: str = ""
+    system: str | None = None
+    host: Host | None = field(default=None, compare=False)
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        count = len(self)
+        return f"Conversation({self.name!r}, {count} turn{'' if count == 1 else 's'})"
 
     @property
     def turns(self) -> list[Turn]:
@@ -77,6 +112,94 @@ class Conversation:
     def forget_cells(self, cell_ids: Collection[str]) -> None:
         """Drop the turns of cells that are no longer in the notebook."""
         self._entries = [entry for entry in self._entries if entry[0].cell_id not in cell_ids]
+
+    def undo(self, count: int = 1) -> list[Turn]:
+        """Drop the last turns, and return them."""
+        kept, dropped = self._entries[:-count], self._entries[-count:]
+        self._entries = kept
+        return [turn for _, turn in dropped]
+
+    def drop(self, number: int) -> Turn:
+        """Drop one turn, and return it.
+
+        Args:
+            number: Counted from 1.
+
+        Raises:
+            NotebookError: There is no such turn.
+        """
+        self._check(number)
+        return self._entries.pop(number - 1)[1]
+
+    def edit(self, number: int, *, prompt: str | None = None, answer: str | None = None) -> Turn:
+        """Put other words into a turn, and return it.
+
+        Args:
+            number: Counted from 1.
+            prompt: What was asked instead; None leaves it.
+            answer: What was answered instead; None leaves it.
+
+        Raises:
+            NotebookError: There is no such turn.
+        """
+        self._check(number)
+        execution, turn = self._entries[number - 1]
+        edited = turn.edited(prompt=prompt, answer=answer)
+        self._entries[number - 1] = (execution, edited)
+        return edited
+
+    def clear(self) -> None:
+        """Drop all turns."""
+        self._entries = []
+
+    def fork(self, name: str) -> Conversation:
+        """Return another conversation with the same turns so far."""
+        return Conversation(name, self.system, self.host, list(self._entries))
+
+    def ask(
+        self, prompt: str, *, model: ChatXinference | None = None, **parameters: object
+    ) -> Turn:
+        """Ask something that continues this conversation; the turn is kept and returned.
+
+        Args:
+            prompt: What to ask.
+            model: Who is asked; the one in use if None.
+            parameters: Of the generation, such as `temperature`.
+
+        Raises:
+            XinferenceError: The turn failed; what had arrived of it is kept.
+            KeyboardInterrupt: It was interrupted; what had arrived of it is kept.
+        """
+        from xinference_magics.chat import asking
+
+        return asking.ask(self, prompt, self._chosen(model), parameters)
+
+    async def aask(
+        self, prompt: str, *, model: ChatXinference | None = None, **parameters: object
+    ) -> Turn:
+        """Ask as `ask` does, on the running event loop."""
+        from xinference_magics.chat import asking
+
+        return await asking.aask(self, prompt, self._chosen(model), parameters)
+
+    @property
+    def execution(self) -> Execution:
+        """The run of a cell that is going on."""
+        return self.host.execution() if self.host else Execution(0)
+
+    def _chosen(self, model: ChatXinference | None) -> ChatXinference:
+        if model is not None:
+            return model
+        if self.host is None:
+            raise NotebookError("This conversation knows no model.", hint="ask(..., model=llm)")
+        return self.host.model_in_use()
+
+    def _check(self, number: int) -> None:
+        if not 1 <= number <= len(self):
+            raise NotebookError(
+                f"There is no turn {number} in the conversation.",
+                hint=f"It has {len(self)}: %conversation show lists them.",
+            )
 
     def _place(self, execution: Execution) -> int:
         """Where a next turn of `execution` goes: after its own turns, else where its cell was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from uuid import uuid4
@@ -146,6 +146,17 @@ class Turn:
 
         content: Any = self.blocks or self.prompt
         return [HumanMessage(content), *self.steps, self.message]
+
+    def edited(self, *, prompt: str | None = None, answer: str | None = None) -> Turn:
+        """Return this turn with other words; a new answer has no reasoning and no steps."""
+        from langchain_core.messages import AIMessage
+
+        turn = replace(self, id=uuid4().hex)
+        if prompt is not None:
+            turn.prompt, turn.blocks = prompt, None
+        if answer is not None:
+            turn.message, turn.steps, turn.parsed = AIMessage(answer), [], None
+        return turn
 
     def to_record(self) -> dict[str, Any]:
         """Describe the turn as JSON, for the notebook's saved output. Holds no secret."""

@@ -63,7 +63,12 @@ class Option:
         if not self.flags[0].startswith("-"):
             nargs = None if self.required else "?"
             parser.add_argument(
-                self.name, help=help_text, metavar=metavar, type=self.type, nargs=nargs
+                self.name,
+                help=help_text,
+                metavar=metavar,
+                type=self.type,
+                nargs=nargs,
+                default=self.default,
             )
         elif self.words == 0:
             parser.add_argument(

@@ -72,7 +72,12 @@ class XinferenceMagics(Magics):
         # Before the traits: those of a configuration file are observed as they are set.
         self.cells = CellTracker(shell)
         ours = shell.meta.setdefault("xinference_magics", {})
-        self.session = Session(cast("Settings", self), Namespace(shell.user_ns, ours), print)
+        self.session = Session(
+            cast("Settings", self),
+            Namespace(shell.user_ns, ours),
+            print,
+            lambda: self.cells.current,
+        )
         self._shown: tuple[int, list[Turn]] = (0, [])
         self._replaced: dict[tuple[str, str], Any] = {}
         super().__init__(shell, parent=shell)
@@ -84,12 +89,12 @@ class XinferenceMagics(Magics):
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
         """Manage models on an Xinference server: ``%xinference help`` lists the commands."""
-        from xinference_magics.notebook import commands
+        from xinference_magics.notebook.commands import COMMANDS
         from xinference_magics.notebook.words import split_line
 
         words = split_line(line, "%xinference", {**self.shell.user_ns, **(local_ns or {})})
         try:
-            return commands.run(self.session, words, cell)
+            return COMMANDS.run(self.session, words, cell)
         except KeyboardInterrupt as error:
             if interrupts.is_one_line(error):
                 raise
@@ -113,6 +118,19 @@ class XinferenceMagics(Magics):
         """The same as ``%%chat``, under a name that no other extension has."""
         return self._chat(line, cell, local_ns)
 
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def conversation(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Look after what was said: ``%conversation help`` lists the commands."""
+        from xinference_magics.notebook.commands.conversing import COMMANDS
+        from xinference_magics.notebook.words import split_line
+
+        words = split_line(line, "%conversation", {**self.shell.user_ns, **(local_ns or {})})
+        return COMMANDS.run(self.session, words, cell)
+
     def _chat(self, line: str, cell: str | None, local_ns: dict[str, Any] | None) -> Turn | None:
         from xinference_magics.notebook import chatting
         from xinference_magics.notebook.arguments import HelpRequested
@@ -130,7 +148,7 @@ class XinferenceMagics(Magics):
     def pre_run_cell(self, info: ExecutionInfo) -> None:
         """Note which cell begins, and which are gone (IPython's event of that name)."""
         self.cells.pre_run_cell(info)
-        self.session.conversation.forget_cells(self.cells.deleted_cells())
+        self.session.conversations.forget_cells(self.cells.deleted_cells())
 
     def show_once(self, turn: Turn) -> None:
         """Show nothing for a turn in the execution that streamed it (IPython's display hook).

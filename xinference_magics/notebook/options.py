@@ -36,7 +36,8 @@ AS_NAME = Option(
 )
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Read a number of at least 1."""
     value = _number(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
@@ -105,9 +106,9 @@ LAUNCH = (
     Option(("--model-format", "-f"), "Format, e.g. pytorch, ggufv2, awq."),
     Option(("--quantization", "-q"), "Quantization, e.g. none, q4_k_m, Int4."),
     Option(
-        ("--context-length",), "Tokens of prompt and answer a request may have.", "", "N", _count
+        ("--context-length",), "Tokens of prompt and answer a request may have.", "", "N", count
     ),
-    Option(("--replica", "-r"), "Replicas.", "", "N", _count, default=None),
+    Option(("--replica", "-r"), "Replicas.", "", "N", count, default=None),
     Option(
         ("--replica-config", "--replica_config"),
         "Placement of each replica, a JSON array.",
@@ -115,7 +116,7 @@ LAUNCH = (
         "JSON",
         _placements,
     ),
-    Option(("--n-worker",), "Workers the model is spread over.", "", "N", _count, default=1),
+    Option(("--n-worker",), "Workers the model is spread over.", "", "N", count, default=1),
     Option(("--n-gpu",), "GPUs (of each worker): a number, auto or none.", "", "N", _n_gpu,
            default="auto"),
     Option(("--lora-modules", "-lm"), "A LoRA adapter.", "", "NAME PATH", words=2, repeat=True),
@@ -154,10 +155,13 @@ CHAT = (
            not_empty),
     Option(("--system", "-s"), "System prompt of this turn.", metavar="TEXT"),
     Option(("--temperature", "-t"), "0 always takes the likeliest token.", "", "T", float),
-    Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", _count),
+    Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", count),
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
            repeat=True),
     Option(("--out", "-o"), "Variable to keep the turn in.", "", "NAME", variable),
     Option(("--raw",), "Send braces as they are: insert nothing.", words=0),
+    Option(("--conversation", "-c"), "Conversation to continue, or to begin (default: the current "
+           "one).", metavar="NAME", type=not_empty),
     Option(("--new",), "Begin the conversation anew.", words=0),
+    Option(("--once",), "Ask outside of any conversation: nothing before, nothing kept.", words=0),
 )  # fmt: skip

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics import interrupts
-from xinference_magics.chat.conversation import Conversation
+from xinference_magics.chat.conversation import Execution
+from xinference_magics.chat.conversations import Conversations
 from xinference_magics.errors import ConnectError, NotebookError
 from xinference_magics.notebook.ready_made import CHAT, kind_of
 from xinference_magics.transport import endpoint as endpoints
@@ -46,16 +47,23 @@ class Session:
         settings: The traits of the magics.
         namespace: Where ready-made objects go.
         say: Shows one line to the user.
+        execution: Returns the run of a cell that is going on.
     """
 
     def __init__(
-        self, settings: Settings, namespace: Namespace, say: Callable[[str], None]
+        self,
+        settings: Settings,
+        namespace: Namespace,
+        say: Callable[[str], None],
+        execution: Callable[[], Execution] = lambda: Execution(0),
     ) -> None:
         self.settings = settings
         self.namespace = namespace
         self.say = say
-        self.conversation = Conversation()
+        self.execution = execution
+        self.conversations = Conversations(self)
         self.model: ChatXinference | None = None
+        self.server_version: str | None = None
         self._cluster: Cluster | None = None
         self._local: LocalServer | None = None
         self._named = False
@@ -148,7 +156,7 @@ class Session:
             self._local.release()
         if self._cluster is not None:
             self._cluster.close()
-        self._cluster = self._local = None
+        self._cluster = self._local = self.server_version = None
         self._named = False
 
     def describe_connection(self) -> str:
@@ -164,7 +172,7 @@ class Session:
             f"Running: {running}." if running else "No model runs: %xinference launch -n NAME",
         ]
         if self.model is not None:
-            turns = len(self.conversation.turns)
+            turns = len(self.conversations.current)
             so_far = f"{turns} turn{'' if turns == 1 else 's'} so far"
             lines.append(f"In use: {self.model.model_uid}; {so_far}.")
         return "\n".join(lines)
@@ -240,13 +248,15 @@ class Session:
 
     def _use(self, endpoint: str) -> Cluster:
         cluster, local = self._opened(endpoint)
-        cluster.version()  # refused credentials must not cost the connection in use
+        version = cluster.version()  # refused credentials must not cost the connection in use
         self._replace(cluster, local)
+        self.server_version = version
         return cluster
 
     def _use_local(self, server: LocalServer) -> Cluster:
         cluster = self._open(server.endpoint, server.token)
         self._replace(cluster, server)
+        self.server_version = cluster.version()
         return cluster
 
     def _opened(self, endpoint: str) -> tuple[Cluster, LocalServer | None]:

@@ -14,6 +14,7 @@ from xinference_magics.notebook.prompt import expand
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
+    from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.magics import XinferenceMagics
 
@@ -73,15 +74,29 @@ def ask(
     """
     prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
     parameters = _parameters(arguments)
-    session = magics.session
-    before = [] if arguments.new else session.conversation.before(magics.cells.current)
+    conversation = _conversation(magics, arguments)
+    alone = arguments.new or arguments.once
     return Question(
-        model=session.model_in_use(arguments.model),
+        model=magics.session.model_in_use(arguments.model),
         prompt=prompt,
-        system=arguments.system if arguments.system is not None else magics.system,
-        before=tuple(before),
+        system=_system(magics, arguments, conversation),
+        before=() if alone else tuple(conversation.before(magics.cells.current)),
         parameters=parameters,
+        conversation=conversation.name,
+        server_version=magics.session.server_version,
     )
+
+
+def _conversation(magics: XinferenceMagics, arguments: Arguments) -> Conversation:
+    conversations = magics.session.conversations
+    name = arguments.conversation
+    return conversations.current if name is None else conversations.begin(name)
+
+
+def _system(magics: XinferenceMagics, arguments: Arguments, conversation: Conversation) -> str:
+    """Choose the system prompt: of the cell, else of the conversation, else of all."""
+    given = (arguments.system, None if arguments.once else conversation.system, magics.system)
+    return next(each for each in given if each is not None)
 
 
 def _parameters(arguments: Arguments) -> dict[str, Any]:
@@ -97,8 +112,9 @@ def _parameters(arguments: Arguments) -> dict[str, Any]:
 
 
 def _keep(magics: XinferenceMagics, arguments: Arguments, turn: Turn) -> None:
-    conversation = magics.session.conversation
-    conversation.add(turn, magics.cells.current, anew=bool(arguments.new))
+    if not arguments.once:
+        conversation = _conversation(magics, arguments)
+        conversation.add(turn, magics.cells.current, anew=bool(arguments.new))
     if arguments.out:
         magics.shell.user_ns[arguments.out] = turn
 

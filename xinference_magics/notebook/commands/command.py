@@ -1,4 +1,4 @@
-"""A command of ``%xinference``: declared once, for its parser, its help and its completion."""
+"""A command of a magic: declared once, for its parser, its help and its completion."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def confirm(arguments: Arguments, question: str) -> None:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of ``%xinference``.
+    """A command of ``%xinference``, or of another magic.
 
     Attributes:
         name: As typed.
@@ -51,6 +51,7 @@ class Command:
         examples: Lines to type, shown in its help.
         takes_extra: Whether undeclared ``--key value`` pairs are passed on.
         takes_cell: Whether ``%%xinference NAME`` gives it the cell's text.
+        magic: What it is a command of.
     """
 
     name: str
@@ -60,12 +61,13 @@ class Command:
     examples: tuple[str, ...] = ()
     takes_extra: bool = False
     takes_cell: bool = False
+    magic: str = "%xinference"
 
     def parser(self) -> Parser:
         """Make the parser that the options declare."""
         epilog = "\n".join(["examples:", *(f"  {line}" for line in self.examples)])
         return Parser(
-            f"%xinference {self.name}",
+            f"{self.magic} {self.name}",
             self.help,
             self.options,
             epilog if self.examples else "",
@@ -79,7 +81,7 @@ class Command:
         """
         parser = self.parser()
         if cell is not None and not self.takes_cell:
-            parser.error(f"it takes no cell: type it in one line, %xinference {self.name} ...")
+            parser.error(f"it takes no cell: type it in one line, {self.magic} {self.name} ...")
         arguments = self._read(parser, words)
         arguments.cell = cell
         return self.run(session, arguments)

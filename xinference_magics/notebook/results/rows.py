@@ -39,8 +39,12 @@ class Rows(list[T]):
             raise NotebookError(
                 "pandas is not installed here.", hint="%pip install pandas"
             ) from None
-        records = [asdict(value) for value in self]  # type: ignore[call-overload]
-        return pd.DataFrame.from_records(records)
+        return pd.DataFrame.from_records([self.record(value) for value in self])
+
+    @staticmethod
+    def record(value: Any) -> dict[str, Any]:
+        """Return the fields of one value, for `to_pandas`."""
+        return asdict(value)
 
     @property
     def table(self) -> Table[T]:

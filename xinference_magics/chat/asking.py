@@ -1,0 +1,89 @@
+"""Asking from code: a turn of a conversation without a view."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics import interrupts
+from xinference_magics.chat import runner
+from xinference_magics.chat.live import LiveTurn
+from xinference_magics.chat.question import Question
+from xinference_magics.chat.runner import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.turn import Turn
+    from xinference_magics.chat_models import ChatXinference
+
+
+class Unseen:
+    """A view that shows nothing."""
+
+    stop_requested = False
+
+    def open(self, live: LiveTurn) -> None:
+        """Show nothing."""
+
+    def repaint(self, live: LiveTurn) -> None:
+        """Show nothing."""
+
+
+def ask(
+    conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
+) -> Turn:
+    """Ask and wait; see `Conversation.ask`."""
+    question = _question(conversation, prompt, model, parameters)
+    live = LiveTurn(model.model_uid)
+    outcome = runner.run(question.source, live, Unseen())
+    turn = _kept(conversation, question, live, outcome)
+    if turn.status == "interrupted":
+        raise interrupts.one_line("The turn was interrupted; what had arrived is kept.")
+    return turn
+
+
+async def aask(
+    conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
+) -> Turn:
+    """Ask on the running event loop; see `Conversation.aask`."""
+    question = _question(conversation, prompt, model, parameters)
+    live = LiveTurn(model.model_uid)
+    try:
+        async for event in question.source():
+            live.add(event)
+    except asyncio.CancelledError:
+        _kept(conversation, question, live, Outcome("interrupted", live.seconds))
+        raise
+    except Exception as error:  # noqa: BLE001 - raised when what had arrived is kept
+        return _kept(conversation, question, live, Outcome("failed", live.seconds, error))
+    return _kept(conversation, question, live, Outcome("done", live.seconds))
+
+
+def _question(
+    conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
+) -> Question:
+    return Question(
+        model=model,
+        prompt=prompt,
+        system=conversation.system or "",
+        before=tuple(conversation.before(conversation.execution)),
+        parameters=dict(parameters),
+        conversation=conversation.name,
+        server_version=conversation.host.server_version if conversation.host else None,
+    )
+
+
+def _kept(conversation: Conversation, question: Question, live: LiveTurn, outcome: Outcome) -> Turn:
+    """Settle the turn and keep it, unless nothing came of it.
+
+    Raises:
+        XinferenceError: It failed.
+    """
+    turn = question.settled(live, outcome)
+    if turn.status == "done" or not turn.empty:
+        conversation.add(turn, conversation.execution)
+    if outcome.error is not None:
+        raise outcome.error
+    return turn

@@ -1,0 +1,171 @@
+"""Conversations in files: saved and loaded, and found again in a notebook's saved outputs.
+
+A saved conversation is JSON with the records of its turns, the same that a notebook's outputs
+hold. Whatever is read is checked, and nothing of it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.chat.conversation import Conversation, Execution
+from xinference_magics.chat.turn import RECORD_MIME, Turn
+from xinference_magics.errors import NotebookError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION = 1
+_MAGICS = ("%%chat", "%chat", "%%xchat", "%xchat")
+
+
+def save(conversation: Conversation, path: Path) -> None:
+    """Write a conversation: Markdown to read where the name ends in ``.md``, else JSON to load.
+
+    The file appears whole or not at all.
+
+    Raises:
+        NotebookError: It cannot be written.
+    """
+    text = to_markdown(conversation) if path.suffix == ".md" else to_json(conversation)
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise NotebookError(
+            f"{path} cannot be written: {error.strerror}.", hint="The file is as it was."
+        ) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def to_json(conversation: Conversation) -> str:
+    """Describe a conversation as JSON that `load` reads."""
+    data = {
+        "version": VERSION,
+        "name": conversation.name,
+        "system": conversation.system,
+        "turns": [turn.to_record() for turn in conversation.turns],
+    }
+    return json.dumps(data, ensure_ascii=False, indent=1, default=str) + "\n"
+
+
+def to_markdown(conversation: Conversation) -> str:
+    """Write a conversation as Markdown for people."""
+    title = f"# {conversation.name or 'Conversation'}"
+    system = [f"> {line}" for line in (conversation.system or "").splitlines()]
+    parts = [title, "\n".join(system)]
+    for turn in conversation.turns:
+        parts += [f"## You\n\n{turn.prompt}", f"## {turn.model_uid}\n\n{turn.text}"]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def load(path: Path) -> Conversation:
+    """Read a conversation that `save` wrote as JSON.
+
+    Raises:
+        NotebookError: It cannot be read, or is no conversation; the message says where.
+    """
+    data = _read_json(path)
+    if data.get("version") != VERSION or not isinstance(data.get("turns"), list):
+        raise NotebookError(f"{path} holds no conversation of this version.")
+    system = data.get("system")
+    conversation = Conversation(
+        str(data.get("name") or ""), system if isinstance(system, str) else None
+    )
+    for number, record in enumerate(data["turns"], 1):
+        try:
+            conversation.add(Turn.from_record(record), Execution(-number))
+        except NotebookError as error:
+            raise NotebookError(f"{path}, turn {number}: {error.args[0]}") from error
+    return conversation
+
+
+@dataclass
+class Restored:
+    """What a saved notebook holds of its conversations.
+
+    Attributes:
+        conversations: By name, with the turns of each in the order of the cells.
+        lacking: What is not there, one line each.
+    """
+
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    lacking: list[str] = field(default_factory=list)
+
+    @property
+    def turns(self) -> int:
+        """How many turns there are."""
+        return sum(map(len, self.conversations.values()))
+
+
+def restore(path: Path) -> Restored:
+    """Read the turns that a notebook's saved outputs hold.
+
+    Raises:
+        NotebookError: It cannot be read, or is no notebook.
+    """
+    cells = _read_json(path).get("cells")
+    if not isinstance(cells, list):
+        raise NotebookError(f"{path} is no notebook.")
+    restored = Restored()
+    for number, cell in enumerate(cells, 1):
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            _take_cell(restored, number, cell)
+    return restored
+
+
+def _take_cell(restored: Restored, number: int, cell: dict[str, Any]) -> None:
+    cell_id = cell.get("id")
+    execution = Execution(-number, cell_id if isinstance(cell_id, str) else None)
+    found = 0
+    for record in _records(cell):
+        try:
+            turn = Turn.from_record(record)
+        except NotebookError as error:
+            restored.lacking.append(f"cell {number}: {error.args[0]}")
+            continue
+        named = restored.conversations.setdefault(
+            turn.conversation, Conversation(turn.conversation)
+        )
+        named.add(turn, execution)
+        found += 1
+    if not found and _source(cell).lstrip().startswith(_MAGICS):
+        restored.lacking.append(f"cell {number} has no saved answer")
+
+
+def _records(cell: dict[str, Any]) -> Iterator[object]:
+    for output in cell.get("outputs") or ():
+        data = output.get("data") if isinstance(output, dict) else None
+        if isinstance(data, dict) and RECORD_MIME in data:
+            yield data[RECORD_MIME]
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source")
+    return "".join(map(str, source)) if isinstance(source, list) else str(source or "")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise NotebookError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise NotebookError(f"{path} is not JSON: {error}.") from error
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,228 @@
+"""The commands of ``%conversation``: what was said is shown, mended, kept and found again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xinference_magics.chat import storage
+from xinference_magics.chat.conversations import DEFAULT
+from xinference_magics.errors import NotebookError
+from xinference_magics.notebook import options
+from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.commands.command import Command
+from xinference_magics.notebook.commands.command_set import CommandSet
+from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Callable
+    from typing import Any
+
+    from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.session import Session
+
+_MAGIC = "%conversation"
+
+
+def list_conversations(session: Session, _arguments: Arguments) -> ConversationRows:
+    """List the conversations."""
+    rows = ConversationRows(session.conversations)
+    rows.caption = f"Current: {_name(session.conversations.current)}."
+    return rows
+
+
+def show(session: Session, arguments: Arguments) -> TurnRows:
+    """Show the turns of a conversation."""
+    return _turns(_chosen(session, arguments))
+
+
+def use(session: Session, arguments: Arguments) -> Conversation:
+    """Make a conversation current; %%chat continues it."""
+    conversation = session.conversations.switch(arguments.name)
+    session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
+    return conversation
+
+
+def undo(session: Session, arguments: Arguments) -> TurnRows:
+    """Drop the last turns."""
+    conversation = _chosen(session, arguments)
+    dropped = conversation.undo(arguments.count)
+    session.say(f"Dropped {_count(len(dropped))}.")
+    return _turns(conversation)
+
+
+def drop(session: Session, arguments: Arguments) -> TurnRows:
+    """Drop one turn."""
+    conversation = _chosen(session, arguments)
+    conversation.drop(arguments.turn)
+    session.say(f"Dropped turn {arguments.turn}.")
+    return _turns(conversation)
+
+
+def edit(session: Session, arguments: Arguments) -> Turn:
+    """Put other words into a turn: its answer, or with ``--prompt`` its question."""
+    if arguments.cell is None:
+        raise NotebookError(
+            "The new words stand in the cell.", hint="%%conversation edit TURN, then the text."
+        )
+    words = "prompt" if arguments.prompt else "answer"
+    text = arguments.cell.strip("\n")
+    conversation = _chosen(session, arguments)
+    return conversation.edit(arguments.turn, **{words: text})
+
+
+def fork(session: Session, arguments: Arguments) -> Conversation:
+    """Copy a conversation under another name and make the copy current."""
+    conversations = session.conversations
+    conversation = conversations.fork(_chosen(session, arguments), arguments.name)
+    session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
+    return conversation
+
+
+def clear(session: Session, arguments: Arguments) -> None:
+    """Drop all turns of a conversation."""
+    conversation = _chosen(session, arguments)
+    dropped = len(conversation)
+    conversation.clear()
+    session.say(f"Dropped {_count(dropped)} of {_name(conversation)}.")
+
+
+def remove(session: Session, arguments: Arguments) -> None:
+    """Forget a conversation with its turns."""
+    conversation = session.conversations.find(arguments.name)
+    session.conversations.drop(conversation)
+    session.say(f"Removed {arguments.name}.")
+
+
+def rename(session: Session, arguments: Arguments) -> None:
+    """Give a conversation another name."""
+    conversation = _chosen(session, arguments)
+    before = _name(conversation)
+    session.conversations.rename(conversation, arguments.name)
+    session.say(f"{before} is now {arguments.name}.")
+
+
+def system(session: Session, arguments: Arguments) -> None:
+    """Set the standing system prompt of a conversation, or show it."""
+    conversation = _chosen(session, arguments)
+    given = arguments.text if arguments.cell is None else arguments.cell.strip("\n")
+    if given is not None:
+        conversation.system = given
+    session.say(conversation.system or "There is no system prompt.")
+
+
+def save(session: Session, arguments: Arguments) -> Path:
+    """Write a conversation into a file: Markdown for ``.md``, else JSON."""
+    conversation = _chosen(session, arguments)
+    path = Path(arguments.path).expanduser()
+    storage.save(conversation, path)
+    session.say(f"Saved {_count(len(conversation))} to {path}.")
+    return path
+
+
+def load(session: Session, arguments: Arguments) -> Conversation:
+    """Read a conversation that was saved as JSON, and make it current."""
+    conversation = storage.load(Path(arguments.path).expanduser())
+    if arguments.as_name is not None:
+        conversation.name = "" if arguments.as_name == DEFAULT else arguments.as_name
+    session.conversations.put(conversation)
+    session.conversations.switch(conversation.name)
+    session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
+    return conversation
+
+
+def restore(session: Session, arguments: Arguments) -> TurnRows:
+    """Read the turns in a notebook's saved outputs, as after a restart of the kernel."""
+    path = _notebook(arguments.path)
+    restored = storage.restore(path)
+    session.conversations.put_all(restored)
+    count = _count(restored.turns)
+    session.say(f"Restored {count} from {path.name}, as it was last saved.")
+    for line in restored.lacking:
+        session.say(f"Not restored: {line}.")
+    return _turns(session.conversations.current)
+
+
+def _notebook(path: str | None) -> Path:
+    """Find the notebook: Jupyter Server names it in the kernel's environment."""
+    if path is not None:
+        return Path(path).expanduser()
+    session_name = os.environ.get("JPY_SESSION_NAME", "")
+    if session_name.endswith(".ipynb"):
+        return Path(session_name)
+    raise NotebookError(
+        "The kernel does not know which notebook this is.", hint="%conversation restore PATH"
+    )
+
+
+def _chosen(session: Session, arguments: Arguments) -> Conversation:
+    return session.conversations.find(arguments.conversation)
+
+
+def _turns(conversation: Conversation) -> TurnRows:
+    rows = TurnRows(conversation.turns)
+    rows.caption = f"Conversation {_name(conversation)}."
+    return rows
+
+
+def _name(conversation: Conversation) -> str:
+    return conversation.name or DEFAULT
+
+
+def _count(count: int) -> str:
+    return f"{count} turn{'' if count == 1 else 's'}"
+
+
+_WHICH = Option(
+    ("--conversation", "-c"), "Which conversation (default: the current one).", metavar="NAME"
+)
+_NAME = Option(("name",), "Name of a conversation.", type=options.not_empty, required=True)
+_TURN = Option(("turn",), "Number of the turn, from 1.", type=options.count, required=True)
+_PATH = Option(("path",), "The file.", type=options.not_empty, required=True)
+
+
+def _command(
+    name: str, run: Callable[[Session, Arguments], Any], *taken: Option, cell: bool = False
+) -> Command:
+    summary = (run.__doc__ or "").split("\n")[0]
+    return Command(name, summary, run, taken, magic=_MAGIC, takes_cell=cell)
+
+
+COMMANDS = CommandSet(
+    _MAGIC,
+    (
+        _command("list", list_conversations),
+        _command("show", show, _WHICH),
+        _command("use", use, _NAME),
+        _command(
+            "undo",
+            undo,
+            Option(("count",), "How many (default: 1).", type=options.count, default=1),
+            _WHICH,
+        ),
+        _command("drop", drop, _TURN, _WHICH),
+        _command(
+            "edit",
+            edit,
+            _TURN,
+            Option(("--prompt",), "Change the question instead of the answer.", words=0),
+            _WHICH,
+            cell=True,
+        ),
+        _command("fork", fork, _NAME, _WHICH),
+        _command("clear", clear, _WHICH),
+        _command("rename", rename, _NAME, _WHICH),
+        _command("remove", remove, _NAME),
+        _command(
+            "system", system, Option(("text",), "The system prompt, in quotes."), _WHICH, cell=True
+        ),
+        _command("save", save, _PATH, _WHICH),
+        _command("load", load, _PATH, Option(("--as",), "Its name here.", "as_name", "NAME")),
+        _command("restore", restore, Option(("path",), "The notebook (default: this one).")),
+    ),
+    "show",
+)
+"""Every command of ``%conversation``."""

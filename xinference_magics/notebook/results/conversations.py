@@ -1,0 +1,65 @@
+"""Conversations and their turns, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xinference_magics.chat.conversation import Conversation
+from xinference_magics.chat.conversations import DEFAULT
+from xinference_magics.chat.turn import Turn
+from xinference_magics.display.tables import Column, Table
+from xinference_magics.notebook.results.rows import Rows
+
+_LONGEST = 60
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _of_second(column: Column[Any]) -> Column[Any]:
+    """Make a column of a turn one of a numbered turn."""
+    return Column(column.title, lambda row: column.value(row[1]))
+
+
+class ConversationRows(Rows[Conversation]):
+    """The conversations of the notebook."""
+
+    columns = (
+        Column("name", lambda each: each.name or DEFAULT),
+        Column("turns", len),
+        Column("last", lambda each: _short(each.turns[-1].prompt) if each.turns else None),
+        Column("system", lambda each: _short(each.system or "")),
+    )
+
+    @staticmethod
+    def record(value: Conversation) -> dict[str, Any]:
+        """Return the fields of one conversation, for `to_pandas`."""
+        return {"name": value.name or DEFAULT, "turns": len(value), "system": value.system}
+
+
+class TurnRows(Rows[Turn]):
+    """The turns of a conversation, numbered from 1 in the table."""
+
+    columns = (
+        Column("prompt", lambda turn: _short(turn.prompt)),
+        Column("answer", lambda turn: _short(turn.text)),
+        Column("model", lambda turn: turn.model_uid),
+        Column("tokens", lambda turn: turn.tokens),
+        Column("status", lambda turn: turn.status),
+    )
+    empty = "Nothing was said yet."
+
+    @property
+    def table(self) -> Table[Any]:
+        """The table that is shown."""
+        number = Column[Any]("turn", lambda row: row[0])
+        columns = (number, *map(_of_second, self.columns))
+        return Table(enumerate(self, 1), columns, empty=self.empty, caption=self.caption)
+
+    @staticmethod
+    def record(value: Turn) -> dict[str, Any]:
+        """Return the fields of one turn, for `to_pandas`."""
+        names = ("prompt", "text", "reasoning", "model_uid", "status", "started", "seconds")
+        return {name: getattr(value, name) for name in names} | {"tokens": value.tokens}
