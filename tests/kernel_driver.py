@@ -14,6 +14,8 @@ class Reply:
     outputs: list = field(default_factory=list)
     status: str = ""
     error: str = ""
+    questions: list = field(default_factory=list)
+    """What the user was asked: (prompt, whether the answer is hidden)."""
 
     @property
     def stdout(self):
@@ -35,14 +37,14 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
 
-    def send(self, code, *, cell_id=None, deleted=()):
+    def send(self, code, *, cell_id=None, deleted=(), allow_stdin=True):
         """Send one execution, with the metadata that JupyterLab sends, and do not wait."""
         content = {
             "code": code,
             "silent": False,
             "store_history": True,
             "user_expressions": {},
-            "allow_stdin": True,
+            "allow_stdin": allow_stdin,
             "stop_on_error": True,
         }
         metadata = {"cellId": cell_id, "deletedCells": list(deleted)} if cell_id else {}
@@ -50,13 +52,18 @@ class Kernel:
         self.client.shell_channel.send(message)
         return message["header"]["msg_id"]
 
-    def collect(self, msg_id, *, timeout=60, until=None):
-        """Collect the outputs of one execution until it ends, or `until(reply)` is true."""
+    def collect(self, msg_id, *, timeout=60, until=None, answers=()):
+        """Collect the outputs of one execution until it ends, or `until(reply)` is true.
+
+        Questions are answered with `answers`, in order.
+        """
         reply = Reply()
+        answers = list(answers)
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
+            self._answer(reply, answers)
             try:
-                message = self.client.get_iopub_msg(timeout=1)
+                message = self.client.get_iopub_msg(timeout=0.1 if answers else 1)
             except Empty:
                 continue
             if message["parent_header"].get("msg_id") != msg_id:
@@ -70,7 +77,14 @@ class Kernel:
     def run(self, code, **options):
         """Execute `code` and return its outputs."""
         timeout = options.pop("timeout", 60)
-        return self.collect(self.send(code, **options), timeout=timeout)
+        answers = options.pop("answers", ())
+        return self.collect(self.send(code, **options), timeout=timeout, answers=answers)
+
+    def _answer(self, reply, answers):
+        while self.client.stdin_channel.msg_ready():
+            content = self.client.get_stdin_msg(timeout=1)["content"]
+            reply.questions.append((content["prompt"], content["password"]))
+            self.client.input(answers.pop(0))
 
     def value(self, expression):
         """The repr of an expression in the kernel."""

@@ -25,6 +25,19 @@ def as_flag() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, previous)
 
 
+@contextmanager
+def as_usual() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt while the block runs, also within `as_flag`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
 def one_line(message: str) -> KeyboardInterrupt:
     """Return a KeyboardInterrupt to raise: Run All stops, and no traceback of ours is shown."""
     error = KeyboardInterrupt(message)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
 from xinference_magics.chat import runner
+from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.runner import Outcome
@@ -65,7 +66,7 @@ def _question(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Question:
     return Question(
-        model=model,
+        answerer=ModelAnswerer(model),
         prompt=prompt,
         system=conversation.system or "",
         before=tuple(conversation.before(conversation.execution)),

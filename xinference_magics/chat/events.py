@@ -7,11 +7,17 @@ it, and the next chunk begins another.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    ToolMessage,
+    message_chunk_to_message,
+)
 
 
 @dataclass(frozen=True)
@@ -32,3 +38,14 @@ class ToolStart:
 Event: TypeAlias = AIMessageChunk | ToolStart | ToolMessage | HumanMessage
 Source: TypeAlias = Callable[[], AsyncIterator[Event]]
 """Opens the events of a turn; called on the streaming thread, inside its event loop."""
+
+
+def merged(chunks: Sequence[AIMessageChunk]) -> AIMessage:
+    """Merge the chunks of one message; empty where there are none."""
+    if not chunks:
+        return AIMessage("")
+    first, *rest = chunks
+    message = message_chunk_to_message(first + rest if rest else first)
+    if not isinstance(message, AIMessage):
+        raise TypeError(f"a chat model streamed {type(first).__name__}")
+    return message

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_core.messages import (
-    AIMessage,
-    AIMessageChunk,
-    ToolMessage,
-    message_chunk_to_message,
-)
+from langchain_core.messages import AIMessageChunk, ToolMessage
 
-from xinference_magics.chat.events import ToolStart
+from xinference_magics.chat.events import ToolStart, merged
 
 if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import AIMessage, BaseMessage
 
     from xinference_magics.chat.events import Event
 
@@ -114,6 +109,7 @@ class LiveTurn:
     def _take_result(self, result: ToolMessage) -> None:
         self._end_message(result)
         seconds = time.monotonic() - self._calls.get(result.tool_call_id, time.monotonic())
+        result.response_metadata["seconds"] = round(seconds, 3)
         shown = {"id": result.tool_call_id, "status": result.status, "text": str(result.text)}
         self._add_step("result", {**shown, "seconds": round(seconds, 3)})
 
@@ -130,10 +126,4 @@ class LiveTurn:
     def message(self) -> AIMessage:
         """Merge what has arrived of the last message into one; empty when nothing has."""
         self._end_reasoning()
-        if not self._chunks:
-            return AIMessage("")
-        first, *rest = self._chunks
-        message = message_chunk_to_message(first + rest if rest else first)
-        if not isinstance(message, AIMessage):
-            raise TypeError(f"a chat model streamed {type(first).__name__}")
-        return message
+        return merged(self._chunks)

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
+    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.events import Event
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.chat.runner import Outcome
-    from xinference_magics.chat_models import ChatXinference
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked, and of which model.
+    """What is asked, and of whom.
 
     Attributes:
-        model: Who answers.
+        answerer: Who answers.
         prompt: The prompt with every inserted value in its place.
         blocks: The prompt as LangChain's content blocks, where it is more than text.
         system: The system prompt; empty for none.
@@ -34,7 +34,7 @@ class Question:
         server_version: The version of the server, where it is known.
     """
 
-    model: ChatXinference
+    answerer: Answerer
     prompt: str
     blocks: list[dict[str, Any]] | None = None
     system: str = ""
@@ -58,7 +58,7 @@ class Question:
 
     def source(self) -> AsyncIterator[Event]:
         """Open the events of the answer."""
-        return self.model.astream(self.messages, **self.parameters)
+        return self.answerer.events(self.messages, self.parameters)
 
     def settled(self, live: LiveTurn, outcome: Outcome) -> Turn:
         """Make the turn of what has arrived."""
@@ -68,9 +68,9 @@ class Question:
             system=self.system,
             message=live.message(),
             steps=live.steps,
-            model_uid=self.model.model_uid,
-            engine=self.model.engine,
-            parameters={**self.model.generation_parameters, **self.parameters},
+            model_uid=self.answerer.name,
+            engine=self.answerer.engine,
+            parameters={**self.answerer.parameters, **self.parameters},
             conversation=self.conversation,
             format=self.format,
             server_version=self.server_version,

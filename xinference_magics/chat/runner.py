@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from xinference_magics import interrupts
+from xinference_magics.chat.main_thread import MainThread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from xinference_magics.chat.events import Source
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.chat.turn import Status
@@ -62,6 +65,7 @@ def run(
     live: LiveTurn,
     view: View,
     *,
+    main_thread: MainThread | None = None,
     frame_seconds: float = 1 / 30,
 ) -> Outcome:
     """Stream an answer into `live`, repainting `view`, until it ends or is stopped.
@@ -70,26 +74,42 @@ def run(
         source: Opens the stream; called on the streaming thread, inside its event loop.
         live: Takes in what arrives.
         view: Shows it; repainted at most every `frame_seconds` seconds.
+        main_thread: Through which the source has work done on this thread.
         frame_seconds: Seconds between two repaints.
 
     Raises:
         Nothing of the stream's: its error is in the outcome.
     """
+    main_thread = main_thread or MainThread()
     with interrupts.as_flag() as interrupted:
-        streaming = _Streaming(source, live)
+        streaming = _Streaming(source, live, main_thread.wake)
+
+        def stop() -> bool:
+            view.repaint(live)
+            return interrupted.is_set() or view.stop_requested
+
         view.open(live)
         streaming.start()
         try:
-            while not streaming.finished.wait(frame_seconds):
-                view.repaint(live)
-                if interrupted.is_set() or view.stop_requested:
-                    break
+            while not streaming.finished.is_set() and not stop():
+                with _interrupt_into(interrupted):
+                    main_thread.work(frame_seconds, stop)
         finally:
             if not streaming.finished.is_set():
                 streaming.stop()
         seconds = live.seconds
         view.repaint(live)
         return Outcome(_status(streaming, interrupted, view), seconds, streaming.error)
+
+
+@contextmanager
+def _interrupt_into(interrupted: threading.Event) -> Iterator[None]:
+    """Note an interrupt that ended a job, unless the job was ended by Stop."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not isinstance(error.__cause__, asyncio.CancelledError):
+            interrupted.set()
 
 
 def _status(streaming: _Streaming, interrupted: threading.Event, view: View) -> Status:
@@ -103,12 +123,13 @@ def _status(streaming: _Streaming, interrupted: threading.Event, view: View) -> 
 class _Streaming(threading.Thread):
     """Consumes one stream on an event loop of its own."""
 
-    def __init__(self, source: Source, live: LiveTurn) -> None:
+    def __init__(self, source: Source, live: LiveTurn, wake: Callable[[], None]) -> None:
         super().__init__(name="xinference-magics-stream", daemon=True)
         self.finished = threading.Event()
         self.stopped = False
         self.error: Exception | None = None
         self._source = source
+        self._wake = wake
         self._live = live
         self._context = contextvars.copy_context()
         self._loop = asyncio.new_event_loop()
@@ -124,6 +145,7 @@ class _Streaming(threading.Thread):
             self.error = error
         finally:
             self.finished.set()
+            self._wake()
 
     async def _consume(self) -> None:
         self._task = asyncio.current_task()

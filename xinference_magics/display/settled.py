@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.markdown import to_html, to_safe_markdown
 from xinference_magics.display.plain import neutralise, printable
+from xinference_magics.display.steps import Step, steps_of
 
 if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
@@ -72,7 +73,8 @@ def _html(turn: Turn) -> str:
     notes = printable(" · ".join(_notes(turn)))
     parts = [
         _header(turn),
-        _thinking(turn.reasoning),
+        *map(_step, steps_of(turn.steps)),
+        _thinking(turn.reasoning, turn.reasoning_seconds),
         to_html(turn.text),
         f'<div style="{_NOTE}">■ {escape(notes)}</div>' if notes else "",
     ]
@@ -84,23 +86,42 @@ def _header(turn: Turn) -> str:
     return f'<div style="{_HEADER}"><strong>{who}</strong> · {figures}</div>'
 
 
-def _thinking(reasoning: str) -> str:
+def _thinking(reasoning: str, seconds: float | None) -> str:
     if not reasoning.strip():
         return ""
+    title = "Thinking" if seconds is None else f"Thought for {seconds:.1f} s"
+    return _fold(title, to_html(reasoning))
+
+
+def _step(step: Step) -> str:
+    if step.result is None:
+        return f'<div style="{_NOTE}">{escape(step.line)}</div>'
+    result = f'<div style="white-space:pre-wrap">{escape(printable(step.result))}</div>'
+    return _fold(step.line, result)
+
+
+def _fold(title: str, body: str) -> str:
+    """Make a fold that is closed; `body` is safe HTML."""
     return (
-        f'<details style="{_FOLD}"><summary style="{_FOLD_LINE}">Thinking</summary>'
-        f'<div style="{_FOLDED}">{to_html(reasoning)}</div></details>'
+        f'<details style="{_FOLD}"><summary style="{_FOLD_LINE}">{escape(title)}</summary>'
+        f'<div style="{_FOLDED}">{body}</div></details>'
     )
 
 
 def _markdown(turn: Turn) -> str:
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
     quoted = "\n".join(f"> {line}" for line in to_safe_markdown(reasoning).splitlines())
-    footer = to_safe_markdown(summary(turn)).replace("_", "\\_").replace("*", "\\*")
-    return "\n\n".join(part for part in (quoted, to_safe_markdown(text), footer) if part)
+    steps = "\n".join(f"- {_one_line(step.line)}" for step in steps_of(turn.steps))
+    footer = _one_line(summary(turn))
+    return "\n\n".join(part for part in (steps, quoted, to_safe_markdown(text), footer) if part)
 
 
 def _plain(turn: Turn) -> str:
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
+    steps = "\n".join(f"[{step.line}]" for step in steps_of(turn.steps))
     thinking = f"[thinking]\n{reasoning}\n[/thinking]" if reasoning else ""
-    return neutralise("\n\n".join(part for part in (thinking, text, summary(turn)) if part))
+    return neutralise("\n\n".join(part for part in (steps, thinking, text, summary(turn)) if part))
+
+
+def _one_line(text: str) -> str:
+    return to_safe_markdown(text).replace("_", "\\_").replace("*", "\\*")

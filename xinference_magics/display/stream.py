@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
 
 
+STEPS = ("call", "result")
+"""Kinds of deltas that are steps of a tool, as JSON."""
+
+
 class View(ABC):
     """Shows one turn; all methods are called on one thread, the main one."""
 
@@ -87,11 +91,12 @@ def choose_view(shell: InteractiveShell) -> View:
 
 
 def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:
-    """Join neighbouring deltas of one kind into `(kind, text)` pairs."""
-    return [
-        (kind, "".join(delta.text for delta in group))
-        for kind, group in groupby(deltas, key=lambda delta: delta.kind)
-    ]
+    """Join neighbouring deltas of one kind into `(kind, text)` pairs; each step stays alone."""
+    joined: list[tuple[str, str]] = []
+    for kind, group in groupby(deltas, key=lambda delta: delta.kind):
+        texts = [delta.text for delta in group]
+        joined += [(kind, text) for text in (texts if kind in STEPS else ["".join(texts)])]
+    return joined
 
 
 def _is_watched(kernel: object) -> bool:

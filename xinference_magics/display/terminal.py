@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 from xinference_magics.display.plain import neutralise
 from xinference_magics.display.settled import summary
-from xinference_magics.display.stream import View, segments
+from xinference_magics.display.steps import call_line
+from xinference_magics.display.stream import STEPS, View, segments
 
 if TYPE_CHECKING:
     from xinference_magics.chat.live import LiveTurn
@@ -45,7 +47,7 @@ class TerminalView(View):
         self._seen = end
         for kind, text in news:
             self._begin(kind)
-            self._write(neutralise(text))
+            self._write(neutralise(_step(kind, text) if kind in STEPS else text))
         if not end:
             self._wait(live)
         if news:
@@ -65,7 +67,7 @@ class TerminalView(View):
         self._stream.flush()
 
     def _begin(self, kind: str) -> None:
-        if kind == self._kind:
+        if kind == self._kind and kind not in STEPS:
             return
         self._end_wait()
         before, self._kind = self._kind, kind
@@ -107,3 +109,12 @@ class TerminalView(View):
         self._style(_DIM)
         self._write(text)
         self._style(_PLAIN)
+
+
+def _step(kind: str, text: str) -> str:
+    """Write a call as code, a result as it is."""
+    step = json.loads(text)
+    if kind == "call":
+        return f"→ {call_line(step['name'], step['args'])}"
+    mark = "✗" if step["status"] == "error" else "←"
+    return f"{mark} {step['text']} ({step['seconds']:.1f} s)"

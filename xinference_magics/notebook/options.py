@@ -158,6 +158,9 @@ CHAT = (
     Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", count),
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
            repeat=True),
+    Option(("--tools",), "Functions or tools that the model may call, as in f,g.", "", "TOOLS",
+           not_empty),
+    Option(("--confirm",), "Ask before each call of a tool.", words=0),
     Option(("--out", "-o"), "Variable to keep the turn in.", "", "NAME", variable),
     Option(("--raw",), "Send braces as they are: insert nothing.", words=0),
     Option(("--conversation", "-c"), "Conversation to continue, or to begin (default: the current "

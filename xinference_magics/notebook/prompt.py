@@ -78,6 +78,28 @@ def _closings(text: str, start: int) -> Iterator[int]:
         end = text.find("}}", end + 1, start + _LONGEST)
 
 
+def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:
+    """Evaluate what an option names.
+
+    Args:
+        source: An expression of the user's.
+        variables: The notebook's variables.
+        option: As typed, for errors.
+
+    Raises:
+        PromptError: It does not parse, names something unknown, or fails.
+    """
+    try:
+        code = compile(source, f"<{option}>", "eval")
+        return eval(code, {**variables})  # noqa: S307 - the user's own code
+    except NameError as error:
+        near = nearest(error.name or "", variables, cutoff=0.7)
+        hint = f"Did you mean {near}?" if near else ""
+        raise PromptError(f"{option}: {error}.", hint=hint) from error
+    except Exception as error:
+        raise PromptError(f"{option}: {type(error).__name__}: {error}.") from error
+
+
 def value_of(
     code: CodeType, source: str, namespace: Mapping[str, Any], local: Mapping[str, Any]
 ) -> str:

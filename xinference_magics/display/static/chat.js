@@ -2,6 +2,8 @@
 //   {n, add: [[kind, text], ...], tokens, first, now}   frame number n holds what is new
 //   {n, all: [[kind, text], ...], tokens, first, now}   everything so far
 //   {n}                                                 the number of the last frame
+// A kind is "text", "reasoning", or a step of a tool with JSON as its text:
+//   "call" {id, name, args} and "result" {id, status, text, seconds}.
 //   {stopping: true}                                    Stop was heard
 //   {ended: true}                                       nothing more comes; Stop is too late
 // and to it: {kind: "resync"} (send everything) and {kind: "stop"}.
@@ -58,7 +60,7 @@ class Turn {
     this.started = performance.now() - now * 1000;
     for (const [kind, text] of add) {
       const last = this.segments.at(-1);
-      if (last?.kind === kind) last.texts.push(text);
+      if (last?.kind === kind && !isStep(kind)) last.texts.push(text);
       else this.segments.push({ kind, texts: [text], since: now });
       this.views.forEach((view) => view.append(kind, text, now));
     }
@@ -111,6 +113,7 @@ class View {
     this.element = element("div", "xm-turn");
     this.element.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
     this.element.append(head, this.content);
+    this.steps = new Map();
     for (const { kind, texts, since } of turn.segments) this.append(kind, texts.join(""), since);
     this.tick();
   }
@@ -118,9 +121,11 @@ class View {
   clear() {
     this.content.replaceChildren();
     this.kind = this.fold = undefined;
+    this.steps.clear();
   }
 
   append(kind, text, now) {
+    if (isStep(kind)) return this.addStep(kind, JSON.parse(text), now);
     if (kind !== this.kind) this.begin(kind, now);
     if (!this.fold) return this.text.append(text);
     const body = this.text.element; // a fold of limited height: stay at its end, unless scrolled up
@@ -140,6 +145,23 @@ class View {
     this.fold.open = true;
     this.fold.append(this.foldLine, this.text.element);
     this.content.append(this.fold);
+  }
+
+  addStep(kind, step, now) {
+    this.endFold(now);
+    this.kind = kind;
+    if (kind === "call") {
+      const fold = element("details", "xm-step");
+      const given = Object.entries(step.args).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+      const line = element("summary", "", `${step.name}(${given.join(", ")})`);
+      fold.append(line);
+      this.steps.set(step.id, fold);
+      return this.content.append(fold);
+    }
+    const fold = this.steps.get(step.id);
+    if (!fold) return;
+    fold.firstChild.append(` · ${step.seconds.toFixed(1)} s${step.status === "error" ? " · failed" : ""}`);
+    fold.append(element("div", "xm-text", step.text));
   }
 
   endFold(now) {
@@ -163,6 +185,10 @@ class View {
 function figures(tokens, first, seconds) {
   const rate = tokens > 1 && seconds > first ? ` · ${((tokens - 1) / (seconds - first)).toFixed(1)} tokens/s` : "";
   return `· ${tokens.toLocaleString("en")} token${tokens === 1 ? "" : "s"}${rate} · ${seconds.toFixed(1)} s`;
+}
+
+function isStep(kind) {
+  return kind === "call" || kind === "result";
 }
 
 function element(tag, className, text = "") {

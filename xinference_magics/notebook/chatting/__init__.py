@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
+from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.notebook.arguments import Parser, leading_options
+from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.options import CHAT
 from xinference_magics.notebook.prompt import expand
@@ -38,8 +40,9 @@ def chat(
         KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
     """
     arguments, text = read(line, cell)
-    question = ask(magics, arguments, text, local)
-    turn, error = answer(magics, question)
+    main_thread = MainThread(user_loop)
+    question = ask(magics, arguments, text, local, main_thread)
+    turn, error = answer(magics, question, main_thread)
     if turn.status == "done" or not turn.empty:
         _keep(magics, arguments, turn)
     _raise(turn, error)
@@ -65,7 +68,11 @@ def read(line: str, cell: str | None) -> tuple[Arguments, str]:
 
 
 def ask(
-    magics: XinferenceMagics, arguments: Arguments, text: str, local: dict[str, Any] | None
+    magics: XinferenceMagics,
+    arguments: Arguments,
+    text: str,
+    local: dict[str, Any] | None,
+    main_thread: MainThread,
 ) -> Question:
     """Settle all that will be sent.
 
@@ -73,11 +80,12 @@ def ask(
         XinferenceError: A value, a parameter or the model is not right; nothing was sent.
     """
     prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
+    variables = {**magics.shell.user_ns, **(local or {})}
     parameters = _parameters(arguments)
     conversation = _conversation(magics, arguments)
     alone = arguments.new or arguments.once
     return Question(
-        model=magics.session.model_in_use(arguments.model),
+        answerer=choose(magics, arguments, variables, main_thread),
         prompt=prompt,
         system=_system(magics, arguments, conversation),
         before=() if alone else tuple(conversation.before(magics.cells.current)),

@@ -9,17 +9,26 @@ from xinference_magics.chat.live import LiveTurn
 from xinference_magics.display.stream import choose_view
 
 if TYPE_CHECKING:
+    from xinference_magics.chat.main_thread import MainThread
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.magics import XinferenceMagics
 
 
-def answer(magics: XinferenceMagics, question: Question) -> tuple[Turn, Exception | None]:
+def answer(
+    magics: XinferenceMagics, question: Question, main_thread: MainThread
+) -> tuple[Turn, Exception | None]:
     """Stream the answer into a view and settle it; what failed comes beside the turn."""
     view = choose_view(magics.shell)
-    live = LiveTurn(question.model.model_uid)
+    live = LiveTurn(question.answerer.name)
     try:
-        outcome = runner.run(question.source, live, view, frame_seconds=1 / magics.frame_rate)
+        outcome = runner.run(
+            question.source,
+            live,
+            view,
+            main_thread=main_thread,
+            frame_seconds=1 / magics.frame_rate,
+        )
     except BaseException:
         view.dismiss()
         raise

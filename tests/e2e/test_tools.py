@@ -1,0 +1,116 @@
+"""`%%chat --tools` in a real kernel: the tiny model calls the user's own functions."""
+
+import time
+
+import pytest
+
+QUESTION = "What is twice the temperature in Paris?"
+TOOLS = '''
+import asyncio, sqlite3, threading
+calls = []
+database = sqlite3.connect(":memory:")
+database.execute("create table weather (city, report)")
+database.execute("insert into weather values ('Paris', '22 degrees and sunny')")
+
+def get_weather(city: str) -> str:
+    """The weather in a city."""
+    calls.append(threading.current_thread() is threading.main_thread())
+    return database.execute("select report from weather where city = ?", [city]).fetchone()[0]
+
+async def multiply(a: int, b: int) -> int:
+    """The product of two numbers."""
+    async with lock:
+        await asyncio.sleep(0.01)
+        calls.append(asyncio.get_running_loop() is loop)
+        return a * b
+'''
+LOOP = """
+loop, lock = asyncio.get_running_loop(), asyncio.Lock()
+await lock.acquire()
+lock.release()
+"""
+    "loop, lock = asyncio.get_running_loop(), asyncio.Lock()\nawait lock.acquire()\nlock.release()"
+)
+
+
+@pytest.fixture
+def ready(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
+    kernel.run(TOOLS)
+    kernel.run(LOOP)
+    return kernel
+
+
+@pytest.mark.parametrize("uid", ["tiny-gguf", "tiny-pt"])
+def test_tools_run_where_their_things_live_until_the_answer_is_there(ready, uid):
+    reply = ready.run(f"turn = %chat -m {uid} --tools get_weather,multiply {QUESTION}")
+    assert reply.status == "ok", reply.error
+    assert ready.value("turn.text") == "'Twice the temperature in Paris is 44 degrees.'"
+    assert ready.value("calls") == "[True, True]"
+    kinds = ready.value("[m.type for m in turn.messages]")
+    assert kinds == "['human', 'ai', 'tool', 'ai', 'tool', 'ai']"
+    [shown] = reply.displays
+    assert "get_weather(city=&quot;Paris&quot;) · 0.0 s" in shown["text/html"]
+    assert "22 degrees and sunny" in shown["text/html"]
+    assert "[multiply(a=22, b=2) · 0.0 s]" in shown["text/plain"]
+    assert int(ready.value("turn.tokens")) > 20
+
+
+def test_what_a_tool_raises_is_told_to_the_model(ready):
+    ready.run("def get_weather(city: str) -> str:\n    raise OSError('no sensor')")
+    reply = ready.run("turn = %chat --tools get_weather,multiply What is the weather in Paris?")
+    assert reply.status == "ok", reply.error
+    assert ready.value("turn.steps[1].content, turn.steps[1].status") == (
+        "('OSError: no sensor', 'error')"
+    )
+    assert ready.value("turn.text") == "'I am sorry, the tool failed.'"
+
+
+def test_a_call_is_declined(ready):
+    reply = ready.run(
+        "turn = %chat --confirm --tools get_weather,multiply What is the weather in Paris?",
+        answers=["n"],
+    )
+    [(question, _)] = reply.questions
+    assert question == "Call get_weather(city='Paris')? [y/N] "
+    assert reply.status == "ok", reply.error
+    assert ready.value("turn.steps[1].content") == "'The user does not want this call.'"
+    assert ready.value("calls") == "[]"
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        "def get_weather(city: str) -> str:\n    import time; time.sleep(30)",
+        "async def get_weather(city: str) -> str:\n    await asyncio.sleep(30)",
+    ],
+    ids=["sync", "async"],
+)
+def test_an_interrupt_ends_a_tool_and_nothing_else(ready, slow):
+    ready.run(f"import asyncio\n{slow}")
+    ready.run("ticks = 0\nasync def tick():\n    global ticks\n    while True:\n"
+              "        ticks += 1\n        await asyncio.sleep(0.01)\n"
+              "task = asyncio.ensure_future(tick())")  # fmt: skip
+    sent = ready.send("%chat --tools get_weather,multiply What is the weather in Paris?")
+    time.sleep(4)
+    ready.manager.interrupt_kernel()
+    reply = ready.collect(sent, timeout=15)
+    assert reply.status == "error"
+    assert "The turn was interrupted" in reply.error
+    assert ready.value("task.done()") == "False"
+    assert ready.run("%chat --once Hello").status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("tools", "message"),
+    [
+        ("get_wether", "Did you mean get_weather?"),
+        ("3", "A int is no tool"),
+        ("get_weather,get_weather", "Two tools are called get_weather"),
+    ],
+)
+def test_what_is_no_tool_is_refused_before_anything_is_sent(ready, tools, message):
+    reply = ready.run(f"%chat --tools {tools} Hello")
+    assert reply.status == "error"
+    assert message in reply.error
+    assert not reply.displays

@@ -1,0 +1,102 @@
+"""A model with tools: it calls, they run, it reads the results, until it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from langchain_core.messages import AIMessage, ToolMessage
+
+from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.chat.events import ToolStart, merged
+from xinference_magics.chat.toolbox import failed
+from xinference_magics.errors import NotebookError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from langchain_core.messages import AIMessageChunk, BaseMessage
+    from langchain_core.messages.tool import ToolCall
+
+    from xinference_magics.chat.events import Event
+    from xinference_magics.chat.main_thread import MainThread
+    from xinference_magics.chat.toolbox import Toolbox
+    from xinference_magics.chat_models import ChatXinference
+
+ROUNDS = 10
+"""How many times a model may call tools in one turn."""
+_LONGEST_ERROR = 2000
+"""Characters of an exception that a model is shown."""
+
+
+@dataclass
+class Agent(ModelAnswerer):
+    """A model that may call tools.
+
+    Attributes:
+        model: The model.
+        toolbox: Its tools.
+        main_thread: Where they run.
+        confirm: Asked on that thread before each call; False declines it. None: all may run.
+        rounds: How many times the model may call tools.
+    """
+
+    model: ChatXinference
+    toolbox: Toolbox
+    main_thread: MainThread
+    confirm: Callable[[ToolCall], bool] | None = None
+    rounds: int = ROUNDS
+
+    async def events(
+        self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
+    ) -> AsyncIterator[Event]:
+        """Answer, calling tools as often as the model wants to.
+
+        Raises:
+            NotebookError: It still wants to after the last round.
+        """
+        model = self.model.bind_tools(self.toolbox.tools)
+        said = list(messages)
+        for _ in range(self.rounds):
+            chunks: list[AIMessageChunk] = []
+            async for chunk in model.astream(said, **parameters):
+                chunks.append(cast("AIMessageChunk", chunk))
+                yield chunks[-1]
+            answer = merged(chunks)
+            if not (answer.tool_calls or answer.invalid_tool_calls):
+                return
+            said.append(answer)
+            async for event in self._call_tools(answer):
+                if isinstance(event, ToolMessage):
+                    said.append(event)
+                yield event
+        raise NotebookError(
+            f"{self.name} still called tools after {self.rounds} rounds.",
+            hint="What it did is in the turn's steps.",
+        )
+
+    async def _call_tools(self, answer: AIMessage) -> AsyncIterator[ToolStart | ToolMessage]:
+        for call in answer.tool_calls:
+            yield ToolStart(call["id"] or "", call["name"], call["args"])
+            yield await self._call(call)
+        for broken in answer.invalid_tool_calls:
+            yield ToolStart(broken["id"] or "", broken["name"] or "", {"?": broken["args"]})
+            yield failed(broken, f"The arguments are no JSON: {broken['error'] or broken['args']}")
+
+    async def _call(self, call: ToolCall) -> ToolMessage:
+        try:
+            if self.confirm is not None and not await self._confirmed(call):
+                return failed(call, "The user does not want this call.")
+            result = await self.main_thread.call(self.toolbox.caller(call))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the model reads it and goes on
+            return failed(call, f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+        if not isinstance(result, ToolMessage):
+            raise TypeError(f"{call['name']} returned no message")
+        return result
+
+    async def _confirmed(self, call: ToolCall) -> bool:
+        confirm = self.confirm
+        return bool(confirm is None or await self.main_thread.call(lambda: confirm(call)))

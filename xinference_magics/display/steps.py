@@ -1,0 +1,82 @@
+"""The steps of a turn with tools, in one line each: what was called, how long it took."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.display.plain import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from langchain_core.messages import BaseMessage
+
+_LONGEST = 120
+"""Characters of a call's arguments that its line shows."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call of a tool and what came of it.
+
+    Attributes:
+        call: The call as code.
+        result: What the model was told; None while it runs.
+        seconds: How long it took; None where that is not known.
+        failed: Whether it was an error.
+    """
+
+    call: str
+    result: str | None = None
+    seconds: float | None = None
+    failed: bool = False
+
+    @property
+    def line(self) -> str:
+        """The call, how long it took, and whether it failed."""
+        took = "" if self.seconds is None else f" · {self.seconds:.1f} s"
+        return f"{self.call}{took}{' · failed' if self.failed else ''}"
+
+
+def call_line(name: str, args: Mapping[str, Any]) -> str:
+    """Write a call as code, shortened."""
+    given = ", ".join(f"{key}={_value(value)}" for key, value in args.items())
+    short = given if len(given) <= _LONGEST else f"{given[: _LONGEST - 1]}…"
+    return printable(f"{name}({short})")
+
+
+def _value(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def steps_of(messages: Iterable[BaseMessage]) -> list[Step]:
+    """Pair the calls among a turn's messages with their results."""
+    messages = list(messages)
+    results = {
+        getattr(each, "tool_call_id", None): each for each in messages if each.type == "tool"
+    }
+    return [
+        _step(call, results.get(call["id"]))
+        for each in messages
+        for call in (*getattr(each, "tool_calls", ()), *_broken(each))
+    ]
+
+
+def _broken(message: BaseMessage) -> list[dict[str, Any]]:
+    calls = getattr(message, "invalid_tool_calls", ())
+    return [{"name": each["name"] or "", "args": {}, "id": each["id"]} for each in calls]
+
+
+def _step(call: Mapping[str, Any], result: BaseMessage | None) -> Step:
+    line = call_line(call["name"], call["args"])
+    if result is None:
+        return Step(line)
+    seconds = result.response_metadata.get("seconds")
+    return Step(
+        line,
+        str(result.text),
+        seconds if isinstance(seconds, int | float) else None,
+        failed=getattr(result, "status", "") == "error",
+    )

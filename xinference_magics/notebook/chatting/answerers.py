@@ -1,0 +1,68 @@
+"""Who answers a cell: the model, with what the cell's options put around it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.async_helpers import get_asyncio_loop
+from IPython.core.error import StdinNotImplementedError
+
+from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.errors import NotebookError, PromptError
+from xinference_magics.notebook.prompt import evaluate
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Mapping
+
+    from langchain_core.messages.tool import ToolCall
+
+    from xinference_magics.chat.answerers import Answerer
+    from xinference_magics.chat.main_thread import MainThread
+    from xinference_magics.notebook.magics import XinferenceMagics
+
+
+def user_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop on which the user's cells run what they await."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        loop: asyncio.AbstractEventLoop = get_asyncio_loop()  # type: ignore[no-untyped-call]
+        return loop
+
+
+def choose(
+    magics: XinferenceMagics,
+    arguments: Arguments,
+    variables: Mapping[str, Any],
+    main_thread: MainThread,
+) -> Answerer:
+    """Choose who answers.
+
+    Raises:
+        PromptError: An option names a variable that is not there, or not what it has to be.
+        NotebookError: There is no model to ask.
+    """
+    model = magics.session.model_in_use(arguments.model)
+    if arguments.tools is None:
+        return ModelAnswerer(model)
+    from xinference_magics.chat.agent import Agent
+    from xinference_magics.chat.toolbox import Toolbox
+
+    toolbox = Toolbox(evaluate(f"[{arguments.tools}]", variables, option="--tools"))
+    if not toolbox.tools:
+        raise PromptError("--tools names no tool.", hint="--tools f,g")
+    return Agent(model, toolbox, main_thread, _confirmed if arguments.confirm else None)
+
+
+def _confirmed(call: ToolCall) -> bool:
+    """Ask the user about one call of a tool."""
+    given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
+    try:
+        answer = input(f"Call {call['name']}({given})? [y/N] ")
+    except (StdinNotImplementedError, EOFError):
+        raise NotebookError(
+            "Nobody can be asked here.", hint="Leave out --confirm to let the tools run."
+        ) from None
+    return answer.strip().lower() in {"y", "yes"}
