@@ -29,8 +29,6 @@ loop, lock = asyncio.get_running_loop(), asyncio.Lock()
 await lock.acquire()
 lock.release()
 """
-    "loop, lock = asyncio.get_running_loop(), asyncio.Lock()\nawait lock.acquire()\nlock.release()"
-)
 
 
 @pytest.fixture

@@ -26,26 +26,26 @@ NAMES = {"country": "France", "n": 3, "braces": "{{n}}", "d": {"a": {"b": 1}}, "
     ],
 )
 def test_expand(text, expected):
-    assert expand(text, NAMES) == expected
+    assert expand(text, NAMES).text == expected
 
 
 @given(st.text().filter(lambda text: "{{" not in text))
 def test_text_without_double_braces_arrives_unchanged(text):
-    assert expand(text, NAMES) == text
+    assert expand(text, NAMES).text == text
 
 
 @given(st.text())
 def test_an_inserted_value_is_never_expanded(value):
-    assert expand("a {{value}} b", {"value": value}) == f"a {value} b"
+    assert expand("a {{value}} b", {"value": value}).text == f"a {value} b"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{contry}}", r"\{\{contry\}\}: name 'contry' is not defined. Did you mean country\?"),
+        ("{{contry}}", r"\{\{contry\}\} in line 1 of the prompt: name 'contry' is not defined. Did you mean country\?"),
         ("x\n {{ a b }}", r"in line 2 of the prompt is no expression"),
         ("{{n", "never closed by }}"),
-        ("{{1/0}}", r"\{\{1/0\}\} failed: ZeroDivisionError: division by zero"),
+        ("{{1/0}}", r"\{\{1/0\}\} in line 1 of the prompt failed: ZeroDivisionError: division by zero"),
         ("{{}}", "is no expression"),
         ("{{contry}}", r"Write \\\{\{ for the braces themselves"),
     ],
@@ -56,9 +56,9 @@ def test_errors_point_at_the_place(text, message):
 
 
 def test_local_variables_come_first():
-    assert expand("{{country}}", NAMES, {"country": "Japan"}) == "Japan"
+    assert expand("{{country}}", NAMES, {"country": "Japan"}).text == "Japan"
 
 
 def test_comprehensions_see_local_variables():
     local = {"xs": [1, 2], "n": 10}
-    assert expand("{{', '.join(str(x * n) for x in xs)}}", NAMES, local) == "10, 20"
+    assert expand("{{', '.join(str(x * n) for x in xs)}}", NAMES, local).text == "10, 20"

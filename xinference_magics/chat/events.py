@@ -35,7 +35,18 @@ class ToolStart:
     args: dict[str, Any] = field(default_factory=dict)
 
 
-Event: TypeAlias = AIMessageChunk | ToolStart | ToolMessage | HumanMessage
+@dataclass(frozen=True)
+class Parsed:
+    """The answer as an object.
+
+    Attributes:
+        value: What the answer was read as.
+    """
+
+    value: Any
+
+
+Event: TypeAlias = AIMessageChunk | ToolStart | ToolMessage | HumanMessage | Parsed
 Source: TypeAlias = Callable[[], AsyncIterator[Event]]
 """Opens the events of a turn; called on the streaming thread, inside its event loop."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.messages import AIMessageChunk, ToolMessage
 
-from xinference_magics.chat.events import ToolStart, merged
+from xinference_magics.chat.events import Parsed, ToolStart, merged
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -48,6 +48,7 @@ class LiveTurn:
             until then.
         deltas: The pieces so far; append only.
         steps: The messages before the last one: calls of tools and their results.
+        parsed: The answer as an object, where one was asked for.
     """
 
     def __init__(self, title: str) -> None:
@@ -59,6 +60,7 @@ class LiveTurn:
         self.reasoning_seconds: float | None = None
         self.deltas: list[Delta] = []
         self.steps: list[BaseMessage] = []
+        self.parsed: Any = None
         self._chunks: list[AIMessageChunk] = []
         self._reasoning_since: float | None = None
         self._calls: dict[str, float] = {}
@@ -76,6 +78,8 @@ class LiveTurn:
             self._take_result(event)
         elif isinstance(event, ToolStart):
             self._take_call(event)
+        elif isinstance(event, Parsed):
+            self.parsed = event.value
         else:
             self._end_message(event)
 

@@ -68,6 +68,7 @@ class Question:
             system=self.system,
             message=live.message(),
             steps=live.steps,
+            parsed=live.parsed,
             model_uid=self.answerer.name,
             engine=self.answerer.engine,
             parameters={**self.answerer.parameters, **self.parameters},

@@ -98,6 +98,13 @@ class Turn:
         return str(self.message.additional_kwargs.get("reasoning_content") or "")
 
     @property
+    def parsed_json(self) -> Any:
+        """The answer's object as JSON has it; None where there is none."""
+        from pydantic_core import to_jsonable_python
+
+        return to_jsonable_python(self.parsed, fallback=repr)
+
+    @property
     def empty(self) -> bool:
         """Whether nothing came of it: no text, no reasoning, no tool call."""
         return not (self.text or self.reasoning or self.tool_calls or self.steps)
@@ -166,6 +173,7 @@ class Turn:
             "version": RECORD_VERSION,
             **{name: getattr(self, name) for name in _RECORD_TYPES},
             "blocks": self.blocks,
+            "parsed": self.parsed_json,
             "steps": messages_to_dict(self.steps),
             "message": message_to_dict(self.message),
         }
@@ -194,6 +202,7 @@ class Turn:
             message=cast("AIMessage", message),
             steps=steps,
             blocks=blocks,
+            parsed=record.get("parsed"),
             **{name: record[name] for name in _RECORD_TYPES},
         )
 

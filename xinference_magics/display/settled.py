@@ -10,6 +10,7 @@ from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.markdown import to_html, to_safe_markdown
 from xinference_magics.display.plain import neutralise, printable
 from xinference_magics.display.steps import Step, steps_of
+from xinference_magics.display.tables import Column, Table
 
 if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
@@ -75,7 +76,7 @@ def _html(turn: Turn) -> str:
         _header(turn),
         *map(_step, steps_of(turn.steps)),
         _thinking(turn.reasoning, turn.reasoning_seconds),
-        to_html(turn.text),
+        _answer(turn),
         f'<div style="{_NOTE}">■ {escape(notes)}</div>' if notes else "",
     ]
     return f'<div class="{_IGNORED_BY_MATHJAX}">{"".join(parts)}</div>'
@@ -84,6 +85,26 @@ def _html(turn: Turn) -> str:
 def _header(turn: Turn) -> str:
     who, figures = escape(printable(turn.model_uid)), escape(" · ".join(_figures(turn)))
     return f'<div style="{_HEADER}"><strong>{who}</strong> · {figures}</div>'
+
+
+def _answer(turn: Turn) -> str:
+    """Show the answer's object, with its text in a fold; without one, the text."""
+    if turn.parsed is None:
+        return to_html(turn.text)
+    text = f'<div style="white-space:pre-wrap">{escape(printable(turn.text))}</div>'
+    return as_table(turn.parsed_json).html + (_fold("As text", text) if turn.text else "")
+
+
+def as_table(value: Any) -> Table[Any]:
+    """Show an object as JSON has it: a line for each field, or for each element of a list."""
+    if isinstance(value, dict):
+        named = (Column[Any]("", lambda row: row[0]), Column[Any]("", lambda row: _cell(row[1])))
+        return Table(value.items(), named)
+    return Table(value if isinstance(value, list) else [value], [Column[Any]("", _cell)])
+
+
+def _cell(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _thinking(reasoning: str, seconds: float | None) -> str:

@@ -8,19 +8,57 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.arguments import nearest
+from xinference_magics.notebook.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import CodeType
 
+    from xinference_magics.notebook.values import Block
+
+_SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 _OPENING = re.compile(r"\\?\{\{")
 _LONGEST = 10_000
 """Characters after ``{{`` within which its expression has to end."""
 _REMEDY = r"Write \{{ for the braces themselves, or --raw to insert nothing."
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked: text, and pictures and the like where they stand in it.
+
+    Attributes:
+        parts: Texts and LangChain's content blocks, in order.
+    """
+
+    parts: tuple[str | Block, ...]
+
+    @property
+    def text(self) -> str:
+        """The text, with a note in place of each block."""
+        return "".join(part if isinstance(part, str) else _note(part) for part in self.parts)
+
+    @property
+    def blocks(self) -> list[Block] | None:
+        """All of it as content blocks; None where it is text only."""
+        if all(isinstance(part, str) for part in self.parts):
+            return None
+        return [
+            {"type": "text", "text": part} if isinstance(part, str) else part
+            for part in self.parts
+            if part != ""
+        ]
+
+
+def _note(block: Block) -> str:
+    name = block.get("extras", {}).get("name") or ""
+    return f"[{' '.join(filter(None, [block['type'], name]))}]"
 
 
 def expand(
@@ -28,8 +66,8 @@ def expand(
     namespace: Mapping[str, Any],
     local: Mapping[str, Any] | None = None,
     *,
-    put: Callable[[str], str] = str,
-) -> str:
+    put: Callable[[Any], str | Block] = shown,
+) -> Prompt:
     r"""Replace every ``{{expression}}`` in `text` by its value; ``\{{`` stands for ``{{``.
 
     Args:
@@ -41,7 +79,7 @@ def expand(
     Raises:
         PromptError: An expression does not parse, names something unknown, or fails.
     """
-    pieces: list[str] = []
+    pieces: list[str | Block] = []
     position = 0
     while opening := _OPENING.search(text, position):
         pieces.append(text[position : opening.start()])
@@ -50,8 +88,24 @@ def expand(
             position = opening.end()
             continue
         code, source, position = _expression(text, opening.end())
-        pieces.append(put(value_of(code, source, namespace, local or {})))
-    return "".join([*pieces, text[position:]])
+        line = text.count("\n", 0, opening.start()) + 1
+        pieces.append(put(value_of(code, source, line, {**namespace, **(local or {})})))
+    return joined([*pieces, text[position:]])
+
+
+def joined(pieces: Iterable[str | Block]) -> Prompt:
+    """Make a prompt of `pieces`, with neighbouring texts as one."""
+    parts: list[str | Block] = []
+    for is_text, group in groupby(pieces, key=lambda piece: isinstance(piece, str)):
+        together = list(group)
+        parts += ["".join(cast("list[str]", together))] if is_text else together
+    return Prompt(tuple(parts))
+
+
+def braced_names(text: str, namespace: Mapping[str, Any]) -> list[str]:
+    """Find variables of the user's in single braces, as in an f-string."""
+    names = dict.fromkeys(_SINGLE.findall(text))
+    return [name for name in names if name in namespace]
 
 
 def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
@@ -100,22 +154,21 @@ def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:
         raise PromptError(f"{option}: {type(error).__name__}: {error}.") from error
 
 
-def value_of(
-    code: CodeType, source: str, namespace: Mapping[str, Any], local: Mapping[str, Any]
-) -> str:
+def value_of(code: CodeType, source: str, line: int, variables: dict[str, Any]) -> Any:
     """Evaluate an expression of the user's.
 
     Raises:
         PromptError: It names something unknown, or fails.
     """
+    place = f"{{{{{source}}}}} in line {line} of the prompt"
     try:
         # In one dictionary: a comprehension of the user's would not see separate locals.
-        return str(eval(code, {**namespace, **local}))  # noqa: S307 - the user's own code
+        return eval(code, {**variables})  # noqa: S307 - the user's own code
     except NameError as error:
-        near = nearest(error.name or "", [*local, *namespace], cutoff=0.7)
+        near = nearest(error.name or "", variables, cutoff=0.7)
         hint = f"Did you mean {near}? {_REMEDY}" if near else _REMEDY
-        raise PromptError(f"{{{{{source}}}}}: {error}.", hint=hint) from error
+        raise PromptError(f"{place}: {error}.", hint=hint) from error
     except Exception as error:
         raise PromptError(
-            f"{{{{{source}}}}} failed: {type(error).__name__}: {error}.", hint=_REMEDY
+            f"{place} failed: {type(error).__name__}: {error}.", hint=_REMEDY
         ) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from xinference_magics.notebook.prompt import expand, value_of
+from xinference_magics.notebook.prompt import evaluate, expand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,17 +32,17 @@ def split_line(line: str, magic: str, variables: Mapping[str, Any]) -> list[str]
     """
     values: list[str] = []
 
-    def put(value: str) -> str:
-        values.append(value)
+    def put(value: object) -> str:
+        values.append(str(value))
         return chr(_PLACES[len(values) - 1])
 
     def put_variable(match: re.Match[str]) -> str:
         source = match[1] or match[2]
         if re.split(r"\W", source)[0] not in variables:
             return match[0]
-        return put(value_of(compile(source, "<command>", "eval"), source, variables, {}))
+        return put(evaluate(source, variables, option=magic))
 
-    line = _VARIABLE.sub(put_variable, expand(line, variables, put=put))
+    line = _VARIABLE.sub(put_variable, expand(line, variables, put=put).text)
     table = {_PLACES[index]: value for index, value in enumerate(values)}
     return [word.translate(table) for word in _words(line, magic)]
 

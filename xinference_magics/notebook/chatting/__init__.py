@@ -8,10 +8,11 @@ from xinference_magics import interrupts
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.notebook.arguments import Parser, leading_options
+from xinference_magics.notebook.attachments import attached
 from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.options import CHAT
-from xinference_magics.notebook.prompt import expand
+from xinference_magics.notebook.prompt import Prompt, expand, joined
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -79,14 +80,20 @@ def ask(
     Raises:
         XinferenceError: A value, a parameter or the model is not right; nothing was sent.
     """
-    prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
     variables = {**magics.shell.user_ns, **(local or {})}
+    prompt = joined(
+        [
+            *(Prompt((text,)) if arguments.raw else expand(text, variables)).parts,
+            *attached(arguments, variables),
+        ]
+    )
     parameters = _parameters(arguments)
     conversation = _conversation(magics, arguments)
     alone = arguments.new or arguments.once
     return Question(
         answerer=choose(magics, arguments, variables, main_thread),
-        prompt=prompt,
+        prompt=prompt.text,
+        blocks=prompt.blocks,
         system=_system(magics, arguments, conversation),
         before=() if alone else tuple(conversation.before(magics.cells.current)),
         parameters=parameters,

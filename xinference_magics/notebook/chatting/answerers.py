@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.main_thread import MainThread
+    from xinference_magics.chat_models import ChatXinference
     from xinference_magics.notebook.magics import XinferenceMagics
 
 
@@ -44,9 +45,44 @@ def choose(
         PromptError: An option names a variable that is not there, or not what it has to be.
         NotebookError: There is no model to ask.
     """
+    if (chain := _runnable(arguments.model, variables)) is not None:
+        return chain
     model = magics.session.model_in_use(arguments.model)
-    if arguments.tools is None:
-        return ModelAnswerer(model)
+    if arguments.schema is not None:
+        return _structured(model, arguments, variables)
+    if arguments.tools is not None:
+        return _agent(model, arguments, variables, main_thread)
+    return ModelAnswerer(model)
+
+
+def _runnable(name: str | None, variables: Mapping[str, Any]) -> Answerer | None:
+    """Take a variable of the user's for who answers, where it is a runnable."""
+    named = variables.get(name) if name else None
+    if named is None or not callable(getattr(named, "astream", None)):
+        return None
+    from xinference_magics.chat.runnables import RunnableAnswerer
+    from xinference_magics.chat_models import ChatXinference
+
+    if isinstance(named, ChatXinference):
+        return ModelAnswerer(named)
+    return RunnableAnswerer(str(name), named)
+
+
+def _structured(
+    model: ChatXinference, arguments: Arguments, variables: Mapping[str, Any]
+) -> Answerer:
+    from xinference_magics.chat.structured import Form, Structured
+
+    schema = evaluate(arguments.schema, variables, option="--schema")
+    return Structured(model, Form.of(schema), arguments.retries)
+
+
+def _agent(
+    model: ChatXinference,
+    arguments: Arguments,
+    variables: Mapping[str, Any],
+    main_thread: MainThread,
+) -> Answerer:
     from xinference_magics.chat.agent import Agent
     from xinference_magics.chat.toolbox import Toolbox
 

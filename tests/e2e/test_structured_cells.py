@@ -1,0 +1,128 @@
+"""`%%chat --schema` and runnables in place of a model, in a real kernel with the tiny model."""
+
+import pytest
+
+ALICE = "Extract the person: Alice is 30 years old."
+SCHEMAS = {
+    "Person": """
+from pydantic import BaseModel
+class Person(BaseModel):
+    \"\"\"A person.\"\"\"
+    name: str
+    age: int
+""",
+    "Typed": """
+from typing_extensions import TypedDict
+class Typed(TypedDict):
+    \"\"\"A person.\"\"\"
+    name: str
+    age: int
+""",
+    "Plain": """
+from dataclasses import dataclass
+@dataclass
+class Plain:
+    \"\"\"A person.\"\"\"
+    name: str
+    age: int
+""",
+    "SCHEMA": """
+SCHEMA = {"title": "Person", "description": "A person.", "type": "object",
+          "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+          "required": ["name", "age"]}
+""",
+}
+
+
+@pytest.fixture
+def ready(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
+    return kernel
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_answer_is_an_object_of_the_schema(ready, name):
+    ready.run(SCHEMAS[name])
+    reply = ready.run(f"turn = %chat --schema {name} {ALICE}")
+    assert reply.status == "ok", reply.error
+    person = ready.value("turn.parsed")
+    assert "Alice" in person
+    assert "30" in person
+    shown = reply.displays[-1]["text/html"]
+    assert "<table" in shown
+    assert "Alice" in shown
+    if name in {"Person", "Plain"}:
+        assert ready.value(f"isinstance(turn.parsed, {name})") == "True"
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(ready):
+    ready.run(
+        SCHEMAS["Person"]
+        + """
+    from pydantic import field_validator
+    @field_validator("age")
+    @classmethod
+    def old(cls, age):
+        raise ValueError("nobody is that old")
+"""
+    )
+    reply = ready.run(f"%chat --schema Person --retries 1 {ALICE}")
+    assert reply.status == "error"
+    assert "nobody is that old" in reply.error
+    ready.run("turn = get_ipython().run_line_magic('conversation', 'show')[-1]")
+    assert ready.value("[m.type for m in turn.messages]") == "['human', 'ai', 'human', 'ai']"
+    assert ready.value("turn.status") == "'failed'"
+    assert "That does not fit" in ready.value("turn.steps[1].content")
+
+
+@pytest.mark.parametrize("given", ["3", "{'type': 'object'}", "int"])
+def test_what_is_no_schema_is_refused(ready, given):
+    ready.run(f"Wrong = {given}")
+    assert "no schema of an answer" in ready.run("%chat --schema Wrong Hello").error
+
+
+CHAIN = """
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+chain = ChatPromptTemplate.from_template("{question}") | llm | StrOutputParser()
+messages_chain = llm | StrOutputParser()
+text_chain = (lambda text: text) | chain
+"""
+
+
+@pytest.mark.parametrize("name", ["chain", "messages_chain", "llm"])
+def test_a_runnable_takes_the_place_of_a_model(ready, name):
+    ready.run(CHAIN)
+    reply = ready.run(f"turn = %chat -m {name} Where can we visit in the capital of France?")
+    assert reply.status == "ok", reply.error
+    assert "Eiffel Tower" in ready.value("turn.text")
+
+
+def test_a_chain_of_several_variables_is_explained(ready):
+    ready.run(CHAIN.replace("{question}", "{question} {place}"))
+    error = ready.run("%chat -m chain Hello").error
+    assert "chain takes" in error
+    assert "place" in error
+
+
+AGENT = """
+from langchain.agents import create_agent
+def get_weather(city: str) -> str:
+    \"\"\"The weather in a city.\"\"\"
+    return "22 degrees and sunny"
+def multiply(a: int, b: int) -> int:
+    \"\"\"The product of two numbers.\"\"\"
+    return a * b
+agent = create_agent(llm, [get_weather, multiply])
+"""
+
+
+def test_an_agent_of_langgraph_shows_its_steps(ready):
+    pytest.importorskip("langchain.agents")
+    assert ready.run(AGENT).status == "ok"
+    reply = ready.run("turn = %chat -m agent What is twice the temperature in Paris?")
+    assert reply.status == "ok", reply.error
+    assert ready.value("turn.text") == "'Twice the temperature in Paris is 44 degrees.'"
+    kinds = ready.value("[m.type for m in turn.messages]")
+    assert kinds == "['human', 'ai', 'tool', 'ai', 'tool', 'ai']"
+    assert "get_weather(city=&quot;Paris&quot;)" in reply.displays[-1]["text/html"]

@@ -1,0 +1,122 @@
+"""What ``--image``, ``--audio``, ``--video`` and ``--file`` attach to a prompt."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import PromptError
+from xinference_magics.notebook.prompt import evaluate
+from xinference_magics.notebook.values import picture, shown
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Iterator, Mapping
+
+    from xinference_magics.notebook.values import Block
+
+LARGEST = 50_000_000
+"""Bytes up to which a file is attached."""
+_MEDIA = ("image", "audio", "video")
+
+
+def attached(arguments: Arguments, variables: Mapping[str, Any]) -> Iterator[str | Block]:
+    """Make parts of a prompt of what the options name, in the order of the options.
+
+    Each is an URL, a file, or an expression of the notebook's.
+
+    Raises:
+        PromptError: It is none of them, or of another kind.
+    """
+    for kind in _MEDIA:
+        for named in getattr(arguments, kind) or ():
+            yield _media(kind, named, variables)
+    for named in arguments.file or ():
+        yield _file(named)
+
+
+def _media(kind: str, named: str, variables: Mapping[str, Any]) -> Block:
+    if named.startswith(("http://", "https://")):
+        return {"type": kind, "url": named}
+    path = Path(named).expanduser()
+    if _is_file(path):
+        return _encoded(kind, path)
+    value = evaluate(named, variables, option=f"--{kind}")
+    if isinstance(value, str | Path) and _is_file(Path(value).expanduser()):
+        return _encoded(kind, Path(value).expanduser())
+    if isinstance(value, bytes):
+        return _block(kind, value, _DEFAULTS[kind])
+    data = getattr(value, "data", None)  # IPython.display.Audio and Video
+    if kind != "image" and isinstance(data, bytes):
+        return _block(kind, data, _DEFAULTS[kind])
+    block = picture(value) if kind == "image" else None
+    if block is None:
+        raise PromptError(
+            f"--{kind} {named}: a {type(value).__name__} is no {kind}.",
+            hint="Give a file, an URL, or bytes.",
+        )
+    return block
+
+
+_DEFAULTS = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long to be one
+        return False
+
+
+def _encoded(kind: str, path: Path) -> Block:
+    guessed = mimetypes.guess_type(path.name)[0] or ""
+    mime = guessed if guessed.startswith(f"{kind}/") else _DEFAULTS[kind]
+    return {**_block(kind, _read(path), mime), "extras": {"name": path.name}}
+
+
+def _block(kind: str, data: bytes, mime: str) -> Block:
+    return {"type": kind, "base64": base64.b64encode(data).decode("ascii"), "mime_type": mime}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise PromptError(f"{path} has more than {LARGEST // 1_000_000} MB.")
+        return path.read_bytes()
+    except OSError as error:
+        raise PromptError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _file(named: str) -> str | Block:
+    """Attach a file as what it is: media as such, a PDF and other text as text."""
+    path = Path(named).expanduser()
+    mime = mimetypes.guess_type(path.name)[0] or ""
+    kind = mime.partition("/")[0]
+    if kind in _MEDIA:
+        return _encoded(kind, path)
+    data = _read(path)
+    text = _pdf_text(path) if mime == "application/pdf" else _decoded(path, data)
+    return f"\n\nFile {path.name}:\n{shown(text)}\n"
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise PromptError(
+            f"{path} is no text.", hint="Text, PDF, images, sounds and videos can be attached."
+        ) from None
+
+
+def _pdf_text(path: Path) -> str:
+    try:
+        from pypdf import PdfReader
+        from pypdf.errors import PyPdfError
+    except ImportError:
+        raise PromptError(f"Nothing here reads PDF: {path}.", hint="%pip install pypdf") from None
+    try:
+        return "\n\n".join(page.extract_text() for page in PdfReader(path).pages)
+    except PyPdfError as error:
+        raise PromptError(f"{path} is no readable PDF: {error}.") from error
