@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DIALOGUES = Path(__file__).resolve().parents[1] / "tiny_chat" / "dialogues"
+FOLDER = Path(__file__).resolve().parent
+DIALOGUES = FOLDER.parent / "tiny_chat" / "dialogues"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SUFFIXES = ["s", "es", "d", "ed", "ing"]
 LETTERS = [*string.ascii_lowercase, *string.digits]
-LITTLE_WORDS = frozenset(
-    "a all an and any are as at be but by can could did do does for from give given had has have "
-    "he her here his how i if in into is it its me my no not of on or our say she so some tell "
-    "than that the their them then there they this to unless us was we were what when where "
-    "which who whose why will with would you your".split()  # noqa: SIM905 - prose reads better
-)
+LITTLE_WORDS = frozenset((FOLDER / "little_words.txt").read_text(encoding="utf-8").split())
 """Words that stand in every text and say little about any."""
 
 
