@@ -4,6 +4,7 @@ VENV := .venv
 SERVER_VENV := .venv-server
 BIN := $(VENV)/bin
 XINFERENCE := 4.1.0
+NOTEBOOK ?= quickstart
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -12,10 +13,10 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run examples/quickstart.ipynb on a private local Xinference
-	$(BIN)/python examples/demo.py run
+demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run a notebook on a private local Xinference: NOTEBOOK=quickstart, rag or agent
+	$(BIN)/python examples/demo.py run $(NOTEBOOK)
 
-lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open examples/quickstart.ipynb in JupyterLab
+lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open these notebooks in JupyterLab
 	$(BIN)/python examples/demo.py lab
 
 test: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests, on a real Xinference and in a real browser

@@ -1,13 +1,15 @@
-"""Runs the quickstart on a private local Xinference with the tiny model of this repository.
+"""Runs the notebooks on a private local Xinference with the tiny models of this repository.
 
-``demo.py run`` executes it and shows the answers as they stream; ``demo.py lab`` opens it in
-JupyterLab. What both leave behind is in the folder ``.demo``.
+``demo.py run [NAME ...]`` executes them, the quickstart if none is named, and shows the answers as
+they stream; ``demo.py lab`` opens them in JupyterLab. What both leave behind is in the folder
+``.demo``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -21,12 +23,13 @@ from xinference_magics.cluster.connection import Cluster
 from xinference_magics.errors import XinferenceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xinference_magics.cluster.local import LocalServer
 
 EXAMPLES = Path(__file__).resolve().parent
 DEMO = EXAMPLES.parent / ".demo"
-NOTEBOOK = EXAMPLES / "quickstart.ipynb"
-EXECUTED = DEMO / "quickstart.ipynb"
+NOTEBOOKS = ("quickstart", "rag", "agent")
 
 
 class Narrator(NotebookClient):
@@ -66,7 +69,7 @@ class Narrator(NotebookClient):
 
 
 def serve() -> LocalServer:
-    """Start the private server with its files in the demo's folder, and register the model."""
+    """Start the private server with its files in the demo's folder, and register the models."""
     DEMO.mkdir(exist_ok=True)
     os.environ["XINFERENCE_HOME"] = str(DEMO / "xinference")
     os.environ["XINFERENCE_MAGICS_STATE"] = str(DEMO / "state")
@@ -74,39 +77,51 @@ def serve() -> LocalServer:
     os.environ.pop("XINFERENCE_ENDPOINT", None)
     server = local.start(on_line=print)
     server.lease()
-    sys.path.insert(0, str(EXAMPLES / "tiny_chat"))
-    from registrations import registrations
-
     cluster = Cluster(server.endpoint, token=server.token)
-    known = cluster.registry.names()
-    for registration in registrations():
-        if registration["model_name"] not in known:
-            cluster.registry.register("LLM", json.dumps(registration), persist=True)
+    for model_type, definition in definitions():
+        if definition["model_name"] not in cluster.registry.names(model_type):
+            cluster.registry.register(model_type, json.dumps(definition), persist=True)
     cluster.close()
     # By its address, as another server may run at the default one.
     os.environ["XINFERENCE_ENDPOINT"] = server.endpoint
     return server
 
 
-def run() -> None:
-    """Execute the quickstart and keep what came out."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    narrator = Narrator(
-        notebook,
-        timeout=300,
-        resources={"metadata": {"path": str(DEMO)}},
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no notes on its own connection
-    )
-    narrator.execute()
-    nbformat.write(notebook, EXECUTED)
-    print(f"The executed notebook is {EXECUTED}")
+def definitions() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the model type and the registration of each tiny model."""
+    for definition in registrations_in("tiny_chat"):
+        yield "LLM", definition
+    yield from registrations_in("tiny_encoders").items()
+
+
+def registrations_in(folder: str) -> Any:
+    """Return what ``registrations.py`` of a folder has."""
+    return runpy.run_path(str(EXAMPLES / folder / "registrations.py"))["registrations"]()
+
+
+def run(*names: str) -> None:
+    """Execute notebooks and keep what came out; without a name, the first."""
+    for name in names or NOTEBOOKS[:1]:
+        notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
+        narrator = Narrator(
+            notebook,
+            timeout=300,
+            resources={"metadata": {"path": str(DEMO)}},
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no notes on its own connection
+        )
+        narrator.execute()
+        executed = DEMO / f"{name}.ipynb"
+        nbformat.write(notebook, executed)
+        print(f"The executed notebook is {executed}")
 
 
 def lab() -> None:
-    """Open the quickstart in JupyterLab; the server ends some seconds after its last notebook."""
-    if not EXECUTED.exists():
-        EXECUTED.write_text(NOTEBOOK.read_text(encoding="utf-8"), encoding="utf-8")
-    command = [sys.executable, "-m", "jupyter", "lab", str(EXECUTED)]
+    """Open the notebooks in JupyterLab; the server ends some seconds after its last notebook."""
+    for name in NOTEBOOKS:
+        opened = DEMO / f"{name}.ipynb"
+        if not opened.exists():
+            opened.write_bytes((EXAMPLES / opened.name).read_bytes())
+    command = [sys.executable, "-m", "jupyter", "lab", str(DEMO / "quickstart.ipynb")]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # as in a container; JupyterLab asks to be told
     subprocess.run(command, check=False)  # noqa: S603 - a fixed command
@@ -114,9 +129,10 @@ def lab() -> None:
 
 def main() -> int:
     """Do what the command line says: ``run`` or ``lab``."""
+    command, *names = sys.argv[1:]
     try:
         serve()
-        {"run": run, "lab": lab}[sys.argv[1]]()
+        {"run": run, "lab": lab}[command](*names)
     except XinferenceError as error:
         print(error, file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tiny_encoders import registrations as tiny_encoders_definitions
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.keeper import end
@@ -21,7 +21,7 @@ from xinference_magics.cluster.launch import LaunchRequest
 from xinference_magics.errors import XinferenceError
 
 ROOT = Path(__file__).resolve().parents[1]
-TINY = ROOT / "examples" / "tiny_chat"
+EXAMPLES = ROOT / "examples"
 START = 240  # seconds, on a busy machine
 
 
@@ -117,22 +117,22 @@ def cluster(server):
     made.close()
 
 
+def registrations_in(folder):
+    """What a folder of tiny models has to register."""
+    if not list((EXAMPLES / folder / "model").rglob("*.safetensors")):
+        fail(f"The tiny models are missing from examples/{folder}/model")
+    return runpy.run_path(EXAMPLES / folder / "registrations.py")["registrations"]()
+
+
 @pytest.fixture(scope="session")
 def tiny_definitions():
-    """The registrations of the tiny models."""
-    if not list((TINY / "model").glob("*.gguf")):
-        fail("The tiny model is missing from examples/tiny_chat/model")
-    sys.path.insert(0, str(TINY))
-    try:
-        from registrations import registrations
-    finally:
-        sys.path.remove(str(TINY))
-    return registrations()
+    """The registrations of the tiny language models."""
+    return registrations_in("tiny_chat")
 
 
 @pytest.fixture(scope="session")
 def tiny_registered(cluster, tiny_definitions):
-    """The names of the tiny models, registered at the shared server."""
+    """The names of the tiny language models, registered at the shared server."""
     for definition in tiny_definitions:
         cluster.registry.register("LLM", json.dumps(definition))
     return [definition["model_name"] for definition in tiny_definitions]
@@ -168,19 +168,21 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
 
 
 @pytest.fixture(scope="session")
-def tiny_encoders(cluster, server_command, tmp_path_factory):
-    """An embedding and a rerank model with random weights: model type -> UID."""
-    folder = tmp_path_factory.mktemp("encoders")
-    python = Path(server_command).with_name("python")
-    script = Path(__file__).with_name("tiny_encoders.py")
-    made = subprocess.run([python, script, folder], capture_output=True, text=True, check=False)
-    if made.returncode:
-        pytest.fail(f"The tiny encoders could not be made:\n{made.stderr[-2000:]}")
-    launches = {}
-    for model_type, definition in tiny_encoders_definitions(folder).items():
+def tiny_encoders_registered(cluster):
+    """The tiny embedding and rerank models, registered: model type -> name."""
+    definitions = registrations_in("tiny_encoders")
+    for model_type, definition in definitions.items():
         cluster.registry.register(model_type, json.dumps(definition))
+    return {model_type: each["model_name"] for model_type, each in definitions.items()}
+
+
+@pytest.fixture(scope="session")
+def tiny_encoders(cluster, tiny_encoders_registered):
+    """The tiny embedding and rerank models, running: model type -> UID."""
+    launches = {}
+    for model_type, name in tiny_encoders_registered.items():
         request = LaunchRequest(
-            model_name=definition["model_name"],
+            model_name=name,
             model_type=model_type,
             model_engine="sentence_transformers",
             enable_virtual_env=False,

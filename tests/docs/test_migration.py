@@ -52,7 +52,7 @@ def test_text(run):
 
 def test_embeddings(run):
     found = run("Embeddings")
-    assert len(found["vector"]) == 32
+    assert len(found["vector"]) == 64
     assert len(found["vectors"]) == 2
 
 

@@ -16,17 +16,36 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def execute(kernel_env, tiny_registered, tmp_path, monkeypatch):
-    """Execute a notebook with the test server's environment."""
+def clean_server(cluster, tiny_registered, tiny_encoders_registered):
+    """The test server; what is launched there ends with the test."""
+    before = uids(cluster)
+    yield cluster
+    for uid in uids(cluster) - before:
+        cluster.terminate(uid)
+
+
+@pytest.fixture
+def execute(kernel_env, clean_server, tmp_path, monkeypatch):
+    """Execute a notebook with the test server's environment; nothing may warn."""
     for name in ("XINFERENCE_ENDPOINT", "XINFERENCE_MAGICS_STATE", "IPYTHONDIR"):
         monkeypatch.setenv(name, kernel_env[name])
 
     def run(notebook):
         client = NotebookClient(notebook, timeout=180, resources={"metadata": {"path": tmp_path}})
         client.execute()
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+        assert not [output.text for output in outputs if output.get("name") == "stderr"]
         return notebook
 
     return run
+
+
+def uids(cluster):
+    return {model.uid for model in cluster.models()}
+
+
+def example(name):
+    return nbformat.read(ROOT / "examples" / f"{name}.ipynb", as_version=4)
 
 
 def shown(cell):
@@ -42,7 +61,7 @@ def source_of(notebook, text):
 
 
 def test_quickstart(execute):
-    done = execute(nbformat.read(ROOT / "examples" / "quickstart.ipynb", as_version=4))
+    done = execute(example("quickstart"))
     assert "Model uid: tiny-chat" in shown(source_of(done, "%xinference launch"))
     capital = source_of(done, "Where can we visit in the capital of {{country}}?")
     [output] = capital.outputs
@@ -55,6 +74,48 @@ def test_quickstart(execute):
     assert "J'adore la programmation" in shown(source_of(done, "ainvoke"))
     assert "391" in shown(source_of(done, "answer.text"))
     assert "tiny-chat" in shown(source_of(done, "%xinference list"))
+
+
+def test_retrieval(execute):
+    done = execute(example("rag"))
+    launches = shown(source_of(done, "%xinference launch"))
+    for ready in ("embeddings is XinferenceEmb", "reranker is XinferenceR", "llm is ChatX"):
+        assert f"Ready: {ready}" in launches
+    found = shown(source_of(done, "similarity_search_with_score")).splitlines()
+    best = shown(source_of(done, "in reranker.compress_documents")).splitlines()
+    assert len(found) == len(best) == 3
+    assert found[0].endswith("engines.md")
+    assert best[0] == "0.99  engines.md"
+    assert shown(source_of(done, "answer.stream")) == (
+        "The engines llama.cpp, transformers, vLLM, SGLang and MLX can run a chat model."
+    )
+    assert shown(source_of(done, "with_sources.batch")).splitlines() == [
+        "What is Xinference?",
+        "  Xinference is a server that runs language, embedding and rerank models. [what-it-is.md]",
+        "How do I start a model?",
+        "  A model is started with the command xinference launch. [models.md]",
+        "What does the launch command print?",
+        "  It prints the model UID. [models.md]",
+        "Which port does the server listen on?",
+        "  The server listens on port 9997. [server.md]",
+    ]
+    [output] = source_of(done, "%%chat").outputs
+    assert output.data[RECORD_MIME]["prompt"].endswith("Question: What is the default port?")
+    assert "The default port is 9997." in output.data["text/plain"]
+
+
+def test_agent(execute):
+    done = execute(example("agent"))
+    answer = "Twice the temperature in Paris is 44 degrees."
+    steps = shown(source_of(done, 'stream_mode="updates"'))
+    places = [steps.index(each) for each in ("city: Paris", "22 degrees", "a: 22", "44\n", answer)]
+    assert places == sorted(places)
+    assert shown(source_of(done, 'stream_mode="messages"')) == answer
+    messages = [line.split() for line in shown(source_of(done, "agent.ainvoke")).splitlines()]
+    assert [line[0] for line in messages] == ["human", "ai", "tool", "ai", "tool", "ai"]
+    totals = [int(line[1]) for line in messages if line[0] == "ai"]
+    assert f"'total_tokens': {sum(totals)}" in shown(source_of(done, "used.usage_metadata"))
+    assert shown(source_of(done, "carol.age - alice.age")) == "(Person(name='Alice', age=30), 11)"
 
 
 def readme_cells():

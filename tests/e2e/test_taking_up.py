@@ -4,7 +4,7 @@
 def test_an_embedding_model(kernel, tiny_encoders):
     reply = kernel.run(f"%xinference use {tiny_encoders['embedding']}")
     assert "Ready: embeddings is XinferenceEmbeddings for tiny-embedding." in reply.stdout
-    assert kernel.value("len(embeddings.embed_query('a'))") == "32"
+    assert kernel.value("len(embeddings.embed_query('a'))") == "64"
 
 
 def test_a_rerank_model(kernel, tiny_encoders):
