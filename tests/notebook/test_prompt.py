@@ -42,10 +42,10 @@ def test_an_inserted_value_is_never_expanded(value):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{contry}}", r"\{\{contry\}\} in line 1 of the prompt: name 'contry' is not defined. Did you mean country\?"),
+        ("{{contry}}", r"\{\{contry\}\} in line 1 of the prompt: name .contry.*mean country\?"),
         ("x\n {{ a b }}", r"in line 2 of the prompt is no expression"),
         ("{{n", "never closed by }}"),
-        ("{{1/0}}", r"\{\{1/0\}\} in line 1 of the prompt failed: ZeroDivisionError: division by zero"),
+        ("{{1/0}}", r"\{\{1/0\}\} in line 1 .* failed: ZeroDivisionError"),
         ("{{}}", "is no expression"),
         ("{{contry}}", r"Write \\\{\{ for the braces themselves"),
     ],

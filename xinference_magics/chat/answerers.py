@@ -31,6 +31,11 @@ class Answerer(Protocol):
         """Generation parameters that apply where the question has none."""
         ...
 
+    @property
+    def context(self) -> int | None:
+        """Tokens that it takes, prompt and answer together, where that is known."""
+        ...
+
     def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
@@ -62,6 +67,11 @@ class ModelAnswerer:
     def parameters(self) -> dict[str, Any]:
         """Its generation parameters."""
         return dict(self.model.generation_parameters)
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that the model takes, where its description said."""
+        return (self.model.profile or {}).get("max_input_tokens")
 
     def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]

@@ -29,6 +29,7 @@ class RunnableAnswerer:
     """
 
     engine = None
+    context = None
 
     def __init__(self, name: str, runnable: Runnable[Any, Any]) -> None:
         self.name = name

@@ -8,6 +8,7 @@ from keyword import iskeyword
 from typing import Any
 
 from xinference_magics.notebook.arguments import Option, nearest, pair, typed
+from xinference_magics.notebook.history import ranges
 
 MODEL_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
 
@@ -158,6 +159,12 @@ CHAT = (
     Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", count),
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
            repeat=True),
+    Option(("--context",), "Send the last cells too, with their outputs.", "", "N", count),
+    Option(("--cells",), "Send cells too, with their outputs, as in 3-7 or 1,4.", "", "NUMBERS",
+           ranges),
+    Option(("--fix",), "Send the last error and its cell too, to have it explained and mended.",
+           words=0),
+    Option(("--show-prompt",), "Show what would be sent, and send nothing.", words=0),
     Option(("--image",), "Attach an image: an expression, a file or an URL.", "", "IMAGE",
            not_empty, repeat=True),
     Option(("--audio",), "Attach a sound: an expression, a file or an URL.", "", "AUDIO",

@@ -1,0 +1,115 @@
+"""Earlier cells, their outputs and errors, from IPython's own history of this session."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import PromptError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_LONGEST_OUTPUT = 4_000
+"""Characters of an output after which it is cut, with a note."""
+_STREAMS = ("out_stream", "err_stream")
+
+
+class Errors(Mapping[int, str]):
+    """Tracebacks by the number of their cell, as ``Err`` in a prompt.
+
+    Args:
+        shell: Whose history.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._stored: dict[int, dict[str, Any]] = shell.history_manager.exceptions  # type: ignore[union-attr]
+
+    def __getitem__(self, number: int) -> str:
+        lines = self._stored[number].get("traceback") or ()
+        return _ANSI.sub("", "\n".join(lines))
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
+def ranges(text: str) -> list[int]:
+    """Read numbers of cells, as in ``3-7`` or ``1,4``.
+
+    Raises:
+        ArgumentTypeError: They are none.
+    """
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise argparse.ArgumentTypeError(f"{text!r} is not like 3-7 or 1,4")
+        numbers += range(int(first), int(last if dash else first) + 1)
+    return numbers
+
+
+def described(shell: InteractiveShell, numbers: Iterable[int]) -> str:
+    """Write cells with their outputs, for a model to read.
+
+    Raises:
+        PromptError: One of them was not run in this session.
+    """
+    return "\n\n".join(_cell(shell, number) for number in numbers)
+
+
+def last_cells(shell: InteractiveShell, count: int) -> list[int]:
+    """Number the last cells before the running one; those that were empty do not count."""
+    sources: list[str] = shell.user_ns["In"]
+    numbers = [number for number in range(1, shell.execution_count) if sources[number].strip()]
+    return numbers[-count:]
+
+
+def last_failed(shell: InteractiveShell) -> int:
+    """Number the last cell that raised an error.
+
+    Raises:
+        PromptError: None did.
+    """
+    failed = [number for number in Errors(shell) if number < shell.execution_count]
+    if not failed:
+        raise PromptError("--fix: no cell of this session has failed yet.")
+    return max(failed)
+
+
+def _cell(shell: InteractiveShell, number: int) -> str:
+    sources: list[str] = shell.user_ns["In"]
+    if not 0 < number < min(len(sources), shell.execution_count):
+        raise PromptError(
+            f"There is no cell {number} before this one.",
+            hint=f"Cells are numbered as in In[1]; the last one is {shell.execution_count - 1}.",
+        )
+    parts = [f"In [{number}]:\n```python\n{sources[number].rstrip()}\n```"]
+    outputs = "".join(_outputs(shell, number)).strip()
+    if outputs:
+        parts.append(f"Out [{number}]:\n```\n{_cut(outputs)}\n```")
+    if number in (errors := Errors(shell)):
+        parts.append(f"Error in [{number}]:\n```\n{_cut(errors[number])}\n```")
+    return "\n".join(parts)
+
+
+def _outputs(shell: InteractiveShell, number: int) -> Iterator[str]:
+    stored = shell.history_manager.outputs  # type: ignore[union-attr]
+    for output in stored.get(number, ()):
+        name = "stream" if output.output_type in _STREAMS else "text/plain"
+        text = output.bundle.get(name) or ""
+        text = "".join(text) if isinstance(text, list) else text
+        yield _ANSI.sub("", text) + ("" if output.output_type in _STREAMS else "\n")
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST_OUTPUT:
+        return text
+    return f"{text[:_LONGEST_OUTPUT]}\n[cut: {len(text):,} characters]"
