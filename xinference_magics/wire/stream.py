@@ -17,7 +17,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
 from xinference_magics.wire.reasoning import ReasoningSplitter
-from xinference_magics.wire.tools import TextCall, ToolCallSplitter, beyond_repair, is_object
+from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, beyond_repair, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ class StreamConverter:
     def __init__(self, request: ChatRequest) -> None:
         self._request = request
         self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
-        self._tags = ToolCallSplitter() if request.has_tools else None
+        self._tags = ToolCallSplitter(request.tools) if request.tools else None
         self._calls = _Calls()
         self.called = self._calls.names
         self._thoughts: list[str] = []
