@@ -90,10 +90,7 @@ def test_a_call_on_one_line_and_one_without_parameters():
     [
         ("<function=write>\n<parameter=path>\na\n</parameter>\n", "write"),
         ("<function=write>\n<parameter=path>\na\n</function>", "write"),
-        (
-            "<function=write>\n<parameter=path>\na\n<parameter=mode>\n1\n</parameter></function>",
-            ...,
-        ),
+        ("<function=write>\n<parameter=path>a\n<parameter=mode>1</parameter></function>", "write"),
         ("<function=write>\nwords\n</function>", "write"),
         ("<function=write>\n<parameter=>1</parameter></function>", "write"),
         ("<function=write>\n<parameter=path>1</parameter></function>more", "write"),
