@@ -65,9 +65,10 @@ class ServerError(XinferenceError):
         detail: The server's own words, without its `[address=…, pid=…]` prefix.
         request_id: The `request_id` that was sent with the request, if any.
         hint: What to do next.
+        retry_after: Seconds after which the server wants to be asked again, if it said so.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what is known about an answer, all of it optional
         self,
         message: str,
         *,
@@ -75,8 +76,10 @@ class ServerError(XinferenceError):
         detail: str = "",
         request_id: str | None = None,
         hint: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.retry_after = retry_after
         self.status = status
         self.detail = detail
         self.request_id = request_id

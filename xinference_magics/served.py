@@ -46,7 +46,10 @@ class ServedModel(BaseModel):
     """
 
     max_retries: int = Field(default=0, ge=0)
-    """How often to ask again while the model is still loading."""
+    """How often to ask again while the model is loading, or the server says when (503).
+
+    It waits as long as the server proposes, 30 s at most; never once an answer has begun.
+    """
 
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Added to every request's body as it is, for what has no field here."""
