@@ -119,7 +119,7 @@ class ChatXinference(TextModel, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
-        converter = StreamConverter(request)
+        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
         with closing(self._endpoint.chunks(request.body)) as answer:
             for data in answer:
                 chunk = converter.feed(data)
@@ -136,7 +136,7 @@ class ChatXinference(TextModel, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
-        converter = StreamConverter(request)
+        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
         async with aclosing(self._endpoint.achunks(request.body)) as answer:
             async for data in answer:
                 chunk = converter.feed(data)
