@@ -12,7 +12,6 @@ All translation is pure and shared; the four methods that langchain-core calls
 
 from __future__ import annotations
 
-import warnings
 from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +21,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
+from xinference_magics.notes import note
 from xinference_magics.structured_output import structured
 from xinference_magics.text_model import TextModel, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, chat
@@ -259,4 +259,4 @@ def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:
 
 def _say_if_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
     if sentence := unmet_choice(request, called):
-        warnings.warn(sentence, stacklevel=2)
+        note(sentence)

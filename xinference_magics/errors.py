@@ -18,6 +18,8 @@
 
 A message is one line: what happened, to which thing. `hint` is what to type next.
 IPython shows both as a single line instead of a traceback.
+
+What does no harm is no error: an `IgnoredByEngineWarning` says what an engine did not keep.
 """
 
 from __future__ import annotations
@@ -135,3 +137,7 @@ class PromptError(XinferenceError):
 
 class NotebookError(XinferenceError):
     """What was asked does not fit the state of this notebook."""
+
+
+class IgnoredByEngineWarning(UserWarning):
+    """An engine does not keep to what was asked of it; the answer came all the same."""
