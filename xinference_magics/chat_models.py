@@ -22,7 +22,6 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
 from xinference_magics.notes import note
-from xinference_magics.structured_output import structured
 from xinference_magics.text_model import TextModel, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
@@ -219,6 +218,8 @@ class ChatXinference(TextModel, BaseChatModel):
             strict: Whether the schema must be followed exactly, where the engine can.
             kwargs: Given to each call, as by `bind`.
         """
+        from xinference_magics.structured_output import structured
+
         return structured(
             self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
         )

@@ -16,7 +16,8 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
-from xinference_magics.transport.failures import did_you_mean, raise_for, server_error
+from xinference_magics.nearest import did_you_mean
+from xinference_magics.transport.failures import raise_for, server_error
 from xinference_magics.transport.unreachable import connect_error
 
 ENDPOINT = "http://h:9997"

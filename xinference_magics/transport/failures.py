@@ -10,8 +10,7 @@ import json
 import re
 from ast import literal_eval
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from xinference_magics.errors import (
     AuthenticationError,
@@ -24,9 +23,7 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from xinference_magics.nearest import did_you_mean
 
 LONGEST = 400  # characters of a server's text that still make one line
 
@@ -44,18 +41,6 @@ _UID = re.compile(
 _AVAILABLE = re.compile(r"Available model uids: (?P<uids>\[.*?\])")
 _TAG = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORECASE)
-
-
-def near(name: str, known: Sequence[str]) -> list[str]:
-    """Return up to three of `known` that `name` may have meant, whatever their case."""
-    folded = {each.casefold(): each for each in known}
-    return [folded[each] for each in get_close_matches(name.casefold(), list(folded), n=3)]
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return ``Did you mean a, b?``, or an empty string where nothing is near."""
-    names = near(name, known)
-    return f"Did you mean {', '.join(names)}?" if names else ""
 
 
 def one_line(text: str) -> str:

@@ -24,8 +24,6 @@ from xinference_magics.errors import (
 )
 from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts
-from xinference_magics.transport.failures import server_error
-from xinference_magics.transport.unreachable import connect_error
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -192,6 +190,8 @@ class InferenceEndpoint:
                 f"{self.endpoint} sent an answer that is no JSON.",
                 request_id=body.get("request_id"),
             )
+        from xinference_magics.transport.unreachable import connect_error
+
         return connect_error(error, self.endpoint)
 
     def _broken(self, error: Exception, body: Body) -> XinferenceError:
@@ -204,6 +204,8 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
+        from xinference_magics.transport.failures import server_error
+
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
         error = server_error(
             status, text, endpoint=self.endpoint, request_id=body.get("request_id")

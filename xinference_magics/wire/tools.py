@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.transport.failures import did_you_mean
+from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
