@@ -5,6 +5,7 @@ Ids and times are left out where nothing reads them. `llama` is the llama.cpp en
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 LLAMA_PATH = "/root/.xinference/cache/v2/tiny-ggufv2-0_1b-f16"
@@ -124,3 +125,126 @@ def scores(*pairs: tuple[int, float]) -> dict[str, Any]:
         {"index": index, "relevance_score": score, "document": None} for index, score in pairs
     ]
     return {"id": "rerank-1", "results": results, "meta": {"tokens": None}}
+
+
+def events(*chunks: dict[str, Any], end: str = "\r\n", done: bool = True) -> bytes:
+    """The chunks as they go over the wire; Xinference ends lines with CRLF, vLLM with LF."""
+    data = [json.dumps(each, ensure_ascii=False) for each in chunks] + ["[DONE]"] * done
+    return "".join(f"data: {each}{end}{end}" for each in data).encode()
+
+
+def vllm_call(arguments: str | None, name: str | None = None) -> dict[str, Any]:
+    """A piece of a tool call: only the first has an id and a name."""
+    if name is None:
+        return {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}
+    function = {"name": name, "arguments": arguments}
+    return {"tool_calls": [{"id": "call0", "type": "function", "index": 0, "function": function}]}
+
+
+def vllm(*deltas: dict[str, Any] | str, finish: str = "stop") -> list[dict[str, Any]]:
+    """A stream as vLLM and SGLang send it: a role alone, usage with every chunk, then alone."""
+    running = {**USAGE, "completion_tokens": 1, "total_tokens": 25}
+    texts = [{"content": delta} if isinstance(delta, str) else delta for delta in deltas]
+    usage = {**chunk({}), "choices": [], "usage": USAGE}
+    return [
+        chunk({"role": "assistant"}, usage=running),
+        *(chunk(delta, usage=running) for delta in texts),
+        chunk({"content": "", "reasoning_content": None}, finish, usage=USAGE),
+        usage,
+    ]
+
+
+_ADD = '{"a": 1, "b": "ü"}'
+_TAGGED = f'<tool_call>\n{{"name": "add", "arguments": {_ADD}}}\n</tool_call>'
+_SAID = {"text": "Grüße, 世界 😀!", "thought": "", "calls": [], "finish": "stop"}
+_CALLED = {
+    "text": "",
+    "thought": "",
+    "calls": [("add", {"a": 1, "b": "ü"})],
+    "finish": "tool_calls",
+}
+
+SHAPES: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "transformers": (events(*transformers("Grüße, ", "世界", " 😀!")), _SAID),
+    "transformers, cut": (
+        events(*transformers("Grüße", finish="length")),
+        {**_SAID, "text": "Grüße", "finish": "length"},
+    ),
+    "transformers, thinking in tags": (
+        events(*transformers("<thi", "nk>\nIch ", "überlege.\n</", "think>\n\n", "Ja.")),
+        {**_SAID, "thought": "Ich überlege.", "text": "Ja."},
+    ),
+    "transformers, tools": (
+        events(*transformers("Gut.\n", _TAGGED[:30], _TAGGED[30:])),
+        {
+            **_CALLED,
+            "text": "Gut.",
+        },
+    ),
+    "llama.cpp": (events(*llama("Grüße, ", "世界", " 😀!")), _SAID),
+    "llama.cpp, thinking": (
+        events(*llama(thought("Ich "), thought("überlege."), said("Ja."))),
+        {**_SAID, "thought": "Ich überlege.", "text": "Ja."},
+    ),
+    "llama.cpp, tools": (
+        events(
+            *llama(
+                call_begin("add"),
+                call_more('"a": 1, "b": '),
+                call_more('"ü"}'),
+                finish="tool_calls",
+            )
+        ),
+        _CALLED,
+    ),
+    "vLLM": (events(*vllm("Grüße, ", "世界", " 😀!"), end="\n"), _SAID),
+    "vLLM, thinking": (
+        b": ping\n\n"
+        + events(*vllm({"reasoning": "Ich "}, {"reasoning_content": "überlege."}, "Ja."), end="\n"),
+        {**_SAID, "thought": "Ich überlege.", "text": "Ja."},
+    ),
+    "vLLM, tools": (
+        events(
+            *vllm(
+                vllm_call("", "add"),
+                vllm_call(_ADD[:9]),
+                vllm_call(_ADD[9:]),
+                vllm_call(""),
+                finish="tool_calls",
+            ),
+            end="\n",
+        ),
+        _CALLED,
+    ),
+    "vLLM, tools with an empty end": (
+        events(
+            *vllm(vllm_call(_ADD, "add"), vllm_call(None), {"tool_calls": []}, finish="tool_calls"),
+            end="\n",
+            done=False,
+        ),
+        _CALLED,
+    ),
+}
+"""What comes over the wire, by its server, and what is made of it."""
+
+BROKEN: dict[str, tuple[bytes, str]] = {
+    "an error event": (
+        events(*transformers("Grüße")[:2], {"error": FAILED}, done=False),
+        "failed while it answered",
+    ),
+    "an error event at the beginning": (
+        events({"error": "Rate limit reached"}, done=False),
+        "Rate limit reached",
+    ),
+    "vLLM's error event": (
+        events(*vllm("Grüße")[:2], {"error": {"message": "out of memory", "code": 500}}, end="\n"),
+        "tiny failed while it answered: out of memory",
+    ),
+    "an end without [DONE]": (events(*llama("Grüße")[:2], done=False), "broke off before its end"),
+    "an end before it began": (b"", "broke off before its end"),
+    "half a line": (
+        events(*llama("Grüße")[:2], done=False) + b'data: {"choi',
+        "a line of it cannot be read",
+    ),
+}
+"""Streams that do not end as they should, and what is said of them."""

@@ -12,7 +12,6 @@ All translation is pure and shared; the four methods that langchain-core calls
 
 from __future__ import annotations
 
-import warnings
 from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,7 +21,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
-from xinference_magics.structured_output import structured
+from xinference_magics.notes import note
 from xinference_magics.text_model import TextModel, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
@@ -119,7 +118,7 @@ class ChatXinference(TextModel, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
-        converter = StreamConverter(request)
+        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
         with closing(self._endpoint.chunks(request.body)) as answer:
             for data in answer:
                 chunk = converter.feed(data)
@@ -136,7 +135,7 @@ class ChatXinference(TextModel, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
-        converter = StreamConverter(request)
+        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
         async with aclosing(self._endpoint.achunks(request.body)) as answer:
             async for data in answer:
                 chunk = converter.feed(data)
@@ -219,6 +218,8 @@ class ChatXinference(TextModel, BaseChatModel):
             strict: Whether the schema must be followed exactly, where the engine can.
             kwargs: Given to each call, as by `bind`.
         """
+        from xinference_magics.structured_output import structured
+
         return structured(
             self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
         )
@@ -259,4 +260,4 @@ def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:
 
 def _say_if_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
     if sentence := unmet_choice(request, called):
-        warnings.warn(sentence, stacklevel=2)
+        note(sentence)

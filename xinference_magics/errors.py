@@ -18,6 +18,8 @@
 
 A message is one line: what happened, to which thing. `hint` is what to type next.
 IPython shows both as a single line instead of a traceback.
+
+What does no harm is no error: an `IgnoredByEngineWarning` says what an engine did not keep.
 """
 
 from __future__ import annotations
@@ -65,9 +67,10 @@ class ServerError(XinferenceError):
         detail: The server's own words, without its `[address=…, pid=…]` prefix.
         request_id: The `request_id` that was sent with the request, if any.
         hint: What to do next.
+        retry_after: Seconds after which the server wants to be asked again, if it said so.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what is known about an answer, all of it optional
         self,
         message: str,
         *,
@@ -75,8 +78,10 @@ class ServerError(XinferenceError):
         detail: str = "",
         request_id: str | None = None,
         hint: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.retry_after = retry_after
         self.status = status
         self.detail = detail
         self.request_id = request_id
@@ -132,3 +137,7 @@ class PromptError(XinferenceError):
 
 class NotebookError(XinferenceError):
     """What was asked does not fit the state of this notebook."""
+
+
+class IgnoredByEngineWarning(UserWarning):
+    """An engine does not keep to what was asked of it; the answer came all the same."""

@@ -6,7 +6,7 @@ from collections.abc import Callable  # noqa: TC003  # pydantic reads the field'
 from typing import Any, ClassVar, Self
 
 from langchain_core.utils import secret_from_env
-from pydantic import BaseModel, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
@@ -21,6 +21,8 @@ class ServedModel(BaseModel):
 
     Making one sends nothing, and it may be used from any thread and event loop.
     """
+
+    model_config = ConfigDict(defer_build=True)  # most of these classes are never instantiated
 
     server_url: str
     """Where the server is; ``$XINFERENCE_ENDPOINT`` or ``http://127.0.0.1:9997`` if left out."""
@@ -46,7 +48,10 @@ class ServedModel(BaseModel):
     """
 
     max_retries: int = Field(default=0, ge=0)
-    """How often to ask again while the model is still loading."""
+    """How often to ask again while the model is loading, or the server says when (503).
+
+    It waits as long as the server proposes, 30 s at most; never once an answer has begun.
+    """
 
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Added to every request's body as it is, for what has no field here."""

@@ -20,8 +20,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.nearest import did_you_mean
 from xinference_magics.structured_errors import FOLLOW_A_SCHEMA, CheckedParser
-from xinference_magics.transport.failures import did_you_mean
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models.base import BaseLanguageModel
@@ -10,6 +9,7 @@ from pydantic import model_validator
 
 from xinference_magics import __version__
 from xinference_magics.call_config import ConfigurableCalls
+from xinference_magics.notes import note
 from xinference_magics.served import ServedModel
 from xinference_magics.wire.engines import unheeded
 from xinference_magics.wire.metadata import PROVIDER
@@ -65,4 +65,4 @@ class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLangua
 def say_what_is_unheeded(request: Request) -> None:
     """Warn of what the engine will not keep of `request`."""
     for sentence in unheeded(request):
-        warnings.warn(sentence, stacklevel=3)
+        note(sentence)

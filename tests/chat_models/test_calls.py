@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -21,6 +22,7 @@ from xinference_magics.errors import (
     ConnectError,
     ModelNotFoundError,
     ModelNotReadyError,
+    XinferenceError,
 )
 
 WHOLE = Reply(body=recorded.whole({"content": "Hello!"}))
@@ -288,6 +290,41 @@ async def test_a_loading_model_is_asked_again_when_told_so(monkeypatch):
         assert (await model(server, max_retries=2).ainvoke("x")).content == "Hello!"
     with ScriptedServer(loading, loading, WHOLE) as server, pytest.raises(ModelNotReadyError):
         model(server, max_retries=1).invoke("x")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_it_waits_as_long_as_the_server_proposes(stream):
+    busy = Reply(503, {"detail": "Service Unavailable"}, {"Retry-After": "1"})
+    answer = Stream(recorded.llama("Hello!")) if stream else WHOLE
+    with ScriptedServer(busy, answer, busy, answer) as server:
+        llm = model(server, max_retries=1, streaming=stream)
+        begun = time.monotonic()
+        assert llm.invoke("x").content == "Hello!"
+        assert 1 <= time.monotonic() - begun < 2
+        begun = time.monotonic()
+        assert (await llm.ainvoke("x")).content == "Hello!"
+        assert 1 <= time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(503, {"detail": "Service Unavailable"}),  # who said so may have passed it on
+        Reply(500, {"detail": "x"}, {"Retry-After": "0"}),
+        Reply(429, {"detail": "Rate limit reached"}),
+        Stream(recorded.llama("Hel")[:2], end="reset"),
+        Stream([{"error": recorded.FAILED}], done=False),
+        Stream([*recorded.llama("Hel")[:2], {"error": "Rate limit reached"}], done=False),
+    ],
+)
+async def test_what_may_have_been_read_is_never_sent_twice(reply):
+    with ScriptedServer(reply) as server:
+        llm = model(server, max_retries=3, streaming=True)
+        with pytest.raises(XinferenceError):
+            llm.invoke("x")
+        with pytest.raises(XinferenceError):
+            await llm.ainvoke("x")
+        assert len(server.bodies) == 2
 
 
 async def test_an_answer_that_is_no_json():

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import threading
 import time
+from contextlib import aclosing
 
 import pytest
 import recorded
@@ -78,6 +79,15 @@ async def test_an_error_event(text, kind):
             assert error.status is None
 
 
+async def test_an_error_event_closes_the_connection_though_the_error_is_kept():
+    stream = Stream([*BEGUN, {"error": recorded.FAILED}], end="never")
+    with ScriptedServer(stream) as server:
+        found = await both(server)
+        assert [type(error) for _, error in found] == [ServerError, ServerError]
+        for _ in found:
+            await asyncio.to_thread(server.left.get, timeout=5)
+
+
 async def test_a_server_that_goes_silent():
     with ScriptedServer(ENDLESS) as server:
         for texts, error in await both(server, timeout=0.3):
@@ -132,6 +142,31 @@ async def test_closing_an_asynchronous_stream():
         stream = model(server).astream("x")
         await anext(stream)
         await stream.aclose()
+        assert await asyncio.to_thread(left, server) == server.bodies[0]["request_id"]
+
+
+async def test_breaking_out_of_an_asynchronous_stream():
+    with ScriptedServer(ENDLESS) as server:
+        async for _ in model(server).astream("x"):
+            break
+        assert await asyncio.to_thread(left, server) == server.bodies[0]["request_id"]
+
+
+def test_a_loop_that_ends_in_the_middle_of_a_stream():
+    async def begin(server):
+        await anext(aiter(model(server).astream("x")))
+
+    with ScriptedServer(ENDLESS) as server:
+        asyncio.run(begin(server))
+        assert left(server) == server.bodies[0]["request_id"]
+
+
+async def test_leaving_events_of_a_stream():
+    with ScriptedServer(ENDLESS) as server:
+        async with aclosing(model(server).astream_events("x")) as events:
+            async for event in events:
+                if event["event"] == "on_chat_model_stream":
+                    break
         assert await asyncio.to_thread(left, server) == server.bodies[0]["request_id"]
 
 

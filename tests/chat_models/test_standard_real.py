@@ -43,6 +43,10 @@ class Suite(ChatModelIntegrationTests):
         return True
 
     @property
+    def supports_anthropic_inputs(self):
+        return True
+
+    @property
     def model_override_value(self):
         return self.other_uid
 
@@ -50,6 +54,60 @@ class Suite(ChatModelIntegrationTests):
 class TestLlamaCpp(Suite):
     engine, uid, other_uid = "llama.cpp", "tiny-gguf", "tiny-pt"
 
+    @property
+    def supported_usage_metadata_details(self):
+        """transformers reports no cached tokens, and neither engine counts its thoughts."""
+        return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
+
+    def invoke_with_cache_read_input(self, *, stream=False):
+        """Ask the same twice: the second time, the prompt is in the engine's cache."""
+        llm = self.chat_model_class(**self.chat_model_params)
+        llm.invoke("Hello")
+        if not stream:
+            return llm.invoke("Hello")
+        first, *others = llm.stream("Hello")
+        return first + others
+
 
 class TestTransformers(Suite):
     engine, uid, other_uid = "transformers", "tiny-pt", "tiny-gguf"
+
+
+class StructureOnly(Suite):
+    """The suite's tests of structured output, once more for a method that is named."""
+
+    method: str
+
+    @property
+    def structured_output_kwargs(self):
+        return {"method": self.method}
+
+    def __init_subclass__(cls):
+        """Leave out what does not depend on the method: it has been run above."""
+        for name in dir(cls):
+            if name.startswith("test_") and "structured_output" not in name:
+                setattr(cls, name, None)
+
+
+class TestLlamaCppFunctionCalling(StructureOnly):
+    engine, uid, method = "llama.cpp", "tiny-gguf", "function_calling"
+
+
+class TestLlamaCppJsonSchema(StructureOnly):
+    engine, uid, method = "llama.cpp", "tiny-gguf", "json_schema"
+
+
+class TestLlamaCppJsonMode(StructureOnly):
+    engine, uid, method = "llama.cpp", "tiny-gguf", "json_mode"
+
+
+class TestTransformersFunctionCalling(StructureOnly):
+    engine, uid, method = "transformers", "tiny-pt", "function_calling"
+
+
+class TestTransformersJsonSchema(StructureOnly):
+    engine, uid, method = "transformers", "tiny-pt", "json_schema"
+
+
+class TestTransformersJsonMode(StructureOnly):
+    engine, uid, method = "transformers", "tiny-pt", "json_mode"

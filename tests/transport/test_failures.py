@@ -16,12 +16,9 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
-from xinference_magics.transport.failures import (
-    connect_error,
-    did_you_mean,
-    raise_for,
-    server_error,
-)
+from xinference_magics.nearest import did_you_mean
+from xinference_magics.transport.failures import raise_for, server_error
+from xinference_magics.transport.unreachable import connect_error
 
 ENDPOINT = "http://h:9997"
 PREFIX = "[address=127.0.0.1:36209, pid=10578] "
@@ -142,6 +139,8 @@ def test_invalid_fields_of_fastapi_are_named():
         (b"<p>upstream <b>gone</b></p><script>alert(1)</script>", "upstream gone"),
         (b'{"error": {"message": "no upstream"}}', "no upstream"),
         (b'{"detail": null}', "HTTP 502."),
+        (b"{'message': 'out of memory', 'code': 500}", "out of memory"),
+        (b"{'" + b"[" * 9999, "HTTP 502"),
         (b"", "HTTP 502."),
         (b"\xff\xfe", "HTTP 502"),
     ],
@@ -159,6 +158,9 @@ def test_a_page_of_text_is_cut():
 def test_waiting_times_are_passed_on():
     assert "in 30 s" in failure(503, "Model is loading", retry_after="30").hint
     assert "in 7 s" in failure(429, "Rate limit reached", retry_after="7").hint
+    assert failure(503, "Model is loading", retry_after="30").retry_after == 30
+    for odd in (None, "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-1"):
+        assert failure(503, "Model is loading", retry_after=odd).retry_after is None
 
 
 def test_raise_for_raises_with_the_request_id():

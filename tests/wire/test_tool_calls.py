@@ -9,13 +9,12 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.tools import (
+from xinference_magics.wire.text_calls import (
     ToolCallSplitter,
     beyond_repair,
     is_object,
-    tool_dicts,
-    wire_choice,
 )
+from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 CALL = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Zürich"}}\n</tool_call>'
 

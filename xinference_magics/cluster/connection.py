@@ -15,8 +15,8 @@ from xinference_magics.errors import (
     ModelNotReadyError,
     PermissionDeniedError,
 )
+from xinference_magics.nearest import did_you_mean
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
-from xinference_magics.transport.failures import did_you_mean
 
 if TYPE_CHECKING:
     from xinference_magics.transport.sync import Token

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.models import text, texts
 from xinference_magics.errors import BadRequestError
-from xinference_magics.transport.failures import did_you_mean
+from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.cluster.api import ManagementApi, quoted
 from xinference_magics.cluster.engines import Choice, Engines, choose
 from xinference_magics.errors import ModelNotFoundError
-from xinference_magics.transport.failures import did_you_mean
+from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.launch import LaunchRequest

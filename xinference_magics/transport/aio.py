@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
+from requests.utils import get_environ_proxies, select_proxy
 from xinference_client.client.restful.async_restful_client import (
     AsyncRESTfulChatModelHandle,
     AsyncRESTfulEmbeddingModelHandle,
@@ -49,10 +50,21 @@ def open_async_session(
             total=None, sock_connect=timeouts.connect, sock_read=timeouts.read
         ),
         raise_for_status=_check(endpoint),
-        trust_env=not is_loopback(endpoint),
+        proxy=_proxy(endpoint),
         read_bufsize=_LONGEST_LINE // 2,
         trace_configs=[_bearer(token)] if token else None,
     )
+
+
+def _proxy(endpoint: str) -> str | None:
+    """Return the environment's proxy on the way to `endpoint`, as `requests` chooses it.
+
+    aiohttp can look for one itself, but then it also puts a netrc's password beside our token,
+    and fails.
+    """
+    if is_loopback(endpoint):
+        return None
+    return select_proxy(endpoint, get_environ_proxies(endpoint))
 
 
 def _bundle() -> str | None:

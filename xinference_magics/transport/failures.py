@@ -1,23 +1,20 @@
-"""What went wrong, in our own words: HTTP answers and network exceptions become our errors.
+"""What the server refused, in our own words: its error answers become our errors.
 
 Nothing here does I/O or imports an HTTP library. The wordings were observed on Xinference 4.1.
 """
 
 from __future__ import annotations
 
-import errno
 import html
 import json
 import re
 from ast import literal_eval
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from xinference_magics.errors import (
     AuthenticationError,
     BadRequestError,
-    ConnectError,
     ContextLengthError,
     LaunchError,
     ModelNotFoundError,
@@ -26,11 +23,9 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
+from xinference_magics.nearest import did_you_mean
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-_LONGEST = 400  # characters of a server's text that still make one line
+LONGEST = 400  # characters of a server's text that still make one line
 
 _ADDRESS = re.compile(r"\[address=[^\]]*\]\s*")
 _VALIDATION = re.compile(r"\d+ validation errors? for \w+\n")
@@ -48,18 +43,6 @@ _TAG = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
-def near(name: str, known: Sequence[str]) -> list[str]:
-    """Return up to three of `known` that `name` may have meant, whatever their case."""
-    folded = {each.casefold(): each for each in known}
-    return [folded[each] for each in get_close_matches(name.casefold(), list(folded), n=3)]
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Return ``Did you mean a, b?``, or an empty string where nothing is near."""
-    names = near(name, known)
-    return f"Did you mean {', '.join(names)}?" if names else ""
-
-
 def one_line(text: str) -> str:
     """Return `text` as a single line, without the server's address prefix."""
     return " ".join(_ADDRESS.sub("", text).split())
@@ -69,13 +52,27 @@ def detail_of(body: bytes | str) -> str:
     """Return the server's own words out of an error body: JSON, plain text or a page of HTML."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
     try:
-        return one_line(_said(json.loads(text)))
+        return one_line(_said(_data(text)))
     except ValueError:
         pass
     if "<html" in text[:1000].lower() or text.lstrip().startswith("<"):
         title = _TITLE.search(text)
         return one_line(html.unescape(title["title"] if title else _TAG.sub(" ", text)))
     return one_line(_validation(text))
+
+
+def _data(text: str) -> object:
+    """Read JSON, or the Python that xinference-client makes of an error event's object.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if not text.startswith("{'"):
+        return json.loads(text)
+    try:
+        return literal_eval(text)
+    except (SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError(text) from error
 
 
 def _said(data: object) -> str:
@@ -120,7 +117,12 @@ class _Answer:
             detail=self.detail,
             request_id=self.request_id,
             hint=hint,
+            retry_after=_seconds(self.retry_after),
         )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None
 
 
 def server_error(  # noqa: PLR0913  # what is known about a request, all of it optional
@@ -291,8 +293,8 @@ def _other(answer: _Answer) -> ServerError:
 def _sentence(answer: _Answer, start: str) -> str:
     """Return `start` and the server's words as one sentence that ends once."""
     text = f"{start}: {answer.detail}" if answer.detail else start
-    if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}…"
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}…"
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
@@ -307,81 +309,3 @@ _BY_STATUS = {
     500: _internal,
     503: _unavailable,
 }
-
-_ELSEWHERE = "%xinference connect URL takes another server."
-_NOBODY = "%xinference serve starts a local server; %xinference connect URL takes another."
-_LOG = "The reason may be in the server's log."
-
-_PROXY = {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}
-
-# By the names of exception classes, in requests, urllib3 and aiohttp: what is said, and the hint.
-# The first row that fits counts: a timeout while connecting is also a timeout.
-_BY_NAME = (
-    (
-        {"SSLError", "ClientConnectorSSLError", "ClientConnectorCertificateError"},
-        "does not speak a TLS that this machine trusts",
-        "Is it http:// and not https://? A private authority goes into REQUESTS_CA_BUNDLE.",
-    ),
-    (
-        {"gaierror", "NameResolutionError", "ClientConnectorDNSError"},
-        "has a host name that nobody knows",
-        _ELSEWHERE,
-    ),
-    (
-        _PROXY,
-        "is behind a proxy that does not let through",
-        "Check http_proxy and https_proxy, or put the host into no_proxy.",
-    ),
-    (
-        {"ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"},
-        "does not answer: no connection in the time allowed",
-        _ELSEWHERE,
-    ),
-    ({"Timeout", "TimeoutError"}, "has gone silent: no answer in the time allowed", _LOG),
-    (
-        {"ConnectionResetError", "BrokenPipeError", "ServerDisconnectedError", "IncompleteRead"},
-        "closed the connection before it had answered",
-        _LOG,
-    ),
-    ({"BadStatusLine", "BadHttpMessage"}, "does not speak HTTP", _ELSEWHERE),
-)
-
-_BY_NUMBER = {
-    errno.ECONNREFUSED: ("refuses the connection: no server runs there", _NOBODY),
-    errno.ENETUNREACH: ("cannot be reached: no network leads there", _ELSEWHERE),
-    errno.EHOSTUNREACH: ("cannot be reached: no way leads to the host", _ELSEWHERE),
-}
-
-
-def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
-    """Return the ConnectError that a network exception of any HTTP library stands for.
-
-    The library's classes are told by their names, inner exceptions included, so that none
-    of them has to be imported here.
-    """
-    says, hint = _diagnosis(list(_inside(exc)))
-    return ConnectError(f"{endpoint} {says}.", hint=hint)
-
-
-def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
-    names = {kind.__name__ for each in chain for kind in type(each).__mro__}
-    for each in chain:
-        if isinstance(each, OSError) and each.errno in _BY_NUMBER and not names & _PROXY:
-            return _BY_NUMBER[each.errno]
-    for known, says, hint in _BY_NAME:
-        if names & known:
-            return says, hint
-    return f"cannot be reached: {one_line(str(chain[0]))[:_LONGEST]}", _ELSEWHERE
-
-
-def _inside(exc: BaseException) -> Iterator[BaseException]:
-    """Walk through `exc` and the exceptions it carries, wherever a library puts them."""
-    seen: set[int] = set()
-    todo: list[object] = [exc]
-    while todo:
-        each = todo.pop(0)
-        if isinstance(each, BaseException) and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            inner = (getattr(each, name, None) for name in ("reason", "os_error"))
-            todo += [*each.args, *inner, each.__cause__, each.__context__]

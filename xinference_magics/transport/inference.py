@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from json import JSONDecodeError
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import (
@@ -23,7 +24,6 @@ from xinference_magics.errors import (
 )
 from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts
-from xinference_magics.transport.failures import connect_error, one_line, server_error
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -35,7 +35,7 @@ Body = dict[str, Any]
 Ask = Callable[[Any, Body], Any]
 """Sends a body by one method of a client's handle, which may be an asynchronous one."""
 
-_FAILED, _TOO_MANY = 500, 429
+_TOO_MANY, _FAILED, _UNAVAILABLE = 429, 500, 503
 _LONGEST_WAIT = 30.0  # seconds; what the server itself proposes while a model loads
 
 
@@ -78,7 +78,8 @@ class InferenceEndpoint:
         ask: What is asked there: `chat`, `complete`, `embed` or `rerank`.
         token: Asked before each request for the bearer token; None sends none.
         timeouts: Limits in seconds; there is none on a whole answer.
-        retries: How often to ask again while the model is still loading.
+        retries: How often to ask again where the server has not read the request: its model is
+            still loading, or it names a time to come back.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class InferenceEndpoint:
         self.token = token
         self.timeouts = timeouts
         self._ask = ask
-        self._waits = [min(2.0**attempt, _LONGEST_WAIT) for attempt in range(1, retries + 1)]
+        self._retries = retries
         self._making = threading.Lock()
         self._session: Session | None = None
 
@@ -128,20 +129,37 @@ class InferenceEndpoint:
 
     def _asked(self, body: Body) -> Any:
         handle = self._sync(body)
-        for wait in self._waits:
+        attempts = 0
+        while True:
             try:
                 return self._ask(handle, body)
-            except ModelNotReadyError:
-                time.sleep(wait)
-        return self._ask(handle, body)
+            except ServerError as error:
+                wait = self._wait(attempts, error)
+            time.sleep(wait)
+            attempts += 1
 
     async def _aasked(self, handle: Any, body: Body) -> Any:
-        for wait in self._waits:
+        attempts = 0
+        while True:
             try:
                 return await self._ask(handle, body)
-            except ModelNotReadyError:
-                await asyncio.sleep(wait)
-        return await self._ask(handle, body)
+            except ServerError as error:
+                wait = self._wait(attempts, error)
+            await asyncio.sleep(wait)
+            attempts += 1
+
+    def _wait(self, attempts: int, error: ServerError) -> float:
+        """Return the seconds after which to ask again.
+
+        Raises:
+            ServerError: It was asked often enough, or may have begun to answer.
+        """
+        unread = isinstance(error, ModelNotReadyError) or (
+            error.status == _UNAVAILABLE and error.retry_after is not None
+        )
+        if attempts >= self._retries or not unread:
+            raise error
+        return min(error.retry_after or 2.0 ** (attempts + 1), _LONGEST_WAIT)
 
     @contextmanager
     def _watched(
@@ -158,6 +176,8 @@ class InferenceEndpoint:
         except XinferenceError:
             raise
         except Exception as error:
+            # Whoever keeps the error keeps the client's frames, and in them an open connection.
+            clear_frames(error.__traceback__)
             raise explain(error, body) from error
         except BaseException:  # the stream was closed, its task cancelled, or Ctrl-C pressed
             if "request_id" in body:
@@ -170,6 +190,8 @@ class InferenceEndpoint:
                 f"{self.endpoint} sent an answer that is no JSON.",
                 request_id=body.get("request_id"),
             )
+        from xinference_magics.transport.unreachable import connect_error
+
         return connect_error(error, self.endpoint)
 
     def _broken(self, error: Exception, body: Body) -> XinferenceError:
@@ -182,13 +204,15 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
+        from xinference_magics.transport.failures import server_error
+
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
         error = server_error(
             status, text, endpoint=self.endpoint, request_id=body.get("request_id")
         )
         if type(error) is ServerError:
             return ServerError(
-                f"{body['model']} failed while it answered: {one_line(text)}",
+                f"{body['model']} failed while it answered: {error.detail}",
                 detail=error.detail,
                 request_id=error.request_id,
             )

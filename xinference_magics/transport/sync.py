@@ -19,7 +19,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from xinference_magics.errors import ConnectError
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
-from xinference_magics.transport.failures import connect_error, server_error
+from xinference_magics.transport.failures import server_error
+from xinference_magics.transport.unreachable import connect_error
 
 _FIRST_ERROR = 400
 

@@ -3,7 +3,8 @@
     parameters  what can be set, declared once: fields, per call, from a call's config
     messages    LangChain messages -> the dicts that the server reads
     media       image, audio and video blocks -> the parts that an engine reads
-    tools       tool choices, and calls that an engine left in the text
+    tools       tools and tool choices
+    text_calls  tool calls that an engine left in the text
     reasoning   thoughts and answer, told apart wherever they arrive
     engines     what engines do not keep of a request
     profile     what a server says a model can do -> LangChain's model profile

@@ -11,7 +11,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
 from xinference_magics.wire.reasoning import ReasoningSplitter
-from xinference_magics.wire.tools import TextCall, ToolCallSplitter, is_object
+from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,9 +78,9 @@ def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
 
 
 def _without_calls(text: str, request: ChatRequest) -> tuple[str, list[TextCall]]:
-    if not request.has_tools or not text:
+    if not request.tools or not text:
         return text, []
-    splitter = ToolCallSplitter()
+    splitter = ToolCallSplitter(request.tools)
     before, calls = splitter.feed(text)
     after, torn = splitter.end()
     return before + after, calls + torn

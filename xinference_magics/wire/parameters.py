@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.transport.failures import did_you_mean
+from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

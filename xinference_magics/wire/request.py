@@ -57,9 +57,9 @@ class ChatRequest(Request):
     think_prefilled: bool = False
 
     @property
-    def has_tools(self) -> bool:
-        """Whether the answer may contain tool calls."""
-        return bool(self.body.get("tools"))
+    def tools(self) -> list[dict[str, Any]]:
+        """What the model may call, as OpenAI's dicts."""
+        return self.body.get("tools") or []
 
     @property
     def without_thinking(self) -> bool:

@@ -17,7 +17,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
 from xinference_magics.wire.reasoning import ReasoningSplitter
-from xinference_magics.wire.tools import TextCall, ToolCallSplitter, beyond_repair, is_object
+from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, beyond_repair, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,14 +27,25 @@ if TYPE_CHECKING:
     from xinference_magics.wire.request import ChatRequest
 
 
-class StreamConverter:
-    """Convert one stream: `feed` it each chunk in turn, then `end` it once."""
+_BEYOND_BLOCKS = 1000
+"""A number that no text of an answer has: langchain-core counts them from 0."""
 
-    def __init__(self, request: ChatRequest) -> None:
+
+class StreamConverter:
+    """Convert one stream: `feed` it each chunk in turn, then `end` it once.
+
+    Args:
+        request: What was asked.
+        in_blocks: Whether langchain-core will make numbered blocks of the chunks
+            (`output_version="v1"`). It merges all that have one number, a call's into a text's
+            as well, so the calls then count from elsewhere.
+    """
+
+    def __init__(self, request: ChatRequest, *, in_blocks: bool = False) -> None:
         self._request = request
         self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
-        self._tags = ToolCallSplitter() if request.has_tools else None
-        self._calls = _Calls()
+        self._tags = ToolCallSplitter(request.tools) if request.tools else None
+        self._calls = _Calls(_BEYOND_BLOCKS if in_blocks else 0)
         self.called = self._calls.names
         self._thoughts: list[str] = []
         self._answered = False
@@ -136,9 +147,14 @@ class StreamConverter:
 
 
 class _Calls:
-    """The tool calls of a stream, gathered to see in the end which of them were torn."""
+    """The tool calls of a stream, gathered to see in the end which of them were torn.
 
-    def __init__(self) -> None:
+    Args:
+        first: The number of the first one.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._first = first
         self._arguments: dict[int, str] = {}
         self.names: set[str | None] = set()
         self.in_text = False
@@ -161,6 +177,7 @@ class _Calls:
             self.names.add(name)
         index = raw.get("index")
         index = len(self._arguments) if index is None else index
+        index += self._first
         self._arguments[index] = self._arguments.get(index, "") + arguments
         return tool_call_chunk(
             name=function.get("name"), args=arguments, id=raw.get("id"), index=index
@@ -171,7 +188,7 @@ class _Calls:
         self.in_text = True
         self.names.add(call.name)
         end = "" if call.complete else beyond_repair(call.arguments)
-        index = len(self._arguments)
+        index = self._first + len(self._arguments)
         self._arguments[index] = call.arguments if call.complete else "{}"
         return tool_call_chunk(name=call.name, args=call.arguments + end, id=call.id, index=index)
 

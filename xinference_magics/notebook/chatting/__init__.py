@@ -13,6 +13,7 @@ from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.options import CHAT
 from xinference_magics.notebook.prompt import Prompt, expand, joined
+from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -43,9 +44,11 @@ def chat(
     arguments, text = read(line, cell)
     main_thread = MainThread(user_loop)
     question = ask(magics, arguments, text, local, main_thread)
-    turn, error = answer(magics, question, main_thread)
+    with collected_notes() as notes:
+        turn, error = answer(magics, question, main_thread)
     if turn.status == "done" or not turn.empty:
         _keep(magics, arguments, turn)
+    show(notes)
     _raise(turn, error)
     return turn
 

@@ -1,0 +1,48 @@
+"""A forward proxy, as companies have one; it knows host names that nobody else does."""
+
+import http.client
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+HOP_BY_HOP = {"connection", "proxy-authorization", "proxy-connection", "transfer-encoding"}
+
+
+@contextmanager
+def forward_proxy(target):
+    """Run a proxy that sends every request to `target`, whatever host it names.
+
+    Yields its URL, and a list of what it was asked for: URLs, each with its headers.
+    """
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        server.target, server.asked = urlsplit(target), []
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", server.asked
+        server.shutdown()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.server.asked.append((self.path, dict(self.headers)))
+        url, target = urlsplit(self.path), self.server.target
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        beyond = http.client.HTTPConnection(target.hostname, target.port)
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
+        beyond.request(self.command, url.path, body, headers)
+        self._pass_on(beyond.getresponse())
+        beyond.close()
+
+    def _pass_on(self, answer):
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in HOP_BY_HOP:
+                self.send_header(name, value)
+        self.end_headers()
+        while piece := answer.read1(65536):
+            self.wfile.write(piece)
+
+    def log_message(self, *_):
+        """Stay silent."""

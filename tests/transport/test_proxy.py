@@ -1,0 +1,93 @@
+"""Proxies of the environment: used for what is elsewhere, never for this machine."""
+
+import pytest
+import recorded
+from forward_proxy import forward_proxy
+from scripted_server import Reply, ScriptedServer, Stream
+
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import ConnectError
+
+ELSEWHERE = "http://models.example:9997"  # the proxy alone knows where that is
+PATH = "/v1/chat/completions"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def server():
+    whole, stream = recorded.whole({"content": "Hello!"}), recorded.llama("Hel", "lo!")
+    with ScriptedServer(*[*[Reply(body=whole)] * 2, *[Stream(stream)] * 2] * 2) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server, monkeypatch):
+    with forward_proxy(server.endpoint) as (url, asked):
+        monkeypatch.setenv("http_proxy", url)
+        yield asked
+
+
+async def answers(llm):
+    """Ask in all four ways."""
+    return [
+        llm.invoke("x").content,
+        (await llm.ainvoke("x")).content,
+        "".join(chunk.content for chunk in llm.stream("x")),
+        "".join([chunk.content async for chunk in llm.astream("x")]),
+    ]
+
+
+async def test_a_server_elsewhere_is_asked_through_the_proxy(proxy, server):
+    assert await answers(ChatXinference(ELSEWHERE, "tiny")) == ["Hello!"] * 4
+    assert [url for url, _ in proxy] == [ELSEWHERE + PATH] * 4
+    assert len(server.bodies) == 4
+
+
+async def test_a_proxy_has_credentials_of_its_own(server, monkeypatch):
+    with forward_proxy(server.endpoint) as (url, asked):
+        monkeypatch.setenv("http_proxy", url.replace("//", "//me:hunter2@"))
+        await answers(ChatXinference(ELSEWHERE, "tiny", api_key="xf-key"))
+    assert [each["Proxy-Authorization"] for _, each in asked] == ["Basic bWU6aHVudGVyMg=="] * 4
+    assert [each.headers["Authorization"] for each in server.requests] == ["Bearer xf-key"] * 4
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_this_machine_is_asked_without_it(proxy, server, host):
+    endpoint = server.endpoint.replace("127.0.0.1", host)
+    assert await answers(ChatXinference(endpoint, "tiny")) == ["Hello!"] * 4
+    assert proxy == []
+
+
+async def test_exceptions_are_heeded(proxy, monkeypatch):
+    monkeypatch.setenv("no_proxy", "models.example")
+    llm = ChatXinference(ELSEWHERE, "tiny")
+    with pytest.raises(ConnectError, match=r"models\.example"):
+        llm.invoke("x")
+    with pytest.raises(ConnectError, match=r"models\.example"):
+        await llm.ainvoke("x")
+    assert proxy == []
+
+
+async def test_a_proxy_that_is_down_is_named(monkeypatch, closed_port):
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{closed_port}")
+    llm = ChatXinference(ELSEWHERE, "tiny")
+    with pytest.raises(ConnectError, match="proxy"):
+        llm.invoke("x")
+    with pytest.raises(ConnectError, match="proxy"):
+        await llm.ainvoke("x")
+
+
+async def test_a_netrc_never_replaces_the_key(proxy, server, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine models.example login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    await answers(ChatXinference(ELSEWHERE, "tiny", api_key="xf-key"))
+    await answers(ChatXinference(ELSEWHERE, "tiny"))
+    sent = [each.headers.get("Authorization") for each in server.requests]
+    assert sent == ["Bearer xf-key"] * 4 + [None] * 4

@@ -1,0 +1,168 @@
+"""Qwen3-Coder's spelling of tool calls, which engines leave in the text."""
+
+import json
+
+import pytest
+import recorded
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import HumanMessage
+
+from xinference_magics.wire.answer import to_message
+from xinference_magics.wire.request import ModelDefaults, chat_request
+from xinference_magics.wire.stream import StreamConverter
+from xinference_magics.wire.text_calls import ToolCallSplitter, parse_call
+
+
+def tool(name, **properties):
+    schema = {"type": "object", "properties": properties}
+    return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+
+TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
+TOOLS = [
+    tool(
+        "write",
+        path=TEXT,
+        text=TEXT,
+        mode=NUMBER,
+        force={"type": "boolean"},
+        tags={"type": "array", "items": TEXT},
+        owner={"anyOf": [TEXT, {"type": "null"}]},
+        either={"type": ["string", "integer"]},
+        kind={"enum": ["1", "2"]},
+        anything={},
+    ),
+    tool("now"),
+]
+
+
+def tagged(name, **parameters):
+    """A call as Qwen3-Coder's chat template writes one."""
+    lines = [f"<parameter={key}>\n{value}\n</parameter>" for key, value in parameters.items()]
+    return "\n".join(["<tool_call>", f"<function={name}>", *lines, "</function>", "</tool_call>"])
+
+
+def inner(name, **parameters):
+    return tagged(name, **parameters).removeprefix("<tool_call>").removesuffix("</tool_call>")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "written", "value"),
+    [
+        ("path", "a.txt", "a.txt"),
+        ("path", "123", "123"),
+        ("path", '"quoted"', '"quoted"'),
+        ("path", "", ""),
+        ("text", 'if a < b:\n    print("<b>")\n', 'if a < b:\n    print("<b>")\n'),
+        ("text", "\n\nindented\n", "\n\nindented\n"),
+        ("mode", "420", 420),
+        ("force", "true", True),
+        ("force", "True", True),
+        ("tags", '["a", "ü"]', ["a", "ü"]),
+        ("owner", "null", None),
+        ("owner", "None", None),
+        ("owner", "42", "42"),
+        ("either", "42", 42),
+        ("either", "forty-two", "forty-two"),
+        ("kind", "1", "1"),
+        ("anything", '{"a": 1}', {"a": 1}),
+        ("anything", "just text", "just text"),
+        ("unheard_of", "5", 5),
+        ("unheard_of", "five", "five"),
+    ],
+)
+def test_values_have_the_types_of_the_schema(parameter, written, value):
+    call = parse_call(inner("write", **{parameter: written}), TOOLS)
+    assert (call.name, call.complete) == ("write", True)
+    assert json.loads(call.arguments) == {parameter: value}
+
+
+def test_a_call_on_one_line_and_one_without_parameters():
+    call = parse_call("<function=write><parameter=path>a</parameter></function>", TOOLS)
+    assert json.loads(call.arguments) == {"path": "a"}
+    assert parse_call(inner("now"), TOOLS).arguments == "{}"
+    assert parse_call(inner("unheard_of", a="1")).arguments == '{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("<function=write>\n<parameter=path>\na\n</parameter>\n", "write"),
+        ("<function=write>\n<parameter=path>\na\n</function>", "write"),
+        ("<function=write>\n<parameter=path>a\n<parameter=mode>1</parameter></function>", "write"),
+        ("<function=write>\nwords\n</function>", "write"),
+        ("<function=write>\n<parameter=>1</parameter></function>", "write"),
+        ("<function=write>\n<parameter=path>1</parameter></function>more", "write"),
+        ("<function=write>\n<parameter=mode>\nmany\n</parameter>\n</function>", "write"),
+        ("<function=write>\n<parameter=tags>\n[[[\n</parameter>\n</function>", "write"),
+        (f"<function=write><parameter=tags>{'[' * 99_999}</parameter></function>", "write"),
+        ("<function=>\n</function>", None),
+        ("<function=now></function><function=now></function>", "now"),
+    ],
+)
+def test_a_broken_call_is_invalid(text, name):
+    call = parse_call(text, TOOLS)
+    assert call.complete is False
+    assert call.name == name
+
+
+def test_json_that_is_nested_beyond_use_is_broken_too():
+    assert parse_call("[" * 99_999).complete is False
+
+
+TALK = f"Let me write.\n{tagged('write', path='a', text='x = 1')}\n{tagged('now')}\n\nDone."
+
+
+def request(**call):
+    return chat_request([HumanMessage("x")], ModelDefaults(model_uid="coder"), call)
+
+
+def check(message):
+    assert message.content == "Let me write.\n\nDone."
+    assert [(each["name"], each["args"]) for each in message.tool_calls] == [
+        ("write", {"path": "a", "text": "x = 1"}),
+        ("now", {}),
+    ]
+    assert message.invalid_tool_calls == []
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
+def merged(text, size, **call):
+    converter = StreamConverter(request(**call))
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    found = [converter.feed(chunk) for chunk in recorded.transformers(*pieces)]
+    first, *others = [*(each for each in found if each is not None), converter.end()]
+    for each in others:
+        first += each
+    first.message.response_metadata |= first.generation_info or {}
+    return first.message
+
+
+def test_a_whole_answer():
+    check(to_message(recorded.whole({"content": TALK}), request(tools=TOOLS)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 11, 1000])
+def test_a_streamed_answer(size):
+    check(merged(TALK, size, tools=TOOLS))
+
+
+@pytest.mark.parametrize("cut", range(len("Let me write.\n<tool_call>"), 95))
+def test_a_stream_that_was_cut_has_an_invalid_call(cut):
+    message = merged(TALK[:cut], 3, tools=TOOLS)
+    assert (message.content, message.tool_calls) == ("Let me write.", [])
+    assert len(message.invalid_tool_calls) == 1
+
+
+def test_without_tools_it_is_text():
+    assert merged(TALK, 4).content == TALK
+
+
+@given(st.text(alphabet='<>/=\n"a{}[]', max_size=60))
+def test_whatever_a_model_writes_is_a_call_or_an_invalid_one(text):
+    for shape in (text, f"<function=write>{text}", f"<function=write><parameter=mode>{text}"):
+        splitter = ToolCallSplitter(TOOLS)
+        left, calls = splitter.feed(f"<tool_call>{shape}</tool_call>")
+        assert left == ""
+        assert all(isinstance(json.loads(c.arguments), dict) for c in calls if c.complete)

@@ -1,0 +1,93 @@
+"""Why a server was not reached, in our own words: network exceptions become our errors.
+
+Nothing here does I/O or imports an HTTP library.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from xinference_magics.errors import ConnectError
+from xinference_magics.transport.failures import LONGEST, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ELSEWHERE = "%xinference connect URL takes another server."
+_NOBODY = "%xinference serve starts a local server; %xinference connect URL takes another."
+_LOG = "The reason may be in the server's log."
+
+_PROXY = {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}
+
+# By the names of exception classes, in requests, urllib3 and aiohttp: what is said, and the hint.
+# The first row that fits counts: a timeout while connecting is also a timeout.
+_BY_NAME = (
+    (
+        {"SSLError", "ClientConnectorSSLError", "ClientConnectorCertificateError"},
+        "does not speak a TLS that this machine trusts",
+        "Is it http:// and not https://? A private authority goes into REQUESTS_CA_BUNDLE.",
+    ),
+    (
+        {"gaierror", "NameResolutionError", "ClientConnectorDNSError"},
+        "has a host name that nobody knows",
+        _ELSEWHERE,
+    ),
+    (
+        _PROXY,
+        "is behind a proxy that does not let through",
+        "Check http_proxy and https_proxy, or put the host into no_proxy.",
+    ),
+    (
+        {"ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"},
+        "does not answer: no connection in the time allowed",
+        _ELSEWHERE,
+    ),
+    ({"Timeout", "TimeoutError"}, "has gone silent: no answer in the time allowed", _LOG),
+    (
+        {"ConnectionResetError", "BrokenPipeError", "ServerDisconnectedError", "IncompleteRead"},
+        "closed the connection before it had answered",
+        _LOG,
+    ),
+    ({"BadStatusLine", "BadHttpMessage"}, "does not speak HTTP", _ELSEWHERE),
+)
+
+_BY_NUMBER = {
+    errno.ECONNREFUSED: ("refuses the connection: no server runs there", _NOBODY),
+    errno.ENETUNREACH: ("cannot be reached: no network leads there", _ELSEWHERE),
+    errno.EHOSTUNREACH: ("cannot be reached: no way leads to the host", _ELSEWHERE),
+}
+
+
+def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
+    """Return the ConnectError that a network exception of any HTTP library stands for.
+
+    The library's classes are told by their names, inner exceptions included, so that none
+    of them has to be imported here.
+    """
+    says, hint = _diagnosis(list(_inside(exc)))
+    return ConnectError(f"{endpoint} {says}.", hint=hint)
+
+
+def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
+    names = {kind.__name__ for each in chain for kind in type(each).__mro__}
+    for each in chain:
+        if isinstance(each, OSError) and each.errno in _BY_NUMBER and not names & _PROXY:
+            return _BY_NUMBER[each.errno]
+    for known, says, hint in _BY_NAME:
+        if names & known:
+            return says, hint
+    return f"cannot be reached: {one_line(str(chain[0]))[:LONGEST]}", _ELSEWHERE
+
+
+def _inside(exc: BaseException) -> Iterator[BaseException]:
+    """Walk through `exc` and the exceptions it carries, wherever a library puts them."""
+    seen: set[int] = set()
+    todo: list[object] = [exc]
+    while todo:
+        each = todo.pop(0)
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            inner = (getattr(each, name, None) for name in ("reason", "os_error"))
+            todo += [*each.args, *inner, each.__cause__, each.__context__]
