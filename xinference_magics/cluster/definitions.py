@@ -1,0 +1,157 @@
+"""A registration of one's own: read from JSON or YAML, and what a server has against it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.transport.failures import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FAULT = re.compile(r"(?:^|\) )(?P<field>\w+(?: -> \w+)*) (?P<says>.+?) \(type=")
+_HEAD = re.compile(r"^\d+ validation errors? for \w+ ")
+_MISSING = "field required"
+_URI = re.compile(r"Invalid model URI (?P<uri>.+?)\.?$")
+_NAME = re.compile(r"Invalid model name (?P<name>.+?)\.?$")
+_FAMILY = re.compile(r"`model_family` for (?P<kind>[\w ]+) model must be one of .*?: (?P<known>.+)$")
+_BELONGS = {"dimensions": "embedding", "multilingual": "audio", "launcher": "flexible"}
+"""Fields that only registrations of one type have."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose plain words are what JSON has, and text otherwise.
+
+    YAML 1.1 reads the size ``0_5`` as 5, ``1_8`` as 18, and the language ``no`` as false.
+    """
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012  # PyYAML's own way
+
+
+for _tag, _pattern, _first in (
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("bool", r"true|false", ["t", "f"]),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-+0123456789")),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
+    )
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A registration as it is sent.
+
+    Args:
+        name: The model's name; empty where the registration has none.
+        fields: Everything in it.
+    """
+
+    name: str
+    fields: dict[str, Any]
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> Definition:
+        """Read JSON, or YAML where it does not begin with a brace.
+
+        Args:
+            text: The registration.
+            source: Where it was found, for messages: ``the cell``, a path.
+
+        Raises:
+            BadRequestError: It is neither; the message names the line.
+        """
+        fields = _json(text, source) if text.lstrip().startswith("{") else _yaml(text, source)
+        if not isinstance(fields, dict):
+            raise BadRequestError(
+                f"There is no registration in {source}.",
+                hint="It is a mapping in JSON or YAML, with model_name, model_specs and others.",
+            )
+        name = fields.get("model_name")
+        return cls(name if isinstance(name, str) else "", fields)
+
+    @property
+    def body(self) -> str:
+        """The registration as JSON."""
+        return json.dumps(self.fields, default=str)
+
+    def refused(self, error: BadRequestError, model_type: str) -> BadRequestError:
+        """Return a server's refusal of this registration in words that say what to change."""
+        message, hint = self._reading(error.detail, model_type)
+        return BadRequestError(
+            message or error.message,
+            status=error.status,
+            detail=error.detail,
+            hint=hint or error.hint,
+        )
+
+    def _reading(self, detail: str, model_type: str) -> tuple[str, str]:
+        if _HEAD.match(detail):
+            return self._invalid(_HEAD.sub("", detail), model_type)
+        if "Unsupported model type" in detail:
+            return f"A server takes no registrations of type {model_type}.", ""
+        if found := _URI.search(detail):
+            return (
+                f"The server finds nothing at the model_uri {found['uri']}.",
+                "It is a path on the server's machine, or a URI.",
+            )
+        if found := _NAME.search(detail):
+            return f"{found['name']!r} cannot be a model_name.", "Take letters, digits, -, _ and dots."
+        if found := _FAMILY.search(detail):
+            near = did_you_mean(str(self.fields.get("model_family")), found["known"].split(", "))
+            return (
+                f"{self.fields.get('model_family')} is no model_family of a {found['kind']} model.",
+                near or "Take the builtin model whose prompts it follows: %xinference search chat",
+            )
+        return "", ""
+
+    def _invalid(self, report: str, model_type: str) -> tuple[str, str]:
+        """Read a report of pydantic's: missing fields are named together."""
+        faults = dict(_faults(report))
+        lacking = [field for field, says in faults.items() if says == _MISSING]
+        wrong = [f"{field}: {says}" for field, says in faults.items() if says != _MISSING]
+        parts = ([f"it lacks {', '.join(lacking)}"] if lacking else []) + wrong
+        if not parts:
+            return "", ""
+        meant = [kind for field, kind in _BELONGS.items() if field in self.fields]
+        hint = f"Is it of type {meant[0]}? -t {meant[0]}" if meant and meant[0] != model_type else ""
+        named = self.name or "The registration"
+        return f"{named} is no registration of type {model_type}: {'; '.join(parts)}.", hint
+
+
+def _faults(report: str) -> Iterator[tuple[str, str]]:
+    """Find the fields and what is wrong with them; a union reports the same field repeatedly."""
+    for found in _FAULT.finditer(report):
+        field = found["field"].replace(" -> ", ".")
+        yield field, found["says"]
+
+
+def _json(text: str, source: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadRequestError(f"The JSON of {source} has a fault in {where}: {error.msg}.") from None
+    except RecursionError:
+        raise BadRequestError(f"The JSON of {source} is nested too deeply.") from None
+
+
+def _yaml(text: str, source: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  # made of the safe one
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise BadRequestError(
+            f"The YAML of {source} has a fault{where}: {error.problem or error.context}."
+        ) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise BadRequestError(f"The YAML of {source} cannot be read: {said}.") from None
