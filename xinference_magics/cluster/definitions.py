@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.failures import did_you_mean
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _FAULT = re.compile(r"(?:^|\) )(?P<field>\w+(?: -> \w+)*) (?P<says>.+?) \(type=")
 _HEAD = re.compile(r"^\d+ validation errors? for \w+ ")
 _MISSING = "field required"
 _URI = re.compile(r"Invalid model URI (?P<uri>.+?)\.?$")
 _NAME = re.compile(r"Invalid model name (?P<name>.+?)\.?$")
-_FAMILY = re.compile(r"`model_family` for (?P<kind>[\w ]+) model must be one of .*?: (?P<known>.+)$")
+_FAMILY = re.compile(
+    r"`model_family` for (?P<kind>[\w ]+) model must be one of .*?: (?P<known>.+)$"
+)
 _BELONGS = {"dimensions": "embedding", "multilingual": "audio", "launcher": "flexible"}
 """Fields that only registrations of one type have."""
 
@@ -103,7 +102,10 @@ class Definition:
                 "It is a path on the server's machine, or a URI.",
             )
         if found := _NAME.search(detail):
-            return f"{found['name']!r} cannot be a model_name.", "Take letters, digits, -, _ and dots."
+            return (
+                f"{found['name']!r} cannot be a model_name.",
+                "Take letters, digits, -, _ and dots.",
+            )
         if found := _FAMILY.search(detail):
             near = did_you_mean(str(self.fields.get("model_family")), found["known"].split(", "))
             return (
@@ -113,24 +115,20 @@ class Definition:
         return "", ""
 
     def _invalid(self, report: str, model_type: str) -> tuple[str, str]:
-        """Read a report of pydantic's: missing fields are named together."""
-        faults = dict(_faults(report))
+        """Read a report of pydantic's, which names a field for each type it could have."""
+        faults = {
+            found["field"].replace(" -> ", "."): found["says"] for found in _FAULT.finditer(report)
+        }
         lacking = [field for field, says in faults.items() if says == _MISSING]
         wrong = [f"{field}: {says}" for field, says in faults.items() if says != _MISSING]
         parts = ([f"it lacks {', '.join(lacking)}"] if lacking else []) + wrong
         if not parts:
             return "", ""
-        meant = [kind for field, kind in _BELONGS.items() if field in self.fields]
-        hint = f"Is it of type {meant[0]}? -t {meant[0]}" if meant and meant[0] != model_type else ""
+        others = {field: kind for field, kind in _BELONGS.items() if kind != model_type}
+        meant = [kind for field, kind in others.items() if field in self.fields]
+        hint = f"Is it one of type {meant[0]}? -t {meant[0]}" if meant else ""
         named = self.name or "The registration"
         return f"{named} is no registration of type {model_type}: {'; '.join(parts)}.", hint
-
-
-def _faults(report: str) -> Iterator[tuple[str, str]]:
-    """Find the fields and what is wrong with them; a union reports the same field repeatedly."""
-    for found in _FAULT.finditer(report):
-        field = found["field"].replace(" -> ", ".")
-        yield field, found["says"]
 
 
 def _json(text: str, source: str) -> Any:
@@ -138,7 +136,9 @@ def _json(text: str, source: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise BadRequestError(f"The JSON of {source} has a fault in {where}: {error.msg}.") from None
+        raise BadRequestError(
+            f"The JSON of {source} has a fault in {where}: {error.msg}."
+        ) from None
     except RecursionError:
         raise BadRequestError(f"The JSON of {source} is nested too deeply.") from None
 

@@ -7,11 +7,13 @@ it nor torch is loaded into the notebook.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from xinference_magics.cluster.local import find_command
 from xinference_magics.errors import BadRequestError, LocalServerError
@@ -24,7 +26,7 @@ try:
     found = estimate_llm_gpu_memory(**json.loads(sys.argv[1]))
     said = {"estimate": found and dataclasses.asdict(found)}
 except (KeyError, ValueError, ArithmeticError, AssertionError) as error:
-    said = {"fault": str(error)}
+    said = {"fault": str(error) or type(error).__name__}
 print("\\n" + json.dumps(said))
 """
 
@@ -86,14 +88,11 @@ def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstima
         LocalServerError: The package is not installed here, or fails.
         BadRequestError: It cannot tell for such a model.
     """
+    if request.model_format == "ggufv2" and request.quantization is None:
+        raise BadRequestError("ggufv2 needs a quantization.", hint="-q q4_k_m, for one.")
     said = _asked(request, _python(command))
     if "fault" in said:
-        lacks = request.model_format == "ggufv2" and request.quantization is None
-        reason = "ggufv2 needs a quantization" if lacks else said["fault"] or "unknown values"
-        raise BadRequestError(
-            f"There is no estimate for that: {reason}.",
-            hint="-q q4_k_m, for one." if lacks else "",
-        )
+        raise BadRequestError(f"There is no estimate for that: {said['fault']}.")
     found = said["estimate"]
     if found is None:
         raise BadRequestError(
@@ -117,7 +116,8 @@ def _python(command: str | None) -> str:
     if find_spec("xinference"):
         return sys.executable
     try:
-        beside = Path(find_command(command)).resolve().with_name(Path(sys.executable).name)
+        name = "python.exe" if os.name == "nt" else "python"
+        beside = Path(find_command(command)).resolve().with_name(name)
     except LocalServerError:
         beside = Path()
     if not beside.is_file():
@@ -128,7 +128,7 @@ def _python(command: str | None) -> str:
     return str(beside)
 
 
-def _asked(request: MemoryRequest, python: str) -> dict[str, dict[str, int] | None | str]:
+def _asked(request: MemoryRequest, python: str) -> dict[str, Any]:
     size = request.model_size_in_billions.replace(".", "_")  # the package looks models up so
     wanted = json.dumps(asdict(replace(request, model_size_in_billions=size)))
     try:
@@ -144,5 +144,5 @@ def _asked(request: MemoryRequest, python: str) -> dict[str, dict[str, int] | No
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
         raise LocalServerError(f"The package xinference failed: {reason}.")
-    answer: dict[str, dict[str, int] | None | str] = json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer

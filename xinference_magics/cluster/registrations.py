@@ -66,7 +66,9 @@ class Registration:
 
 def _specs(data: Json) -> Iterator[Json]:
     specs = data.get("model_specs")
-    return (spec for spec in specs if isinstance(spec, dict)) if isinstance(specs, list) else iter(())
+    return (
+        (spec for spec in specs if isinstance(spec, dict)) if isinstance(specs, list) else iter(())
+    )
 
 
 def _each(values: Iterable[Any]) -> tuple[str, ...]:

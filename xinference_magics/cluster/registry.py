@@ -144,6 +144,16 @@ class Registry:
             for place, each in enumerate(found)
         ]
 
+    def nothing_like(self, text: str, model_type: str | None = None) -> ModelNotFoundError:
+        """Return the error for a search without hits, with near names of all types."""
+        types = [model_type] if model_type else TYPES
+        near = did_you_mean(text, [name for each in types for name in self._names_of(each)])
+        kind = f" of type {model_type}" if model_type else ""
+        return ModelNotFoundError(
+            f"{self._api.endpoint} knows no model{kind} with {text} in its name or abilities.",
+            hint=near or "%xinference registrations lists all of a type.",
+        )
+
     def _of_type(self, model_type: str) -> list[Registration]:
         """Return the models of a type; a server of another version may not have that type."""
         try:
@@ -204,7 +214,7 @@ class Registry:
         kind = "" if model_type == "LLM" else f" -t {model_type}"
         return BadRequestError(
             f"{name} is registered already.",
-            hint=f"%xinference unregister -n {name}{kind} removes that, or take another model_name.",
+            hint=f"%xinference unregister -n {name}{kind} removes it; or take another name.",
         )
 
     def unregister(self, model_type: str, name: str) -> None:
