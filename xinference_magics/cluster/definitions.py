@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.failures import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _FAULT = re.compile(r"(?:^|\) )(?P<field>\w+(?: -> \w+)*) (?P<says>.+?) \(type=")
 _HEAD = re.compile(r"^\d+ validation errors? for \w+ ")
@@ -20,6 +23,8 @@ _NAME = re.compile(r"Invalid model name (?P<name>.+?)\.?$")
 _FAMILY = re.compile(
     r"`model_family` for (?P<kind>[\w ]+) model must be one of .*?: (?P<known>.+)$"
 )
+_FORMATS = ("ggufv2", "pytorch", "gptq", "awq", "fp4", "fp8", "bnb", "mlx")
+_FILE = "model_file_name_template"
 _BELONGS = {"dimensions": "embedding", "multilingual": "audio", "launcher": "flexible"}
 """Fields that only registrations of one type have."""
 
@@ -74,7 +79,7 @@ class Definition:
                 hint="It is a mapping in JSON or YAML, with model_name, model_specs and others.",
             )
         name = fields.get("model_name")
-        return cls(name if isinstance(name, str) else "", fields)
+        return cls(name if isinstance(name, str) else "", _with_sizes(fields))
 
     @property
     def body(self) -> str:
@@ -115,10 +120,8 @@ class Definition:
         return "", ""
 
     def _invalid(self, report: str, model_type: str) -> tuple[str, str]:
-        """Read a report of pydantic's, which names a field for each type it could have."""
-        faults = {
-            found["field"].replace(" -> ", "."): found["says"] for found in _FAULT.finditer(report)
-        }
+        """Read a report of pydantic's: missing fields are named together."""
+        faults = dict(self._faults(report))
         lacking = [field for field, says in faults.items() if says == _MISSING]
         wrong = [f"{field}: {says}" for field, says in faults.items() if says != _MISSING]
         parts = ([f"it lacks {', '.join(lacking)}"] if lacking else []) + wrong
@@ -129,6 +132,35 @@ class Definition:
         hint = f"Is it one of type {meant[0]}? -t {meant[0]}" if meant else ""
         named = self.name or "The registration"
         return f"{named} is no registration of type {model_type}: {'; '.join(parts)}.", hint
+
+    def _faults(self, report: str) -> Iterator[tuple[str, str]]:
+        """Find the faults; the server tries a specification as each kind, and reports them all."""
+        for found in _FAULT.finditer(report):
+            path, says = found["field"].split(" -> "), found["says"]
+            form = self._format(path)
+            if path[-1] == "model_format" and says != _MISSING:
+                says = f"{form} is none of {', '.join(_FORMATS)}"
+            of_another_kind = {"model_format": form in _FORMATS, _FILE: form != "ggufv2"}
+            if len(path) == 1 or not of_another_kind.get(path[-1]):
+                yield ".".join(path), says
+
+    def _format(self, path: list[str]) -> object:
+        """Return the format of the specification that a fault is in."""
+        specs = self.fields.get("model_specs")
+        place = int(path[1]) if len(path) > 1 and path[1].isdigit() else 0
+        spec = specs[place] if isinstance(specs, list) and place < len(specs) else None
+        return spec.get("model_format") if isinstance(spec, dict) else None
+
+
+def _with_sizes(fields: dict[str, Any]) -> dict[str, Any]:
+    """Spell sizes as the server does, which takes ``0_5`` and not ``0.5``."""
+    specs = fields.get("model_specs")
+    for spec in specs if isinstance(specs, list) else ():
+        size = spec.get("model_size_in_billions") if isinstance(spec, dict) else None
+        if isinstance(size, float | str) and re.fullmatch(r"\d+\.\d+", str(size)):
+            whole, _, part = str(size).partition(".")
+            spec["model_size_in_billions"] = f"{whole}_{part}" if part.strip("0") else int(whole)
+    return fields
 
 
 def _json(text: str, source: str) -> Any:
