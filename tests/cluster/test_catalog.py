@@ -38,7 +38,9 @@ def registry(answers):
             answers[f"{REGISTRATIONS}/{each}/{name}"] = [
                 (200, {"model_name": name, "is_builtin": builtin, "model_specs": specs})
             ]
-    answers["/v1/models/families"] = [(200, {"chat": ["qwen3", "qwen3-vl"], "vision": ["qwen3-vl"]})]
+    answers["/v1/models/families"] = [
+        (200, {"chat": ["qwen3", "qwen3-vl"], "vision": ["qwen3-vl"]})
+    ]
     cluster = Cluster(answers.endpoint)
     yield cluster.registry
     cluster.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
-from xinference_magics.errors import ModelNotFoundError, NotebookError
+from xinference_magics.errors import ModelNotFoundError, NotebookError, ServerError
 from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import THERE, YES, Command, confirm
@@ -17,6 +18,7 @@ from xinference_magics.notebook.commands.command import THERE, YES, Command, con
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
+    from xinference_magics.cluster.cache import CachedModel
     from xinference_magics.cluster.launch import LaunchRequest
     from xinference_magics.cluster.memory import MemoryEstimate
     from xinference_magics.cluster.registry import Registry
@@ -97,13 +99,19 @@ def _definition(arguments: Arguments) -> tuple[str, str]:
 
 
 def unregister(session: Session, arguments: Arguments) -> None:
-    """Remove a registration of one's own; models that run go on."""
-    cluster = session.visit(arguments.endpoint)
-    cluster.registry.unregister(arguments.model_type, arguments.model_name)
-    session.say(f"Unregistered {arguments.model_name} ({arguments.model_type}).")
-    running = [model.uid for model in cluster.models() if model.name == arguments.model_name]
+    """Remove a registration of one's own; what runs of it goes on, and its files stay."""
+    cluster, name = session.visit(arguments.endpoint), arguments.model_name
+    files: list[CachedModel] = []
+    with suppress(ServerError):  # not everybody may look there
+        files = cluster.cache.models(name)  # which lists them no more when the name is gone
+    cluster.registry.unregister(arguments.model_type, name)
+    session.say(f"Unregistered {name} ({arguments.model_type}).")
+    running = [model.uid for model in cluster.models() if model.name == name]
     if running:
         session.say(f"What runs of it goes on: {', '.join(running)}.")
+    if files:
+        paths = ", ".join(dict.fromkeys(str(each.path) for each in files))
+        session.say(f"Still in the cache, and not listed there any more: {paths}")
 
 
 def engine(session: Session, arguments: Arguments) -> EngineOffers:
