@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.results.catalog import (
         CachedModels,
         EngineOffers,
+        Found,
         Registrations,
         VllmModels,
     )
@@ -202,16 +203,16 @@ def remove_cache(session: Session, arguments: Arguments) -> None:
     session.say(f"Removed {version}.")
 
 
-def search(session: Session, arguments: Arguments) -> Registrations:
+def search(session: Session, arguments: Arguments) -> Found:
     """Find models by their names, types and abilities.
 
     Raises:
         ModelNotFoundError: There are none; the hint names near ones.
     """
-    from xinference_magics.notebook.results.catalog import Registrations
+    from xinference_magics.notebook.results.catalog import Found
 
     registry = session.visit(arguments.endpoint).registry
-    found = Registrations(registry.search(arguments.text, arguments.model_type, details=_DETAILED))
+    found = Found(registry.search(arguments.text, arguments.model_type, details=_DETAILED))
     if not found:
         raise registry.nothing_like(" ".join(arguments.text), arguments.model_type)
     brief = any(each.type == "LLM" and not each.formats for each in found[_DETAILED:])

@@ -62,6 +62,16 @@ class Registrations(Rows[Registration]):
         return Table(self, columns, empty=self.empty, caption=self.caption)
 
 
+class Found(Registrations):
+    """Models that a search found: of all types, with what tells them apart."""
+
+    columns = tuple(
+        column
+        for column in Registrations.columns
+        if column.title not in {"dimensions", "languages"}
+    )
+
+
 @dataclass(frozen=True)
 class _Way:
     """A line of the table of engines: sizes that come in the same quantizations."""
