@@ -51,6 +51,10 @@ class MemoryRequest:
     model_name: str | None = None
     kv_cache_dtype: int = 16
 
+    def __post_init__(self) -> None:
+        if self.model_format == "ggufv2" and self.quantization is None:
+            raise BadRequestError("ggufv2 needs a quantization.", hint="-q q4_k_m, for one.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryEstimate:
@@ -88,8 +92,6 @@ def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstima
         LocalServerError: The package is not installed here, or fails.
         BadRequestError: It cannot tell for such a model.
     """
-    if request.model_format == "ggufv2" and request.quantization is None:
-        raise BadRequestError("ggufv2 needs a quantization.", hint="-q q4_k_m, for one.")
     said = _asked(request, _python(command))
     if "fault" in said:
         raise BadRequestError(f"There is no estimate for that: {said['fault']}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from xinference_magics.cluster.cache import CachedModel
 from xinference_magics.cluster.engines import Engines, Offer
@@ -42,7 +42,7 @@ def _telling(rows: Iterable[T], columns: Sequence[Column[T]]) -> list[Column[T]]
 class Registrations(Rows[Registration]):
     """Models that can be launched."""
 
-    columns = (
+    columns: ClassVar[tuple[Column[Any], ...]] = (
         Column("name", lambda model: model.name),
         Column("type", lambda model: model.type),
         Column("abilities", lambda model: ", ".join(model.abilities)),
