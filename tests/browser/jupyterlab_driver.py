@@ -122,7 +122,9 @@ class Lab:
             "IPYTHONDIR": "ipython",
         }
         own = {name: str(self._folder / folder) for name, folder in folders.items()}
-        return {**os.environ, **own, "PYTHONPATH": str(TESTS), "NO_PROXY": "127.0.0.1"}
+        paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        own["PYTHONPATH"] = os.pathsep.join(paths)
+        return {**os.environ, **own, "NO_PROXY": "127.0.0.1"}
 
     def _write_settings(self):
         for name, values in SETTINGS.items():

@@ -51,7 +51,7 @@ def answers():
             self.end_headers()
             self.wfile.write(data)
 
-        do_POST = do_GET  # noqa: N815  # http.server's name
+        do_POST = do_DELETE = do_GET  # noqa: N815  # http.server's names
 
         def log_message(self, *_):
             pass

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import ManagementApi, in_path, quoted
+from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest
 from xinference_magics.cluster.models import ReplicaStatus, RunningModel, text
 from xinference_magics.cluster.registry import Registry
@@ -55,6 +56,11 @@ class Cluster:
     def registry(self) -> Registry:
         """The models that can be launched."""
         return Registry(self._api)
+
+    @cached_property
+    def cache(self) -> Cache:
+        """The model files on the workers' disks."""
+        return Cache(self._api)
 
     def close(self) -> None:
         """Close the connections; the cluster cannot be used any more."""

@@ -144,6 +144,12 @@ def _key(value: str) -> str:
     return _WHOLE.sub(r"\1", value.casefold().replace(".", "_"))
 
 
+def fitting(request: LaunchRequest, engines: Engines) -> list[Offer]:
+    """Return the offers that are what was asked for, in the server's order."""
+    asked = [each for each in _criteria(request) if each.wanted is not None]
+    return [offer for offer in engines.offers if all(each.fits(offer) for each in asked)]
+
+
 def _criteria(request: LaunchRequest) -> tuple[_Criterion, ...]:
     return (
         _Criterion("engine", request.model_engine),

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster.api import ManagementApi, quoted
 from xinference_magics.cluster.engines import Choice, Engines, choose
-from xinference_magics.errors import ModelNotFoundError
+from xinference_magics.cluster.models import texts
+from xinference_magics.cluster.registrations import Registration, VllmModel
+from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xinference_magics.cluster.definitions import Definition
     from xinference_magics.cluster.launch import LaunchRequest
+
+TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
+"""The types of models of Xinference 4.1."""
 
 
 class Registry:
@@ -64,24 +74,210 @@ class Registry:
         )
         return choose(request, engines)
 
-    def register(self, model_type: str, definition: str, *, persist: bool = False) -> None:
+    def registrations(self, model_type: str = "LLM") -> list[Registration]:
+        """Return the models of a type, the users' own first.
+
+        The detailed list of type LLM would be 8 MB and take ten seconds: of its builtin models
+        only the names and abilities are asked for (15 kB), of the users' own all. The other
+        types' detailed lists have 12-92 kB.
+        """
+        if model_type == "LLM":
+            listed = self._llms()
+        else:
+            data = self._api.get(
+                list, f"/v1/model_registrations/{quoted(model_type)}", detailed="true"
+            )
+            listed = [Registration.from_json(model_type, each) for each in data]
+        return sorted(listed, key=lambda each: each.builtin)
+
+    def _llms(self) -> list[Registration]:
+        abilities = self._abilities()
+        listed = self._api.ask(list, self._api.client.list_model_registrations, "LLM")
+        return [
+            replace(registration, abilities=abilities.get(registration.name, ()))
+            if registration.builtin
+            else self.registration(registration.name, "LLM")
+            for registration in (Registration.from_json("LLM", each) for each in listed)
+        ]
+
+    def _abilities(self) -> dict[str, tuple[str, ...]]:
+        """Return the abilities of the builtin models of type LLM; older servers tell none."""
+        named: dict[str, tuple[str, ...]] = {}
+        with suppress(ServerError):
+            for ability, names in self._api.get(dict, "/v1/models/families").items():
+                for name in texts(names):
+                    named[name] = (*named.get(name, ()), ability)
+        return named
+
+    def registration(self, name: str, model_type: str = "LLM") -> Registration:
+        """Return what a registration says: up to 300 kB for a builtin one of type LLM.
+
+        Raises:
+            ModelNotFoundError: No such name; the hint names near ones.
+        """
+        path = f"/v1/model_registrations/{quoted(model_type)}/{quoted(name)}"
+        try:
+            return Registration.from_json(model_type, self._api.get(dict, path))
+        except ModelNotFoundError:
+            raise self.unknown(name, model_type) from None
+
+    def search(
+        self, words: Sequence[str], model_type: str | None = None, *, details: int = 10
+    ) -> list[Registration]:
+        """Return the models in whose name, type or abilities each of `words` is.
+
+        Args:
+            words: In any case; the best hits on names come first.
+            model_type: Look only among models of this type.
+            details: For how many hits of type LLM everything is asked for.
+        """
+        wanted = [word.casefold() for word in words]
+        found = [
+            registration
+            for each in ([model_type] if model_type else TYPES)
+            for registration in self._of_type(each)
+            if _fits(registration, wanted)
+        ]
+        found.sort(key=lambda each: _rank(each, wanted))
+        return [
+            self.registration(each.name) if each.type == "LLM" and place < details else each
+            for place, each in enumerate(found)
+        ]
+
+    def nothing_like(self, text: str, model_type: str | None = None) -> ModelNotFoundError:
+        """Return the error for a search without hits, with near names of all types."""
+        types = [model_type] if model_type else TYPES
+        near = did_you_mean(text, [name for each in types for name in self._names_of(each)])
+        kind = f" of type {model_type}" if model_type else ""
+        return ModelNotFoundError(
+            f"{self._api.endpoint} knows no model{kind} with {text} in its name or abilities.",
+            hint=near or "%xinference registrations lists all of a type.",
+        )
+
+    def _of_type(self, model_type: str) -> list[Registration]:
+        """Return the models of a type; a server of another version may not have that type."""
+        try:
+            return self.registrations(model_type)
+        except BadRequestError:
+            return []
+
+    def vllm_models(self) -> list[VllmModel]:
+        """Return the architectures that vLLM runs there; answered without credentials."""
+        return VllmModel.list_from_json(self._api.ask(dict, self._api.client.vllm_models))
+
+    def register(
+        self,
+        model_type: str,
+        definition: str,
+        *,
+        persist: bool = False,
+        worker: str | None = None,
+    ) -> None:
         """Register a model of one's own.
 
         Args:
             model_type: ``LLM``, ``embedding``, ...
             definition: The registration as JSON.
             persist: Keep it over restarts of the server.
+            worker: Only on this worker: ``host`` or ``host:port``.
         """
-        self._api.ask(object, self._api.client.register_model, model_type, definition, persist)
+        self._api.ask(
+            object, self._api.client.register_model, model_type, definition, persist, worker
+        )
+
+    def define(
+        self,
+        model_type: str,
+        definition: Definition,
+        *,
+        persist: bool = False,
+        worker: str | None = None,
+    ) -> None:
+        """Register a model of one's own; what is wrong with it is said in one line.
+
+        Raises:
+            BadRequestError: A field is missing or wrong, or the name is taken.
+        """
+        try:
+            self.register(model_type, definition.body, persist=persist, worker=worker)
+        except BadRequestError as error:
+            if "already registered" in error.detail:
+                raise self._taken(definition.name, model_type) from None
+            raise definition.refused(error, model_type) from None
+
+    def _taken(self, name: str, model_type: str) -> BadRequestError:
+        if self._builtin(model_type).get(name):
+            return BadRequestError(
+                f"{name} is a builtin model of type {model_type}.",
+                hint="Give yours another model_name.",
+            )
+        kind = "" if model_type == "LLM" else f" -t {model_type}"
+        return BadRequestError(
+            f"{name} is registered already.",
+            hint=f"%xinference unregister -n {name}{kind} removes it; or take another name.",
+        )
 
     def unregister(self, model_type: str, name: str) -> None:
-        """Remove a registration; the server says nothing about names it does not have."""
+        """Remove a registration of one's own; the server says 200 for any name.
+
+        Raises:
+            ModelNotFoundError: No such registration; the hint names near ones.
+            BadRequestError: It is a builtin model.
+        """
+        builtin = self._builtin(model_type)
+        if name not in builtin:
+            own = [each for each in builtin if not builtin[each]]
+            raise self.unknown(name, model_type, own)
+        if builtin[name]:
+            raise BadRequestError(
+                f"{name} is a builtin model: only registrations of your own can be removed.",
+                hint=f"%xinference registrations --own -t {model_type} shows those.",
+            )
         self._api.ask(object, self._api.client.unregister_model, model_type, quoted(name))
 
-    def unknown(self, name: str, model_type: str = "LLM") -> ModelNotFoundError:
-        """Return the error for a name that is not in the registry, with near names."""
-        hint = did_you_mean(name, self.names(model_type))
+    def _builtin(self, model_type: str) -> dict[str, bool]:
+        """Return the names of a type, and whether each is builtin."""
+        listed = self._api.ask(list, self._api.client.list_model_registrations, model_type)
+        return {str(each["model_name"]): bool(each.get("is_builtin")) for each in listed}
+
+    def types_of(self, name: str) -> list[str]:
+        """Return the types that have a model of that name: light lists, 20 kB in all."""
+        return [each for each in TYPES if name in self._names_of(each)]
+
+    def _names_of(self, model_type: str) -> list[str]:
+        with suppress(ServerError):
+            return self.names(model_type)
+        return []
+
+    def unknown(
+        self, name: str, model_type: str = "LLM", among: Sequence[str] = ()
+    ) -> ModelNotFoundError:
+        """Return the error for a name that is not in the registry, with near names.
+
+        Args:
+            name: As typed.
+            model_type: Where it was looked for.
+            among: Names to prefer as near ones.
+        """
+        others = [each for each in self.types_of(name) if each != model_type]
+        elsewhere = f"It is of type {others[0]}: -t {others[0]}." if others else ""
+        near = did_you_mean(name, among) or did_you_mean(name, self.names(model_type))
         return ModelNotFoundError(
             f"{self._api.endpoint} knows no model {name} of type {model_type}.",
-            hint=hint or "Names are spelt as in Xinference's list of builtin models.",
+            hint=elsewhere or near or "%xinference search TEXT looks through all names.",
         )
+
+
+def _fits(registration: Registration, words: Sequence[str]) -> bool:
+    said = " ".join([registration.name, registration.type, *registration.abilities]).casefold()
+    return all(word in said for word in words)
+
+
+def _rank(registration: Registration, words: Sequence[str]) -> tuple[bool, bool, bool]:
+    """Order hits: the whole name, its beginning, within it, by ability only."""
+    name = registration.name.casefold()
+    return (
+        name != " ".join(words),
+        not any(name.startswith(word) for word in words),
+        not any(word in name for word in words),
+    )

@@ -61,7 +61,8 @@ class Option:
         help_text = self.help.replace("%", "%%")
         metavar = self.metavar or self.name.upper()
         if not self.flags[0].startswith("-"):
-            nargs = None if self.required else "?"
+            one, several = (None, "+") if self.required else ("?", "*")
+            nargs = several if self.repeat else one
             parser.add_argument(
                 self.name,
                 help=help_text,

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from xinference_magics.cluster.memory import MemoryEstimate
     from xinference_magics.cluster.models import RunningModel
 
 _TURN = ("xinference_magics.chat.turn", "Turn")
 _MODEL = ("xinference_magics.cluster.models", "RunningModel")
+_MEMORY = ("xinference_magics.cluster.memory", "MemoryEstimate")
 
 
 def load(shell: InteractiveShell) -> None:
@@ -56,6 +58,7 @@ def _printers(
         (display.ipython_display_formatter, _TURN, magics.show_once),
         (display.mimebundle_formatter, _TURN, magics.show_later),
         (display.mimebundle_formatter, _MODEL, _describe),
+        (display.mimebundle_formatter, _MEMORY, _estimate),
     ]
 
 
@@ -63,6 +66,12 @@ def _describe(model: RunningModel) -> dict[str, Any]:
     from xinference_magics.notebook.results.models import description
 
     return description(model)
+
+
+def _estimate(found: MemoryEstimate) -> dict[str, Any]:
+    from xinference_magics.notebook.results.catalog import memory
+
+    return memory(found)
 
 
 def _forget(formatter: Any, name: tuple[str, str]) -> None:

@@ -1,0 +1,256 @@
+"""Registrations, engines and the cache of a real server, from a real kernel."""
+
+import json
+import shutil
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from xinference_magics.cluster.launch import LaunchRequest
+
+MINE = """
+model_name: {name}
+version: 2
+context_length: 2048
+model_lang: [en, no]
+model_ability: [chat]
+model_family: qwen2.5-instruct
+chat_template: "{{{{ messages }}}}"
+stop_token_ids: [2]
+stop: ["<|im_end|>"]
+model_specs:
+- model_format: ggufv2
+  model_size_in_billions: 0_002
+  quantization: f16
+  model_file_name_template: tiny-chat-f16.gguf
+  model_uri: {folder}
+"""
+
+
+@contextmanager
+def recording(endpoint):
+    """Pass requests on to a server; yields an endpoint and the list of their paths."""
+    paths = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            paths.append(self.path)
+            answer = requests.get(endpoint + self.path, timeout=60)
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+
+
+@pytest.fixture
+def own_files(tiny_definitions, tmp_path):
+    """A folder with a copy of the tiny model, for nobody else."""
+    source = Path(tiny_definitions[0]["model_specs"][0]["model_uri"])
+    for name in ("tiny-chat-f16.gguf", "config.json"):
+        shutil.copy(source / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture
+def registered(kernel, own_files):
+    """A model that is registered for one test, from a cell."""
+    cell = MINE.format(name="own-model", folder=own_files)
+    reply = kernel.run(f"%%xinference register\n{cell}")
+    assert reply.status == "ok", reply
+    yield reply
+    kernel.run("%xinference unregister -n own-model")
+
+
+def text(reply):
+    return reply.displays[-1]["text/plain"]
+
+
+def failure(reply):
+    assert reply.status == "error", reply
+    lines = [line for line in reply.stdout.splitlines() if line.strip()]
+    assert len(lines) == 1, reply.stdout
+    return lines[0]
+
+
+def test_a_model_is_registered_from_a_cell(kernel, registered):
+    assert "Registered own-model (LLM), until the server restarts" in registered.stdout
+    assert "%xinference launch -n own-model" in registered.stdout
+    assert text(registered) == "'own-model'"
+    own = text(kernel.run("mine = %xinference registrations --own\nmine"))
+    assert "own-model" in own
+    assert "qwen" not in own
+    found = "next(each for each in mine if each.name == 'own-model')"
+    assert kernel.value(f"{found}.languages") == "('en', 'no')"
+    assert kernel.value(f"{found}.sizes") == "('0_002',)"
+    assert "of your own" in own
+    kernel.run("offers = %xinference engine -n own-model -en llama.cpp")
+    assert kernel.value("[offer.quantization for offer in offers]") == "['f16']"
+    again = failure(
+        kernel.run("%%xinference register\n" + MINE.format(name="own-model", folder="/"))
+    )
+    assert "own-model is registered already. %xinference unregister -n own-model" in again
+    assert "Unregistered own-model" in kernel.run("%xinference unregister -n own-model").stdout
+    gone = failure(kernel.run("%xinference unregister -n own-model"))
+    assert "ModelNotFoundError" in gone
+
+
+def test_a_model_is_registered_from_a_file_and_kept(kernel, own_files, server):
+    spec = {"model_format": "pytorch", "model_uri": str(own_files), "quantization": "none"}
+    definition = {"model_name": "kept", "language": ["en"], "max_tokens": 8, "dimensions": 4}
+    file = own_files / "kept.json"
+    file.write_text(json.dumps({**definition, "version": 2, "model_specs": [spec]}))
+    assert "-t embedding" in failure(kernel.run(f"%xinference register -f '{file}'"))
+    reply = kernel.run(f"%xinference register -f '{file}' -t embedding -p")
+    assert "Registered kept (embedding), kept over restarts." in reply.stdout
+    assert list(server.home.rglob("kept.json"))
+    kernel.run("%xinference unregister -n kept -t embedding")
+    assert not list(server.home.rglob("kept.json"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        (MINE.format(name="qwen3", folder="/"), "qwen3 is a builtin model"),
+        ("model_name: a\nversion: 2", "it lacks model_lang, model_ability, model_specs"),
+        ('{"model_name": "a",\n\n "b"}', "line 3, column 5"),
+        (MINE.format(name="a", folder="/no/such"), "nothing at the model_uri /no/such"),
+        (MINE.format(name="a b", folder="/"), "'a b' cannot be a model_name"),
+        (MINE.format(name="a", folder="/").replace("ggufv2", "gguf"), "gguf is none of ggufv2"),
+    ],
+)
+def test_what_is_wrong_with_a_registration_is_one_line(kernel, cell, says):
+    assert says in failure(kernel.run(f"%%xinference register\n{cell}"))
+
+
+def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
+    file = tmp_path / "binary"
+    file.write_bytes(b"\xff\xfe\x00")
+    for line, says in (
+        ("register", "there is no definition"),
+        ("register -f nowhere.json", "nowhere.json cannot be read: No such file"),
+        (f"register -f '{file}'", "is no text in UTF-8"),
+        ("register -t vidoe -f x", "did you mean video?"),
+        ("unregister -n qwen3", "qwen3 is a builtin model"),
+        ("unregister", "--model-name"),
+        ("remove-cache -n nothing--like-it", "has no nothing--like-it in its cache"),
+        ("search", "TEXT"),
+        ("search zzzz", "knows no model with zzzz"),
+        ("search qwen2.5-instuct", "Did you mean qwen2.5-instruct"),
+        ("engine -n qwen2.5-instuct", "Did you mean qwen2.5-instruct"),
+        ("engine -n bge-m3 -t LLM", "It is of type embedding"),
+        ("engine -n qwen2.5-instruct -s 8", "Possible: 0_5, 1_5, 3, 7"),
+        ("engine -n qwen2.5-instruct -en MLX -s 0_5", "MLX"),
+        ("engine -n vicuna-v1.3", "vicuna-v1.3"),
+        ("cal-model-mem -s 7 -f ggufv2 -c 4096", "ggufv2 needs a quantization"),
+        ("cal-model-mem -s 7 -f pytorch -c 4096 --kv-cache-dtype 4", "none of 8, 16 and 32"),
+    ):
+        assert says in failure(kernel.run(f"%xinference {line}")), line
+
+
+def test_engines_of_all_kinds_of_models(kernel):
+    reply = kernel.run("found = %xinference engine -n qwen2.5-instruct\nfound")
+    assert "Transformers" in text(reply)
+    assert "0_5, 1_5, 3, 7" in text(reply)
+    assert "MLX" in text(reply)
+    assert "installed at launch" in text(reply)
+    assert "is not listed" in kernel.value("found.unavailable['MLX']")
+    assert kernel.value("len(found.to_pandas()) == len(found) > 40") == "True"
+    for name in ("bge-m3", "bge-reranker-base"):
+        reply = kernel.run(f"found = %xinference engine -n {name}\nfound")
+        assert "sentence_transformers" in text(reply)
+        assert "size" not in text(reply).splitlines()[0]
+    kernel.run("found = %xinference engine -n qwen2.5-instruct -en TRANSFORMERS -s 0.5 -q int4")
+    assert kernel.value("{offer.quantization for offer in found}") == "{'Int4'}"
+
+
+def test_the_large_registry_is_never_fetched(kernel, server):
+    with recording(server.endpoint) as (endpoint, paths):
+        for command in (
+            "search qwen",
+            "search text2image",
+            "registrations",
+            "registrations -t embedding",
+            "engine -n qwen2.5-instruct",
+            "engine -n bge-m3",
+            "vllm-models",
+        ):
+            assert kernel.run(f"%xinference {command} -e {endpoint}").status == "ok", command
+        assert kernel.run(f"%xinference engine -n nope -e {endpoint}").status == "error"
+    assert any("embedding?detailed=true" in path for path in paths)
+    assert not [path for path in paths if "/LLM" in path and "detailed=true" in path]
+    described = [path for path in paths if path.startswith("/v1/model_registrations/LLM/")]
+    builtin = [path for path in described if "/tiny-" not in path]
+    assert 0 < len(builtin) <= 10
+
+
+def test_lists_are_short_to_ask_for(kernel):
+    reply = kernel.run("found = %xinference registrations -t embedding\nfound")
+    assert "dimensions" in text(reply).splitlines()[0]
+    assert "1,024" in text(reply)
+    assert kernel.run("found = %xinference registrations").status == "ok"
+    assert int(kernel.value("len(found)")) > 150
+    assert "chat" in kernel.value("next(m for m in found if m.name == 'qwen3').abilities")
+    assert "LlamaForCausalLM" in text(kernel.run("%xinference vllm-models"))
+
+
+def test_the_cache_is_shown_and_cleared_but_not_the_users_files(
+    kernel, cluster, registered, own_files
+):
+    launch = cluster.launch(
+        LaunchRequest(
+            model_name="own-model",
+            model_engine="llama.cpp",
+            enable_virtual_env=False,
+            extra={"n_threads": 1},
+        )
+    )
+    uid = launch.wait().uid
+    reply = kernel.run("found = %xinference cached -n own-model\nfound")
+    assert "own-model--0_002B--ggufv2--f16" in text(reply)
+    assert "4.4 MB" in text(reply)
+    assert kernel.value("found[0].real_path") == repr(str(own_files))
+    failed = kernel.run("%xinference remove-cache -n own-model")
+    assert "Of that name: own-model--0_002B--ggufv2--f16" in failed.stdout
+    remove = "%xinference remove-cache -n own-model--0_002B--ggufv2--f16"
+    sent = kernel.send(remove)
+    asked = kernel.client.get_stdin_msg(timeout=30)
+    assert "Remove the cached files of own-model--" in asked["content"]["prompt"]
+    kernel.client.input("n")
+    assert "Nothing was done." in kernel.collect(sent).stdout
+    assert kernel.value("%xinference cached -n own-model").startswith("version")
+    reply = kernel.run(f"{remove} --yes")
+    assert "To be removed of own-model--" in reply.stdout
+    assert f"What it links to stays: {own_files}" in reply.stdout
+    assert "Removed own-model--" in reply.stdout
+    assert (own_files / "tiny-chat-f16.gguf").exists()
+    assert "Nothing is cached there." in text(kernel.run("%xinference cached -n own-model"))
+    reply = kernel.run("%xinference unregister -n own-model")
+    assert f"What runs of it goes on: {uid}." in reply.stdout
+    cluster.terminate(uid)
+
+
+def test_memory_is_estimated_by_the_servers_package(kernel, server_command):
+    kernel.run(f"%config XinferenceMagics.server_command = {server_command!r}")
+    line = "cal-model-mem -n qwen2.5-instruct -s 0.5 -f pytorch -q none -c 4096"
+    reply = kernel.run(f"need = %xinference {line}\nneed", timeout=300)
+    assert reply.status == "ok", reply
+    assert "954" in text(reply)
+    assert int(kernel.value("need.total")) > int(kernel.value("need.model + need.kv_cache"))
+    assert kernel.value("'xinference' in __import__('sys').modules") == "False"
+    kernel.run("%config XinferenceMagics.server_command = '/nowhere/xinference-local'")
+    missing = kernel.run("%xinference cal-model-mem -s 7 -f pytorch -c 4096")
+    assert missing.status == "error"
+    assert "needs the package xinference" in missing.stdout

@@ -1,0 +1,121 @@
+"""The cache of a cluster: the model files that its workers keep on their disks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xinference_magics.cluster.models import number, text, texts
+from xinference_magics.errors import ModelNotFoundError, ServerError
+from xinference_magics.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from xinference_magics.cluster.api import ManagementApi
+    from xinference_magics.cluster.models import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachedModel:
+    """A model version on the disk of a worker.
+
+    Args:
+        name: The name in the registry.
+        version: What it is removed by: name, size, format and quantization in one.
+        type: ``LLM``, ``embedding``, ...
+        engines: What can run it there.
+        size: Billions of parameters; None where the type has no sizes.
+        format: ``pytorch``, ``ggufv2``, ...
+        quantization: ``none``, ``q4_k_m``, ...
+        path: Its folder in the cache.
+        real_path: Where that folder leads; elsewhere for a model with a `model_uri` of its own.
+        worker: The worker that has it, ``host:port``.
+        size_bytes: Bytes on the disk.
+    """
+
+    name: str
+    version: str
+    type: str | None = None
+    engines: tuple[str, ...] = ()
+    size: str | None = None
+    format: str | None = None
+    quantization: str | None = None
+    path: str | None = None
+    real_path: str | None = None
+    worker: str | None = None
+    size_bytes: int | None = None
+
+    @classmethod
+    def from_json(cls, data: Json) -> CachedModel:
+        """Read an element of the `list` of ``GET /v1/cache/models``."""
+        return cls(
+            name=text(data.get("model_name")) or "",
+            version=text(data.get("model_version")) or "",
+            type=text(data.get("model_type")),
+            engines=texts(data.get("model_engine")),
+            size=text(data.get("model_size_in_billions")),
+            format=text(data.get("model_format")),
+            quantization=text(data.get("quantization")),
+            path=text(data.get("path")),
+            real_path=text(data.get("real_path")),
+            worker=text(data.get("actor_ip_address")),
+            size_bytes=number(data.get("size_bytes")),
+        )
+
+
+class Cache:
+    """The model files on the workers' disks.
+
+    Args:
+        api: Where to ask.
+    """
+
+    def __init__(self, api: ManagementApi) -> None:
+        self._api = api
+
+    def models(self, name: str | None = None, *, worker: str | None = None) -> list[CachedModel]:
+        """Return what is cached; needs the permission ``cache:list``.
+
+        Args:
+            name: Only the versions of this model.
+            worker: Only what this worker has: ``host`` or ``host:port``.
+        """
+        said = self._api.get(dict, "/v1/cache/models", model_name=name, worker_ip=worker)
+        listed = said.get("list")
+        return [CachedModel.from_json(each) for each in listed] if isinstance(listed, list) else []
+
+    def files(self, version: str, *, worker: str | None = None) -> list[str]:
+        """Return the paths that go with a version.
+
+        Raises:
+            ModelNotFoundError: No such version is cached; the hint names near ones.
+        """
+        said = self._api.get(
+            dict, "/v1/cache/models/files", model_version=version, worker_ip=worker
+        )
+        if paths := sorted(map(str, said.get("paths") or ())):
+            return paths
+        known = list(dict.fromkeys(model.version for model in self.models(worker=worker)))
+        of_name = [each for each in known if each.startswith(f"{version}--")]
+        near = f"Of that name: {', '.join(of_name)}." if of_name else did_you_mean(version, known)
+        raise ModelNotFoundError(
+            f"{self._api.endpoint} has no {version} in its cache.",
+            hint=near or "%xinference cached shows what there is.",
+        )
+
+    def remove(self, version: str, *, worker: str | None = None) -> None:
+        """Remove the files of a version; one that is not there counts as removed.
+
+        Raises:
+            ServerError: The server could not remove all of it.
+        """
+        query = {"model_version": version, "worker_ip": worker}
+        given = {key: value for key, value in query.items() if value is not None}
+        url = f"{self._api.endpoint}/v1/cache/models"
+        said = self._api.ask(
+            dict, lambda: self._api.client.session.delete(url, params=given).json()
+        )
+        if not said.get("result"):
+            raise ServerError(
+                f"{self._api.endpoint} could not remove all files of {version}.",
+                hint="The reason is in the server's log.",
+            )

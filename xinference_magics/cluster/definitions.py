@@ -1,0 +1,189 @@
+"""A registration of one's own: read from JSON or YAML, and what a server has against it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.nearest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FAULT = re.compile(r"(?:^|\) )(?P<field>\w+(?: -> \w+)*) (?P<says>.+?) \(type=")
+_HEAD = re.compile(r"^\d+ validation errors? for \w+ ")
+_MISSING = "field required"
+_URI = re.compile(r"Invalid model URI (?P<uri>.+?)\.?$")
+_NAME = re.compile(r"Invalid model name (?P<name>.+?)\.?$")
+_FAMILY = re.compile(
+    r"`model_family` for (?P<kind>[\w ]+) model must be one of .*?: (?P<known>.+)$"
+)
+_FORMATS = ("ggufv2", "pytorch", "gptq", "awq", "fp4", "fp8", "bnb", "mlx")
+_FILE = "model_file_name_template"
+_BELONGS = {"dimensions": "embedding", "multilingual": "audio", "launcher": "flexible"}
+"""Fields that only registrations of one type have."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose plain words are what JSON has, and text otherwise.
+
+    YAML 1.1 reads the size ``0_5`` as 5, ``1_8`` as 18, and the language ``no`` as false.
+    """
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012  # PyYAML's own way
+
+
+for _tag, _pattern, _first in (
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("bool", r"true|false", ["t", "f"]),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?", list("-+0123456789")),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
+    )
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A registration as it is sent.
+
+    Args:
+        name: The model's name; empty where the registration has none.
+        fields: Everything in it.
+    """
+
+    name: str
+    fields: dict[str, Any]
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> Definition:
+        """Read JSON, or YAML where it does not begin with a brace.
+
+        Args:
+            text: The registration.
+            source: Where it was found, for messages: ``the cell``, a path.
+
+        Raises:
+            BadRequestError: It is neither; the message names the line.
+        """
+        fields = _json(text, source) if text.lstrip().startswith("{") else _yaml(text, source)
+        if not isinstance(fields, dict):
+            raise BadRequestError(
+                f"There is no registration in {source}.",
+                hint="It is a mapping in JSON or YAML, with model_name, model_specs and others.",
+            )
+        name = fields.get("model_name")
+        return cls(name if isinstance(name, str) else "", _with_sizes(fields))
+
+    @property
+    def body(self) -> str:
+        """The registration as JSON."""
+        return json.dumps(self.fields, default=str)
+
+    def refused(self, error: BadRequestError, model_type: str) -> BadRequestError:
+        """Return a server's refusal of this registration in words that say what to change."""
+        message, hint = self._reading(error.detail, model_type)
+        return BadRequestError(
+            message or error.message,
+            status=error.status,
+            detail=error.detail,
+            hint=hint or error.hint,
+        )
+
+    def _reading(self, detail: str, model_type: str) -> tuple[str, str]:
+        if _HEAD.match(detail):
+            return self._invalid(_HEAD.sub("", detail), model_type)
+        if "Unsupported model type" in detail:
+            return f"A server takes no registrations of type {model_type}.", ""
+        if found := _URI.search(detail):
+            return (
+                f"The server finds nothing at the model_uri {found['uri']}.",
+                "It is a path on the server's machine, or a URI.",
+            )
+        if found := _NAME.search(detail):
+            return (
+                f"{found['name']!r} cannot be a model_name.",
+                "Take letters, digits, -, _ and dots.",
+            )
+        if found := _FAMILY.search(detail):
+            near = did_you_mean(str(self.fields.get("model_family")), found["known"].split(", "))
+            return (
+                f"{self.fields.get('model_family')} is no model_family of a {found['kind']} model.",
+                near or "Take the builtin model whose prompts it follows: %xinference search chat",
+            )
+        return "", ""
+
+    def _invalid(self, report: str, model_type: str) -> tuple[str, str]:
+        """Read a report of pydantic's: missing fields are named together."""
+        faults = dict(self._faults(report))
+        lacking = [field for field, says in faults.items() if says == _MISSING]
+        wrong = [f"{field}: {says}" for field, says in faults.items() if says != _MISSING]
+        parts = ([f"it lacks {', '.join(lacking)}"] if lacking else []) + wrong
+        if not parts:
+            return "", ""
+        others = {field: kind for field, kind in _BELONGS.items() if kind != model_type}
+        meant = [kind for field, kind in others.items() if field in self.fields]
+        hint = f"Is it one of type {meant[0]}? -t {meant[0]}" if meant else ""
+        named = self.name or "The registration"
+        return f"{named} is no registration of type {model_type}: {'; '.join(parts)}.", hint
+
+    def _faults(self, report: str) -> Iterator[tuple[str, str]]:
+        """Find the faults; the server tries a specification as each kind, and reports them all."""
+        for found in _FAULT.finditer(report):
+            path, says = found["field"].split(" -> "), found["says"]
+            form = self._format(path)
+            if path[-1] == "model_format" and says != _MISSING:
+                says = f"{form} is none of {', '.join(_FORMATS)}"
+            of_another_kind = {"model_format": form in _FORMATS, _FILE: form != "ggufv2"}
+            if len(path) == 1 or not of_another_kind.get(path[-1]):
+                yield ".".join(path), says
+
+    def _format(self, path: list[str]) -> object:
+        """Return the format of the specification that a fault is in."""
+        specs = self.fields.get("model_specs")
+        place = int(path[1]) if len(path) > 1 and path[1].isdigit() else 0
+        spec = specs[place] if isinstance(specs, list) and place < len(specs) else None
+        return spec.get("model_format") if isinstance(spec, dict) else None
+
+
+def _with_sizes(fields: dict[str, Any]) -> dict[str, Any]:
+    """Spell sizes as the server does, which takes ``0_5`` and not ``0.5``."""
+    specs = fields.get("model_specs")
+    for spec in specs if isinstance(specs, list) else ():
+        size = spec.get("model_size_in_billions") if isinstance(spec, dict) else None
+        if isinstance(size, float | str) and re.fullmatch(r"\d+\.\d+", str(size)):
+            whole, _, part = str(size).partition(".")
+            spec["model_size_in_billions"] = f"{whole}_{part}" if part.strip("0") else int(whole)
+    return fields
+
+
+def _json(text: str, source: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadRequestError(
+            f"The JSON of {source} has a fault in {where}: {error.msg}."
+        ) from None
+    except RecursionError:
+        raise BadRequestError(f"The JSON of {source} is nested too deeply.") from None
+
+
+def _yaml(text: str, source: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  # made of the safe one
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise BadRequestError(
+            f"The YAML of {source} has a fault{where}: {error.problem or error.context}."
+        ) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise BadRequestError(f"The YAML of {source} cannot be read: {said}.") from None

@@ -1,0 +1,150 @@
+"""How much GPU memory a model will need, by the estimate of Xinference's own package.
+
+No server answers that: the package computes it, in a Python of its own process, so that neither
+it nor torch is loaded into the notebook.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from xinference_magics.cluster.local import find_command
+from xinference_magics.errors import BadRequestError, LocalServerError
+
+_LONGEST = 300.0  # seconds: of a model without known layers its configuration is downloaded
+_PROGRAM = """
+import dataclasses, json, sys
+from xinference.model.llm.memory import estimate_llm_gpu_memory
+try:
+    found = estimate_llm_gpu_memory(**json.loads(sys.argv[1]))
+    said = {"estimate": found and dataclasses.asdict(found)}
+except (KeyError, ValueError, ArithmeticError, AssertionError) as error:
+    said = {"fault": str(error) or type(error).__name__}
+print("\\n" + json.dumps(said))
+"""
+
+
+@dataclass(frozen=True)
+class MemoryRequest:
+    """What the memory is estimated for.
+
+    Args:
+        model_size_in_billions: As in ``7``, ``0_5`` or ``1.8``.
+        model_format: ``pytorch``, ``ggufv2``, ...
+        context_length: Tokens of prompt and answer.
+        quantization: ``none``, ``q4_k_m``, ...
+        model_name: A builtin model; None estimates by the size alone.
+        kv_cache_dtype: Bits of a number in the cache of keys and values: 8, 16 or 32.
+    """
+
+    model_size_in_billions: str
+    model_format: str
+    context_length: int
+    quantization: str | None = None
+    model_name: str | None = None
+    kv_cache_dtype: int = 16
+
+    def __post_init__(self) -> None:
+        if self.model_format == "ggufv2" and self.quantization is None:
+            raise BadRequestError("ggufv2 needs a quantization.", hint="-q q4_k_m, for one.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryEstimate:
+    """The GPU memory that a model needs, in MiB.
+
+    Args:
+        request: What it was estimated for.
+        model: The weights.
+        kv_cache: The keys and values of a full context.
+        recurrent_state: The state of linear attention layers.
+        prefix_cache: What is kept of earlier prompts.
+        overhead: The engine itself.
+        activation: What is computed with, at most.
+        total: All of it.
+    """
+
+    request: MemoryRequest
+    model: int
+    kv_cache: int
+    recurrent_state: int
+    prefix_cache: int
+    overhead: int
+    activation: int
+    total: int
+
+
+def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstimate:
+    """Ask the server package that is installed on this machine.
+
+    Args:
+        request: What for.
+        command: The command that starts a server here; None looks for `xinference-local`.
+
+    Raises:
+        LocalServerError: The package is not installed here, or fails.
+        BadRequestError: It cannot tell for such a model.
+    """
+    said = _asked(request, _python(command))
+    if "fault" in said:
+        raise BadRequestError(f"There is no estimate for that: {said['fault']}.")
+    found = said["estimate"]
+    if found is None:
+        raise BadRequestError(
+            f"There is no estimate for {request.model_name} in that size, format and quantization.",
+            hint=f"%xinference engine -n {request.model_name} shows what there is.",
+        )
+    return MemoryEstimate(
+        request=request,
+        model=found["model_mem"],
+        kv_cache=found["kv_cache_mem"],
+        recurrent_state=found.get("recurrent_state_mem", 0),
+        prefix_cache=found.get("prefix_cache_mem", 0),
+        overhead=found["overhead"],
+        activation=found["activation_mem"],
+        total=found["total"],
+    )
+
+
+def _python(command: str | None) -> str:
+    """Find a Python that has the server package: this one, or the local server's."""
+    if find_spec("xinference"):
+        return sys.executable
+    try:
+        name = "python.exe" if os.name == "nt" else "python"
+        beside = Path(find_command(command)).resolve().with_name(name)
+    except LocalServerError:
+        beside = Path()
+    if not beside.is_file():
+        raise LocalServerError(
+            "cal-model-mem needs the package xinference, which is not installed here.",
+            hint="%pip install xinference, or type `xinference cal-model-mem` where the server is.",
+        )
+    return str(beside)
+
+
+def _asked(request: MemoryRequest, python: str) -> dict[str, Any]:
+    size = request.model_size_in_billions.replace(".", "_")  # the package looks models up so
+    wanted = json.dumps(asdict(replace(request, model_size_in_billions=size)))
+    try:
+        done = subprocess.run(  # noqa: S603  # the words are ours, what was typed is one argument
+            [python, "-c", _PROGRAM, wanted],
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LocalServerError(f"No estimate after {_LONGEST:.0f} s.") from None
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
+        raise LocalServerError(f"The package xinference failed: {reason}.")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer

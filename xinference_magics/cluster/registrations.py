@@ -1,0 +1,98 @@
+"""What a server's registry says about a model, as typed values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.cluster.models import number, text, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from xinference_magics.cluster.models import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """A model that can be launched.
+
+    Args:
+        name: The name it is launched by.
+        type: ``LLM``, ``embedding``, ``rerank``, ``image``, ...
+        builtin: Whether it comes with Xinference; False for a registration of the users'.
+        abilities: ``chat``, ``vision``, ``text2image``, ...
+        languages: Two-letter codes.
+        sizes: Billions of parameters, as in ``7`` or ``0_5``.
+        formats: ``pytorch``, ``ggufv2``, ...
+        context_length: Tokens that it reads at once.
+        dimensions: Numbers in an embedding's vector.
+        family: The family whose formats it follows.
+        description: A sentence or two.
+
+    What the server was not asked for is empty or None.
+    """
+
+    name: str
+    type: str
+    builtin: bool
+    abilities: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    formats: tuple[str, ...] = ()
+    context_length: int | None = None
+    dimensions: int | None = None
+    family: str | None = None
+    description: str | None = None
+
+    @classmethod
+    def from_json(cls, model_type: str, data: Json) -> Registration:
+        """Read ``GET /v1/model_registrations/{type}/{name}``, or an element of a list of them."""
+        specs = list(_specs(data))
+        return cls(
+            name=str(data["model_name"]),
+            type=model_type,
+            builtin=bool(data.get("is_builtin")),
+            abilities=texts(data.get("model_ability")),
+            languages=texts(data.get("model_lang")) or texts(data.get("language")),
+            sizes=_each(spec.get("model_size_in_billions") for spec in specs),
+            formats=_each(spec.get("model_format") for spec in specs),
+            context_length=number(data.get("context_length")) or number(data.get("max_tokens")),
+            dimensions=number(data.get("dimensions")),
+            family=text(data.get("model_family")),
+            description=text(data.get("model_description")),
+        )
+
+
+def _specs(data: Json) -> Iterator[Json]:
+    specs = data.get("model_specs")
+    return (
+        (spec for spec in specs if isinstance(spec, dict)) if isinstance(specs, list) else iter(())
+    )
+
+
+def _each(values: Iterable[Any]) -> tuple[str, ...]:
+    """Return each text once, in the order they come in."""
+    return tuple(dict.fromkeys(texts(list(values))))
+
+
+@dataclass(frozen=True)
+class VllmModel:
+    """A model architecture that the server's vLLM runs.
+
+    Args:
+        name: As in a model's ``config.json``, e.g. ``LlamaForCausalLM``.
+        abilities: ``chat``, ``generate``, or both.
+    """
+
+    name: str
+    abilities: tuple[str, ...]
+
+    @classmethod
+    def list_from_json(cls, data: Json) -> list[VllmModel]:
+        """Read ``GET /v1/models/vllm-supported``: an ability and the names that have it."""
+        names = dict.fromkeys(name for listed in data.values() for name in texts(listed))
+        return [
+            cls(name, tuple(ability for ability in data if name in texts(data[ability])))
+            for name in names
+        ]

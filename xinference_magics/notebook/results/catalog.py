@@ -1,0 +1,200 @@
+"""What can be launched, what can run it, and what is cached, as tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from xinference_magics.cluster.cache import CachedModel
+from xinference_magics.cluster.engines import Engines, Offer
+from xinference_magics.cluster.registrations import Registration, VllmModel
+from xinference_magics.display.sizes import Bytes
+from xinference_magics.display.tables import Column, Table
+from xinference_magics.notebook.results.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from xinference_magics.cluster.memory import MemoryEstimate
+
+T = TypeVar("T")
+
+_SHOWN = 6
+"""Languages shown; some models know a hundred."""
+
+
+def _few(values: Sequence[str]) -> str:
+    more = len(values) - _SHOWN
+    return ", ".join([*values[:_SHOWN], *([f"+{more}"] if more > 0 else [])])
+
+
+def _telling(rows: Iterable[T], columns: Sequence[Column[T]]) -> list[Column[T]]:
+    """Leave out the columns in which nothing stands: types of models have different fields."""
+    values = list(rows)
+    told = [
+        column
+        for column in columns
+        if any(column.value(value) not in (None, "", ()) for value in values)
+    ]
+    return told or list(columns)
+
+
+class Registrations(Rows[Registration]):
+    """Models that can be launched."""
+
+    columns: ClassVar[tuple[Column[Any], ...]] = (
+        Column("name", lambda model: model.name),
+        Column("type", lambda model: model.type),
+        Column("abilities", lambda model: ", ".join(model.abilities)),
+        Column("sizes", lambda model: ", ".join(model.sizes)),
+        Column("formats", lambda model: ", ".join(model.formats)),
+        Column("context", lambda model: model.context_length),
+        Column("dimensions", lambda model: model.dimensions),
+        Column("languages", lambda model: _few(model.languages)),
+        Column("yours", lambda model: "" if model.builtin else "yes"),
+    )
+    empty = "No such model: %xinference register adds one, %xinference search TEXT finds others."
+
+    @property
+    def table(self) -> Table[Registration]:
+        """The table that is shown."""
+        columns = _telling(self, self.columns)
+        return Table(self, columns, empty=self.empty, caption=self.caption)
+
+
+class Found(Registrations):
+    """Models that a search found: of all types, with what tells them apart."""
+
+    columns = tuple(
+        column
+        for column in Registrations.columns
+        if column.title not in {"dimensions", "languages"}
+    )
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A line of the table of engines: sizes that come in the same quantizations."""
+
+    engine: str
+    format: str | None
+    sizes: tuple[str, ...]
+    quantizations: tuple[str, ...]
+    note: str
+
+
+class EngineOffers(Rows[Offer]):
+    """The ways to run a model, one by one; the table shows alike ones in one line.
+
+    Args:
+        offers: What fits what was asked for.
+        engines: Everything that the server said.
+        refusing: The engines that cannot run the model, with the server's reasons.
+
+    Attributes:
+        model_name: The model.
+        unavailable: The engines that cannot run it, with the server's reasons.
+    """
+
+    columns = (
+        Column("engine", lambda way: way.engine),
+        Column("format", lambda way: way.format),
+        Column("size (billions)", lambda way: ", ".join(way.sizes)),
+        Column("quantization", lambda way: ", ".join(way.quantizations)),
+        Column("note", lambda way: way.note),
+    )
+
+    def __init__(
+        self, offers: Iterable[Offer], engines: Engines, refusing: Iterable[str] = ()
+    ) -> None:
+        super().__init__(offers)
+        self.model_name = engines.model_name
+        self.unavailable = {name: engines.unavailable[name] for name in refusing}
+
+    @property
+    def table(self) -> Table[Any]:
+        """The table that is shown."""
+        ways = [*_ways(self)]
+        ways += [_Way(name, None, (), (), why) for name, why in self.unavailable.items()]
+        return Table(ways, _telling(ways, self.columns), caption=self.caption)
+
+
+def _ways(offers: Iterable[Offer]) -> list[_Way]:
+    """Join offers that differ in their quantization, then those that differ in their size."""
+    quantizations: dict[tuple[str, str | None, str | None, bool], list[str]] = {}
+    for each in offers:
+        key = (each.engine, each.format, each.size, each.installed)
+        quantizations.setdefault(key, []).extend([each.quantization] if each.quantization else [])
+    sizes: dict[tuple[str, str | None, bool, tuple[str, ...]], list[str]] = {}
+    for (engine, form, size, installed), names in quantizations.items():
+        together = (engine, form, installed, tuple(dict.fromkeys(names)))
+        sizes.setdefault(together, []).extend([size] if size else [])
+    return [
+        _Way(engine, form, tuple(listed), names, "" if installed else "installed at launch")
+        for (engine, form, installed, names), listed in sizes.items()
+    ]
+
+
+def size_of(model: CachedModel) -> Bytes | None:
+    """Return how much a version takes on the disk."""
+    return None if model.size_bytes is None else Bytes(model.size_bytes)
+
+
+class CachedModels(Rows[CachedModel]):
+    """The model files on the workers' disks."""
+
+    columns = (
+        Column("version", lambda model: model.version),
+        Column("type", lambda model: model.type),
+        Column("on disk", size_of),
+        Column("worker", lambda model: model.worker),
+        Column("path", lambda model: model.real_path or model.path),
+    )
+    empty = "Nothing is cached there."
+
+
+def total_of(models: Iterable[CachedModel]) -> Bytes:
+    """Add sizes up; versions whose files lie in one folder count once."""
+    folders = {(each.worker, each.real_path or each.path): each.size_bytes for each in models}
+    return Bytes(sum(size or 0 for size in folders.values()))
+
+
+class VllmModels(Rows[VllmModel]):
+    """The architectures that vLLM runs."""
+
+    columns = (
+        Column("architecture", lambda model: model.name),
+        Column("abilities", lambda model: ", ".join(model.abilities)),
+    )
+    empty = "The server names none."
+
+
+_PARTS = {
+    "model": "model",
+    "kv_cache": "KV cache",
+    "recurrent_state": "recurrent state",
+    "prefix_cache": "prefix cache",
+    "overhead": "overhead",
+    "activation": "activation",
+    "total": "total",
+}
+
+
+def memory(found: MemoryEstimate) -> dict[str, Any]:
+    """Show an estimate part by part (IPython's mimebundle formatter)."""
+    rows = [(title, size) for name, title in _PARTS.items() if (size := getattr(found, name))]
+    columns = (
+        Column[Any]("GPU memory", lambda row: row[0]),
+        Column[Any]("MiB", lambda row: row[1]),
+    )
+    asked = found.request
+    known = (
+        asked.model_name,
+        f"{asked.model_size_in_billions.replace('_', '.')} billion parameters",
+        asked.model_format,
+        asked.quantization,
+        f"{asked.context_length:,} tokens",
+        f"{asked.kv_cache_dtype}-bit KV cache",
+    )
+    caption = f"An estimate for {', '.join(filter(None, known))}."
+    return Table(rows, columns, caption=caption)._repr_mimebundle_()
