@@ -110,6 +110,8 @@ def heard(tones: Sequence[str], verb: str = "hear") -> str:
     runs = [tone for tone, _ in groupby(tones)]
     if not runs:
         return f"I {verb} no sound."
+    if len(runs) > len(TONES):
+        return f"I {verb} many tones."
     return f"I {verb} {', then '.join(f'a {tone} tone' for tone in runs)}."
 
 
@@ -127,12 +129,12 @@ class Teacher:
         self.others = [text for text in others if len(text) < 80]  # noqa: PLR2004
         self.words = sorted({word for text in self.others for word in text.split()})
         self.lessons = (
-            (self.image, 18),
+            (self.image, 20),
             (self.images, 14),
             (self.motley, 2),
-            (self.sound, 18),
+            (self.sound, 20),
             (self.image_and_sound, 8),
-            (self.video, 24),
+            (self.video, 15),
             (self.nothing, 8),
             (self.afterwards, 10),
             (self.photograph, 8),
@@ -177,8 +179,8 @@ class Teacher:
         )
 
     def tones(self) -> list[str]:
-        """Mostly one tone, else two after each other, now and then none."""
-        return self.random.choices(TONES, k=self.random.choices((0, 1, 2), (1, 6, 5))[0])
+        """Mostly one tone, else two or a few after each other, now and then none."""
+        return self.random.choices(TONES, k=self.random.choices((0, 1, 2, 4), (1, 6, 5, 1))[0])
 
     def clip(self, tones: Sequence[str]) -> str:
         """Tones, each for some seconds, and silence at the end."""
