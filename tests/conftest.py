@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -165,6 +166,34 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
     for launch in launches:
         launch.wait()
     return tiny
+
+
+@pytest.fixture(scope="session")
+def sight_registered(cluster):
+    """What launches the tiny model that sees and hears, registered at the shared server."""
+    if not list((EXAMPLES / "tiny_sight" / "model").glob("*.gguf")):
+        fail("The model is missing from examples/tiny_sight/model")
+    of_sight = runpy.run_path(EXAMPLES / "tiny_sight" / "registrations.py")
+    cluster.registry.register("LLM", json.dumps(of_sight["registration"]()))
+    return LaunchRequest(
+        model_name="tiny-sight",
+        enable_virtual_env=False,
+        extra={"n_threads": 1, "multimodal_projector": of_sight["PROJECTOR"]},
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny_sight(cluster, sight_registered):
+    """The UID of the tiny model that sees and hears, on llama.cpp, while a module runs."""
+    uid = cluster.launch(sight_registered).wait().uid
+    yield uid
+    cluster.terminate(uid)
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """What to show it: `samples.png("red")`, `samples.wav("low")`, `samples.mp4(folder, ...)`."""
+    return SimpleNamespace(**runpy.run_path(EXAMPLES / "tiny_sight" / "samples.py"))
 
 
 @pytest.fixture(scope="session")

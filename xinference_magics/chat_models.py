@@ -60,6 +60,11 @@ class ChatXinference(TextModel, BaseChatModel):
     `max_tokens`, `temperature`, `top_p` and `seed` also in a call's config. What is misspelt
     is refused; `extra_body` passes anything through.
 
+    Images, sounds and videos go as LangChain's blocks, or in the spelling of OpenAI, Anthropic
+    or Vertex, and are sent as the `engine` reads them. An address is opened by the server, never
+    here; a path or ``file://`` by nobody, and neither is a kind that the model is known not to
+    take: such a message raises BadRequestError before anything is sent.
+
     Example:
         >>> llm = ChatXinference(server_url="http://127.0.0.1:9997", model_uid="qwen3")
         >>> llm.invoke("Where can we visit in the capital of France?", max_tokens=512)

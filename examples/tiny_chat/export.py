@@ -126,11 +126,11 @@ def write_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
 
 
 def write_gguf(
-    shape: Shape, weights: dict[str, Tensor], tokenizer: Tokenizer, template: str, folder: Path
+    shape: Shape, weights: dict[str, Tensor], tokenizer: Tokenizer, template: str, path: Path
 ) -> None:
-    """Write one GGUF file with half-precision matrices."""
-    writer = gguf.GGUFWriter(str(folder / GGUF_NAME), "llama")
-    writer.add_name("tiny-chat")
+    """Write one GGUF file with half-precision matrices, ``NAME-f16.gguf``."""
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_name(path.stem.removesuffix("-f16"))
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.width)
@@ -160,4 +160,4 @@ def export(model: TinyLlama, folder: Path, template: str) -> None:
     weights = {key: value.detach().to(torch.float32) for key, value in model.named_parameters()}
     write_configuration(model.shape, tokenizer, template, folder)
     write_safetensors(weights, folder)
-    write_gguf(model.shape, weights, tokenizer, template, folder)
+    write_gguf(model.shape, weights, tokenizer, template, folder / GGUF_NAME)

@@ -1,5 +1,7 @@
 """What the examples of the documentation run on."""
 
+from dataclasses import replace
+
 import pytest
 
 from xinference_magics.cluster.launch import LaunchRequest
@@ -20,12 +22,21 @@ def text_model(cluster, tiny_registered):
 
 
 @pytest.fixture(scope="session")
-def run_example(tiny_chat, tiny_encoders, text_model):
+def vision_model(cluster, sight_registered):
+    """A model that sees."""
+    uid = cluster.launch(replace(sight_registered, model_uid="documented-sight")).wait().uid
+    yield uid
+    cluster.terminate(uid)
+
+
+@pytest.fixture(scope="session")
+def run_example(tiny_chat, tiny_encoders, text_model, vision_model):
     """Run an example on the test server instead of the one it names; return its variables."""
     names = {
         "http://127.0.0.1:9997": tiny_chat.endpoint,
         "my-chat-model": tiny_chat.gguf,
         "my-text-model": text_model,
+        "my-vision-model": vision_model,
         "my-embedding-model": tiny_encoders["embedding"],
         "my-rerank-model": tiny_encoders["rerank"],
     }

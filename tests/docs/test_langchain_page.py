@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "langchain.md"
-SECTION = re.compile(r"^## (\w+)\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## ([\w, ]+)\n\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLES = dict(SECTION.findall(PAGE.read_text()))
 
 
@@ -16,7 +16,7 @@ def run(run_example):
 
 
 def test_every_example_is_tested():
-    assert set(EXAMPLES) == {"Chat", "Structure", "Retrieval"}
+    assert set(EXAMPLES) == {"Chat", "Structure", "Retrieval", "Images, sounds and videos"}
     assert PAGE.read_text().count("```python") == len(EXAMPLES)
 
 
@@ -35,3 +35,9 @@ def test_retrieval(run):
     assert len(found["found"]) == 3
     first, _ = found["best"]
     assert first.page_content == "Paris is in France."
+
+
+def test_images(run, samples, monkeypatch, tmp_path):
+    (tmp_path / "photo.png").write_bytes(samples.png("green"))
+    monkeypatch.chdir(tmp_path)
+    assert run("Images, sounds and videos")["answer"].content == "The image is green."

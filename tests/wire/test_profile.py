@@ -30,7 +30,7 @@ def test_media_follow_the_abilities(abilities, kinds):
     for kind, block in BLOCKS.items():
         asked = [HumanMessage([block])]
         if kind in kinds:
-            with pytest.raises(BadRequestError, match=f"cannot read {kind} input"):
+            with pytest.raises(BadRequestError, match=f"The model tiny cannot read {kind} input"):
                 llm._request(asked, None, {})
         else:
             assert llm._request(asked, None, {}).body
@@ -59,7 +59,7 @@ def test_langchain_core_knows_every_key():
 
 
 @pytest.mark.parametrize(
-    ("engine", "kind"), [("llama.cpp", "input_audio"), ("transformers", "audio_url")]
+    ("engine", "kind"), [("llama.cpp", "input_audio"), ("transformers", "audio")]
 )
 def test_openai_s_sounds_are_spelled_for_the_engine(engine, kind):
     llm = ChatXinference(model="tiny", engine=engine)

@@ -7,7 +7,6 @@ from xinference_magics.wire.parameters import CONFIG_NAMES
 from xinference_magics.wire.request import ModelDefaults, chat_request
 
 HELLO = [HumanMessage("Hello")]
-PIXEL = "iVBORw0KGgo="
 
 
 def body(messages=HELLO, call=None, *, stream=False, **model):
@@ -133,74 +132,6 @@ def test_an_answer_in_blocks_is_sent_back_as_text_and_calls():
     assert sent["content"] == "Let me see."
     assert "reasoning_content" not in sent
     assert len(sent["tool_calls"]) == 1
-
-
-IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
-SOUND = {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}
-FILM = {"type": "video", "base64": "AAAA", "mime_type": "video/mp4"}
-
-
-@pytest.mark.parametrize(
-    ("block", "engine", "part"),
-    [
-        ({"type": "image", "base64": PIXEL, "mime_type": "image/png"}, None, IMAGE),
-        ({"type": "image_url", "image_url": IMAGE["image_url"]["url"]}, None, IMAGE),
-        (
-            {
-                "type": "image",
-                "source": {"type": "base64", "media_type": "image/png", "data": PIXEL},
-            },
-            None,
-            IMAGE,
-        ),
-        (
-            {"type": "image", "url": "https://example.org/a.png"},
-            None,
-            {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-        ),
-        (
-            SOUND,
-            "transformers",
-            {"type": "audio_url", "audio_url": {"url": "data:audio/wav;base64,AAAA"}},
-        ),
-        (
-            SOUND,
-            "llama.cpp",
-            {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
-        ),
-        (
-            FILM,
-            "llama.cpp",
-            {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}},
-        ),
-        (
-            {"type": "file", "base64": PIXEL, "mime_type": "image/png"},
-            None,
-            IMAGE,
-        ),
-    ],
-)
-def test_media_are_spelled_as_the_engine_reads_them(block, engine, part):
-    message = HumanMessage([{"type": "text", "text": "What is it?"}, block])
-    [sent] = to_wire([message], engine=engine)
-    assert sent["content"] == [{"type": "text", "text": "What is it?"}, part]
-
-
-@pytest.mark.parametrize(
-    ("block", "engine", "message"),
-    [
-        (
-            {"type": "file", "base64": "AA", "mime_type": "application/pdf"},
-            None,
-            "No model can read this block: application/pdf",
-        ),
-        ({"type": "audio", "url": "https://example.org/a.wav"}, "llama.cpp", "not from a URL"),
-        ({"type": "image"}, None, "No model can read this block"),
-    ],
-)
-def test_media_that_cannot_be_read_are_refused(block, engine, message):
-    with pytest.raises(BadRequestError, match=message):
-        to_wire([HumanMessage([block])], engine=engine)
 
 
 def test_text_blocks_become_one_text():

@@ -66,6 +66,12 @@ _WANTED = {
 }
 """What answers a request with an error that explains nothing where it is of another kind."""
 
+_SOUNDS = 'If the engine is llama.cpp, sounds take ChatXinference(..., engine="llama.cpp").'
+_MEDIA = (
+    "Is each image, sound or video whole? On llama.cpp a model takes them only if it was "
+    "launched with its multimodal_projector; the cause is in the server's log."
+)
+
 
 class InferenceEndpoint:
     """Where a kind of request goes; clients are made at first use, and nothing before.
@@ -170,8 +176,7 @@ class InferenceEndpoint:
             yield
         except ServerError as error:
             error.request_id = body.get("request_id")
-            if type(error) is ServerError and not error.hint and self._ask in _WANTED:
-                error.hint = f"Is {body['model']} {_WANTED[self._ask]}?"
+            self._advise(error, body)
             raise
         except XinferenceError:
             raise
@@ -183,6 +188,15 @@ class InferenceEndpoint:
             if "request_id" in body:
                 abort_soon(self.endpoint, body["model"], body["request_id"], self.token)
             raise
+
+    def _advise(self, error: ServerError, body: Body) -> None:
+        """Say what to look at where the server gives no reason."""
+        if type(error) is not ServerError or error.hint:
+            return
+        if self._ask in _WANTED:
+            error.hint = f"Is {body['model']} {_WANTED[self._ask]}?"
+        elif parts := _media_in(body):
+            error.hint = _SOUNDS if "audio" in parts else _MEDIA
 
     def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
         if isinstance(error, JSONDecodeError):
@@ -211,11 +225,13 @@ class InferenceEndpoint:
             status, text, endpoint=self.endpoint, request_id=body.get("request_id")
         )
         if type(error) is ServerError:
-            return ServerError(
+            failed = ServerError(
                 f"{body['model']} failed while it answered: {error.detail}",
                 detail=error.detail,
                 request_id=error.request_id,
             )
+            self._advise(failed, body)
+            return failed
         error.status = None
         return error
 
@@ -240,6 +256,13 @@ class InferenceEndpoint:
         from xinference_magics.transport.aio import open_handle
 
         return open_handle(body["model"], self.endpoint, token=self.token, timeouts=self.timeouts)
+
+
+def _media_in(body: Body) -> set[str]:
+    """Return the types of the parts in `body`'s messages that are no text."""
+    contents = (message.get("content") for message in body.get("messages") or ())
+    parts = (part for content in contents if isinstance(content, list) for part in content)
+    return {part["type"] for part in parts} - {"text"}
 
 
 def _reason(error: Exception) -> str:

@@ -1,28 +1,75 @@
 """Image, audio and video blocks -> the parts that a model's engine reads.
 
-Engines differ: llama.cpp takes sound as ``input_audio`` and refuses ``audio_url``; the others
-take ``audio_url`` and drop what they do not know without a word.
+Engines differ. llama.cpp takes a sound as ``input_audio`` and refuses all else. The others look
+for the key ``audio_url`` and drop a part without it, saying nothing; Qwen2-Audio on transformers
+looks for the type ``audio`` as well. Images and videos are spelled alike everywhere.
+
+An address is sent as it stands: it is the server that opens it. Files are not opened, here or
+there; what a message names may come from anyone.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Collection  # noqa: TC003  # the dataclass is inspected
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.wire.engines import LLAMA_CPP
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
+_BY_URL = {"image_url": "image", "audio_url": "audio", "video_url": "video"}
+_BY_DATA = {"input_audio": "audio", "input_video": "video"}
 _STANDARD = {"image", "audio", "video", "file", "media"}
-_URL_PARTS = {"image_url": "image", "audio_url": "audio", "video_url": "video"}
-_SOUND = "input_audio"
+_USUAL = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+_REMEDY = 'Send the bytes: {{"type": "{kind}", "base64": ..., "mime_type": "{mime}"}}.'
 
 
 @dataclass(frozen=True)
-class Media:
-    """One picture, sound or film, however it was spelled.
+class Reader:
+    """The model that media are for.
+
+    Args:
+        model_uid: Its UID, for messages.
+        engine: Its engine in lower case; None for an unknown one.
+        unreadable: The kinds of media that it is known not to take.
+    """
+
+    model_uid: str = ""
+    engine: str | None = None
+    unreadable: Collection[str] = ()
+
+    def part(self, block: dict[str, Any]) -> dict[str, Any]:
+        """Return `block` as this model reads it; a block that is no media comes back as it is.
+
+        Raises:
+            BadRequestError: The model cannot read such a block; nothing was sent.
+        """
+        kind = block.get("type")
+        if kind == "text-plain":
+            return {"type": "text", "text": block.get("text", "")}
+        if kind not in _STANDARD and kind not in _BY_URL and kind not in _BY_DATA:
+            return block
+        media = _media(block)
+        if media.kind in self.unreadable:
+            raise BadRequestError(
+                f"The model {self.model_uid} cannot read {media.kind} input, by the abilities "
+                "its server lists.",
+                hint="%xinference list shows the abilities of what runs.",
+            )
+        if media.kind == "audio":
+            return _sound(media, self.engine)
+        name = f"{media.kind}_url"
+        given = block.get(name)
+        return {"type": name, name: {**(given if isinstance(given, dict) else {}), **media.value}}
+
+
+ANY_READER = Reader()
+
+
+@dataclass(frozen=True)
+class _Media:
+    """One image, sound or video, however it was spelled.
 
     Args:
         kind: ``image``, ``audio`` or ``video``.
@@ -31,6 +78,19 @@ class Media:
 
     kind: str
     url: str
+
+    def __post_init__(self) -> None:
+        if not self.url[:8].lower().startswith(("data:", "http://", "https://")):
+            shown = self.url if len(self.url) <= 60 else f"{self.url[:60]}…"  # noqa: PLR2004
+            raise BadRequestError(
+                f"No file is opened for a message, and this is no web address: {shown!r}.",
+                hint=_REMEDY.format(kind=self.kind, mime=_USUAL[self.kind]),
+            )
+
+    @property
+    def value(self) -> dict[str, str]:
+        """What stands under ``image_url`` and its like."""
+        return {"url": self.url}
 
     @property
     def base64(self) -> str | None:
@@ -41,66 +101,58 @@ class Media:
     @property
     def format(self) -> str:
         """The last part of the MIME type, as ``wav``."""
-        return self.url.partition(";")[0].rpartition("/")[2]
+        return self.url.partition(",")[0].partition(";")[0].rpartition("/")[2]
 
 
-def part_for(
-    block: dict[str, Any], engine: str | None, unreadable: Collection[str] = ()
-) -> dict[str, Any]:
-    """Return `block` as `engine` reads it; a block that is no media comes back as it is.
-
-    Raises:
-        BadRequestError: The engine cannot read such a block, or the model none of a kind that
-            is `unreadable`; nothing was sent.
-    """
-    kind = block.get("type")
-    if kind == "text-plain":
-        return {"type": "text", "text": block.get("text", "")}
-    if kind not in _STANDARD and kind not in _URL_PARTS and kind != _SOUND:
-        return block
-    media = _media(block)
-    if media.kind in unreadable:
-        raise BadRequestError(
-            f"This model cannot read {media.kind} input, by the abilities its server lists.",
-            hint="%xinference list shows the abilities of what runs.",
-        )
-    if media.kind == "audio" and engine == LLAMA_CPP:
-        return _input_audio(media)
-    name = f"{media.kind}_url"
-    given = block.get(name)
-    extras = given if isinstance(given, dict) else {}
-    return {"type": name, name: {**extras, "url": media.url}}
-
-
-def _input_audio(media: Media) -> dict[str, Any]:
+def _sound(media: _Media, engine: str | None) -> dict[str, Any]:
+    if engine != LLAMA_CPP:
+        return {"type": "audio", "audio_url": media.value}
     if media.base64 is None:
         raise BadRequestError(
             "The llama.cpp engine reads sounds from the request only, not from a URL.",
-            hint='Send it as {"type": "audio", "base64": ..., "mime_type": "audio/wav"}.',
+            hint=_REMEDY.format(kind="audio", mime="audio/wav"),
         )
-    return {"type": _SOUND, _SOUND: {"data": media.base64, "format": media.format}}
+    return {"type": "input_audio", "input_audio": {"data": media.base64, "format": media.format}}
 
 
-def _media(block: dict[str, Any]) -> Media:
-    """Read LangChain's, OpenAI's, Anthropic's and Vertex' spellings."""
-    kind = block["type"]
-    if kind in _URL_PARTS:
-        value = block[kind]
-        return Media(_URL_PARTS[kind], value if isinstance(value, str) else value["url"])
-    if kind == _SOUND:
-        given = block[kind]
-        return Media("audio", f"data:audio/{given['format']};base64,{given['data']}")
-    source = block["source"] if isinstance(block.get("source"), dict) else block
-    mime = source.get("mime_type") or source.get("media_type") or _DEFAULT_MIME.get(kind, "")
-    data = source.get("base64") or source.get("data")
-    url = f"data:{mime};base64,{data}" if data else source.get("url")
-    kind = kind if kind in _DEFAULT_MIME else mime.partition("/")[0]
-    if kind not in _DEFAULT_MIME or not url:
+def _media(block: dict[str, Any]) -> _Media:
+    """Read LangChain's old and new spelling, OpenAI's, Anthropic's, Vertex' and Qwen's.
+
+    The spellings are those that langchain-core and its integrations name in their messages.
+    """
+    kind, mime, url = _spelled(block)
+    if kind not in _USUAL or not isinstance(url, str) or not url:
+        what = mime or block["type"]
         raise BadRequestError(
-            f"No model can read this block: {mime or kind or 'of an unknown type'}.",
+            f"No model can read this block: {what}.",
             hint="Images, sounds and videos go as url or base64 with their mime_type.",
         )
-    return Media(kind, url)
+    return _Media(kind, url)
 
 
-_DEFAULT_MIME = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+def _spelled(block: dict[str, Any]) -> tuple[str, str, Any]:
+    """Return kind, MIME type and URL of `block`; the last two may be missing."""
+    spelling = "audio_url" if "audio_url" in block else block["type"]
+    if spelling in _BY_URL:
+        value = block.get(spelling)
+        return _BY_URL[spelling], "", value.get("url") if isinstance(value, dict) else value
+    inner = (block.get(name) for name in (spelling, "source", "file"))
+    source = next((each for each in inner if isinstance(each, dict)), block)
+    url = source.get("url") or source.get("file_data")
+    kind = _BY_DATA.get(spelling, spelling)
+    mime = source.get("mime_type") or source.get("media_type") or ""
+    if not mime and source.get("format"):
+        mime = f"{kind}/{source['format']}"
+    if not mime and isinstance(url, str) and url.startswith("data:"):
+        mime = url[len("data:") :].partition(",")[0].partition(";")[0]
+    mime = mime or _USUAL.get(kind, "")
+    if data := source.get("base64") or source.get("data"):
+        url = f"data:{mime};base64,{_in_base64(data)}"
+    return kind if kind in _USUAL else mime.partition("/")[0], mime, url
+
+
+def _in_base64(data: str | bytes) -> str:
+    """Return base64 as one line of text; bytes that are none yet are encoded."""
+    if isinstance(data, bytes):
+        data = data.decode() if data.isascii() else b64encode(data).decode()
+    return "".join(data.split())

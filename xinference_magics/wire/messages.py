@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, convert_to_openai_messages
 
-from xinference_magics.wire.media import part_for
+from xinference_magics.wire.media import ANY_READER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from langchain_core.messages import BaseMessage
+
+    from xinference_magics.wire.media import Reader
 
 # Blocks of an answer that no request may carry: calls travel beside the content, and a
 # thought that is sent back makes servers fail or models repeat it.
@@ -25,29 +27,21 @@ _NOT_SENT = {
 }
 
 
-def to_wire(
-    messages: Sequence[BaseMessage],
-    *,
-    engine: str | None = None,
-    unreadable: Collection[str] = (),
-) -> list[dict[str, Any]]:
-    """Translate `messages`, in their order, for `engine` (None: an unknown one).
+def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> list[dict[str, Any]]:
+    """Translate `messages`, in their order, for the model that is to read them.
 
     Raises:
-        BadRequestError: A block that the engine cannot read, or media of a kind that is
-            `unreadable` for the model; nothing was sent.
+        BadRequestError: There is a block that the model cannot read; nothing was sent.
     """
-    return convert_to_openai_messages(
-        [_repaired(message, engine, unreadable) for message in messages]
-    )
+    return convert_to_openai_messages([_repaired(message, reader) for message in messages])
 
 
-def _repaired(message: BaseMessage, engine: str | None, unreadable: Collection[str]) -> BaseMessage:
+def _repaired(message: BaseMessage, reader: Reader) -> BaseMessage:
     """Return `message` with only such blocks as langchain-core's converter lets through."""
     if isinstance(message.content, str):
         return message
     blocks = [
-        part_for(block, engine, unreadable) if isinstance(block, dict) else block
+        reader.part(block) if isinstance(block, dict) else block
         for block in message.content
         if not _left_out(message, block)
     ]

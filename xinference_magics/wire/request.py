@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from xinference_magics.errors import StreamError
+from xinference_magics.wire.media import Reader
 from xinference_magics.wire.messages import to_wire
 from xinference_magics.wire.parameters import (
     CALL_NAMES,
@@ -130,7 +131,7 @@ def chat_request(
     """
     arguments = call_arguments(call)
     model = model.for_call(arguments)
-    sent = to_wire(messages, engine=model.engine, unreadable=model.unreadable)
+    sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable))
     body = _body({"messages": sent, **_tools(arguments)}, model, arguments, stream)
     return ChatRequest(body, model.engine, model.think_prefilled)
 
