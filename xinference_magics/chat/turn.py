@@ -172,7 +172,7 @@ class Turn:
         return {
             "version": RECORD_VERSION,
             **{name: getattr(self, name) for name in _RECORD_TYPES},
-            "blocks": self.blocks,
+            "blocks": self.blocks and [_recorded(block) for block in self.blocks],
             "parsed": self.parsed_json,
             "steps": messages_to_dict(self.steps),
             "message": message_to_dict(self.message),
@@ -210,6 +210,17 @@ class Turn:
         tokens = "" if self.tokens is None else f", {self.tokens} tokens"
         text = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."  # noqa: PLR2004
         return f"Turn({self.model_uid!r}{tokens}, {self.seconds:.1f} s, {self.status}: {text!r})"
+
+
+_LARGEST = 1_000_000
+"""Characters of an attachment up to which a saved notebook keeps it."""
+
+
+def _recorded(block: dict[str, Any]) -> dict[str, Any]:
+    size = len(block.get("base64") or "")
+    if size <= _LARGEST:
+        return block
+    return {"type": "text", "text": f"[{block['type']} of {size / 1e6:.1f} MB, not saved]"}
 
 
 _STEPS = ("ai", "tool", "human")

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
+from xinference_magics.display.attachments import thumbnails
 from xinference_magics.display.markdown import to_html, to_safe_markdown
 from xinference_magics.display.plain import neutralise, printable
 from xinference_magics.display.steps import Step, steps_of
@@ -74,6 +75,7 @@ def _html(turn: Turn) -> str:
     notes = printable(" · ".join(_notes(turn)))
     parts = [
         _header(turn),
+        thumbnails(turn.blocks),
         *map(_step, steps_of(turn.steps)),
         _thinking(turn.reasoning, turn.reasoning_seconds),
         _answer(turn),

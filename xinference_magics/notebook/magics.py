@@ -140,6 +140,8 @@ class XinferenceMagics(Magics):
         except HelpRequested as requested:
             print(requested)  # noqa: T201
             return None
+        if turn is None:
+            return None
         number, shown = self._shown
         current = self.cells.current.number
         self._shown = (current, [*shown, turn] if number == current else [turn])

@@ -39,6 +39,13 @@ class Prompt:
 
     parts: tuple[str | Block, ...]
 
+    @classmethod
+    def of(cls, content: str | list[Any]) -> Prompt:
+        """Read the content of a message."""
+        if isinstance(content, str):
+            return cls((content,))
+        return cls(tuple(each["text"] if each["type"] == "text" else each for each in content))
+
     @property
     def text(self) -> str:
         """The text, with a note in place of each block."""

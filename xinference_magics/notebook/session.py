@@ -64,6 +64,7 @@ class Session:
         self.conversations = Conversations(self)
         self.model: ChatXinference | None = None
         self.server_version: str | None = None
+        self.hinted = False
         self._cluster: Cluster | None = None
         self._local: LocalServer | None = None
         self._named = False

@@ -5,22 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
+from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.notebook.arguments import Parser, leading_options
-from xinference_magics.notebook.attachments import attached
 from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
+from xinference_magics.notebook.chatting.prompting import (
+    FIX,
+    hint_at_braces,
+    prompt_of,
+    refuse_unreadable,
+)
 from xinference_magics.notebook.options import CHAT
-from xinference_magics.notebook.prompt import Prompt, expand, joined
+from xinference_magics.notebook.prompt import Prompt
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
+    from xinference_magics.chat.answerers import Answerer
+    from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.magics import XinferenceMagics
+    from xinference_magics.notebook.session import Session
 
 _EXAMPLES = """\
 examples:
@@ -33,8 +43,8 @@ examples:
 
 def chat(
     magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
-) -> Turn:
-    """Run one turn and keep it.
+) -> Turn | None:
+    """Run one turn and keep it; with ``--show-prompt`` only show what it would send.
 
     Raises:
         UsageError: An option is not right, or there is no prompt.
@@ -43,9 +53,15 @@ def chat(
     """
     arguments, text = read(line, cell)
     main_thread = MainThread(user_loop)
-    question = ask(magics, arguments, text, local, main_thread)
+    asked = ask(magics, arguments, text, local, main_thread)
+    if arguments.show_prompt:
+        _show(magics.session, asked)
+        return None
+    if asked.left_out:
+        turns = "turn" if asked.left_out == 1 else f"{asked.left_out} turns"
+        magics.session.say(f"Left out the oldest {turns}: the model's context is full.")
     with collected_notes() as notes:
-        turn, error = answer(magics, question, main_thread)
+        turn, error = answer(magics, asked.question, main_thread)
     if turn.status == "done" or not turn.empty:
         _keep(magics, arguments, turn)
     show(notes)
@@ -66,6 +82,8 @@ def read(line: str, cell: str | None) -> tuple[Arguments, str]:
     if cell is not None and rest.strip():
         parser.error(f"unexpected {rest.strip()!r}: the prompt stands in the lines below")
     text = rest.strip() if cell is None else cell.strip("\n")
+    if arguments.fix and not text.strip():
+        text = FIX
     if not text.strip():
         parser.error("there is no prompt")
     return arguments, text
@@ -77,24 +95,24 @@ def ask(
     text: str,
     local: dict[str, Any] | None,
     main_thread: MainThread,
-) -> Question:
-    """Settle all that will be sent.
+) -> Fitted:
+    """Settle all that will be sent, and that it fits into the model's context.
 
     Raises:
         XinferenceError: A value, a parameter or the model is not right; nothing was sent.
     """
     variables = {**magics.shell.user_ns, **(local or {})}
-    prompt = joined(
-        [
-            *(Prompt((text,)) if arguments.raw else expand(text, variables)).parts,
-            *attached(arguments, variables),
-        ]
-    )
+    prompt = prompt_of(magics.shell, arguments, text, variables)
     parameters = _parameters(arguments)
     conversation = _conversation(magics, arguments)
     alone = arguments.new or arguments.once
-    return Question(
-        answerer=choose(magics, arguments, variables, main_thread),
+    answerer = choose(magics, arguments, variables, main_thread)
+    if isinstance(answerer, ModelAnswerer):
+        refuse_unreadable(magics.session, prompt, answerer.name)
+    if not arguments.raw:
+        hint_at_braces(magics.session, text, variables)
+    question = Question(
+        answerer=answerer,
         prompt=prompt.text,
         blocks=prompt.blocks,
         system=_system(magics, arguments, conversation),
@@ -103,6 +121,20 @@ def ask(
         conversation=conversation.name,
         server_version=magics.session.server_version,
     )
+    return fitted(question, answerer.context, parameters.get("max_tokens") or _reserved(answerer))
+
+
+def _reserved(answerer: Answerer) -> int:
+    """Tokens that an answer may have where the cell does not say."""
+    return int(answerer.parameters.get("max_tokens") or 0)
+
+
+def _show(session: Session, asked: Fitted) -> None:
+    """Show what would be sent, message by message."""
+    for message in asked.question.messages:
+        session.say(f"[{message.type}]\n{Prompt.of(message.content).text}\n")
+    left_out = f", {asked.left_out} of the oldest turns left out" if asked.left_out else ""
+    session.say(f"About {asked.tokens:,} tokens for {asked.question.answerer.name}{left_out}.")
 
 
 def _conversation(magics: XinferenceMagics, arguments: Arguments) -> Conversation:

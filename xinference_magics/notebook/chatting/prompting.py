@@ -1,0 +1,76 @@
+"""The prompt of a cell: what was typed, with values, earlier cells and attachments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import PromptError
+from xinference_magics.notebook.attachments import attached
+from xinference_magics.notebook.history import Errors, described, last_cells, last_failed
+from xinference_magics.notebook.prompt import Prompt, braced_names, expand, joined
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Mapping
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from xinference_magics.notebook.session import Session
+
+FIX = "Explain the error, and show how to fix it."
+"""What is asked with ``--fix`` where the cell asks nothing."""
+
+_ABILITIES = {"image": "vision", "audio": "audio", "video": "vision"}
+
+
+def prompt_of(
+    shell: InteractiveShell, arguments: Arguments, text: str, variables: Mapping[str, Any]
+) -> Prompt:
+    """Put together what is asked.
+
+    Raises:
+        PromptError: An expression, a cell or an attachment is not right.
+    """
+    named = {"Err": Errors(shell), **variables}
+    typed = Prompt((text,)) if arguments.raw else expand(text, named)
+    cells = described(shell, _cells(shell, arguments))
+    before = [f"{cells}\n\n"] if cells else []
+    return joined([*before, *typed.parts, *attached(arguments, variables)])
+
+
+def _cells(shell: InteractiveShell, arguments: Arguments) -> list[int]:
+    """Number the earlier cells that are asked for, in order."""
+    numbers = set(arguments.cells or ())
+    if arguments.context is not None:
+        numbers |= set(last_cells(shell, arguments.context))
+    if arguments.fix:
+        numbers.add(last_failed(shell))
+    return sorted(numbers)
+
+
+def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) -> None:
+    """Say once that single braces insert nothing, where they stand around a variable."""
+    names = braced_names(text, variables)
+    if names and not session.hinted:
+        session.hinted = True
+        name = names[0]
+        session.say(f"{{{name}}} was sent as it is; {{{{{name}}}}} puts the variable's value in.")
+
+
+def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
+    """Refuse attachments that a model cannot take, before anything is sent.
+
+    Raises:
+        PromptError: It cannot; the hint names running models that can.
+    """
+    kinds = [block["type"] for block in prompt.blocks or () if block["type"] in _ABILITIES]
+    if not kinds:
+        return
+    needed = {_ABILITIES[kind] for kind in kinds}
+    models = session.cluster().models()
+    asked = next((model for model in models if model.uid == uid), None)
+    if asked is None or needed <= set(asked.abilities):
+        return
+    able = [model.uid for model in models if needed <= set(model.abilities)]
+    hint = f"-m {able[0]} can." if able else "No running model can; %xinference launch one."
+    raise PromptError(f"{uid} takes no {' and no '.join(dict.fromkeys(kinds))}.", hint=hint)
