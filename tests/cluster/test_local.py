@@ -20,6 +20,7 @@ import pytest
 from xinference_magics.cluster import local, state
 from xinference_magics.cluster.keeper import GRACE, Keeper
 from xinference_magics.errors import LocalServerError
+from xinference_magics.transport.private import read_private, write_private
 
 NOTEBOOK = """
 import sys
@@ -107,7 +108,7 @@ def test_start_find_stop(folder, command, monkeypatch):
 
 def test_secrets_are_in_private_files_and_nowhere_else(folder, command):
     server = local.start(command=command)
-    secrets = [*state.read_private(folder / "secrets.json").values(), server.token()]
+    secrets = [*read_private(folder / "secrets.json").values(), server.token()]
     assert server.api_key in secrets
     assert len(secrets) == 5
     shown = [repr(server), repr(vars(server)), (folder / "server.json").read_text()]
@@ -136,8 +137,8 @@ def test_lost_secrets_are_made_anew(folder, command):
 def test_accounts_of_somebody_else_are_told(folder, command):
     local.start(command=command).stop()
     (folder / "auth.db").write_text('["admin", "other"]')
-    known = state.read_private(folder / "secrets.json")
-    state.write_private(folder / "secrets.json", {**known, "api_key": ""})
+    known = read_private(folder / "secrets.json")
+    write_private(folder / "secrets.json", {**known, "api_key": ""})
     with pytest.raises(LocalServerError, match="does not accept the account"):
         local.start(command=command)
 
@@ -293,7 +294,7 @@ def test_a_token_is_renewed_in_time_and_by_one_caller(folder, command, monkeypat
     first = server.token()
     assert server.token() == first
     before = logins.stat().st_size
-    time.sleep(3.2)
+    time.sleep(4.2)
     with ThreadPoolExecutor(16) as pool:
         tokens = set(pool.map(lambda _: server.token(), range(32)))
     assert len(tokens) == 1

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from xinference_magics.cluster import credentials, state
 from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import LocalServerError, XinferenceError
 from xinference_magics.transport.endpoint import Timeouts
+from xinference_magics.transport.identity import Lookup
+from xinference_magics.transport.private import locked
 from xinference_magics.transport.sync import open_session
 
 if TYPE_CHECKING:
@@ -63,6 +66,11 @@ class LocalServer:
         return credentials.api_key(self.folder)
 
     @property
+    def key(self) -> LocalKey:
+        """Finds that key at each request, for as long as this server is what has the port."""
+        return LocalKey(self.endpoint)
+
+    @property
     def alive(self) -> bool:
         """Whether its process runs, and has its port."""
         return self._running.listens()
@@ -79,10 +87,7 @@ class LocalServer:
             LocalServerError: The server is gone; what has its port now gets no password.
         """
         if not self.alive:
-            raise LocalServerError(
-                f"The local server at {self.endpoint} is gone.",
-                hint="%xinference serve starts it again.",
-            )
+            raise _gone(self.endpoint)
         return self._login()
 
     def lease(self) -> None:
@@ -127,6 +132,34 @@ def find() -> LocalServer | None:
     return LocalServer(running, folder) if running and ready else None
 
 
+@dataclass(frozen=True)
+class LocalKey(Lookup):
+    """The API key of the local server, looked up where it is kept.
+
+    Args:
+        endpoint: The server's.
+    """
+
+    endpoint: str
+
+    def __call__(self) -> str:
+        """Return the key.
+
+        Raises:
+            LocalServerError: The server is gone; what has its port now gets no key.
+        """
+        server = find()
+        if server is None or server.endpoint != self.endpoint:
+            raise _gone(self.endpoint)
+        return server.api_key
+
+
+def _gone(endpoint: str) -> LocalServerError:
+    return LocalServerError(
+        f"The local server at {endpoint} is gone.", hint="%xinference serve starts it again."
+    )
+
+
 def stop() -> bool:
     """Stop the local server, ready or still starting; return whether there was one."""
     folder = state.find_folder()
@@ -164,13 +197,13 @@ def start(
         )
     folder = state.open_folder()
     say = on_line or _silence
-    with state.locked(folder):
+    with locked(folder / "lock"):
         state.take_lease(folder)
         running = _running(folder, port) or _spawn(folder, port, command, say)
         if keep:
             (folder / "keep").touch()
     _await_start(running, folder, say)
-    with state.locked(folder):
+    with locked(folder / "lock"):
         credentials.prepare(folder, running.endpoint)
     return LocalServer(running, folder)
 
