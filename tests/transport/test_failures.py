@@ -46,7 +46,7 @@ def failure(status, detail, **options):
             403,
             "Password change required before using this account.",
             PermissionDeniedError,
-            "http://h:9997 does not allow this: Password change required before using this account. ",
+            "not allow this: Password change required before using this account. Ask",
         ),
         (
             429,

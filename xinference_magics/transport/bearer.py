@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from xinference_magics.errors import AuthenticationError
-from xinference_magics.transport.failures import TRY_OTHERS
+from xinference_magics.transport.failures import other_credentials
 
 Token = Callable[[], str | None]
 
@@ -48,7 +48,7 @@ class Bearer:
             raise AuthenticationError(
                 f"{self._endpoint} has refused these credentials; as bad ones ban an address, "
                 f"they are not sent again for {left:.0f} s.",
-                hint=TRY_OTHERS,
+                hint=other_credentials(self._endpoint),
             )
         return token
 

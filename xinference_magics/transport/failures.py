@@ -25,9 +25,6 @@ from xinference_magics.errors import (
 )
 from xinference_magics.nearest import did_you_mean
 
-TRY_OTHERS = "%xinference login asks for a user's; XINFERENCE_API_KEY can hold an API key."
-"""What to do where credentials are missing or not accepted."""
-
 LONGEST = 400  # characters of a server's text that still make one line
 
 _ADDRESS = re.compile(r"\[address=[^\]]*\]\s*")
@@ -45,6 +42,11 @@ _AVAILABLE = re.compile(r"Available model uids: (?P<uids>\[.*?\])")
 _SCOPE = re.compile(r'scope="(?P<scope>[^"]+)"')
 _TAG = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORECASE)
+
+
+def other_credentials(endpoint: str) -> str:
+    """Return what to do where credentials are missing or not accepted."""
+    return f"%xinference login {endpoint} asks for them, or set XINFERENCE_API_KEY."
 
 
 def one_line(text: str) -> str:
@@ -185,7 +187,7 @@ def _unauthorized(answer: _Answer) -> ServerError:
     return answer.error(
         AuthenticationError,
         f"{answer.endpoint} does not let you in: {reason}.",
-        TRY_OTHERS,
+        other_credentials(answer.endpoint),
     )
 
 
@@ -195,7 +197,7 @@ def _forbidden(answer: _Answer) -> ServerError:
             PermissionDeniedError,
             f"This is an API key: at {answer.endpoint} it may use models, not launch, stop or "
             "register them.",
-            "%xinference login asks for a user who may.",
+            f"%xinference login {answer.endpoint} asks for a user who may.",
         )
     if "Not enough permissions" in answer.detail:
         scope = _SCOPE.search(answer.challenge or "")

@@ -2,7 +2,8 @@
 
 The first that there is counts:
 
-1. the login of ``%xinference login`` at that server, renewed for as long as the server renews it;
+1. what ``%xinference login`` keeps for that server: a login, renewed for as long as the server
+   renews it, or an API key;
 2. ``$XINFERENCE_API_KEY``;
 3. the token that ``xinference login`` of the command line has left for that endpoint, until it
    expires: nobody can renew it.
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 
 from xinference_magics.errors import AuthenticationError, ConnectError
 from xinference_magics.transport.endpoint import normalize
-from xinference_magics.transport.failures import TRY_OTHERS
+from xinference_magics.transport.failures import other_credentials
 from xinference_magics.transport.login import Login, claims
 
 if TYPE_CHECKING:
@@ -83,14 +84,16 @@ class Identity(Lookup):
             what = "the command line's login has expired"
         else:
             what = "none are known here"
-        return AuthenticationError(f"{self.endpoint} wants credentials: {what}.", hint=TRY_OTHERS)
+        return AuthenticationError(
+            f"{self.endpoint} wants credentials: {what}.", hint=other_credentials(self.endpoint)
+        )
 
     @property
     def said(self) -> str:
         """Who that is, in a few words; empty for nobody."""
         login = self.login
         if login.usable:
-            return f"logged in as {login.username}"
+            return f"logged in as {login.username}" if login.username else "with an API key"
         if os.environ.get("XINFERENCE_API_KEY"):
             return "with the key in XINFERENCE_API_KEY"
         return "with the command line's login" if self.left_by_cli() else ""

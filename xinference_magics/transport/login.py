@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _FRESH = 0.75  # of a token's life; then it is renewed
 _MARGIN = 5.0  # seconds: what ends so soon may have ended when it arrives
 _DATE = 1.0  # seconds that a Date header may be behind, as it has whole ones only
+_NEVER = 1e12
 _PATIENCE = 60.0  # seconds for another notebook to renew it; its own request gives up after 35
 
 
@@ -77,6 +78,11 @@ class Tokens:
         access = str(data["access_token"])
         life = float(claims(access)["exp"]) - there
         return cls(username, access, str(data.get("refresh_token") or ""), now + life, life)
+
+    @classmethod
+    def of_key(cls, api_key: str) -> Self:
+        """Make tokens of an API key, which is nobody's here and ends when the server says so."""
+        return cls(access=api_key, expires=_NEVER)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -211,7 +217,7 @@ class Login:
         if not renewed.good:
             raise AuthenticationError(
                 f"The login at {self.endpoint} has ended.",
-                hint="%xinference login asks for the password again.",
+                hint=f"%xinference login {self.endpoint} asks for the password again.",
             )
         return renewed
 
