@@ -108,8 +108,8 @@ class Option:
 
     def _refuse(self, _typed: str) -> None:
         raise argparse.ArgumentTypeError(
-            f"a secret typed in a cell is saved with the notebook and its history: {self.safe_way}; "
-            "delete this cell and replace the secret"
+            "a secret typed in a cell is saved with the notebook and its history: "
+            f"{self.safe_way}; delete this cell and replace the secret"
         )
 
 
