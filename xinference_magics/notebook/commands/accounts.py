@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from IPython.core.error import StdinNotImplementedError, UsageError
@@ -15,7 +14,7 @@ from xinference_magics.notebook.commands.command import Command
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from xinference_magics.notebook.session import Session
     from xinference_magics.transport.login import Tokens
@@ -33,8 +32,7 @@ def login(session: Session, arguments: Arguments) -> None:
     endpoint = _where(session, arguments)
     if _is_open(session, endpoint):
         return
-    with _leaving_no_trace():
-        Login(endpoint).keep(_tokens(endpoint, arguments))
+    _without_trace(lambda: Login(endpoint).keep(_tokens(endpoint, arguments)))
     _admit(session, endpoint)
 
 
@@ -120,8 +118,7 @@ def setup(session: Session, arguments: Arguments) -> None:
             f"{endpoint} is set up already.", hint=f"%xinference login {endpoint} logs in."
         )
     session.say(f"{endpoint} printed a line 'Setup token: ...' at its first start, into its log.")
-    with _leaving_no_trace():
-        _make_account(endpoint, arguments.username)
+    _without_trace(lambda: _make_account(endpoint, arguments.username))
     _admit(session, endpoint)
 
 
@@ -167,11 +164,10 @@ def _answer(ask: Callable[[], str]) -> str:
     return answer
 
 
-@contextmanager
-def _leaving_no_trace() -> Iterator[None]:
+def _without_trace(ask: Callable[[], None]) -> None:
     """Cut an error off from the frames and exceptions below, which know what was typed."""
     try:
-        yield
+        ask()
     except XinferenceError as error:
         bare = error.with_traceback(None)
         bare.__context__ = None
