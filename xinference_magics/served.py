@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
-from xinference_magics.transport.identity import Identity, Lookup
+from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.wire.parameters import refuse_unknown
 
@@ -43,7 +43,7 @@ class ServedModel(BaseModel):
     token_source: Callable[[], str | None] | None = Field(default=None, exclude=True, repr=False)
     """Asked before each request for a token that changes; counts before `api_key`.
 
-    It is not dumped, and pickled only if it is a `Lookup`, which holds no secret.
+    It is neither dumped nor pickled.
     """
 
     timeout: float | tuple[float, float | None] | None = None
@@ -136,8 +136,7 @@ class ServedModel(BaseModel):
         """Leave out what belongs to this process: clients, tokens, a key of its environment."""
         state = super().__getstate__()
         private = {**(state["__pydantic_private__"] or {}), "_clients": None, "_clients_of": ()}
-        source = self.token_source if isinstance(self.token_source, Lookup) else None
-        fields = {**state["__dict__"], "token_source": source}
+        fields = {**state["__dict__"], "token_source": None}
         if not self._has_own_key:
             fields["api_key"] = None
         return {**state, "__dict__": fields, "__pydantic_private__": private}

@@ -20,7 +20,9 @@ import pytest
 from xinference_magics.cluster import local, state
 from xinference_magics.cluster.keeper import GRACE, Keeper
 from xinference_magics.errors import LocalServerError
+from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.private import read_private, write_private
+from xinference_magics.transport.process import Identity as Process
 
 NOTEBOOK = """
 import sys
@@ -197,6 +199,7 @@ def test_without_a_keeper_it_is_stopped_all_the_same(folder, command):
 
 def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, command):
     server = local.start(command=command)
+    assert Identity(server.endpoint).token() == server.api_key
     port = int(server.endpoint.rpartition(":")[2])
     model = family(server)[-1]
     os.kill(server.pid, signal.SIGKILL)
@@ -207,6 +210,7 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
         assert local.find() is None
         with pytest.raises(LocalServerError, match="is gone"):
             server.token()
+        assert Identity(server.endpoint).token() is None
         with pytest.raises(TimeoutError):
             stranger.accept()
         assert local.start(command=command).endpoint != server.endpoint
@@ -231,7 +235,7 @@ def test_stale_files_do_no_harm(folder, command, content):
 
 def test_an_old_keeper_leaves_a_new_servers_file_alone(folder, command):
     server = local.start(command=command)
-    dead = state.Identity(999_999_999, 1.0)
+    dead = Process(999_999_999, 1.0)
     Keeper(folder, state.Running("http://127.0.0.1:1", dead, dead)).run()
     assert local.find().pid == server.pid
 

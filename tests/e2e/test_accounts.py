@@ -183,7 +183,6 @@ def test_a_typed_secret_is_refused_and_not_repeated(notebook, line):
 
 def test_nobody_to_ask_is_told(secured):
     kernel = secured.kernel()
-    reply = kernel.run("%xinference logout", allow_stdin=False)
     reply = kernel.run("%xinference login", allow_stdin=False)
     refused(reply, "Nobody can be asked here", "XINFERENCE_API_KEY")
 

@@ -74,7 +74,7 @@ def test_launch_starts_a_server_where_none_is(notebook):
 def test_the_ready_made_object_can_infer_and_no_more(notebook):
     code = """
 from xinference_magics.cluster.connection import Cluster
-key = Cluster(llm.server_url, token=llm.token_source)
+key = Cluster(llm.server_url, token=llm._token)
 """
     assert notebook.run(code).status == "ok"
     assert "Hello" in notebook.value("llm.invoke('Hello!', temperature=0).text")
@@ -90,7 +90,7 @@ def test_wrong_credentials_are_one_line_with_a_remedy(notebook, environment):
     )
     stranger.run("%load_ext xinference_magics")
     reply = stranger.run(f"%xinference connect {address}")
-    key = notebook.value("llm.token_source()")
+    key = notebook.value("llm._token()")
     stranger.run(f"import os; os.environ['XINFERENCE_API_KEY'] = {key}")
     stranger.run(f"%xinference connect {address}")
     answer = stranger.run("%%chat -t 0\nHello!")

@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import pickle
+import subprocess
+import sys
 import time
 
 import pytest
@@ -13,6 +15,7 @@ from xinference_magics import ChatXinference
 from xinference_magics.errors import AuthenticationError
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.login import Login, Tokens
+from xinference_magics.transport.process import Identity as Process
 
 ENDPOINT = "http://127.0.0.1:9997"
 
@@ -136,3 +139,12 @@ def test_an_object_finds_its_credentials_wherever_it_goes(monkeypatch):
     assert pickle.loads(parcel)._token() == "xf-key-of-the-environment"  # noqa: S301
     mine = pickle.loads(pickle.dumps(ChatXinference(ENDPOINT, "tiny", api_key="xf-mine")))  # noqa: S301
     assert mine._token() == "xf-mine"
+
+
+def test_the_key_of_the_private_server_is_for_its_process_only(monkeypatch):
+    monkeypatch.setenv("XINFERENCE_API_KEY", "xf-of-another")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        Login(ENDPOINT).keep(Tokens.of_key("xf-private", Process.of(process.pid)))
+        model = ChatXinference(ENDPOINT, "tiny")
+        assert model._token() == "xf-private"
+    assert model._token() is None

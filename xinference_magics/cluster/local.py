@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from xinference_magics.cluster import credentials, state
 from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import LocalServerError, XinferenceError
 from xinference_magics.transport.endpoint import Timeouts
-from xinference_magics.transport.identity import Lookup
+from xinference_magics.transport.login import Login, Tokens
 from xinference_magics.transport.private import locked
 from xinference_magics.transport.sync import open_session
 
@@ -64,11 +63,6 @@ class LocalServer:
     def api_key(self) -> str:
         """A key that can use the models and do nothing else."""
         return credentials.api_key(self.folder)
-
-    @property
-    def key(self) -> LocalKey:
-        """Finds that key at each request, for as long as this server is what has the port."""
-        return LocalKey(self.endpoint)
 
     @property
     def alive(self) -> bool:
@@ -132,28 +126,6 @@ def find() -> LocalServer | None:
     return LocalServer(running, folder) if running and ready else None
 
 
-@dataclass(frozen=True)
-class LocalKey(Lookup):
-    """The API key of the local server, looked up where it is kept.
-
-    Args:
-        endpoint: The server's.
-    """
-
-    endpoint: str
-
-    def __call__(self) -> str:
-        """Return the key.
-
-        Raises:
-            LocalServerError: The server is gone; what has its port now gets no key.
-        """
-        server = find()
-        if server is None or server.endpoint != self.endpoint:
-            raise _gone(self.endpoint)
-        return server.api_key
-
-
 def _gone(endpoint: str) -> LocalServerError:
     return LocalServerError(
         f"The local server at {endpoint} is gone.", hint="%xinference serve starts it again."
@@ -205,6 +177,8 @@ def start(
     _await_start(running, folder, say)
     with locked(folder / "lock"):
         credentials.prepare(folder, running.endpoint)
+        key = Tokens.of_key(credentials.api_key(folder), running.server)
+        Login(running.endpoint).keep(key)
     return LocalServer(running, folder)
 
 

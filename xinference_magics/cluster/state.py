@@ -1,7 +1,7 @@
 """The folder in which the local server is found: who runs it, who needs it, and its secrets.
 
 One folder a machine, because a home directory may be shared by several; readable by its owner
-only. Processes are told by pid and birth together: a pid alone is given out again.
+only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -19,8 +19,10 @@ from xinference_magics.transport.private import (
     state_folder,
     write_private,
 )
+from xinference_magics.transport.process import Identity
 
-_BIRTH_FIELD = 19  # of /proc/PID/stat, counted from the one after the command's name
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def find_folder() -> Path:
@@ -33,42 +35,6 @@ def open_folder() -> Path:
     folder = find_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A process, told from all others that had or will have its pid.
-
-    Args:
-        pid: The process id.
-        birth: When it began; only good for comparing.
-    """
-
-    pid: int
-    birth: float
-
-    @classmethod
-    def of(cls, pid: int) -> Identity:
-        """Return the identity of a process that runs."""
-        return cls(pid, _birth(pid))
-
-    def process(self) -> psutil.Process | None:
-        """Return the process, or None where it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            ended = process.status() == psutil.STATUS_ZOMBIE or _birth(self.pid) != self.birth
-        except psutil.NoSuchProcess:
-            return None
-        return None if ended else process
-
-
-def _birth(pid: int) -> float:
-    """Return when a process began; on Linux by a clock that nobody sets."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return float(psutil.Process(pid).create_time())
-    return float(stat.rpartition(")")[2].split()[_BIRTH_FIELD])
 
 
 @dataclass(frozen=True)

@@ -68,13 +68,10 @@ def described(cluster: Cluster, local: LocalServer | None) -> str:
     return cluster.token.said if isinstance(cluster.token, Identity) else ""
 
 
-def for_objects(cluster: Cluster, local: LocalServer | None) -> dict[str, Any]:
+def for_objects(cluster: Cluster) -> dict[str, Any]:
     """Return what a ready-made object is given: it holds no secret, but finds one when it asks.
 
-    At the private server that is a key that can only infer. Elsewhere the object looks for the
-    same credentials as this notebook, so that it serves for as long as a login is renewed.
+    So it serves for as long as a login is renewed.
     """
-    if local is not None:
-        return {"api_key": "", "token_source": local.key}
     # Left out, $XINFERENCE_API_KEY counts too: not for a server that wants none.
     return {} if cluster.token else {"api_key": ""}

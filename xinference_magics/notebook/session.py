@@ -241,7 +241,7 @@ class Session:
             "server_url": self.cluster().endpoint,
             "model_uid": running.uid,
             "timeout": (self.settings.connect_timeout, self.settings.read_timeout),
-            **opening.for_objects(self.cluster(), self._local),
+            **opening.for_objects(self.cluster()),
         }
         if kind.model_type == "LLM":
             fields |= {"engine": running.engine, **self._generation(running)}

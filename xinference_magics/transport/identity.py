@@ -7,6 +7,8 @@ The first that there is counts:
 2. ``$XINFERENCE_API_KEY``;
 3. the token that ``xinference login`` of the command line has left for that endpoint, until it
    expires: nobody can renew it.
+
+The private server of this machine has a key of its own in the first place, which can only infer.
 """
 
 from __future__ import annotations
@@ -32,19 +34,8 @@ _LEFT = 10.0  # seconds that a token of the command line must have left
 _HERE = ("127.0.0.1", "localhost", "0.0.0.0")  # noqa: S104  # spellings of this machine
 
 
-class Lookup:
-    """A source of tokens that holds none, but finds one on this machine at each request.
-
-    A subclass is hashable and can be pickled, and its repr shows no secret.
-    """
-
-    def __call__(self) -> str | None:
-        """Return the token to send, or None for none."""
-        raise NotImplementedError
-
-
 @dataclass(frozen=True)
-class Identity(Lookup):
+class Identity:
     """What is known on this machine about the user of one server.
 
     Args:
@@ -72,6 +63,8 @@ class Identity(Lookup):
     def token(self, api_key: str | None = None) -> str | None:
         """Return the token to send, or None; `api_key` is in place of the environment's."""
         login = self.login
+        if login.kept.orphaned:
+            return None
         if login.usable:
             return login()
         return api_key or os.environ.get("XINFERENCE_API_KEY") or self.left_by_cli()

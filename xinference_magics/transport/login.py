@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from requests import Response
 
+    from xinference_magics.transport.process import Identity
+
 _FRESH = 0.75  # of a token's life; then it is renewed
 _MARGIN = 5.0  # seconds: what ends so soon may have ended when it arrives
 _DATE = 1.0  # seconds that a Date header may be behind, as it has whole ones only
@@ -60,6 +62,7 @@ class Tokens:
         refresh: Gives new tokens, once; empty where there is none any more.
         expires: When `access` does, in seconds since 1970 by this machine's clock.
         life: Seconds from its making until then.
+        server: The only process they are for, where that is known: its `process.Identity`.
     """
 
     username: str = ""
@@ -67,6 +70,7 @@ class Tokens:
     refresh: str = field(default="", repr=False)
     expires: float = 0.0
     life: float = 0.0
+    server: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, answer: Response, username: str) -> Self:
@@ -80,9 +84,9 @@ class Tokens:
         return cls(username, access, str(data.get("refresh_token") or ""), now + life, life)
 
     @classmethod
-    def of_key(cls, api_key: str) -> Self:
+    def of_key(cls, api_key: str, server: Identity | None = None) -> Self:
         """Make tokens of an API key, which is nobody's here and ends when the server says so."""
-        return cls(access=api_key, expires=_NEVER)
+        return cls(access=api_key, expires=_NEVER, server=asdict(server) if server else None)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -90,6 +94,15 @@ class Tokens:
         with suppress(TypeError):
             return cls(**read_private(path))
         return cls()
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the process they are for has ended; what has its port now gets nothing."""
+        if self.server is None:
+            return False
+        from xinference_magics.transport.process import Identity
+
+        return Identity(**self.server).process() is None
 
     @property
     def good(self) -> bool:
@@ -142,12 +155,12 @@ class Login:
     @property
     def username(self) -> str:
         """Who is logged in, or was until the login ended; empty for nobody."""
-        return self._kept.username
+        return self.kept.username
 
     @property
     def usable(self) -> bool:
         """Whether it can still give tokens, as far as is known here."""
-        kept = self._kept
+        kept = self.kept
         return kept.good or bool(kept.refresh or self.anew)
 
     @property
@@ -155,7 +168,8 @@ class Login:
         return self.path or state_folder() / "logins" / f"{_name(self.endpoint)}.json"
 
     @property
-    def _kept(self) -> Tokens:
+    def kept(self) -> Tokens:
+        """The tokens in its file, of which there may be none."""
         return Tokens.load(self._file)
 
     def keep(self, tokens: Tokens) -> None:
@@ -169,7 +183,7 @@ class Login:
         if not self._file.exists():
             return False
         with locked(self._lock):
-            refresh = self._kept.refresh
+            refresh = self.kept.refresh
             self._file.unlink(missing_ok=True)
         with suppress(XinferenceError):
             self._revoke(refresh)
@@ -182,7 +196,7 @@ class Login:
             AuthenticationError: The login has ended; nothing was sent.
             ConnectError: The token has expired, and the server that renews it does not answer.
         """
-        tokens = self._kept
+        tokens = self.kept
         if tokens.fresh:
             return tokens.access
         # An interrupt while the answer is on its way would lose the only refresh token.
@@ -198,7 +212,7 @@ class Login:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with locked(self._lock, timeout=0 if tokens.good else _PATIENCE):
-                tokens = self._kept
+                tokens = self.kept
                 if not tokens.fresh:
                     tokens = self._renewed(tokens)
         except (TimeoutError, ConnectError):

@@ -93,7 +93,7 @@ def logout(session: Session, arguments: Arguments) -> None:
     from xinference_magics.transport.identity import Identity
 
     identity = Identity(_where(session, arguments))
-    if not identity.login.end():
+    if session.is_private(identity.endpoint) or not identity.login.end():
         raise NotebookError(
             f"No login at {identity.endpoint} is kept here.",
             hint="%xinference status shows where the notebook is connected.",
