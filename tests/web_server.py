@@ -17,6 +17,8 @@ def answering(body, content_type):
             self.end_headers()
             self.wfile.write(body)
 
+        do_POST = do_GET  # noqa: N815  # http.server's name
+
         def log_message(self, *_):
             pass
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
+from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.wire.parameters import refuse_unknown
 
@@ -33,7 +34,11 @@ class ServedModel(BaseModel):
     api_key: SecretStr | None = Field(
         default_factory=secret_from_env("XINFERENCE_API_KEY", default=None)
     )
-    """Where the server asks for one; ``$XINFERENCE_API_KEY`` if left out."""
+    """Where the server asks for one.
+
+    Left out, the login of ``%xinference login`` at this server counts, renewed in time; where
+    there is none, ``$XINFERENCE_API_KEY``, and then the command line's login.
+    """
 
     token_source: Callable[[], str | None] | None = Field(default=None, exclude=True, repr=False)
     """Asked before each request for a token that changes; counts before `api_key`.
@@ -119,13 +124,21 @@ class ServedModel(BaseModel):
     def _token(self) -> str | None:
         if self.token_source is not None:
             return self.token_source()
-        return self.api_key.get_secret_value() if self.api_key else None
+        key = self.api_key.get_secret_value() if self.api_key else None
+        return key if self._has_own_key else Identity(self.server_url).token(key)
+
+    @property
+    def _has_own_key(self) -> bool:
+        """Whether the key was given to this object, and not found in the environment."""
+        return "api_key" in self.model_fields_set and self.api_key is not None
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Leave out what belongs to this process: clients, and the source of tokens."""
+        """Leave out what belongs to this process: clients, tokens, a key of its environment."""
         state = super().__getstate__()
         private = {**(state["__pydantic_private__"] or {}), "_clients": None, "_clients_of": ()}
         fields = {**state["__dict__"], "token_source": None}
+        if not self._has_own_key:
+            fields["api_key"] = None
         return {**state, "__dict__": fields, "__pydantic_private__": private}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

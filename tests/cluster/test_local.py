@@ -20,6 +20,9 @@ import pytest
 from xinference_magics.cluster import local, state
 from xinference_magics.cluster.keeper import GRACE, Keeper
 from xinference_magics.errors import LocalServerError
+from xinference_magics.transport.identity import Identity
+from xinference_magics.transport.private import read_private, write_private
+from xinference_magics.transport.process import Identity as Process
 
 NOTEBOOK = """
 import sys
@@ -107,7 +110,7 @@ def test_start_find_stop(folder, command, monkeypatch):
 
 def test_secrets_are_in_private_files_and_nowhere_else(folder, command):
     server = local.start(command=command)
-    secrets = [*state.read_private(folder / "secrets.json").values(), server.token()]
+    secrets = [*read_private(folder / "secrets.json").values(), server.token()]
     assert server.api_key in secrets
     assert len(secrets) == 5
     shown = [repr(server), repr(vars(server)), (folder / "server.json").read_text()]
@@ -136,8 +139,8 @@ def test_lost_secrets_are_made_anew(folder, command):
 def test_accounts_of_somebody_else_are_told(folder, command):
     local.start(command=command).stop()
     (folder / "auth.db").write_text('["admin", "other"]')
-    known = state.read_private(folder / "secrets.json")
-    state.write_private(folder / "secrets.json", {**known, "api_key": ""})
+    known = read_private(folder / "secrets.json")
+    write_private(folder / "secrets.json", {**known, "api_key": ""})
     with pytest.raises(LocalServerError, match="does not accept the account"):
         local.start(command=command)
 
@@ -196,6 +199,7 @@ def test_without_a_keeper_it_is_stopped_all_the_same(folder, command):
 
 def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, command):
     server = local.start(command=command)
+    assert Identity(server.endpoint).token() == server.api_key
     port = int(server.endpoint.rpartition(":")[2])
     model = family(server)[-1]
     os.kill(server.pid, signal.SIGKILL)
@@ -206,6 +210,7 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
         assert local.find() is None
         with pytest.raises(LocalServerError, match="is gone"):
             server.token()
+        assert Identity(server.endpoint).token() is None
         with pytest.raises(TimeoutError):
             stranger.accept()
         assert local.start(command=command).endpoint != server.endpoint
@@ -230,7 +235,7 @@ def test_stale_files_do_no_harm(folder, command, content):
 
 def test_an_old_keeper_leaves_a_new_servers_file_alone(folder, command):
     server = local.start(command=command)
-    dead = state.Identity(999_999_999, 1.0)
+    dead = Process(999_999_999, 1.0)
     Keeper(folder, state.Running("http://127.0.0.1:1", dead, dead)).run()
     assert local.find().pid == server.pid
 
@@ -293,7 +298,7 @@ def test_a_token_is_renewed_in_time_and_by_one_caller(folder, command, monkeypat
     first = server.token()
     assert server.token() == first
     before = logins.stat().st_size
-    time.sleep(3.2)
+    time.sleep(4.2)
     with ThreadPoolExecutor(16) as pool:
         tokens = set(pool.map(lambda _: server.token(), range(32)))
     assert len(tokens) == 1

@@ -52,7 +52,7 @@ def test_the_life_of_a_local_server(server_command, run_python, tiny_definitions
         lambda: user.terminate("mine"),
         lambda: user.launch(tiny_request("b", "ggufv2")),
     ):
-        with pytest.raises(PermissionDeniedError, match="An API key"):
+        with pytest.raises(PermissionDeniedError, match="This is an API key"):
             refused()
     answer = requests.post(
         f"{server.endpoint}/v1/chat/completions",

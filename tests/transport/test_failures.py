@@ -39,9 +39,15 @@ def failure(status, detail, **options):
             403,
             "API keys can only access model query and inference endpoints",
             PermissionDeniedError,
-            "An API key of http://h:9997 can use models, not launch",
+            "This is an API key: at http://h:9997 it may use models, not launch",
         ),
-        (403, "Not enough permissions", PermissionDeniedError, "Not enough permissions"),
+        (403, "Not enough permissions", PermissionDeniedError, "This user may not do that at"),
+        (
+            403,
+            "Password change required before using this account.",
+            PermissionDeniedError,
+            "not allow this: Password change required before using this account. Ask",
+        ),
         (
             429,
             "Too many failed attempts. IP temporarily banned.",

@@ -13,12 +13,14 @@ from xinference_client.client.restful.restful_client import Client
 
 from xinference_magics.errors import BadRequestError, ConnectError
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize
-from xinference_magics.transport.sync import Token, open_session
+from xinference_magics.transport.sync import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import requests
+
+    from xinference_magics.transport.bearer import Token
 
 T = TypeVar("T")
 

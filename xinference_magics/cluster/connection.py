@@ -20,7 +20,7 @@ from xinference_magics.nearest import did_you_mean
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 
 if TYPE_CHECKING:
-    from xinference_magics.transport.sync import Token
+    from xinference_magics.transport.bearer import Token
 
 
 class Cluster:

@@ -22,7 +22,9 @@ from pathlib import Path
 
 import psutil
 
-from xinference_magics.cluster.state import Identity, Running, leased, read_private
+from xinference_magics.cluster.state import Running, leased
+from xinference_magics.transport.private import read_private
+from xinference_magics.transport.process import Identity
 
 GRACE = 10.0  # seconds: restarting a kernel takes less
 _TICK = 1.0

@@ -21,6 +21,8 @@ from xinference_magics.cluster import credentials, state
 from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import LocalServerError, XinferenceError
 from xinference_magics.transport.endpoint import Timeouts
+from xinference_magics.transport.login import Login, Tokens
+from xinference_magics.transport.private import locked
 from xinference_magics.transport.sync import open_session
 
 if TYPE_CHECKING:
@@ -79,10 +81,7 @@ class LocalServer:
             LocalServerError: The server is gone; what has its port now gets no password.
         """
         if not self.alive:
-            raise LocalServerError(
-                f"The local server at {self.endpoint} is gone.",
-                hint="%xinference serve starts it again.",
-            )
+            raise _gone(self.endpoint)
         return self._login()
 
     def lease(self) -> None:
@@ -127,6 +126,12 @@ def find() -> LocalServer | None:
     return LocalServer(running, folder) if running and ready else None
 
 
+def _gone(endpoint: str) -> LocalServerError:
+    return LocalServerError(
+        f"The local server at {endpoint} is gone.", hint="%xinference serve starts it again."
+    )
+
+
 def stop() -> bool:
     """Stop the local server, ready or still starting; return whether there was one."""
     folder = state.find_folder()
@@ -164,14 +169,16 @@ def start(
         )
     folder = state.open_folder()
     say = on_line or _silence
-    with state.locked(folder):
+    with locked(folder / "lock"):
         state.take_lease(folder)
         running = _running(folder, port) or _spawn(folder, port, command, say)
         if keep:
             (folder / "keep").touch()
     _await_start(running, folder, say)
-    with state.locked(folder):
+    with locked(folder / "lock"):
         credentials.prepare(folder, running.endpoint)
+        key = Tokens.of_key(credentials.api_key(folder), running.server)
+        Login(running.endpoint).keep(key)
     return LocalServer(running, folder)
 
 

@@ -1,33 +1,33 @@
 """The folder in which the local server is found: who runs it, who needs it, and its secrets.
 
 One folder a machine, because a home directory may be shared by several; readable by its owner
-only. Processes are told by pid and birth together: a pid alone is given out again.
+only.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from xinference_magics.transport.private import (
+    locked,
+    read_private,
+    state_folder,
+    write_private,
+)
+from xinference_magics.transport.process import Identity
 
-_BIRTH_FIELD = 19  # of /proc/PID/stat, counted from the one after the command's name
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def find_folder() -> Path:
-    """Return the folder, which may not exist yet; ``$XINFERENCE_MAGICS_STATE`` moves it."""
-    from platformdirs import user_state_dir
-
-    base = os.environ.get("XINFERENCE_MAGICS_STATE") or user_state_dir("xinference-magics")
-    return Path(base) / f"server-{socket.gethostname()}"
+    """Return the folder, which may not exist yet."""
+    return state_folder() / f"server-{socket.gethostname()}"
 
 
 def open_folder() -> Path:
@@ -35,70 +35,6 @@ def open_folder() -> Path:
     folder = find_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-def write_private(path: Path, content: object) -> None:
-    """Write JSON that only its owner can read, at once or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    draft.replace(path)
-
-
-def read_private(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; an empty one where there is none that can be read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: one notebook at a time starts the server or makes its accounts."""
-    import fcntl
-
-    with (folder / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file is closed, by a crash too
-        yield
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A process, told from all others that had or will have its pid.
-
-    Args:
-        pid: The process id.
-        birth: When it began; only good for comparing.
-    """
-
-    pid: int
-    birth: float
-
-    @classmethod
-    def of(cls, pid: int) -> Identity:
-        """Return the identity of a process that runs."""
-        return cls(pid, _birth(pid))
-
-    def process(self) -> psutil.Process | None:
-        """Return the process, or None where it has ended."""
-        try:
-            process = psutil.Process(self.pid)
-            ended = process.status() == psutil.STATUS_ZOMBIE or _birth(self.pid) != self.birth
-        except psutil.NoSuchProcess:
-            return None
-        return None if ended else process
-
-
-def _birth(pid: int) -> float:
-    """Return when a process began; on Linux by a clock that nobody sets."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return float(psutil.Process(pid).create_time())
-    return float(stat.rpartition(")")[2].split()[_BIRTH_FIELD])
 
 
 @dataclass(frozen=True)
@@ -138,7 +74,7 @@ class Running:
 
     def forget(self, folder: Path) -> None:
         """Take back what was written down, unless another server has been since."""
-        with locked(folder):
+        with locked(folder / "lock"):
             if read_private(folder / "server.json").get("server") == asdict(self.server):
                 (folder / "server.json").unlink()
 

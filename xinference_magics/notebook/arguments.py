@@ -38,6 +38,8 @@ class Option:
         repeat: Whether it may be given several times; the value is then a list.
         required: Whether it must be given.
         default: The value where it is not given.
+        safe_way: For a secret: the safe way to give it. A value that is typed is refused and not
+            repeated; the flag alone has the value True.
     """
 
     flags: tuple[str, ...]
@@ -50,6 +52,7 @@ class Option:
     repeat: bool = False
     required: bool = False
     default: Any = None
+    safe_way: str = ""
 
     @property
     def name(self) -> str:
@@ -70,6 +73,16 @@ class Option:
                 type=self.type,
                 nargs=nargs,
                 default=self.default,
+            )
+        elif self.safe_way:
+            parser.add_argument(
+                *self.flags,
+                dest=self.name,
+                help=help_text,
+                action="store",
+                nargs="?",
+                const=True,
+                type=self._refuse,
             )
         elif self.words == 0:
             parser.add_argument(
@@ -92,6 +105,12 @@ class Option:
                 required=self.required,
                 default=self.default,
             )
+
+    def _refuse(self, _typed: str) -> None:
+        raise argparse.ArgumentTypeError(
+            "a secret typed in a cell is saved with the notebook and its history: "
+            f"{self.safe_way}; delete this cell and replace the secret"
+        )
 
 
 class HelpRequested(Exception):  # noqa: N818 - it is no error
@@ -140,7 +159,8 @@ class Parser(argparse.ArgumentParser):
     def unknown(self, word: str) -> str:
         """Say that `word` is not known, and what is near it."""
         if not word.startswith("-"):
-            return f"unexpected word {word!r}"
+            secretive = any(option.safe_way for option in self.options)
+            return "unexpected words" if secretive else f"unexpected word {word!r}"
         name = word.partition("=")[0]
         near = nearest(name, self.flags)
         return f"no option {name}" + (f"; did you mean {near}?" if near else "")

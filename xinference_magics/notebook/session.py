@@ -10,6 +10,7 @@ from xinference_magics import interrupts
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
 from xinference_magics.errors import ConnectError, NotebookError
+from xinference_magics.notebook import opening
 from xinference_magics.notebook.ready_made import CHAT, kind_of
 from xinference_magics.transport import endpoint as endpoints
 
@@ -98,6 +99,29 @@ class Session:
             return self.cluster()
         return self._opened(endpoints.normalize(endpoint))[0]
 
+    def where(self, endpoint: str | None) -> str:
+        """Return the URL that is meant: `endpoint`, the one in use, or the configured one."""
+        if endpoint is None and self._cluster is not None:
+            return self._cluster.endpoint
+        return endpoints.resolve(endpoint, self.settings.endpoint)
+
+    def is_private(self, endpoint: str) -> bool:
+        """Tell whether `endpoint` is the private server of this machine."""
+        local = self._find_local()
+        return local is not None and local.endpoint == endpoint
+
+    def admitted(self, endpoint: str) -> bool:
+        """Connect with new credentials; a notebook that is connected elsewhere stays there.
+
+        Returns:
+            Whether the notebook is connected to `endpoint`.
+        """
+        if self._cluster is not None and self._cluster.endpoint != endpoint:
+            return False
+        self._use(endpoint)
+        self._named = True
+        return True
+
     def cluster(self, endpoint: str | None = None) -> Cluster:
         """Return the connection in use, making it first where there is none."""
         named = endpoints.normalize(endpoint) if endpoint else None
@@ -163,13 +187,13 @@ class Session:
     def describe_connection(self) -> str:
         """Say in a few lines where the notebook is connected, what runs and what is in use."""
         cluster = self.cluster()
-        kind = "private, of this machine" if self._local else "authentication on"
-        notes = [f"Xinference {cluster.version() or 'of unknown version'}"]
-        if self._local or cluster.requires_auth():
-            notes.append(kind)
+        notes = [
+            f"Xinference {cluster.version() or 'of unknown version'}",
+            opening.described(cluster, self._local),
+        ]
         running = ", ".join(f"{model.uid} ({model.type})" for model in cluster.models())
         lines = [
-            f"Connected to {cluster.endpoint} ({', '.join(notes)}).",
+            f"Connected to {cluster.endpoint} ({', '.join(filter(None, notes))}).",
             f"Running: {running}." if running else "No model runs: %xinference launch -n NAME",
         ]
         if self.model is not None:
@@ -218,7 +242,7 @@ class Session:
             "server_url": self.cluster().endpoint,
             "model_uid": running.uid,
             "timeout": (self.settings.connect_timeout, self.settings.read_timeout),
-            **self._credentials(),
+            **opening.for_objects(self.cluster()),
         }
         if kind.model_type == "LLM":
             fields |= {"engine": running.engine, **self._generation(running)}
@@ -255,27 +279,17 @@ class Session:
         return cluster
 
     def _use_local(self, server: LocalServer) -> Cluster:
-        cluster = self._open(server.endpoint, server.token)
+        cluster = opening.open_local(server, self._timeouts)
         self._replace(cluster, server)
         self.server_version = cluster.version()
         return cluster
 
     def _opened(self, endpoint: str) -> tuple[Cluster, LocalServer | None]:
-        """Open a connection with the credentials that its server asks for."""
-        local = self._find_local()
-        if local is not None and local.endpoint == endpoint:
-            return self._open(endpoint, local.token), local
-        cluster = self._open(endpoint, None)
-        if cluster.requires_auth() and os.environ.get("XINFERENCE_API_KEY"):
-            cluster.close()
-            cluster = self._open(endpoint, lambda: os.environ.get("XINFERENCE_API_KEY"))
-        return cluster, None
+        return opening.open_cluster(endpoint, self._timeouts)
 
-    def _open(self, endpoint: str, token: Callable[[], str | None] | None) -> Cluster:
-        from xinference_magics.cluster.connection import Cluster
-
-        timeouts = endpoints.Timeouts(connect=self.settings.connect_timeout)
-        return Cluster(endpoint, token=token, timeouts=timeouts)
+    @property
+    def _timeouts(self) -> endpoints.Timeouts:
+        return endpoints.Timeouts(connect=self.settings.connect_timeout)
 
     def _replace(self, cluster: Cluster, local: LocalServer | None) -> None:
         moved = self._cluster is not None and self._cluster.endpoint != cluster.endpoint
@@ -290,13 +304,6 @@ class Session:
         from xinference_magics.cluster import local
 
         return local.find()
-
-    def _credentials(self) -> dict[str, Any]:
-        """What the objects in the user's hands may do: infer, and no more."""
-        if self._local is not None:
-            return {"api_key": self._local.api_key}
-        # Left out, ChatXinference takes $XINFERENCE_API_KEY: not for a server that wants none.
-        return {} if self.cluster().token else {"api_key": ""}
 
     def _generation(self, running: RunningModel) -> dict[str, Any]:
         """Default parameters, with an answer that leaves half of the context to the prompt."""

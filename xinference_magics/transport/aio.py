@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +19,17 @@ from xinference_client.client.restful.async_restful_client import (
 )
 
 from xinference_magics.errors import ConnectError
+from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from types import SimpleNamespace
 
 _FIRST_ERROR = 400
+_UNAUTHORIZED = 401
 _LONGEST_LINE = 32 * 2**20  # bytes of one event; aiohttp allows twice its buffer
-
-Token = Callable[[], str | None]
 
 
 def open_async_session(
@@ -44,15 +45,16 @@ def open_async_session(
     Each request has a connection of its own: the server closes kept ones after five idle
     seconds and after some errors, and aiohttp does not send a POST again.
     """
+    bearer = Bearer.of(endpoint, token)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=True, ssl=_trusted(_bundle())),
         timeout=aiohttp.ClientTimeout(
             total=None, sock_connect=timeouts.connect, sock_read=timeouts.read
         ),
-        raise_for_status=_check(endpoint),
+        raise_for_status=_check(endpoint, bearer),
         proxy=_proxy(endpoint),
         read_bufsize=_LONGEST_LINE // 2,
-        trace_configs=[_bearer(token)] if token else None,
+        trace_configs=[_authorization(bearer)] if token else None,
     )
 
 
@@ -81,8 +83,10 @@ def _trusted(bundle: str | None) -> ssl.SSLContext | bool:
     return ssl.create_default_context(cafile=bundle)
 
 
-def _check(endpoint: str) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:
+def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:
     async def check(response: aiohttp.ClientResponse) -> None:
+        if response.status == _UNAUTHORIZED:
+            bearer.refused(response.request_info.headers.get("Authorization"))
         if response.status >= _FIRST_ERROR:
             async with response:
                 raise server_error(
@@ -90,6 +94,7 @@ def _check(endpoint: str) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]
                     await response.read(),
                     endpoint=endpoint,
                     retry_after=response.headers.get("Retry-After"),
+                    challenge=response.headers.get("WWW-Authenticate"),
                 )
         if response.content_type == "text/html":
             response.close()
@@ -101,14 +106,15 @@ def _check(endpoint: str) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]
     return check
 
 
-def _bearer(token: Token) -> aiohttp.TraceConfig:
+def _authorization(bearer: Bearer) -> aiohttp.TraceConfig:
     async def add(
         _session: aiohttp.ClientSession,
         _context: SimpleNamespace,
         request: aiohttp.TraceRequestStartParams,
     ) -> None:
-        if current := token():
-            request.headers["Authorization"] = f"Bearer {current}"
+        token = await asyncio.to_thread(bearer)  # it may have to be renewed, by a request
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
 
     trace = aiohttp.TraceConfig()
     trace.on_request_start.append(add)

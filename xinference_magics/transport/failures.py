@@ -39,8 +39,14 @@ _UID = re.compile(
     r"uid: (?P<uid>.+?)(?:\. Available| \(cached|$)|Model (?P<launching>[^:]+) is launching"
 )
 _AVAILABLE = re.compile(r"Available model uids: (?P<uids>\[.*?\])")
+_SCOPE = re.compile(r'scope="(?P<scope>[^"]+)"')
 _TAG = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORECASE)
+
+
+def other_credentials(endpoint: str) -> str:
+    """Return what to do where credentials are missing or not accepted."""
+    return f"%xinference login {endpoint} asks for them, or set XINFERENCE_API_KEY."
 
 
 def one_line(text: str) -> str:
@@ -108,6 +114,7 @@ class _Answer:
     request_id: str | None
     model_uid: str | None
     retry_after: str | None
+    challenge: str | None
     invalid: bool
 
     def error(self, kind: type[ServerError], message: str, hint: str = "") -> ServerError:
@@ -133,6 +140,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
     request_id: str | None = None,
     model_uid: str | None = None,
     retry_after: str | None = None,
+    challenge: str | None = None,
 ) -> ServerError:
     """Return the error that an HTTP answer with `status` and `body` stands for.
 
@@ -143,6 +151,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         request_id: The `request_id` sent with the request.
         model_uid: The model UID that was asked for, where the body does not name it.
         retry_after: The `Retry-After` header, in seconds.
+        challenge: The `WWW-Authenticate` header, which names the permission that is missing.
     """
     raw = body.decode(errors="replace") if isinstance(body, bytes) else body
     answer = _Answer(
@@ -152,6 +161,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         request_id,
         model_uid,
         retry_after,
+        challenge,
         invalid=_VALIDATION.search(raw) is not None,
     )
     return _BY_STATUS.get(status, _other)(answer)
@@ -177,7 +187,7 @@ def _unauthorized(answer: _Answer) -> ServerError:
     return answer.error(
         AuthenticationError,
         f"{answer.endpoint} does not let you in: {reason}.",
-        "Set XINFERENCE_API_KEY to a valid key and connect again.",
+        other_credentials(answer.endpoint),
     )
 
 
@@ -185,12 +195,21 @@ def _forbidden(answer: _Answer) -> ServerError:
     if "API keys can only" in answer.detail:
         return answer.error(
             PermissionDeniedError,
-            f"An API key of {answer.endpoint} can use models, not launch, stop or register them.",
-            "That takes the login of a user who may.",
+            f"This is an API key: at {answer.endpoint} it may use models, not launch, stop or "
+            "register them.",
+            f"%xinference login {answer.endpoint} asks for a user who may.",
+        )
+    if "Not enough permissions" in answer.detail:
+        scope = _SCOPE.search(answer.challenge or "")
+        return answer.error(
+            PermissionDeniedError,
+            f"This user may not do that at {answer.endpoint}"
+            + (f": it takes the permission {scope['scope']}." if scope else "."),
+            "An administrator of the server can grant it, or %xinference login as another user.",
         )
     return answer.error(
         PermissionDeniedError,
-        f"{answer.endpoint} does not allow this: {answer.detail or 'forbidden'}.",
+        f"{answer.endpoint} does not allow this: {answer.detail.rstrip('.') or 'forbidden'}.",
         "Ask for the permission, or use other credentials.",
     )
 

@@ -23,6 +23,7 @@ from xinference_magics.errors import (
     XinferenceError,
 )
 from xinference_magics.transport.abort import abort_soon
+from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from requests import Session
 
-Token = Callable[[], str | None]
 Body = dict[str, Any]
 Ask = Callable[[Any, Body], Any]
 """Sends a body by one method of a client's handle, which may be an asynchronous one."""
@@ -98,7 +98,7 @@ class InferenceEndpoint:
         retries: int = 0,
     ) -> None:
         self.endpoint = endpoint
-        self.token = token
+        self.token = Bearer.of(endpoint, token) if token else None
         self.timeouts = timeouts
         self._ask = ask
         self._retries = retries

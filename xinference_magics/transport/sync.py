@@ -8,7 +8,6 @@ anew with each request.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -18,13 +17,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from xinference_magics.errors import ConnectError
+from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.unreachable import connect_error
 
 _FIRST_ERROR = 400
-
-Token = Callable[[], str | None]
+_UNAUTHORIZED = 401
 
 
 def open_session(
@@ -41,25 +40,22 @@ def open_session(
     """
     session = requests.Session()
     session.trust_env = not is_loopback(endpoint)
-    session.auth = _Bearer(token or _no_token)
-    adapter = _Adapter(endpoint, timeouts)
+    bearer = Bearer.of(endpoint, token)
+    session.auth = _Authorization(bearer)
+    adapter = _Adapter(endpoint, timeouts, bearer)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
 
 
-def _no_token() -> None:
-    return None
-
-
-class _Bearer(AuthBase):
+class _Authorization(AuthBase):
     """Put in the token of the moment; `requests` takes it out on the way to another host."""
 
-    def __init__(self, token: Token) -> None:
-        self._token = token
+    def __init__(self, bearer: Bearer) -> None:
+        self._bearer = bearer
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        token = self._token()
+        token = self._bearer()
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
         return request
@@ -68,9 +64,10 @@ class _Bearer(AuthBase):
 class _Adapter(HTTPAdapter):
     """Send with limits, and raise what the answer means."""
 
-    def __init__(self, endpoint: str, timeouts: Timeouts) -> None:
+    def __init__(self, endpoint: str, timeouts: Timeouts, bearer: Bearer) -> None:
         self._endpoint = endpoint
         self._timeouts = timeouts
+        self._bearer = bearer
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -95,12 +92,15 @@ class _Adapter(HTTPAdapter):
         return response
 
     def _check(self, response: requests.Response) -> None:
+        if response.status_code == _UNAUTHORIZED:
+            self._bearer.refused(response.request.headers.get("Authorization"))
         if response.status_code >= _FIRST_ERROR:
             raise server_error(
                 response.status_code,
                 response.content,
                 endpoint=self._endpoint,
                 retry_after=response.headers.get("Retry-After"),
+                challenge=response.headers.get("WWW-Authenticate"),
             )
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.close()

@@ -1,0 +1,300 @@
+"""Logins at a real server with authentication on, from real kernels."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from kernel_driver import Kernel
+
+from xinference_magics.cluster.connection import Cluster
+from xinference_magics.transport.login import Login, sign_in
+
+USER, PASSWORD = "admin", "correct-horse-battery"
+MINUTE = 60
+
+
+class Secured:
+    """A server with authentication on, and what its administrator knows."""
+
+    def __init__(self, server, state):
+        self.endpoint = server.endpoint
+        self.home = server.home
+        self.state = state
+        self.kernels = []
+
+    @property
+    def setup_token(self):
+        return re.search(r"Setup token: (\S+)", (self.home / "output.log").read_text())[1]
+
+    def admin(self, method, path, body=None):
+        """Ask as the administrator, with a login of its own."""
+        token = sign_in(self.endpoint, USER, PASSWORD).access
+        answer = requests.request(
+            method,
+            self.endpoint + path,
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def kernel(self, **environment):
+        made = Kernel(
+            {
+                **os.environ,
+                "XINFERENCE_ENDPOINT": self.endpoint,
+                "XINFERENCE_MAGICS_STATE": str(self.state / "magics"),
+                "XINFERENCE_HOME": str(self.state / "home"),
+                "IPYTHONDIR": str(self.state / "ipython"),
+                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+                **environment,
+            }
+        )
+        self.kernels.append(made)
+        assert made.run("%load_ext xinference_magics").status == "ok"
+        return made
+
+    def bad_attempts(self):
+        """How many refused credentials its audit knows of."""
+        logs = (self.home / "logs").rglob("*audit*")
+        return sum(path.read_text().count('"invalid_') for path in logs)
+
+
+@pytest.fixture(scope="module")
+def secured(start_server, tmp_path_factory):
+    server = start_server(
+        XINFERENCE_AUTH_ADVANCED="1",
+        XINFERENCE_ACCESS_TOKEN_EXPIRE_MINUTES="1",  # noqa: S106
+    )
+    made = Secured(server, tmp_path_factory.mktemp("user"))
+    yield made
+    for kernel in made.kernels:
+        kernel.close()
+
+
+@pytest.fixture(scope="module")
+def notebook(secured):
+    return secured.kernel()
+
+
+def refused(reply, *parts):
+    """It is one line, with all `parts`."""
+    assert reply.status == "error", reply
+    lines = [line for line in reply.stdout.splitlines() if line.strip()]
+    assert len(lines) == 1, reply.stdout
+    for part in parts:
+        assert part in lines[0], lines[0]
+
+
+def hidden(kernel, *secrets):
+    """None of `secrets` is in what the kernel keeps of its cells and their outputs."""
+    kept = kernel.value(
+        "repr((In, Out, list(get_ipython().history_manager.get_tail(100)), "
+        "sys.last_value, sys.last_traceback)) if 'sys' in dir() else repr((In, Out))"
+    )
+    assert not [each for each in secrets if each in kept]
+
+
+def test_a_new_server_is_set_up_from_the_notebook(secured, notebook):
+    refused(notebook.run("%xinference status"), "no account yet", "%xinference setup http://")
+    refused(notebook.run("%xinference login"), "no account yet", "%xinference setup http://")
+    token = secured.setup_token
+    reply = notebook.run("%xinference setup", answers=["not-the-token", USER, PASSWORD, PASSWORD])
+    refused_after_words(reply, "not its setup token", "server's log")
+    reply = notebook.run("%xinference setup", answers=[token, USER, "short", "short"])
+    refused_after_words(reply, "at least 8 characters")
+    reply = notebook.run("%xinference setup", answers=[token, USER, PASSWORD, "other"])
+    refused_after_words(reply, "differ")
+    reply = notebook.run("%xinference setup", answers=[token, USER, PASSWORD, PASSWORD])
+    assert reply.status == "ok", reply
+    assert [secret for _, secret in reply.questions] == [True, False, True, True]
+    assert f"Connected to {secured.endpoint}" in reply.stdout
+    assert "logged in as admin" in reply.stdout
+    hidden(notebook, token, PASSWORD)
+    refused(notebook.run("%xinference setup"), "set up already", "%xinference login")
+
+
+def refused_after_words(reply, *parts):
+    """The same, where a line for the user came before."""
+    reply.outputs = reply.outputs[1:]
+    refused(reply, *parts)
+
+
+def test_login_and_logout(secured, notebook):
+    assert "Logged out" in notebook.run("%xinference logout").stdout
+    refused(notebook.run("%xinference list"), "none are known", "%xinference login http://")
+    refused(notebook.run("%xinference logout"), "No login at")
+    reply = notebook.run("%xinference login", answers=[USER, "wrong-password"])
+    refused(reply, "AuthenticationError", "user name or the password is wrong")
+    reply = notebook.run(f"%xinference login -e {secured.endpoint}/", answers=[USER, PASSWORD])
+    assert reply.status == "ok", reply
+    assert [secret for _, secret in reply.questions] == [False, True]
+    assert "logged in as admin" in reply.stdout
+    reply = notebook.run("%xinference login --username admin", answers=["wrong-password"])
+    refused(reply, "password is wrong")
+    assert "logged in as admin" in notebook.run("%xinference status").stdout
+    hidden(notebook, PASSWORD, "wrong-password")
+
+
+def test_nothing_secret_is_in_any_frame_of_a_failure(notebook):
+    notebook.run("%xinference login", answers=[USER, "wrong-password"])
+    code = """
+import sys, traceback, types
+def all_of(error):
+    while error is not None:
+        yield repr(error) + repr(vars(error))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "/xinference_magics/" in frame.f_code.co_filename:
+                yield repr(dict(frame.f_locals))
+        error = error.__cause__ or error.__context__
+"-".join(["wrong", "password"]) in "".join(all_of(sys.last_value))
+"""
+    assert notebook.value(code) == "False"
+    shown = notebook.run("%xmode Verbose\n%tb").stdout
+    notebook.run("%xmode Context")
+    assert "wrong-password" not in shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "login --username admin --password hush-hush",
+        "login --password=hush-hush",
+        "login --api-key hush-hush",
+        "login admin hush-hush",
+        "setup --password hush-hush",
+    ],
+)
+def test_a_typed_secret_is_refused_and_not_repeated(notebook, line):
+    reply = notebook.run(f"%xinference {line}")
+    refused(reply, "UsageError")
+    assert "hush-hush" not in reply.stdout
+    if "--" in line:
+        assert "delete this cell and replace the secret" in reply.stdout
+    assert not reply.questions
+
+
+def test_nobody_to_ask_is_told(secured):
+    kernel = secured.kernel()
+    reply = kernel.run("%xinference login", allow_stdin=False)
+    refused(reply, "Nobody can be asked here", "XINFERENCE_API_KEY")
+
+
+def test_an_api_key_may_use_and_not_launch(secured):
+    key = secured.admin("POST", "/v1/admin/keys", {"name": f"test {time.time()}"})["key"]
+    kernel = secured.kernel(
+        XINFERENCE_API_KEY=key, XINFERENCE_MAGICS_STATE=str(secured.state / "keyed")
+    )
+    reply = kernel.run("%xinference status")
+    assert "with the key in XINFERENCE_API_KEY" in reply.stdout
+    reply = kernel.run("%xinference launch -n qwen3 -en llama.cpp -s 0_6 -f ggufv2 -q Q4_K_M")
+    refused(reply, "PermissionDeniedError", "This is an API key", "%xinference login http://")
+    assert key not in reply.stdout
+
+    kernel = secured.kernel(XINFERENCE_MAGICS_STATE=str(secured.state / "asked"))
+    reply = kernel.run("%xinference login --api-key", answers=["xf-" + "0" * 48])
+    refused(reply, "does not let you in")
+    reply = kernel.run("%xinference login --api-key", answers=[key])
+    assert reply.questions[0][1]
+    assert "with an API key" in reply.stdout
+    hidden(kernel, key)
+
+
+def test_a_user_without_the_permission_is_told_which(secured):
+    secured.admin(
+        "POST",
+        "/v1/admin/users",
+        {
+            "username": "guest",
+            "password": "guest-password",
+            "permissions": ["models:list", "models:read"],
+        },
+    )
+    kernel = secured.kernel(XINFERENCE_MAGICS_STATE=str(secured.state / "guest"))
+    assert kernel.run("%xinference login", answers=["guest", "guest-password"]).status == "ok"
+    reply = kernel.run("%xinference launch -n qwen3 -en llama.cpp -s 0_6 -f ggufv2 -q Q4_K_M")
+    refused(reply, "PermissionDeniedError", "This user may not do that", "models:write")
+
+
+def test_the_command_lines_login_serves_until_it_expires(secured):
+    home = secured.state / "cli"
+    path = home / "auth" / hashlib.sha256(f"{secured.endpoint}/".encode()).hexdigest()
+    path.parent.mkdir(parents=True)
+    path.write_text(sign_in(secured.endpoint, USER, PASSWORD).access)
+    environment = {
+        "XINFERENCE_HOME": str(home),
+        "XINFERENCE_MAGICS_STATE": str(secured.state / "cli-only"),
+    }
+    kernel = secured.kernel(**environment)
+    assert "with the command line's login" in kernel.run("%xinference status").stdout
+    before = secured.bad_attempts()
+    path.write_text(expired(path.read_text()))
+    for _ in range(12):
+        refused(kernel.run("%xinference list"), "command line's login has expired")
+    assert secured.bad_attempts() == before
+
+
+def expired(token):
+    head, _, signature = token.split(".")
+    claims = {"sub": USER, "exp": time.time() - 1, "type": "access"}
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"{head}.{middle}.{signature}"
+
+
+def test_a_wrong_key_is_sent_once_and_no_more(secured):
+    before = secured.bad_attempts()
+    cluster = Cluster(secured.endpoint, token=lambda: "xf-" + "1" * 48)
+    for _ in range(12):
+        with pytest.raises(Exception, match=r"let you in|not sent again"):
+            cluster.models()
+    cluster.close()
+    assert secured.bad_attempts() == before + 1
+
+
+def test_the_model_taken_up_serves_on_when_tokens_end(
+    secured, notebook, tiny_definitions, monkeypatch
+):
+    register = f"""
+import json
+cluster = get_ipython().find_line_magic("xinference").__self__.session.cluster()
+cluster.registry.register("LLM", json.dumps(json.loads({json.dumps(tiny_definitions[0])!r})))
+"""
+    reply = notebook.run(register)
+    assert reply.status == "ok", reply
+    launch = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env"
+    reply = notebook.run(launch, timeout=300)
+    assert reply.status == "ok", reply
+    before = secured.bad_attempts()
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(secured.state / "magics"))
+    secrets = [Login(secured.endpoint)()]
+    deadline = time.monotonic() + 2.2 * MINUTE
+    notebook.run("import pickle\nfrom langchain_core.load import dumps")
+    other = secured.kernel()
+    other.run("import asyncio\n%xinference use tiny-chat")
+    everybody = (
+        "len(await asyncio.gather(*(llm.ainvoke('Hello!', max_tokens=2) for _ in range(16))))"
+        " + len(llm.batch(['Hello!'] * 16, max_tokens=2))"
+    )
+    while time.monotonic() < deadline:
+        assert notebook.value("llm.invoke('Hello!', temperature=0, max_tokens=3).text")
+        assert notebook.run("%xinference list").status == "ok"
+        assert other.value(everybody) == "32"
+        secrets.append(Login(secured.endpoint)())
+        time.sleep(2)
+    assert len(set(secrets)) >= 3
+    code = "repr(llm) + str(llm) + dumps(llm) + repr(pickle.dumps(llm)) + repr(vars(llm))"
+    shown = notebook.value(code) + other.value("repr(globals())")
+    kept = Path(Login(secured.endpoint)._file).read_text()
+    refresh = json.loads(kept)["refresh"]
+    assert not [secret for secret in [*secrets, refresh, PASSWORD] if secret in shown]
+    hidden(notebook, *secrets, refresh, PASSWORD)
+    assert "Hello" in notebook.run("%%chat -t 0\nHello!").displays[0]["text/plain"]
+    assert notebook.run("%xinference terminate tiny-chat").status == "ok"
+    assert secured.bad_attempts() == before

@@ -1,0 +1,246 @@
+"""The life of a login: one file a server, renewed once for all, never sent when it has ended."""
+
+import asyncio
+import pickle
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+from token_server import TokenServer
+from web_server import answering
+
+from xinference_magics import ChatXinference
+from xinference_magics.errors import AuthenticationError, ConnectError
+from xinference_magics.transport.endpoint import Timeouts
+from xinference_magics.transport.identity import Identity
+from xinference_magics.transport.login import Login, Tokens, sign_in
+from xinference_magics.transport.sync import open_session
+
+OTHER_NOTEBOOK = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from xinference_magics.transport.login import Login
+login = Login({endpoint!r})
+print("ready", flush=True)
+sys.stdin.readline()
+with ThreadPoolExecutor(8) as pool:
+    print(len(set(pool.map(lambda _: login(), range(8)))), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("XINFERENCE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XINFERENCE_API_KEY", raising=False)
+    return tmp_path / "state"
+
+
+def logged_in(server):
+    login = Login(server.endpoint)
+    login.keep(sign_in(server.endpoint, "ann", "right"))
+    return login
+
+
+def near_its_end(login):
+    """Let a quarter of the token's life be left, and a little less."""
+    login.keep(replace(login.kept, expires=time.time() + 440))
+
+
+def chat_model(server, **fields):
+    return ChatXinference(server.endpoint, "tiny", **fields)
+
+
+def test_wrong_passwords_are_told_and_nothing_is_kept():
+    with TokenServer() as server:
+        with pytest.raises(AuthenticationError, match="name or the password is wrong"):
+            sign_in(server.endpoint, "ann", "wrong")
+        assert not Login(server.endpoint).usable
+
+
+def test_the_file_is_private_and_nothing_secret_shows(state):
+    with TokenServer() as server:
+        login = logged_in(server)
+        tokens = Tokens.load(login._file)
+        folder = state / "logins"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert {each.stat().st_mode & 0o777 for each in folder.iterdir()} == {0o600}
+        shown = f"{login!r}{tokens!r}{Identity(server.endpoint)!r}{pickle.dumps(login)!r}"
+        assert tokens.access not in shown
+        assert tokens.refresh not in shown
+
+
+def test_it_is_renewed_before_it_ends():
+    with TokenServer() as server:
+        login = logged_in(server)
+        first = login()
+        assert login() == first
+        near_its_end(login)
+        assert login() != first
+        assert server.counts["refresh"] == 1
+
+
+@pytest.mark.parametrize("ahead", [7200, -7200])
+def test_a_clock_that_goes_wrong_does_no_harm(ahead):
+    with TokenServer(life=1800, ahead=ahead) as server:
+        llm = logged_in(server) and chat_model(server)
+        for _ in range(3):
+            assert llm.invoke("hi").text == "ok"
+        assert (server.counts["refresh"], server.counts["bad"]) == (0, 0)
+
+
+@pytest.mark.parametrize("late", [0.8, 1.2], ids=["near its end", "after its end"])
+def test_thirty_two_calls_at_the_moment_of_expiry_cost_no_bad_attempt(late):
+    with TokenServer(life=5, delay=0.3) as server:
+        logged_in(server)
+        sync, others = chat_model(server), chat_model(server)
+        time.sleep(5 * late)
+
+        async def ask():
+            return await asyncio.gather(*(others.ainvoke("hi") for _ in range(16)))
+
+        with ThreadPoolExecutor(17) as pool:
+            at_once = pool.submit(asyncio.run, ask())
+            answers = list(pool.map(lambda _: sync.invoke("hi"), range(16)))
+        assert len(answers + at_once.result()) == 32
+        assert server.counts["refresh"] == 1
+        assert (server.counts["bad"], server.counts["refused refresh"]) == (0, 0)
+        assert server.counts["good"] == 32
+
+
+def test_the_event_loop_goes_on_while_a_token_is_renewed():
+    with TokenServer(life=1, delay=1.0) as server:
+        logged_in(server)
+        time.sleep(1.1)
+
+        async def ask():
+            asked = asyncio.ensure_future(chat_model(server).ainvoke("hi"))
+            ticks = 0
+            while not asked.done():
+                await asyncio.sleep(0.05)
+                ticks += 1
+            return ticks
+
+        assert asyncio.run(ask()) > 8
+
+
+def test_two_processes_at_once_renew_once(run_python):
+    with TokenServer(life=3, delay=0.3) as server:
+        logged_in(server)
+        code = OTHER_NOTEBOOK.format(endpoint=server.endpoint)
+        notebooks = [run_python(code) for _ in range(3)]
+        for each in notebooks:
+            assert each.stdout.readline() == "ready\n"
+        time.sleep(3)
+        server.life = 1800
+        for each in notebooks:
+            each.stdin.write("go\n")
+            each.stdin.flush()
+        assert [each.stdout.readline() for each in notebooks] == ["1\n"] * 3
+        assert (server.counts["refresh"], server.counts["refused refresh"]) == (1, 0)
+
+
+def test_a_login_that_has_ended_is_told_and_nothing_is_sent():
+    with TokenServer(life=1) as server:
+        login = logged_in(server)
+        llm = chat_model(server)
+        server.refreshing = False
+        time.sleep(1.1)
+        for _ in range(3):
+            with pytest.raises(AuthenticationError, match="has ended") as caught:
+                login()
+            assert "%xinference login" in caught.value.hint
+        assert server.counts["refused refresh"] == 1
+        with pytest.raises(AuthenticationError, match="login of ann has ended"):
+            Identity(server.endpoint)()
+        with pytest.raises(AuthenticationError):
+            llm.invoke("hi")
+        assert server.counts["bad"] == 0
+
+
+def test_a_refresh_that_is_refused_early_leaves_the_rest_of_the_token():
+    with TokenServer() as server:
+        login = logged_in(server)
+        first = login()
+        server.refreshing = False
+        near_its_end(login)
+        assert login() == login() == first
+        assert server.counts["refused refresh"] == 1
+
+
+def test_a_server_that_is_away_for_a_moment_does_not_end_a_login():
+    with TokenServer(life=1) as server:
+        login = logged_in(server)
+        time.sleep(1.1)
+    with pytest.raises(ConnectError):
+        login()
+    assert login.usable
+
+
+def test_an_interrupt_while_it_is_renewed_does_not_lose_it():
+    with TokenServer(life=1, delay=1.0) as server:
+        login = logged_in(server)
+        server.life = 1800
+        time.sleep(1.1)
+        threading.Timer(0.4, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            login()
+        assert login()
+        assert (server.counts["refresh"], server.counts["refused refresh"]) == (1, 0)
+
+
+def test_a_logout_counts_at_once_and_at_the_server():
+    with TokenServer() as server:
+        login = logged_in(server)
+        llm = chat_model(server)
+        assert llm.invoke("hi").text == "ok"
+        assert login.end()
+        assert server.ended == ["refresh-0"]
+        assert not login.end()
+        with pytest.raises(AuthenticationError, match="let you in"):
+            llm.invoke("hi")
+        assert server.counts["bad"] == 0
+
+
+@pytest.mark.parametrize("said", [b"[1]", b"{}", b'{"access_token": "x"}', b"?"])
+def test_what_answers_is_no_xinference(said):
+    with (
+        answering(said, "application/json") as url,
+        pytest.raises(ConnectError, match="not an Xinference"),
+    ):
+        sign_in(url, "ann", "right")
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_what_was_refused_is_not_sent_again(way):
+    with TokenServer() as server:
+        server.accepting = False
+        llm = chat_model(server, api_key="xf-wrong")
+
+        def ask():
+            return llm.invoke("hi") if way == "sync" else asyncio.run(llm.ainvoke("hi"))
+
+        with pytest.raises(AuthenticationError, match="let you in"):
+            ask()
+        for _ in range(12):
+            with pytest.raises(AuthenticationError, match="not sent again"):
+                ask()
+        assert server.counts["bad"] == 1
+        llm.api_key = SecretStr("xf-other")
+        with pytest.raises(AuthenticationError, match="let you in"):
+            ask()
+
+
+def test_a_session_stops_after_a_refusal():
+    with (
+        TokenServer() as server,
+        open_session(server.endpoint, token=lambda: "xf-wrong", timeouts=Timeouts()) as session,
+    ):
+        for _ in range(3):
+            with pytest.raises(AuthenticationError):
+                session.get(f"{server.endpoint}/v1/models")
+        assert server.counts["bad"] == 1

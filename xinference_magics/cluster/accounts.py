@@ -1,0 +1,56 @@
+"""The accounts of a server: whether it has one yet, and how it gets the first."""
+
+from __future__ import annotations
+
+from xinference_magics.errors import (
+    BadRequestError,
+    NotebookError,
+    PermissionDeniedError,
+)
+from xinference_magics.transport.sync import open_session
+
+
+def needs_setup(endpoint: str) -> bool:
+    """Tell whether a server with authentication on waits for its first account.
+
+    Raises:
+        ConnectError: Nothing answers there.
+    """
+    with open_session(endpoint) as session:
+        try:
+            said = session.get(f"{endpoint}/v1/admin/setup/status").json()
+        except ValueError:
+            return False
+    return isinstance(said, dict) and bool(said.get("needs_setup"))
+
+
+def set_up(endpoint: str, setup_token: str, username: str, password: str) -> None:
+    """Make the first account of a server, its administrator.
+
+    Args:
+        endpoint: A normalized endpoint.
+        setup_token: What the server printed at its first start.
+        username: The account's name.
+        password: Its password, of 8 characters or more.
+
+    Raises:
+        NotebookError: The token is not the one that was printed, or the server is set up.
+        BadRequestError: It does not take the name or the password.
+    """
+    account = {"setup_token": setup_token, "username": username, "password": password}
+    with open_session(endpoint) as session:
+        try:
+            session.post(f"{endpoint}/v1/admin/setup", json=account)
+        except PermissionDeniedError as error:
+            raise _refused(endpoint, error.detail) from None
+        except BadRequestError as error:
+            raise BadRequestError(f"{endpoint} was not set up: {error.detail}.") from None
+
+
+def _refused(endpoint: str, detail: str) -> NotebookError:
+    if "already" in detail:
+        return NotebookError(f"{endpoint} is set up already.", hint="%xinference login logs in.")
+    return NotebookError(
+        f"{endpoint} was not set up: that is not its setup token.",
+        hint="It is in the server's log, after 'Setup token:'.",
+    )

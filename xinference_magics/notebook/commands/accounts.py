@@ -1,0 +1,212 @@
+"""Who the user is at a server: login, logout, setup. What is secret is asked for, never typed."""
+
+from __future__ import annotations
+
+import getpass
+import warnings
+from typing import TYPE_CHECKING
+
+from IPython.core.error import StdinNotImplementedError, UsageError
+
+from xinference_magics.errors import NotebookError, XinferenceError
+from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.commands.command import Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Callable
+
+    from xinference_magics.notebook.session import Session
+    from xinference_magics.transport.login import Tokens
+
+
+def login(session: Session, arguments: Arguments) -> None:
+    """Log in at a server, and keep the login for all notebooks of this user.
+
+    Raises:
+        AuthenticationError: The name, the password or the key is wrong, or there is no account.
+        NotebookError: Nobody can be asked.
+    """
+    from xinference_magics.transport.login import Login
+
+    endpoint = _where(session, arguments)
+    if _is_open(session, endpoint):
+        return
+    _without_trace(lambda: Login(endpoint).keep(_tokens(endpoint, arguments)))
+    _admit(session, endpoint)
+
+
+def _tokens(endpoint: str, arguments: Arguments) -> Tokens:
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.transport.login import Tokens, sign_in
+
+    if not arguments.api_key:
+        username = arguments.username or _asked(f"User name at {endpoint}: ")
+        return sign_in(endpoint, username, _asked_secretly(f"Password of {username}: "))
+    tokens = Tokens.of_key(_asked_secretly(f"API key of {endpoint}: "))
+    cluster = Cluster(endpoint, token=lambda: tokens.access)
+    try:
+        cluster.models()  # says whether the key is good
+    finally:
+        cluster.close()
+    return tokens
+
+
+def _is_open(session: Session, endpoint: str) -> bool:
+    """Tell the user where no login is needed.
+
+    Raises:
+        NotebookError: The server has no account yet.
+    """
+    from xinference_magics.cluster.accounts import needs_setup
+    from xinference_magics.cluster.connection import Cluster
+
+    if session.is_private(endpoint):
+        session.say(f"{endpoint} is this machine's private server: its login is made for you.")
+        return True
+    cluster = Cluster(endpoint)
+    open_to_all = not cluster.requires_auth()
+    cluster.close()
+    if open_to_all:
+        session.say(f"{endpoint} wants no login.")
+    elif needs_setup(endpoint):
+        raise NotebookError(
+            f"{endpoint} is new and has no account yet.",
+            hint=f"%xinference setup {endpoint} makes the first.",
+        )
+    return open_to_all
+
+
+def _admit(session: Session, endpoint: str) -> None:
+    if session.admitted(endpoint):
+        session.say(session.describe_connection())
+    else:
+        session.say(f"The login is kept; %xinference connect {endpoint} uses it.")
+
+
+def logout(session: Session, arguments: Arguments) -> None:
+    """End a login, at the server and in all notebooks of this user.
+
+    Raises:
+        NotebookError: There is none.
+    """
+    from xinference_magics.transport.identity import Identity
+
+    identity = Identity(_where(session, arguments))
+    if session.is_private(identity.endpoint) or not identity.login.end():
+        raise NotebookError(
+            f"No login at {identity.endpoint} is kept here.",
+            hint="%xinference status shows where the notebook is connected.",
+        )
+    left = f" What remains: {identity.said}." if identity.said else ""
+    session.say(f"Logged out of {identity.endpoint}.{left}")
+
+
+def setup(session: Session, arguments: Arguments) -> None:
+    """Make the first account of a new server, and log in with it.
+
+    Raises:
+        NotebookError: The server has accounts, the setup token is wrong, or the two passwords
+            differ.
+        BadRequestError: The server does not take the name or the password.
+    """
+    from xinference_magics.cluster.accounts import needs_setup
+
+    endpoint = _where(session, arguments)
+    if not needs_setup(endpoint):
+        raise NotebookError(
+            f"{endpoint} is set up already.", hint=f"%xinference login {endpoint} logs in."
+        )
+    session.say(f"{endpoint} printed a line 'Setup token: ...' at its first start, into its log.")
+    _without_trace(lambda: _make_account(endpoint, arguments.username))
+    _admit(session, endpoint)
+
+
+def _make_account(endpoint: str, username: str | None) -> None:
+    from xinference_magics.cluster.accounts import set_up
+    from xinference_magics.transport.login import Login, sign_in
+
+    setup_token = _asked_secretly("Setup token: ")
+    username = username or _asked("Name of the new user: ")
+    password = _asked_secretly(f"New password of {username} (8 characters or more): ")
+    if password != _asked_secretly("The same password again: "):
+        raise NotebookError("The two passwords differ; no account was made.")
+    set_up(endpoint, setup_token, username, password)
+    Login(endpoint).keep(sign_in(endpoint, username, password))
+
+
+def _where(session: Session, arguments: Arguments) -> str:
+    if arguments.endpoint and arguments.there and arguments.endpoint != arguments.there:
+        raise UsageError("%xinference: two endpoints are given")
+    return session.where(arguments.endpoint or arguments.there)
+
+
+def _asked(question: str) -> str:
+    return _answer(lambda: input(question)).strip()
+
+
+def _asked_secretly(question: str) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
+        return _answer(lambda: getpass.getpass(question))
+
+
+def _answer(ask: Callable[[], str]) -> str:
+    try:
+        answer = ask()
+    except (StdinNotImplementedError, EOFError, getpass.GetPassWarning):
+        raise NotebookError(
+            "Nobody can be asked here.",
+            hint="Log in from a notebook, which is kept, or set XINFERENCE_API_KEY.",
+        ) from None
+    if not answer.strip():
+        raise NotebookError("Nothing was typed; nothing was done.")
+    return answer
+
+
+def _without_trace(ask: Callable[[], None]) -> None:
+    """Cut an error off from the frames and exceptions below, which know what was typed."""
+    try:
+        ask()
+    except XinferenceError as error:
+        bare = error.with_traceback(None)
+        bare.__context__ = None
+        raise bare from None
+
+
+_WHERE = (
+    Option(("endpoint",), "URL of the server (default: the one in use, or configured)."),
+    Option(("--endpoint", "-e"), "The same, as the command line spells it.", "there", "URL"),
+)
+_USERNAME = Option(("--username",), "Name of the user (asked for where left out).")
+_PASSWORD = Option(("--password",), "Asked for, never typed.", safe_way="you are asked for it")
+
+COMMANDS = (
+    Command(
+        "login",
+        "Log in at a server; the password is asked for, and the login kept for hours.",
+        login,
+        (
+            *_WHERE,
+            _USERNAME,
+            _PASSWORD,
+            Option(
+                ("--api-key", "-ak"),
+                "Ask for an API key in place of name and password; never typed.",
+                safe_way="the flag alone asks for it",
+            ),
+        ),
+        ("%xinference login http://gpu-server:9997", "%xinference login --api-key"),
+    ),
+    Command("logout", "Forget the login at a server, and end it there.", logout, _WHERE),
+    Command(
+        "setup",
+        "Make the first account of a new server; its setup token is asked for.",
+        setup,
+        (
+            *_WHERE,
+            _USERNAME,
+            _PASSWORD,
+        ),
+    ),
+)

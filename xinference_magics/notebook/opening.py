@@ -1,0 +1,77 @@
+"""How a notebook opens a connection: with the credentials that the server asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import AuthenticationError
+
+if TYPE_CHECKING:
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.local import LocalServer
+    from xinference_magics.transport.endpoint import Timeouts
+
+
+def open_cluster(endpoint: str, timeouts: Timeouts) -> tuple[Cluster, LocalServer | None]:
+    """Open a connection, and tell whether it is to the private server of this machine.
+
+    Args:
+        endpoint: A normalized endpoint.
+        timeouts: Limits in seconds.
+
+    Raises:
+        AuthenticationError: The server wants credentials and none are known, or it has no
+            account yet; none were sent.
+        ConnectError: Nothing answers there.
+    """
+    from xinference_magics.cluster import local
+    from xinference_magics.cluster.connection import Cluster
+
+    server = local.find()
+    if server is not None and server.endpoint == endpoint:
+        return open_local(server, timeouts), server
+    cluster = Cluster(endpoint, timeouts=timeouts)
+    if not cluster.requires_auth():
+        return cluster, None
+    cluster.close()
+    return Cluster(endpoint, token=_identity(endpoint), timeouts=timeouts), None
+
+
+def open_local(server: LocalServer, timeouts: Timeouts) -> Cluster:
+    """Open a connection to the private server of this machine, to manage it."""
+    from xinference_magics.cluster.connection import Cluster
+
+    return Cluster(server.endpoint, token=server.token, timeouts=timeouts)
+
+
+def _identity(endpoint: str) -> Any:
+    from xinference_magics.cluster.accounts import needs_setup
+    from xinference_magics.transport.identity import Identity
+
+    if needs_setup(endpoint):
+        raise AuthenticationError(
+            f"{endpoint} is new and has no account yet.",
+            hint=f"%xinference setup {endpoint} makes the first.",
+        )
+    identity = Identity(endpoint)
+    if not identity.said:
+        raise identity.unknown()
+    return identity
+
+
+def described(cluster: Cluster, local: LocalServer | None) -> str:
+    """Say in a few words with what credentials the notebook is connected; empty for none."""
+    from xinference_magics.transport.identity import Identity
+
+    if local is not None:
+        return "private, of this machine"
+    return cluster.token.said if isinstance(cluster.token, Identity) else ""
+
+
+def for_objects(cluster: Cluster) -> dict[str, Any]:
+    """Return what a ready-made object is given: it holds no secret, but finds one when it asks.
+
+    So it serves for as long as a login is renewed.
+    """
+    # Left out, $XINFERENCE_API_KEY counts too: not for a server that wants none.
+    return {} if cluster.token else {"api_key": ""}

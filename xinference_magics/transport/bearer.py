@@ -1,0 +1,58 @@
+"""The token of the moment, for each request; one that was refused is not sent again soon.
+
+Ten bad tokens within 300 seconds ban an address for an hour, for all who work from there. A
+loop that goes on after a refusal must not be what sends them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from xinference_magics.errors import AuthenticationError
+from xinference_magics.transport.failures import other_credentials
+
+Token = Callable[[], str | None]
+
+_PAUSE = 120.0  # seconds: leaves three attempts within the time in which ten ban
+
+
+class Bearer:
+    """A source of tokens that remembers which one was refused.
+
+    Args:
+        endpoint: Where they are sent.
+        source: Asked before each request; None sends none.
+    """
+
+    def __init__(self, endpoint: str, source: Token | None) -> None:
+        self._endpoint = endpoint
+        self._source = source
+        self._refused: str | None = None
+        self._again_at = 0.0
+
+    @classmethod
+    def of(cls, endpoint: str, source: Token | None) -> Bearer:
+        """Return `source` itself if it is one, so that sessions share what they learn."""
+        return source if isinstance(source, Bearer) else cls(endpoint, source)
+
+    def __call__(self) -> str | None:
+        """Return the token to send.
+
+        Raises:
+            AuthenticationError: It was refused a short while ago; nothing was sent.
+        """
+        token = self._source() if self._source else None
+        left = self._again_at - time.monotonic()
+        if token and token == self._refused and left > 0:
+            raise AuthenticationError(
+                f"{self._endpoint} has refused these credentials; as bad ones ban an address, "
+                f"they are not sent again for {left:.0f} s.",
+                hint=other_credentials(self._endpoint),
+            )
+        return token
+
+    def refused(self, authorization: str | None) -> None:
+        """Take note that the server has answered 401 to this Authorization header."""
+        self._refused = (authorization or "").removeprefix("Bearer ") or None
+        self._again_at = time.monotonic() + _PAUSE

@@ -1,0 +1,56 @@
+"""Files that only their owner can read, and the locks between processes that write them."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def state_folder() -> Path:
+    """Return where this package keeps its files; ``$XINFERENCE_MAGICS_STATE`` moves it."""
+    from platformdirs import user_state_dir
+
+    return Path(os.environ.get("XINFERENCE_MAGICS_STATE") or user_state_dir("xinference-magics"))
+
+
+def write_private(path: Path, content: object) -> None:
+    """Write JSON that only its owner can read, at once or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    draft.replace(path)
+
+
+def read_private(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; an empty one where there is none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+@contextmanager
+def locked(path: Path, timeout: float | None = None) -> Iterator[None]:
+    """Hold the lock that is the file `path`, against other threads and processes.
+
+    It is let go at the end of the process, a crash included.
+
+    Args:
+        path: The file, made where it is missing.
+        timeout: Seconds to wait for it; None waits for ever.
+
+    Raises:
+        TimeoutError: Another had it for so long.
+    """
+    from filelock import FileLock
+
+    with FileLock(path, -1 if timeout is None else timeout, mode=0o600):
+        yield

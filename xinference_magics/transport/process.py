@@ -1,0 +1,46 @@
+"""Processes, told by pid and birth together: a pid alone is given out again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_BIRTH_FIELD = 19  # of /proc/PID/stat, counted from the one after the command's name
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process, told from all others that had or will have its pid.
+
+    Args:
+        pid: The process id.
+        birth: When it began; only good for comparing.
+    """
+
+    pid: int
+    birth: float
+
+    @classmethod
+    def of(cls, pid: int) -> Identity:
+        """Return the identity of a process that runs."""
+        return cls(pid, _birth(pid))
+
+    def process(self) -> psutil.Process | None:
+        """Return the process, or None where it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            ended = process.status() == psutil.STATUS_ZOMBIE or _birth(self.pid) != self.birth
+        except psutil.NoSuchProcess:
+            return None
+        return None if ended else process
+
+
+def _birth(pid: int) -> float:
+    """Return when a process began; on Linux by a clock that nobody sets."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return float(psutil.Process(pid).create_time())
+    return float(stat.rpartition(")")[2].split()[_BIRTH_FIELD])
