@@ -16,7 +16,7 @@ def test_tables_and_sources_are_put_in(ready):
     shown = ready.run("%%chat --show-prompt\nAbout {{frame}} and {{f}} and {{In[1]}}")
     assert "DataFrame of 2 rows and 1 columns:\n,a\n0,1\n1,2\n" in shown.stdout
     assert "def f(x):\n    return x + 1" in shown.stdout
-    assert "%load_ext xinference_magics" in shown.stdout
+    assert "'load_ext', 'xinference_magics'" in shown.stdout
     assert "tokens for tiny-gguf." in shown.stdout
     assert not shown.displays
 
@@ -85,10 +85,10 @@ def test_single_braces_are_text_with_a_hint_once(ready):
 
 def test_the_oldest_turns_make_room(ready):
     ready.run("%chat Hello")
-    ready.run("%%conversation edit 1 --prompt\n" + "word " * 12_000)
+    ready.run("%%conversation edit 1 --prompt\n" + "word " * 40_000)
     reply = ready.run("%chat My name is Alice.")
     assert "Left out the oldest turn: the model's context is full." in reply.stdout
-    ready.run("long = 'word ' * 3_000")
+    ready.run("long = 'word ' * 10_000")
     assert "The prompt has about" in ready.run("%chat {{long}} {{long}} {{long}} {{long}}").error
 
 

@@ -51,11 +51,10 @@ def test_functions_classes_modules_and_exceptions():
     assert shown(len).startswith("len(obj, /)\nReturn the number of items")
     assert "class Image:" in shown(Image.Image)
     assert "module base64" in shown(base64)
-    try:
+    with pytest.raises(KeyError) as raised:
         {}["absent"]
-    except KeyError as error:
-        assert "KeyError: 'absent'" in shown(error)
-        assert '{}["absent"]' in shown(error)
+    assert "KeyError: 'absent'" in shown(raised.value)
+    assert '{}["absent"]' in shown(raised.value)
 
 
 def test_what_is_long_is_cut_with_a_note():

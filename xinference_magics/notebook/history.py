@@ -67,9 +67,20 @@ def described(shell: InteractiveShell, numbers: Iterable[int]) -> str:
 
 def last_cells(shell: InteractiveShell, count: int) -> list[int]:
     """Number the last cells before the running one; those that were empty do not count."""
-    sources: list[str] = shell.user_ns["In"]
-    numbers = [number for number in range(1, shell.execution_count) if sources[number].strip()]
+    sources = _sources(shell)
+    numbers = [number for number in range(1, _running(shell)) if sources[number].strip()]
     return numbers[-count:]
+
+
+def _sources(shell: InteractiveShell) -> list[str]:
+    """The cells as they were typed, by their numbers."""
+    typed: list[str] = shell.history_manager.input_hist_raw  # type: ignore[union-attr]
+    return typed
+
+
+def _running(shell: InteractiveShell) -> int:
+    """Number the running cell, the last that IPython has noted."""
+    return len(_sources(shell)) - 1
 
 
 def last_failed(shell: InteractiveShell) -> int:
@@ -78,18 +89,18 @@ def last_failed(shell: InteractiveShell) -> int:
     Raises:
         PromptError: None did.
     """
-    failed = [number for number in Errors(shell) if number < shell.execution_count]
+    failed = [number for number in Errors(shell) if number < _running(shell)]
     if not failed:
         raise PromptError("--fix: no cell of this session has failed yet.")
     return max(failed)
 
 
 def _cell(shell: InteractiveShell, number: int) -> str:
-    sources: list[str] = shell.user_ns["In"]
-    if not 0 < number < min(len(sources), shell.execution_count):
+    sources = _sources(shell)
+    if not 0 < number < _running(shell):
         raise PromptError(
             f"There is no cell {number} before this one.",
-            hint=f"Cells are numbered as in In[1]; the last one is {shell.execution_count - 1}.",
+            hint=f"Cells are numbered as in In[1]; the last one is {_running(shell) - 1}.",
         )
     parts = [f"In [{number}]:\n```python\n{sources[number].rstrip()}\n```"]
     outputs = "".join(_outputs(shell, number)).strip()

@@ -55,7 +55,7 @@ def _cut(text: str) -> str:
 
 def picture(value: Any) -> Block | None:
     """Draw what can be seen, as PNG or JPEG: figures, images, arrays of pixels."""
-    data, kind = _pixels(value)
+    data, kind = (b"", "") if isinstance(value, type) else _pixels(value)
     if not data:
         return None
     encoded = base64.b64encode(data).decode("ascii")
