@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.attachments import thumbnails
+from xinference_magics.display.formats import answer_html
 from xinference_magics.display.markdown import to_html, to_safe_markdown
 from xinference_magics.display.plain import neutralise, printable
 from xinference_magics.display.steps import Step, steps_of
@@ -92,7 +93,7 @@ def _header(turn: Turn) -> str:
 def _answer(turn: Turn) -> str:
     """Show the answer's object, with its text in a fold; without one, the text."""
     if turn.parsed is None:
-        return to_html(turn.text)
+        return answer_html(turn.text, turn.format)
     text = f'<div style="white-space:pre-wrap">{escape(printable(turn.text))}</div>'
     return as_table(turn.parsed_json).html + (_fold("As text", text) if turn.text else "")
 

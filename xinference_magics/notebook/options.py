@@ -74,6 +74,18 @@ def _model_type(text: str) -> str:
     return by_name[text.lower()]
 
 
+FORMATS = ("markdown", "text", "json", "html", "math", "code")
+"""What an answer can be shown as; `display.formats` shows it."""
+
+
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        near = nearest(text, FORMATS, cutoff=0.6)
+        meant = f"did you mean {near}?" if near else f"formats: {', '.join(FORMATS)}"
+        raise argparse.ArgumentTypeError(f"{text!r} is no format; {meant}")
+    return text
+
+
 def _boolean(text: str) -> bool:
     value = typed(text)
     if not isinstance(value, bool):
@@ -159,6 +171,11 @@ CHAT = (
     Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", count),
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
            repeat=True),
+    Option(("--format", "-f"), "What the answer is shown as: markdown, text, json, html, math, "
+           "code (which also goes into the next cell).", "", "FORMAT", _format,
+           default="markdown"),
+    Option(("--think",), "Let a hybrid model think.", words=0),
+    Option(("--no-think",), "Do not let it.", "think", words=0, const=False),
     Option(("--context",), "Send the last cells too, with their outputs.", "", "N", count),
     Option(("--cells",), "Send cells too, with their outputs, as in 3-7 or 1,4.", "", "NUMBERS",
            ranges),

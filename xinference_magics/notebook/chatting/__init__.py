@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
@@ -9,6 +10,7 @@ from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
+from xinference_magics.display.formats import unfenced
 from xinference_magics.notebook.arguments import Parser, leading_options
 from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.magics import XinferenceMagics
     from xinference_magics.notebook.session import Session
 
+_KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
+"""``%%chat NAME <<``, as IPython's own magics have it."""
 _EXAMPLES = """\
 examples:
   %%chat
@@ -79,6 +83,8 @@ def read(line: str, cell: str | None) -> tuple[Arguments, str]:
     parser = Parser(magic, "Send a prompt to a model and stream its answer.", CHAT, _EXAMPLES)
     words, rest = leading_options(line, parser)
     arguments = parser.parse(words)
+    if cell is not None and (kept := _KEPT.fullmatch(rest)):
+        arguments.out, rest = kept["name"], ""
     if cell is not None and rest.strip():
         parser.error(f"unexpected {rest.strip()!r}: the prompt stands in the lines below")
     text = rest.strip() if cell is None else cell.strip("\n")
@@ -119,6 +125,7 @@ def ask(
         before=() if alone else tuple(conversation.before(magics.cells.current)),
         parameters=parameters,
         conversation=conversation.name,
+        format=arguments.format,
         server_version=magics.session.server_version,
     )
     return fitted(question, answerer.context, parameters.get("max_tokens") or _reserved(answerer))
@@ -153,7 +160,11 @@ def _parameters(arguments: Arguments) -> dict[str, Any]:
     """Collect the generation parameters, refusing wrong ones before anything is shown or sent."""
     from xinference_magics.wire.parameters import NAMES, checked, refuse_unknown
 
-    given = {"temperature": arguments.temperature, "max_tokens": arguments.max_tokens}
+    given = {
+        "temperature": arguments.temperature,
+        "max_tokens": arguments.max_tokens,
+        "enable_thinking": arguments.think,
+    }
     given = {name: value for name, value in given.items() if value is not None}
     given = {**dict(arguments.parameter or []), **given}
     refuse_unknown(given, (*NAMES, "extra_body"))
@@ -167,6 +178,8 @@ def _keep(magics: XinferenceMagics, arguments: Arguments, turn: Turn) -> None:
         conversation.add(turn, magics.cells.current, anew=bool(arguments.new))
     if arguments.out:
         magics.shell.user_ns[arguments.out] = turn
+    if turn.format == "code" and turn.status == "done":
+        magics.shell.set_next_input(unfenced(turn.text)[0].rstrip("\n"))
 
 
 def _raise(turn: Turn, error: Exception | None) -> None:

@@ -1,0 +1,62 @@
+"""What answers are shown as, and that nothing in them runs."""
+
+import pytest
+
+from xinference_magics.display.formats import FORMATS, answer_html, unfenced
+from xinference_magics.notebook import options
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "</iframe><img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    '```html\n"><script>alert(1)</script>\n```',
+    '{"<img src=x onerror=alert(1)>": ["</details><script>alert(1)</script>"]}',
+    "$$\\href{javascript:alert(1)}{x}$$",
+    "```python\n</code></pre><script>alert(1)</script>\n```",
+]
+
+
+def test_formats_are_declared_once():
+    assert tuple(FORMATS) == options.FORMATS
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_of_an_answer_is_markup(form, text):
+    html = answer_html(text, form)
+    for tag in ("<script", "<img", "<svg"):
+        assert tag not in html
+    assert html.count("<iframe") == html.count("</iframe") <= 1
+    assert (
+        "javascript:" not in html or form in {"text", "json", "code", "html"} or ("<code" in html)
+    )
+
+
+def test_json_is_a_tree_with_or_without_fences():
+    for text in ('{"a": [1, "b"]}', 'Here:\n```json\n{"a": [1, "b"]}\n```\n'):
+        html = answer_html(text, "json")
+        assert "<details open><summary>{…} 1</summary>" in html
+        assert "1: &quot;b&quot;" in html
+    assert "not json" in answer_html("not json", "json")
+    assert answer_html("[" * 100_000, "json").startswith("<div")
+    assert len(answer_html("[" + "1," * 10_000 + "1]", "json")) < 2_000_000
+
+
+def test_a_page_is_in_a_frame_that_may_do_nothing():
+    html = answer_html("<h1>Hi</h1>", "html")
+    assert html.startswith('<iframe sandbox="" ')
+    assert "default-src &#x27;none&#x27;" in html
+    assert "&lt;h1&gt;Hi&lt;/h1&gt;" in html
+
+
+@pytest.mark.parametrize("text", ["x^2", "$x^2$", "$$x^2$$", "\\[x^2\\]", "```latex\nx^2\n```"])
+def test_math_is_displayed_however_it_comes(text):
+    assert "$$x^2$$" in answer_html(text, "math").replace("\n", "")
+
+
+def test_code_is_taken_out_of_its_fence():
+    text = "Sure:\n\n```python\nprint('```')\n```\nDone."
+    assert unfenced("```python\nx = 1\n```") == ("x = 1\n", "python")
+    assert unfenced("x = 1") == ("x = 1", "")
+    assert "print" in answer_html(text, "code")
+    assert "Sure" not in answer_html(text, "code")

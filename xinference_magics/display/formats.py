@@ -1,0 +1,111 @@
+"""What an answer is shown as: Markdown, text, JSON, HTML, math or code; all of it safe HTML."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.display.markdown import to_html
+from xinference_magics.display.plain import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FENCED = re.compile(
+    r"^(?P<fence>`{3,}|~{3,})(?P<language>[^\n`]*)\n(?P<body>.*?)^(?P=fence)\s*$",
+    re.MULTILINE | re.DOTALL,
+)
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_FRAME = "width:100%;height:400px;border:1px solid rgba(128,128,128,0.4);background:white"
+_DEEPEST = 40  # levels of JSON that are shown as a tree
+_MOST = 2_000  # values of JSON that are shown as a tree
+
+
+def answer_html(text: str, form: str) -> str:
+    """Show an answer as `form`; what it is not is shown as text.
+
+    Args:
+        text: The answer.
+        form: One of `FORMATS`.
+    """
+    return FORMATS.get(form, as_text)(printable(text))
+
+
+def as_text(text: str) -> str:
+    """Show it as it is."""
+    return f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{escape(text)}</div>'
+
+
+def as_json(text: str) -> str:
+    """Show it as a tree that folds; fences around it do not matter."""
+    try:
+        value = json.loads(unfenced(text)[0])
+    except (ValueError, RecursionError):
+        return as_text(text)
+    return f'<div style="font-family:monospace">{_Tree().shown(value)}</div>'
+
+
+def as_page(text: str) -> str:
+    """Show it as a page in a frame where nothing runs and nothing is fetched."""
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    page = escape(policy + unfenced(text)[0], quote=True)
+    return f'<iframe sandbox="" style="{_FRAME}" srcdoc="{page}"></iframe>'
+
+
+def as_math(text: str) -> str:
+    """Show it as a displayed formula."""
+    formula = unfenced(text)[0].strip()
+    for opening, closing in (("$$", "$$"), ("\\[", "\\]"), ("$", "$")):
+        if formula.startswith(opening) and formula.endswith(closing):
+            formula = formula[len(opening) : len(formula) - len(closing)].strip()
+    return to_html(f"$$\n{formula}\n$$")
+
+
+def as_code(text: str) -> str:
+    """Show its code, highlighted."""
+    code, language = unfenced(text)
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", code) or [""]))
+    return to_html(f"{fence}{language or 'python'}\n{code.rstrip()}\n{fence}")
+
+
+def unfenced(text: str) -> tuple[str, str]:
+    """Return the first fenced block of a text and its language; without one, all of it."""
+    found = _FENCED.search(text)
+    if found is None:
+        return text.strip(), ""
+    return found["body"], found["language"].strip()
+
+
+FORMATS: dict[str, Callable[[str], str]] = {
+    "markdown": to_html,
+    "text": as_text,
+    "json": as_json,
+    "html": as_page,
+    "math": as_math,
+    "code": as_code,
+}
+"""What shows an answer, by the name of its format."""
+
+
+class _Tree:
+    """Writes a JSON value as folds; of a huge one, the rest as text."""
+
+    def __init__(self) -> None:
+        self._left = _MOST
+
+    def shown(self, value: Any, depth: int = 0) -> str:
+        self._left -= 1
+        if not isinstance(value, dict | list) or not value:
+            return escape(json.dumps(value, ensure_ascii=False))
+        if depth > _DEEPEST or self._left < 0:
+            return escape(json.dumps(value, ensure_ascii=False))
+        return self._folded(value, depth)
+
+    def _folded(self, value: Any, depth: int) -> str:
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        shown = [f"{escape(str(key))}: {self.shown(each, depth + 1)}" for key, each in pairs]
+        rows = "".join(f'<div style="padding-left:16px">{row}</div>' for row in shown)
+        what = "{…}" if isinstance(value, dict) else "[…]"
+        return f"<details open><summary>{what} {len(value)}</summary>{rows}</details>"
