@@ -14,6 +14,8 @@ class Reply:
     outputs: list = field(default_factory=list)
     status: str = ""
     error: str = ""
+    payload: list = field(default_factory=list)
+    """What the front end is to do, such as putting text into the next cell."""
     questions: list = field(default_factory=list)
     """What the user was asked: (prompt, whether the answer is hidden)."""
 
@@ -104,6 +106,7 @@ class Kernel:
             if message["parent_header"].get("msg_id") == msg_id:
                 content = message["content"]
                 reply.status = content["status"]
+                reply.payload = content.get("payload", [])
                 reply.error = f"{content.get('ename', '')}: {content.get('evalue', '')}"
                 return reply
 

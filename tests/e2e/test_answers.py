@@ -1,0 +1,63 @@
+"""What becomes of an answer in a real kernel: its format, its thinking, where it is kept."""
+
+import pytest
+
+
+@pytest.fixture
+def ready(kernel, tiny_chat):
+    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
+    return kernel
+
+
+def html(reply):
+    assert reply.status == "ok", reply.error
+    return reply.displays[-1]["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("form", "prompt", "shown"),
+    [
+        ("text", "Show me some Markdown.", "# A sample of Markdown"),
+        ("json", "List three fruits as JSON in a code block.", "1: &quot;banana&quot;"),
+        ("html", "Show me HTML with a script.", '<iframe sandbox=""'),
+        ("math", "Give me the integral of x squared as LaTeX.", "$$\\int x^2"),
+    ],
+)
+def test_an_answer_is_shown_as_asked(ready, form, prompt, shown):
+    shown_html = html(ready.run(f"%chat -f {form} {prompt}"))
+    assert shown in shown_html.replace("$$\n", "$$")
+    assert "<script" not in shown_html
+
+
+def test_code_goes_into_the_next_cell_and_does_not_run(ready):
+    reply = ready.run("%chat -f code Write Python code that prints hello.")
+    assert html(reply)
+    [payload] = reply.payload
+    assert (payload["source"], payload["text"]) == ("set_next_input", 'print("hello")')
+    assert "hello\n" not in reply.stdout
+
+
+def test_a_wrong_format_names_the_right_ones(ready):
+    assert "did you mean markdown?" in ready.run("%chat -f markdwn Hello").error
+
+
+def test_a_cell_is_kept_as_ipython_keeps_its_own(ready):
+    assert html(ready.run("%%chat kept << \nHello"))
+    assert ready.value("type(kept).__name__") == "'Turn'"
+    assert "unexpected" in ready.run("%%chat kept <\nHello").error
+
+
+def test_thinking_is_asked_for_by_the_cell(ready):
+    uid = "thinking"
+    launched = ready.run(f"%xinference launch -n tiny-think -u {uid} -f ggufv2", timeout=120)
+    assert launched.status == "ok", launched.error
+    try:
+        reply = ready.run("turn = %chat --think What is 12 * 12?")
+        assert "Thought for" in html(reply)
+        assert len(ready.value("turn.reasoning")) > 10
+        assert float(ready.value("turn.reasoning_seconds")) > 0
+        assert ready.value("'<think>' in turn.text") == "False"
+        ready.run("turn = %chat --no-think What is 12 * 12?")
+        assert ready.value("turn.reasoning") == "''"
+    finally:
+        ready.run(f"%xinference terminate {uid}")
