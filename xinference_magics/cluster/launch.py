@@ -7,10 +7,12 @@ The server's progress number is 1.0 after a failure too and decides nothing here
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import (
     ConnectError,
     LaunchError,
@@ -90,36 +92,17 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True)
-class LaunchProgress:
-    """How a launch goes at one moment.
-
-    Args:
-        stage: ``downloading``, ``installing_dependencies``, ``waiting_for_dependencies``,
-            ``loading``, ``ready``, ``failed``; ``unwinding`` while a failure's reason is awaited.
-        fraction: From 0 to 1, or None while the server names no number that means anything.
-        replicas: The state of each replica.
-        done: Whether it is over, well or not.
-        failed_reason: Why it failed, which may be an empty text; None while it has not.
-    """
-
-    stage: str
-    fraction: float | None
-    replicas: tuple[ReplicaStatus, ...] = ()
-    done: bool = False
-    failed_reason: str | None = None
-
-
-@dataclass(frozen=True)
 class Cancellation:
     """What a cancel came to.
 
     Args:
         state: ``cancelled``; ``ready``, ``failed`` or ``absent`` where there was nothing to
-            cancel; ``orphaned`` where the model became ready at that very moment.
+            cancel; ``partly`` where some replicas are ready already; ``orphaned`` where one
+            became ready at that very moment.
         message: The same for people, in one line.
     """
 
-    state: Literal["cancelled", "ready", "failed", "absent", "orphaned"]
+    state: Literal["cancelled", "ready", "failed", "absent", "partly", "orphaned"]
     message: str
 
 
@@ -139,6 +122,7 @@ class Launch:
         self._seen = False
         self._started = time.monotonic()
         self._failing_since: float | None = None
+        self._unknown_since: float | None = None
 
     def __repr__(self) -> str:
         return f"Launch({self.uid!r} at {self.cluster.endpoint!r})"
@@ -166,11 +150,16 @@ class Launch:
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
     def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
+        """Ask for the stage; replicas of a launch that the server has forgotten load for ever."""
         said = self.cluster.progress(self.uid)
-        stage, fraction = str(said.get("stage") or "pending"), said.get("progress")
-        return LaunchProgress(
-            stage, float(fraction) if isinstance(fraction, int | float) else None, replicas
-        )
+        if said.get("stage") != UNKNOWN:
+            self._unknown_since = None
+            return LaunchProgress.from_json(said, replicas)
+        self._unknown_since = self._unknown_since or time.monotonic()
+        if time.monotonic() - self._unknown_since < _PATIENCE:
+            return LaunchProgress.from_json(said, replicas)
+        reason = "the server has lost it; it may have been cancelled when it was nearly ready"
+        return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
     def _without_replicas(self) -> LaunchProgress:
         """Tell a launch that the server has not listed yet from one that is gone."""
@@ -258,11 +247,11 @@ class Launch:
         """Cancel the launch, if it is still loading, and tell what came of it.
 
         The server answers when the launch has unwound: 18 s to a minute. It does not refuse
-        to cancel a model that is ready, but loses it with its memory; so this looks first,
-        and afterwards, as the model can become ready in between.
+        to cancel a model or a replica that is ready, but loses it with its memory; so this looks
+        first, and afterwards, as one can become ready in between.
         """
         before = self.cluster.replicas(self.uid)
-        if not any(each.loading for each in before):
+        if not before or not all(each.loading for each in before):
             return self._nothing_to_cancel(before)
         self.cluster.cancel(self.uid)
         after = self.cluster.replicas(self.uid)
@@ -277,13 +266,27 @@ class Launch:
         )
 
     def _nothing_to_cancel(self, replicas: list[ReplicaStatus]) -> Cancellation:
+        uid = as_word(self.uid)
         if not replicas:
             return Cancellation("absent", f"No launch of {self.uid} is under way.")
-        if all(each.ready for each in replicas):
+        ready = sum(each.ready for each in replicas)
+        if ready == len(replicas):
+            message = f"{self.uid} is ready: %xinference terminate {uid} stops it."
+            return Cancellation("ready", message)
+        if ready and any(each.loading for each in replicas):
             return Cancellation(
-                "ready", f"{self.uid} is ready: %xinference terminate {self.uid} stops it."
+                "partly",
+                f"{ready} of the {len(replicas)} replicas of {self.uid} are ready, and the server "
+                f"would lose them: when all are, %xinference terminate {uid} stops it.",
             )
         return Cancellation("failed", f"The launch of {self.uid} has already failed.")
+
+
+def as_word(uid: str) -> str:
+    """Write a UID as it is typed on a command line, quoted where it has to be."""
+    if re.fullmatch(r"[\w.:@+%-]+", uid):
+        return uid
+    return f"'{uid}'" if '"' in uid else f'"{uid}"'
 
 
 def _passing(error: ConnectError | ServerError) -> bool:
@@ -297,9 +300,15 @@ _HINTS = (
         "Failed to init server",
         "The GGUF file may be damaged, or too new for the server's llama.cpp; its log says more.",
     ),
+    ("SafetensorError", "The model's files may be damaged or not complete."),
+    ("Error while deserializing header", "The model's files may be damaged or not complete."),
     ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),
     ("does not exist", "The path must exist on the machine that runs the model."),
     ("cannot be run on engine", "Without --model-engine one is chosen that can."),
+    ("No module named", "A package of the engine is missing there: --enable-virtual-env adds it."),
+    ("cannot use the GPUs", "--gpu-idx takes the numbers that the worker can see."),
+    ("number of GPUs", "--n-gpu auto takes what is there, --n-gpu none the CPU."),
+    ("is running", "A process of that name is left from another launch: take another --model-uid."),
 )
 _SILENT = (
     "A model process that is not up within 60 s fails like this: a loaded machine needs a larger "
