@@ -140,7 +140,7 @@ class _Criterion:
 
     def fits(self, offer: Offer) -> bool:
         value = self.of(offer)
-        return value is None or _key(value) == _key(self.wanted or "")
+        return value is None or spelling(value) == spelling(self.wanted or "")
 
     def possible(self, offers: Iterable[Offer]) -> list[str]:
         return list(dict.fromkeys(value for value in map(self.of, offers) if value is not None))
@@ -154,8 +154,8 @@ class _Criterion:
 _FLAGS = {"engine": "-en", "format": "-f", "size": "-s", "quantization": "-q"}
 
 
-def _key(value: str) -> str:
-    """Make spellings equal: engines and quantizations in any case, ``0.5`` and ``0_5``, ``7.0``."""
+def spelling(value: str) -> str:
+    """Return what all spellings share: any case of an engine, ``0.5`` and ``0_5``, ``7.0``."""
     return _WHOLE.sub(r"\1", value.casefold().replace(".", "_"))
 
 
@@ -222,7 +222,7 @@ def _as_asked(request: LaunchRequest) -> Choice:
 def _best(offers: list[Offer]) -> Offer:
     first = min(offers, key=lambda offer: not offer.installed)  # the first of equals
     alike = [offer for offer in offers if replace(offer, quantization=None) == _bare(first)]
-    preferred = (offer for offer in alike if _key(offer.quantization or "") in _PREFERRED)
+    preferred = (offer for offer in alike if spelling(offer.quantization or "") in _PREFERRED)
     return next(preferred, first)
 
 
@@ -275,14 +275,12 @@ def _impossible(
 
 def _reason(criterion: _Criterion, engines: Engines) -> str:
     """Quote what the server has against an engine."""
-    reasons = {_key(name): says for name, says in engines.unavailable.items()}
-    says = reasons.get(_key(criterion.wanted or "")) if criterion.field == "engine" else None
+    reasons = {spelling(name): says for name, says in engines.unavailable.items()}
+    says = reasons.get(spelling(criterion.wanted or "")) if criterion.field == "engine" else None
     return f": {says.rstrip('.')}" if says else ""
 
 
-def _otherwise(
-    criterion: _Criterion, criteria: tuple[_Criterion, ...], engines: Engines
-) -> str:
+def _otherwise(criterion: _Criterion, criteria: tuple[_Criterion, ...], engines: Engines) -> str:
     """Name another value of one earlier option with which all that was typed is possible."""
     asked = [each for each in criteria if each.wanted is not None]
     for other in asked[: asked.index(criterion)]:

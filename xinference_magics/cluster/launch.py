@@ -177,12 +177,14 @@ class Launch:
         self,
         on_progress: Callable[[LaunchProgress], None] | None = None,
         interval: float = 0.5,
+        pause: Callable[[float], None] = time.sleep,
     ) -> RunningModel:
         """Wait until it has succeeded, and return the model.
 
         Args:
             on_progress: Called with each progress, the last one included.
             interval: Seconds between two questions to the server.
+            pause: Waits for so many seconds; what it raises ends the waiting.
 
         Raises:
             LaunchError: It failed; the message has the server's own reason.
@@ -196,7 +198,7 @@ class Launch:
                 raise self._failure(progress.failed_reason)
             if progress.done:
                 return self.cluster.describe(self.uid)
-            time.sleep(interval)
+            pause(interval)
 
     def _patiently_poll(self, interval: float) -> LaunchProgress:
         """Poll, and bear with a server that is too busy loading to answer for a while."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import BadRequestError, ModelNotFoundError
@@ -34,16 +36,19 @@ _SUCCESSORS = {
     "chatglm": ("glm4-chat",),
     "internlm": ("internlm3-instruct",),
     "baichuan": ("baichuan-2-chat",),
-    "qwen-": _SMALL,
-    "qwen1.5": _SMALL,
-    "yi-": _SMALL,
+    "qwen-chat": _SMALL,
+    "qwen1.5-chat": _SMALL,
+    "yi": _SMALL,
     "xverse": _SMALL,
     "aquila": _SMALL,
     "starcoder": _CODE,
     "starchat": _CODE,
     "wizardcoder": _CODE,
 }
-"""Beginnings of names that were in the registry once, and models of the kind that are now."""
+"""Families that were in the registry once, and models of the kind that are there now."""
+
+_MISSPELT = 0.85
+"""How alike (difflib's ratio) a name must be to one of today to be that, misspelt."""
 
 
 def explain(
@@ -56,20 +61,21 @@ def explain(
         known: The names in the registry.
         choose: Chooses how a model that is known would be run.
     """
-    old = request.model_name.casefold()
-    beginning = next((each for each in _SUCCESSORS if old.startswith(each)), None)
-    near = [name for name in _SUCCESSORS.get(beginning or "", ()) if name in known]
-    if not near:
+    near = [name for name in _successors(request.model_name.casefold()) if name in known]
+    if not near or get_close_matches(request.model_name, known, n=1, cutoff=_MISSPELT):
         return None
     message = f"{request.model_name} is not in Xinference's registry any more"
     now = FORMATS.get((request.model_format or "").casefold())
     message += f", and {request.model_format} is now {now}" if now else ""
-    line = _line(replace(request, model_name=near[0], model_format=now or request.model_format),
-                 choose)
-    others = f"; {', '.join(near[1:])} is another" if near[1:] else ""
-    return ModelNotFoundError(
-        f"{message}.", hint=f"Of its kind is {near[0]}: %xinference launch {line}{others}."
-    )
+    today = replace(request, model_name=near[0], model_format=now or request.model_format)
+    hint = f"Of its kind: {', '.join(near)}. %xinference launch {_line(today, choose)}"
+    return ModelNotFoundError(f"{message}.", hint=hint)
+
+
+def _successors(name: str) -> tuple[str, ...]:
+    """Find the family of a name: ``chatglm2-6b`` is of ``chatglm``, ``optic`` not of ``opt``."""
+    families = (each for each in _SUCCESSORS if re.match(rf"{re.escape(each)}(?![a-z])", name))
+    return _SUCCESSORS.get(next(families, ""), ())
 
 
 def _line(request: LaunchRequest, choose: Callable[[LaunchRequest], Choice]) -> str:
