@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.display.inbox import Inbox
 from xinference_magics.display.plain import neutralise, printable
-from xinference_magics.display.progress import PageLaunchView
+from xinference_magics.display.progress import CANCELLING, PageLaunchView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,12 +35,6 @@ class WidgetLaunchView(PageLaunchView):
         self._inbox.collect()
         return self._inbox.stop.is_set()
 
-    def take_cancel(self) -> None:
-        """Tell the page that it was heard."""
-        self._inbox.stop.clear()
-        self._cancel = "heard"
-        self._widget.state = {**self._widget.state, "cancel": self._cancel}
-
     def open(self, title: str) -> None:
         """Show the title, a clock and the Cancel button."""
         from IPython.display import display
@@ -59,7 +53,10 @@ class WidgetLaunchView(PageLaunchView):
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
     ) -> None:
         """Show how far it is; a cancel that came to nothing can be asked for again."""
-        self._cancel = "heard" if stage == "cancelling" else "offered"
+        cancelling = stage == CANCELLING
+        if cancelling:
+            self._inbox.stop.clear()
+        self._cancel = "heard" if cancelling else "offered"
         super().update(stage, fraction, note, parts)
 
     def close(self, outcome: str, ok: bool) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _REPAINT_SECONDS = 0.1
 _STEP = 1024
 
+CANCELLING = "cancelling"
+"""The stage in which the user's wish to cancel is being fulfilled."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -50,9 +53,6 @@ class LaunchView(ABC):
     def cancel_requested(self) -> bool:
         """Whether the user wants it to end; only a page with somebody before it can tell."""
         return False
-
-    def take_cancel(self) -> None:
-        """Note that the wish is being fulfilled; it can be uttered again where that fails."""
 
     @abstractmethod
     def open(self, title: str) -> None:

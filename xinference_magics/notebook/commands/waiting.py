@@ -39,9 +39,8 @@ def wait(session: Session, launched: Launch) -> RunningModel:
     try:
         while (running := _watch(launched, view)) is None:
             result = _cancel(launched, view)
-            if result.state in _ENDED:
-                outcome = result.state
-                raise LaunchError(result.message, hint=_ENDED[result.state])
+            outcome = result.state if result.state in _ENDED else outcome
+            _raise_if_ended(result)
             session.say(result.message)
     except KeyboardInterrupt as error:
         view.close("nobody waits any more", ok=False)
@@ -55,6 +54,11 @@ def wait(session: Session, launched: Launch) -> RunningModel:
 
 _ENDED = {"cancelled": "Running the cell again starts it anew.", "orphaned": ""}
 """What a cancel may come to after which nothing is left to wait for, and what to do then."""
+
+
+def _raise_if_ended(result: Cancellation) -> None:
+    if result.state in _ENDED:
+        raise LaunchError(result.message, hint=_ENDED[result.state])
 
 
 def detached(uid: str) -> KeyboardInterrupt:
@@ -93,12 +97,13 @@ def _watch(launched: Launch, view: LaunchView) -> RunningModel | None:
 
 def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
     """Cancel a launch, showing that until the server has answered."""
-    view.take_cancel()
+    from xinference_magics.display.progress import CANCELLING
+
     cancelling = _Cancelling(launched)
     cancelling.start()
     try:
         while cancelling.is_alive():
-            view.update("cancelling", None, "its loading has to unwind")
+            view.update(CANCELLING, None, "its loading has to unwind")
             cancelling.join(_STEP)
     except KeyboardInterrupt:
         raise cancel_goes_on(launched.uid) from None
