@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.cluster.api import in_path
 from xinference_magics.cluster.reuse import Found, OwnLaunches, Wanted, find
 from xinference_magics.errors import BadRequestError
-from xinference_magics.transport.failures import did_you_mean
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
@@ -92,8 +91,7 @@ def _check_workers(cluster: Cluster, named: str | None) -> None:
     for address in filter(None, map(str.strip, named.split(","))):
         if address not in known:
             listed = f"Workers: {', '.join(workers)}." if workers else "It has none."
-            near = did_you_mean(address, sorted(known))
             raise BadRequestError(
                 f"--worker-ip {address}: {cluster.endpoint} has no such worker.",
-                hint=f"{near} {listed}".strip(),
+                hint=listed,
             )

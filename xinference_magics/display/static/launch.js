@@ -35,7 +35,6 @@ class CancelButton {
   }
 
   click() {
-    clearTimeout(this.timer);
     if (this.phase === "idle") {
       this.become("asking");
       this.timer = setTimeout(() => this.become("idle"), CONFIRM_WITHIN);
@@ -54,8 +53,8 @@ class CancelButton {
   }
 
   become(phase) {
+    clearTimeout(this.timer);
     this.phase = phase;
-    if (phase !== "asking") clearTimeout(phase === "sent" ? undefined : this.timer);
     this.paint();
   }
 
@@ -81,12 +80,13 @@ class View {
     this.said = element("span", "xm-said");
     this.said.setAttribute("role", "status");
     const head = element("div", "xm-head");
-    head.append(this.title, this.words, element("span", "xm-dot"), button.element, this.said);
+    head.append(this.title, this.words, button.element, this.said);
     this.bar = new Bar();
-    this.parts = element("div", "xm-parts");
+    this.partList = element("div", "xm-parts");
+    this.parts = [];
     this.element = element("div", "xm-turn xm-launch");
     this.element.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
-    this.element.append(head, this.bar.element, this.parts);
+    this.element.append(head, this.bar.element, this.partList);
   }
 
   take(state) {
@@ -96,10 +96,16 @@ class View {
     set(this.said, `${state.title} ${state.words}`);
     this.bar.set(state.fraction);
     this.button.take(state.cancel);
-    while (this.parts.childElementCount > state.parts.length) this.parts.lastElementChild.remove();
-    while (this.parts.childElementCount < state.parts.length) this.parts.append(new Part().element);
-    state.parts.forEach((part, index) => this.parts.children[index].part.take(part));
+    while (this.parts.length > state.parts.length) this.parts.pop().element.remove();
+    while (this.parts.length < state.parts.length) this.addPart();
+    state.parts.forEach((part, index) => this.parts[index].take(part));
     this.tick();
+  }
+
+  addPart() {
+    const part = new Part();
+    this.parts.push(part);
+    this.partList.append(part.element);
   }
 
   tick() {
@@ -115,7 +121,6 @@ class Part {
     this.words = element("span", "xm-part-words");
     this.bar = new Bar();
     this.element = element("div", "xm-part");
-    this.element.part = this;
     this.element.append(this.name, this.bar.element, this.words);
   }
 
