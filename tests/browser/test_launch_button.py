@@ -1,4 +1,4 @@
-"""A launch in JupyterLab: its stages, a line for each replica, and Cancel, which takes two clicks."""
+"""A launch in JupyterLab: its stages, a line for each replica, and Cancel with its two clicks."""
 
 import time
 
@@ -21,10 +21,9 @@ def both_themes(notebook, name, index=1):
     notebook.use_theme("JupyterLab Light")
 
 
+@pytest.mark.usefixtures("tiny_registered", "old_kernel")
 @pytest.mark.parametrize("kernel", ["python3", "ipykernel6"])
-def test_cancel_takes_two_clicks_and_fails_the_cell(
-    open_notebook, server, cluster, tiny_registered, old_kernel, kernel
-):
+def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, cluster, kernel):
     uid = f"given-up-{kernel}"
     notebook = open_notebook(cells(server, uid), kernel=kernel)
     notebook.run(0)

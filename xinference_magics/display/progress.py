@@ -148,7 +148,7 @@ class TerminalLaunchView(LaunchView):
         """Print a new stage; rewrite its line as it goes on."""
         seconds = f"{time.monotonic() - self._started:.0f} s"
         said = [words(stage, fraction, note), *map(_shortly, parts), seconds]
-        line = " ".join(neutralise(f"  {'  '.join(said)}").split("\n"))
+        line = " ".join(neutralise(f"  {' · '.join(filter(None, said))}").split("\n"))
         if self._stream.isatty():
             if line != self._line:
                 self._print(f"\r\x1b[K{line}")
