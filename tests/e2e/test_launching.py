@@ -41,13 +41,13 @@ def test_a_launch_is_joined_then_reused(kernel, cluster):
     assert f'%xinference use "{ODD}" takes it up' in reply.stdout
     assert any(replica.loading for replica in cluster.replicas(ODD))
 
-    reply = kernel.run(f"uid = {named}")
+    reply = kernel.run(f"uid = {named}", timeout=240)
     assert f"{ODD} is loading already: waiting for it." in reply.stdout
     assert f"✓ Launching {ODD}: ready" in reply.displays[-1]["text/plain"]
     assert kernel.value("uid, llm.model_uid") == str((ODD, ODD))
 
     assert "already: it is used" in kernel.run(f"uid = {named}").stdout
-    assert "already: it is used" in kernel.run(f"uid = {named} --n_gpu 0").stdout
+    assert "already: it is used" in kernel.run(f"uid = {named} --n_ctx 64").stdout
     running = len(cluster.models())
     assert "already: it is used" in kernel.run("uid = " + LAUNCH).stdout
     assert len(cluster.models()) == running
