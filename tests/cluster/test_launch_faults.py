@@ -77,7 +77,14 @@ def test_a_reason_that_comes_late_is_waited_for(answers, launch):
 
 def test_a_reason_that_never_comes_is_a_cancel(answers, launch):
     answers[INSTANCES] = [states(("ERROR", None))]
+    answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "pending"})]
     assert "u did not start: cancelled" in str(failure(launch))
+
+
+def test_a_failure_that_takes_long_to_unwind_is_no_cancel(answers, launch):
+    """The server holds the launch, its reason still to come, for as long as a busy machine takes."""
+    answers[INSTANCES] = [*[states(("ERROR", None))] * 20, states(("ERROR", "no memory"))]
+    assert "u did not start: no memory" in failure(launch).message
 
 
 def test_an_empty_reason_names_the_usual_one(answers, launch):

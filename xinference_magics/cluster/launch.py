@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus, RunningModel
 
 _INTERNAL_ERROR = 500
-_UNWINDING = 10.0  # seconds: a replica is ERROR about 2 s before its reason is known
+_UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
+_LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
 _PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
 
 
@@ -142,12 +143,21 @@ class Launch:
     def _failed(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
         """Take the replicas' own reasons, and give a failure without one time to name it."""
         known = [each.error for each in replicas if each.error is not None]
-        self._failing_since = self._failing_since or time.monotonic()
-        if not known and time.monotonic() - self._failing_since < _UNWINDING:
+        if not known and self._is_unwinding():
             return LaunchProgress("unwinding", None, replicas)
         reasons = dict.fromkeys(filter(None, map(one_line, known))) if known else ["cancelled"]
         reason = "; ".join(reasons)
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
+
+    def _is_unwinding(self) -> bool:
+        """Tell whether a reason may still come: it does when the server has let go of the launch."""
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if self.cluster.progress(self.uid).get("stage") != UNKNOWN:
+            self._unknown_since = None
+            return now - self._failing_since < _LONGEST_UNWINDING
+        self._unknown_since = self._unknown_since or now
+        return now - self._unknown_since < _UNWINDING
 
     def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
         """Ask for the stage; replicas of a launch that the server has forgotten load for ever."""
