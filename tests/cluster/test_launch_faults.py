@@ -82,7 +82,7 @@ def test_a_reason_that_never_comes_is_a_cancel(answers, launch):
 
 
 def test_a_failure_that_takes_long_to_unwind_is_no_cancel(answers, launch):
-    """The server holds the launch, its reason still to come, for as long as a busy machine takes."""
+    """A busy server holds the launch for long, and tells the reason then."""
     answers[INSTANCES] = [*[states(("ERROR", None))] * 20, states(("ERROR", "no memory"))]
     assert "u did not start: no memory" in failure(launch).message
 

@@ -150,7 +150,7 @@ class Launch:
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
     def _is_unwinding(self) -> bool:
-        """Tell whether a reason may still come: it does when the server has let go of the launch."""
+        """Tell whether a reason may still come: it does when the server lets go of the launch."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         if self.cluster.progress(self.uid).get("stage") != UNKNOWN:
