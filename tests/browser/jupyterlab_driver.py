@@ -16,6 +16,7 @@ import nbformat
 from playwright.sync_api import expect
 
 TESTS = Path(__file__).resolve().parents[1]  # for synthetic and hostile, in the kernels
+PATHS = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 START_SECONDS = 60
 LOCAL = ("http://127.0.0.1:", "data:", "blob:")
 EXECUTED = re.compile(r"\[\d+\]:?")
@@ -122,8 +123,7 @@ class Lab:
             "IPYTHONDIR": "ipython",
         }
         own = {name: str(self._folder / folder) for name, folder in folders.items()}
-        paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
-        own["PYTHONPATH"] = os.pathsep.join(paths)
+        own["PYTHONPATH"] = PATHS
         return {**os.environ, **own, "NO_PROXY": "127.0.0.1"}
 
     def _write_settings(self):
@@ -263,7 +263,7 @@ def install_old_kernel(lab, folder):
         "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "ipykernel 6",
         "language": "python",
-        "env": {"PYTHONPATH": f"{folder}{os.pathsep}{TESTS}"},
+        "env": {"PYTHONPATH": f"{folder}{os.pathsep}{PATHS}"},
     }
     target = lab.kernels / "ipykernel6"
     target.mkdir()

@@ -1,7 +1,9 @@
 """Launches on a real server, and every way in which they fail."""
 
 import json
+import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from xinference_magics.errors import (
     ModelNotFoundError,
     ModelNotReadyError,
 )
+
+TINY_PYTORCH = Path(__file__).resolve().parents[2] / "examples" / "tiny_chat" / "model"
 
 pytestmark = pytest.mark.usefixtures("tiny_registered")
 
@@ -93,9 +97,9 @@ def test_an_unknown_model_with_an_engine_fails_with_near_names(cluster):
 
 
 def test_what_is_not_offered_is_refused_at_once(cluster):
-    with pytest.raises(BadRequestError, match=r"no quantization q4_0 .*Possible: f16"):
+    with pytest.raises(BadRequestError, match=r"-q q4_0 is not offered .*Possible: f16"):
         cluster.launch(request(quantization="q4_0"))
-    with pytest.raises(BadRequestError, match=r"no format awq"):
+    with pytest.raises(BadRequestError, match=r"-f awq is not offered"):
         cluster.launch(request(model_format="awq"))
 
 
@@ -122,31 +126,65 @@ def test_a_uid_in_use_is_refused(cluster, tiny_chat):
     assert f"%xinference use {tiny_chat.gguf}" in caught.value.hint
 
 
-def test_a_damaged_file_fails_with_the_servers_reason(cluster, tmp_path):
-    (tmp_path / "bad.gguf").write_bytes(b"GGUF and then nonsense" * 100)
+def register_file(cluster, name, model_format, path):
+    """Register a model whose file is `path`."""
+    spec = {
+        "model_format": model_format,
+        "model_size_in_billions": "0_1",
+        "quantization": "none",
+        "model_uri": str(path.parent),
+    }
+    if model_format == "ggufv2":
+        spec["model_file_name_template"] = path.name
     definition = {
         "version": 2,
-        "model_name": "damaged",
+        "model_name": name,
         "context_length": 512,
         "model_lang": ["en"],
         "model_ability": ["chat"],
         "model_family": "qwen2.5-instruct",
-        "model_specs": [
-            {
-                "model_format": "ggufv2",
-                "model_size_in_billions": "0_1",
-                "quantization": "f16",
-                "model_file_name_template": "bad.gguf",
-                "model_uri": str(tmp_path),
-            }
-        ],
+        "model_specs": [spec],
         "chat_template": "x",
         "stop_token_ids": [],
         "stop": [],
     }
     cluster.registry.register("LLM", json.dumps(definition))
-    error = failure(cluster, request(model_name="damaged", model_uid="damaged"))
-    assert "Failed to init server" in error.message
-    assert "may be damaged" in error.hint
-    with pytest.raises(ModelNotFoundError):
-        cluster.describe("damaged")
+
+
+def test_damaged_files_fail_with_the_servers_reason(cluster, tmp_path):
+    """Both at once: each takes as long as the engine takes to be imported."""
+    gguf = tmp_path / "gguf" / "bad.gguf"
+    gguf.parent.mkdir()
+    gguf.write_bytes(b"GGUF and then nonsense" * 100)
+    weights = tmp_path / "pytorch" / "model.safetensors"
+    shutil.copytree(TINY_PYTORCH, weights.parent)
+    weights.write_bytes(weights.read_bytes()[:1000])
+    register_file(cluster, "damaged-gguf", "ggufv2", gguf)
+    register_file(cluster, "damaged-pt", "pytorch", weights)
+    wanted = [
+        request(model_name="damaged-gguf"),
+        request(model_name="damaged-pt", model_format="pytorch", extra={}),
+    ]
+    launches = [cluster.launch(each) for each in wanted]
+    said = []
+    for launch in launches:
+        with pytest.raises(LaunchError) as caught:
+            launch.wait(interval=0.1)
+        said.append(caught.value)
+        assert cluster.try_describe(launch.uid) is None
+    assert "Failed to init server" in said[0].message
+    assert "may be damaged" in said[0].hint
+    assert "deserializing header" in said[1].message
+    assert "may be damaged" in said[1].hint
+
+
+def test_packages_that_nobody_has_fail_with_where_the_reason_is(cluster):
+    wanted = request(enable_virtual_env=True, virtual_env_packages=["no-such-package-of-ours==1"])
+    error = failure(cluster, wanted)
+    assert "no-such-package-of-ours" in error.message
+    assert "could not be installed" in error.hint
+
+
+def test_gpus_that_are_not_there_fail_with_what_to_type(cluster):
+    assert "--gpu-idx" in failure(cluster, request(gpu_idx=[7])).hint
+    assert "--n-gpu auto" in failure(cluster, request(n_gpu=3)).hint

@@ -5,6 +5,7 @@ import pytest
 from xinference_magics.cluster import launch as launches
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launch import Launch
+from xinference_magics.cluster.progress import Download
 from xinference_magics.errors import AuthenticationError, ConnectError, LaunchError
 
 INSTANCES = "/v1/models/instances"
@@ -76,7 +77,14 @@ def test_a_reason_that_comes_late_is_waited_for(answers, launch):
 
 def test_a_reason_that_never_comes_is_a_cancel(answers, launch):
     answers[INSTANCES] = [states(("ERROR", None))]
+    answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "pending"})]
     assert "u did not start: cancelled" in str(failure(launch))
+
+
+def test_a_failure_that_takes_long_to_unwind_is_no_cancel(answers, launch):
+    """A busy server holds the launch for long, and tells the reason then."""
+    answers[INSTANCES] = [*[states(("ERROR", None))] * 20, states(("ERROR", "no memory"))]
+    assert "u did not start: no memory" in failure(launch).message
 
 
 def test_an_empty_reason_names_the_usual_one(answers, launch):
@@ -110,7 +118,7 @@ def test_a_busy_server_is_borne_with(answers, launch):
 
 
 def test_a_server_that_stays_away_is_not(launch):
-    launch.cluster.endpoint = "http://127.0.0.1:1"
+    launch.cluster._api.endpoint = "http://127.0.0.1:1"
     launch.cluster._api.client.base_url = "http://127.0.0.1:1"
     with pytest.raises(ConnectError, match="refuses"):
         launch.wait(interval=0.05)
@@ -135,3 +143,68 @@ def test_a_ready_model_is_never_cancelled(answers, launch):
     answers[INSTANCES] = [states(("READY", None))]
     assert launch.cancel().state == "ready"
     assert CANCEL not in answers.asked
+
+
+def test_a_launch_with_a_ready_replica_is_never_cancelled(answers, launch):
+    answers[INSTANCES] = [states(("READY", None), ("CREATING", None))]
+    result = launch.cancel()
+    assert result.state == "partly"
+    assert result.message.startswith("1 of the 2 replicas of u are ready")
+    assert CANCEL not in answers.asked
+
+
+def test_a_launch_that_the_server_has_forgotten_has_failed(answers, launch):
+    """As it is when a cancel met a replica that was ready: the other loads for ever."""
+    answers[INSTANCES] = [states(("READY", None), ("CREATING", None))]
+    answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "pending", "replicas": []})]
+    assert "the server has lost it" in failure(launch).message
+
+
+def test_a_package_that_is_missing_names_the_remedy(answers, launch):
+    answers[INSTANCES] = [states(("ERROR", "No module named 'vllm'"))]
+    assert "--enable-virtual-env" in failure(launch).hint
+
+
+def test_each_replica_has_its_stage_and_files(answers, launch):
+    file = {
+        "name": "model.safetensors",
+        "downloaded_bytes": 512,
+        "total_bytes": 2048,
+        "progress": 0.25,
+        "speed_bytes_per_second": 128.5,
+        "status": "downloading",
+    }
+    going = {"replica_model_uid": "u-rep0", "progress": 0.2, "stage": "downloading"}
+    waiting = {"replica_model_uid": "u-rep1", "progress": 0.8, "stage": "waiting_for_dependencies"}
+    said = {
+        "progress": 0.5,
+        "stage": "downloading",
+        "download_files": [file],
+        "replicas": [{**going, "download_files": [file]}, waiting],
+    }
+    answers[INSTANCES] = [states(("CREATING", None), ("CREATING", None), ("READY", None))]
+    answers[PROGRESS] = [(200, said)]
+    progress = launch.poll()
+    assert (progress.stage, progress.fraction) == ("downloading", 0.5)
+    assert [(part.stage, part.fraction) for part in progress.parts] == [
+        ("downloading", 0.2),
+        ("waiting_for_dependencies", None),
+        ("ready", None),
+    ]
+    assert progress.parts[0].downloads == (Download("model.safetensors", 512, 2048, 128.5),)
+
+
+def test_a_number_that_stands_still_is_no_fraction(answers, launch):
+    answers[INSTANCES] = [CREATING]
+    answers[PROGRESS] = [(200, {"progress": 0.82, "stage": "loading", "replicas": "?"})]
+    assert launch.poll().fraction is None
+    answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "launching"})]
+    assert launch.poll().stage == "starting"
+
+
+@pytest.mark.parametrize(
+    ("uid", "word"),
+    [("qwen2.5-instruct", "qwen2.5-instruct"), ("a b", '"a b"'), ('a"b?', "'a\"b?'")],
+)
+def test_a_uid_is_named_as_it_is_typed(uid, word):
+    assert launches.as_word(uid) == word

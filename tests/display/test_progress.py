@@ -6,7 +6,14 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from xinference_magics.display.progress import NotebookLaunchView, TerminalLaunchView
+from xinference_magics.cluster.progress import Download
+from xinference_magics.display.progress import (
+    PageLaunchView,
+    Part,
+    TerminalLaunchView,
+    downloads_text,
+    size_text,
+)
 
 
 class Terminal(io.StringIO):
@@ -36,7 +43,7 @@ def test_a_terminal_rewrites_one_line():
     stream = Terminal()
     launch(TerminalLaunchView(stream))
     assert stream.getvalue().count("\n") == 2
-    assert "\r\x1b[K  downloading  25%" in stream.getvalue()
+    assert "\r\x1b[K  downloading · 25% · 0 s" in stream.getvalue()
 
 
 def test_what_a_server_says_cannot_steer_the_terminal():
@@ -59,16 +66,44 @@ def published():
 
 
 def test_a_page_gets_a_bar_that_ends_as_one_line(published):
-    view = NotebookLaunchView()
+    view = PageLaunchView()
     view.open("Launching <b>qwen</b>")
     view._painted -= 1
     view.update("downloading_model", 0.25)
     view.update("downloading_model", 0.26)
     view.close("failed: <i>no</i>", ok=False)
     first, second, last = (output.data["text/html"] for output in published.outputs)
-    assert "width:0%" in first
+    assert "width" not in first
     assert "downloading model · 25%" in second
     assert "width:25%" in second
     assert "✗" in last
     assert "width" not in last
     assert not any("<b>" in html or "<i>" in html for html in (first, second, last))
+
+
+def test_a_page_shows_each_replica_on_a_line(published):
+    view = PageLaunchView()
+    view.open("Launching qwen")
+    view._painted -= 1
+    view.update("loading", None, "1 of 2 replicas", [Part("<b>", "ready"), Part("q-1", "loading")])
+    shown = published.outputs[-1].data
+    assert "&lt;b&gt; · ready" in shown["text/html"]
+    assert shown["text/plain"].splitlines()[1:] == ["  <b>: ready", "  q-1: loading"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1536, "1.5 KB"), (48 * 2**20, "48 MB"), (2**40, "1.0 TB")],
+)
+def test_sizes_are_for_people(count, text):
+    assert size_text(count) == text
+
+
+def test_downloads_are_named_with_what_has_arrived():
+    first = Download("a.safetensors", 2**20, 4 * 2**20, 2**19)
+    assert downloads_text([first]) == "a.safetensors 1.0 MB of 4.0 MB, 512 KB/s"
+    done = Download("b", 10, 10)
+    assert downloads_text([done, first]) == "a.safetensors 1.0 MB of 4.0 MB, 512 KB/s"
+    assert downloads_text([first, Download("c", 0)]).endswith(", 1 more file")
+    assert downloads_text([done]) == "b 10 B of 10 B"
+    assert downloads_text([]) == ""

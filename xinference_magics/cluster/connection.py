@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import ManagementApi, in_path, quoted
 from xinference_magics.cluster.cache import Cache
-from xinference_magics.cluster.launch import Launch, LaunchRequest
+from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
 from xinference_magics.cluster.models import ReplicaStatus, RunningModel, text
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
@@ -117,9 +117,19 @@ class Cluster:
         except ModelNotFoundError as error:
             raise self._absent(uid, error) from None
 
-    def replicas(self, uid: str) -> list[ReplicaStatus]:
-        """Return the replicas of a UID, on their way and failed ones included."""
-        instances = self._api.ask(list, self._api.client.get_instance_info, None, uid)
+    def workers(self) -> list[str]:
+        """Return the addresses of the workers, ``host:port``; answered without credentials."""
+        listed = self._api.get(dict, "/status").get("workers")
+        return [str(address) for address in listed] if isinstance(listed, dict) else []
+
+    def replicas(self, uid: str, name: str | None = None) -> list[ReplicaStatus]:
+        """Return the replicas of a UID, on their way and failed ones included.
+
+        Args:
+            uid: Whose.
+            name: Only where it is this model's, by its name in the registry.
+        """
+        instances = self._api.ask(list, self._api.client.get_instance_info, name, uid)
         return [
             ReplicaStatus.from_json(replica)
             for instance in instances
@@ -142,7 +152,8 @@ class Cluster:
             )
         except BadRequestError as error:
             if "already in the model list" in error.detail:
-                error.hint = f"%xinference use {request.model_uid} takes it up."
+                uid = as_word(request.model_uid or request.model_name)
+                error.hint = f"%xinference use {uid} takes it up; -u NAME gives another UID."
             raise
         return Launch(self, uid, request)
 
@@ -177,7 +188,7 @@ class Cluster:
                 f"The model {uid} is still loading.",
                 status=error.status,
                 detail=error.detail,
-                hint=f"%xinference cancel {uid} stops the launch.",
+                hint=f"%xinference cancel {as_word(uid)} stops the launch.",
             )
         running = [model.uid for model in self.models()]
         listed = f"Running: {', '.join(running)}." if running else "No model runs there."

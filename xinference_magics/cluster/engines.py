@@ -1,4 +1,4 @@
-"""Which engine runs a model: what the server offers, and the choice where none was named.
+"""How a model is run: what the server offers, and the choice of what was left open.
 
 The rule, in this order:
 
@@ -6,6 +6,9 @@ The rule, in this order:
 2. Engines installed on the server before those it would first have to install.
 3. The server's own order of engines, formats and sizes.
 4. Of several quantizations ``none`` or ``q4_k_m``, else the server's first.
+
+For models of type LLM, embedding and rerank all four are settled and sent. For the other types
+the server's own defaults know more than its list of engines; there what was asked for is checked.
 """
 
 from __future__ import annotations
@@ -14,14 +17,18 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.cluster import retired
 from xinference_magics.cluster.models import text, texts
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from xinference_magics.cluster.launch import LaunchRequest
+
+SETTLED = frozenset({"LLM", "embedding", "rerank"})
+"""Types of models for which what was left open is chosen here, and not by the server."""
 
 _PREFERRED = ("none", "q4_k_m")
 _WHOLE = re.compile(r"^(\d+)_0$")  # a size of 7.0
@@ -133,14 +140,22 @@ class _Criterion:
 
     def fits(self, offer: Offer) -> bool:
         value = self.of(offer)
-        return value is None or _key(value) == _key(self.wanted or "")
+        return value is None or spelling(value) == spelling(self.wanted or "")
 
-    def possible(self, offers: list[Offer]) -> list[str]:
+    def possible(self, offers: Iterable[Offer]) -> list[str]:
         return list(dict.fromkeys(value for value in map(self.of, offers) if value is not None))
 
+    @property
+    def typed(self) -> str:
+        """How it is written on the command line."""
+        return f"{_FLAGS[self.field]} {self.wanted}"
 
-def _key(value: str) -> str:
-    """Make spellings equal: engines and quantizations in any case, ``0.5`` and ``0_5``, ``7.0``."""
+
+_FLAGS = {"engine": "-en", "format": "-f", "size": "-s", "quantization": "-q"}
+
+
+def spelling(value: str) -> str:
+    """Return what all spellings share: any case of an engine, ``0.5`` and ``0_5``, ``7.0``."""
     return _WHOLE.sub(r"\1", value.casefold().replace(".", "_"))
 
 
@@ -159,22 +174,30 @@ def _criteria(request: LaunchRequest) -> tuple[_Criterion, ...]:
     )
 
 
-def choose(request: LaunchRequest, engines: Engines) -> Choice:
+def choose(request: LaunchRequest, engines: Engines | None) -> Choice:
     """Choose how to run a model by the rule at the top of this module.
+
+    Args:
+        request: What was asked for.
+        engines: What can run it; None for a type of models that has no engines.
 
     Raises:
         BadRequestError: Nothing fits; the message says which option, and what is possible.
     """
-    offers = list(engines.offers)
+    if engines is None:
+        return _as_asked(request)
     criteria = _criteria(request)
+    if not engines.offers:
+        raise _nothing(engines, criteria[0])
+    offers = list(engines.offers)
     for criterion in criteria:
-        fitting = [offer for offer in offers if criterion.fits(offer)]
         if criterion.wanted is not None:
+            fitting = [offer for offer in offers if criterion.fits(offer)]
             if not fitting:
                 raise _impossible(criterion, criteria, offers, engines)
             offers = fitting
-    if not offers:
-        raise _nothing(engines)
+    if request.model_type not in SETTLED:
+        return _as_asked(request)
     best = _best(offers)
     return Choice(
         best.engine,
@@ -186,10 +209,20 @@ def choose(request: LaunchRequest, engines: Engines) -> Choice:
     )
 
 
+def _as_asked(request: LaunchRequest) -> Choice:
+    """Return the choice that leaves open what was left open."""
+    return Choice(
+        request.model_engine,
+        request.model_format,
+        text(request.model_size_in_billions),
+        request.quantization,
+    )
+
+
 def _best(offers: list[Offer]) -> Offer:
     first = min(offers, key=lambda offer: not offer.installed)  # the first of equals
     alike = [offer for offer in offers if replace(offer, quantization=None) == _bare(first)]
-    preferred = (offer for offer in alike if _key(offer.quantization or "") in _PREFERRED)
+    preferred = (offer for offer in alike if spelling(offer.quantization or "") in _PREFERRED)
     return next(preferred, first)
 
 
@@ -207,7 +240,7 @@ def _said(best: Offer, criteria: tuple[_Criterion, ...], offers: list[Offer]) ->
     others = _others(best, offers)
     parts = [f"Chosen: {', '.join(chosen)}."] if chosen else []
     if others:
-        parts.append(f"--model-engine takes another: {', '.join(others)}.")
+        parts.append(f"-en takes another: {', '.join(others)}.")
     if not best.installed:
         parts.append(f"{best.engine} is not installed there: the server installs it first.")
     return " ".join(parts)
@@ -226,18 +259,41 @@ def _impossible(
     engines: Engines,
 ) -> BadRequestError:
     before = criteria[: criteria.index(criterion)]
-    given = [f"{each.field} {each.wanted}" for each in before if each.wanted is not None]
+    given = [each.typed for each in before if each.wanted is not None]
     wanted = criterion.wanted or ""
+    message = f"{criterion.typed} is not offered for {' '.join([engines.model_name, *given])}"
+    message += _reason(criterion, engines)
     possible = criterion.possible(offers)
-    message = f"{engines.model_name} has no {criterion.field} {wanted}"
-    message += f" with {', '.join(given)}" if given else ""
-    reasons = {_key(name): says for name, says in engines.unavailable.items()}
-    if criterion.field == "engine" and _key(wanted) in reasons:
-        message += f": {reasons[_key(wanted)].rstrip('.')}"
-    hint = f"{did_you_mean(wanted, possible)} Possible: {', '.join(possible)}."
-    return BadRequestError(f"{message}.", hint=hint.strip())
+    replaced = retired.FORMATS.get(wanted.casefold()) if criterion.field == "format" else None
+    if replaced in possible:
+        hints = [f"{wanted} is now {replaced}: -f {replaced}."]
+    else:
+        hints = [did_you_mean(wanted, possible), _otherwise(criterion, criteria, engines)]
+    listed = f"Possible: {', '.join(possible)}."
+    return BadRequestError(f"{message}.", hint=" ".join(filter(None, [*hints, listed])))
 
 
-def _nothing(engines: Engines) -> BadRequestError:
-    reasons = "; ".join(f"{name}: {says}" for name, says in engines.unavailable.items())
-    return BadRequestError(f"No engine of this server can run {engines.model_name}. {reasons}")
+def _reason(criterion: _Criterion, engines: Engines) -> str:
+    """Quote what the server has against an engine."""
+    reasons = {spelling(name): says for name, says in engines.unavailable.items()}
+    says = reasons.get(spelling(criterion.wanted or "")) if criterion.field == "engine" else None
+    return f": {says.rstrip('.')}" if says else ""
+
+
+def _otherwise(criterion: _Criterion, criteria: tuple[_Criterion, ...], engines: Engines) -> str:
+    """Name another value of one earlier option with which all that was typed is possible."""
+    asked = [each for each in criteria if each.wanted is not None]
+    for other in asked[: asked.index(criterion)]:
+        rest = [each for each in asked if each is not other]
+        fitting = (offer for offer in engines.offers if all(each.fits(offer) for each in rest))
+        if values := other.possible(fitting):
+            return f"With {_FLAGS[other.field]} {' or '.join(values)} it is."
+    return ""
+
+
+def _nothing(engines: Engines, engine: _Criterion) -> BadRequestError:
+    says = _reason(engine, engines)
+    if engine.wanted is not None and says:
+        return BadRequestError(f"{engine.typed} cannot run {engines.model_name}{says}.")
+    reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in engines.unavailable.items())
+    return BadRequestError(f"No engine of this server can run {engines.model_name}. {reasons}.")

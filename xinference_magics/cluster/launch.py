@@ -7,10 +7,12 @@ The server's progress number is 1.0 after a failure too and decides nothing here
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import (
     ConnectError,
     LaunchError,
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus, RunningModel
 
 _INTERNAL_ERROR = 500
-_UNWINDING = 10.0  # seconds: a replica is ERROR about 2 s before its reason is known
+_UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
+_LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
 _PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
 
 
@@ -90,36 +93,17 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True)
-class LaunchProgress:
-    """How a launch goes at one moment.
-
-    Args:
-        stage: ``downloading``, ``installing_dependencies``, ``waiting_for_dependencies``,
-            ``loading``, ``ready``, ``failed``; ``unwinding`` while a failure's reason is awaited.
-        fraction: From 0 to 1, or None while the server names no number that means anything.
-        replicas: The state of each replica.
-        done: Whether it is over, well or not.
-        failed_reason: Why it failed, which may be an empty text; None while it has not.
-    """
-
-    stage: str
-    fraction: float | None
-    replicas: tuple[ReplicaStatus, ...] = ()
-    done: bool = False
-    failed_reason: str | None = None
-
-
-@dataclass(frozen=True)
 class Cancellation:
     """What a cancel came to.
 
     Args:
         state: ``cancelled``; ``ready``, ``failed`` or ``absent`` where there was nothing to
-            cancel; ``orphaned`` where the model became ready at that very moment.
+            cancel; ``partly`` where some replicas are ready already; ``orphaned`` where one
+            became ready at that very moment.
         message: The same for people, in one line.
     """
 
-    state: Literal["cancelled", "ready", "failed", "absent", "orphaned"]
+    state: Literal["cancelled", "ready", "failed", "absent", "partly", "orphaned"]
     message: str
 
 
@@ -139,6 +123,7 @@ class Launch:
         self._seen = False
         self._started = time.monotonic()
         self._failing_since: float | None = None
+        self._unknown_since: float | None = None
 
     def __repr__(self) -> str:
         return f"Launch({self.uid!r} at {self.cluster.endpoint!r})"
@@ -158,19 +143,33 @@ class Launch:
     def _failed(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
         """Take the replicas' own reasons, and give a failure without one time to name it."""
         known = [each.error for each in replicas if each.error is not None]
-        self._failing_since = self._failing_since or time.monotonic()
-        if not known and time.monotonic() - self._failing_since < _UNWINDING:
+        if not known and self._is_unwinding():
             return LaunchProgress("unwinding", None, replicas)
         reasons = dict.fromkeys(filter(None, map(one_line, known))) if known else ["cancelled"]
         reason = "; ".join(reasons)
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
+    def _is_unwinding(self) -> bool:
+        """Tell whether a reason may still come: it does when the server lets go of the launch."""
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        if self.cluster.progress(self.uid).get("stage") != UNKNOWN:
+            self._unknown_since = None
+            return now - self._failing_since < _LONGEST_UNWINDING
+        self._unknown_since = self._unknown_since or now
+        return now - self._unknown_since < _UNWINDING
+
     def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
+        """Ask for the stage; replicas of a launch that the server has forgotten load for ever."""
         said = self.cluster.progress(self.uid)
-        stage, fraction = str(said.get("stage") or "pending"), said.get("progress")
-        return LaunchProgress(
-            stage, float(fraction) if isinstance(fraction, int | float) else None, replicas
-        )
+        if said.get("stage") != UNKNOWN:
+            self._unknown_since = None
+            return LaunchProgress.from_json(said, replicas)
+        self._unknown_since = self._unknown_since or time.monotonic()
+        if time.monotonic() - self._unknown_since < _PATIENCE:
+            return LaunchProgress.from_json(said, replicas)
+        reason = "the server has lost it; it may have been cancelled when it was nearly ready"
+        return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
     def _without_replicas(self) -> LaunchProgress:
         """Tell a launch that the server has not listed yet from one that is gone."""
@@ -188,12 +187,14 @@ class Launch:
         self,
         on_progress: Callable[[LaunchProgress], None] | None = None,
         interval: float = 0.5,
+        pause: Callable[[float], None] = time.sleep,
     ) -> RunningModel:
         """Wait until it has succeeded, and return the model.
 
         Args:
             on_progress: Called with each progress, the last one included.
             interval: Seconds between two questions to the server.
+            pause: Waits for so many seconds; what it raises ends the waiting.
 
         Raises:
             LaunchError: It failed; the message has the server's own reason.
@@ -207,7 +208,7 @@ class Launch:
                 raise self._failure(progress.failed_reason)
             if progress.done:
                 return self.cluster.describe(self.uid)
-            time.sleep(interval)
+            pause(interval)
 
     def _patiently_poll(self, interval: float) -> LaunchProgress:
         """Poll, and bear with a server that is too busy loading to answer for a while."""
@@ -258,11 +259,11 @@ class Launch:
         """Cancel the launch, if it is still loading, and tell what came of it.
 
         The server answers when the launch has unwound: 18 s to a minute. It does not refuse
-        to cancel a model that is ready, but loses it with its memory; so this looks first,
-        and afterwards, as the model can become ready in between.
+        to cancel a model or a replica that is ready, but loses it with its memory; so this looks
+        first, and afterwards, as one can become ready in between.
         """
         before = self.cluster.replicas(self.uid)
-        if not any(each.loading for each in before):
+        if not before or not all(each.loading for each in before):
             return self._nothing_to_cancel(before)
         self.cluster.cancel(self.uid)
         after = self.cluster.replicas(self.uid)
@@ -277,13 +278,27 @@ class Launch:
         )
 
     def _nothing_to_cancel(self, replicas: list[ReplicaStatus]) -> Cancellation:
+        uid = as_word(self.uid)
         if not replicas:
             return Cancellation("absent", f"No launch of {self.uid} is under way.")
-        if all(each.ready for each in replicas):
+        ready = sum(each.ready for each in replicas)
+        if ready == len(replicas):
+            message = f"{self.uid} is ready: %xinference terminate {uid} stops it."
+            return Cancellation("ready", message)
+        if ready and any(each.loading for each in replicas):
             return Cancellation(
-                "ready", f"{self.uid} is ready: %xinference terminate {self.uid} stops it."
+                "partly",
+                f"{ready} of the {len(replicas)} replicas of {self.uid} are ready, and the server "
+                f"would lose them: when all are, %xinference terminate {uid} stops it.",
             )
         return Cancellation("failed", f"The launch of {self.uid} has already failed.")
+
+
+def as_word(uid: str) -> str:
+    """Write a UID as it is typed on a command line, quoted where it has to be."""
+    if re.fullmatch(r"[\w.:@+%-]+", uid):
+        return uid
+    return f"'{uid}'" if '"' in uid else f'"{uid}"'
 
 
 def _passing(error: ConnectError | ServerError) -> bool:
@@ -297,9 +312,15 @@ _HINTS = (
         "Failed to init server",
         "The GGUF file may be damaged, or too new for the server's llama.cpp; its log says more.",
     ),
+    ("SafetensorError", "The model's files may be damaged or not complete."),
+    ("Error while deserializing header", "The model's files may be damaged or not complete."),
     ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),
     ("does not exist", "The path must exist on the machine that runs the model."),
     ("cannot be run on engine", "Without --model-engine one is chosen that can."),
+    ("No module named", "A package of the engine is missing there: --enable-virtual-env adds it."),
+    ("cannot use the GPUs", "--gpu-idx takes the numbers that the worker can see."),
+    ("number of GPUs", "--n-gpu auto takes what is there, --n-gpu none the CPU."),
+    ("is running", "A process of that name is left from another launch: take another --model-uid."),
 )
 _SILENT = (
     "A model process that is not up within 60 s fails like this: a loaded machine needs a larger "

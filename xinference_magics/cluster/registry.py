@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xinference_magics.cluster import retired
 from xinference_magics.cluster.api import ManagementApi, quoted
 from xinference_magics.cluster.engines import Choice, Engines, choose
 from xinference_magics.cluster.models import texts
@@ -69,9 +70,17 @@ class Registry:
             ModelNotFoundError: No model of that name; the hint names near ones.
             BadRequestError: No engine can do what is asked; the hint says what is possible.
         """
-        engines = self.engines(
-            request.model_name, request.model_type, virtual_env=request.enable_virtual_env
-        )
+        if request.model_type == "flexible":  # has no engines to ask for
+            return choose(request, None)
+        try:
+            engines = self.engines(
+                request.model_name, request.model_type, virtual_env=request.enable_virtual_env
+            )
+        except ModelNotFoundError:
+            known = self.names(request.model_type)
+            if old := retired.explain(request, known, self.choose):
+                raise old from None
+            raise
         return choose(request, engines)
 
     def registrations(self, model_type: str = "LLM") -> list[Registration]:

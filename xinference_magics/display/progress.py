@@ -5,30 +5,70 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from html import escape
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from uuid import uuid4
 
 from xinference_magics.display.plain import neutralise, printable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xinference_magics.cluster.progress import Download
+
 _REPAINT_SECONDS = 0.1
+_STEP = 1024
+
+CANCELLING = "cancelling"
+"""The stage in which the user's wish to cancel is being fulfilled."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What has a line of its own below the whole, such as one of several replicas.
+
+    Args:
+        name: Of the part.
+        stage: What is being done.
+        fraction: From 0 to 1; None where it cannot be told.
+        note: More on it.
+    """
+
+    name: str
+    stage: str
+    fraction: float | None = None
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """What is shown after its name."""
+        return words(self.stage, self.fraction, self.note)
 
 
 class LaunchView(ABC):
     """Shows the stages of something that takes a while."""
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the user wants it to end; only a page with somebody before it can tell."""
+        return False
 
     @abstractmethod
     def open(self, title: str) -> None:
         """Show what begins."""
 
     @abstractmethod
-    def update(self, stage: str, fraction: float | None, note: str = "") -> None:
+    def update(
+        self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
+    ) -> None:
         """Show how far it is.
 
         Args:
             stage: What is being done.
             fraction: From 0 to 1; None where it cannot be told.
             note: More on it, such as the replicas that are ready.
+            parts: What has lines of its own.
         """
 
     @abstractmethod
@@ -37,11 +77,49 @@ class LaunchView(ABC):
 
 
 def choose_launch_view() -> LaunchView:
-    """Choose the view that suits the front end: a kernel's page, or lines of text."""
+    """Choose the view that suits the front end: a page, with a button or not, or lines of text."""
     from IPython.core.getipython import get_ipython
 
-    has_page = getattr(get_ipython(), "kernel", None) is not None
-    return NotebookLaunchView() if has_page else TerminalLaunchView()
+    from xinference_magics.display.stream import is_captured, is_watched
+
+    shell = get_ipython()
+    kernel = getattr(shell, "kernel", None)
+    if shell is None or kernel is None:
+        return TerminalLaunchView()
+    if not is_watched(kernel) or is_captured(shell):
+        return PageLaunchView()
+    from xinference_magics.display.launch_widget import WidgetLaunchView
+
+    return WidgetLaunchView(kernel)
+
+
+def words(stage: str, fraction: float | None, note: str) -> str:
+    """Say in one line how far something is."""
+    percent = "" if fraction is None else f"{fraction:.0%}"
+    return " · ".join(filter(None, [stage.replace("_", " "), percent, note]))
+
+
+def downloads_text(downloads: Sequence[Download]) -> str:
+    """Say which file is on its way, how much of it is there, and how fast: ``a.gguf 1 of 2 GB``."""
+    active = [each for each in downloads if each.total is None or each.done < each.total]
+    if not downloads:
+        return ""
+    first = (active or downloads)[-1 if not active else 0]
+    total = "" if first.total is None else f" of {size_text(first.total)}"
+    text = f"{first.name} {size_text(first.done)}{total}"
+    if speed := sum(each.speed or 0 for each in downloads):
+        text += f", {size_text(speed)}/s"
+    more = len(active) - 1
+    return f"{text}, {more} more file{'' if more == 1 else 's'}" if more > 0 else text
+
+
+def size_text(count: float) -> str:
+    """Write a number of bytes for people: ``532 MB``; a KB has 1,024 bytes."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004 - three digits, whatever the unit
+            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"  # noqa: PLR2004
+        count /= _STEP
+    return f"{count:.1f} TB"
 
 
 class TerminalLaunchView(LaunchView):
@@ -64,16 +142,13 @@ class TerminalLaunchView(LaunchView):
         self._started = time.monotonic()
         self._print(f"{self._title} ...\n")
 
-    def update(self, stage: str, fraction: float | None, note: str = "") -> None:
+    def update(
+        self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
+    ) -> None:
         """Print a new stage; rewrite its line as it goes on."""
-        percent = "" if fraction is None else f"{fraction:.0%}"
-        parts = (
-            stage.replace("_", " "),
-            percent,
-            note,
-            f"{time.monotonic() - self._started:.0f} s",
-        )
-        line = neutralise("  " + "  ".join(part for part in parts if part)).replace("\n", " ")
+        seconds = f"{time.monotonic() - self._started:.0f} s"
+        said = [words(stage, fraction, note), *map(_shortly, parts), seconds]
+        line = " ".join(neutralise(f"  {' · '.join(filter(None, said))}").split("\n"))
         if self._stream.isatty():
             if line != self._line:
                 self._print(f"\r\x1b[K{line}")
@@ -93,14 +168,18 @@ class TerminalLaunchView(LaunchView):
         self._stream.flush()
 
 
-class NotebookLaunchView(LaunchView):
+def _shortly(part: Part) -> str:
+    return f"{part.name}: {words(part.stage, part.fraction, '')}"
+
+
+class PageLaunchView(LaunchView):
     """Shows a bar that is plain HTML, so that the saved notebook keeps its end."""
 
     def __init__(self) -> None:
         self._display_id = uuid4().hex
         self._title = ""
         self._started = self._painted = time.monotonic()
-        self._shown = ("", 0, "")
+        self._shown: tuple[object, ...] = ()
 
     def open(self, title: str) -> None:
         """Show an empty bar."""
@@ -108,17 +187,18 @@ class NotebookLaunchView(LaunchView):
 
         self._title = printable(title)
         self._started = time.monotonic()
-        bundle = self._bundle("", None, "")
+        bundle = self._bundle("", None, ())
         display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 
-    def update(self, stage: str, fraction: float | None, note: str = "") -> None:
+    def update(
+        self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
+    ) -> None:
         """Move the bar; at most ten times a second."""
         now = time.monotonic()
-        seconds = int(now - self._started)
-        shown = (f"{stage} {fraction}", seconds, note)
+        shown = (stage, fraction, note, int(now - self._started), *parts)
         if shown != self._shown and now - self._painted >= _REPAINT_SECONDS:
             self._shown, self._painted = shown, now
-            self._publish(self._bundle(stage, fraction, note))
+            self._paint(words(stage, fraction, note), fraction, parts)
 
     def close(self, outcome: str, ok: bool) -> None:
         """Leave one line: what was done, how it ended and how long it took."""
@@ -131,26 +211,35 @@ class NotebookLaunchView(LaunchView):
         )
         self._publish({"text/html": html, "text/plain": neutralise(f"{mark} {text}")})
 
-    def _publish(self, bundle: dict[str, str]) -> None:
+    def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
+        self._publish(self._bundle(line, fraction, parts))
+
+    def _publish(self, bundle: dict[str, Any]) -> None:
         from IPython.display import update_display
 
         update_display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 
-    def _bundle(self, stage: str, fraction: float | None, note: str) -> dict[str, str]:
+    def _bundle(self, line: str, fraction: float | None, parts: Sequence[Part]) -> dict[str, Any]:
         seconds = f"{time.monotonic() - self._started:.0f} s"
-        percent = "" if fraction is None else f"{fraction:.0%}"
-        words = [printable(word) for word in (stage.replace("_", " "), percent, note) if word]
-        line = " · ".join([*words, seconds])
+        line = " · ".join([printable(line), seconds] if line else [seconds])
+        lines = [(part.name, printable(part.words)) for part in parts]
         html = (
             f'<div style="font-size:13px;line-height:24px"><strong>{escape(self._title)}</strong>'
             f' <span style="opacity:0.75">{escape(line)}</span></div>{_bar(fraction)}'
+            + "".join(f'<div style="{_PART}">{escape(n)} · {escape(w)}</div>' for n, w in lines)
         )
-        return {"text/html": html, "text/plain": neutralise(f"{self._title}: {line}")}
+        text = "\n".join([f"{self._title}: {line}", *(f"  {n}: {w}" for n, w in lines)])
+        return {"text/html": html, "text/plain": neutralise(text)}
+
+
+_PART = "font-size:12px;line-height:20px;opacity:0.75"
 
 
 def _bar(fraction: float | None) -> str:
-    """Draw a bar; one that cannot be measured is empty."""
-    width = 0 if fraction is None else round(100 * min(max(fraction, 0.0), 1.0))
+    """Draw a bar; where nothing is counted there is none."""
+    if fraction is None:
+        return ""
+    width = round(100 * min(max(fraction, 0.0), 1.0))
     track = "height:4px;border-radius:2px;background-color:rgba(128,128,128,0.25);max-width:480px"
     fill = f"height:4px;border-radius:2px;background-color:#3a7bd5;width:{width}%"
     return f'<div style="{track}"><div style="{fill}"></div></div>'

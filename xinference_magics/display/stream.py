@@ -83,7 +83,7 @@ def choose_view(shell: InteractiveShell) -> View:
 
         return TerminalView()
     kernel = getattr(shell, "kernel", None)
-    if kernel is None or not _is_watched(kernel) or _is_captured(shell):
+    if kernel is None or not is_watched(kernel) or is_captured(shell):
         return HeadlessView()
     from xinference_magics.display.notebook import NotebookView
 
@@ -99,7 +99,7 @@ def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:
     return joined
 
 
-def _is_watched(kernel: object) -> bool:
+def is_watched(kernel: object) -> bool:
     """Tell a page with somebody in front of it from nbclient and what is built on it.
 
     nbclient, papermill and ``nbconvert --execute`` allow no input, and would keep the state of a
@@ -112,7 +112,7 @@ def _is_watched(kernel: object) -> bool:
     return bool(content.get("allow_stdin", True))
 
 
-def _is_captured(shell: InteractiveShell) -> bool:
+def is_captured(shell: InteractiveShell) -> bool:
     """Whether ``%%capture`` or the like collects what the cell displays."""
     from IPython.core.displaypub import CapturingDisplayPublisher
 

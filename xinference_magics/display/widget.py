@@ -1,4 +1,4 @@
-"""The widget of a running turn. Importing this imports ipywidgets."""
+"""The widgets of what runs: a turn, a launch. Importing this imports ipywidgets."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ class ChatWidget(anywidget.AnyWidget):
     _esm = (_STATIC / "chat.js").read_text("utf-8")
     _css = (_STATIC / "chat.css").read_text("utf-8")
     title = traitlets.Unicode().tag(sync=True)
+
+
+class LaunchWidget(anywidget.AnyWidget):
+    """Shows a launch on its way, with a Cancel button.
+
+    Attributes:
+        state: All that is shown; `launch.js` says what is in it.
+    """
+
+    _esm = (_STATIC / "launch.js").read_text("utf-8")
+    _css = "".join((_STATIC / name).read_text("utf-8") for name in ("chat.css", "launch.css"))
+    state = traitlets.Dict().tag(sync=True)

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.memory import MemoryEstimate
     from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.cluster.plan import LaunchPlan
 
 _TURN = ("xinference_magics.chat.turn", "Turn")
 _MODEL = ("xinference_magics.cluster.models", "RunningModel")
 _MEMORY = ("xinference_magics.cluster.memory", "MemoryEstimate")
+_PLAN = ("xinference_magics.cluster.plan", "LaunchPlan")
 
 
 def load(shell: InteractiveShell) -> None:
@@ -59,6 +61,7 @@ def _printers(
         (display.mimebundle_formatter, _TURN, magics.show_later),
         (display.mimebundle_formatter, _MODEL, _describe),
         (display.mimebundle_formatter, _MEMORY, _estimate),
+        (display.mimebundle_formatter, _PLAN, _plan),
     ]
 
 
@@ -72,6 +75,12 @@ def _estimate(found: MemoryEstimate) -> dict[str, Any]:
     from xinference_magics.notebook.results.catalog import memory
 
     return memory(found)
+
+
+def _plan(planned: LaunchPlan) -> dict[str, Any]:
+    from xinference_magics.notebook.results.plan import plan
+
+    return plan(planned)
 
 
 def _forget(formatter: Any, name: tuple[str, str]) -> None:

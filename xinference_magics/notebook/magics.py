@@ -64,6 +64,9 @@ class XinferenceMagics(Magics):
     server_command = Unicode(
         "", help="The command that starts a server here; empty looks for xinference-local."
     ).tag(config=True)
+    reuse = Bool(default_value=True, help="Let launch take up a ready model that is the same.").tag(
+        config=True
+    )
     override_chat = Bool(
         default_value=False, help="Take %%chat over from another extension that has it."
     ).tag(config=True)

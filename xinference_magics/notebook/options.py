@@ -103,8 +103,7 @@ def _placements(text: str) -> list[dict[str, Any]]:
     return value
 
 
-LAUNCH = (
-    ENDPOINT,
+LAUNCH_ONLY = (
     Option(("--model-name", "-n"), "Name of the model.", type=not_empty, required=True),
     Option(("--model-type", "-t"), "Type of model.", "", "TYPE", _model_type, default="LLM"),
     Option(("--model-engine", "-en"), "Inference engine (default: one that can run it)."),
@@ -159,9 +158,21 @@ LAUNCH = (
            words=2, repeat=True),
     Option(("--extra",), "Any other parameter of the model or engine.", "", "KEY=VALUE", pair,
            repeat=True),
-    AS_NAME,
 )  # fmt: skip
-"""All options of `xinference launch` 4.1, and `--extra` and `--as` of ours."""
+"""What says which model is launched, and how: the options of `xinference launch` 4.1."""
+
+LAUNCH = (
+    ENDPOINT,
+    *LAUNCH_ONLY,
+    AS_NAME,
+    Option(("--reuse",), "Take up a ready model that is the same (default: %config "
+           "XinferenceMagics.reuse).", words=0),
+    Option(("--no-reuse", "--force"), "Start another one all the same.", "reuse", words=0,
+           const=False),
+    Option(("--no-wait",), "Return the UID at once.", words=0),
+    Option(("--dry-run",), "Show what would be launched, and launch nothing.", words=0),
+)  # fmt: skip
+"""All options of `xinference launch` 4.1, and some of ours."""
 
 CHAT = (
     Option(("--model", "-m"), "UID of the model to ask (default: the one in use).", "", "UID",

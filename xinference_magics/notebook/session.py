@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from xinference_magics import interrupts
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
+from xinference_magics.cluster.reuse import OwnLaunches
 from xinference_magics.errors import ConnectError, NotebookError
 from xinference_magics.notebook import opening
 from xinference_magics.notebook.ready_made import CHAT, kind_of
@@ -33,6 +34,7 @@ class Settings(Protocol):
     endpoint: str
     name: str
     server_command: str
+    reuse: bool
     temperature: float | None
     max_tokens: int | None
     top_p: float | None
@@ -63,6 +65,7 @@ class Session:
         self.say = say
         self.execution = execution
         self.conversations = Conversations(self)
+        self.launches = OwnLaunches()
         self.model: ChatXinference | None = None
         self.server_version: str | None = None
         self.hinted = False
@@ -268,6 +271,7 @@ class Session:
 
     def forget(self, uid: str) -> None:
         """Note that the model `uid` was terminated."""
+        self.launches.forget(self.cluster().endpoint, uid)
         if self.model is not None and self.model.model_uid == uid:
             self.model = None
 

@@ -1,47 +1,32 @@
-"""``%xinference launch``: choose what was left open, start it, wait with the user."""
+"""``%xinference launch`` and ``cancel``: settle what was left open, start it, wait for it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 
 from xinference_magics import interrupts
-from xinference_magics.notebook.arguments import typed
+from xinference_magics.errors import LaunchError
+from xinference_magics.notebook import options
+from xinference_magics.notebook.commands import launch_request
+from xinference_magics.notebook.commands.command import THERE, UID, Command
 from xinference_magics.notebook.ready_made import kind_of
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
-    from collections.abc import Iterable
 
-    from xinference_magics.cluster.launch import Launch, LaunchProgress, LaunchRequest
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.launch import Launch
     from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.cluster.plan import LaunchPlan
     from xinference_magics.notebook.session import Session
 
-_AS_TYPED = (
-    "model_name",
-    "model_type",
-    "model_engine",
-    "model_uid",
-    "model_size_in_billions",
-    "model_format",
-    "quantization",
-    "n_worker",
-    "n_gpu",
-    "worker_ip",
-    "gpu_idx",
-    "replica_config",
-    "model_path",
-    "enable_thinking",
-    "enable_virtual_env",
-    "virtual_env_packages",
-    "virtual_env_find_links",
-)
-"""Options whose value is sent as it is, under the name it has in the request."""
 
-
-def launch(session: Session, arguments: Arguments) -> str:
+def launch(session: Session, arguments: Arguments) -> str | LaunchPlan:
     """Launch a model, wait until it is ready, take it up, and return its UID.
+
+    With ``--dry-run`` the plan is returned and nothing is started.
 
     Raises:
         UsageError: The options contradict each other, or a secret was typed.
@@ -49,21 +34,78 @@ def launch(session: Session, arguments: Arguments) -> str:
         KeyboardInterrupt: The waiting was interrupted; the launch goes on.
     """
     _refuse_secret(arguments.api_key)
-    wanted = request(arguments)
+    launch_request.request(arguments)  # contradictions come before a server is asked or started
+    if arguments.dry_run:
+        return _plan(session, session.cluster(arguments.endpoint), arguments)
     cluster = session.cluster_or_serve(arguments.endpoint)
-    if wanted.model_type == "LLM":
-        choice = cluster.registry.choose(wanted)
-        if choice.said:
-            session.say(choice.said)
-        wanted = choice.applied_to(wanted)
+    plan = _plan(session, cluster, arguments)
+    for line in plan.said:
+        session.say(line)
+    if plan.existing is None:
+        return _launch(session, cluster, plan, arguments)
+    session.say(plan.existing.said)
+    if not plan.existing.loading:
+        return _take_up(session, cluster.describe(plan.existing.uid), arguments)
+    return _join(session, cluster, plan, arguments)
+
+
+def _plan(session: Session, cluster: Cluster, arguments: Arguments) -> LaunchPlan:
+    from xinference_magics.cluster.plan import plan
+
+    reuse = session.settings.reuse if arguments.reuse is None else arguments.reuse
+    return plan(
+        cluster,
+        launch_request.request(arguments),
+        typed=launch_request.typed(arguments),
+        hidden=launch_request.hidden(arguments),
+        own=session.launches if reuse else None,
+    )
+
+
+def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arguments) -> str:
+    """Start a new model."""
     if arguments.extra:
         # Names only: a value may be a secret that came from a variable.
         session.say(f"Passed on to the model: {', '.join(arguments.extra)}.")
     with interrupts.as_flag() as interrupted:  # the UID is to be known before anything else
-        launched = cluster.launch(wanted)
+        launched = cluster.launch(plan.request)
+        session.launches.note(cluster.endpoint, launched.uid, plan.request)
     if interrupted.is_set():
-        raise _detached(launched.uid)
-    running = _wait(launched)
+        from xinference_magics.notebook.commands.waiting import detached
+
+        raise detached(launched.uid)
+    return _finish(session, launched, arguments)
+
+
+def _join(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arguments) -> str:
+    """Wait for a launch that is under way, and look at what it is when it is ready."""
+    from xinference_magics.cluster.launch import Launch
+    from xinference_magics.cluster.reuse import check
+    from xinference_magics.notebook.commands.waiting import wait
+
+    assert plan.existing is not None  # noqa: S101 - asked by `launch`
+    launched = Launch(cluster, plan.existing.uid, plan.request)
+    if arguments.no_wait:
+        return _finish(session, launched, arguments)
+    running = wait(session, launched)
+    if plan.request.model_uid is None and not plan.wanted.fits(running):
+        session.say(f"{running.uid} has {', '.join(plan.wanted.differences(running))}.")
+        return _launch(session, cluster, plan, arguments)
+    check(running, plan.wanted)
+    return _take_up(session, running, arguments)
+
+
+def _finish(session: Session, launched: Launch, arguments: Arguments) -> str:
+    """Wait for a launch unless told not to."""
+    from xinference_magics.notebook.commands.waiting import going_on, wait
+
+    if not arguments.no_wait:
+        return _take_up(session, wait(session, launched), arguments)
+    session.say(f"{launched.uid} is loading: {going_on(launched.uid)}")
+    return launched.uid
+
+
+def _take_up(session: Session, running: RunningModel, arguments: Arguments) -> str:
     session.say(f"Model uid: {running.uid}")
     if kind_of(running):
         session.say(session.take_up(running, arguments.as_name))
@@ -71,118 +113,25 @@ def launch(session: Session, arguments: Arguments) -> str:
 
 
 def cancel(session: Session, arguments: Arguments) -> None:
-    """Cancel a launch that is still loading, and say how that ended."""
-    from xinference_magics.cluster.launch import Launch
-
-    cluster = session.visit(arguments.endpoint)
-    if any(replica.loading for replica in cluster.replicas(arguments.uid)):
-        session.say(f"Cancelling {arguments.uid}; this takes until its loading has unwound ...")
-    session.say(Launch(cluster, arguments.uid).cancel().message)
-
-
-def request(arguments: Arguments) -> LaunchRequest:
-    """Make the request that the options ask for, as the command line makes it.
+    """Cancel a launch that is still loading, and say how that ended.
 
     Raises:
-        UsageError: The options contradict each other.
+        LaunchError: It could not be cancelled, or was lost in being so.
     """
-    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.launch import Launch
+    from xinference_magics.notebook.commands.waiting import cancel_goes_on
 
-    extra = {"trust_remote_code": arguments.trust_remote_code, **arguments.extra}
-    if arguments.context_length is not None:
-        if arguments.extra.get("context_length", arguments.context_length) != (
-            arguments.context_length
-        ):
-            raise UsageError("%xinference launch: context_length is given twice, and differs")
-        extra["context_length"] = arguments.context_length
-    if arguments.quantization_config:
-        extra["quantization_config"] = _values(arguments.quantization_config)
-    return LaunchRequest(
-        **{name: getattr(arguments, name) for name in _AS_TYPED},
-        replica=_replicas(arguments),
-        peft_model_config=_adapters(arguments),
-        envs=dict(arguments.envs) if arguments.envs else None,
-        extra=extra,
-    )
-
-
-def _replicas(arguments: Arguments) -> int:
-    """Count the replicas; their placement, where given, settles the number."""
-    placed = arguments.replica_config
-    if placed is None:
-        return arguments.replica or 1
-    if arguments.replica not in (None, len(placed)):
-        raise UsageError(
-            f"%xinference launch: --replica {arguments.replica} does not match the "
-            f"{len(placed)} entries of --replica-config"
-        )
-    against = {
-        "--worker-ip": arguments.worker_ip is not None,
-        "--gpu-idx": arguments.gpu_idx is not None,
-        "--n-gpu": arguments.n_gpu != "auto",
-        "--n-worker": arguments.n_worker > 1,
-    }
-    if clashing := [flag for flag, given in against.items() if given]:
-        raise UsageError(
-            f"%xinference launch: --replica-config places the replicas; leave out "
-            f"{', '.join(clashing)}"
-        )
-    return len(placed)
-
-
-def _adapters(arguments: Arguments) -> dict[str, Any] | None:
-    """Describe the LoRA adapters as the server takes them."""
-    given = (
-        arguments.lora_modules,
-        arguments.image_lora_load_kwargs,
-        arguments.image_lora_fuse_kwargs,
-    )
-    if not any(given):
-        return None
-    modules, load, fuse = given
-    return {
-        "lora_list": [{"lora_name": name, "local_path": path} for name, path in modules or ()],
-        "image_lora_load_kwargs": _values(load) or None,
-        "image_lora_fuse_kwargs": _values(fuse) or None,
-    }
-
-
-def _values(pairs: Iterable[Iterable[str]] | None) -> dict[str, Any]:
-    return {key: typed(value) for key, value in pairs or ()}
-
-
-def _wait(launched: Launch) -> RunningModel:
-    """Show the progress of a launch until it is ready."""
-    from xinference_magics.display.progress import choose_launch_view
-
-    view = choose_launch_view()
-    view.open(f"Launching {launched.uid}")
+    cluster = session.visit(arguments.endpoint)
+    uid = arguments.uid
+    if any(replica.loading for replica in cluster.replicas(uid)):
+        session.say(f"Cancelling {uid}; this takes until its loading has unwound ...")
     try:
-        running = launched.wait(
-            lambda seen: view.update(seen.stage, seen.fraction, _replicas_ready(seen))
-        )
+        result = Launch(cluster, uid).cancel()
     except KeyboardInterrupt:
-        view.close("still loading", ok=False)
-        raise _detached(launched.uid) from None
-    except Exception:
-        view.close("failed", ok=False)
-        raise
-    view.close("ready", ok=True)
-    return running
-
-
-def _replicas_ready(progress: LaunchProgress) -> str:
-    """Say how many replicas are ready, where there are several."""
-    ready = sum(each.ready for each in progress.replicas)
-    count = len(progress.replicas)
-    return f"{ready} of {count} replicas" if count > 1 else ""
-
-
-def _detached(uid: str) -> KeyboardInterrupt:
-    return interrupts.one_line(
-        f"{uid} goes on loading: %xinference use {uid} takes it up when it is ready, "
-        f"%xinference cancel {uid} stops it."
-    )
+        raise cancel_goes_on(uid) from None
+    if result.state not in {"cancelled", "failed"}:
+        raise LaunchError(result.message)
+    session.say(result.message)
 
 
 def _refuse_secret(api_key: str | None) -> None:
@@ -191,3 +140,20 @@ def _refuse_secret(api_key: str | None) -> None:
             "%xinference launch: a key typed in a cell is saved with the notebook: set "
             "XINFERENCE_API_KEY instead, delete this cell and replace the key"
         )
+
+
+COMMANDS = (
+    Command(
+        "launch",
+        "Launch a model, or take up the same one that runs; returns its UID.",
+        launch,
+        options.LAUNCH,
+        (
+            "uid = %xinference launch -n qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m",
+            "%xinference launch -n my-model -f pytorch -q none --n_threads 4",
+            "%xinference launch -n bge-m3 -t embedding --dry-run",
+        ),
+        takes_extra=True,
+    ),
+    Command("cancel", "Cancel a launch that is still loading.", cancel, (UID, THERE)),
+)

@@ -1,4 +1,4 @@
-"""The models that run: launch, list, describe, use, cancel, terminate."""
+"""The models that run: list, describe, use, terminate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.notebook import options
 from xinference_magics.notebook.commands.command import THERE, UID, Command
-from xinference_magics.notebook.commands.launching import cancel, launch
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -43,17 +42,6 @@ def terminate(session: Session, arguments: Arguments) -> None:
 
 
 COMMANDS = (
-    Command(
-        "launch",
-        "Launch a model; returns its UID.",
-        launch,
-        options.LAUNCH,
-        (
-            "uid = %xinference launch -n qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m",
-            "%xinference launch -n my-model -f pytorch -q none --n_threads 4",
-        ),
-        takes_extra=True,
-    ),
     Command("list", "The models that run.", list_models, (THERE,)),
     Command("describe", "One running model.", describe, (UID, THERE)),
     Command(
@@ -63,6 +51,5 @@ COMMANDS = (
         (UID, options.AS_NAME, options.ENDPOINT),
         ("%xinference use my-model --as llm2",),
     ),
-    Command("cancel", "Cancel a launch that is still loading.", cancel, (UID, THERE)),
     Command("terminate", "End a running model.", terminate, (UID, THERE)),
 )

@@ -1,0 +1,54 @@
+"""A launch in JupyterLab: its stages, a line for each replica, and Cancel with its two clicks."""
+
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+LONG = 90_000  # ms: an unwinding launch takes up to a minute
+
+
+def cells(server, uid):
+    launch = f"%xinference launch -n tiny-chat -f ggufv2 -u {uid} -r 2 --n_threads 1"
+    connect = f"%load_ext xinference_magics\n%xinference connect {server.endpoint}"
+    return [connect, launch, "'the next cell'"]
+
+
+def both_themes(notebook, name, index=1):
+    for theme in ("Light", "Dark"):
+        notebook.use_theme(f"JupyterLab {theme}")
+        notebook.screenshot(f"{name}-{theme.lower()}", of=notebook.cell(index))
+    notebook.use_theme("JupyterLab Light")
+
+
+@pytest.mark.usefixtures("tiny_registered", "old_kernel")
+@pytest.mark.parametrize("kernel", ["python3", "ipykernel6"])
+def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, cluster, kernel):
+    uid = f"given-up-{kernel}"
+    notebook = open_notebook(cells(server, uid), kernel=kernel)
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    output = notebook.output(1)
+    expect(output.locator(".xm-launch")).to_contain_text("loading", timeout=LONG)
+    expect(output.locator(".xm-part")).to_have_count(2)
+    both_themes(notebook, f"launch-loading-{kernel}")
+
+    button = notebook.page.locator(".xm-cancel")
+    button.click()
+    expect(button).to_have_text("Click again to cancel")
+    both_themes(notebook, f"launch-asking-{kernel}")
+    expect(button).to_have_text("Cancel", timeout=8_000)  # a single click is forgotten
+    button.click()
+    clicked = time.monotonic()
+    button.click()
+    expect(button).to_have_text("Cancelling")
+    expect(output.nth(1)).to_contain_text("its loading has to unwind", timeout=3_000)
+    assert time.monotonic() - clicked < 3
+    both_themes(notebook, f"launch-cancelling-{kernel}")
+
+    notebook.wait(1, timeout=LONG)
+    expect(output.nth(1)).to_contain_text(f"✗ Launching {uid}: cancelled")
+    expect(output.last).to_contain_text(f"LaunchError: The launch of {uid} is cancelled.")
+    expect(notebook.page.locator(".xm-launch")).to_have_count(0)
+    both_themes(notebook, f"launch-cancelled-{kernel}")
+    assert not any(replica.ready or replica.loading for replica in cluster.replicas(uid))

@@ -1,0 +1,175 @@
+"""Which models that run are taken for a launch, from answers as the server gives them."""
+
+import pytest
+
+from xinference_magics.cluster.connection import Cluster
+from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.cluster.plan import HIDDEN, plan
+from xinference_magics.cluster.reuse import OwnLaunches, Wanted, find
+from xinference_magics.errors import BadRequestError
+
+RUNNING = {
+    "model_type": "LLM",
+    "model_name": "qwen",
+    "model_engine": "llama.cpp",
+    "model_format": "ggufv2",
+    "model_size_in_billions": "0_5",
+    "quantization": "q4_k_m",
+    "model_ability": ["chat"],
+    "replica": 2,
+    "n_worker": 1,
+}
+GONE = (400, {"detail": "Model not found in the model list, uid: x"})
+INSTANCES = "/v1/models/instances"
+
+
+def wanted(*, typed=(), hidden=(), **given):
+    request = {
+        "model_name": "qwen",
+        "model_engine": "llama.cpp",
+        "model_format": "ggufv2",
+        "model_size_in_billions": 0.5,
+        "quantization": "Q4_K_M",
+        **given,
+    }
+    return Wanted(LaunchRequest(**request), frozenset(typed), tuple(hidden))
+
+
+@pytest.fixture
+def cluster(answers):
+    """One ready model, with the UID `mine`."""
+    answers["/v1/models"] = [(200, {"data": [{"id": "mine", **RUNNING}]})]
+    answers["/v1/models/mine"] = [(200, RUNNING)]
+    answers[INSTANCES] = [(200, [])]
+    made = Cluster(answers.endpoint)
+    yield made
+    made.close()
+
+
+def test_the_same_model_is_taken(cluster):
+    found = find(cluster, wanted(), OwnLaunches())
+    assert (found.existing.uid, found.existing.loading) == ("mine", False)
+    assert found.existing.said == (
+        "mine runs (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) already: it is used."
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"model_name": "qwen2"},
+        {"model_type": "embedding"},
+        {"model_format": "gptq"},
+        {"model_size_in_billions": 7},
+        {"quantization": "q2_k"},
+        {"model_engine": "vllm", "typed": ["model_engine"]},
+        {"replica": 1, "typed": ["replica"]},
+        {"n_worker": 2, "typed": ["n_worker"]},
+    ],
+)
+def test_another_model_is_not(cluster, given):
+    found = find(cluster, wanted(**given), OwnLaunches())
+    assert (found.existing, found.said) == (None, "")
+
+
+def test_what_was_not_asked_for_may_differ(cluster):
+    assert find(cluster, wanted(model_engine="vllm", replica=1), OwnLaunches()).existing
+
+
+def test_options_that_the_server_does_not_tell_start_another(cluster):
+    found = find(cluster, wanted(hidden=["--n_threads"]), OwnLaunches())
+    assert found.existing is None
+    assert "mine runs the same model" in found.said
+    assert "--n_threads" in found.said
+
+
+def test_a_launch_of_this_notebook_is_known(cluster):
+    own = OwnLaunches()
+    asked = wanted(hidden=["--n_threads"], extra={"n_threads": 1})
+    own.note(cluster.endpoint, "mine", asked.request)
+    assert find(cluster, asked, own).existing.uid == "mine"
+    other = wanted(hidden=["--n_threads"], extra={"n_threads": 2})
+    assert find(cluster, other, own).existing is None
+    own.forget(cluster.endpoint, "mine")
+    assert find(cluster, asked, own).existing is None
+
+
+def test_with_a_uid_only_that_counts(cluster, answers):
+    answers["/v1/models/other"] = [GONE]
+    assert find(cluster, wanted(model_uid="other"), OwnLaunches()).existing is None
+    found = find(cluster, wanted(model_uid="mine", hidden=["--n_threads"]), OwnLaunches())
+    assert found.existing.uid == "mine"
+    assert "--n_threads the server does not tell" in found.existing.said
+
+
+def test_a_uid_of_another_model_is_refused(cluster):
+    with pytest.raises(BadRequestError) as caught:
+        find(cluster, wanted(model_uid="mine", quantization="q2_k"), OwnLaunches())
+    assert caught.value.message == "The UID mine is taken by a model with quantization q4_k_m."
+    assert "%xinference terminate mine" in caught.value.hint
+
+
+def test_a_model_that_has_just_gone_is_not_taken(cluster, answers):
+    answers["/v1/models/mine"] = [GONE]
+    assert find(cluster, wanted(), OwnLaunches()).existing is None
+
+
+@pytest.mark.parametrize("uid", [None, "qwen"])
+def test_a_launch_under_way_is_joined(cluster, answers, uid):
+    loading = {"replica_model_uid": "qwen-rep0", "status": "CREATING"}
+    answers["/v1/models"] = [(200, {"data": []})]
+    answers["/v1/models/qwen"] = [(503, {"detail": "Model is loading, please retry later"})]
+    answers[INSTANCES] = [(200, [{"model_uid": "qwen", "replica_statuses": [loading]}])]
+    found = find(cluster, wanted(model_uid=uid), OwnLaunches())
+    assert (found.existing.uid, found.existing.loading) == ("qwen", True)
+    failed = {"replica_model_uid": "qwen-rep1", "status": "ERROR"}
+    answers[INSTANCES] = [(200, [{"model_uid": "qwen", "replica_statuses": [loading, failed]}])]
+    assert find(cluster, wanted(model_uid=uid), OwnLaunches()).existing is None
+
+
+@pytest.fixture
+def offers(answers):
+    spec = {
+        "model_name": "qwen",
+        "model_format": "ggufv2",
+        "model_size_in_billions": "0_5",
+        "quantizations": ["q4_k_m"],
+    }
+    answers["/v1/engines/LLM/qwen"] = [(200, {"llama.cpp": [spec]})]
+    answers["/status"] = [(200, {"workers": {"10.0.0.1:9000": {}}})]
+
+
+def test_a_plan_holds_the_choice_and_hides_secrets(cluster, offers):
+    asked = LaunchRequest(
+        model_name="qwen", envs={"HF_TOKEN": "sk-1"}, extra={"api_key": "sk-2", "n_threads": 1}
+    )
+    planned = plan(cluster, asked)
+    body = planned.body()
+    assert body["model_engine"] == "llama.cpp"
+    assert body["envs"] == {"HF_TOKEN": HIDDEN}
+    assert (body["api_key"], body["n_threads"]) == (HIDDEN, 1)
+    assert "sk-" not in repr(planned)
+    assert planned.request.envs == {"HF_TOKEN": "sk-1"}
+    assert planned.existing is None
+
+
+def test_a_plan_that_takes_a_model_chooses_nothing_aloud(cluster, offers):
+    planned = plan(cluster, LaunchRequest(model_name="qwen"), own=OwnLaunches())
+    assert planned.existing.uid == "mine"
+    assert planned.said == ()
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.1:9000", "10.0.0.1, 10.0.0.1:9000"])
+def test_a_worker_that_is_there_is_taken(cluster, offers, address):
+    plan(cluster, LaunchRequest(model_name="qwen", worker_ip=address))
+
+
+def test_a_worker_that_is_not_there_is_refused(cluster, offers):
+    with pytest.raises(BadRequestError, match=r"--worker-ip 10\.0\.0\.2: .* has no such worker"):
+        plan(cluster, LaunchRequest(model_name="qwen", worker_ip="10.0.0.1,10.0.0.2"))
+
+
+def test_a_uid_with_a_slash_is_refused_before_anything_is_asked(cluster, answers):
+    with pytest.raises(BadRequestError, match="No URL can name"):
+        plan(cluster, LaunchRequest(model_name="qwen", model_uid="a/b"))
+    assert answers.asked == []

@@ -1,0 +1,98 @@
+"""What a launch will do, settled before anything is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.cluster.api import in_path
+from xinference_magics.cluster.reuse import Found, OwnLaunches, Wanted, find
+from xinference_magics.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.reuse import Existing
+
+HIDDEN = "••••"
+"""Stands for a value that may be a secret."""
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """What a launch will do.
+
+    Args:
+        endpoint: Where.
+        wanted: The request, and what of it was asked for.
+        said: What was chosen, and what else is worth knowing, in one line each.
+        existing: The model that is taken in place of a new one.
+    """
+
+    endpoint: str
+    wanted: Wanted = field(repr=False)
+    said: tuple[str, ...] = ()
+    existing: Existing | None = None
+
+    @property
+    def request(self) -> LaunchRequest:
+        """What is sent."""
+        return self.wanted.request
+
+    def body(self) -> dict[str, Any]:
+        """Return the request as it is sent, with the values of environment variables hidden."""
+        body = self.request.body()
+        if body["envs"]:
+            body["envs"] = dict.fromkeys(body["envs"], HIDDEN)
+        return body | {name: HIDDEN for name in self.request.extra if _is_secret(name)}
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.casefold() for word in ("token", "key", "secret", "password"))
+
+
+def plan(
+    cluster: Cluster,
+    request: LaunchRequest,
+    *,
+    hidden: tuple[str, ...] = (),
+    typed: frozenset[str] = frozenset(),
+    own: OwnLaunches | None = None,
+) -> LaunchPlan:
+    """Choose what `request` leaves open, check it, and look for a model to take instead.
+
+    Args:
+        cluster: Where it is to run.
+        request: What was asked for.
+        hidden: The options, as typed, by which no running model can be compared.
+        typed: The fields of `request` that were asked for.
+        own: What this notebook has launched; None starts a new model in any case.
+
+    Raises:
+        ModelNotFoundError: No model of that name; the hint names near ones.
+        BadRequestError: It is not possible; the hint says what is.
+    """
+    in_path(request.model_uid or "")
+    choice = cluster.registry.choose(request)
+    wanted = Wanted(choice.applied_to(request), typed, hidden)
+    found = Found() if own is None else find(cluster, wanted, own)
+    if found.existing is None:
+        _check_workers(cluster, request.worker_ip)
+    said = [] if found.existing else [choice.said, found.said]
+    return LaunchPlan(cluster.endpoint, wanted, tuple(filter(None, said)), found.existing)
+
+
+def _check_workers(cluster: Cluster, named: str | None) -> None:
+    """Refuse a worker that is not there: a server with a worker of its own would ignore it."""
+    if named is None:
+        return
+    workers = cluster.workers()
+    if not workers:  # a server that does not tell
+        return
+    known = {*workers, *(worker.rpartition(":")[0] for worker in workers)}
+    for address in filter(None, map(str.strip, named.split(","))):
+        if address not in known:
+            raise BadRequestError(
+                f"--worker-ip {address}: {cluster.endpoint} has no such worker.",
+                hint=f"Workers: {', '.join(workers)}.",
+            )

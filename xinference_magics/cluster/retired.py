@@ -1,0 +1,96 @@
+"""What older documentation of Xinference names, and the registry has no more."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from xinference_magics.errors import BadRequestError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xinference_magics.cluster.engines import Choice
+    from xinference_magics.cluster.launch import LaunchRequest
+
+FORMATS = {"ggml": "ggufv2", "ggmlv3": "ggufv2", "gguf": "ggufv2", "ggufv1": "ggufv2"}
+"""Formats that were renamed or replaced, and by which."""
+
+_SMALL = ("qwen2.5-instruct", "qwen3")
+_LLAMA = ("llama-2-chat", "llama-3.1-instruct")
+_CODE = ("qwen2.5-coder-instruct", "code-llama-instruct")
+
+_SUCCESSORS = {
+    "vicuna": _LLAMA,
+    "wizardlm": _LLAMA,
+    "wizardmath": _LLAMA,
+    "orca": _LLAMA,
+    "openbuddy": _LLAMA,
+    "gorilla": _LLAMA,
+    "falcon": _LLAMA,
+    "opt": ("gpt-2",),
+    "zephyr": ("mistral-instruct-v0.3",),
+    "mixtral": ("mistral-instruct-v0.3",),
+    "chatglm": ("glm4-chat",),
+    "internlm": ("internlm3-instruct",),
+    "baichuan": ("baichuan-2-chat",),
+    "qwen-chat": _SMALL,
+    "qwen1.5-chat": _SMALL,
+    "yi": _SMALL,
+    "xverse": _SMALL,
+    "aquila": _SMALL,
+    "starcoder": _CODE,
+    "starchat": _CODE,
+    "wizardcoder": _CODE,
+}
+"""Families that were in the registry once, and models of the kind that are there now."""
+
+_MISSPELT = 0.85
+"""How alike (difflib's ratio) a name must be to one of today to be that, misspelt."""
+
+
+def explain(
+    request: LaunchRequest, known: list[str], choose: Callable[[LaunchRequest], Choice]
+) -> ModelNotFoundError | None:
+    """Return an error that shows the way to a model of today; None where the name is not of old.
+
+    Args:
+        request: Asks for a name that is not in the registry.
+        known: The names in the registry.
+        choose: Chooses how a model that is known would be run.
+    """
+    near = [name for name in _successors(request.model_name.casefold()) if name in known]
+    if not near or get_close_matches(request.model_name, known, n=1, cutoff=_MISSPELT):
+        return None
+    message = f"{request.model_name} is not in Xinference's registry any more"
+    now = FORMATS.get((request.model_format or "").casefold())
+    message += f", and {request.model_format} is now {now}" if now else ""
+    today = replace(request, model_name=near[0], model_format=now or request.model_format)
+    hint = f"Of its kind: {', '.join(near)}. %xinference launch {_line(today, choose)}"
+    return ModelNotFoundError(f"{message}.", hint=hint)
+
+
+def _successors(name: str) -> tuple[str, ...]:
+    """Find the family of a name: ``chatglm2-6b`` is of ``chatglm``, ``optic`` not of ``opt``."""
+    families = (each for each in _SUCCESSORS if re.match(rf"{re.escape(each)}(?![a-z])", name))
+    return _SUCCESSORS.get(next(families, ""), ())
+
+
+def _line(request: LaunchRequest, choose: Callable[[LaunchRequest], Choice]) -> str:
+    """Write a launch that the server can do, as near to what was asked for as there is."""
+    attempts = (
+        request,
+        replace(request, quantization=None),
+        replace(request, quantization=None, model_size_in_billions=None),
+    )
+    for attempt in attempts:
+        try:
+            choice = choose(attempt)
+        except BadRequestError:
+            continue
+        flags = (("-f", choice.format), ("-s", choice.size), ("-q", choice.quantization))
+        given = [f"{flag} {value}" for flag, value in flags if value is not None]
+        return " ".join([f"-n {request.model_name}", *given])
+    return f"-n {request.model_name}"

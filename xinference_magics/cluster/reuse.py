@@ -1,0 +1,188 @@
+"""Whether a model that runs, or is on its way, is the one that a launch asks for.
+
+The rule:
+
+1. With a UID only the model of that UID counts; without one, every model that is ready, and a
+   launch that goes under the model's own name.
+2. Type, name, format, size and quantization must be those of the launch, after what was left open
+   is chosen. Engine, replicas and workers must be so where they were asked for.
+3. What a launch says beyond that (GPUs, engine parameters, environment variables, ...) the server
+   does not tell of a model that runs. With such options a model is taken for the same only where
+   the UID names it, or this notebook has launched it with the same request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from xinference_magics.cluster.engines import spelling
+from xinference_magics.cluster.launch import as_word
+from xinference_magics.cluster.models import number, text
+from xinference_magics.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.models import RunningModel
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A launch as it was asked for.
+
+    Args:
+        request: With what was left open chosen.
+        typed: The fields of `request` that were asked for and not chosen.
+        hidden: The options, as typed, that no running model can be compared by.
+    """
+
+    request: LaunchRequest
+    typed: frozenset[str] = frozenset()
+    hidden: tuple[str, ...] = ()
+
+    def fits(self, running: RunningModel) -> bool:
+        """Tell whether `running` is what was asked for, as far as the server tells."""
+        return not self.differences(running)
+
+    def differences(self, running: RunningModel) -> list[str]:
+        """Name what `running` has otherwise than it was asked for."""
+        request = self.request
+        settled = (
+            ("type", running.type, request.model_type),
+            ("name", running.name, request.model_name),
+            ("format", running.format, request.model_format),
+            ("size", running.size, request.model_size_in_billions),
+            ("quantization", running.quantization, request.quantization),
+        )
+        asked = (
+            ("engine", "model_engine", running.engine),
+            ("replicas", "replica", running.replica),
+            ("workers", "n_worker", number(running.raw.get("n_worker"))),
+        )
+        typed = [(n, is_, getattr(request, it)) for n, it, is_ in asked if it in self.typed]
+        return [
+            f"{name} {is_}"
+            for name, is_, should_be in (*settled, *typed)
+            if should_be is not None and spelling(text(is_) or "") != spelling(str(should_be))
+        ]
+
+
+@dataclass(frozen=True)
+class Existing:
+    """A model that is taken in place of a new one.
+
+    Args:
+        uid: Its UID.
+        loading: Whether it is still on its way; what it is then shows only when it is ready.
+        said: What to tell the user, in one line.
+    """
+
+    uid: str
+    loading: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a cluster has for a launch.
+
+    Args:
+        existing: The model to take; None where a new one is to be launched.
+        said: Why a model that looks the same is not taken; empty where there is none.
+    """
+
+    existing: Existing | None = None
+    said: str = ""
+
+
+@dataclass
+class OwnLaunches:
+    """The requests with which this notebook has launched models, by their UID."""
+
+    requests: dict[tuple[str, str], LaunchRequest] = field(default_factory=dict)
+
+    def note(self, endpoint: str, uid: str, request: LaunchRequest) -> None:
+        """Keep the request that was sent for `uid`."""
+        self.requests[endpoint, uid] = request
+
+    def forget(self, endpoint: str, uid: str) -> None:
+        """Note that the model of that UID is no more."""
+        self.requests.pop((endpoint, uid), None)
+
+    def same(self, endpoint: str, uid: str, request: LaunchRequest) -> bool:
+        """Tell whether `uid` was launched here with `request`, whatever UID that asks for."""
+        own = self.requests.get((endpoint, uid))
+        return own is not None and replace(own, model_uid=request.model_uid) == request
+
+
+def find(cluster: Cluster, wanted: Wanted, own: OwnLaunches) -> Found:
+    """Look for the model that `wanted` asks for, by the rule at the top of this module.
+
+    Raises:
+        BadRequestError: The UID that was asked for is another model's.
+    """
+    uid = wanted.request.model_uid
+    if uid is not None:
+        return _named(cluster, wanted, uid)
+    fitting = [model for model in cluster.models() if wanted.fits(model)]
+    known = [model for model in fitting if _is_known(cluster, wanted, own, model.uid)]
+    for model in known:
+        if cluster.try_describe(model.uid):  # the list may be three seconds old
+            return Found(Existing(model.uid, False, f"{_line(model)} already: it is used."))
+    name = wanted.request.model_name
+    if _loads(cluster, name, name) and _is_known(cluster, wanted, own, name):
+        return Found(Existing(name, True, f"{name} is loading already: waiting for it."))
+    return Found(said=_passed_over(fitting, wanted.hidden) if fitting and not known else "")
+
+
+def _named(cluster: Cluster, wanted: Wanted, uid: str) -> Found:
+    if running := cluster.try_describe(uid):
+        check(running, wanted)
+        said = f"{_line(running)} already: it is used."
+        if wanted.hidden:
+            said += f" Whether with the same {', '.join(wanted.hidden)} the server does not tell."
+        return Found(Existing(uid, False, said))
+    if _loads(cluster, uid, wanted.request.model_name):
+        return Found(Existing(uid, True, f"{uid} is loading already: waiting for it."))
+    return Found()
+
+
+def check(running: RunningModel, wanted: Wanted) -> None:
+    """Refuse a model that has the UID that was asked for, and is another.
+
+    Raises:
+        BadRequestError: It is another; the hint says what can be done.
+    """
+    if different := wanted.differences(running):
+        uid = as_word(running.uid)
+        raise BadRequestError(
+            f"The UID {running.uid} is taken by a model with {', '.join(different)}.",
+            hint=f"%xinference use {uid} takes it up, %xinference terminate {uid} ends it; "
+            "-u NAME gives the new one another UID.",
+        )
+
+
+def _loads(cluster: Cluster, uid: str, name: str) -> bool:
+    replicas = cluster.replicas(uid, name)
+    return any(each.loading for each in replicas) and all(
+        each.loading or each.ready for each in replicas
+    )
+
+
+def _is_known(cluster: Cluster, wanted: Wanted, own: OwnLaunches, uid: str) -> bool:
+    """Whether nothing about `uid` is hidden that was asked for."""
+    return not wanted.hidden or own.same(cluster.endpoint, uid, wanted.request)
+
+
+def _line(model: RunningModel) -> str:
+    parts = (model.engine, model.format, model.size and f"size {model.size}", model.quantization)
+    return f"{model.uid} runs ({', '.join(filter(None, [model.name, *parts]))})"
+
+
+def _passed_over(fitting: list[RunningModel], hidden: tuple[str, ...]) -> str:
+    uid = fitting[0].uid
+    return (
+        f"{uid} runs the same model; the server does not tell whether with {', '.join(hidden)}, "
+        f"so another is started (%xinference use {as_word(uid)} takes that one)."
+    )

@@ -1,0 +1,89 @@
+"""A launch in a page that somebody watches: a widget with a Cancel button while it runs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.display.inbox import Inbox
+from xinference_magics.display.plain import neutralise, printable
+from xinference_magics.display.progress import CANCELLING, PageLaunchView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xinference_magics.display.progress import Part
+
+_WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+class WidgetLaunchView(PageLaunchView):
+    """Shows a launch as a widget; its end is plain HTML, and the widget is gone.
+
+    Args:
+        kernel: The running kernel.
+    """
+
+    def __init__(self, kernel: Any) -> None:
+        super().__init__()
+        self._kernel = kernel
+        self._cancel = "offered"
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether Cancel was clicked and confirmed, as far as the page could tell the kernel."""
+        self._inbox.collect()
+        return self._inbox.stop.is_set()
+
+    def open(self, title: str) -> None:
+        """Show the title, a clock and the Cancel button."""
+        from IPython.display import display
+
+        from xinference_magics.display.widget import LaunchWidget
+
+        self._title = printable(title)
+        self._started = time.monotonic()
+        self._widget = LaunchWidget(state=self._state("", None, ()))
+        self._inbox = Inbox(self._widget, self._kernel)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
+        bundle = {_WIDGET_MIME: view, "text/plain": neutralise(self._title)}
+        display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+
+    def update(
+        self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
+    ) -> None:
+        """Show how far it is; a cancel that came to nothing can be asked for again."""
+        cancelling = stage == CANCELLING
+        if cancelling:
+            self._inbox.stop.clear()
+        self._cancel = "heard" if cancelling else "offered"
+        super().update(stage, fraction, note, parts)
+
+    def close(self, outcome: str, ok: bool) -> None:
+        """Replace the widget by one line, and close it with all its comms."""
+        try:
+            super().close(outcome, ok)
+        finally:
+            layout = self._widget.layout
+            self._widget.close()
+            layout.close()
+
+    def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
+        self._widget.state = self._state(line, fraction, parts)
+
+    def _state(self, line: str, fraction: float | None, parts: Sequence[Part]) -> dict[str, Any]:
+        return {
+            "title": self._title,
+            "words": printable(line),
+            "fraction": fraction,
+            "parts": [
+                {
+                    "name": printable(part.name),
+                    "words": printable(part.words),
+                    "fraction": 1.0 if part.stage == "ready" else part.fraction,
+                }
+                for part in parts
+            ],
+            "seconds": round(time.monotonic() - self._started, 1),
+            "cancel": self._cancel,
+        }

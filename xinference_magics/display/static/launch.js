@@ -1,0 +1,162 @@
+// A launch on its way. All that is shown is in the model's `state`, and only ever set as text:
+//   {title, words, fraction, seconds, cancel, parts: [{name, words, fraction}, ...]}
+// fraction: 0 to 1, or null where nothing is counted; seconds since the start;
+// cancel: "offered", or "heard" while the kernel cancels. To the kernel: {kind: "stop"}.
+
+const CONFIRM_WITHIN = 6000; // ms from the first click to the second
+const INTERRUPT_AFTER = 5000; // ms without an answer to Cancel; the kernel may be asking its server
+
+class Bar {
+  constructor() {
+    this.fill = element("div", "xm-fill");
+    this.element = element("div", "xm-bar");
+    this.element.setAttribute("role", "progressbar");
+    this.element.append(this.fill);
+  }
+
+  set(fraction) {
+    this.element.classList.toggle("xm-uncounted", fraction === null);
+    this.fill.style.width = fraction === null ? "" : `${Math.round(100 * Math.min(Math.max(fraction, 0), 1))}%`;
+    if (fraction === null) this.element.removeAttribute("aria-valuenow");
+    else this.element.setAttribute("aria-valuenow", Math.round(100 * fraction));
+  }
+}
+
+/** Cancel takes two clicks: the first one asks, and is forgotten after a while. */
+class CancelButton {
+  constructor(send, interrupt) {
+    this.send = send;
+    this.interrupt = interrupt;
+    this.phase = "idle"; // idle, asking, sent, heard
+    this.element = element("button", "xm-stop xm-cancel");
+    this.element.type = "button";
+    this.element.onclick = () => this.click();
+    this.paint();
+  }
+
+  click() {
+    if (this.phase === "idle") {
+      this.become("asking");
+      this.timer = setTimeout(() => this.become("idle"), CONFIRM_WITHIN);
+    } else if (this.phase === "asking") {
+      this.become("sent");
+      this.send();
+      // A kernel that cannot hear the page while a cell runs can still be interrupted: the cell
+      // ends and says how to cancel.
+      this.timer = setTimeout(() => this.phase === "sent" && this.interrupt(), INTERRUPT_AFTER);
+    }
+  }
+
+  take(cancel) {
+    if (cancel === "heard") this.become("heard");
+    else if (this.phase === "heard") this.become("idle");
+  }
+
+  become(phase) {
+    clearTimeout(this.timer);
+    this.phase = phase;
+    this.paint();
+  }
+
+  paint() {
+    const asking = this.phase === "asking";
+    const over = this.phase === "sent" || this.phase === "heard";
+    set(this.element, over ? "Cancelling" : asking ? "Click again to cancel" : "Cancel");
+    this.element.title = asking ? "The launch is given up; this takes up to a minute" : "Give the launch up";
+    this.element.classList.toggle("xm-asking", asking);
+    this.element.disabled = over;
+  }
+
+  end() {
+    clearTimeout(this.timer);
+  }
+}
+
+class View {
+  constructor(button) {
+    this.button = button;
+    this.title = element("span", "xm-who");
+    this.words = element("span", "xm-figures");
+    this.said = element("span", "xm-said");
+    this.said.setAttribute("role", "status");
+    const head = element("div", "xm-head");
+    head.append(this.title, this.words, button.element, this.said);
+    this.bar = new Bar();
+    this.partList = element("div", "xm-parts");
+    this.parts = [];
+    this.element = element("div", "xm-turn xm-launch");
+    this.element.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
+    this.element.append(head, this.bar.element, this.partList);
+  }
+
+  take(state) {
+    this.state = state;
+    this.started = performance.now() - 1000 * state.seconds;
+    set(this.title, state.title);
+    set(this.said, `${state.title} ${state.words}`);
+    this.bar.set(state.fraction);
+    this.button.take(state.cancel);
+    while (this.parts.length > state.parts.length) this.parts.pop().element.remove();
+    while (this.parts.length < state.parts.length) this.addPart();
+    state.parts.forEach((part, index) => this.parts[index].take(part));
+    this.tick();
+  }
+
+  addPart() {
+    const part = new Part();
+    this.parts.push(part);
+    this.partList.append(part.element);
+  }
+
+  tick() {
+    const seconds = Math.max(0, Math.floor((performance.now() - this.started) / 1000));
+    const { words } = this.state;
+    set(this.words, `· ${words ? `${words} · ` : ""}${seconds} s`);
+  }
+}
+
+class Part {
+  constructor() {
+    this.name = element("span", "xm-part-name");
+    this.words = element("span", "xm-part-words");
+    this.bar = new Bar();
+    this.element = element("div", "xm-part");
+    this.element.append(this.name, this.bar.element, this.words);
+  }
+
+  take({ name, words, fraction }) {
+    set(this.name, name);
+    set(this.words, words);
+    this.bar.set(fraction);
+  }
+}
+
+function element(tag, className) {
+  const made = document.createElement(tag);
+  made.className = className;
+  return made;
+}
+
+function set(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+export default {
+  render({ model, el }) {
+    const button = new CancelButton(
+      () => model.send({ kind: "stop" }),
+      () => model.widget_manager?.kernel?.interrupt?.(),
+    );
+    const view = new View(button);
+    const take = () => view.take(model.get("state"));
+    take();
+    model.on("change:state", take);
+    const clock = setInterval(() => view.tick(), 500);
+    el.append(view.element);
+    return () => {
+      clearInterval(clock);
+      button.end();
+      model.off("change:state", take);
+    };
+  },
+};

@@ -1,0 +1,158 @@
+"""Waiting for a launch with the user: its progress, the Cancel button, the kernel's interrupt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from xinference_magics import interrupts
+from xinference_magics.cluster.launch import as_word
+from xinference_magics.errors import LaunchError
+
+if TYPE_CHECKING:
+    from xinference_magics.cluster.launch import Cancellation, Launch
+    from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.cluster.progress import LaunchProgress
+    from xinference_magics.display.progress import LaunchView
+    from xinference_magics.notebook.session import Session
+
+_STEP = 0.1  # seconds between two looks at the Cancel button
+
+
+class _CancelClickedError(Exception):
+    """The user wants the launch to end."""
+
+
+def wait(session: Session, launched: Launch) -> RunningModel:
+    """Show how a launch goes until it is ready; the Cancel button ends it.
+
+    Raises:
+        LaunchError: It failed, or was cancelled.
+        KeyboardInterrupt: The waiting was interrupted; the launch goes on.
+    """
+    from xinference_magics.display.progress import choose_launch_view
+
+    view = choose_launch_view()
+    view.open(f"Launching {launched.uid}")
+    outcome = "failed"
+    try:
+        while (running := _watch(launched, view)) is None:
+            result = _cancel(launched, view)
+            outcome = result.state if result.state in _ENDED else outcome
+            _raise_if_ended(result)
+            session.say(result.message)
+    except KeyboardInterrupt as error:
+        view.close("nobody waits any more", ok=False)
+        raise error if interrupts.is_one_line(error) else detached(launched.uid) from None
+    except Exception:
+        view.close(outcome, ok=False)
+        raise
+    view.close("ready", ok=True)
+    return running
+
+
+_ENDED = {"cancelled": "Running the cell again starts it anew.", "orphaned": ""}
+"""What a cancel may come to after which nothing is left to wait for, and what to do then."""
+
+
+def _raise_if_ended(result: Cancellation) -> None:
+    if result.state in _ENDED:
+        raise LaunchError(result.message, hint=_ENDED[result.state])
+
+
+def detached(uid: str) -> KeyboardInterrupt:
+    """Return what an interrupt raises: the launch goes on without anybody waiting."""
+    return interrupts.one_line(f"{uid} goes on loading: {going_on(uid)}")
+
+
+def going_on(uid: str) -> str:
+    """Say what can be done about a launch that nobody waits for."""
+    word = as_word(uid)
+    return (
+        f"%xinference use {word} takes it up when it is ready, %xinference cancel {word} stops it."
+    )
+
+
+def _watch(launched: Launch, view: LaunchView) -> RunningModel | None:
+    """Wait until it is ready; None when Cancel was clicked."""
+
+    def pause(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not view.cancel_requested:
+            if time.monotonic() >= until:
+                return
+            time.sleep(_STEP)
+        raise _CancelClickedError
+
+    try:
+        return launched.wait(lambda progress: _show(view, progress), pause=pause)
+    except _CancelClickedError:
+        return None
+    except KeyboardInterrupt:
+        if view.cancel_requested:  # the page interrupted a kernel that it could not reach
+            return None
+        raise
+
+
+def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
+    """Cancel a launch, showing that until the server has answered."""
+    from xinference_magics.display.progress import CANCELLING
+
+    cancelling = _Cancelling(launched)
+    cancelling.start()
+    try:
+        while cancelling.is_alive():
+            view.update(CANCELLING, None, "its loading has to unwind")
+            cancelling.join(_STEP)
+    except KeyboardInterrupt:
+        raise cancel_goes_on(launched.uid) from None
+    return cancelling.result()
+
+
+def cancel_goes_on(uid: str) -> KeyboardInterrupt:
+    """Return what an interrupt raises while a cancel is under way."""
+    return interrupts.one_line(
+        f"The server goes on cancelling {uid}: %xinference list shows what runs."
+    )
+
+
+class _Cancelling(threading.Thread):
+    """Cancels while the main thread shows that; the server answers after up to a minute."""
+
+    def __init__(self, launched: Launch) -> None:
+        super().__init__(name="xinference-magics-cancel", daemon=True)
+        self._launched = launched
+        self._result: Cancellation | Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._result = self._launched.cancel()
+        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+            self._result = error
+
+    def result(self) -> Cancellation:
+        """Return what it came to, or raise what went wrong."""
+        if isinstance(self._result, Exception):
+            raise self._result
+        assert self._result is not None  # noqa: S101 - the thread has ended
+        return self._result
+
+
+def _show(view: LaunchView, progress: LaunchProgress) -> None:
+    """Hand a launch's progress to what shows it: a line for all, and one for each replica."""
+    from xinference_magics.display.progress import Part, downloads_text
+
+    several = len(progress.parts) > 1
+    ready = sum(each.ready for each in progress.replicas)
+    note = f"{ready} of {len(progress.replicas)} replicas" if several else ""
+    if len(progress.parts) == 1:
+        note = downloads_text(progress.parts[0].downloads)
+    parts = [
+        Part(
+            each.uid, each.stage, each.fraction, downloads_text(each.downloads) or each.worker or ""
+        )
+        for each in progress.parts
+        if several
+    ]
+    view.update(progress.stage, progress.fraction, note, parts)
