@@ -57,6 +57,7 @@ class NotebookView(View):
 
         self._widget = ChatWidget(title=printable(live.title))
         self._inbox = Inbox(self._widget, self._kernel)
+        self._last_sent = time.monotonic()
         view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
         bundle = {_WIDGET_MIME: view, "text/plain": f"{neutralise(live.title)} is answering"}
         display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
