@@ -182,3 +182,15 @@ def test_the_choice_fills_in_the_request():
     assert body["model_size_in_billions"] == "0_5"
     assert body["quantization"] == "q4_0"
     assert body["replica"] == 2
+
+
+def test_a_model_that_can_see_is_started_with_its_projector():
+    see = {"multimodal_projectors": ["mmproj-F16.gguf", "mmproj-F32.gguf"]}
+    engines = Engines.from_json("see", {"llama.cpp": [spec("ggufv2", 4, "q4_k_m", **see)]})
+    request = LaunchRequest(model_name="see")
+    choice = choose(request, engines)
+    assert "projector mmproj-F16.gguf" in choice.said
+    assert choice.applied_to(request).extra == {"multimodal_projector": "mmproj-F16.gguf"}
+    typed = LaunchRequest(model_name="see", extra={"multimodal_projector": "mmproj-F32.gguf"})
+    assert "projector" not in choose(typed, engines).said
+    assert choice.applied_to(typed).extra == typed.extra

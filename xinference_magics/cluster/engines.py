@@ -6,6 +6,7 @@ The rule, in this order:
 2. Engines installed on the server before those it would first have to install.
 3. The server's own order of engines, formats and sizes.
 4. Of several quantizations ``none`` or ``q4_k_m``, else the server's first.
+5. The first projector where there are any: without one, a GGUF model that could see is blind.
 
 For models of type LLM, embedding and rerank all four are settled and sent. For the other types
 the server's own defaults know more than its list of engines; there what was asked for is checked.
@@ -44,6 +45,7 @@ class Offer:
         size: Billions of parameters, as in ``7`` or ``0_5``; None where the type has no sizes.
         quantization: None where the type has none.
         installed: Whether the engine is there already, and need not be installed first.
+        projector: The file with which a GGUF model sees or hears; None where it has none.
     """
 
     engine: str
@@ -51,6 +53,7 @@ class Offer:
     size: str | None
     quantization: str | None
     installed: bool = True
+    projector: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ def _offers(engine: str, spec: Mapping[str, Any]) -> Iterator[Offer]:
             text(spec.get("model_size_in_billions")),
             quantization,
             installed=not spec.get("virtualenv_required"),
+            projector=next(iter(texts(spec.get("multimodal_projectors"))), None),
         )
 
 
@@ -106,6 +110,7 @@ class Choice:
         size: Billions of parameters, as the server spells it.
         quantization: As the server spells it.
         installed: Whether the engine is installed on the server.
+        projector: The projector to start it with; None where there is none.
         said: What was chosen that was not asked for, as one line; empty where nothing was.
     """
 
@@ -114,12 +119,15 @@ class Choice:
     size: str | None
     quantization: str | None
     installed: bool = True
+    projector: str | None = None
     said: str = ""
 
     def applied_to(self, request: LaunchRequest) -> LaunchRequest:
         """Return `request` with the choice filled in."""
+        projector = {"multimodal_projector": self.projector} if self.projector else {}
         return replace(
             request,
+            extra={**projector, **request.extra},
             model_engine=self.engine,
             model_format=self.format,
             model_size_in_billions=self.size,
@@ -205,7 +213,8 @@ def choose(request: LaunchRequest, engines: Engines | None) -> Choice:
         best.size,
         best.quantization,
         installed=best.installed,
-        said=_said(best, criteria, offers),
+        projector=best.projector,
+        said=_said(best, criteria, offers, request.extra.get("multimodal_projector")),
     )
 
 
@@ -230,13 +239,17 @@ def _bare(offer: Offer) -> Offer:
     return replace(offer, quantization=None)
 
 
-def _said(best: Offer, criteria: tuple[_Criterion, ...], offers: list[Offer]) -> str:
+def _said(
+    best: Offer, criteria: tuple[_Criterion, ...], offers: list[Offer], projector: object
+) -> str:
     """Name what was chosen for the user, and why the engine will take longer."""
     chosen = [
         f"{criterion.field} {value}"
         for criterion in criteria
         if criterion.wanted is None and (value := criterion.of(best)) is not None
     ]
+    if best.projector and projector is None:
+        chosen.append(f"projector {best.projector}")
     others = _others(best, offers)
     parts = [f"Chosen: {', '.join(chosen)}."] if chosen else []
     if others:
