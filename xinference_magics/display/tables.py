@@ -30,10 +30,12 @@ class Column(Generic[Row]):
     Args:
         title: The heading.
         value: Takes what is shown out of a row; None is shown as a dash.
+        right: Whether it stands right although it is text, such as a size.
     """
 
     title: str
     value: Callable[[Row], object]
+    right: bool = False
 
 
 class Table(Generic[Row]):
@@ -81,11 +83,10 @@ class Table(Generic[Row]):
         titles = [column.title for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in self._values())
         head = f"<thead>{_row('th', _HEAD, titles, sides)}</thead>" if any(titles) else ""
-        caption = f'<div style="{_CAPTION}">{escape(printable(self.caption))}</div>'
         return (
             f'<div class="tex2jax_ignore mathjax_ignore"><table style="{_TABLE}">'
             f"{head}<tbody>{rows}</tbody></table>"
-            f"{caption if self.caption else ''}</div>"
+            f"{line_html(self.caption) if self.caption else ''}</div>"
         )
 
     def __repr__(self) -> str:
@@ -98,13 +99,21 @@ class Table(Generic[Row]):
         return [[column.value(row) for column in self.columns] for row in self.rows]
 
     def _numeric(self) -> list[bool]:
-        """Tell which columns hold numbers, and nothing else but gaps."""
-        columns = zip(*self._values(), strict=True)
+        """Tell which columns stand right: those of numbers, with nothing else but gaps."""
+        columns = map(list, zip(*self._values(), strict=True))
         return [
-            all(value is None or _is_number(value) for value in column)
-            and any(value is not None for value in column)
-            for column in map(list, columns)
+            column.right
+            or (
+                all(value is None or _is_number(value) for value in values)
+                and any(value is not None for value in values)
+            )
+            for column, values in zip(self.columns, columns, strict=True)
         ]
+
+
+def line_html(text: str) -> str:
+    """Return a line as it stands below a table."""
+    return f'<div style="{_CAPTION}">{escape(printable(text))}</div>'
 
 
 def _is_number(value: object) -> bool:
