@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.errors import (
     BadRequestError,
     LaunchError,
+    ModelNotFoundError,
     ModelNotReadyError,
     ServerError,
     XinferenceError,
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus
 
 _TICK = 0.5  # seconds between two looks at replicas that load
+_FORGOTTEN = (
+    "A worker that was started anew does not know what was registered without being kept: "
+    "register the model again."
+)
 _SETTLING = 15.0  # seconds the list may lag behind the server's answer
 
 
@@ -107,14 +112,15 @@ class Scaling:
                 raise
 
     def _reason(self, error: XinferenceError, count: int) -> XinferenceError:
-        if type(error) not in {ServerError, BadRequestError}:
+        if type(error) not in {ServerError, BadRequestError, ModelNotFoundError}:
             return error
         what = "another replica" if count == 1 else f"{count} more replicas"
         reason = getattr(error, "detail", "") or "the server gives no reason"
+        unknown = "Model not found, name" in reason
         return LaunchError(
             f"{self._uid} did not get {what}: {reason.rstrip('.')}.",
             detail=reason,
-            hint=f"Those it had go on: %xinference replicas {self._uid}",
+            hint=_FORGOTTEN if unknown else "The replicas it had go on.",
         )
 
     def _settled(self) -> list[ReplicaStatus]:

@@ -44,7 +44,7 @@ class NotebookRefreshingView(RefreshingView):
 
         bundle = {"text/html": html, "text/plain": f"{text}\n{note}"}
         publish = update_display if self._shown else display
-        publish(bundle, raw=True, display_id=self._display_id)  # type: ignore[operator]
+        publish(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
         self._shown = True
 
 

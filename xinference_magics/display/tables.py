@@ -31,11 +31,13 @@ class Column(Generic[Row]):
         title: The heading.
         value: Takes what is shown out of a row; None is shown as a dash.
         right: Whether it stands right although it is text, such as a size.
+        optional: Whether it is left out where no row has a value.
     """
 
     title: str
     value: Callable[[Row], object]
     right: bool = False
+    optional: bool = False
 
 
 class Table(Generic[Row]):
@@ -57,7 +59,11 @@ class Table(Generic[Row]):
         empty: str = "Nothing to show.",
     ) -> None:
         self.rows = list(rows)
-        self.columns = list(columns)
+        self.columns = [
+            each
+            for each in columns
+            if not each.optional or any(each.value(row) not in {None, ""} for row in self.rows)
+        ]
         self.caption = caption
         self.empty = empty
 

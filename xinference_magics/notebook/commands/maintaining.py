@@ -89,7 +89,9 @@ def _relaunch(component: str, session: Session, arguments: Arguments) -> Operati
     return _shown(f"Relaunching the {component}", run, "%xinference status")
 
 
-def _shown(title: str, run: Callable[[Callable[[Operation], None]], Operation], later: str) -> Any:
+def _shown(
+    title: str, run: Callable[[Callable[[Operation], None]], Operation], later: str
+) -> Operation:
     """Show how an operation of the server goes, until it has ended."""
     from xinference_magics.display.progress import choose_launch_view
 

@@ -18,96 +18,6 @@ _RECENT = 3600.0
 """Seconds for which a failed or ended model is still shown: the server never forgets one."""
 
 
-class Workers(Rows[Worker]):
-    """The workers of a cluster."""
-
-    columns = (
-        Column("worker", lambda worker: worker.address),
-        Column("version", lambda worker: worker.version),
-        Column("CPUs", lambda worker: worker.cpus),
-        Column("CPU", lambda worker: percent(worker.cpu_load), right=True),
-        Column("RAM", lambda worker: used(worker.memory_used, worker.memory_total), right=True),
-        Column("GPUs", lambda worker: devices(worker.devices)),
-        Column("replicas", lambda worker: _listed(worker.replicas)),
-        Column("health", lambda worker: health(worker)),
-    )
-    empty = "No worker is connected to the supervisor."
-
-    @property
-    def table(self) -> Table[Worker]:
-        """The table that is shown, without the columns that say nothing here."""
-        silent = {
-            "version": all(each.version is None for each in self),
-            "GPUs": not any(each.devices for each in self),
-        }
-        columns = [column for column in self.columns if not silent.get(column.title)]
-        return Table(self, columns, empty=self.empty, caption=self.caption)
-
-
-class Replicas(Rows[ReplicaStatus]):
-    """The replicas of a model."""
-
-    columns = (
-        Column("replica", lambda replica: replica.uid),
-        Column("status", lambda replica: replica.status),
-        Column("worker", lambda replica: replica.worker),
-        Column("process", lambda replica: replica.address),
-        Column("GPUs", lambda replica: ", ".join(replica.gpus)),
-        Column("error", lambda replica: replica.error),
-    )
-    empty = "It has no replicas."
-
-
-class Events(Rows[Event]):
-    """What happened to a model."""
-
-    columns = (
-        Column("time", lambda event: event.time and f"{event.time:%Y-%m-%d %H:%M:%S}"),
-        Column("type", lambda event: event.type),
-        Column("what", lambda event: event.text),
-    )
-    empty = "Nothing has happened to a model of that UID since the server was started."
-
-
-class Lines(list[str]):
-    """Lines of a log, shown as text."""
-
-    def __repr__(self) -> str:
-        return "\n".join(neutralise(line) for line in self)
-
-
-class Load:
-    """What a cluster does at one moment, as `watch` shows it.
-
-    Args:
-        snapshot: What was seen.
-    """
-
-    columns: ClassVar[tuple[Column[Any], ...]] = (
-        Column("model", lambda instance: instance.uid),
-        Column("name", lambda instance: instance.name),
-        Column("ready", lambda instance: ready_of(instance.replicas), right=True),
-        Column("status", lambda instance: instance.status),
-        Column("workers", lambda instance: _listed(_workers(instance.replicas))),
-        Column("error", lambda instance: _error(instance)),
-    )
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        shown = current(snapshot)
-        columns = self.columns if any(map(_error, shown)) else self.columns[:-1]
-        self._models: Table[Instance] = Table(shown, columns, empty=_nothing(snapshot))
-        self._workers = Workers(snapshot.workers).table
-
-    @property
-    def text(self) -> str:
-        """Both tables as text."""
-        return f"{self._models.text}\n\n{self._workers.text}"
-
-    def html(self, note: str) -> str:
-        """Both tables and a line below them, in which nothing of the server's is markup."""
-        return self._models.html + self._workers.html + line_html(note)
-
-
 def devices(found: Sequence[Device]) -> str:
     """Say what each GPU is and how full."""
     return "; ".join(
@@ -159,3 +69,89 @@ def _nothing(snapshot: Snapshot) -> str:
 
 def _listed(values: Iterable[str] | None) -> str | None:
     return None if values is None else ", ".join(values)
+
+
+class Workers(Rows[Worker]):
+    """The workers of a cluster."""
+
+    columns = (
+        Column("worker", lambda worker: worker.address),
+        Column("version", lambda worker: worker.version, optional=True),
+        Column("CPUs", lambda worker: worker.cpus),
+        Column("CPU", lambda worker: percent(worker.cpu_load), right=True),
+        Column("RAM", lambda worker: used(worker.memory_used, worker.memory_total), right=True),
+        Column("GPUs", lambda worker: devices(worker.devices), optional=True),
+        Column("replicas", lambda worker: _listed(worker.replicas)),
+        Column("health", health),
+    )
+    empty = "No worker is connected to the supervisor."
+
+
+class Replicas(Rows[ReplicaStatus]):
+    """The replicas of a model."""
+
+    columns = (
+        Column("replica", lambda replica: replica.uid or f"number {replica.id}"),
+        Column("status", lambda replica: replica.status),
+        Column("worker", lambda replica: replica.worker),
+        Column("process", lambda replica: replica.address, optional=True),
+        Column("GPUs", lambda replica: ", ".join(replica.gpus), optional=True),
+        Column("error", lambda replica: replica.error, optional=True),
+    )
+    empty = "It has no replicas."
+
+    @property
+    def caption(self) -> str:  # type: ignore[override]
+        """Which replicas only seem ready: the server tells no process of theirs."""
+        gone = [each for each in self if each.ready and each.address is None]
+        workers = ", ".join(sorted({each.worker for each in gone if each.worker}))
+        return f"{workers} does not answer: what is ready there may be lost." if gone else ""
+
+
+class Events(Rows[Event]):
+    """What happened to a model."""
+
+    columns = (
+        Column("time", lambda event: event.time and f"{event.time:%Y-%m-%d %H:%M:%S}"),
+        Column("type", lambda event: event.type),
+        Column("what", lambda event: event.text),
+    )
+    empty = "Nothing has happened to a model of that UID since the server was started."
+
+
+class Lines(list[str]):
+    """Lines of a log, shown as text."""
+
+    def __repr__(self) -> str:
+        return "\n".join(neutralise(line) for line in self)
+
+
+class Load:
+    """What a cluster does at one moment, as `watch` shows it.
+
+    Args:
+        snapshot: What was seen.
+    """
+
+    columns: ClassVar[tuple[Column[Any], ...]] = (
+        Column("model", lambda instance: instance.uid),
+        Column("name", lambda instance: instance.name),
+        Column("ready", lambda instance: ready_of(instance.replicas), right=True),
+        Column("status", lambda instance: instance.status),
+        Column("workers", lambda instance: _listed(_workers(instance.replicas))),
+        Column("error", _error, optional=True),
+    )
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        shown = current(snapshot)
+        self._models: Table[Instance] = Table(shown, self.columns, empty=_nothing(snapshot))
+        self._workers = Workers(snapshot.workers).table
+
+    @property
+    def text(self) -> str:
+        """Both tables as text."""
+        return f"{self._models.text}\n\n{self._workers.text}"
+
+    def html(self, note: str) -> str:
+        """Both tables and a line below them, in which nothing of the server's is markup."""
+        return self._models.html + self._workers.html + line_html(note)
