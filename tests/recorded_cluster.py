@@ -48,12 +48,12 @@ responses_total_counter{method="POST",path="/v1/chat/completions"} 40
 """
 
 
-def replica(number, worker, status="READY", error=None, uid="m", process="127.0.0.1:4000"):
+def replica(number, worker, status="READY", error=None, uid="m"):
     return {
         "replica_id": number,
         "replica_model_uid": f"{uid}-rep{number}",
         "worker_address": worker,
-        "model_address": process if status == "READY" else None,
+        "model_address": "127.0.0.1:4000" if status == "READY" else None,
         "accelerators": [],
         "status": status,
         "created_ts": int(CLOCK) - 60,

@@ -118,9 +118,7 @@ def test_replicas_are_added_and_leftovers_cleared_away(machines, answers):
     assert [each.ready for each in found] == [True, True]
     assert said == []
     assert seen
-    assert answers.sent == [
-        {"replica": 1, "replica_config": {"devices": [{"worker_ip": SECOND}]}}
-    ]
+    assert answers.sent == [{"replica": 1, "replica_config": {"devices": [{"worker_ip": SECOND}]}}]
 
 
 def test_replicas_are_ended_and_named(machines, answers):
@@ -134,28 +132,30 @@ def test_replicas_are_ended_and_named(machines, answers):
 
 
 @pytest.mark.parametrize(
-    ("status", "detail", "said", "hint"),
+    ("status", "detail", "said"),
     [
-        (400, "Model tiny cannot be run on engine vllm.", "cannot be run on engine vllm.", "go on"),
-        (503, "Failed to init server, please check", "Failed to init server", "go on"),
-        (500, "", "the server gives no reason", "go on"),
+        (
+            400,
+            "Model tiny cannot be run on engine vllm.",
+            ["cannot be run on engine vllm.", "go on"],
+        ),
+        (503, "Failed to init server, please check", ["Failed to init server", "go on"]),
+        (500, "", ["the server gives no reason", "go on"]),
         (
             400,
             "Model not found, name: tiny, format: ggufv2, size: 0_1, quantization: f16",
-            "Model not found, name: tiny",
-            "register the model again",
+            ["Model not found, name: tiny", "register the model again"],
         ),
     ],
 )
 def test_a_replica_that_cannot_be_added_fails_with_the_servers_reason(
-    machines, answers, status, detail, said, hint
+    machines, answers, status, detail, said
 ):
     answers["GET /v1/models/m/replicas"] = [(200, [replica(0, FIRST)])]
     answers["POST /v1/models/m/replicas"] = [(status, {"detail": detail})]
     with pytest.raises(LaunchError, match="m did not get 2 more replicas") as failure:
         scale(machines, 3)
-    assert said in failure.value.message
-    assert hint in failure.value.hint
+    assert all(each in str(failure.value) for each in said)
 
 
 def test_a_model_whose_replica_loads_is_left_alone(machines, answers):

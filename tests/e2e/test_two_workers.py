@@ -98,7 +98,7 @@ def test_a_model_gets_fewer_replicas_and_more(notebook, machines):
 
 def test_what_cannot_be_scaled(notebook):
     for code, said in (
-        ("%xinference replicas pare", "Did you mean pair?"),
+        ("%xinference replicas pare", "Did you mean pair"),
         ("%xinference replicas pair 0", "%xinference terminate"),
         ("%xinference replicas pair 3 --worker-ip 127.0.0.9", "is not in the cluster"),
     ):
@@ -197,6 +197,6 @@ def test_a_cluster_is_stopped_when_the_question_is_answered(notebook, machines):
     notebook.client.input("n")
     assert "Nothing was done" in notebook.collect(sent).stdout
     assert "Stopped the cluster" in shown(notebook, "%xinference stop-cluster --yes")
-    gone, alive = psutil.wait_procs([*machines.processes.values(), *models], timeout=60)
+    _, alive = psutil.wait_procs([*machines.processes.values(), *models], timeout=60)
     assert not alive
     assert "ConnectError" in notebook.run("%xinference list").stdout
