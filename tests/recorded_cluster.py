@@ -24,16 +24,17 @@ GPU = {
 
 def worker_status(*, heard=2.0, left=5, **devices):
     return {
-        "update_time": CLOCK - heard,
+        "update_time": time.time() - heard,
         "failure_remaining_count": left,
         "status": {"cpu": CPU, **devices},
     }
 
 
-STATUS = {
-    "uptime": 923,
-    "workers": {SECOND: worker_status(), FIRST: worker_status(**{"gpu-0": GPU})},
-}
+def status():
+    gpus = {"gpu-0": GPU, "gpu-1": {**GPU, "gpu_util": 63.0}}
+    return {"uptime": 923, "workers": {SECOND: worker_status(), FIRST: worker_status(**gpus)}}
+
+
 INFO = [
     {"node_type": "Supervisor", "ip_address": "127.0.0.1:19931", "gpu_count": 0},
     {"node_type": "Worker", "ip_address": FIRST, "software_version": "4.1.0", "gpu_count": 1},
@@ -88,7 +89,7 @@ UNAUTHORIZED = (401, {"detail": "Could not validate credentials"})
 
 def play(answers):
     """Let a scripted server answer as this cluster does."""
-    answers["/status"] = [(200, STATUS)]
+    answers["/status"] = [(200, status())]
     answers["/v1/models/instances"] = [(200, INSTANCES)]
     answers["/v1/address"] = [(200, '"127.0.0.1:19931"')]
     answers["/v1/cluster/info"] = [(200, INFO)]

@@ -10,10 +10,10 @@ from recorded_cluster import (
     FORBIDDEN,
     INSTANCES,
     SECOND,
-    STATUS,
     UNAUTHORIZED,
     play,
     replica,
+    status,
     worker_status,
 )
 
@@ -67,7 +67,7 @@ def test_workers_are_a_table_with_devices_versions_and_health(run):
     found = run("workers")
     assert [worker.address for worker in found] == [FIRST, SECOND]
     lines = repr(found).splitlines()
-    assert "NVIDIA L4 2.8 of 22.5 GiB 37%" in lines[1]
+    assert "2 × NVIDIA L4, 5.6 of 45.0 GiB, 50%" in lines[1]
     assert "7.9 of 23.5 GiB" in lines[1]
     assert "25%" in lines[1]
     assert "m-rep0" in lines[1]
@@ -95,7 +95,7 @@ def test_without_credentials_what_is_public_is_shown(run, answers):
 def test_health_tells_a_worker_that_is_silent(run, answers):
     silent = worker_status(heard=120.0, left=3)
     answers["/status"] = [(200, {"workers": {FIRST: silent}})]
-    assert "silent for 2 min, dropped after 3 more checks" in repr(run("workers"))
+    assert "silent for 2 min, 3 checks left" in repr(run("workers"))
     assert health(Worker(FIRST)) == "unknown"
     assert repr(Workers([])) == "No worker is connected to the supervisor."
 
@@ -220,7 +220,7 @@ def test_a_watch_counts_what_is_asked_meanwhile(watch, answers):
 
 
 def test_a_watch_waits_for_a_server_that_is_away(watch, answers):
-    answers["/status"] = [(200, STATUS), (503, {"detail": "Supervisor is down"}), (200, STATUS)]
+    answers["/status"] = [(200, status()), (503, {"detail": "Supervisor is down"}), (200, status())]
     watching, painted = watch
     watching.run(0.01, None, 3)
     assert "out of reach for 0 s" in painted[1][2]

@@ -85,7 +85,7 @@ class Table(Generic[Row]):
         """The table as HTML in which nothing of the rows is markup."""
         if not self.rows:
             return f"<div>{escape(printable(self.empty))}</div>"
-        sides = ["right" if numeric else "left" for numeric in self._numeric()]
+        sides = ["right;white-space:nowrap" if each else "left" for each in self._numeric()]
         titles = [column.title for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in self._values())
         head = f"<thead>{_row('th', _HEAD, titles, sides)}</thead>" if any(titles) else ""

@@ -19,12 +19,26 @@ _RECENT = 3600.0
 
 
 def devices(found: Sequence[Device]) -> str:
-    """Say what each GPU is and how full."""
+    """Say which GPUs there are, how full, and how busy on the average."""
     return "; ".join(
-        " ".join(filter(None, (each.name, used(each.memory_used, each.memory_total), busy)))
-        for each in found
-        for busy in [percent(each.load)]
+        _together([each for each in found if each.name == name])
+        for name in dict.fromkeys(each.name for each in found)
     )
+
+
+def _together(alike: Sequence[Device]) -> str:
+    name = alike[0].name if len(alike) == 1 else f"{len(alike)} × {alike[0].name}"
+    memory = used(
+        _sum(each.memory_used for each in alike), _sum(each.memory_total for each in alike)
+    )
+    load = _sum(each.load for each in alike)
+    busy = None if load is None else percent(load / len(alike))
+    return ", ".join(filter(None, (name, memory, busy)))
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def health(worker: Worker) -> str:
@@ -33,7 +47,7 @@ def health(worker: Worker) -> str:
         return "unknown"
     if not worker.late:
         return "ok"
-    left = "" if worker.checks_left is None else f", dropped after {worker.checks_left} more checks"
+    left = "" if worker.checks_left is None else f", {worker.checks_left} checks left"
     return f"silent for {duration(worker.heard)}{left}"
 
 
