@@ -190,6 +190,17 @@ def test_relaunching_takes_an_administrator(run, answers):
         run("relaunch-api")
 
 
+def test_how_a_relaunch_ended_is_shown_as_a_table(run, shell, answers):
+    done = {"operation_id": "op", "status": "succeeded", "target_version": "4.2.0<b>"}
+    answers["POST /v1/supervisor/relaunch"] = [(202, done)]
+    ended = run("relaunch-supervisor --request-id weekly")
+    assert ended.target_version == "4.2.0<b>"
+    assert answers.sent == [{"python_executable": None, "request_id": "weekly"}]
+    shown, _ = shell.display_formatter.format(ended)
+    assert "target version" in shown["text/plain"]
+    assert "4.2.0&lt;b&gt;" in shown["text/html"]
+
+
 def test_service_says_where_it_is_managed(run, capsys):
     run("service")
     assert "xinference service install --start" in capsys.readouterr().out

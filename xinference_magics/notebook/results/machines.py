@@ -14,8 +14,19 @@ from xinference_magics.notebook.results.rows import Rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from xinference_magics.cluster.operations import Operation
+
 _RECENT = 3600.0
 """Seconds for which a failed or ended model is still shown: the server never forgets one."""
+
+
+def operation(ended: Operation) -> dict[str, Any]:
+    """Show how an operation of the server ended (IPython's mimebundle formatter)."""
+    known = [(name, value) for name, value in vars(ended).items() if value]
+    columns = (Column[Any]("", lambda row: row[0]), Column[Any]("", lambda row: row[1]))
+    return Table(
+        [(name.replace("_", " "), value) for name, value in known], columns
+    )._repr_mimebundle_()
 
 
 def devices(found: Sequence[Device]) -> str:
@@ -168,4 +179,5 @@ class Load:
 
     def html(self, note: str) -> str:
         """Both tables and a line below them, in which nothing of the server's is markup."""
-        return self._models.html + self._workers.html + line_html(note)
+        gap = '<div style="height:8px"></div>'
+        return f"{self._models.html}{gap}{self._workers.html}{line_html(note)}"
