@@ -113,7 +113,7 @@ def test_a_place_without_a_number_is_refused(run):
         run(f"replicas m --worker-ip {FIRST}")
     with pytest.raises(UsageError, match="terminate"):
         run("replicas m 0")
-    with pytest.raises(UsageError, match="'many' is not a number"):
+    with pytest.raises(UsageError, match="'many' is no number"):
         run("replicas m many")
 
 

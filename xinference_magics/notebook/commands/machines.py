@@ -29,17 +29,10 @@ if TYPE_CHECKING:
 _LINES = 50
 
 
-def count(text: str) -> int:
-    """Read a number of one or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
-    return int(text)
-
-
 def _replica_count(text: str) -> int:
     if text == "0":
         raise argparse.ArgumentTypeError("no replica is left: %xinference terminate ends a model")
-    return count(text)
+    return options.count(text)
 
 
 def workers(session: Session, arguments: Arguments) -> Workers:
@@ -179,7 +172,7 @@ COMMANDS = (
         logs,
         (
             Option(("uid",), "UID of a model (default: the server's log).", type=options.not_empty),
-            Option(("--lines", "-n"), "How many of the last lines.", "", "N", count,
+            Option(("--lines", "-n"), "How many of the last lines.", "", "N", options.count,
                    default=_LINES),
             Option(("--worker", "-w"), "Address of a worker whose log it shall be.",
                    metavar="ADDRESS"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.errors import ConnectError, ServerError
+from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import THERE, Command
 
@@ -130,12 +131,6 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
-    return int(text)
-
-
 WATCH = Command(
     "watch",
     "What runs, and how busy the workers are, until interrupted.",
@@ -144,7 +139,7 @@ WATCH = Command(
         Option(("--interval", "-i"), "Seconds between two looks.", "", "SECONDS", _seconds,
                default=_INTERVAL),
         Option(("--for",), "End by itself after so many seconds.", "seconds", "SECONDS", _seconds),
-        Option(("--count", "-n"), "End by itself after so many looks.", "", "N", _count),
+        Option(("--count", "-n"), "End by itself after so many looks.", "", "N", options.count),
         THERE,
     ),
     ("%xinference watch", "%xinference watch -i 5 --for 60"),
