@@ -111,9 +111,9 @@ def test_what_cannot_be_scaled(notebook):
 def test_a_watch_ends_with_an_interrupt_and_leaves_its_table(notebook, machines):
     notebook.run("%xinference use pair")
     sent = notebook.send("%xinference watch -i 0.3")
-    notebook.collect(sent, until=lambda reply: "requests in the last" in str(reply.displays))
+    reply = notebook.collect(sent, until=lambda seen: "requests in the" in str(seen.displays))
     notebook.manager.interrupt_kernel()
-    reply = notebook.collect(sent)
+    reply = notebook.collect(sent, reply=reply)
     assert reply.status == "ok"
     assert reply.stdout == ""
     assert len(reply.displays) == 1
