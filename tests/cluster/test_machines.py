@@ -119,7 +119,11 @@ def test_replicas_are_added_and_leftovers_cleared_away(machines, answers):
     assert [each.ready for each in found] == [True, True]
     assert said == []
     assert seen
-    assert answers.sent == [{"replica": 1, "replica_config": {"devices": [{"worker_ip": SECOND}]}}]
+    (body,) = answers.sent
+    (placed,) = body["replica_config"]
+    assert body["replica"] == 1
+    assert placed["devices"] == [{"worker_ip": SECOND}]
+    assert placed["replica_uid"].startswith("m-")
 
 
 def test_replicas_are_ended_and_named(machines, answers):
@@ -141,6 +145,7 @@ def test_replicas_are_ended_and_named(machines, answers):
             ["cannot be run on engine vllm.", "go on"],
         ),
         (503, "Failed to init server, please check", ["Failed to init server", "go on"]),
+        (400, "Replica uid already exists for model m: m-1", ["already exists", "--worker-ip"]),
         (500, "", ["the server gives no reason", "go on"]),
         (
             400,

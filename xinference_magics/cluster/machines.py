@@ -8,6 +8,7 @@ and not from `/v1/workers`, which fails as a whole while one worker is out of re
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -225,8 +226,9 @@ class Machines:
             count: How many to add.
             worker: Where; None lets the supervisor choose.
         """
-        placement = {"replica_config": {"devices": [{"worker_ip": worker}]}} if worker else {}
-        body = {"replica": count, **placement}
+        body: dict[str, Any] = {"replica": count}
+        if worker:
+            body["replica_config"] = [_placed(uid, worker) for _ in range(count)]
         self._api.post(dict, f"/v1/models/{in_path(uid)}/replicas", body, patience=_LOADING)
 
     def end_replica(self, uid: str, replica_id: int) -> None:
@@ -281,6 +283,12 @@ def relaunch_path(component: str, operation: str | None = None) -> str:
     if operation is None:
         return f"/v1/{component}/relaunch"
     return f"/v1/{component}-relaunches/{quoted(operation)}"
+
+
+def _placed(uid: str, worker: str) -> dict[str, Any]:
+    """Place a replica under a label of its own: the usual ones may be held by failed replicas."""
+    label = f"{uid}-{secrets.token_hex(4)}"
+    return {"replica_uid": label, "devices": [{"worker_ip": worker}]}
 
 
 def _with_replicas(worker: Worker, instances: Iterable[Instance]) -> Worker:

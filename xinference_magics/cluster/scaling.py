@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus
 
 _TICK = 0.5  # seconds between two looks at replicas that load
-_FORGOTTEN = (
-    "A worker that was started anew does not know what was registered without being kept: "
-    "register the model again."
-)
 _SETTLING = 15.0  # seconds the list may lag behind the server's answer
 
 
@@ -116,11 +112,11 @@ class Scaling:
             return error
         what = "another replica" if count == 1 else f"{count} more replicas"
         reason = getattr(error, "detail", "") or "the server gives no reason"
-        unknown = "Model not found, name" in reason
+        known = (hint for sign, hint in _HINTS if sign in reason)
         return LaunchError(
             f"{self._uid} did not get {what}: {reason.rstrip('.')}.",
             detail=reason,
-            hint=_FORGOTTEN if unknown else "The replicas it had go on.",
+            hint=next(known, "The replicas it had go on."),
         )
 
     def _settled(self) -> list[ReplicaStatus]:
@@ -136,6 +132,20 @@ class Scaling:
                     hint=f"%xinference replicas {self._uid} shows them.",
                 )
             time.sleep(_TICK)
+
+
+# A part of the server's reason, and what to do about it.
+_HINTS = (
+    (
+        "Model not found, name",
+        "A worker that was started anew does not know what was registered without being kept: "
+        "register the model again.",
+    ),
+    (
+        "Replica uid already exists",
+        "A replica that failed holds the name; --worker-ip ADDRESS adds one under another.",
+    ),
+)
 
 
 def to_end(replicas: Sequence[ReplicaStatus], count: int) -> list[ReplicaStatus]:
