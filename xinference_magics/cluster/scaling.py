@@ -88,6 +88,7 @@ class Scaling:
         failed: list[XinferenceError] = []
         adding = threading.Thread(target=self._try_add, args=(count, failed), daemon=True)
         adding.start()
+        self._look(on_look)
         while adding.is_alive():
             adding.join(_TICK)
             self._look(on_look)
@@ -134,12 +135,15 @@ class Scaling:
             time.sleep(_TICK)
 
 
+_FORGOTTEN = (
+    "A worker that was started anew does not know what was registered without being kept: "
+    "register the model again."
+)
 # A part of the server's reason, and what to do about it.
 _HINTS = (
     (
         "Model not found, name",
-        "A worker that was started anew does not know what was registered without being kept: "
-        "register the model again.",
+        _FORGOTTEN,
     ),
     (
         "Replica uid already exists",
