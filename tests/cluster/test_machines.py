@@ -28,6 +28,7 @@ from xinference_magics.errors import (
     ConnectError,
     LaunchError,
     ModelNotReadyError,
+    PermissionDeniedError,
     ServerError,
 )
 
@@ -254,6 +255,18 @@ def test_a_reload_that_is_refused_says_what_can_be_done(machines, answers, detai
 def test_a_stop_that_cuts_its_own_answer_has_worked(closed_port):
     machines = Cluster(f"http://127.0.0.1:{closed_port}").machines
     machines.stop()  # nobody answers afterwards either
+
+
+def test_a_supervisor_that_trips_over_its_workers_is_stopped_all_the_same(machines, answers):
+    answers["DELETE /v1/clusters"] = [
+        (500, {"detail": "dictionary changed size during iteration"}),
+        (200, {"result": True}),
+    ]
+    machines.stop()
+    assert answers.asked.count("/v1/clusters") == 2
+    answers["DELETE /v1/clusters"] = [(403, {"detail": "Not enough permissions"})]
+    with pytest.raises(PermissionDeniedError):
+        machines.stop()
 
 
 def test_a_stop_that_did_not_arrive_is_an_error(answers, monkeypatch):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 LATE = 10.0
 """Seconds of silence after which the server begins to count a worker out (its default)."""
 
+_DROPPED = 60.0  # seconds; a dead worker is dropped after 20-25
+_TICK = 1.0  # seconds
+_INTERNAL_ERROR = 500
 _LOADING = 3600.0  # seconds: a replica's request is answered when it has loaded, or downloaded
 _REQUESTS = re.compile(
     r'^requests_total_counter\{method="POST",path="/(?:v1/(?:chat/completions|completions|'
@@ -257,13 +261,25 @@ class Machines:
     def stop(self) -> None:
         """Stop the workers, the supervisor and the API, and with them every model.
 
-        The API ends itself while it answers: a connection that it cuts is its answer.
+        The API ends itself while it answers: a connection that it cuts is its answer. The
+        supervisor trips over workers that leave while it stops them, or that are dead and not
+        yet dropped, and goes on itself: it is asked again until it ends.
+
+        Raises:
+            ServerError: It still fails when a dead worker would have been dropped.
         """
-        try:
-            self._api.slowly("DELETE", "/v1/clusters")
-        except ConnectError:
-            if self._answers():
-                raise
+        deadline = time.monotonic() + _DROPPED
+        while True:
+            try:
+                return self._api.slowly("DELETE", "/v1/clusters")
+            except ConnectError:
+                if self._answers():
+                    raise
+                return None
+            except ServerError as error:
+                if (error.status or 0) < _INTERNAL_ERROR or time.monotonic() > deadline:
+                    raise
+            time.sleep(_TICK)
 
     def _answers(self) -> bool:
         try:
