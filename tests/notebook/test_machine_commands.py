@@ -20,6 +20,7 @@ from recorded_cluster import (
 from xinference_magics.cluster import state
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.machines import Snapshot, Worker
+from xinference_magics.display.progress import PageLaunchView, choose_launch_view
 from xinference_magics.display.refreshing import RefreshingView
 from xinference_magics.errors import (
     AuthenticationError,
@@ -285,3 +286,8 @@ def test_a_load_without_workers_keeps_its_note():
     load = Load(Snapshot((), 0.0, instances=()))
     assert "No model runs." in load.text
     assert "12:00 &lt;b&gt;" in load.html("12:00 <b>")
+
+
+def test_what_cannot_be_cancelled_has_no_button(shell, monkeypatch):
+    monkeypatch.setattr(shell, "kernel", object(), raising=False)
+    assert type(choose_launch_view(cancellable=False)) is PageLaunchView

@@ -95,7 +95,7 @@ def _shown(
     """Show how an operation of the server goes, until it has ended."""
     from xinference_magics.display.progress import choose_launch_view
 
-    view = choose_launch_view()
+    view = choose_launch_view(cancellable=False)
     view.open(title)
     try:
         ended = run(lambda seen: view.update(seen.stage or seen.status, None))
