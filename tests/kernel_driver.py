@@ -54,12 +54,13 @@ class Kernel:
         self.client.shell_channel.send(message)
         return message["header"]["msg_id"]
 
-    def collect(self, msg_id, *, timeout=60, until=None, answers=()):
+    def collect(self, msg_id, *, timeout=60, until=None, answers=(), reply=None):
         """Collect the outputs of one execution until it ends, or `until(reply)` is true.
 
-        Questions are answered with `answers`, in order.
+        Questions are answered with `answers`, in order. An earlier `reply` of the same
+        execution is gone on with.
         """
-        reply = Reply()
+        reply = reply or Reply()
         answers = list(answers)
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

@@ -88,6 +88,12 @@ def failure(status, detail, **options):
             ServerError,
             "A worker of http://h:9997 does not answer",
         ),
+        (
+            500,
+            f"{PREFIX}Remote server 127.0.0.2:9933 closed: Server may be closed.",
+            ServerError,
+            "A worker of http://h:9997 does not answer",
+        ),
         (500, PREFIX, ServerError, "failed (HTTP 500). The reason is in the server's log."),
         (499, "Launch cancelled", LaunchError, "Launch cancelled"),
         (501, "logit_bias is not supported", ServerError, "logit_bias is not supported"),

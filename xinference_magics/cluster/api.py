@@ -6,9 +6,12 @@ than expected comes from no Xinference.
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+import requests
 from xinference_client.client.restful.restful_client import Client
 
 from xinference_magics.errors import BadRequestError, ConnectError
@@ -17,8 +20,6 @@ from xinference_magics.transport.sync import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import requests
 
     from xinference_magics.transport.bearer import Token
 
@@ -72,10 +73,26 @@ class ManagementApi:
             lambda: self.client.session.get(f"{self.endpoint}{path}", params=query or None).json(),
         )
 
-    def post(self, kind: type[T], path: str, body: object = None) -> T:
-        """Post what the client has no method for."""
+    def get_dated(self, kind: type[T], path: str) -> tuple[T, float]:
+        """Get something, and the server's clock at that time in seconds since 1970.
+
+        The clocks of two machines may differ: ages are told by the server's own.
+        """
+        answer = self.ask(requests.Response, self.client.session.get, f"{self.endpoint}{path}")
+        try:
+            clock = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+        except ValueError:
+            clock = time.time()
+        return self.ask(kind, answer.json), clock
+
+    def post(
+        self, kind: type[T], path: str, body: object = None, *, patience: float | None = None
+    ) -> T:
+        """Post what the client has no method for; `patience` is its own limit in seconds."""
+        limits = (self._timeouts.connect, patience) if patience else None
+        url = f"{self.endpoint}{path}"
         return self.ask(
-            kind, lambda: self.client.session.post(f"{self.endpoint}{path}", json=body).json()
+            kind, lambda: self.client.session.post(url, json=body, timeout=limits).json()
         )
 
     def slowly(self, method: str, path: str, **query: str | int | None) -> None:

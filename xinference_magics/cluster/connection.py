@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.cluster.api import ManagementApi, in_path, quoted
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
+from xinference_magics.cluster.machines import Machines
 from xinference_magics.cluster.models import ReplicaStatus, RunningModel, text
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
@@ -61,6 +62,11 @@ class Cluster:
     def cache(self) -> Cache:
         """The model files on the workers' disks."""
         return Cache(self._api)
+
+    @cached_property
+    def machines(self) -> Machines:
+        """The workers, and the replicas that are placed there."""
+        return Machines(self._api)
 
     def close(self) -> None:
         """Close the connections; the cluster cannot be used any more."""

@@ -132,6 +132,17 @@ def _gone(endpoint: str) -> LocalServerError:
     )
 
 
+def is_at(endpoint: str) -> bool:
+    """Tell whether `endpoint` is the local server's."""
+    found = find()
+    return found is not None and found.endpoint == endpoint
+
+
+def read_log() -> list[str]:
+    """Return the lines that the local server has printed, also after its end; none without one."""
+    return without_secrets(_lines(state.find_folder() / "server.log"))
+
+
 def stop() -> bool:
     """Stop the local server, ready or still starting; return whether there was one."""
     folder = state.find_folder()
@@ -297,10 +308,18 @@ def _ended(folder: Path) -> LocalServerError:
 
 
 def _last_words(log: Path) -> str:
-    """Return the end of a log, without the line that has a secret in it."""
-    try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    said = [line.strip() for line in lines if line.strip() and "Setup token" not in line]
+    """Return the end of a log as one line."""
+    said = [line.strip() for line in without_secrets(_lines(log)) if line.strip()]
     return " / ".join(said[-_SAID:])
+
+
+def without_secrets(lines: list[str]) -> list[str]:
+    """Leave out the line of a server's log that has a secret in it."""
+    return [line for line in lines if "Setup token" not in line]
+
+
+def _lines(log: Path) -> list[str]:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -30,6 +31,11 @@ def texts(value: object) -> tuple[str, ...]:
 def number(value: object) -> int | None:
     """Return `value` where it is an int, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def real(value: object) -> float | None:
+    """Return `value` as a float where it is a number, else None."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +111,9 @@ class ReplicaStatus:
         error: The server's reason for ERROR; empty where it has none, None where it was cancelled
             or the reason is not known yet.
         created: When its launch began, in seconds since 1970.
+        id: Its number among the replicas of its model.
+        address: Its own process on the worker, ``host:port``; not everywhere told.
+        gpus: Indices of the GPUs it was placed on.
     """
 
     uid: str
@@ -112,6 +121,9 @@ class ReplicaStatus:
     worker: str | None = None
     error: str | None = None
     created: int | None = None
+    id: int | None = None
+    address: str | None = None
+    gpus: tuple[str, ...] = ()
 
     @property
     def loading(self) -> bool:
@@ -132,4 +144,65 @@ class ReplicaStatus:
             worker=text(data.get("worker_address")),
             error=error if isinstance(error := data.get("error_message"), str) else None,
             created=number(data.get("created_ts")),
+            id=number(data.get("replica_id")),
+            address=text(data.get("model_address")),
+            gpus=texts(data.get("gpu_idx")) or texts(data.get("accelerators")),
+        )
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A model that was launched, whatever became of it, as `instances` shows it.
+
+    Args:
+        uid: Its UID.
+        name: The name in the registry.
+        status: READY as soon as one replica is; see `replicas`.
+        replicas: All of them, failed and ended ones included.
+        created: When its launch began, in seconds since 1970 by the server's clock.
+    """
+
+    uid: str
+    name: str
+    status: str
+    replicas: tuple[ReplicaStatus, ...] = ()
+    created: int | None = None
+
+    @classmethod
+    def from_json(cls, data: Json) -> Instance:
+        """Read an element of ``GET /v1/models/instances``."""
+        uid = text(data.get("model_uid")) or ""
+        statuses = data.get("replica_statuses")
+        listed = statuses if isinstance(statuses, list) else []
+        return cls(
+            uid=uid,
+            name=text(data.get("model_name")) or uid,
+            status=text(data.get("status")) or "",
+            replicas=tuple(ReplicaStatus.from_json(e) for e in listed if isinstance(e, Mapping)),
+            created=number(data.get("instance_created_ts")),
+        )
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a model; the server keeps the last hundred of each.
+
+    Args:
+        time: When, by the server's clock, as this machine's local time.
+        type: INFO, WARNING or ERROR.
+        text: What.
+    """
+
+    time: datetime | None
+    type: str
+    text: str
+
+    @classmethod
+    def from_json(cls, data: Json) -> Event:
+        """Read an element of ``GET /v1/models/{uid}/events``."""
+        at = real(data.get("event_ts"))
+        return cls(
+            time=None if at is None else datetime.fromtimestamp(at).astimezone(),
+            type=text(data.get("event_type")) or "",
+            text=text(data.get("event_content")) or "",
         )

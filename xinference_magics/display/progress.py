@@ -76,8 +76,12 @@ class LaunchView(ABC):
         """Show how it ended, and whether that is what was wanted."""
 
 
-def choose_launch_view() -> LaunchView:
-    """Choose the view that suits the front end: a page, with a button or not, or lines of text."""
+def choose_launch_view(*, cancellable: bool = True) -> LaunchView:
+    """Choose the view that suits the front end: a page, with a button or not, or lines of text.
+
+    Args:
+        cancellable: Whether what is shown can be cancelled; without it there is no button.
+    """
     from IPython.core.getipython import get_ipython
 
     from xinference_magics.display.stream import is_captured, is_watched
@@ -86,7 +90,7 @@ def choose_launch_view() -> LaunchView:
     kernel = getattr(shell, "kernel", None)
     if shell is None or kernel is None:
         return TerminalLaunchView()
-    if not is_watched(kernel) or is_captured(shell):
+    if not cancellable or not is_watched(kernel) or is_captured(shell):
         return PageLaunchView()
     from xinference_magics.display.launch_widget import WidgetLaunchView
 

@@ -30,10 +30,14 @@ class Column(Generic[Row]):
     Args:
         title: The heading.
         value: Takes what is shown out of a row; None is shown as a dash.
+        right: Whether it stands right although it is text, such as a size.
+        optional: Whether it is left out where no row has a value.
     """
 
     title: str
     value: Callable[[Row], object]
+    right: bool = False
+    optional: bool = False
 
 
 class Table(Generic[Row]):
@@ -55,7 +59,11 @@ class Table(Generic[Row]):
         empty: str = "Nothing to show.",
     ) -> None:
         self.rows = list(rows)
-        self.columns = list(columns)
+        self.columns = [
+            each
+            for each in columns
+            if not each.optional or any(each.value(row) not in {None, ""} for row in self.rows)
+        ]
         self.caption = caption
         self.empty = empty
 
@@ -77,15 +85,14 @@ class Table(Generic[Row]):
         """The table as HTML in which nothing of the rows is markup."""
         if not self.rows:
             return f"<div>{escape(printable(self.empty))}</div>"
-        sides = ["right" if numeric else "left" for numeric in self._numeric()]
+        sides = ["right;white-space:nowrap" if each else "left" for each in self._numeric()]
         titles = [column.title for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in self._values())
         head = f"<thead>{_row('th', _HEAD, titles, sides)}</thead>" if any(titles) else ""
-        caption = f'<div style="{_CAPTION}">{escape(printable(self.caption))}</div>'
         return (
             f'<div class="tex2jax_ignore mathjax_ignore"><table style="{_TABLE}">'
             f"{head}<tbody>{rows}</tbody></table>"
-            f"{caption if self.caption else ''}</div>"
+            f"{line_html(self.caption) if self.caption else ''}</div>"
         )
 
     def __repr__(self) -> str:
@@ -98,13 +105,21 @@ class Table(Generic[Row]):
         return [[column.value(row) for column in self.columns] for row in self.rows]
 
     def _numeric(self) -> list[bool]:
-        """Tell which columns hold numbers, and nothing else but gaps."""
-        columns = zip(*self._values(), strict=True)
+        """Tell which columns stand right: those of numbers, with nothing else but gaps."""
+        columns = map(list, zip(*self._values(), strict=True))
         return [
-            all(value is None or _is_number(value) for value in column)
-            and any(value is not None for value in column)
-            for column in map(list, columns)
+            column.right
+            or (
+                all(value is None or _is_number(value) for value in values)
+                and any(value is not None for value in values)
+            )
+            for column, values in zip(self.columns, columns, strict=True)
         ]
+
+
+def line_html(text: str) -> str:
+    """Return a line as it stands below a table."""
+    return f'<div style="{_CAPTION}">{escape(printable(text))}</div>'
 
 
 def _is_number(value: object) -> bool:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.memory import MemoryEstimate
     from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.cluster.operations import Operation
     from xinference_magics.cluster.plan import LaunchPlan
 
 _TURN = ("xinference_magics.chat.turn", "Turn")
+_OPERATION = ("xinference_magics.cluster.operations", "Operation")
 _MODEL = ("xinference_magics.cluster.models", "RunningModel")
 _MEMORY = ("xinference_magics.cluster.memory", "MemoryEstimate")
 _PLAN = ("xinference_magics.cluster.plan", "LaunchPlan")
@@ -62,6 +64,7 @@ def _printers(
         (display.mimebundle_formatter, _MODEL, _describe),
         (display.mimebundle_formatter, _MEMORY, _estimate),
         (display.mimebundle_formatter, _PLAN, _plan),
+        (display.mimebundle_formatter, _OPERATION, _tell),
     ]
 
 
@@ -81,6 +84,12 @@ def _plan(planned: LaunchPlan) -> dict[str, Any]:
     from xinference_magics.notebook.results.plan import plan
 
     return plan(planned)
+
+
+def _tell(ended: Operation) -> dict[str, Any]:
+    from xinference_magics.notebook.results.machines import operation
+
+    return operation(ended)
 
 
 def _forget(formatter: Any, name: tuple[str, str]) -> None:

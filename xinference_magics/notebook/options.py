@@ -37,6 +37,9 @@ AS_NAME = Option(
 )
 
 
+WORKER_IP = Option(("--worker-ip",), "Worker to run on.", metavar="ADDRESS")
+
+
 def count(text: str) -> int:
     """Read a number of at least 1."""
     value = _number(text)
@@ -138,7 +141,7 @@ LAUNCH_ONLY = (
            "KEY VALUE", words=2, repeat=True),
     Option(("--quantization-config", "-qc"), "bitsandbytes settings of the transformers engine.",
            "", "KEY VALUE", words=2, repeat=True),
-    Option(("--worker-ip",), "Worker to run on.", metavar="ADDRESS"),
+    WORKER_IP,
     Option(("--gpu-idx",), "GPUs of the worker, as in 0,1.", "", "INDICES", _indices),
     Option(("--trust-remote-code",), "Whether code that comes with the model may run.", "",
            "BOOL", _boolean, default=True),

@@ -78,6 +78,11 @@ class Session:
         """Whether an endpoint is named by ``%config`` or the environment."""
         return bool(self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
 
+    @property
+    def cluster_in_use(self) -> Cluster | None:
+        """The connection, where one was made."""
+        return self._cluster
+
     def connect(self, endpoint: str | None = None) -> Cluster:
         """Connect to `endpoint`, or to the one that is configured or found on this machine.
 

@@ -35,6 +35,7 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(r"Model (\S+ )?not found|Model name \S+ not found", re.IGNORECASE)
+_WORKER_GONE = re.compile(r"Connect call failed|Remote server \S+ closed")
 _UID = re.compile(
     r"uid: (?P<uid>.+?)(?:\. Available| \(cached|$)|Model (?P<launching>[^:]+) is launching"
 )
@@ -285,7 +286,7 @@ def _bad_request(answer: _Answer) -> ServerError:
 def _internal(answer: _Answer) -> ServerError:
     if answer.invalid or _CONTEXT.search(answer.detail):
         return _bad_request(answer)
-    if "Connect call failed" in answer.detail:
+    if _WORKER_GONE.search(answer.detail):
         return answer.error(
             ServerError,
             f"A worker of {answer.endpoint} does not answer: {answer.detail}.",

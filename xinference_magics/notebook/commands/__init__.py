@@ -1,6 +1,14 @@
 """The commands of ``%xinference``: each takes the session and arguments, and returns a value."""
 
-from xinference_magics.notebook.commands import accounts, catalog, connecting, launching, models
+from xinference_magics.notebook.commands import (
+    accounts,
+    catalog,
+    connecting,
+    launching,
+    machines,
+    maintaining,
+    models,
+)
 from xinference_magics.notebook.commands.command_set import CommandSet
 
 COMMANDS = CommandSet(
@@ -10,7 +18,9 @@ COMMANDS = CommandSet(
         *accounts.COMMANDS,
         *launching.COMMANDS,
         *models.COMMANDS,
+        *machines.COMMANDS,
         *catalog.COMMANDS,
+        *maintaining.COMMANDS,
     ),
     "status",
 )

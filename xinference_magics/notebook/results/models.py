@@ -25,6 +25,12 @@ class Models(Rows[RunningModel]):
     )
     empty = "No model runs: %xinference launch -n NAME"
 
+    @property
+    def caption(self) -> str:  # type: ignore[override]
+        """Where several replicas are shown, if there are any."""
+        spread = next((model.uid for model in self if model.replica > 1), None)
+        return f"%xinference replicas {spread} shows where they run." if spread else ""
+
 
 _DETAILS = (
     *Models.columns,

@@ -1,0 +1,53 @@
+"""The tables of a cluster in JupyterLab, where a watch refreshes in its place."""
+
+import pytest
+from management_server import scripted_api
+from playwright.sync_api import expect
+from recorded_cluster import FIRST, SECOND, play, replica
+
+
+@pytest.fixture
+def cluster():
+    with scripted_api() as answers:
+        play(answers)
+        model = {
+            "model_name": "qwen2.5-instruct",
+            "model_engine": "vLLM",
+            "model_format": "pytorch",
+            "model_size_in_billions": 7,
+            "quantization": "none",
+            "context_length": 32768,
+            "replica": 2,
+        }
+        answers["/v1/models"] = [(200, {"data": [{"id": "m", **model}]})]
+        lost = {**replica(1, SECOND), "model_address": None}
+        failed = replica(2, FIRST, "ERROR", "<img src=x onerror=alert(1)> CUDA out of memory")
+        answers["/v1/models/m/replicas"] = [(200, [replica(0, FIRST), lost, failed])]
+        yield answers
+
+
+def test_a_cluster_on_a_page(open_notebook, cluster):
+    notebook = open_notebook(
+        [
+            f"%load_ext xinference_magics\n%xinference connect {cluster.endpoint}",
+            "%xinference list",
+            "%xinference workers",
+            "%xinference replicas m",
+            "%xinference watch -i 0.3 --for 3",
+        ]
+    )
+    for cell in range(4):
+        notebook.run(cell)
+    expect(notebook.output(2)).to_contain_text("2 × NVIDIA L4, 5.6 of 45.0 GiB, 50%")
+    expect(notebook.output(3)).to_contain_text("<img src=x")
+    notebook.run(4)
+    left = notebook.output(4)
+    expect(left).to_contain_text("watched for 3 s", timeout=60_000)
+    assert left.locator("table").count() == 2
+    assert cluster.asked.count("/status") > 3
+    notebook.screenshot("machines-light")
+    notebook.screenshot("watch-light", left)
+    notebook.use_theme("JupyterLab Dark")
+    notebook.screenshot("machines-dark")
+    notebook.screenshot("watch-dark", left)
+    notebook.use_theme("JupyterLab Light")

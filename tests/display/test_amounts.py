@@ -1,0 +1,35 @@
+"""Amounts as people read them."""
+
+import pytest
+
+from xinference_magics.display.amounts import duration, percent, size, used
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [
+        (None, None),
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (25276510208, "23.5 GiB"),
+        (3 * 1024**4, "3.0 TiB"),
+    ],
+)
+def test_sizes(amount, written):
+    assert size(amount) == written
+
+
+def test_how_much_is_used():
+    assert used(8 * 1024**3, 16 * 1024**3) == "8.0 of 16.0 GiB"
+    assert used(8 * 1024**2, 16 * 1024**3) == "8.0 MiB of 16.0 GiB"
+    assert used(None, 1024) == "1.0 KiB"
+    assert used(None, None) is None
+
+
+def test_shares_and_times():
+    assert percent(0.256) == "26%"
+    assert percent(None) is None
+    assert [duration(each) for each in (4, 61, 7300, 200_000, None)] == [
+        "4 s", "1 min", "2 h", "2 d", None,
+    ]  # fmt: skip

@@ -1,0 +1,200 @@
+"""A cluster of two machines, seen and steered from a notebook; its tests follow one story."""
+
+import json
+import os
+import re
+
+import psutil
+import pytest
+from kernel_driver import Kernel
+from two_workers import TwoWorkers
+
+from xinference_magics.cluster.launch import LaunchRequest
+
+LAUNCH = "-n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env"
+
+
+@pytest.fixture(scope="module")
+def machines(server_command, tmp_path_factory, tiny_definitions):
+    """The cluster, with `pair` loading on both workers."""
+    made = TwoWorkers(server_command, tmp_path_factory.mktemp("machines"))
+    try:
+        made.start()
+        register(made.cluster, tiny_definitions)
+        made.pair = made.cluster.launch(
+            LaunchRequest(
+                model_name="tiny-chat",
+                model_uid="pair",
+                model_format="ggufv2",
+                replica=2,
+                extra={"n_threads": 1},
+            )
+        )
+        yield made
+    finally:
+        made.stop()
+
+
+def register(cluster, definitions):
+    for definition in definitions:
+        cluster.registry.register("LLM", json.dumps(definition))
+
+
+@pytest.fixture(scope="module")
+def notebook(machines, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("notebook")
+    environment = {
+        **os.environ,
+        "XINFERENCE_ENDPOINT": machines.endpoint,
+        "XINFERENCE_MAGICS_STATE": str(folder / "state"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    made = Kernel(environment)
+    made.run("%load_ext xinference_magics")
+    yield made
+    made.close()
+
+
+def shown(notebook, code, **options):
+    """What a cell shows: its value as text, after what it says."""
+    reply = notebook.run(code, **options)
+    assert reply.status == "ok", reply
+    return "\n".join([reply.stdout, *(each["text/plain"] for each in reply.displays)])
+
+
+def test_a_model_is_launched_where_it_is_told(notebook, machines):
+    placed = f"%xinference launch {LAUNCH} -u placed --worker-ip {machines.second}"
+    assert "Model uid: placed" in shown(notebook, placed, timeout=300)
+    replicas = shown(notebook, "%xinference replicas placed")
+    assert "placed-rep0" in replicas
+    assert machines.second in replicas
+    assert machines.first not in replicas
+
+
+def test_two_replicas_stand_on_two_workers(notebook, machines):
+    machines.pair.wait()
+    where = notebook.value("r = %xinference replicas pair\n[each.worker for each in r]")
+    assert sorted(json.loads(where.replace("'", '"'))) == [machines.first, machines.second]
+    workers = shown(notebook, "w = %xinference workers\nw")
+    assert all(address in workers for address in (machines.first, machines.second))
+    assert "placed-rep0" in workers
+    assert "GiB" in workers
+    assert workers.count(" ok") == 2
+    assert "Supervisor 127.0.0.1:" in workers
+    assert notebook.value("[each.version for each in w]") == "['4.1.0', '4.1.0']"
+    assert notebook.value("w.to_pandas().memory_total.min() > 0") == "np.True_"
+    assert "%xinference replicas pair" in shown(notebook, "%xinference list")
+
+
+def test_a_model_gets_fewer_replicas_and_more(notebook, machines):
+    fewer = shown(notebook, "%xinference replicas pair 1")
+    (left,) = re.findall(r"Ending pair-rep1 on (\S+)\.", fewer)
+    assert "READY" in fewer
+    assert fewer.count("READY") == 1
+    more = shown(notebook, f"%xinference replicas pair 2 --worker-ip {left}", timeout=300)
+    assert more.count("READY") == 2
+    assert machines.first in more
+    assert machines.second in more
+
+
+def test_what_cannot_be_scaled(notebook):
+    for code, said in (
+        ("%xinference replicas pare", "Did you mean pair"),
+        ("%xinference replicas pair 0", "%xinference terminate"),
+        ("%xinference replicas pair 3 --worker-ip 127.0.0.9", "is not in the cluster"),
+    ):
+        reply = notebook.run(code)
+        assert reply.status == "error"
+        assert said in reply.stdout
+    assert shown(notebook, "%xinference replicas pair").count("READY") == 2
+
+
+def test_a_watch_ends_with_an_interrupt_and_leaves_its_table(notebook, machines):
+    notebook.run("%xinference use pair")
+    sent = notebook.send("%xinference watch -i 0.3")
+    reply = notebook.collect(sent, until=lambda seen: "requests in the" in str(seen.displays))
+    notebook.manager.interrupt_kernel()
+    reply = notebook.collect(sent, reply=reply)
+    assert reply.status == "ok"
+    assert reply.stdout == ""
+    assert len(reply.displays) == 1
+    left = reply.displays[0]["text/plain"]
+    assert "2 of 2" in left
+    assert machines.first in left
+    assert "watched for" in left
+    assert "until interrupted" not in left
+    assert "watched for 1 s" in shown(notebook, "%xinference watch -i 0.4 --for 1")
+
+
+def test_logs_of_a_model_the_supervisor_and_a_worker(notebook, machines):
+    assert "Launch model" in shown(notebook, "%xinference logs placed")
+    assert "role:supervisor" in shown(notebook, "%xinference logs -n 500")
+    assert "role:worker" in shown(notebook, f"%xinference logs -n 500 --worker {machines.first}")
+    assert notebook.value("len(get_ipython().run_line_magic('xinference', 'logs -n 2'))") == "2"
+
+
+def test_what_llama_cpp_cannot_is_said_with_what_can_be_done(notebook):
+    reply = notebook.run("""%xinference reload placed --model-config '{"n_ctx": 512}'""")
+    assert "requires vLLM or SGLang" in reply.stdout
+    assert "%xinference terminate placed" in reply.stdout
+    reply = notebook.run("""%xinference reload pair --model-config '{"n_ctx": 512}'""")
+    assert "%xinference replicas pair 1" in reply.stdout
+
+
+def test_the_api_is_relaunched_and_models_go_on(notebook):
+    ended = shown(notebook, "done = %xinference relaunch-api", timeout=300)
+    assert "✓ Relaunching the api: done" in ended
+    assert notebook.value("done.status, done.target_version") == "('succeeded', '4.1.0')"
+    assert "Hello" in shown(notebook, "%chat -t 0 --new Hello!")
+
+
+def test_a_worker_dies_under_load(notebook, machines):
+    sent = notebook.send("for _ in range(500):\n    t = %chat -t 0 --new Count from 1 to 300.")
+    notebook.collect(sent, until=lambda reply: len(reply.displays) > 2)
+    machines.kill_worker(machines.second)
+    reply = notebook.collect(sent, timeout=120)
+    assert reply.status == "error"
+    said = reply.stdout.strip().splitlines()[-1]
+    assert "A worker of " in said
+    assert machines.second in said or "127.0.0.2" in said
+    assert "Traceback" not in reply.stdout
+    assert f"{machines.second} does not answer" in shown(notebook, "%xinference replicas pair")
+    assert machines.second in shown(notebook, "%xinference workers")  # the list does not fail
+    machines.await_workers(1)
+    assert machines.second not in shown(notebook, "%xinference workers")
+    replicas = shown(notebook, "%xinference replicas pair")
+    assert replicas.count("READY") == replicas.count("TERMINATED") == 1
+    for _ in range(3):
+        assert "Hello" in shown(notebook, "%chat -t 0 --new Hello!")
+    assert "ModelNotFoundError" in notebook.run("%xinference describe placed").stdout
+
+
+def test_a_worker_that_is_back_is_there_and_has_forgotten_the_model(notebook, machines):
+    machines.start_worker(machines.second)
+    machines.await_workers(2)
+    assert machines.second in shown(notebook, "%xinference workers")
+    more = f"%xinference replicas pair 2 --worker-ip {machines.second}"
+    reply = notebook.run(more, timeout=120)
+    assert "LaunchError" in reply.stdout
+    assert "register the model again" in reply.stdout
+    assert "Hello" in shown(notebook, "%chat -t 0 --new Hello!")
+
+
+def test_a_cluster_is_stopped_when_the_question_is_answered(notebook, machines):
+    models = [
+        process
+        for worker in (machines.first, machines.second)
+        for process in machines.processes[worker].children(recursive=True)
+    ]
+    sent = notebook.send("%xinference stop-cluster")
+    question = notebook.client.get_stdin_msg(timeout=30)["content"]["prompt"]
+    assert f"Stop the Xinference at {machines.endpoint} for everyone" in question
+    assert machines.first in question
+    assert "1 model (pair)" in question
+    notebook.client.input("n")
+    assert "Nothing was done" in notebook.collect(sent).stdout
+    assert "Stopped the cluster" in shown(notebook, "%xinference stop-cluster --yes")
+    _, alive = psutil.wait_procs([*machines.processes.values(), *models], timeout=60)
+    assert not alive
+    assert "ConnectError" in notebook.run("%xinference list").stdout

@@ -1,0 +1,155 @@
+"""What the server does with itself while it goes on: reload a model, relaunch API or supervisor.
+
+The server answers such a request at once with an operation, and tells how that goes when asked.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.cluster.machines import relaunch_path, reload_path
+from xinference_magics.cluster.models import Json, text
+from xinference_magics.errors import (
+    AuthenticationError,
+    BadRequestError,
+    ConnectError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xinference_magics.cluster.machines import Machines
+
+_TICK = 0.5  # seconds
+_SILENCE = 120.0  # seconds without an answer, which a relaunch may cause, until it is given up
+_ENDS = {"succeeded", "ready"}
+_FAILS = {"failed", "error", "cancelled"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How an operation of the server goes.
+
+    Args:
+        id: The server's name for it.
+        status: ``starting``, ``switching``, ``draining``, ``succeeded``, ``failed``; of a
+            reload ``reloading``, ``ready``, ``error`` or ``cancelled``.
+        stage: The step of a reload.
+        error: The server's reason for a failure.
+        restored: Whether a failed reload left the engine as it was.
+        source_version: The Xinference that was replaced.
+        target_version: The one that replaces it.
+    """
+
+    id: str
+    status: str
+    stage: str | None = None
+    error: str | None = None
+    restored: bool = False
+    source_version: str | None = None
+    target_version: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.status in _ENDS | _FAILS
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended without what was wanted."""
+        return self.status in _FAILS
+
+    @classmethod
+    def from_json(cls, data: Json) -> Operation:
+        """Read the answer to a relaunch or a reload."""
+        return cls(
+            id=text(data.get("operation_id")) or "",
+            status=text(data.get("status")) or "",
+            stage=text(data.get("stage")),
+            error=text(data.get("error")),
+            restored=data.get("restored") is True,
+            source_version=text(data.get("source_version")),
+            target_version=text(data.get("target_version")),
+        )
+
+
+def relaunch(
+    machines: Machines,
+    component: str,
+    options: dict[str, Any],
+    on_look: Callable[[Operation], None],
+) -> Operation:
+    """Replace the process of the ``api`` or the ``supervisor``; models and requests go on.
+
+    Raises:
+        ServerError: It could not be replaced, the old one goes on; or the server is not one
+            that can (409).
+    """
+    begun = Operation.from_json(machines.operation(relaunch_path(component), options))
+    ended = _follow(machines, relaunch_path(component, begun.id), begun, on_look)
+    if ended.failed:
+        raise ServerError(
+            f"The {component} was not relaunched: {ended.error or 'the server gives no reason'}.",
+            detail=ended.error or "",
+            hint="The old one goes on.",
+        )
+    return ended
+
+
+def reload(
+    machines: Machines, uid: str, options: dict[str, Any], on_look: Callable[[Operation], None]
+) -> Operation:
+    """Give a model other parameters, under the same UID.
+
+    Raises:
+        BadRequestError: The engine has no reload, or a parameter cannot be changed.
+        ServerError: It failed; the message has the server's reason.
+    """
+    path = reload_path(uid)
+    begun = Operation.from_json(_begun(machines, path, uid, options))
+    ended = _follow(machines, path, begun, on_look)
+    if ended.failed:
+        after = "It goes on as it was." if ended.restored else "It may not answer any more."
+        raise ServerError(
+            f"{uid} was not reloaded: {ended.error or 'the server gives no reason'}.",
+            detail=ended.error or "",
+            hint=f"{after} %xinference logs {uid} shows its events.",
+        )
+    return ended
+
+
+def _begun(machines: Machines, path: str, uid: str, options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return machines.operation(path, options)
+    except BadRequestError as error:
+        if "requires vLLM or SGLang" in error.detail:
+            error.hint = f"Others are ended and launched anew: %xinference terminate {uid}"
+        elif "requires one replica" in error.detail:
+            error.hint = f"%xinference replicas {uid} 1 leaves one."
+        elif "enable_weight_cache" in error.detail:
+            error.hint = f"%xinference terminate {uid}, then launch it with that option."
+        raise
+
+
+def _follow(
+    machines: Machines, path: str, operation: Operation, on_look: Callable[[Operation], None]
+) -> Operation:
+    """Ask until it is over; what is being replaced may be silent for a while."""
+    answered = time.monotonic()
+    while not operation.over:
+        on_look(operation)
+        time.sleep(_TICK)
+        try:
+            operation = Operation.from_json(machines.operation(path))
+            answered = time.monotonic()
+        except (AuthenticationError, PermissionDeniedError, RateLimitError):
+            raise
+        except (ConnectError, ServerError):
+            if time.monotonic() - answered > _SILENCE:
+                raise
+    return operation

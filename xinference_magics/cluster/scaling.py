@@ -1,0 +1,164 @@
+"""More or fewer replicas of a model that runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from xinference_magics.errors import (
+    BadRequestError,
+    LaunchError,
+    ModelNotFoundError,
+    ModelNotReadyError,
+    ServerError,
+    XinferenceError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from xinference_magics.cluster.machines import Machines
+    from xinference_magics.cluster.models import ReplicaStatus
+
+_TICK = 0.5  # seconds between two looks at replicas that load
+_SETTLING = 15.0  # seconds the list may lag behind the server's answer
+
+
+class Scaling:
+    """A model on its way to another number of replicas.
+
+    Args:
+        machines: Where it runs.
+        uid: Its UID.
+        count: How many replicas it shall have, one or more.
+        worker: Where new ones go; None lets the supervisor choose.
+    """
+
+    def __init__(self, machines: Machines, uid: str, count: int, worker: str | None = None) -> None:
+        self._machines = machines
+        self._uid = uid
+        self._count = count
+        self._worker = worker
+
+    def run(
+        self,
+        on_word: Callable[[str], None],
+        on_look: Callable[[Sequence[ReplicaStatus]], None],
+    ) -> list[ReplicaStatus]:
+        """Add or end replicas, wait until their number holds, and return them.
+
+        Args:
+            on_word: Called with a line about each replica that is ended.
+            on_look: Called with the replicas at each look while new ones load.
+
+        Raises:
+            ModelNotReadyError: A replica is still loading.
+            LaunchError: The server could not add them, and has added none; it has its reason.
+            KeyboardInterrupt: Replicas that are being added go on loading.
+        """
+        replicas = self._machines.replicas(self._uid)
+        if any(each.loading for each in replicas):
+            raise ModelNotReadyError(
+                f"A replica of {self._uid} is still loading.",
+                hint=f"%xinference replicas {self._uid} shows when it is ready.",
+            )
+        self._clear_away([each for each in replicas if each.status == "TERMINATED"])
+        ready = [each for each in replicas if each.ready]
+        for each in to_end(ready, len(ready) - self._count):
+            on_word(f"Ending {each.uid} on {each.worker}.")
+            self._end(each)
+        if len(ready) < self._count:
+            self._add(self._count - len(ready), on_look)
+        return self._settled()
+
+    def _clear_away(self, ended: Sequence[ReplicaStatus]) -> None:
+        """Remove what lost workers left in the list: a new replica could not have its name."""
+        for each in ended:
+            self._end(each)
+
+    def _end(self, replica: ReplicaStatus) -> None:
+        if replica.id is None:
+            raise BadRequestError(f"The server does not number the replicas of {self._uid}.")
+        self._machines.end_replica(self._uid, replica.id)
+
+    def _add(self, count: int, on_look: Callable[[Sequence[ReplicaStatus]], None]) -> None:
+        """Add replicas; the request lasts as long as they load, so a thread waits for it."""
+        failed: list[XinferenceError] = []
+        adding = threading.Thread(target=self._try_add, args=(count, failed), daemon=True)
+        adding.start()
+        self._look(on_look)
+        while adding.is_alive():
+            adding.join(_TICK)
+            self._look(on_look)
+        if failed:
+            raise self._reason(failed[0], count) from failed[0]
+
+    def _try_add(self, count: int, failed: list[XinferenceError]) -> None:
+        try:
+            self._machines.add_replicas(self._uid, count, self._worker)
+        except XinferenceError as error:
+            failed.append(error)
+
+    def _look(self, on_look: Callable[[Sequence[ReplicaStatus]], None]) -> None:
+        try:
+            on_look(self._machines.replicas(self._uid))
+        except ServerError as error:
+            if error.status is None or error.status < 500:  # noqa: PLR2004  # HTTP's
+                raise
+
+    def _reason(self, error: XinferenceError, count: int) -> XinferenceError:
+        if type(error) not in {ServerError, BadRequestError, ModelNotFoundError}:
+            return error
+        what = "another replica" if count == 1 else f"{count} more replicas"
+        reason = getattr(error, "detail", "") or "the server gives no reason"
+        known = (hint for sign, hint in _HINTS if sign in reason)
+        return LaunchError(
+            f"{self._uid} did not get {what}: {reason.rstrip('.')}.",
+            detail=reason,
+            hint=next(known, "The replicas it had go on."),
+        )
+
+    def _settled(self) -> list[ReplicaStatus]:
+        deadline = time.monotonic() + _SETTLING
+        while True:
+            replicas = self._machines.replicas(self._uid)
+            ready = sum(each.ready for each in replicas)
+            if ready == self._count:
+                return replicas
+            if time.monotonic() > deadline:
+                raise LaunchError(
+                    f"{self._uid} has {ready} replicas that are ready, not {self._count}.",
+                    hint=f"%xinference replicas {self._uid} shows them.",
+                )
+            time.sleep(_TICK)
+
+
+_FORGOTTEN = (
+    "A worker that was started anew does not know what was registered without being kept: "
+    "register the model again."
+)
+# A part of the server's reason, and what to do about it.
+_HINTS = (
+    (
+        "Model not found, name",
+        _FORGOTTEN,
+    ),
+    (
+        "Replica uid already exists",
+        "A replica that failed holds the name; --worker-ip ADDRESS adds one under another.",
+    ),
+)
+
+
+def to_end(replicas: Sequence[ReplicaStatus], count: int) -> list[ReplicaStatus]:
+    """Choose replicas to end: from the worker that has most, the youngest first."""
+    left = sorted(replicas, key=lambda each: each.id or 0)
+    chosen: list[ReplicaStatus] = []
+    for _ in range(max(count, 0)):
+        on_worker = Counter(each.worker for each in left)
+        last = max(left, key=lambda each: (on_worker[each.worker], each.id or 0))
+        left.remove(last)
+        chosen.append(last)
+    return chosen

@@ -1,0 +1,46 @@
+"""Amounts as people read them."""
+
+from __future__ import annotations
+
+_STEP = 1024
+_MINUTE = 60
+_HOUR = 3600
+_DAY = 86400
+
+
+def size(amount: float | None) -> str | None:
+    """Write bytes: ``512 B``, ``3.2 MiB``, ``23.5 GiB``."""
+    if amount is None:
+        return None
+    if amount < _STEP:
+        return f"{amount:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        amount /= _STEP
+        if amount < _STEP:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / _STEP:.1f} TiB"
+
+
+def used(amount: float | None, total: float | None) -> str | None:
+    """Write how much of a memory is used: ``8.1 of 23.5 GiB``."""
+    written, whole = size(amount), size(total)
+    if written is None or whole is None:
+        return written or whole
+    number, unit = written.split()
+    return f"{number if unit == whole.split()[1] else written} of {whole}"
+
+
+def percent(share: float | None) -> str | None:
+    """Write a share from 0 to 1."""
+    return None if share is None else f"{share:.0%}"
+
+
+def duration(seconds: float | None) -> str | None:
+    """Write a time with its largest unit: ``4 s``, ``7 min``, ``3 h``, ``12 d``."""
+    if seconds is None:
+        return None
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    return f"{seconds / _HOUR:.0f} h" if seconds < _DAY else f"{seconds / _DAY:.0f} d"

@@ -1,0 +1,184 @@
+"""The machines of the cluster: workers, replicas, logs and events."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from xinference_magics import interrupts
+from xinference_magics.errors import (
+    AuthenticationError,
+    ConnectError,
+    NotebookError,
+    PermissionDeniedError,
+)
+from xinference_magics.notebook import options
+from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.commands.command import THERE, UID, Command
+from xinference_magics.notebook.commands.watching import WATCH
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Sequence
+
+    from xinference_magics.cluster.machines import Machines, Snapshot
+    from xinference_magics.cluster.models import ReplicaStatus
+    from xinference_magics.notebook.results.machines import Events, Lines, Replicas, Workers
+    from xinference_magics.notebook.session import Session
+
+_LINES = 50
+
+
+def _replica_count(text: str) -> int:
+    if text == "0":
+        raise argparse.ArgumentTypeError("no replica is left: %xinference terminate ends a model")
+    return options.count(text)
+
+
+def workers(session: Session, arguments: Arguments) -> Workers:
+    """Show the workers, what is placed there, and how they are."""
+    from dataclasses import replace
+
+    from xinference_magics.display.amounts import duration
+    from xinference_magics.notebook.results.machines import Workers
+
+    machines = session.visit(arguments.endpoint).machines
+    seen, versions, hidden = _visible(machines)
+    found = Workers(
+        replace(worker, version=versions.get(worker.address)) for worker in seen.workers
+    )
+    up = f", up {duration(seen.uptime)}" if seen.uptime is not None else ""
+    said = f"Supervisor {machines.supervisor() or 'unknown'}{up}."
+    if hidden:
+        said = f"{said} These credentials may not see {' and '.join(hidden)}."
+    found.caption = said
+    return found
+
+
+def _visible(machines: Machines) -> tuple[Snapshot, dict[str, str], list[str]]:
+    """Look at what the credentials allow; the last value names what they do not."""
+    try:
+        seen = machines.look()
+    except AuthenticationError:
+        return machines.status(), {}, ["the replicas", "the versions"]
+    hidden = ["the replicas"] if seen.instances is None else []
+    try:
+        return seen, machines.versions(), hidden
+    except PermissionDeniedError:
+        return seen, {}, [*hidden, "the versions"]
+
+
+def replicas(session: Session, arguments: Arguments) -> Replicas:
+    """Show the replicas of a model, or bring them to another number and wait until it holds."""
+    from xinference_magics.notebook.results.machines import Replicas
+
+    cluster = session.visit(arguments.endpoint)
+    if arguments.count is None and arguments.worker_ip is not None:
+        raise NotebookError(
+            "A place is given, and no number of replicas.",
+            hint=f"%xinference replicas {arguments.uid} N --worker-ip {arguments.worker_ip}",
+        )
+    found = cluster.machines.replicas(arguments.uid)
+    if not any(each.ready or each.loading for each in found):
+        cluster.describe(arguments.uid)  # raises what is known about a UID that does not run
+    if arguments.count is not None:
+        found = _scale(session, cluster.machines, arguments)
+    return Replicas(found)
+
+
+def _scale(session: Session, machines: Machines, arguments: Arguments) -> list[ReplicaStatus]:
+    from xinference_magics.cluster.scaling import Scaling
+    from xinference_magics.display.progress import Part, choose_launch_view
+    from xinference_magics.notebook.results.machines import ready_of
+
+    uid, wanted = arguments.uid, arguments.count
+    scaling = Scaling(machines, uid, wanted, arguments.worker_ip)
+    view = choose_launch_view(cancellable=False)
+    view.open(f"Bringing {uid} to {wanted} replica{'' if wanted == 1 else 's'}")
+
+    def look(seen: Sequence[ReplicaStatus]) -> None:
+        parts = [Part(each.uid, each.status.lower()) for each in seen]
+        view.update("loading", None, f"{ready_of(seen)} replicas ready", parts)
+
+    try:
+        found = scaling.run(session.say, look)
+    except KeyboardInterrupt:
+        view.close("still loading", ok=False)
+        raise interrupts.one_line(
+            f"New replicas of {uid} go on loading: %xinference replicas {uid} shows them."
+        ) from None
+    except Exception:
+        view.close("failed", ok=False)
+        raise
+    view.close("ready", ok=True)
+    return found
+
+
+def logs(session: Session, arguments: Arguments) -> Lines | Events:
+    """Show the events of a model, or the end of the log of the server or of a worker."""
+    from xinference_magics.notebook.results.machines import Events
+
+    if arguments.uid is None:
+        return _log(session, arguments)
+    if arguments.worker is not None:
+        raise NotebookError(
+            "The log of a worker is that of all its models.",
+            hint=f"%xinference logs --worker {arguments.worker}, without a UID.",
+        )
+    cluster = session.visit(arguments.endpoint)
+    return Events(cluster.machines.events(arguments.uid)[-arguments.lines :])
+
+
+def _log(session: Session, arguments: Arguments) -> Lines:
+    """Read the private server's log from its file, which outlives it; else ask for it."""
+    from xinference_magics.cluster import local
+    from xinference_magics.notebook.results.machines import Lines
+
+    try:
+        cluster = session.visit(arguments.endpoint)
+    except ConnectError:
+        if arguments.endpoint or session.configured or not (lines := local.read_log()):
+            raise
+        return Lines(lines[-arguments.lines :])
+    if arguments.worker is None and local.is_at(cluster.endpoint):
+        lines = local.read_log()
+    else:
+        lines = local.without_secrets(cluster.machines.log(arguments.worker))
+    return Lines(lines[-arguments.lines :])
+
+
+COMMANDS = (
+    Command(
+        "workers",
+        "The cluster's workers: load, memory, replicas, health.",
+        workers,
+        (THERE,),
+    ),
+    Command(
+        "replicas",
+        "The replicas of a model; with a number, add or end some.",
+        replicas,
+        (
+            UID,
+            Option(("count",), "How many there shall be.", metavar="N", type=_replica_count),
+            options.WORKER_IP,
+            THERE,
+        ),
+        ("%xinference replicas my-model", "%xinference replicas my-model 3"),
+    ),
+    WATCH,
+    Command(
+        "logs",
+        "The server's log; with a UID, what happened to that model.",
+        logs,
+        (
+            Option(("uid",), "UID of a model (default: the server's log).", type=options.not_empty),
+            Option(("--lines", "-n"), "How many of the last lines.", "", "N", options.count,
+                   default=_LINES),
+            Option(("--worker", "-w"), "Address of a worker whose log it shall be.",
+                   metavar="ADDRESS"),
+            THERE,
+        ),
+        ("%xinference logs -n 20", "%xinference logs my-model"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,190 @@
+"""What administrators do to a cluster: reload a model, relaunch its services, stop it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+
+from xinference_magics import interrupts
+from xinference_magics.errors import NotebookError, PermissionDeniedError
+from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.commands.command import THERE, UID, Command, confirm
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Callable
+
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.operations import Operation
+    from xinference_magics.notebook.session import Session
+
+_LONGEST_DRAIN = 3600.0  # seconds, the server's limit
+
+
+def stop_cluster(session: Session, arguments: Arguments) -> None:
+    """Stop supervisor, workers and every model of a cluster, having asked."""
+    from xinference_magics.cluster import local
+
+    cluster = session.visit(arguments.endpoint)
+    if local.is_at(cluster.endpoint):
+        raise NotebookError(
+            f"{cluster.endpoint} is the private server of this machine.",
+            hint="%xinference stop ends it.",
+        )
+    confirm(arguments, _question(cluster))
+    cluster.machines.stop()
+    session.say(f"Stopped the cluster at {cluster.endpoint}.")
+    if session.cluster_in_use is cluster:
+        session.disconnect()
+        session.model = None
+
+
+def _question(cluster: Cluster) -> str:
+    """Say what would end."""
+    workers = [worker.address for worker in cluster.machines.status().workers]
+    models = [model.uid for model in cluster.models()]
+    return (
+        f"Stop the Xinference at {cluster.endpoint} for everyone, with "
+        f"{_named('worker', workers)} and {_named('model', models)}?"
+    )
+
+
+def _named(what: str, names: list[str]) -> str:
+    if not names:
+        return f"no {what}"
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'} ({', '.join(names)})"
+
+
+def reload(session: Session, arguments: Arguments) -> Operation:
+    """Give a model other engine parameters, and wait until it has them."""
+    from xinference_magics.cluster import operations
+
+    if not arguments.model_config and not arguments.python_executable:
+        raise UsageError("%xinference reload: nothing to change; give --model-config JSON")
+    cluster = session.visit(arguments.endpoint)
+    body: dict[str, Any] = {
+        "model_config": arguments.model_config,
+        "drain_timeout": arguments.drain_timeout,
+    }
+    if arguments.python_executable:
+        body["python_executable"] = arguments.python_executable
+    cluster.describe(arguments.uid)
+    run = partial(operations.reload, cluster.machines, arguments.uid, body)
+    return _shown(f"Reloading {arguments.uid}", run, f"%xinference logs {arguments.uid}")
+
+
+def _relaunch(component: str, session: Session, arguments: Arguments) -> Operation:
+    from xinference_magics.cluster import operations
+
+    cluster = session.visit(arguments.endpoint)
+    body = {
+        "python_executable": arguments.python_executable,
+        "request_id": arguments.request_id,
+    }
+    run = partial(operations.relaunch, cluster.machines, component, body)
+    return _shown(f"Relaunching the {component}", run, "%xinference status")
+
+
+def _shown(
+    title: str, run: Callable[[Callable[[Operation], None]], Operation], later: str
+) -> Operation:
+    """Show how an operation of the server goes, until it has ended."""
+    from xinference_magics.display.progress import choose_launch_view
+
+    view = choose_launch_view(cancellable=False)
+    view.open(title)
+    try:
+        ended = run(lambda seen: view.update(seen.stage or seen.status, None))
+    except KeyboardInterrupt:
+        view.close("goes on", ok=False)
+        raise interrupts.one_line(f"It goes on without this notebook; later: {later}.") from None
+    except PermissionDeniedError as error:
+        view.close("failed", ok=False)
+        error.hint = "That takes the login of an administrator."
+        raise
+    except Exception:
+        view.close("failed", ok=False)
+        raise
+    view.close("done", ok=True)
+    return ended
+
+
+def service(session: Session, _arguments: Arguments) -> None:
+    """Say where the system service is managed."""
+    session.say(
+        "A service belongs to its machine, not to a notebook. In a terminal there: "
+        "xinference service install --start, then status, logs, stop, restart or uninstall."
+    )
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return value
+
+
+def _drain(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= _LONGEST_DRAIN:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and {_LONGEST_DRAIN:.0f}")
+    return value
+
+
+_PYTHON = Option(("--python-executable",), "Another Python on the server's machine.",
+                 metavar="PATH")  # fmt: skip
+_RELAUNCH = (
+    _PYTHON,
+    Option(("--request-id",), "A name for it: the same one again does not begin anew."),
+    THERE,
+)
+
+COMMANDS = (
+    Command(
+        "reload",
+        "Give a model of vLLM or SGLang other engine parameters.",
+        reload,
+        (
+            UID,
+            Option(("--model-config",), "What changes, a JSON object.", "", "JSON", _json_object,
+                   default={}),
+            Option(("--drain-timeout",), "Seconds that running requests may still take.", "",
+                   "SECONDS", _drain, default=300.0),
+            _PYTHON,
+            THERE,
+        ),
+        ("""%xinference reload my-model --model-config '{"max_model_len": 8192}'""",),
+    ),
+    Command(
+        "relaunch-api",
+        "Replace the server's API process; models go on.",
+        partial(_relaunch, "api"),
+        _RELAUNCH,
+    ),
+    Command(
+        "relaunch-supervisor",
+        "Replace the supervisor's process; models go on.",
+        partial(_relaunch, "supervisor"),
+        _RELAUNCH,
+    ),
+    Command(
+        "stop-cluster",
+        "Stop a whole cluster for everyone: supervisor, workers, models.",
+        stop_cluster,
+        (
+            Option(("--yes", "-y", "--check"), "Do it without asking.", words=0),
+            THERE,
+        ),
+    ),
+    Command("service", "Where Xinference as a system service is managed.", service),
+)  # fmt: skip

@@ -1,0 +1,147 @@
+"""``%xinference watch``: what runs, and how much it has to do, until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from xinference_magics import interrupts
+from xinference_magics.errors import ConnectError, ServerError
+from xinference_magics.notebook import options
+from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.commands.command import THERE, Command
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+
+    from xinference_magics.cluster.machines import Machines, Snapshot
+    from xinference_magics.display.refreshing import RefreshingView
+    from xinference_magics.notebook.session import Session
+
+_INTERVAL = 2.0  # seconds
+_SHORTEST = 0.2  # seconds
+_MINUTE = 60.0  # seconds over which questions are counted
+_INTERNAL_ERROR = 500
+
+
+class Watch:
+    """Looks at a cluster again and again, and shows what it sees.
+
+    Args:
+        machines: The cluster.
+        view: Where it is shown.
+    """
+
+    def __init__(self, machines: Machines, view: RefreshingView) -> None:
+        self._machines = machines
+        self._view = view
+        self._seen: Snapshot | None = None
+        self._asked: deque[tuple[float, int]] = deque()
+        self._silent_since: float | None = None
+        self._trouble = ""
+
+    def run(self, interval: float, seconds: float | None, count: int | None) -> None:
+        """Show it every `interval` seconds, until an interrupt, for `seconds` or `count` times.
+
+        Raises:
+            ConnectError: Nothing answered at the first look; later ones wait for it.
+            AuthenticationError: Refused once; asking on could ban this machine's address.
+        """
+        started = time.monotonic()
+        looks = 0
+        try:
+            while True:
+                self._look()
+                self._paint(f"every {interval:g} s until interrupted")
+                looks += 1
+                left = interval if seconds is None else started + seconds - time.monotonic()
+                if looks == count or left <= 0:
+                    break
+                time.sleep(min(interval, left))
+        except KeyboardInterrupt:  # the way to end it
+            pass
+        finally:
+            self._paint(f"watched for {time.monotonic() - started:.0f} s")
+
+    def _look(self) -> None:
+        try:
+            self._seen = self._machines.look()
+            self._count(self._machines.requests())
+            self._silent_since, self._trouble = None, ""
+        except (ConnectError, ServerError) as error:
+            refused = isinstance(error, ServerError) and (error.status or 0) < _INTERNAL_ERROR
+            if self._seen is None or refused:
+                raise
+            self._silent_since = self._silent_since or time.monotonic()
+            self._trouble = error.message
+
+    def _count(self, requests: int | None) -> None:
+        """Note how much was asked; a relaunched API counts from zero."""
+        if requests is None or (self._asked and requests < self._asked[-1][1]):
+            self._asked.clear()
+        if requests is not None:
+            self._asked.append((time.monotonic(), requests))
+        while len(self._asked) > 1 and self._asked[-1][0] - self._asked[0][0] > _MINUTE:
+            self._asked.popleft()
+
+    def _paint(self, state: str) -> None:
+        from xinference_magics.notebook.results.machines import Load
+
+        if self._seen is None:
+            return
+        load = Load(self._seen)
+        note = " · ".join(filter(None, (f"{time.strftime('%H:%M:%S')}", self._note(), state)))
+        with interrupts.as_flag() as interrupted:  # half a message would break the kernel's socket
+            self._view.paint(load.html(note), load.text, note)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+
+    def _note(self) -> str:
+        """Say what is wrong, or how much was asked."""
+        if self._silent_since is not None:
+            return (
+                f"out of reach for {time.monotonic() - self._silent_since:.0f} s, "
+                f"this is what was seen before: {self._trouble}"
+            )
+        if len(self._asked) < 2:  # noqa: PLR2004  # a difference takes two
+            return ""
+        asked = self._asked[-1][1] - self._asked[0][1]
+        seconds = self._asked[-1][0] - self._asked[0][0]
+        return f"{asked} request{'' if asked == 1 else 's'} in the last {seconds:.0f} s"
+
+
+def watch(session: Session, arguments: Arguments) -> None:
+    """Show what runs until an interrupt; the last table stays."""
+    from xinference_magics.display.refreshing import choose_refreshing_view
+
+    machines = session.visit(arguments.endpoint).machines
+    watching = Watch(machines, choose_refreshing_view())
+    watching.run(arguments.interval, arguments.seconds, arguments.count)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not _SHORTEST <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {_SHORTEST} or more")
+    return value
+
+
+WATCH = Command(
+    "watch",
+    "What runs, and how busy the workers are, until interrupted.",
+    watch,
+    (
+        Option(("--interval", "-i"), "Seconds between two looks.", "", "SECONDS", _seconds,
+               default=_INTERVAL),
+        Option(("--for",), "End by itself after so many seconds.", "seconds", "SECONDS", _seconds),
+        Option(("--count", "-n"), "End by itself after so many looks.", "", "N", options.count),
+        THERE,
+    ),
+    ("%xinference watch", "%xinference watch -i 5 --for 60"),
+)  # fmt: skip
+"""Refreshes in place; a server out of reach is waited for."""
