@@ -1,17 +1,23 @@
 """The commands of ``%xinference``: each takes the session and arguments, and returns a value."""
 
-from xinference_magics.notebook.commands import accounts, catalog, connecting, launching, models
+from xinference_magics.notebook.commands import (
+    accounts,
+    asking,
+    catalog,
+    connecting,
+    launching,
+    models,
+)
 from xinference_magics.notebook.commands.command_set import CommandSet
 
 COMMANDS = CommandSet(
     "%xinference",
-    (
-        *connecting.COMMANDS,
-        *accounts.COMMANDS,
-        *launching.COMMANDS,
-        *models.COMMANDS,
-        *catalog.COMMANDS,
-    ),
-    "status",
+    {
+        "Where this notebook is connected": connecting.COMMANDS,
+        "Who you are there": accounts.COMMANDS,
+        "Models that run": (*launching.COMMANDS, *models.COMMANDS),
+        "Models that can be launched": catalog.COMMANDS,
+        "Asking a model": asking.COMMANDS,
+    },
 )
 """Every command of ``%xinference``."""
