@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 _QUESTION = re.compile(
     r"""(?P<indent>\s*)(?P<target>[^%\n]*[^=!<>%\n]=\s*)?
-        %(?P<magic>x?chat|xinference)\s+(?P<line>\S.*\?)\s*$""",
+        %(?P<magic>x?chat|generate|conversation|xinference)\s+(?P<line>\S.*\?)\s*$""",
     re.VERBOSE,
 )
+
+_PROMPTED = {"chat", "generate"}
+"""Commands that take a prompt, which may end in a question mark."""
 
 
 class CellTracker:
@@ -66,7 +69,8 @@ def keep_questions(lines: list[str]) -> list[str]:
 
 def _call(match: re.Match[str]) -> str:
     line = match["line"]
-    if match["magic"] == "xinference":
+    prompted = match["magic"] == "xinference" and line.split()[0] in _PROMPTED
+    if match["magic"] in {"xinference", "conversation"} and not prompted:
         line = line.rstrip("?") + " --help"
     target = match["target"] or ""
     call = f"get_ipython().run_line_magic({match['magic']!r}, {line!r})"
