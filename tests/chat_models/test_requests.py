@@ -178,7 +178,7 @@ def video(url):
 
 
 def audio(url):
-    return {"type": "audio_url", "audio_url": {"url": url}}
+    return {"type": "audio", "audio_url": {"url": url}}
 
 
 PNG, WAV, MP4 = (f"data:{mime};base64,{DATA}" for mime in ("image/png", "audio/wav", "video/mp4"))
