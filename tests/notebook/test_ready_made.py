@@ -5,7 +5,7 @@ import pytest
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook.ready_made import KINDS, kind_of
+from xinference_magics.notebook.ready_made import CHAT, KINDS, kind_of
 
 
 def running(model_type="LLM", *abilities):
@@ -68,7 +68,7 @@ def test_what_there_is_no_class_for(session, model):
     with pytest.raises(NotebookError, match="There is no LangChain class for it"):
         session.take_up(model)
     with pytest.raises(NotebookError, match="It does not chat"):
-        session.chat_model(model)
+        session.askable(model, CHAT)
 
 
 def test_every_class_is_there():

@@ -39,6 +39,7 @@ class Cluster:
         self, endpoint: str, *, token: Token | None = None, timeouts: Timeouts = MANAGEMENT
     ) -> None:
         self._api = ManagementApi(endpoint, token=token, timeouts=timeouts)
+        self._wants_credentials: bool | None = None
 
     def __repr__(self) -> str:
         return f"Cluster({self.endpoint!r})"
@@ -80,8 +81,11 @@ class Cluster:
             return None
 
     def requires_auth(self) -> bool:
-        """Tell whether the server wants credentials; answered without any."""
-        return bool(self._api.get(dict, "/v1/cluster/auth").get("auth"))
+        """Tell whether the server wants credentials; asked once, and answered without any."""
+        if self._wants_credentials is None:
+            answer = self._api.get(dict, "/v1/cluster/auth").get("auth")
+            self._wants_credentials = bool(answer)
+        return self._wants_credentials
 
     def models(self) -> list[RunningModel]:
         """Return the models that are ready; the server's list may be three seconds old."""
@@ -140,6 +144,18 @@ class Cluster:
             ReplicaStatus.from_json(replica)
             for instance in instances
             for replica in instance.get("replica_statuses") or ()
+        ]
+
+    def loading(self) -> list[str]:
+        """Return the UIDs of the models that are on their way."""
+        instances = self._api.ask(list, self._api.client.get_instance_info, None, None)
+        return [
+            str(instance.get("model_uid"))
+            for instance in instances
+            if any(
+                ReplicaStatus.from_json(replica).loading
+                for replica in instance.get("replica_statuses") or ()
+            )
         ]
 
     def launch(self, request: LaunchRequest) -> Launch:

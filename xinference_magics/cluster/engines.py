@@ -86,6 +86,21 @@ class Engines:
             {engine: str(says) for engine, says in data.items() if engine not in listed},
         )
 
+    def possible(self, field: str, given: Mapping[str, str]) -> list[str]:
+        """Return the values of one field of an offer that go with those of other fields.
+
+        Args:
+            field: ``engine``, ``format``, ``size`` or ``quantization``.
+            given: Other fields, in any spelling that a launch takes.
+
+        Returns:
+            The values in the server's order, those that need no installation first.
+        """
+        criteria = [_Criterion(name, value) for name, value in given.items()]
+        fitting = [each for each in self.offers if all(it.fits(each) for it in criteria)]
+        fitting.sort(key=lambda offer: not offer.installed)
+        return _Criterion(field, None).possible(fitting)
+
 
 def _offers(engine: str, spec: Mapping[str, Any]) -> Iterator[Offer]:
     for quantization in texts(spec.get("quantizations")) or (text(spec.get("quantization")),):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import Enum
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
@@ -21,6 +23,27 @@ _SHORTEST = 4
 """Characters, dashes included, that an unknown option needs to be taken for a beginning."""
 _NEAR = 0.8
 """How alike (difflib's ratio) an unknown option must be to a known one to count as misspelt."""
+_WIDTH = 90
+"""Columns of help where the screen does not say how wide it is, as in a notebook."""
+_LISTED = 2
+"""Choices up to which help leaves them to the placeholder, as in BOOL."""
+
+
+class Values(Enum):
+    """What completes a value that only the server knows; each is called as people see it."""
+
+    MODEL = "model"
+    ENGINE = "engine"
+    FORMAT = "format"
+    SIZE = "size"
+    QUANTIZATION = "quantization"
+    RUNNING = "running model"
+    CHATS = "chat model"
+    CONTINUES = "text model"
+    LOADING = "loading model"
+    WORKER = "worker"
+    PARAMETER = "parameter"
+    CONVERSATION = "conversation"
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ class Option:
         default: The value where it is not given.
         safe_way: For a secret: the safe way to give it. A value that is typed is refused and not
             repeated; the flag alone has the value True.
+        values: What completes its value: words, or what the server is asked for.
     """
 
     flags: tuple[str, ...]
@@ -53,17 +77,40 @@ class Option:
     required: bool = False
     default: Any = None
     safe_way: str = ""
+    values: tuple[str, ...] | Values = ()
 
     @property
     def name(self) -> str:
         """The name under which the value is found."""
         return self.dest or self.flags[0].lstrip("-").replace("-", "_")
 
+    @property
+    def positional(self) -> bool:
+        """Whether it is a word without a flag."""
+        return not self.flags[0].startswith("-")
+
+    @property
+    def placeholder(self) -> str:
+        """What stands for the value in help; empty for a switch."""
+        if self.words == 0:
+            return ""
+        return self.metavar or self.flags[0].lstrip("-").replace("-", "_").upper()
+
+    @property
+    def explained(self) -> str:
+        """The line for people, with the words that are possible and the default."""
+        words = self.values if isinstance(self.values, tuple) else ()
+        listed = ", ".join(words)
+        possible = f" One of {listed}." if len(words) > _LISTED else ""
+        default = str(self.default).lower() if isinstance(self.default, bool) else self.default
+        left_out = "" if default is None or "default" in self.help else f" Default: {default}."
+        return f"{self.help}{possible}{left_out}"
+
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Declare this option, or this word without a flag, to `parser`."""
-        help_text = self.help.replace("%", "%%")
-        metavar = self.metavar or self.name.upper()
-        if not self.flags[0].startswith("-"):
+        help_text = self.explained.replace("%", "%%")
+        metavar = self.placeholder
+        if self.positional:
             one, several = (None, "+") if self.required else ("?", "*")
             nargs = several if self.repeat else one
             parser.add_argument(
@@ -113,6 +160,31 @@ class Option:
         )
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the screen, within reason."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34, width=help_width())
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """Write the placeholder once: ``-n, --model-name NAME``."""
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = action.metavar
+        placeholder = " ".join(value) if isinstance(value, tuple) else value
+        return f"{', '.join(spellings(action.option_strings))} {placeholder}"
+
+
+def spellings(flags: Sequence[str]) -> list[str]:
+    """Return the flags that people need to see: not ``--max_tokens`` beside ``--max-tokens``."""
+    return [flag for flag in flags if "_" not in flag or flag.replace("_", "-") not in flags]
+
+
+def help_width() -> int:
+    """Return the columns that help may take."""
+    return min(shutil.get_terminal_size((_WIDTH + 2, 0)).columns - 2, _WIDTH)
+
+
 class HelpRequested(Exception):  # noqa: N818 - it is no error
     """``-h`` was typed; carries the text to show."""
 
@@ -123,16 +195,28 @@ class Parser(argparse.ArgumentParser):
     def __init__(
         self, prog: str, description: str, options: Iterable[Option], epilog: str = ""
     ) -> None:
+        self.options = tuple(options)
         super().__init__(
             prog=prog,
+            usage=f"{prog} {self._usage()}".replace("%", "%%"),
             description=description,
             epilog=epilog,
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=False,
+            formatter_class=_Formatter,
         )
-        self.options = tuple(options)
+        self._positionals.title = "arguments"
+        self.add_argument("-h", "--help", action="help", help="Show this help.")
         for option in self.options:
             option.add_to(self)
+
+    def _usage(self) -> str:
+        """Name what must be given, and that there is more."""
+        words = [option for option in self.options if option.positional]
+        needed = [option for option in self.options if option.required and not option.positional]
+        parts = [f"{option.flags[0]} {option.placeholder}" for option in needed]
+        parts += [each.placeholder if each.required else f"[{each.placeholder}]" for each in words]
+        return " ".join([*parts, "[OPTIONS]"])
 
     def _get_option_tuples(self, option_string: str) -> list[Any]:
         """Take no abbreviation of a short option either; allow_abbrev covers the long ones."""

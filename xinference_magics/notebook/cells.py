@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _QUESTION = re.compile(
     r"""(?P<indent>\s*)(?P<target>[^%\n]*[^=!<>%\n]=\s*)?
-        %(?P<magic>x?chat|xinference)\s+(?P<line>\S.*\?)\s*$""",
+        %(?P<magic>x?chat|generate|conversation|xinference)\s+(?P<line>\S.*\?)\s*$""",
     re.VERBOSE,
 )
 
@@ -66,7 +66,7 @@ def keep_questions(lines: list[str]) -> list[str]:
 
 def _call(match: re.Match[str]) -> str:
     line = match["line"]
-    if match["magic"] == "xinference":
+    if match["magic"] in {"xinference", "conversation"}:
         line = line.rstrip("?") + " --help"
     target = match["target"] or ""
     call = f"get_ipython().run_line_magic({match['magic']!r}, {line!r})"

@@ -32,6 +32,7 @@ def load(shell: InteractiveShell) -> None:
     magics.install()
     shell.events.register("pre_run_cell", magics.pre_run_cell)
     shell.input_transformers_cleanup.append(keep_questions)
+    shell.Completer.custom_matchers.append(magics.complete)
     for formatter, name, show in _printers(shell, magics):
         formatter.for_type_by_name(*name, show)
 
@@ -44,6 +45,7 @@ def unload(shell: InteractiveShell) -> None:
     magics.uninstall()
     shell.events.unregister("pre_run_cell", magics.pre_run_cell)
     shell.input_transformers_cleanup.remove(keep_questions)
+    shell.Completer.custom_matchers.remove(magics.complete)
     for formatter, name, _ in _printers(shell, magics):
         _forget(formatter, name)
 

@@ -1,10 +1,12 @@
-"""``%xinference``, ``%%chat`` and ``%chat``: traits, and delegation to what does the work."""
+"""``%xinference``, ``%%chat``, ``%%generate``: traits, and delegation to what does the work."""
 
 from __future__ import annotations
 
+from itertools import product
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from IPython.core.completer import context_matcher
 from IPython.core.magic import (
     Magics,
     line_cell_magic,
@@ -20,10 +22,38 @@ from xinference_magics.notebook.namespace import Namespace
 from xinference_magics.notebook.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.commands.command_set import CommandSet
+    from xinference_magics.notebook.completion import Completer
     from xinference_magics.notebook.session import Settings
+
+
+Magic = TypeVar("Magic", bound="Callable[..., Any]")
+
+_SHARED_NAMES = {"chat": "xchat", "generate": "xinference generate"}
+"""Magics that other extensions have too, and what to type instead where one has."""
+
+
+def _explained_as(command: str) -> Callable[[Magic], Magic]:
+    """Let ``?`` show the help of `command`: IPython asks what it explains for its `getdoc`."""
+
+    def getdoc() -> str:
+        from xinference_magics.notebook.commands import COMMANDS, conversing
+
+        if command == "conversation":
+            return conversing.COMMANDS.help()
+        return COMMANDS.help([command] if command else ())
+
+    def explained(magic: Magic) -> Magic:
+        vars(magic)["getdoc"] = getdoc
+        return magic
+
+    return explained
 
 
 @magics_class
@@ -68,7 +98,8 @@ class XinferenceMagics(Magics):
         config=True
     )
     override_chat = Bool(
-        default_value=False, help="Take %%chat over from another extension that has it."
+        default_value=False,
+        help="Take %%chat and %%generate over from another extension that has them.",
     ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -82,9 +113,11 @@ class XinferenceMagics(Magics):
             lambda: self.cells.current,
         )
         self._shown: tuple[int, list[Turn]] = (0, [])
+        self._completer: Completer | None = None
         self._replaced: dict[tuple[str, str], Any] = {}
         super().__init__(shell, parent=shell)
 
+    @_explained_as("")
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
@@ -93,34 +126,43 @@ class XinferenceMagics(Magics):
     ) -> Any:
         """Manage models on an Xinference server: ``%xinference help`` lists the commands."""
         from xinference_magics.notebook.commands import COMMANDS
-        from xinference_magics.notebook.words import split_line
 
-        words = split_line(line, "%xinference", {**self.shell.user_ns, **(local_ns or {})})
-        try:
-            return COMMANDS.run(self.session, words, cell)
-        except KeyboardInterrupt as error:
-            if interrupts.is_one_line(error):
-                raise
-            raise interrupts.one_line("The command was interrupted.") from None
+        name, *rest = line.split(maxsplit=1) or [""]
+        if name in COMMANDS and COMMANDS[name].takes_prompt:
+            return self._ask(name, rest[0] if rest else "", cell, local_ns)
+        return self._run(COMMANDS, line, cell, local_ns)
 
+    @_explained_as("chat")
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
     def chat(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
-    ) -> Turn | None:
+    ) -> Any:
         """Send the cell, or the rest of the line, to the model in use; ``%chat -h`` for options."""
-        return self._chat(line, cell, local_ns)
+        return self._ask("chat", line, cell, local_ns)
 
+    @_explained_as("chat")
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
     def xchat(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
-    ) -> Turn | None:
+    ) -> Any:
         """The same as ``%%chat``, under a name that no other extension has."""
-        return self._chat(line, cell, local_ns)
+        return self._ask("chat", line, cell, local_ns)
 
+    @_explained_as("generate")
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    def generate(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Let a model continue the cell, or the rest of the line; ``%generate -h`` for options."""
+        return self._ask("generate", line, cell, local_ns)
+
+    @_explained_as("conversation")
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
@@ -129,26 +171,55 @@ class XinferenceMagics(Magics):
     ) -> Any:
         """Look after what was said: ``%conversation help`` lists the commands."""
         from xinference_magics.notebook.commands.conversing import COMMANDS
+
+        return self._run(COMMANDS, line, cell, local_ns)
+
+    def _run(
+        self, commands: CommandSet, line: str, cell: str | None, local: dict[str, Any] | None
+    ) -> Any:
+        """Run a command; an interrupt is one line."""
         from xinference_magics.notebook.words import split_line
 
-        words = split_line(line, "%conversation", {**self.shell.user_ns, **(local_ns or {})})
-        return COMMANDS.run(self.session, words, cell)
+        words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
+        try:
+            return commands.run(self.session, words, cell)
+        except KeyboardInterrupt as error:
+            if interrupts.is_one_line(error):
+                raise
+            raise interrupts.one_line("The command was interrupted.") from None
 
-    def _chat(self, line: str, cell: str | None, local_ns: dict[str, Any] | None) -> Turn | None:
-        from xinference_magics.notebook import chatting
+    def _ask(
+        self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
+    ) -> Turn | None:
+        """Run a command that takes a prompt, and note that this cell has shown its turn."""
         from xinference_magics.notebook.arguments import HelpRequested
+        from xinference_magics.notebook.commands import COMMANDS
 
         try:
-            turn = chatting.chat(self, line, cell, local_ns)
+            turn: Turn = COMMANDS[name].run(self, line, cell, local)
         except HelpRequested as requested:
-            print(requested)  # noqa: T201
+            print(str(requested).rstrip())  # noqa: T201
             return None
+        self.session.changes += 1
         if turn is None:
             return None
         number, shown = self._shown
         current = self.cells.current.number
         self._shown = (current, [*shown, turn] if number == current else [turn])
         return turn
+
+    @context_matcher(identifier="xinference_magics")  # type: ignore[untyped-decorator]
+    def complete(self, context: CompletionContext) -> Any:
+        """Complete what is typed behind a magic of ours (IPython's matcher)."""
+        if "%" not in context.full_text:
+            return {"completions": [], "suppress": False}
+        from xinference_magics.notebook import completion
+
+        if self._completer is None:
+            self._completer = completion.Completer(self.session)
+        magic, line = completion.line_at(context)
+        mine = magic and self._is_mine("line", magic)
+        return completion.results(self._completer.complete(magic, line) if mine else None)
 
     def pre_run_cell(self, info: ExecutionInfo) -> None:
         """Note which cell begins, and which are gone (IPython's event of that name)."""
@@ -175,7 +246,7 @@ class XinferenceMagics(Magics):
         return bundle(turn)
 
     def install(self) -> None:
-        """Register the magics, leaving ``chat`` to another extension that has it."""
+        """Register the magics, leaving those to another extension that it has, too."""
         self.shell.magics_manager.registry[type(self).__name__] = self
         for kind in ("line", "cell"):
             for name in self.magics[kind]:
@@ -190,11 +261,15 @@ class XinferenceMagics(Magics):
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
         self.session.disconnect()
 
+    def _is_mine(self, kind: str, name: str) -> bool:
+        present = self.shell.magics_manager.magics[kind].get(name)
+        return bool(present == self.magics[kind][name])
+
     def _give_back(self, kind: str, name: str, *, only_replaced: bool = False) -> None:
         """Put back what a magic of ours replaced, if it is still ours."""
-        table = self.shell.magics_manager.magics[kind]
-        if table.get(name) != self.magics[kind][name]:
+        if not self._is_mine(kind, name):
             return
+        table = self.shell.magics_manager.magics[kind]
         replaced = self._replaced.pop((kind, name), None)
         if replaced is not None:
             table[name] = replaced
@@ -204,11 +279,11 @@ class XinferenceMagics(Magics):
     def _take(self, kind: str, name: str) -> None:
         table = self.shell.magics_manager.magics[kind]
         present = table.get(name)
-        if present is not None and name == "chat" and not self.override_chat:
-            magic = "%chat" if kind == "line" else "%%chat"
+        if present is not None and name in _SHARED_NAMES and not self.override_chat:
+            sign = "%" if kind == "line" else "%%"
             print(  # noqa: T201
-                f"{magic} belongs to another extension and stays so: use {magic[:-4]}xchat, or "
-                "%config XinferenceMagics.override_chat = True"
+                f"{sign}{name} belongs to another extension and stays so: use "
+                f"{sign}{_SHARED_NAMES[name]}, or %config XinferenceMagics.override_chat = True"
             )
             return
         if present is not None and present != self.magics[kind][name]:
@@ -219,23 +294,23 @@ class XinferenceMagics(Magics):
     def _override_chat(self, change: dict[str, Any]) -> None:
         if type(self).__name__ not in self.shell.magics_manager.registry:
             return
-        for kind in ("line", "cell"):
+        for kind, name in product(("line", "cell"), _SHARED_NAMES):
             if change["new"]:
-                self._take(kind, "chat")
+                self._take(kind, name)
             else:
-                self._give_back(kind, "chat", only_replaced=True)
+                self._give_back(kind, name, only_replaced=True)
 
     @observe("endpoint")
     def _move(self, _change: dict[str, Any]) -> None:
         """Connect anew, to where the trait says, at the next command."""
         self.session.disconnect()
-        self.session.model = None
+        self.session.in_use.clear()
 
     @observe("temperature", "top_p", "seed", "max_tokens")
     def _adjust(self, change: dict[str, Any]) -> None:
-        """Let a new default apply to the model in use, too."""
-        if self.session.model is not None:
-            setattr(self.session.model, change["name"], change["new"])
+        """Let a new default apply to the models in use, too."""
+        for model in self.session.in_use.values():
+            setattr(model, change["name"], change["new"])
 
     @validate("name")
     def _check_name(self, proposal: dict[str, Any]) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from keyword import iskeyword
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xinference_magics.notebook.arguments import Option, nearest, pair, typed
+from xinference_magics.notebook.arguments import Option, Values, nearest, pair, typed
 from xinference_magics.notebook.history import ranges
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+BOOLEANS = ("true", "false")
 MODEL_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
 
 
@@ -37,7 +42,9 @@ AS_NAME = Option(
 )
 
 
-WORKER_IP = Option(("--worker-ip",), "Worker to run on.", metavar="ADDRESS")
+WORKER_IP = Option(
+    ("--worker-ip",), "Worker to run on.", metavar="ADDRESS", values=Values.WORKER
+)
 
 
 def count(text: str) -> int:
@@ -89,11 +96,19 @@ def _format(text: str) -> str:
     return text
 
 
-def _boolean(text: str) -> bool:
+def boolean(text: str) -> bool:
+    """Read true or false."""
     value = typed(text)
     if not isinstance(value, bool):
         raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
     return value
+
+
+API_KEY = Option(
+    ("--api-key", "-ak"),
+    "Refused: a key typed here is saved with the notebook.",
+    safe_way="set XINFERENCE_API_KEY instead, or %xinference login",
+)
 
 
 def _placements(text: str) -> list[dict[str, Any]]:
@@ -107,19 +122,25 @@ def _placements(text: str) -> list[dict[str, Any]]:
 
 
 LAUNCH_ONLY = (
-    Option(("--model-name", "-n"), "Name of the model.", type=not_empty, required=True),
-    Option(("--model-type", "-t"), "Type of model.", "", "TYPE", _model_type, default="LLM"),
-    Option(("--model-engine", "-en"), "Inference engine (default: one that can run it)."),
-    Option(("--model-uid", "-u"), "UID to give it (default: the server's choice)."),
+    Option(("--model-name", "-n"), "Name of the model.", metavar="NAME", type=not_empty,
+           required=True, values=Values.MODEL),
+    Option(("--model-type", "-t"), "Type of model.", "", "TYPE", _model_type, default="LLM",
+           values=MODEL_TYPES),
+    Option(("--model-engine", "-en"), "Inference engine (default: one that can run it).",
+           metavar="ENGINE", values=Values.ENGINE),
+    Option(("--model-uid", "-u"), "UID to give it (default: the server's choice).", metavar="UID"),
     Option(
         ("--size-in-billions", "-s"),
         "Billions of parameters, as in 7, 0_5 or 1.8.",
         "model_size_in_billions",
         "SIZE",
         _size,
+        values=Values.SIZE,
     ),
-    Option(("--model-format", "-f"), "Format, e.g. pytorch, ggufv2, awq."),
-    Option(("--quantization", "-q"), "Quantization, e.g. none, q4_k_m, Int4."),
+    Option(("--model-format", "-f"), "Format, e.g. pytorch, ggufv2, awq.", metavar="FORMAT",
+           values=Values.FORMAT),
+    Option(("--quantization", "-q"), "Quantization, e.g. none, q4_k_m, Int4.", metavar="NAME",
+           values=Values.QUANTIZATION),
     Option(
         ("--context-length",), "Tokens of prompt and answer a request may have.", "", "N", count
     ),
@@ -133,7 +154,7 @@ LAUNCH_ONLY = (
     ),
     Option(("--n-worker",), "Workers the model is spread over.", "", "N", count, default=1),
     Option(("--n-gpu",), "GPUs (of each worker): a number, auto or none.", "", "N", _n_gpu,
-           default="auto"),
+           default="auto", values=("auto", "none")),
     Option(("--lora-modules", "-lm"), "A LoRA adapter.", "", "NAME PATH", words=2, repeat=True),
     Option(("--image-lora-load-kwargs", "-ld"), "For loading LoRA of image models.", "",
            "KEY VALUE", words=2, repeat=True),
@@ -144,8 +165,8 @@ LAUNCH_ONLY = (
     WORKER_IP,
     Option(("--gpu-idx",), "GPUs of the worker, as in 0,1.", "", "INDICES", _indices),
     Option(("--trust-remote-code",), "Whether code that comes with the model may run.", "",
-           "BOOL", _boolean, default=True),
-    Option(("--api-key", "-ak"), "Refused: a key typed here is saved with the notebook."),
+           "BOOL", boolean, default=True, values=BOOLEANS),
+    API_KEY,
     Option(("--model-path", "--model_path", "-mp"), "File (gguf) or folder of the model.",
            metavar="PATH"),
     Option(("--enable-thinking",), "Let a hybrid model think (default: the server decides).",
@@ -178,16 +199,16 @@ LAUNCH = (
 """All options of `xinference launch` 4.1, and some of ours."""
 
 CHAT = (
-    Option(("--model", "-m"), "UID of the model to ask (default: the one in use).", "", "UID",
-           not_empty),
+    Option(("--model", "-m", "--model-uid"), "UID of the model to ask (default: the one in use).",
+           "", "UID", not_empty, values=Values.CHATS),
     Option(("--system", "-s"), "System prompt of this turn.", metavar="TEXT"),
     Option(("--temperature", "-t"), "0 always takes the likeliest token.", "", "T", float),
-    Option(("--max-tokens",), "Longest answer, in tokens.", "", "N", count),
+    Option(("--max-tokens", "--max_tokens"), "Longest answer, in tokens.", "", "N", count),
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
-           repeat=True),
-    Option(("--format", "-f"), "What the answer is shown as: markdown, text, json, html, math, "
-           "code (which also goes into the next cell).", "", "FORMAT", _format,
-           default="markdown"),
+           repeat=True, values=Values.PARAMETER),
+    Option(("--format", "-f"), "What the answer is shown as; code also goes into the next cell.",
+           "", "FORMAT", _format,
+           default="markdown", values=FORMATS),
     Option(("--think",), "Let a hybrid model think.", words=0),
     Option(("--no-think",), "Do not let it.", "think", words=0, const=False),
     Option(("--context",), "Send the last cells too, with their outputs.", "", "N", count),
@@ -214,7 +235,30 @@ CHAT = (
     Option(("--out", "-o"), "Variable to keep the turn in.", "", "NAME", variable),
     Option(("--raw",), "Send braces as they are: insert nothing.", words=0),
     Option(("--conversation", "-c"), "Conversation to continue, or to begin (default: the current "
-           "one).", metavar="NAME", type=not_empty),
+           "one).", metavar="NAME", type=not_empty, values=Values.CONVERSATION),
     Option(("--new",), "Begin the conversation anew.", words=0),
     Option(("--once",), "Ask outside of any conversation: nothing before, nothing kept.", words=0),
+    Option(("--stream",), "Show the answer while it comes, or only when it is there.", "", "BOOL",
+           boolean, default=True, values=BOOLEANS),
+    ENDPOINT,
+    API_KEY,
 )  # fmt: skip
+
+_WITHOUT_CHAT = {"temperature", "max_tokens", "parameter", "out", "raw", "stream", "endpoint"}
+GENERATE = (
+    replace(CHAT[0], values=Values.CONTINUES),
+    *(option for option in CHAT if option.name in _WITHOUT_CHAT),
+    API_KEY,
+)
+
+
+def other_letters(options: Iterable[Option], command: str, others: Iterable[Option]) -> str:
+    """Say which letters of `options` mean something else in another command."""
+    long = {flag: option.flags[0] for option in others for flag in option.flags}
+    differ = [
+        f"{flag} is {long[flag]} there"
+        for option in options
+        for flag in option.flags
+        if flag[:2] != "--" and long.get(flag, option.flags[0]) != option.flags[0]
+    ]
+    return f"Letters that mean something else in {command}: {', '.join(differ)}." if differ else ""

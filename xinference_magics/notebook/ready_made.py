@@ -19,12 +19,20 @@ class Kind:
         ability: The ability that it must have.
         class_name: The class, by its name in this package.
         name: What its object is called in the notebook; empty for the trait `name`.
+        magic: What asks such a model, where a magic does.
+        does: What such a model does for that magic.
     """
 
     model_type: str
     ability: str
     class_name: str
     name: str = ""
+    magic: str = ""
+    does: str = ""
+
+    def fits(self, running: RunningModel) -> bool:
+        """Whether `running` is a model of this kind."""
+        return self.model_type == running.type and self.ability in running.abilities
 
     def make(self, running: RunningModel, **fields: Any) -> Any:
         """Make the object for `running`, importing its class only now."""
@@ -35,11 +43,12 @@ class Kind:
         return getattr(import_module("xinference_magics"), self.class_name)(**fields)
 
 
-CHAT = Kind("LLM", "chat", "ChatXinference")
+CHAT = Kind("LLM", "chat", "ChatXinference", magic="%%chat", does="chat")
+TEXT = Kind("LLM", "generate", "XinferenceLLM", magic="%%generate", does="continue texts")
 
 KINDS = (
     CHAT,
-    Kind("LLM", "generate", "XinferenceLLM"),
+    TEXT,
     Kind("embedding", "embed", "XinferenceEmbeddings", "embeddings"),
     Kind("rerank", "rerank", "XinferenceRerank", "reranker"),
 )
@@ -47,11 +56,4 @@ KINDS = (
 
 def kind_of(running: RunningModel) -> Kind | None:
     """Return the first kind that `running` is of, or None."""
-    return next(
-        (
-            kind
-            for kind in KINDS
-            if kind.model_type == running.type and kind.ability in running.abilities
-        ),
-        None,
-    )
+    return next((kind for kind in KINDS if kind.fits(running)), None)

@@ -12,7 +12,7 @@ from xinference_magics.chat.conversations import Conversations
 from xinference_magics.cluster.reuse import OwnLaunches
 from xinference_magics.errors import ConnectError, NotebookError
 from xinference_magics.notebook import opening
-from xinference_magics.notebook.ready_made import CHAT, kind_of
+from xinference_magics.notebook.ready_made import CHAT, KINDS, kind_of
 from xinference_magics.transport import endpoint as endpoints
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.namespace import Namespace
     from xinference_magics.notebook.ready_made import Kind
+    from xinference_magics.notebook.results.connection import Connection
 
 NOTHING_ANSWERS = "Start one with %xinference serve, or name one: %xinference connect URL."
 
@@ -51,6 +52,11 @@ class Session:
         namespace: Where ready-made objects go.
         say: Shows one line to the user.
         execution: Returns the run of a cell that is going on.
+
+    Attributes:
+        in_use: The models that the magics ask, by their kind.
+        changes: How many commands and connections have succeeded: what was known of servers
+            before each may have changed.
     """
 
     def __init__(
@@ -66,12 +72,18 @@ class Session:
         self.execution = execution
         self.conversations = Conversations(self)
         self.launches = OwnLaunches()
-        self.model: ChatXinference | None = None
+        self.in_use: dict[Kind, Any] = {}
+        self.changes = 0
         self.server_version: str | None = None
         self.hinted = False
         self._cluster: Cluster | None = None
         self._local: LocalServer | None = None
         self._named = False
+
+    @property
+    def model(self) -> ChatXinference | None:
+        """The model that ``%%chat`` asks, once one was taken up."""
+        return self.in_use.get(CHAT)
 
     @property
     def configured(self) -> bool:
@@ -130,6 +142,27 @@ class Session:
         self._named = True
         return True
 
+    def look(self, endpoint: str | None = None) -> Cluster:
+        """Open a connection besides the one in use, to where the next command would go.
+
+        Nothing of the session changes, and any thread may do this.
+
+        Raises:
+            AuthenticationError: The server wants credentials and none are known.
+            ConnectError: Nothing answers there.
+        """
+        used = self._cluster
+        if endpoint is None and used is not None:
+            return type(used)(used.endpoint, token=used.token, timeouts=self._timeouts)
+        if endpoint or self.configured:
+            return self._opened(self.where(endpoint))[0]
+        try:
+            return self._opened(endpoints.DEFAULT_ENDPOINT)[0]
+        except ConnectError:
+            if local := self._find_local():
+                return opening.open_local(local, self._timeouts)
+            raise
+
     def cluster(self, endpoint: str | None = None) -> Cluster:
         """Return the connection in use, making it first where there is none."""
         named = endpoints.normalize(endpoint) if endpoint else None
@@ -181,7 +214,7 @@ class Session:
             )
         if self._local is not None:
             self.disconnect()
-            self.model = None
+            self.in_use.clear()
 
     def disconnect(self) -> None:
         """Forget the connection; the local server ends when no other notebook uses it."""
@@ -192,23 +225,27 @@ class Session:
         self._cluster = self._local = self.server_version = None
         self._named = False
 
-    def describe_connection(self) -> str:
-        """Say in a few lines where the notebook is connected, what runs and what is in use."""
+    def connection(self, *, known: bool = False) -> Connection:
+        """Describe where the notebook is connected, what runs there and what is in use.
+
+        Args:
+            known: The connection has just been made, and the server need not be asked who it is.
+        """
+        from xinference_magics.notebook.results.connection import Connection
+
+        standing = self._cluster
         cluster = self.cluster()
-        notes = [
-            f"Xinference {cluster.version() or 'of unknown version'}",
-            opening.described(cluster, self._local),
-        ]
-        running = ", ".join(f"{model.uid} ({model.type})" for model in cluster.models())
-        lines = [
-            f"Connected to {cluster.endpoint} ({', '.join(filter(None, notes))}).",
-            f"Running: {running}." if running else "No model runs: %xinference launch -n NAME",
-        ]
-        if self.model is not None:
-            turns = len(self.conversations.current)
-            so_far = f"{turns} turn{'' if turns == 1 else 's'} so far"
-            lines.append(f"In use: {self.model.model_uid}; {so_far}.")
-        return "\n".join(lines)
+        if cluster is standing and not known:
+            self.server_version = cluster.version()
+        return Connection(
+            cluster.endpoint,
+            version=self.server_version,
+            private=self._local is not None,
+            credentials=opening.described(cluster, self._local),
+            models=tuple(cluster.models()),
+            in_use=tuple(dict.fromkeys(model.model_uid for model in self.in_use.values())),
+            turns=len(self.conversations.current),
+        )
 
     def take_up(self, running: RunningModel, name: str | None = None) -> str:
         """Put the object for `running` into the namespace; ``%%chat`` then asks it, if it chats.
@@ -223,27 +260,16 @@ class Session:
         if kind is None:
             raise _no_use(running, "There is no LangChain class for it")
         made = self._make(kind, running)
-        if kind is CHAT:
-            self.model = made
+        if kind.magic:
+            self.in_use[kind] = made
         name = name or kind.name or self.settings.name
         if self.namespace.offer(name, made):
-            asked = "; %%chat asks it" if kind is CHAT else ""
+            asked = f"; {kind.magic} asks it" if kind.magic else ""
             return f"Ready: {name} is {kind.class_name} for {running.uid}{asked}."
         return (
             f"{name} is a variable of yours and stays as it is; "
             f"%xinference use {running.uid} --as NAME puts the object elsewhere."
         )
-
-    def chat_model(self, running: RunningModel) -> ChatXinference:
-        """Make the LangChain object for `running`.
-
-        Raises:
-            NotebookError: The model does not chat.
-        """
-        if not running.chats:
-            raise _no_use(running, "It does not chat")
-        made: ChatXinference = self._make(CHAT, running)
-        return made
 
     def _make(self, kind: Kind, running: RunningModel) -> Any:
         fields = {
@@ -256,29 +282,55 @@ class Session:
             fields |= {"engine": running.engine, **self._generation(running)}
         return kind.make(running, **fields)
 
-    def model_in_use(self, uid: str | None = None) -> ChatXinference:
-        """Return the model that ``%%chat`` asks: `uid`, the one in use, or the only one running.
+    def model_in_use(
+        self, uid: str | None = None, kind: Kind = CHAT, endpoint: str | None = None
+    ) -> Any:
+        """Return the object for what a magic asks.
+
+        Args:
+            uid: The model; without one, the one in use, or the only one that runs.
+            kind: What it has to be; its magic asks.
+            endpoint: Where to connect first.
 
         Raises:
-            NotebookError: None runs, or several do and none was taken up.
+            NotebookError: None runs, several do and none was taken up, or it is of another kind.
         """
-        if self.model is not None and uid in (None, self.model.model_uid):
-            return self.model
-        cluster = self.cluster()
+        cluster = self.cluster(endpoint)
+        used = self.in_use.get(kind)
+        if used is not None and uid in (None, used.model_uid):
+            return used
         if uid is not None:
-            return self.chat_model(cluster.describe(uid))
-        chatting = [model for model in cluster.models() if model.chats]
-        if len(chatting) == 1:
-            self.say(f"Using {chatting[0].uid}, the only chat model that runs.")
-            self.say(self.take_up(chatting[0]))
-            return self.model_in_use()
-        raise _undecided(cluster.endpoint, chatting)
+            return self.askable(cluster.describe(uid), kind)
+        fitting = [model for model in cluster.models() if kind.fits(model)]
+        taken_up = {model.model_uid for model in self.in_use.values()}
+        preferred = [model for model in fitting if model.uid in taken_up] or fitting
+        if len(preferred) != 1:
+            raise _undecided(cluster.endpoint, preferred, kind)
+        return self._only(preferred[0], kind)
+
+    def askable(self, running: RunningModel, kind: Kind) -> Any:
+        """Make the LangChain object that a magic asks.
+
+        Raises:
+            NotebookError: The model is of another kind; the hint names the magic for it.
+        """
+        if not kind.fits(running):
+            raise _no_use(running, f"It does not {kind.does}", kind)
+        return self._make(kind, running)
+
+    def _only(self, running: RunningModel, kind: Kind) -> Any:
+        """Take up the only model that a magic can ask, saying so."""
+        if kind_of(running) is kind:
+            self.say(f"Using {running.uid}, the only model that runs and can {kind.does}.")
+            self.say(self.take_up(running))
+        else:  # its object in the namespace is of another kind, and stays
+            self.in_use[kind] = self._make(kind, running)
+        return self.in_use[kind]
 
     def forget(self, uid: str) -> None:
         """Note that the model `uid` was terminated."""
         self.launches.forget(self.cluster().endpoint, uid)
-        if self.model is not None and self.model.model_uid == uid:
-            self.model = None
+        self.in_use = {k: model for k, model in self.in_use.items() if model.model_uid != uid}
 
     def _use(self, endpoint: str) -> Cluster:
         cluster, local = self._opened(endpoint)
@@ -304,10 +356,11 @@ class Session:
         moved = self._cluster is not None and self._cluster.endpoint != cluster.endpoint
         self.disconnect()
         self._cluster, self._local = cluster, local
+        self.changes += 1
         if local is not None:
             local.lease()
         if moved:
-            self.model = None
+            self.in_use.clear()
 
     def _find_local(self) -> LocalServer | None:
         from xinference_magics.cluster import local
@@ -329,22 +382,24 @@ class Session:
         return {name: value for name, value in given.items() if value is not None}
 
 
-def _no_use(running: RunningModel, why: str) -> NotebookError:
+def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> NotebookError:
     abilities = ", ".join(running.abilities) or "no abilities"
+    others = (other for other in KINDS if other.magic and other is not kind)
+    able = [f"{other.magic} -m {running.uid} asks it." for other in others if other.fits(running)]
     return NotebookError(
         f"{running.uid} is of type {running.type} with {abilities}. {why}.",
-        hint="%xinference list shows the others.",
+        hint=able[0] if able and kind else "%xinference list shows the others.",
     )
 
 
-def _undecided(endpoint: str, running: list[RunningModel]) -> NotebookError:
+def _undecided(endpoint: str, running: list[RunningModel], kind: Kind) -> NotebookError:
     if not running:
         return NotebookError(
-            f"No chat model runs at {endpoint}.",
+            f"No model that can {kind.does} runs at {endpoint}.",
             hint="Start one: %xinference launch -n NAME.",
         )
     uids = ", ".join(model.uid for model in running)
     return NotebookError(
-        f"Several chat models run: {uids}.",
+        f"Several models run that can {kind.does}: {uids}.",
         hint=f"Take one up: %xinference use {running[0].uid} (or ask one with -m UID).",
     )

@@ -11,7 +11,7 @@ from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.display.formats import unfenced
-from xinference_magics.notebook.arguments import Parser, leading_options
+from xinference_magics.notebook.arguments import leading_options
 from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.chatting.prompting import (
@@ -20,7 +20,6 @@ from xinference_magics.notebook.chatting.prompting import (
     prompt_of,
     refuse_unreadable,
 )
-from xinference_magics.notebook.options import CHAT
 from xinference_magics.notebook.prompt import Prompt
 from xinference_magics.notes import collected_notes, show
 
@@ -36,13 +35,6 @@ if TYPE_CHECKING:
 
 _KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 """``%%chat NAME <<``, as IPython's own magics have it."""
-_EXAMPLES = """\
-examples:
-  %%chat
-  Where can we visit in the capital of {{country}}?
-
-  answer = %chat -t 0 What's new?
-"""
 
 
 def chat(
@@ -65,22 +57,27 @@ def chat(
         turns = "turn" if asked.left_out == 1 else f"{asked.left_out} turns"
         magics.session.say(f"Left out the oldest {turns}: the model's context is full.")
     with collected_notes() as notes:
-        turn, error = answer(magics, asked.question, main_thread)
+        turn, error = answer(magics, asked.question, main_thread, live=arguments.stream)
     if turn.status == "done" or not turn.empty:
         _keep(magics, arguments, turn)
     show(notes)
-    _raise(turn, error)
-    return turn
+    return finish(turn, error)
 
 
-def read(line: str, cell: str | None) -> tuple[Arguments, str]:
+def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, str]:
     """Split what was typed into options and prompt.
+
+    Args:
+        line: What follows the magic.
+        cell: The lines below, where there are any.
+        name: The command that it is read for.
 
     Raises:
         UsageError: An option is not right, or there is no prompt.
     """
-    magic = "%chat" if cell is None else "%%chat"
-    parser = Parser(magic, "Send a prompt to a model and stream its answer.", CHAT, _EXAMPLES)
+    from xinference_magics.notebook.commands import COMMANDS
+
+    parser = COMMANDS[name].parser(f"%{name}" if cell is None else f"%%{name}")
     words, rest = leading_options(line, parser)
     arguments = parser.parse(words)
     if cell is not None and (kept := _KEPT.fullmatch(rest)):
@@ -109,7 +106,7 @@ def ask(
     """
     variables = {**magics.shell.user_ns, **(local or {})}
     prompt = prompt_of(magics.shell, arguments, text, variables)
-    parameters = _parameters(arguments)
+    parameters = parameters_of(arguments)
     conversation = _conversation(magics, arguments)
     alone = arguments.new or arguments.once
     answerer = choose(magics, arguments, variables, main_thread)
@@ -156,7 +153,7 @@ def _system(magics: XinferenceMagics, arguments: Arguments, conversation: Conver
     return next(each for each in given if each is not None)
 
 
-def _parameters(arguments: Arguments) -> dict[str, Any]:
+def parameters_of(arguments: Arguments) -> dict[str, Any]:
     """Collect the generation parameters, refusing wrong ones before anything is shown or sent."""
     from xinference_magics.wire.parameters import NAMES, checked, refuse_unknown
 
@@ -182,9 +179,16 @@ def _keep(magics: XinferenceMagics, arguments: Arguments, turn: Turn) -> None:
         magics.shell.set_next_input(unfenced(turn.text)[0].rstrip("\n"))
 
 
-def _raise(turn: Turn, error: Exception | None) -> None:
+def finish(turn: Turn, error: Exception | None) -> Turn:
+    """Return a turn that was shown, or let the cell fail.
+
+    Raises:
+        KeyboardInterrupt: The kernel was interrupted.
+        Exception: `error`, where there is one.
+    """
     if turn.status == "interrupted":
         rest = " before anything arrived" if turn.empty else "; what had arrived is kept"
         raise interrupts.one_line(f"The turn was interrupted{rest}.")
     if error is not None:
         raise error
+    return turn

@@ -11,6 +11,7 @@ from IPython.core.error import StdinNotImplementedError
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import NotebookError, PromptError
 from xinference_magics.notebook.prompt import evaluate
+from xinference_magics.notebook.ready_made import CHAT
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -47,7 +48,7 @@ def choose(
     """
     if (chain := _runnable(arguments.model, variables)) is not None:
         return chain
-    model = magics.session.model_in_use(arguments.model)
+    model = magics.session.model_in_use(arguments.model, CHAT, arguments.endpoint)
     if arguments.schema is not None:
         return _structured(model, arguments, variables)
     if arguments.tools is not None:

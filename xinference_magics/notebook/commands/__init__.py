@@ -2,6 +2,7 @@
 
 from xinference_magics.notebook.commands import (
     accounts,
+    asking,
     catalog,
     connecting,
     launching,
@@ -13,15 +14,14 @@ from xinference_magics.notebook.commands.command_set import CommandSet
 
 COMMANDS = CommandSet(
     "%xinference",
-    (
-        *connecting.COMMANDS,
-        *accounts.COMMANDS,
-        *launching.COMMANDS,
-        *models.COMMANDS,
-        *machines.COMMANDS,
-        *catalog.COMMANDS,
-        *maintaining.COMMANDS,
-    ),
-    "status",
+    {
+        "Where this notebook is connected": connecting.COMMANDS,
+        "Who you are there": accounts.COMMANDS,
+        "Models that run": (*launching.COMMANDS, *models.COMMANDS),
+        "Models that can be launched": catalog.COMMANDS,
+        "Asking a model": asking.COMMANDS,
+        "Machines": machines.COMMANDS,
+        "Looking after the cluster": maintaining.COMMANDS,
+    },
 )
 """Every command of ``%xinference``."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import StdinNotImplementedError
 
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook import options
-from xinference_magics.notebook.arguments import Option, Parser, extra_pairs
+from xinference_magics.notebook.arguments import (
+    Option,
+    Parser,
+    Values,
+    extra_pairs,
+    help_width,
+)
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -17,7 +24,13 @@ if TYPE_CHECKING:
 
     from xinference_magics.notebook.session import Session
 
-UID = Option(("uid",), "UID of a running model.", type=options.not_empty, required=True)
+UID = Option(
+    ("uid",),
+    "UID of a running model.",
+    type=options.not_empty,
+    required=True,
+    values=Values.RUNNING,
+)
 THERE = Option(("--endpoint", "-e"), "Another Xinference endpoint, for this command only.")
 YES = Option(("--yes", "-y"), "Do it without asking.", words=0)
 
@@ -45,32 +58,42 @@ class Command:
     Attributes:
         name: As typed.
         help: One line for people.
-        run: Does it; what it returns is the value of the magic. A command that takes a cell
-            finds its text in `arguments.cell`.
+        run: Does it, with the session and the arguments; what it returns is the value of the
+            magic. A command that takes a cell finds its text in `arguments.cell`. One that takes
+            a prompt gets what its magic gets: the magics, line, cell and local variables.
         options: What it takes.
-        examples: Lines to type, shown in its help.
+        examples: What to type, a line or a whole cell, shown in its help.
+        note: A line more for its help.
         takes_extra: Whether undeclared ``--key value`` pairs are passed on.
         takes_cell: Whether ``%%xinference NAME`` gives it the cell's text.
+        takes_prompt: Whether what follows its options is a prompt, read as it stands. Such a
+            command is a magic by itself, too.
         magic: What it is a command of.
     """
 
     name: str
     help: str
-    run: Callable[[Session, Arguments], Any]
+    run: Callable[..., Any]
     options: tuple[Option, ...] = ()
     examples: tuple[str, ...] = ()
+    note: str = ""
     takes_extra: bool = False
     takes_cell: bool = False
+    takes_prompt: bool = False
     magic: str = "%xinference"
 
-    def parser(self) -> Parser:
-        """Make the parser that the options declare."""
-        epilog = "\n".join(["examples:", *(f"  {line}" for line in self.examples)])
+    def parser(self, typed: str = "") -> Parser:
+        """Make the parser that the options declare.
+
+        Args:
+            typed: The magic that was typed, where it is a command by itself.
+        """
+        gap = "\n\n" if any("\n" in example for example in self.examples) else "\n"
+        about = [fill(self.note, help_width())] if self.note else []
+        if self.examples:
+            about += [*([""] if about else []), "examples:", indent(gap.join(self.examples), "  ")]
         return Parser(
-            f"{self.magic} {self.name}",
-            self.help,
-            self.options,
-            epilog if self.examples else "",
+            typed or f"{self.magic} {self.name}", self.help, self.options, "\n".join(about)
         )
 
     def __call__(self, session: Session, words: Sequence[str], cell: str | None = None) -> Any:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
 
+from xinference_magics.errors import XinferenceError
 from xinference_magics.notebook.arguments import HelpRequested, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from xinference_magics.notebook.commands.command import Command
     from xinference_magics.notebook.session import Session
@@ -20,13 +21,17 @@ class CommandSet(dict[str, "Command"]):
 
     Args:
         magic: As typed, such as ``%xinference``.
-        commands: All of them.
-        default: The one that runs where none is named.
+        groups: All of them, under the titles of help.
+        default: The one that runs where none is named; empty to show where the notebook is
+            connected, and help.
     """
 
-    def __init__(self, magic: str, commands: Iterable[Command], default: str) -> None:
-        super().__init__((command.name, command) for command in commands)
+    def __init__(
+        self, magic: str, groups: Mapping[str, Sequence[Command]], default: str = ""
+    ) -> None:
+        super().__init__((each.name, each) for commands in groups.values() for each in commands)
         self.magic = magic
+        self.groups = groups
         self.default = default
 
     def __missing__(self, name: str) -> NoReturn:
@@ -41,20 +46,32 @@ class CommandSet(dict[str, "Command"]):
             UsageError: There is no such command, or its arguments are not right.
         """
         name, *rest = words or [self.default]
-        if name in {"-h", "--help", "help"}:
-            session.say(self.help(rest))
+        if name in {"", "-h", "--help", "help"}:
+            session.say(self.help(rest) if name else f"{_where(session)}\n\n{self.help()}")
             return None
         try:
-            return self[name](session, rest, cell)
+            value = self[name](session, rest, cell)
         except HelpRequested as requested:
-            session.say(str(requested))
+            session.say(str(requested).rstrip())
             return None
+        session.changes += 1
+        return value
 
     def help(self, words: Sequence[str] = ()) -> str:
         """Describe the command named by `words`, or list all."""
         if words:
-            return self[words[0]].parser().format_help()
+            return self[words[0]].parser().format_help().rstrip()
         width = max(map(len, self))
-        lines = [f"  {command.name:{width}}  {command.help}" for command in self.values()]
-        usage = f"{self.magic} COMMAND"
-        return "\n".join([f"{usage} [OPTIONS]", "", *lines, "", f"{usage} -h"])
+        lines = [f"{self.magic} COMMAND [OPTIONS]"]
+        for title, commands in self.groups.items():
+            lines += ["", *([title] if title else [])]
+            lines += [f"  {command.name:{width}}  {command.help}" for command in commands]
+        return "\n".join([*lines, "", f"{self.magic} help COMMAND tells the options of one."])
+
+
+def _where(session: Session) -> str:
+    """Say where the notebook is connected, or why it is not."""
+    try:
+        return repr(session.connection())
+    except XinferenceError as error:
+        return f"Not connected. {error}"

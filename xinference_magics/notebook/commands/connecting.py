@@ -10,19 +10,20 @@ from xinference_magics.notebook.commands.command import Command
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
+    from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.session import Session
 
 
 def connect(session: Session, arguments: Arguments) -> None:
     """Connect to an endpoint and say what runs there."""
     session.connect(arguments.endpoint)
-    session.say(session.describe_connection())
+    session.say(repr(session.connection(known=True)))
 
 
 def serve(session: Session, arguments: Arguments) -> None:
     """Start the private local server, or join the one that runs."""
     session.serve(port=arguments.port, keep=bool(arguments.keep))
-    session.say(session.describe_connection())
+    session.say(repr(session.connection(known=True)))
 
 
 def stop(session: Session, _arguments: Arguments) -> None:
@@ -31,10 +32,9 @@ def stop(session: Session, _arguments: Arguments) -> None:
     session.say("Stopped the local server.")
 
 
-def status(session: Session, _arguments: Arguments) -> None:
-    """Say where the notebook is connected and what is in use."""
-    session.cluster()
-    session.say(session.describe_connection())
+def status(session: Session, _arguments: Arguments) -> Connection:
+    """Describe where the notebook is connected and what is in use."""
+    return session.connection()
 
 
 COMMANDS = (
@@ -53,7 +53,14 @@ COMMANDS = (
             Option(("--port",), "Port to listen on (default: a free one).", type=int),
             Option(("--keep",), "Let it run on when the last notebook is gone.", words=0),
         ),
+        ("%xinference serve",),
     ),
     Command("stop", "Stop the private Xinference of this machine.", stop),
-    Command("status", "Where this notebook is connected, and what runs.", status),
+    Command(
+        "status",
+        "Where this notebook is connected, and what runs.",
+        status,
+        (),
+        ("connection = %xinference status", "%xinference status"),
+    ),
 )

@@ -10,7 +10,7 @@ from xinference_magics.chat import storage
 from xinference_magics.chat.conversations import DEFAULT
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook import options
-from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.commands.command_set import CommandSet
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
@@ -177,9 +177,18 @@ def _count(count: int) -> str:
 
 
 _WHICH = Option(
-    ("--conversation", "-c"), "Which conversation (default: the current one).", metavar="NAME"
+    ("--conversation", "-c"),
+    "Which conversation (default: the current one).",
+    metavar="NAME",
+    values=Values.CONVERSATION,
 )
-_NAME = Option(("name",), "Name of a conversation.", type=options.not_empty, required=True)
+_NAME = Option(
+    ("name",),
+    "Name of a conversation.",
+    type=options.not_empty,
+    required=True,
+    values=Values.CONVERSATION,
+)
 _TURN = Option(("turn",), "Number of the turn, from 1.", type=options.count, required=True)
 _PATH = Option(("path",), "The file.", type=options.not_empty, required=True)
 
@@ -191,38 +200,35 @@ def _command(
     return Command(name, summary, run, taken, magic=_MAGIC, takes_cell=cell)
 
 
-COMMANDS = CommandSet(
-    _MAGIC,
-    (
-        _command("list", list_conversations),
-        _command("show", show, _WHICH),
-        _command("use", use, _NAME),
-        _command(
-            "undo",
-            undo,
-            Option(("count",), "How many (default: 1).", type=options.count, default=1),
-            _WHICH,
-        ),
-        _command("drop", drop, _TURN, _WHICH),
-        _command(
-            "edit",
-            edit,
-            _TURN,
-            Option(("--prompt",), "Change the question instead of the answer.", words=0),
-            _WHICH,
-            cell=True,
-        ),
-        _command("fork", fork, _NAME, _WHICH),
-        _command("clear", clear, _WHICH),
-        _command("rename", rename, _NAME, _WHICH),
-        _command("remove", remove, _NAME),
-        _command(
-            "system", system, Option(("text",), "The system prompt, in quotes."), _WHICH, cell=True
-        ),
-        _command("save", save, _PATH, _WHICH),
-        _command("load", load, _PATH, Option(("--as",), "Its name here.", "as_name", "NAME")),
-        _command("restore", restore, Option(("path",), "The notebook (default: this one).")),
+_COMMANDS = (
+    _command("list", list_conversations),
+    _command("show", show, _WHICH),
+    _command("use", use, _NAME),
+    _command(
+        "undo",
+        undo,
+        Option(("count",), "How many (default: 1).", type=options.count, default=1),
+        _WHICH,
     ),
-    "show",
+    _command("drop", drop, _TURN, _WHICH),
+    _command(
+        "edit",
+        edit,
+        _TURN,
+        Option(("--prompt",), "Change the question instead of the answer.", words=0),
+        _WHICH,
+        cell=True,
+    ),
+    _command("fork", fork, _NAME, _WHICH),
+    _command("clear", clear, _WHICH),
+    _command("rename", rename, _NAME, _WHICH),
+    _command("remove", remove, _NAME),
+    _command(
+        "system", system, Option(("text",), "The system prompt, in quotes."), _WHICH, cell=True
+    ),
+    _command("save", save, _PATH, _WHICH),
+    _command("load", load, _PATH, Option(("--as",), "Its name here.", "as_name", "NAME")),
+    _command("restore", restore, Option(("path",), "The notebook (default: this one).")),
 )
+COMMANDS = CommandSet(_MAGIC, {"": _COMMANDS}, "show")
 """Every command of ``%conversation``."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
-
-from IPython.core.error import UsageError
 
 from xinference_magics import interrupts
 from xinference_magics.errors import LaunchError
 from xinference_magics.notebook import options
+from xinference_magics.notebook.arguments import Values
 from xinference_magics.notebook.commands import launch_request
 from xinference_magics.notebook.commands.command import THERE, UID, Command
 from xinference_magics.notebook.ready_made import kind_of
@@ -29,11 +29,10 @@ def launch(session: Session, arguments: Arguments) -> str | LaunchPlan:
     With ``--dry-run`` the plan is returned and nothing is started.
 
     Raises:
-        UsageError: The options contradict each other, or a secret was typed.
+        UsageError: The options contradict each other.
         LaunchError: The model did not start; the message has the server's own reason.
         KeyboardInterrupt: The waiting was interrupted; the launch goes on.
     """
-    _refuse_secret(arguments.api_key)
     launch_request.request(arguments)  # contradictions come before a server is asked or started
     if arguments.dry_run:
         return _plan(session, session.cluster(arguments.endpoint), arguments)
@@ -134,14 +133,6 @@ def cancel(session: Session, arguments: Arguments) -> None:
     session.say(result.message)
 
 
-def _refuse_secret(api_key: str | None) -> None:
-    if api_key is not None:
-        raise UsageError(
-            "%xinference launch: a key typed in a cell is saved with the notebook: set "
-            "XINFERENCE_API_KEY instead, delete this cell and replace the key"
-        )
-
-
 COMMANDS = (
     Command(
         "launch",
@@ -153,7 +144,13 @@ COMMANDS = (
             "%xinference launch -n my-model -f pytorch -q none --n_threads 4",
             "%xinference launch -n bge-m3 -t embedding --dry-run",
         ),
+        note=options.other_letters(options.LAUNCH, "%chat", options.CHAT),
         takes_extra=True,
     ),
-    Command("cancel", "Cancel a launch that is still loading.", cancel, (UID, THERE)),
+    Command(
+        "cancel",
+        "Cancel a launch that is still loading.",
+        cancel,
+        (replace(UID, help="UID of the model that loads.", values=Values.LOADING), THERE),
+    ),
 )

@@ -1,0 +1,76 @@
+"""``%%generate``: a text that a model continues. Its turn is no part of a conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.chat.main_thread import MainThread
+from xinference_magics.chat.question import Question
+from xinference_magics.notebook.chatting import finish, parameters_of, read
+from xinference_magics.notebook.chatting.answerers import user_loop
+from xinference_magics.notebook.chatting.answering import answer
+from xinference_magics.notebook.prompt import expand
+from xinference_magics.notebook.ready_made import TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from langchain_core.messages import BaseMessage
+
+    from xinference_magics.chat.events import Event
+    from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.magics import XinferenceMagics
+
+
+class Continuation(ModelAnswerer):
+    """An `XinferenceLLM` that continues the last message's text."""
+
+    model: Any
+
+    async def events(
+        self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
+    ) -> AsyncIterator[Event]:
+        """Stream the text as pieces of a message, the last one with the server's count."""
+        from langchain_core.callbacks import BaseCallbackHandler
+        from langchain_core.messages import AIMessageChunk
+
+        about: dict[str, Any] = {}
+
+        class Ended(BaseCallbackHandler):
+            """Keeps what is known of the text at its end; `astream` yields the text alone."""
+
+            def on_llm_end(self, response: Any, **_: Any) -> None:
+                about.update(response.generations[0][0].generation_info or {})
+
+        prompt = str(messages[-1].text)
+        async for text in self.model.astream(prompt, {"callbacks": [Ended()]}, **parameters):
+            yield AIMessageChunk(content=text)
+        usage = about.pop("usage_metadata", None)
+        yield AIMessageChunk(content="", usage_metadata=usage, response_metadata=about)
+
+
+def generate(
+    magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
+) -> Turn:
+    """Let a model continue a text.
+
+    Raises:
+        UsageError: An option is not right, or there is no text.
+        XinferenceError: It failed; `--out` keeps what had arrived.
+        KeyboardInterrupt: The kernel was interrupted; `--out` keeps what had arrived.
+    """
+    arguments, text = read(line, cell, "generate")
+    prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
+    parameters, session = parameters_of(arguments), magics.session
+    model = session.model_in_use(arguments.model, TEXT, arguments.endpoint)
+    question = Question(
+        answerer=Continuation(model),
+        prompt=prompt,
+        parameters=parameters,
+        server_version=session.server_version,
+    )
+    turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)
+    if arguments.out and (turn.status == "done" or not turn.empty):
+        magics.shell.user_ns[arguments.out] = turn
+    return finish(turn, error)

@@ -1,0 +1,263 @@
+"""Tab completion of the magics: commands, their options, and values the server knows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.notebook import known, options
+from xinference_magics.notebook.arguments import Option, Values
+from xinference_magics.notebook.commands import COMMANDS, conversing
+from xinference_magics.notebook.known import Known, Query
+from xinference_magics.notebook.ready_made import CHAT, TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from IPython.core.completer import CompletionContext
+
+    from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.notebook.commands.command import Command
+    from xinference_magics.notebook.session import Session
+
+_LINE = re.compile(
+    r"\s*(?:[^%=\n]+=\s*)?%%?(?P<magic>xinference|x?chat|generate|conversation)\s+(?P<typed>.*)",
+    re.DOTALL,
+)
+_SETS = {"xinference": COMMANDS, "conversation": conversing.COMMANDS}
+_WORD = re.compile(r""""[^"]*"|'[^']*'|\S+""")
+_PLAIN = re.compile(r"""[^\s"'`$#{}\\]+""")
+"""Values that can be typed as they are; a name from a server may hold anything."""
+_FIELDS = {
+    "model_engine": "engine",
+    "model_format": "format",
+    "model_size_in_billions": "size",
+    "quantization": "quantization",
+}
+"""Options that settle how a model runs, and what the server's offers call them."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What can stand at the cursor.
+
+    Attributes:
+        fragment: What is typed of it already.
+        words: What it can become, the likeliest first.
+        kind: What these words are, for people.
+    """
+
+    fragment: str
+    words: tuple[str, ...] = ()
+    kind: str = ""
+
+
+@dataclass
+class Place:
+    """The place of the cursor in the line of a command.
+
+    Attributes:
+        command: The command.
+        option: The option whose value stands there; None where a flag does.
+        given: The options that are typed already, with their values.
+    """
+
+    command: Command
+    option: Option | None = None
+    given: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str | None:
+        """The server that is named in the line."""
+        return self.given.get("endpoint")
+
+    @property
+    def model_type(self) -> str:
+        """The type of model that is meant."""
+        by_name = {name.lower(): name for name in options.MODEL_TYPES}
+        return by_name.get(self.given.get("model_type", "").lower(), "LLM")
+
+
+class Completer:
+    """Completes the lines of the magics.
+
+    Args:
+        session: What the magics share.
+
+    Attributes:
+        sources: Where the values of an option come from, by their kind; a source returns them
+            or None, and may not wait for a server.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._known = Known(session)
+        self.sources: dict[Values, Callable[[Place], Iterable[str] | None]] = {
+            Values.MODEL: self._names,
+            Values.ENGINE: self._offered,
+            Values.FORMAT: self._offered,
+            Values.SIZE: self._offered,
+            Values.QUANTIZATION: self._offered,
+            Values.RUNNING: lambda place: self._running(place, lambda _: True),
+            Values.CHATS: lambda place: self._running(place, CHAT.fits),
+            Values.CONTINUES: lambda place: self._running(place, TEXT.fits),
+            Values.LOADING: lambda place: self._known.get(Query(known.loading, place.endpoint)),
+            Values.PARAMETER: lambda _: parameters(),
+            Values.CONVERSATION: lambda _: [each.name for each in session.conversations],
+        }
+
+    def complete(self, magic: str, typed: str) -> Completion | None:
+        """Complete what is typed behind a magic, up to the cursor; None where nothing can be."""
+        before, fragment = _cut(typed)
+        words = _words(before)
+        if magic in _SETS:
+            if not words:
+                self._look_ahead()
+                return Completion(fragment, _matching([*_SETS[magic], "help"], fragment), "command")
+            name, *words = words
+            if name == "help":
+                return Completion(fragment, _matching(_SETS[magic], fragment), "command")
+            command = _SETS[magic].get(name)
+        else:
+            command = COMMANDS[magic.removeprefix("x")]
+        place = placed(command, words) if command else None
+        return self._at(place, fragment) if place else None
+
+    def _at(self, place: Place, fragment: str) -> Completion:
+        if place.option is not None and not (place.option.positional and fragment[:1] == "-"):
+            found = self._valued(place, place.option, fragment)
+            if found.words or not place.option.positional:
+                return found
+        flag, equals, value = fragment.partition("=")
+        for option in place.command.options if equals else ():
+            if flag in option.flags:
+                return self._valued(place, option, value)
+        return Completion(fragment, _flags(place, fragment), "option")
+
+    def _valued(self, place: Place, option: Option, fragment: str) -> Completion:
+        """Complete the value of an option."""
+        place.option = option
+        values = option.values
+        if not isinstance(values, Values):
+            return Completion(fragment, _matching(values, fragment), "value")
+        source = self.sources.get(values)
+        found = source(place) if source else None
+        typable = [
+            value for value in found or () if _PLAIN.fullmatch(value) and value.isprintable()
+        ]
+        return Completion(fragment, _matching(typable, fragment), values.value)
+
+    def _look_ahead(self) -> None:
+        """Have asked what the next words will need."""
+        self._known.get(Query(known.names, None, ("LLM",)), patience=0)
+        self._known.get(Query(known.running), patience=0)
+
+    def _names(self, place: Place) -> list[str] | None:
+        found: list[str] | None = self._known.get(
+            Query(known.names, place.endpoint, (place.model_type,))
+        )
+        return found
+
+    def _offered(self, place: Place) -> list[str]:
+        """List what goes with the model and with what is settled already."""
+        name = place.given.get("model_name", "")
+        if not _PLAIN.fullmatch(name) or place.option is None:
+            return []
+        engines = self._known.get(Query(known.engines, place.endpoint, (place.model_type, name)))
+        wanted = _FIELDS[place.option.name]
+        given = {_FIELDS[key]: value for key, value in place.given.items() if key in _FIELDS}
+        given.pop(wanted, None)
+        return engines.possible(wanted, given) if engines else []
+
+    def _running(self, place: Place, fits: Callable[[RunningModel], bool]) -> list[str]:
+        found = self._known.get(Query(known.running, place.endpoint)) or ()
+        return [model.uid for model in found if fits(model)]
+
+
+def line_at(context: CompletionContext) -> tuple[str, str]:
+    """Return the magic that the cursor stands behind, and what is typed between them.
+
+    Both are empty where there is none. A line may be broken by backslashes.
+    """
+    line = context.text_until_cursor
+    before = context.full_text.split("\n")[: context.cursor_line]
+    while before and before[-1].endswith("\\"):
+        line = f"{before.pop()[:-1]} {line}"
+    match = _LINE.match(line)
+    return (match["magic"], match["typed"]) if match else ("", "")
+
+
+def parameters() -> list[str]:
+    """List the generation parameters, as ``-p`` takes them."""
+    from xinference_magics.wire.parameters import NAMES
+
+    return [f"{name}=" for name in NAMES]
+
+
+def placed(command: Command, words: list[str]) -> Place | None:
+    """Find out what stands after `words`; None inside a prompt, or where anything can stand."""
+    by_flag = {flag: option for option in command.options for flag in option.flags}
+    positional = [option for option in command.options if option.positional]
+    place, rest = Place(command), list(words)
+    while rest:
+        word = rest.pop(0)
+        flag, equals, value = word.partition("=")
+        option = by_flag.get(flag)
+        if option is None and word[:1] != "-":
+            if not positional:
+                return None
+            place.given[positional.pop(0).name] = word
+        elif option is None:
+            if not (command.takes_extra and (equals or rest)):
+                return None
+            del rest[: 0 if equals else 1]
+        elif not equals and option.words > len(rest):
+            place.option = option
+            return place if option.words == 1 else None
+        else:
+            count = 0 if equals else option.words
+            place.given[option.name] = value if equals else " ".join(rest[:count])
+            del rest[:count]
+    place.option = positional[0] if positional else None
+    return place
+
+
+def _cut(typed: str) -> tuple[str, str]:
+    """Split what is typed into whole words, and the word at the cursor."""
+    fragment = re.split(r"\s", typed)[-1]
+    return typed[: len(typed) - len(fragment)], fragment
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip("\"'") for word in _WORD.findall(text)]
+
+
+def _flags(place: Place, fragment: str) -> tuple[str, ...]:
+    """The flags that can still be given, each in the spelling that goes on from `fragment`."""
+    found = []
+    for option in place.command.options:
+        usable = option.repeat or option.name not in place.given
+        if not option.positional and usable and option is not options.API_KEY:
+            found += [flag for flag in option.flags if flag.startswith(fragment)][:1]
+    return (*found, "--help") if "--help".startswith(fragment) else tuple(found)
+
+
+def _matching(words: Iterable[str], fragment: str) -> tuple[str, ...]:
+    """The words that go on from `fragment`; where none does, those that it stands in."""
+    part = fragment.casefold()
+    beginning = tuple(word for word in words if word.casefold().startswith(part))
+    return beginning or tuple(word for word in words if part in word.casefold())
+
+
+def results(found: Completion | None) -> Any:
+    """Put a completion into the form of IPython's matchers (version 2 of their API)."""
+    from IPython.core.completer import SimpleCompletion
+
+    if found is None or not found.words:
+        return {"completions": [], "suppress": False}
+    return {
+        "completions": [SimpleCompletion(word, type=found.kind) for word in found.words],
+        "matched_fragment": found.fragment,
+        "suppress": True,
+        "ordered": True,
+    }

@@ -1,0 +1,136 @@
+"""What the server knows, for completion: asked in the background, and never twice in vain."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xinference_magics.errors import AuthenticationError, ConnectError, RateLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.notebook.session import Session
+
+PATIENCE = 0.1
+"""Seconds that a key press may wait for the server."""
+FRESH = 10.0
+"""Seconds after which an answer is offered once more while it is asked for again."""
+
+
+class Query(NamedTuple):
+    """What to ask of a server.
+
+    Attributes:
+        ask: Asks it.
+        endpoint: The server; None for the one that the next command would ask.
+        arguments: What else `ask` needs.
+    """
+
+    ask: Callable[..., Any]
+    endpoint: str | None = None
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer, and when it was: at which second, after how many commands."""
+
+    value: Any
+    second: float
+    changes: int
+    failed: bool = False
+
+    def fresh(self, changes: int) -> bool:
+        """Whether it need not be asked for again; after a failure, not before a next command."""
+        return self.changes == changes and (self.failed or time.monotonic() - self.second < FRESH)
+
+
+class Known:
+    """Answers of servers, for who must not wait for them.
+
+    A server that does not answer, or refuses the credentials, is left alone until a next
+    command succeeds: ten refusals would ban this address for an hour.
+
+    Args:
+        session: Says where to ask, and after how many commands.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._answers: dict[Query, _Answer] = {}
+        self._left_alone: dict[str | None, int] = {}
+        self._queue: list[Query] = []
+        self._changed = threading.Condition()
+
+    def get(self, query: Query, *, patience: float = PATIENCE) -> Any:
+        """Return the answer, an earlier one, or None where there is none within `patience`."""
+        with self._changed:
+            answer = self._answers.get(query)
+            fresh = answer is not None and answer.fresh(self._session.changes)
+            if not fresh and self._enqueue(query):
+                self._changed.wait_for(lambda: query not in self._queue, patience)
+            answer = self._answers.get(query)
+            return answer.value if answer else None
+
+    def _enqueue(self, query: Query) -> bool:
+        """Have it asked, unless it is already, or its server is left alone."""
+        if query in self._queue or self._is_left_alone(query.endpoint):
+            return False
+        self._queue.append(query)
+        if len(self._queue) == 1:
+            threading.Thread(target=self._work, name="xinference-magics-known", daemon=True).start()
+        return True
+
+    def _is_left_alone(self, endpoint: str | None) -> bool:
+        return self._left_alone.get(endpoint) == self._session.changes
+
+    def _work(self) -> None:
+        """Ask what is in the queue; the thread ends with it."""
+        waiting = True
+        while waiting:
+            query, changes = self._queue[0], self._session.changes
+            value, failed = (
+                (None, True) if self._is_left_alone(query.endpoint) else self._asked(query, changes)
+            )
+            with self._changed:
+                if failed and query in self._answers:
+                    value = self._answers[query].value
+                self._answers[query] = _Answer(value, time.monotonic(), changes, failed)
+                self._queue.pop(0)
+                waiting = bool(self._queue)
+                self._changed.notify_all()
+
+    def _asked(self, query: Query, changes: int) -> tuple[Any, bool]:
+        try:
+            with closing(self._session.look(query.endpoint)) as cluster:
+                return query.ask(cluster, *query.arguments), False
+        except (ConnectError, AuthenticationError, RateLimitError):
+            self._left_alone[query.endpoint] = changes
+        except Exception:  # noqa: BLE001, S110  # who types must not be disturbed
+            pass
+        return None, True
+
+
+def names(cluster: Cluster, model_type: str) -> list[str]:
+    """Ask for the names that can be launched."""
+    return cluster.registry.names(model_type)
+
+
+def engines(cluster: Cluster, model_type: str, name: str) -> Any:
+    """Ask what can run a model."""
+    return cluster.registry.engines(name, model_type)
+
+
+def running(cluster: Cluster) -> Any:
+    """Ask for the models that are ready."""
+    return cluster.models()
+
+
+def loading(cluster: Cluster) -> list[str]:
+    """Ask for the UIDs of models that are on their way."""
+    return cluster.loading()

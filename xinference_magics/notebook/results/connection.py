@@ -1,0 +1,49 @@
+"""Where the notebook is connected, as a few lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from xinference_magics.display.plain import neutralise
+
+if TYPE_CHECKING:
+    from xinference_magics.cluster.models import RunningModel
+
+
+@dataclass(frozen=True, repr=False)
+class Connection:
+    """What ``%xinference status`` found; shown as text.
+
+    Attributes:
+        endpoint: The server's URL.
+        version: The server's version; None where the credentials may not know it.
+        private: Whether it is the private server of this machine.
+        credentials: What the notebook is known by there, in a few words; empty for nothing.
+        models: What runs there.
+        in_use: UIDs of the models that the magics ask.
+        turns: Turns in the conversation so far.
+    """
+
+    endpoint: str
+    version: str | None = None
+    private: bool = False
+    credentials: str = ""
+    models: tuple[RunningModel, ...] = ()
+    in_use: tuple[str, ...] = ()
+    turns: int = 0
+
+    def __repr__(self) -> str:
+        running = ", ".join(f"{model.uid} ({model.type})" for model in self.models)
+        lines = [
+            f"Connected to {self.endpoint} ({', '.join(self._notes())}).",
+            f"Running: {running}." if running else "No model runs: %xinference launch -n NAME",
+        ]
+        if self.in_use:
+            so_far = f"{self.turns} turn{'' if self.turns == 1 else 's'} so far"
+            lines.append(f"In use: {', '.join(self.in_use)}; {so_far}.")
+        return neutralise("\n".join(lines))
+
+    def _notes(self) -> list[str]:
+        version = f"Xinference {self.version or 'of unknown version'}"
+        return [version, *([self.credentials] if self.credentials else [])]
