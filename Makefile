@@ -8,10 +8,10 @@ NOTEBOOK ?= quickstart
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint format browser clean
+.PHONY: help demo lab test lint format docs-reference browser clean
 
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run a notebook on a private local Xinference: NOTEBOOK=quickstart, rag or agent
 	$(BIN)/python examples/demo.py run $(NOTEBOOK)
@@ -30,6 +30,9 @@ lint: $(VENV)/.installed  ## Check style and types
 format: $(VENV)/.installed  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs-reference: $(VENV)/.installed  ## Write docs/commands.md from the declarations
+	$(BIN)/python docs/reference.py
 
 browser: $(VENV)/.installed  # A Chromium for the browser tests
 	@$(BIN)/python tests/find_browser.py --install

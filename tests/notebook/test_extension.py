@@ -16,6 +16,7 @@ def state(shell):
         "registry": dict(shell.magics_manager.registry),
         "configurables": list(shell.configurables),
         "cleanup": list(shell.input_transformers_cleanup),
+        "matchers": list(shell.Completer.custom_matchers),
         "events": {name: list(each) for name, each in shell.events.callbacks.items()},
         "printers": [
             (dict(each.type_printers), dict(each.deferred_printers))

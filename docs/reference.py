@@ -1,0 +1,108 @@
+"""Writes docs/commands.md from the declarations of commands, magics and traits.
+
+``make docs-reference`` runs it; a test holds the page against what it returns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xinference_magics.notebook.arguments import spellings
+from xinference_magics.notebook.commands import COMMANDS, conversing
+from xinference_magics.notebook.magics import XinferenceMagics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xinference_magics.notebook.arguments import Option
+    from xinference_magics.notebook.commands.command import Command
+    from xinference_magics.notebook.commands.command_set import CommandSet
+
+PAGE = Path(__file__).with_name("commands.md")
+
+INTRODUCTION = """\
+# Commands and magics
+
+This page is generated from the declarations that the commands themselves are read with: change
+those and run `make docs-reference`. In a notebook, `%xinference` shows where it is connected, what
+runs and the commands; `%xinference help launch`, `%xinference launch -h` and `%xinference launch?`
+show one of them; Tab completes commands, options, and values that the server knows.
+
+Questions (`list`, `describe`, `status` and the like) return a value, which a notebook shows and
+code can use: `running = %xinference list`. Actions print what they did; `launch` returns the UID.
+In the line of a command `{{expression}}`, `{name}` and `$name` put values in; in a prompt only
+`{{expression}}` does.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [
+        INTRODUCTION,
+        *_commands(COMMANDS),
+        "## Conversations: `%conversation`\n",
+        *_commands(conversing.COMMANDS),
+        "## Traits: `%config XinferenceMagics`\n",
+        "In a cell, or in `ipython_config.py` as `c.XinferenceMagics.temperature = 0`.\n",
+        _table(("trait", "default", ""), _traits()),
+    ]
+    return "\n".join(parts)
+
+
+def _commands(commands: CommandSet) -> Iterable[str]:
+    for title, group in commands.groups.items():
+        if title:
+            yield f"## {title}\n"
+        for command in group:
+            yield from _command(command)
+
+
+def _command(command: Command) -> Iterable[str]:
+    words = [each for each in command.options if each.positional]
+    named = " ".join(
+        each.placeholder if each.required else f"[{each.placeholder}]" for each in words
+    )
+    yield f"### `{command.magic} {command.name}{f' {named}' if named else ''}`\n"
+    yield f"{_text(command.help)}{f' {_text(command.note)}' if command.note else ''}\n"
+    if command.takes_prompt:
+        magics = f"`%{command.name}` and `%%{command.name}`"
+        yield f"Also {magics}; the rest of the line, or the cell, is the prompt.\n"
+    if command.options:
+        yield _table(("", ""), map(_option, command.options))
+    if command.examples:
+        yield _fenced(command.examples)
+
+
+def _option(option: Option) -> tuple[str, str]:
+    flags = [option.placeholder] if option.positional else spellings(option.flags)
+    placeholder = "" if option.positional or not option.placeholder else f" {option.placeholder}"
+    needed = " Needed." if option.required and not option.positional else ""
+    repeated = " May be given several times." if option.repeat else ""
+    return f"`{', '.join(flags)}{placeholder}`", _text(f"{option.explained}{needed}{repeated}")
+
+
+def _fenced(examples: Iterable[str]) -> str:
+    """Show each example in a block of its own, as it stands in a cell of its own."""
+    return "\n".join(f"```python\n{example}\n```\n" for example in examples)
+
+
+def _traits() -> Iterable[tuple[str, str, str]]:
+    for name, trait in sorted(XinferenceMagics.class_traits(config=True).items()):
+        yield f"`{name}`", f"`{trait.default_value!r}`", _text(trait.help)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _text(text: str) -> str:
+    """Keep Markdown from reading signs of ours as its own."""
+    for sign in ("|", "*", "_", "<", "{"):
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

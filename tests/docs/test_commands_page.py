@@ -1,0 +1,59 @@
+"""The reference of commands is what its script makes of the declarations."""
+
+import importlib.util
+import shlex
+from pathlib import Path
+
+import pytest
+
+from xinference_magics.notebook.arguments import leading_options
+from xinference_magics.notebook.commands import COMMANDS, conversing
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "reference.py"
+EVERY = [*COMMANDS.values(), *conversing.COMMANDS.values()]
+
+
+@pytest.fixture(scope="module")
+def reference():
+    spec = importlib.util.spec_from_file_location("reference", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_up_to_date(reference):
+    written = reference.PAGE.read_text(encoding="utf-8")
+    assert written == reference.page(), "run `make docs-reference`"
+
+
+def test_every_command_option_and_trait_is_there(reference):
+    page = reference.page()
+    for command in EVERY:
+        assert f"### `{command.magic} {command.name}" in page
+        for option in command.options:
+            assert option.positional or option.flags[0] in page
+    assert "`read_timeout`" in page
+
+
+@pytest.mark.parametrize("command", EVERY, ids=lambda command: command.name)
+def test_every_example_is_read_by_its_command(command):
+    for example in command.examples:
+        line = example.splitlines()[0].partition("%")[2].lstrip("%")
+        magic, _, rest = line.partition(" ")
+        if magic == command.magic[1:]:
+            name, _, rest = rest.partition(" ")
+            assert name == command.name
+        else:
+            assert magic == command.name
+        if command.takes_prompt:
+            command.parser().parse(leading_options(rest, command.parser())[0])
+        else:
+            command._read(command.parser(), shlex.split(rest))
+
+
+@pytest.mark.parametrize("command", EVERY, ids=lambda command: command.name)
+def test_help_fits_a_cell(command):
+    lines = command.parser().format_help().splitlines()
+    assert lines[0].startswith(f"usage: {command.magic} {command.name}")
+    assert max(map(len, lines)) <= 100
+    assert "%%" not in "\n".join(lines).replace("%%chat", "").replace("%%generate", "")

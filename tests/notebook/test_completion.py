@@ -1,0 +1,267 @@
+"""What a Tab offers, and what it costs: the lines of the magics, and servers of every kind."""
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+
+from xinference_magics.notebook.arguments import Values
+from xinference_magics.notebook.commands import COMMANDS, conversing
+from xinference_magics.notebook.known import PATIENCE
+
+SPEC = {
+    "model_format": "ggufv2",
+    "model_size_in_billions": "0_5",
+    "quantizations": ["q4_k_m", "f16"],
+}
+PYTORCH = {
+    "model_format": "pytorch",
+    "model_size_in_billions": 7,
+    "quantizations": ["none", "Int4"],
+}
+ANSWERS = {
+    "/v1/cluster/auth": {"auth": False},
+    "/v1/model_registrations/LLM": [
+        {"model_name": name}
+        for name in ("qwen2.5-instruct", "Qwen3", "llama-3.3", "my-qwen", "a b", "x\n!rm -rf ~")
+    ],
+    "/v1/model_registrations/embedding": [{"model_name": "bge-small"}],
+    "/v1/engines/LLM/Qwen3": {
+        "vLLM": [{**PYTORCH, "virtualenv_required": True}],
+        "llama.cpp": [SPEC],
+        "Transformers": [PYTORCH],
+        "MLX": "not on this machine",
+    },
+    "/v1/models": {
+        "data": [
+            {"id": "talker", "model_ability": ["chat"]},
+            {"id": "writer", "model_ability": ["generate"]},
+            {"id": "vectors", "model_type": "embedding", "model_ability": ["embed"]},
+        ]
+    },
+    "/v1/models/instances": [
+        {"model_uid": "coming", "replica_statuses": [{"status": "LOADING"}]},
+        {"model_uid": "talker", "replica_statuses": [{"status": "READY"}]},
+    ],
+}
+
+
+class Server:
+    """Answers as an Xinference does, and remembers what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.delay = 0.0
+        self.status = 200
+
+
+@contextmanager
+def running_server():
+    made = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            path = self.path.partition("?")[0]
+            made.asked.append(path)
+            time.sleep(made.delay)
+            body = json.dumps(ANSWERS.get(path)).encode()
+            self.send_response(200 if path == "/v1/cluster/auth" else made.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        made.endpoint = f"http://127.0.0.1:{http.server_port}"
+        yield made
+        http.shutdown()
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
+    with running_server() as made:
+        monkeypatch.setenv("XINFERENCE_ENDPOINT", made.endpoint)
+        yield made
+
+
+@pytest.fixture
+def tab(shell):
+    """Press Tab at the end of `code`; return what is offered for the word there."""
+
+    def press(code):
+        with provisionalcompleter():
+            found = list(shell.Completer.completions(code, len(code)))
+        return [each.text for each in found if each._origin == "xinference_magics"]
+
+    return press
+
+
+@pytest.fixture
+def tab_until(tab):
+    """Press Tab again until something is offered, as a person does."""
+
+    def press(code):
+        deadline = time.monotonic() + 20
+        while not (found := tab(code)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return found
+
+    return press
+
+
+def test_commands(tab):
+    assert tab("%xinference ") == [*COMMANDS, "help"]
+    assert tab("x = %xinference la") == ["launch"]
+    assert tab("%xinference help la") == ["launch"]
+    assert tab("%conversation fo") == ["fork"]
+    assert tab("%conversation ") == [*conversing.COMMANDS, "help"]
+
+
+def test_options(tab):
+    assert tab("%%chat --te") == ["--temperature"]
+    assert tab("%xchat --te") == ["--temperature"]
+    assert tab("%xinference chat --te") == ["--temperature"]
+    assert tab("%%generate --max") == ["--max-tokens"]
+    assert tab("%xinference launch --model_p") == ["--model_path"]
+    assert "--quantization" in tab("%xinference launch -n x ")
+    assert "--model-name" not in tab("%xinference launch -n x ")
+    assert "--env" in tab("%xinference launch --env A 1 ")
+    assert not [flag for flag in tab("%xinference launch -") if "api" in flag]
+
+
+def test_values_that_no_server_has_to_be_asked_for(tab):
+    assert tab("%xinference launch -t emb") == ["embedding"]
+    assert tab("%xinference launch --model-type=emb") == ["embedding"]
+    assert tab("%xinference launch \\\n  -n x -t emb") == ["embedding"]
+    assert tab("%xinference launch --trust-remote-code ") == ["true", "false"]
+    assert tab("%%chat -p top_") == ["top_p=", "top_k=", "top_logprobs="]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "%chat Hello there --te",
+        "%%chat\n--te",
+        "%chat -- --te",
+        "launch = 1 % chat --te",
+        "%xinference nothing --te",
+        "%xinference launch --env A ",
+        "%timeit chat --te",
+    ],
+)
+def test_nothing_is_offered_in_prompts_and_elsewhere(tab, code):
+    assert tab(code) == []
+
+
+def test_names_come_from_the_registry_of_the_type_that_was_typed(tab_until, server):
+    assert tab_until("%xinference launch -n qw") == ["qwen2.5-instruct", "Qwen3"]
+    assert tab_until("%xinference launch -n 3.3") == ["llama-3.3"]
+    assert tab_until("%xinference launch -t embedding -n ") == ["bge-small"]
+
+
+def test_what_would_not_be_one_word_of_a_cell_is_not_offered(tab_until, server):
+    offered = tab_until("%xinference launch -n ")
+    assert offered == ["qwen2.5-instruct", "Qwen3", "llama-3.3", "my-qwen"]
+
+
+def test_engines_formats_sizes_and_quantizations_fit_what_is_typed(tab_until, server):
+    launch = "%xinference launch -n Qwen3 "
+    assert tab_until(f"{launch}-en ") == ["llama.cpp", "Transformers", "vLLM"]
+    assert tab_until(f"{launch}-f ") == ["ggufv2", "pytorch"]
+    assert tab_until(f"{launch}-f pytorch -s ") == ["7"]
+    assert tab_until(f"{launch}-s 0.5 -q ") == ["q4_k_m", "f16"]
+    assert tab_until(f"{launch}-en transformers -q ") == ["none", "Int4"]
+    assert tab_until("%xinference launch -q i -n Qwen3 -en vllm -q i") == ["Int4"]
+
+
+def test_uids_are_of_models_that_can_do_it(tab_until, server):
+    assert tab_until("%xinference use ") == ["talker", "writer", "vectors"]
+    assert tab_until("%%chat -m ") == ["talker"]
+    assert tab_until("%%generate --model-uid ") == ["writer"]
+    assert tab_until("%xinference cancel ") == ["coming"]
+
+
+def test_the_server_named_in_the_line_is_asked(tab_until, server, closed_port):
+    elsewhere = f"-e http://127.0.0.1:{closed_port}"
+    assert tab_until(f"%xinference list -e {server.endpoint} ") == ["--help"]
+    assert tab_until(f"%xinference launch -e {server.endpoint} -n ll") == ["llama-3.3"]
+    assert "--as" in tab_until(f"%xinference use {elsewhere} ")
+
+
+def test_a_source_can_be_added(tab, magics):
+    assert tab("%%chat -c ") == []
+    magics.session.conversations.begin("recipes")
+    assert tab("%%chat -c rec") == ["recipes"]
+    magics._completer.sources[Values.WORKER] = lambda _: ["10.0.0.1:9978"]
+    assert tab("%xinference launch --worker-ip ") == ["10.0.0.1:9978"]
+
+
+def seconds(call, *arguments):
+    start = time.monotonic()
+    call(*arguments)
+    return time.monotonic() - start
+
+
+def test_a_slow_server_keeps_nobody_waiting(tab, tab_until, server):
+    tab("%xinference help ")  # imports
+    server.delay = 1.0
+    assert seconds(tab, "%xinference launch -n q") < PATIENCE + 0.3  # a busy machine
+    assert seconds(tab, "%xinference launch -n qw") < 0.3
+    assert tab_until("%xinference launch -n qw") == ["qwen2.5-instruct", "Qwen3"]
+    assert len([path for path in server.asked if "registrations" in path]) == 1
+
+
+def test_an_answer_is_offered_while_it_is_asked_for_again(tab, tab_until, server, magics):
+    tab_until("%xinference use ")
+    magics.session.changes += 1
+    server.delay = 1.0
+    assert tab("%xinference use ") == ["talker", "writer", "vectors"]
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_a_server_that_refuses_is_not_asked_again(tab, tab_until, server, magics, status):
+    server.status = status
+    for code in ("%xinference launch -n ", "%xinference use ", "%%chat -m "):
+        tab(code)
+        time.sleep(0.3)
+    refused = [path for path in server.asked if path != "/v1/cluster/auth"]
+    assert len(refused) == 1
+    server.status = 200
+    magics.session.changes += 1  # a command has succeeded
+    assert tab_until("%xinference launch -n qw") == ["qwen2.5-instruct", "Qwen3"]
+
+
+def test_a_dead_server_is_asked_once(tab, monkeypatch, tmp_path):
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
+    import socket
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.settimeout(20)
+        port = listening.getsockname()[1]
+        monkeypatch.setenv("XINFERENCE_ENDPOINT", f"http://127.0.0.1:{port}")
+        tab("%xinference launch -n ")
+        listening.accept()[0].close()
+        time.sleep(0.5)
+        for code in ("%xinference launch -n ", "%xinference use ", "%%chat -m "):
+            assert seconds(tab, code) < 3  # IPython's own matchers are asked, too
+        listening.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
+def test_a_magic_of_another_extension_is_left_to_it(shell, tab):
+    shell.register_magic_function(lambda line: line, "line", "chat")
+    assert tab("%chat --te") == []
+    assert tab("%xchat --te") == ["--temperature"]
+    del shell.magics_manager.magics["line"]["chat"]
