@@ -166,7 +166,7 @@ def test_every_command_that_is_recommended_exists():
 def test_a_failed_connect_keeps_the_connection(connected, closed_port):
     fails(connected, f"%xinference connect http://127.0.0.1:{closed_port}", "ConnectError")
     fails(connected, f"%xinference list -e http://127.0.0.1:{closed_port}", "ConnectError")
-    assert "In use: tiny-gguf" in connected.run("%xinference status").stdout
+    assert "In use: tiny-gguf" in connected.value("%xinference status")
 
 
 def test_launch_starts_no_server_in_place_of_the_one_that_was_named(kernel, server):

@@ -25,6 +25,7 @@ PYTORCH = {
 }
 ANSWERS = {
     "/v1/cluster/auth": {"auth": False},
+    "/v1/cluster/version": {"version": "4.1.0"},
     "/v1/model_registrations/LLM": [
         {"model_name": name}
         for name in ("qwen2.5-instruct", "Qwen3", "llama-3.3", "my-qwen", "a b", "x\n!rm -rf ~")

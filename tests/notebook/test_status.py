@@ -1,0 +1,44 @@
+"""What connecting and status ask of a server, and what they give back."""
+
+import pytest
+from test_completion import running_server
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
+    with running_server() as made:
+        yield made
+
+
+def test_connecting_asks_each_thing_once(shell, server, capsys):
+    shell.run_line_magic("xinference", f"connect {server.endpoint}")
+    assert sorted(server.asked) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
+    said = capsys.readouterr().out
+    assert said.startswith(f"Connected to {server.endpoint} (Xinference 4.1.0).")
+    assert "Running: talker (LLM), writer (LLM), vectors (embedding)." in said
+
+
+def test_status_asks_anew_what_may_have_changed(shell, server):
+    shell.run_line_magic("xinference", f"connect {server.endpoint}")
+    server.asked.clear()
+    found = shell.run_line_magic("xinference", "status")
+    assert sorted(server.asked) == ["/v1/cluster/version", "/v1/models"]
+    assert (found.endpoint, found.version, found.private) == (server.endpoint, "4.1.0", False)
+    assert [model.uid for model in found.models] == ["talker", "writer", "vectors"]
+    assert (found.in_use, found.turns) == ((), 0)
+
+
+def test_the_first_status_connects(shell, server, monkeypatch):
+    monkeypatch.setenv("XINFERENCE_ENDPOINT", server.endpoint)
+    shell.run_line_magic("xinference", "status")
+    assert sorted(server.asked) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
+
+
+def test_what_the_server_says_cannot_steer_the_terminal(shell, server, monkeypatch, capsys):
+    import test_completion
+
+    answers = {**test_completion.ANSWERS, "/v1/cluster/version": {"version": "4\x1b[31m"}}
+    monkeypatch.setattr(test_completion, "ANSWERS", answers)
+    shell.run_line_magic("xinference", f"connect {server.endpoint}")
+    assert "\x1b" not in capsys.readouterr().out
