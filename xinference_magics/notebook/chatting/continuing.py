@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
+from xinference_magics.errors import PromptError
 from xinference_magics.notebook.chatting import finish, parameters_of, read
 from xinference_magics.notebook.chatting.answerers import user_loop
 from xinference_magics.notebook.chatting.answering import answer
-from xinference_magics.notebook.prompt import expand
+from xinference_magics.notebook.prompt import Prompt, expand
 from xinference_magics.notebook.ready_made import TEXT
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def generate(
         KeyboardInterrupt: The kernel was interrupted; `--out` keeps what had arrived.
     """
     arguments, text = read(line, cell, "generate")
-    prompt = text if arguments.raw else expand(text, magics.shell.user_ns, local)
+    prompt = text if arguments.raw else _text(expand(text, magics.shell.user_ns, local))
     parameters, session = parameters_of(arguments), magics.session
     model = session.model_in_use(arguments.model, TEXT, arguments.endpoint)
     question = Question(
@@ -74,3 +75,14 @@ def generate(
     if arguments.out and (turn.status == "done" or not turn.empty):
         magics.shell.user_ns[arguments.out] = turn
     return finish(turn, error)
+
+
+def _text(prompt: Prompt) -> str:
+    """Return a prompt that is nothing but text.
+
+    Raises:
+        PromptError: There is something else in it.
+    """
+    if prompt.blocks is not None:
+        raise PromptError(f"Only text can be continued, not {prompt.text!r}.", hint="%%chat asks.")
+    return prompt.text
