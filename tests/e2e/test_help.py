@@ -99,8 +99,9 @@ def test_help_in_every_spelling(kernel):
     assert len(set(shown)) == 1, shown
     assert "-q, NAME" not in shown[0]
     assert "--quantization, -q NAME" in shown[0]
-    assert "-s is --system there" in shown[0]
-    assert "-s is --size-in-billions there" in kernel.run("%chat -h").stdout
+    assert "-s is --system there" in " ".join(shown[0].split())
+    said = " ".join(kernel.run("%chat -h").stdout.split())
+    assert "-s is --size-in-billions there" in said
     assert "usage: %chat" in kernel.run("%chat -h").stdout
     assert "examples:" in inspected(kernel, "%chat")
     assert "examples:" in inspected(kernel, "%%generate")
@@ -121,9 +122,10 @@ def test_a_text_is_continued(kernel, writer):
     assert "Using writer, the only model that runs and can continue texts." in reply.stdout
     text = kernel.value("kept.text")
     assert len(text) > 4
-    assert kernel.value("kept.usage['output_tokens'], kept.finish_reason, kept.model_uid") == (
-        "(12, 'length', 'writer')"
+    assert kernel.value("0 < kept.usage['output_tokens'] <= 12, kept.status, kept.model_uid") == (
+        "(True, 'done', 'writer')"
     )
+    assert kernel.value("kept.finish_reason") in {"'stop'", "'length'"}
     assert kernel.value("len(get_ipython().magics_manager.registry['XinferenceMagics']"
                         ".session.conversations.current)") == "0"  # fmt: skip
     kernel.run("again = %xinference generate --model-uid writer -t 0 --max-tokens 12 1, 2, 3, 4,")

@@ -125,6 +125,12 @@ def test_config_documents_every_trait(shell, capsys):
         ("%chat does this end?", "get_ipython().run_line_magic('chat', 'does this end?')\n"),
         ("x = %chat why? ", "x = get_ipython().run_line_magic('chat', 'why?')\n"),
         ("if 1:\n    %chat why?\n", "if 1:\n    get_ipython().run_line_magic('chat', 'why?')\n"),
+        (
+            "%xinference chat What's new?",
+            "get_ipython().run_line_magic('xinference', \"chat What's new?\")\n",
+        ),
+        ("%xinference chat?", "get_ipython().run_line_magic('xinference', 'chat --help')\n"),
+        ("%generate Is it?", "get_ipython().run_line_magic('generate', 'Is it?')\n"),
         ("%chat What's new?", "get_ipython().run_line_magic('chat', \"What's new?\")\n"),
         ("%chat it's {x} and $y", "get_ipython().run_line_magic('chat', \"it's {x} and $y\")\n"),
         (

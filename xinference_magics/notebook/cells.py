@@ -18,6 +18,9 @@ _QUESTION = re.compile(
     re.VERBOSE,
 )
 
+_PROMPTED = {"chat", "generate"}
+"""Commands that take a prompt, which may end in a question mark."""
+
 
 class CellTracker:
     """Knows the execution that is going on, from IPython's ``pre_run_cell`` event."""
@@ -66,7 +69,8 @@ def keep_questions(lines: list[str]) -> list[str]:
 
 def _call(match: re.Match[str]) -> str:
     line = match["line"]
-    if match["magic"] in {"xinference", "conversation"}:
+    prompted = match["magic"] == "xinference" and line.split()[0] in _PROMPTED
+    if match["magic"] in {"xinference", "conversation"} and not prompted:
         line = line.rstrip("?") + " --help"
     target = match["target"] or ""
     call = f"get_ipython().run_line_magic({match['magic']!r}, {line!r})"
