@@ -132,7 +132,7 @@ def test_a_text_is_continued(kernel, writer):
     assert kernel.value("again.model_uid") == "'writer'"
     reply = kernel.run("%%xinference generate -t 0 --stream false --max-tokens 4\nOnce upon a time")
     assert reply.status == "ok", reply
-    assert "4 tokens" in reply.displays[0]["text/plain"]
+    assert "writer · " in reply.displays[0]["text/plain"]
 
 
 def test_chatting_as_a_command(kernel, tiny_chat):
