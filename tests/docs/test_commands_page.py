@@ -1,6 +1,7 @@
 """The reference of commands is what its script makes of the declarations."""
 
 import importlib.util
+import re
 import shlex
 from pathlib import Path
 
@@ -56,4 +57,4 @@ def test_help_fits_a_cell(command):
     lines = command.parser().format_help().splitlines()
     assert lines[0].startswith(f"usage: {command.magic} {command.name}")
     assert max(map(len, lines)) <= 100
-    assert "%%" not in "\n".join(lines).replace("%%chat", "").replace("%%generate", "")
+    assert not re.search(r"%%(?![a-z])", "\n".join(lines))

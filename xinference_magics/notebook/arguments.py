@@ -90,6 +90,11 @@ class Option:
         return not self.flags[0].startswith("-")
 
     @property
+    def shortest(self) -> str:
+        """Its letter, or the long flag where it has none."""
+        return min(self.flags, key=len)
+
+    @property
     def placeholder(self) -> str:
         """What stands for the value in help; empty for a switch."""
         if self.words == 0:
@@ -214,7 +219,7 @@ class Parser(argparse.ArgumentParser):
         """Name what must be given, and that there is more."""
         words = [option for option in self.options if option.positional]
         needed = [option for option in self.options if option.required and not option.positional]
-        parts = [f"{option.flags[0]} {option.placeholder}" for option in needed]
+        parts = [f"{option.shortest} {option.placeholder}" for option in needed]
         parts += [each.placeholder if each.required else f"[{each.placeholder}]" for each in words]
         return " ".join([*parts, "[OPTIONS]"])
 

@@ -206,7 +206,8 @@ def placed(command: Command, words: list[str]) -> Place | None:
         if option is None and word[:1] != "-":
             if not positional:
                 return None
-            place.given[positional.pop(0).name] = word
+            place.given[positional[0].name] = word
+            positional = positional if positional[0].repeat else positional[1:]
         elif option is None:
             if not (command.takes_extra and (equals or rest)):
                 return None

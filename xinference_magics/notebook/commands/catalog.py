@@ -292,7 +292,7 @@ COMMANDS = (
         ),
         (
             "%xinference register -f my-model.json -p",
-            '%%xinference register  (and below it: {"model_name": ..., ...}, or YAML)',
+            '%%xinference register\n{"version": 2, "model_name": "my-model", ...}',
         ),
         takes_cell=True,
     ),
