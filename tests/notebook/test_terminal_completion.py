@@ -18,15 +18,16 @@ def test_commands_and_options_are_completed(tmp_path):
             "PROMPT_TOOLKIT_NO_CPR": "1",
         },
         encoding="utf-8",
-        timeout=60,
+        timeout=30,
         dimensions=(50, 120),
     )
     child.expect("In .*1")
     child.send("%load_ext xinference_magics\r")
     child.expect("In .*2")
     child.send("%xinference lau\t")
-    child.expect("launch")
+    child.expect("nch")
     child.send(" -t embed\t")
-    child.expect("embedding")
-    child.sendintr()
+    child.expect("ding")
+    child.send(" -h\r")
+    child.expect("usage: %xinference launch")
     child.close(force=True)
