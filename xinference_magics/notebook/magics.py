@@ -196,7 +196,7 @@ class XinferenceMagics(Magics):
         from xinference_magics.notebook.commands import COMMANDS
 
         try:
-            turn: Turn = COMMANDS[name].run(self, line, cell, local)
+            turn: Turn | None = COMMANDS[name].run(self, line, cell, local)
         except HelpRequested as requested:
             print(str(requested).rstrip())  # noqa: T201
             return None

@@ -104,10 +104,16 @@ def boolean(text: str) -> bool:
     return value
 
 
+def no_secret(_text: str) -> str:
+    """Refuse a key without repeating it."""
+    raise argparse.ArgumentTypeError(
+        "a key typed in a cell is saved with the notebook: set XINFERENCE_API_KEY or use "
+        "%xinference login instead, delete this cell and replace the key"
+    )
+
+
 API_KEY = Option(
-    ("--api-key", "-ak"),
-    "Refused: a key typed here is saved with the notebook.",
-    safe_way="set XINFERENCE_API_KEY instead, or %xinference login",
+    ("--api-key", "-ak"), "Refused: a key typed here is saved with the notebook.", type=no_secret
 )
 
 

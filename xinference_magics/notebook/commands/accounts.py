@@ -79,7 +79,7 @@ def _is_open(session: Session, endpoint: str) -> bool:
 
 def _admit(session: Session, endpoint: str) -> None:
     if session.admitted(endpoint):
-        session.say(session.describe_connection())
+        session.say(repr(session.connection(known=True)))
     else:
         session.say(f"The login is kept; %xinference connect {endpoint} uses it.")
 

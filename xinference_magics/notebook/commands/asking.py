@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
 
 
-def chat(*typed: Any) -> Turn:
+def chat(*typed: Any) -> Turn | None:
     """Send a prompt as the next turn of the conversation."""
     from xinference_magics.notebook import chatting
 
