@@ -160,7 +160,7 @@ def parameters_of(arguments: Arguments) -> dict[str, Any]:
     given = {
         "temperature": arguments.temperature,
         "max_tokens": arguments.max_tokens,
-        "enable_thinking": arguments.think,
+        "enable_thinking": getattr(arguments, "think", None),  # %%generate has no such option
     }
     given = {name: value for name, value in given.items() if value is not None}
     given = {**dict(arguments.parameter or []), **given}
