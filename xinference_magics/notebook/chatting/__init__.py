@@ -20,6 +20,7 @@ from xinference_magics.notebook.chatting.prompting import (
     prompt_of,
     refuse_unreadable,
 )
+from xinference_magics.notebook.options import CHAT
 from xinference_magics.notebook.prompt import Prompt
 from xinference_magics.notes import collected_notes, show
 
@@ -78,6 +79,8 @@ def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, st
     from xinference_magics.notebook.commands import COMMANDS
 
     parser = COMMANDS[name].parser(f"%{name}" if cell is None else f"%%{name}")
+    # %%generate has fewer options: those it lacks are never given.
+    parser.set_defaults(**{option.name: option.default for option in CHAT})
     words, rest = leading_options(line, parser)
     arguments = parser.parse(words)
     if cell is not None and (kept := _KEPT.fullmatch(rest)):
@@ -160,7 +163,7 @@ def parameters_of(arguments: Arguments) -> dict[str, Any]:
     given = {
         "temperature": arguments.temperature,
         "max_tokens": arguments.max_tokens,
-        "enable_thinking": getattr(arguments, "think", None),  # %%generate has no such option
+        "enable_thinking": arguments.think,
     }
     given = {name: value for name, value in given.items() if value is not None}
     given = {**dict(arguments.parameter or []), **given}
