@@ -42,9 +42,7 @@ AS_NAME = Option(
 )
 
 
-WORKER_IP = Option(
-    ("--worker-ip",), "Worker to run on.", metavar="ADDRESS", values=Values.WORKER
-)
+WORKER_IP = Option(("--worker-ip",), "Worker to run on.", metavar="ADDRESS", values=Values.WORKER)
 
 
 def count(text: str) -> int:

@@ -40,7 +40,7 @@ def stop_cluster(session: Session, arguments: Arguments) -> None:
     session.say(f"Stopped the cluster at {cluster.endpoint}.")
     if session.cluster_in_use is cluster:
         session.disconnect()
-        session.model = None
+        session.in_use.clear()
 
 
 def _question(cluster: Cluster) -> str:
