@@ -44,6 +44,7 @@ ANSWERS = {
             {"id": "vectors", "model_type": "embedding", "model_ability": ["embed"]},
         ]
     },
+    "/status": {"workers": {"10.0.0.1:9978": {}, "10.0.0.2:9978": {}}},
     "/v1/models/instances": [
         {"model_uid": "coming", "replica_statuses": [{"status": "LOADING"}]},
         {"model_uid": "talker", "replica_statuses": [{"status": "READY"}]},
@@ -191,6 +192,12 @@ def test_uids_are_of_models_that_can_do_it(tab_until, server):
     assert tab_until("%xinference cancel ") == ["coming"]
 
 
+def test_workers(tab_until, server):
+    workers = ["10.0.0.1:9978", "10.0.0.2:9978"]
+    assert tab_until("%xinference launch -n Qwen3 --worker-ip ") == workers
+    assert tab_until("%xinference logs -w ") == workers
+
+
 def test_the_server_named_in_the_line_is_asked(tab_until, server, closed_port):
     elsewhere = f"-e http://127.0.0.1:{closed_port}"
     assert tab_until(f"%xinference list -e {server.endpoint} ") == ["--help"]
@@ -202,8 +209,8 @@ def test_a_source_can_be_added(tab, magics):
     assert tab("%%chat -c ") == []
     magics.session.conversations.begin("recipes")
     assert tab("%%chat -c rec") == ["recipes"]
-    magics._completer.sources[Values.WORKER] = lambda _: ["10.0.0.1:9978"]
-    assert tab("%xinference launch --worker-ip ") == ["10.0.0.1:9978"]
+    magics._completer.sources[Values.WORKER] = lambda _: ["10.0.0.9:9978"]
+    assert tab("%xinference launch --worker-ip ") == ["10.0.0.9:9978"]
 
 
 def seconds(call, *arguments):

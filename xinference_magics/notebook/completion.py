@@ -102,6 +102,7 @@ class Completer:
             Values.CHATS: lambda place: self._running(place, CHAT.fits),
             Values.CONTINUES: lambda place: self._running(place, TEXT.fits),
             Values.LOADING: lambda place: self._known.get(Query(known.loading, place.endpoint)),
+            Values.WORKER: lambda place: self._known.get(Query(known.workers, place.endpoint)),
             Values.PARAMETER: lambda _: parameters(),
             Values.CONVERSATION: lambda _: [each.name for each in session.conversations],
         }

@@ -133,4 +133,10 @@ def running(cluster: Cluster) -> Any:
 
 def loading(cluster: Cluster) -> list[str]:
     """Ask for the UIDs of models that are on their way."""
-    return cluster.loading()
+    instances = cluster.machines.instances()
+    return [each.uid for each in instances if any(replica.loading for replica in each.replicas)]
+
+
+def workers(cluster: Cluster) -> list[str]:
+    """Ask for the addresses of the workers, which everyone may know."""
+    return [worker.address for worker in cluster.machines.status().workers]

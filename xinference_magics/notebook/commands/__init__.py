@@ -18,10 +18,10 @@ COMMANDS = CommandSet(
         "Where this notebook is connected": connecting.COMMANDS,
         "Who you are there": accounts.COMMANDS,
         "Models that run": (*launching.COMMANDS, *models.COMMANDS),
-        "Machines": machines.COMMANDS,
         "Models that can be launched": catalog.COMMANDS,
         "Asking a model": asking.COMMANDS,
-        "Keeping a cluster": maintaining.COMMANDS,
+        "Machines": machines.COMMANDS,
+        "Looking after the cluster": maintaining.COMMANDS,
     },
 )
 """Every command of ``%xinference``."""

@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 
 from xinference_magics.errors import ModelNotFoundError, NotebookError, ServerError
 from xinference_magics.notebook import options
-from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import THERE, YES, Command, confirm
 
 if TYPE_CHECKING:
@@ -257,7 +257,9 @@ _NAME = _LAUNCH["-n"]
 _TYPE = _LAUNCH["-t"]
 _ANY_TYPE = replace(_TYPE, help="Type of model (default: any).", default=None)
 _SIZE = replace(_LAUNCH["-s"], flags=("--model-size-in-billions", "--size-in-billions", "-s"))
-_WORKER = Option(("--worker-ip", "-w"), "Only this worker.", metavar="ADDRESS")
+_WORKER = Option(
+    ("--worker-ip", "-w"), "Only this worker.", metavar="ADDRESS", values=Values.WORKER
+)
 
 COMMANDS = (
     Command(

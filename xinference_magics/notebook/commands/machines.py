@@ -13,7 +13,7 @@ from xinference_magics.errors import (
     PermissionDeniedError,
 )
 from xinference_magics.notebook import options
-from xinference_magics.notebook.arguments import Option
+from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import THERE, UID, Command
 from xinference_magics.notebook.commands.watching import WATCH
 
@@ -172,11 +172,12 @@ COMMANDS = (
         "The server's log; with a UID, what happened to that model.",
         logs,
         (
-            Option(("uid",), "UID of a model (default: the server's log).", type=options.not_empty),
+            Option(("uid",), "UID of a model (default: the server's log).", type=options.not_empty,
+                   values=Values.RUNNING),
             Option(("--lines", "-n"), "How many of the last lines.", "", "N", options.count,
                    default=_LINES),
             Option(("--worker", "-w"), "Address of a worker whose log it shall be.",
-                   metavar="ADDRESS"),
+                   metavar="ADDRESS", values=Values.WORKER),
             THERE,
         ),
         ("%xinference logs -n 20", "%xinference logs my-model"),
