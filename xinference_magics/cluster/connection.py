@@ -146,18 +146,6 @@ class Cluster:
             for replica in instance.get("replica_statuses") or ()
         ]
 
-    def loading(self) -> list[str]:
-        """Return the UIDs of the models that are on their way."""
-        instances = self._api.ask(list, self._api.client.get_instance_info, None, None)
-        return [
-            str(instance.get("model_uid"))
-            for instance in instances
-            if any(
-                ReplicaStatus.from_json(replica).loading
-                for replica in instance.get("replica_statuses") or ()
-            )
-        ]
-
     def launch(self, request: LaunchRequest) -> Launch:
         """Start a model and return at once; where `request` names no engine, one is chosen.
 
