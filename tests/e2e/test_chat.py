@@ -92,13 +92,13 @@ def test_an_interrupt_keeps_the_text_and_stops_run_all(kernel, tiny_chat):
     assert reply.status == "error"
     assert reply.error.startswith("KeyboardInterrupt")
     assert "Traceback" not in reply.stdout
-    turns = "get_ipython().find_line_magic('chat').__self__.session.conversation.turns"
+    turns = "get_ipython().find_line_magic('chat').__self__.session.conversations.current.turns"
     assert kernel.value(f"{turns}[-1].status") == "'interrupted'"
     assert "1 2 3" in kernel.value(f"{turns}[-1].text")
     assert kernel.value("1 + 1") == "2"
 
 
-TURNS = "get_ipython().find_line_magic('chat').__self__.session.conversation.turns"
+TURNS = "get_ipython().find_line_magic('chat').__self__.session.conversations.current.turns"
 
 
 def test_turns_of_deleted_cells_go_whatever_cell_runs_next(kernel, tiny_chat):

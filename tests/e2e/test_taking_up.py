@@ -17,9 +17,11 @@ def test_a_rerank_model(kernel, tiny_encoders):
 def test_launch(kernel, cluster, tiny_registered):
     launch = "%xinference launch -n tiny-text -u text -f ggufv2 --n_threads 1 --disable-virtual-env"
     reply = kernel.run(launch)
-    assert "Ready: llm is XinferenceLLM for text." in reply.stdout
-    assert kernel.value("llm.invoke('Once upon', max_tokens=2) != ''") == "True"
-    cluster.terminate("text")
+    try:
+        assert "Ready: llm is XinferenceLLM for text; %%generate asks it." in reply.stdout
+        assert kernel.value("llm.invoke('Once upon', max_tokens=2) != ''") == "True"
+    finally:
+        cluster.terminate("text")
 
 
 def test_an_embedding_model_is_not_asked_to_chat(kernel, tiny_encoders):
