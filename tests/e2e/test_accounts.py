@@ -139,7 +139,7 @@ def test_login_and_logout(secured, notebook):
     assert "logged in as admin" in reply.stdout
     reply = notebook.run("%xinference login --username admin", answers=["wrong-password"])
     refused(reply, "password is wrong")
-    assert "logged in as admin" in notebook.run("%xinference status").stdout
+    assert "logged in as admin" in notebook.value("%xinference status")
     hidden(notebook, PASSWORD, "wrong-password")
 
 
@@ -192,8 +192,7 @@ def test_an_api_key_may_use_and_not_launch(secured):
     kernel = secured.kernel(
         XINFERENCE_API_KEY=key, XINFERENCE_MAGICS_STATE=str(secured.state / "keyed")
     )
-    reply = kernel.run("%xinference status")
-    assert "with the key in XINFERENCE_API_KEY" in reply.stdout
+    assert "with the key in XINFERENCE_API_KEY" in kernel.value("%xinference status")
     reply = kernel.run("%xinference launch -n qwen3 -en llama.cpp -s 0_6 -f ggufv2 -q Q4_K_M")
     refused(reply, "PermissionDeniedError", "This is an API key", "%xinference login http://")
     assert key not in reply.stdout
@@ -233,7 +232,7 @@ def test_the_command_lines_login_serves_until_it_expires(secured):
         "XINFERENCE_MAGICS_STATE": str(secured.state / "cli-only"),
     }
     kernel = secured.kernel(**environment)
-    assert "with the command line's login" in kernel.run("%xinference status").stdout
+    assert "with the command line's login" in kernel.value("%xinference status")
     before = secured.bad_attempts()
     path.write_text(expired(path.read_text()))
     for _ in range(12):
