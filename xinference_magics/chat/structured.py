@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any, is_typeddict
+from typing import TYPE_CHECKING, Any, cast
 
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
+from typing_extensions import is_typeddict
 
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
@@ -15,7 +16,8 @@ from xinference_magics.errors import NotebookError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import AIMessageChunk, BaseMessage
+    from langchain_core.runnables import RunnableSequence
 
     from xinference_magics.chat.events import Event
     from xinference_magics.chat_models import ChatXinference
@@ -97,54 +99,35 @@ class Structured(ModelAnswerer):
             Exception: The last answer does not fit either; it says why.
         """
         asked = self.model.with_structured_output(self.form.asked, include_raw=True, **parameters)
+        # A parser that follows a stream passes over what does not fit: it reads the whole answer.
+        answers, parser = cast("RunnableSequence[Any, Any]", asked).steps
         said = list(messages)
         for left in range(self.retries, -1, -1):
-            attempt = _Attempt(self.form)
-            async for part in asked.astream(said):
-                for chunk in attempt.take(part):
-                    yield chunk
-            attempt.read()
-            if attempt.error is None:
-                yield Parsed(attempt.parsed)
+            chunks: list[AIMessageChunk] = []
+            async for part in answers.astream(said):
+                chunks.append(part["raw"])
+                yield chunks[-1]
+            answer = merged(chunks)
+            parsed, error = self._read(await parser.ainvoke({"raw": answer}))
+            if error is None:
+                yield Parsed(parsed)
                 return
             if not left:
-                raise attempt.error
-            wrong = HumanMessage(f"That does not fit: {attempt.error}"[:_LONGEST_ERROR])
-            said += [attempt.answer, wrong]
+                raise error
+            wrong = HumanMessage(f"That does not fit: {error}"[:_LONGEST_ERROR])
+            said += [_as_text(answer), wrong]
             yield wrong
 
+    def _read(self, result: Mapping[str, Any]) -> tuple[Any, Exception | None]:
+        """Read what was parsed into the form; return it, or what does not fit."""
+        if result["parsing_error"] is not None:
+            return None, result["parsing_error"]
+        try:
+            return self.form.read(result["parsed"]), None
+        except ValidationError as error:
+            return None, error
 
-class _Attempt:
-    """One answer, as `with_structured_output` streams it with its raw message."""
 
-    def __init__(self, form: Form) -> None:
-        self.parsed: Any = None
-        self.error: Exception | None = None
-        self._form = form
-        self._chunks: list[AIMessageChunk] = []
-
-    @property
-    def answer(self) -> AIMessage:
-        """The answer as the model gave it, calls as text: nothing will answer them."""
-        message = merged(self._chunks)
-        calls = "".join(str(call["args"]) for call in message.tool_calls)
-        return AIMessage(message.text or calls)
-
-    def take(self, part: Any) -> list[AIMessageChunk]:
-        """Take in one part of the stream; return the chunks in it."""
-        if part.get("parsed") is not None:
-            self.parsed = part["parsed"]
-        self.error = part.get("parsing_error") or self.error
-        raw = part.get("raw")
-        if not isinstance(raw, AIMessageChunk):
-            return []
-        self._chunks.append(raw)
-        return [raw]
-
-    def read(self) -> None:
-        """Read what was parsed into the form."""
-        if self.error is None:
-            try:
-                self.parsed = self._form.read(self.parsed)
-            except ValidationError as error:
-                self.error = error
+def _as_text(answer: AIMessage) -> AIMessage:
+    """Return an answer with its calls as text: no tool will answer them."""
+    return AIMessage(answer.text or "".join(str(call["args"]) for call in answer.tool_calls))
