@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
 from xinference_magics.chat.turn import RECORD_MIME, Turn
 from xinference_magics.display.settled import bundle, summary
@@ -80,3 +80,14 @@ def test_plain_text_cannot_steer_a_terminal():
 
 def test_half_characters_do_not_keep_a_turn_from_being_saved():
     json.dumps(bundle(turn("\ud83d")), ensure_ascii=False).encode()
+
+
+def test_a_tools_picture_is_shown_small_in_its_step():
+    picture = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
+    call = {"id": "1", "name": "draw", "args": {}}
+    content = [{"type": "text", "text": "Figure, as a picture:"}, picture]
+    steps = [AIMessage("", tool_calls=[call]), ToolMessage(content, tool_call_id="1")]
+    shown = bundle(turn(steps=steps))
+    assert 'src="data:image/png;base64,iVBORw0KGgo="' in shown["text/html"]
+    assert "Figure, as a picture:" in shown["text/html"]
+    assert Turn.from_record(shown[RECORD_MIME]).steps[1].content == content

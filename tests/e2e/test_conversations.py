@@ -66,6 +66,14 @@ def test_a_conversation_is_asked_from_code(chatting):
     assert turn == "('tiny-gguf', 'llama.cpp', '4.1.0')"
 
 
+def test_the_oldest_turns_make_room_in_code_too(chatting):
+    chatting.run("c = %conversation use long\nc.ask('Hello')")
+    chatting.run("c.edit(1, prompt='word ' * 40_000)")
+    reply = chatting.run("turn = c.ask('My name is Alice.')")
+    assert reply.status == "ok", reply.error
+    assert "Left out the oldest turn" in reply.stdout
+
+
 def test_provenance_is_in_the_turn(chatting):
     chatting.run("answer = %chat -p seed=3 Hello")
     assert chatting.value("answer.parameters['seed'], answer.server_version") == "(3, '4.1.0')"

@@ -112,3 +112,15 @@ def test_what_is_no_tool_is_refused_before_anything_is_sent(ready, tools, messag
     assert reply.status == "error"
     assert message in reply.error
     assert not reply.displays
+
+
+def test_what_a_tool_returns_is_written_for_the_model(ready):
+    ready.run("import pandas\nfrom PIL import Image")
+    table = "pandas.DataFrame({'city': [city], 'sky': ['blue']})"
+    ready.run(f"def get_weather(city: str):\n    return {table}")
+    assert ready.run("turn = %chat --once --tools get_weather What is the weather in Paris?")
+    assert "DataFrame of 1 rows and 2 columns" in ready.value("turn.steps[1].content")
+    assert "Paris,blue" in ready.value("turn.steps[1].content")
+    ready.run("def get_weather(city: str):\n    return Image.new('RGB', (9, 9))")
+    assert ready.run("turn = %chat --once --tools get_weather What is the weather in Paris?")
+    assert "a picture, which this model cannot see" in ready.value("turn.steps[1].content")

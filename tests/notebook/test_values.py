@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from xinference_magics.notebook.values import LONGEST, shown
+from xinference_magics.notebook.values import LONGEST, returned, shown
 
 
 def pixels(block):
@@ -73,3 +73,14 @@ def test_pictures_of_every_kind():
     figure.subplots().plot([1, 2])
     assert pixels(shown(figure)).shape[0] > 100
     assert isinstance(shown(np.zeros((2, 2, 3), np.uint8)), str)  # too small for a picture
+
+
+def test_what_a_tool_returns_is_text_or_a_picture_for_a_model_that_sees():
+    drawing = Image.new("RGB", (9, 9), "red")
+    words, block = returned(drawing, sees=True)
+    assert words["text"] == "Image, as a picture:"
+    assert block["mime_type"] == "image/png"
+    assert returned(drawing, sees=False) == "[Image: a picture, which this model cannot see]"
+    assert returned({"a": [1, None]}, sees=True) == '{"a": [1, null]}'
+    assert returned("as it is", sees=True) == "as it is"
+    assert "DataFrame of 2 rows" in returned(pd.DataFrame({"a": [1, 2]}), sees=False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
 from xinference_magics.chat import runner
 from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.runner import Outcome
@@ -65,7 +67,7 @@ async def aask(
 def _question(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Question:
-    return Question(
+    question = Question(
         answerer=ModelAnswerer(model),
         prompt=prompt,
         system=conversation.system or "",
@@ -74,6 +76,10 @@ def _question(
         conversation=conversation.name,
         server_version=conversation.host.server_version if conversation.host else None,
     )
+    asked = fitted(question)
+    if asked.note:
+        warnings.warn(asked.note, stacklevel=5)
+    return asked.question
 
 
 def _kept(conversation: Conversation, question: Question, live: LiveTurn, outcome: Outcome) -> Turn:

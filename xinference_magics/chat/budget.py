@@ -33,18 +33,22 @@ class Fitted:
     left_out: int
     tokens: int
 
+    @property
+    def note(self) -> str:
+        """What to tell of turns that were left out; empty where all fit."""
+        turns = "turn" if self.left_out == 1 else f"{self.left_out} turns"
+        return f"Left out the oldest {turns}: the model's context is full." if self.left_out else ""
 
-def fitted(question: Question, context: int | None, reserved: int) -> Fitted:
-    """Leave out the oldest turns until a question fits.
 
-    Args:
-        question: All that would be sent.
-        context: Tokens that the model takes; None where that is not known.
-        reserved: Tokens that the answer may have.
+def fitted(question: Question) -> Fitted:
+    """Leave out the oldest turns until a question fits beside its answer.
 
     Raises:
         PromptError: The prompt by itself is too long.
     """
+    answerer = question.answerer
+    context = answerer.context
+    reserved = int({**answerer.parameters, **question.parameters}.get("max_tokens") or 0)
     tokens = count_tokens_approximately(question.messages)
     if context is None:
         return Fitted(question, 0, tokens)

@@ -21,14 +21,19 @@ Render = Callable[[Any], "str | list[dict[str, Any]]"]
 """Makes of a result what the model reads: text, or content blocks."""
 
 
-def as_text(value: object) -> str:
-    """Write a value for a model to read: text as it is, else JSON where it can be, else repr."""
+def as_text(value: object, otherwise: Callable[[object], str] = repr) -> str:
+    """Write a value for a model to read: text as it is, else JSON where it can be.
+
+    Args:
+        value: What a function returned.
+        otherwise: Writes what is neither.
+    """
     if isinstance(value, str):
         return value
     try:
         return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
-        return repr(value)
+        return otherwise(value)
 
 
 class Toolbox:

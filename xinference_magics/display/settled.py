@@ -121,7 +121,7 @@ def _step(step: Step) -> str:
     if step.result is None:
         return f'<div style="{_NOTE}">{escape(step.line)}</div>'
     result = f'<div style="white-space:pre-wrap">{escape(printable(step.result))}</div>'
-    return _fold(step.line, result)
+    return _fold(step.line, result + thumbnails(step.blocks))
 
 
 def _fold(title: str, body: str) -> str:

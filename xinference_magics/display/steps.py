@@ -26,12 +26,14 @@ class Step:
         result: What the model was told; None while it runs.
         seconds: How long it took; None where that is not known.
         failed: Whether it was an error.
+        blocks: The result as content blocks, where it is more than text.
     """
 
     call: str
     result: str | None = None
     seconds: float | None = None
     failed: bool = False
+    blocks: tuple[dict[str, Any], ...] = ()
 
     @property
     def line(self) -> str:
@@ -79,4 +81,5 @@ def _step(call: Mapping[str, Any], result: BaseMessage | None) -> Step:
         str(result.text),
         seconds if isinstance(seconds, int | float) else None,
         failed=getattr(result, "status", "") == "error",
+        blocks=tuple(block for block in result.content if isinstance(block, dict)),
     )

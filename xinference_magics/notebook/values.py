@@ -37,6 +37,24 @@ def shown(value: object) -> str | Block:
     return picture(value) or _cut(_text(value))
 
 
+def returned(value: object, *, sees: bool) -> str | list[Block]:
+    """Turn what a tool has returned into what the model reads of it.
+
+    Args:
+        value: A figure or an image becomes a picture, anything else text.
+        sees: Whether the model takes pictures; one that does not is told of them.
+    """
+    from xinference_magics.chat.toolbox import as_text
+
+    drawn = picture(value)
+    if drawn is None:
+        return as_text(value, lambda other: _cut(_text(other)))
+    kind = type(value).__name__
+    if not sees:
+        return f"[{kind}: a picture, which this model cannot see]"
+    return [{"type": "text", "text": f"{kind}, as a picture:"}, drawn]
+
+
 def _text(value: Any) -> str:
     for describe in _DESCRIPTIONS:
         text = describe(value)

@@ -27,7 +27,6 @@ from xinference_magics.notes import collected_notes, show
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
-    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.turn import Turn
@@ -54,9 +53,8 @@ def chat(
     if arguments.show_prompt:
         _show(magics.session, asked)
         return None
-    if asked.left_out:
-        turns = "turn" if asked.left_out == 1 else f"{asked.left_out} turns"
-        magics.session.say(f"Left out the oldest {turns}: the model's context is full.")
+    if asked.note:
+        magics.session.say(asked.note)
     with collected_notes() as notes:
         turn, error = answer(magics, asked.question, main_thread, live=arguments.stream)
     if turn.status == "done" or not turn.empty:
@@ -128,12 +126,7 @@ def ask(
         format=arguments.format,
         server_version=magics.session.server_version,
     )
-    return fitted(question, answerer.context, parameters.get("max_tokens") or _reserved(answerer))
-
-
-def _reserved(answerer: Answerer) -> int:
-    """Tokens that an answer may have where the cell does not say."""
-    return int(answerer.parameters.get("max_tokens") or 0)
+    return fitted(question)
 
 
 def _show(session: Session, asked: Fitted) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.async_helpers import get_asyncio_loop
@@ -12,6 +13,7 @@ from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import NotebookError, PromptError
 from xinference_magics.notebook.prompt import evaluate
 from xinference_magics.notebook.ready_made import CHAT
+from xinference_magics.notebook.values import returned
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -87,7 +89,9 @@ def _agent(
     from xinference_magics.chat.agent import Agent
     from xinference_magics.chat.toolbox import Toolbox
 
-    toolbox = Toolbox(evaluate(f"[{arguments.tools}]", variables, option="--tools"))
+    offered = evaluate(f"[{arguments.tools}]", variables, option="--tools")
+    sees = bool((model.profile or {}).get("image_inputs"))
+    toolbox = Toolbox(offered, partial(returned, sees=sees))
     if not toolbox.tools:
         raise PromptError("--tools names no tool.", hint="--tools f,g")
     return Agent(model, toolbox, main_thread, _confirmed if arguments.confirm else None)
