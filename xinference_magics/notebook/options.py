@@ -87,6 +87,7 @@ FORMATS = ("markdown", "text", "json", "html", "math", "code")
 
 
 def _format(text: str) -> str:
+    text = "markdown" if text == "md" else text
     if text not in FORMATS:
         near = nearest(text, FORMATS, cutoff=0.6)
         meant = f"did you mean {near}?" if near else f"formats: {', '.join(FORMATS)}"
