@@ -7,7 +7,7 @@ import pytest
 from xinference_magics.cluster.launch import LaunchRequest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def text_model(cluster, tiny_registered):
     """A model that only continues texts."""
     request = LaunchRequest(
@@ -21,7 +21,7 @@ def text_model(cluster, tiny_registered):
     cluster.terminate("documented-text")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def vision_model(cluster, sight_registered):
     """A model that sees."""
     uid = cluster.launch(replace(sight_registered, model_uid="documented-sight")).wait().uid
@@ -29,7 +29,7 @@ def vision_model(cluster, sight_registered):
     cluster.terminate(uid)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run_example(tiny_chat, tiny_encoders, text_model, vision_model):
     """Run an example on the test server instead of the one it names; return its variables."""
     names = {
