@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parent
 DEMO = EXAMPLES.parent / ".demo"
-NOTEBOOKS = ("quickstart", "rag", "agent")
+NOTEBOOKS = ("quickstart", "chat", "rag", "agent")
 
 
 class Narrator(NotebookClient):
@@ -91,12 +91,13 @@ def definitions() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the model type and the registration of each tiny model."""
     for definition in registrations_in("tiny_chat"):
         yield "LLM", definition
+    yield "LLM", registrations_in("tiny_sight", "registration")
     yield from registrations_in("tiny_encoders").items()
 
 
-def registrations_in(folder: str) -> Any:
+def registrations_in(folder: str, name: str = "registrations") -> Any:
     """Return what ``registrations.py`` of a folder has."""
-    return runpy.run_path(str(EXAMPLES / folder / "registrations.py"))["registrations"]()
+    return runpy.run_path(str(EXAMPLES / folder / "registrations.py"))[name]()
 
 
 def run(*names: str) -> None:
