@@ -148,6 +148,20 @@ class Conversation:
         self._entries[number - 1] = (execution, edited)
         return edited
 
+    def replace(self, turn: Turn, other: Turn) -> None:
+        """Put another turn in the place of one.
+
+        Raises:
+            NotebookError: It is not there.
+        """
+        for index, (execution, each) in enumerate(self._entries):
+            if each is turn:
+                self._entries[index] = (execution, other)
+                return
+        raise NotebookError(
+            "The turn to replace is no longer in the conversation.", hint="Run its cell again."
+        )
+
     def clear(self) -> None:
         """Drop all turns."""
         self._entries = []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
+    from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.commands.command_set import CommandSet
     from xinference_magics.notebook.completion import Completer
@@ -112,7 +113,7 @@ class XinferenceMagics(Magics):
             print,
             lambda: self.cells.current,
         )
-        self._shown: tuple[int, list[Turn]] = (0, [])
+        self._shown: tuple[int, list[Turn | Comparison]] = (0, [])
         self._completer: Completer | None = None
         self._replaced: dict[tuple[str, str], Any] = {}
         super().__init__(shell, parent=shell)
@@ -190,23 +191,23 @@ class XinferenceMagics(Magics):
 
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
-    ) -> Turn | None:
-        """Run a command that takes a prompt, and note that this cell has shown its turn."""
+    ) -> Turn | Comparison | None:
+        """Run a command that takes a prompt, and note that this cell has shown its answer."""
         from xinference_magics.notebook.arguments import HelpRequested
         from xinference_magics.notebook.commands import COMMANDS
 
         try:
-            turn: Turn | None = COMMANDS[name].run(self, line, cell, local)
+            answer: Turn | Comparison | None = COMMANDS[name].run(self, line, cell, local)
         except HelpRequested as requested:
             print(str(requested).rstrip())  # noqa: T201
             return None
         self.session.changes += 1
-        if turn is None:
+        if answer is None:
             return None
         number, shown = self._shown
         current = self.cells.current.number
-        self._shown = (current, [*shown, turn] if number == current else [turn])
-        return turn
+        self._shown = (current, [*shown, answer] if number == current else [answer])
+        return answer
 
     @context_matcher(identifier="xinference_magics")  # type: ignore[untyped-decorator]
     def complete(self, context: CompletionContext) -> Any:
@@ -226,24 +227,30 @@ class XinferenceMagics(Magics):
         self.cells.pre_run_cell(info)
         self.session.conversations.forget_cells(self.cells.deleted_cells())
 
-    def show_once(self, turn: Turn) -> None:
-        """Show nothing for a turn in the execution that streamed it (IPython's display hook).
+    def show_once(self, answer: Turn | Comparison) -> None:
+        """Show nothing for an answer in the execution that streamed it (IPython's display hook).
 
         Raises:
             NotImplementedError: It is another execution; IPython then asks `show_later`.
         """
         number, shown = self._shown
-        if number != self.cells.current.number or not any(turn is each for each in shown):
+        if number != self.cells.current.number or not any(answer is each for each in shown):
             raise NotImplementedError
         if getattr(self.shell, "kernel", None) is None:
             # A terminal has printed "Out[n]:" already.
-            print(f"<Turn of {turn.model_uid}: {turn.status}>")  # noqa: T201
+            print(f"<{answer.label}>")  # noqa: T201
 
     def show_later(self, turn: Turn) -> dict[str, Any]:
         """Show a settled turn (IPython's mimebundle formatter)."""
         from xinference_magics.display.settled import bundle
 
         return bundle(turn)
+
+    def show_comparison_later(self, comparison: Comparison) -> dict[str, Any]:
+        """Show a settled comparison (IPython's mimebundle formatter)."""
+        from xinference_magics.display.comparison import bundle
+
+        return bundle(comparison)
 
     def install(self) -> None:
         """Register the magics, leaving those to another extension that it has, too."""

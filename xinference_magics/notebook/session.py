@@ -18,6 +18,7 @@ from xinference_magics.transport import endpoint as endpoints
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.local import LocalServer
@@ -55,6 +56,7 @@ class Session:
 
     Attributes:
         in_use: The models that the magics ask, by their kind.
+        compared: What was compared last.
         changes: How many commands and connections have succeeded: what was known of servers
             before each may have changed.
     """
@@ -76,6 +78,7 @@ class Session:
         self.changes = 0
         self.server_version: str | None = None
         self.hinted = False
+        self.compared: Comparison | None = None
         self._cluster: Cluster | None = None
         self._local: LocalServer | None = None
         self._named = False

@@ -74,6 +74,16 @@ def edit(session: Session, arguments: Arguments) -> Turn:
     return conversation.edit(arguments.turn, **{words: text})
 
 
+def keep(session: Session, arguments: Arguments) -> None:
+    """Go on with another answer of the last comparison."""
+    if session.compared is None:
+        raise NotebookError("Nothing was compared yet.", hint="%%chat --compare UID,UID")
+    session.compared.keep(arguments.name)
+    conversation = session.compared.conversation
+    where = "" if conversation is None else f" in {_name(conversation)}"
+    session.say(f"Kept the answer of {arguments.name}{where}.")
+
+
 def fork(session: Session, arguments: Arguments) -> Conversation:
     """Copy a conversation under another name and make the copy current."""
     conversations = session.conversations
@@ -218,6 +228,17 @@ _COMMANDS = (
         Option(("--prompt",), "Change the question instead of the answer.", words=0),
         _WHICH,
         cell=True,
+    ),
+    _command(
+        "keep",
+        keep,
+        Option(
+            ("name",),
+            "Who answered, as in --compare.",
+            type=options.not_empty,
+            required=True,
+            values=Values.COMPARED,
+        ),
     ),
     _command("fork", fork, _NAME, _WHICH),
     _command("clear", clear, _WHICH),
