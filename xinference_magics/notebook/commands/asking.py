@@ -35,7 +35,7 @@ COMMANDS = (
         (
             "%%chat\nWhere can we visit in the capital of {{country}}?",
             "answer = %chat --new -t 0 What is 17 * 23?",
-            "%%chat --compare my-chat-model,another-model\nWhat is 17 * 23?",
+            "%%chat --compare my-model,another-model\nWhat is 17 * 23?",
         ),
         note=options.other_letters(options.CHAT, "%xinference launch", options.LAUNCH),
         takes_cell=True,
