@@ -11,6 +11,7 @@ from xinference_magics.display.plain import neutralise
 
 if TYPE_CHECKING:
     from xinference_magics.chat.comparison import Comparison
+    from xinference_magics.chat.turn import Turn
 
 # Not narrower than a sentence needs: where there is no room, columns stand below each other.
 _COLUMNS = (
@@ -49,38 +50,47 @@ def summaries(comparison: Comparison) -> list[str]:
     """Put each turn into one line, the one that is kept with a mark."""
     return [
         f"{'✓' if turn is comparison.kept else ' '} {settled.summary(turn, title)}"
-        for title, turn in zip(comparison.titles, comparison.turns, strict=True)
+        for title, turn in _titled(comparison)
     ]
+
+
+def _titled(comparison: Comparison) -> list[tuple[str, Turn]]:
+    return list(zip(comparison.titles, comparison.turns, strict=True))
 
 
 def _html(comparison: Comparison) -> str:
-    count = f"{len(comparison)} models"
-    shown = zip(comparison.titles, comparison.turns, strict=True)
-    columns = [
-        f'<div style="{_COLUMN}{_KEPT if turn is comparison.kept else _OTHER}">'
-        f"{settled.column(turn, title)}</div>"
-        for title, turn in shown
-    ]
-    return settled.as_is(
-        settled.header(count, about(comparison))
-        + thumbnails(comparison.turns[0].blocks)
-        + f'<div style="{_COLUMNS}">{"".join(columns)}</div>'
+    columns = "".join(
+        _column(turn, title, is_kept=turn is comparison.kept) for title, turn in _titled(comparison)
     )
+    return settled.as_is(
+        settled.header(f"{len(comparison)} models", about(comparison))
+        + thumbnails(comparison.turns[0].blocks)
+        + f'<div style="{_COLUMNS}">{columns}</div>'
+    )
+
+
+def _column(turn: Turn, title: str, *, is_kept: bool) -> str:
+    shown = settled.column(turn, f"✓ {title}" if is_kept else title)
+    return f'<div style="{_COLUMN}{_KEPT if is_kept else _OTHER}">{shown}</div>'
 
 
 def _markdown(comparison: Comparison) -> str:
     parts = [
-        f"#### {settled.one_line(title)}\n\n{settled.markdown(turn)}\n\n"
-        f"{settled.one_line(settled.summary(turn, title))}"
-        for title, turn in zip(comparison.titles, comparison.turns, strict=True)
+        part
+        for (title, turn), line in zip(_titled(comparison), summaries(comparison), strict=True)
+        for part in (
+            f"#### {settled.one_line(title)}",
+            settled.markdown(turn),
+            settled.one_line(line.strip()),
+        )
     ]
-    return "\n\n".join([*parts, settled.one_line(about(comparison))])
+    return "\n\n".join([*filter(None, parts), settled.one_line(about(comparison))])
 
 
 def _plain(comparison: Comparison) -> str:
     parts = [
-        f"── {neutralise(title)} ──\n{settled.plain(turn)}"
-        for title, turn in zip(comparison.titles, comparison.turns, strict=True)
+        f"── {neutralise(title)} ──\n{settled.plain(turn)}".rstrip()
+        for title, turn in _titled(comparison)
     ]
     lines = "\n".join([*summaries(comparison), about(comparison)])
     return "\n\n".join([*parts, neutralise(lines)])
