@@ -27,6 +27,7 @@ from xinference_magics.notes import collected_notes, show
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
+    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.conversation import Conversation
