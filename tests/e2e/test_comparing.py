@@ -40,7 +40,7 @@ def test_both_answer_and_settle_side_by_side(ready):
     assert ready.value("type(both).__name__") == "'Comparison'"
     assert ready.value("[turn.model_uid for turn in both.turns]") == "['tiny-gguf', 'tiny-pt']"
     assert ready.value("[turn.status for turn in both]") == "['done', 'done']"
-    assert ready.value("both['tiny-pt'].engine") == "'transformers'"
+    assert ready.value("both['tiny-pt'].engine") == "'Transformers'"
     for column in (0, 1):
         frames = [
             each for each in reply.frames if each.get("column", 0) == column and "now" in each

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Not narrower than a sentence needs: where there is no room, columns stand below each other.
 _COLUMNS = (
-    "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,280px),1fr));gap:12px"
+    "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,240px),1fr));gap:12px"
 )
 _COLUMN = "min-width:0;overflow-x:auto;padding:4px 12px 8px;border-radius:6px;border:1px solid "
 _OTHER, _KEPT = "rgba(128,128,128,0.35)", "#3a7bd5"
