@@ -33,6 +33,8 @@ class NotebookView(View):
         kernel: The running kernel.
     """
 
+    _in_background = False
+
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._display_id = uuid4().hex
@@ -55,7 +57,7 @@ class NotebookView(View):
 
         from xinference_magics.display.widget import ChatWidget
 
-        self._widget = ChatWidget(title=printable(live.title))
+        self._widget = ChatWidget(title=printable(live.title), background=self._in_background)
         self._inbox = Inbox(self._widget, self._kernel)
         self._last_sent = time.monotonic()
         view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
@@ -84,15 +86,19 @@ class NotebookView(View):
         self._replace(lambda: {"text/plain": ""})
 
     def _replace(self, settled: Callable[[], dict[str, Any]]) -> None:
-        from IPython.display import update_display
-
         self._widget.send({"ended": True})
         try:
-            update_display(settled(), raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+            self._update(settled())
         finally:
             layout = self._widget.layout
             self._widget.close()
             layout.close()
+
+    def _update(self, bundle: dict[str, Any]) -> None:
+        """Publish an output in place of the widget."""
+        from IPython.display import update_display
+
+        update_display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 
     def _is_unheard(self, live: LiveTurn) -> bool:
         """Whether to send everything to a page that cannot ask for it.

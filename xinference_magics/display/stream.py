@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,12 +82,17 @@ def choose_view(shell: InteractiveShell) -> View:
         from xinference_magics.display.terminal import TerminalView
 
         return TerminalView()
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None or not is_watched(kernel) or is_captured(shell):
+    if not has_page(shell):
         return HeadlessView()
     from xinference_magics.display.notebook import NotebookView
 
-    return NotebookView(kernel)
+    return NotebookView(cast("Any", shell).kernel)
+
+
+def has_page(shell: InteractiveShell) -> bool:
+    """Whether what the running cell displays is seen in a page at once."""
+    kernel = getattr(shell, "kernel", None)
+    return kernel is not None and is_watched(kernel) and not is_captured(shell)
 
 
 def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
+    from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.commands.command_set import CommandSet
     from xinference_magics.notebook.completion import Completer
@@ -112,7 +113,7 @@ class XinferenceMagics(Magics):
             print,
             lambda: self.cells.current,
         )
-        self._shown: tuple[int, list[Turn]] = (0, [])
+        self._shown: tuple[int, list[Turn | PendingTurn]] = (0, [])
         self._completer: Completer | None = None
         self._replaced: dict[tuple[str, str], Any] = {}
         super().__init__(shell, parent=shell)
@@ -190,19 +191,19 @@ class XinferenceMagics(Magics):
 
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
-    ) -> Turn | None:
+    ) -> Turn | PendingTurn | None:
         """Run a command that takes a prompt, and note that this cell has shown its turn."""
         from xinference_magics.notebook.arguments import HelpRequested
         from xinference_magics.notebook.commands import COMMANDS
 
         try:
-            turn: Turn | None = COMMANDS[name].run(self, line, cell, local)
+            turn: Turn | PendingTurn | None = COMMANDS[name].run(self, line, cell, local)
         except HelpRequested as requested:
             print(str(requested).rstrip())  # noqa: T201
             return None
         self.session.changes += 1
-        if turn is None:
-            return None
+        if turn is None or not getattr(turn, "in_page", True):  # its repr is shown instead
+            return turn
         number, shown = self._shown
         current = self.cells.current.number
         self._shown = (current, [*shown, turn] if number == current else [turn])
@@ -226,7 +227,7 @@ class XinferenceMagics(Magics):
         self.cells.pre_run_cell(info)
         self.session.conversations.forget_cells(self.cells.deleted_cells())
 
-    def show_once(self, turn: Turn) -> None:
+    def show_once(self, turn: Turn | PendingTurn) -> None:
         """Show nothing for a turn in the execution that streamed it (IPython's display hook).
 
         Raises:
@@ -235,7 +236,7 @@ class XinferenceMagics(Magics):
         number, shown = self._shown
         if number != self.cells.current.number or not any(turn is each for each in shown):
             raise NotImplementedError
-        if getattr(self.shell, "kernel", None) is None:
+        if getattr(self.shell, "kernel", None) is None:  # where a PendingTurn is never shown
             # A terminal has printed "Out[n]:" already.
             print(f"<Turn of {turn.model_uid}: {turn.status}>")  # noqa: T201
 
@@ -259,6 +260,7 @@ class XinferenceMagics(Magics):
                 self._give_back(kind, name)
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
+        self.session.background.stop()
         self.session.disconnect()
 
     def _is_mine(self, kind: str, name: str) -> bool:

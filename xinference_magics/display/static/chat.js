@@ -211,8 +211,9 @@ export default () => {
     turn.views.forEach((view) => view.tick());
     model.send({ kind: "stop" });
     // A kernel that cannot hear the page while a cell runs can still be interrupted; but once the
-    // turn has ended, it would be the next cell that is.
-    const isUnheard = () => turn.stop === "asked" && turn.views.size > 0;
+    // turn has ended, it would be the next cell that is, and another one in the background.
+    const isUnheard = () =>
+      turn.stop === "asked" && turn.views.size > 0 && !model.get("background");
     setTimeout(() => isUnheard() && model.widget_manager?.kernel?.interrupt?.(), INTERRUPT_AFTER);
   };
 

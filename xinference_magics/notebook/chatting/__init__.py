@@ -12,6 +12,8 @@ from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.display.formats import unfenced
 from xinference_magics.notebook.arguments import leading_options
+from xinference_magics.notebook.catching_up import catch_up
+from xinference_magics.notebook.chatting import background
 from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.chatting.prompting import (
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.magics import XinferenceMagics
     from xinference_magics.notebook.session import Session
@@ -39,8 +42,10 @@ _KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 
 def chat(
     magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
-) -> Turn | None:
+) -> Turn | PendingTurn | None:
     """Run one turn and keep it; with ``--show-prompt`` only show what it would send.
+
+    With ``--bg`` it only begins; see `background.begin`.
 
     Raises:
         UsageError: An option is not right, or there is no prompt.
@@ -48,11 +53,16 @@ def chat(
         KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
     """
     arguments, text = read(line, cell)
+    conversation = _conversation(magics, arguments)
+    if not (arguments.once or arguments.background):
+        catch_up(magics.session, conversation.awaited(magics.cells.current))
     main_thread = MainThread(user_loop)
     asked = ask(magics, arguments, text, local, main_thread)
     if arguments.show_prompt:
         _show(magics.session, asked)
         return None
+    if arguments.background:
+        return background.begin(magics, arguments, asked.question, conversation)
     if asked.note:
         magics.session.say(asked.note)
     with collected_notes() as notes:
@@ -90,6 +100,8 @@ def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, st
         text = FIX
     if not text.strip():
         parser.error("there is no prompt")
+    if arguments.background:
+        background.refuse_beside(arguments, parser)
     return arguments, text
 
 

@@ -8,10 +8,11 @@ from xinference_magics.notebook import options
 from xinference_magics.notebook.commands.command import Command
 
 if TYPE_CHECKING:
+    from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
 
 
-def chat(*typed: Any) -> Turn | None:
+def chat(*typed: Any) -> Turn | PendingTurn | None:
     """Send a prompt as the next turn of the conversation."""
     from xinference_magics.notebook import chatting
 
@@ -34,6 +35,7 @@ COMMANDS = (
         (
             "%%chat\nWhere can we visit in the capital of {{country}}?",
             "answer = %chat --new -t 0 What is 17 * 23?",
+            "answer = %chat --bg Tell me a long story.",
         ),
         note=options.other_letters(options.CHAT, "%xinference launch", options.LAUNCH),
         takes_cell=True,
