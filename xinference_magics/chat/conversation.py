@@ -109,17 +109,9 @@ class Conversation:
         self._pending.append((execution, turn))
 
     def awaited(self, execution: Execution) -> list[PendingTurn]:
-        """The turns that end before one of `execution` begins: those that it continues.
-
-        What an earlier run of its cell left being answered is stopped: it is replaced.
-        """
-        place, awaited = self._place(execution), []
-        for run, each in list(self._pending):
-            if execution.reruns(run):
-                each.discard()
-            if not each.done and self._place(run) <= place:
-                awaited.append(each)
-        return awaited
+        """The turns that end before one of `execution` begins: those that it continues."""
+        place = self._place(execution)
+        return [each for run, each in self._pending if not each.done and self._place(run) <= place]
 
     def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
         """Put in a turn, dropping those that an earlier run of the same cell left.
@@ -140,10 +132,7 @@ class Conversation:
             self._entries = entries
 
     def forget_cells(self, cell_ids: Collection[str]) -> None:
-        """Drop the turns of cells that are no longer in the notebook, also unfinished ones."""
-        for run, each in self._pending:
-            if run.cell_id in cell_ids:
-                each.discard()
+        """Drop the turns of cells that are no longer in the notebook."""
         with self._changing:
             self._entries = [entry for entry in self._entries if entry[0].cell_id not in cell_ids]
 

@@ -12,8 +12,8 @@ import time
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
 
-from xinference_magics import interrupts
 from xinference_magics.chat import runner
+from xinference_magics.chat.background import goes_on
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.runner import Outcome
 from xinference_magics.errors import XinferenceError
@@ -135,9 +135,7 @@ class PendingTurn:
                 if until is not None and time.monotonic() >= until:
                     return self.done
         except KeyboardInterrupt:
-            raise interrupts.one_line(
-                f"{self.title} goes on answering in the background; stop() of its turn ends it."
-            ) from None
+            raise goes_on(self.title) from None
         return True
 
     def result(self, timeout: float | None = None) -> Turn:
@@ -165,7 +163,7 @@ class PendingTurn:
         return self._result_later().__await__()
 
     async def _result_later(self) -> Turn:
-        while not self.done:
+        while not self.done:  # noqa: ASYNC110  # another thread ends it
             await asyncio.sleep(_STEP)
         return self.result()
 
@@ -175,7 +173,8 @@ class PendingTurn:
     def _state(self) -> str:
         if not self.done:
             tokens = self._live.tokens
-            how = f"answering: {tokens} tokens so far" if tokens else "waiting"
+            how = f"answering, {tokens} token{'' if tokens == 1 else 's'} so far"
+            how = how if tokens else "waiting"
             return f"stopping, {how}" if self._stop.is_set() else how
         if self._turn is None:
             return f"failed: {self._error}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xinference_magics.chat.background import goes_on
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,8 +20,12 @@ def catch_up(session: Session, turns: Iterable[PendingTurn]) -> None:
         KeyboardInterrupt: The waiting was interrupted; the turns go on.
     """
     pending = [each for each in turns if not each.done]
-    if pending:
-        names = ", ".join(dict.fromkeys(each.title for each in pending))
+    if not pending:
+        return
+    names = ", ".join(dict.fromkeys(each.title for each in pending))
+    try:
         session.say(f"Waiting for an earlier turn of this conversation: {names}.")
-    for each in pending:
-        each.wait()
+        for each in pending:
+            each.wait()
+    except KeyboardInterrupt:
+        raise goes_on(names) from None

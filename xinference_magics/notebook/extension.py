@@ -64,7 +64,7 @@ def _printers(
     return [
         (display.ipython_display_formatter, _TURN, magics.show_once),
         (display.mimebundle_formatter, _TURN, magics.show_later),
-        (display.ipython_display_formatter, _PENDING, magics.show_once),
+        (display.ipython_display_formatter, _PENDING, magics.show_pending_once),
         (display.mimebundle_formatter, _MODEL, _describe),
         (display.mimebundle_formatter, _MEMORY, _estimate),
         (display.mimebundle_formatter, _PLAN, _plan),

@@ -225,20 +225,30 @@ class XinferenceMagics(Magics):
     def pre_run_cell(self, info: ExecutionInfo) -> None:
         """Note which cell begins, and which are gone (IPython's event of that name)."""
         self.cells.pre_run_cell(info)
-        self.session.conversations.forget_cells(self.cells.deleted_cells())
+        deleted = self.cells.deleted_cells()
+        self.session.background.discard(self.cells.current, deleted)
+        self.session.conversations.forget_cells(deleted)
 
-    def show_once(self, turn: Turn | PendingTurn) -> None:
+    def show_once(self, turn: Turn) -> None:
         """Show nothing for a turn in the execution that streamed it (IPython's display hook).
 
         Raises:
             NotImplementedError: It is another execution; IPython then asks `show_later`.
         """
+        self.show_pending_once(turn)
+        if getattr(self.shell, "kernel", None) is None:
+            # A terminal has printed "Out[n]:" already.
+            print(f"<Turn of {turn.model_uid}: {turn.status}>")  # noqa: T201
+
+    def show_pending_once(self, turn: Turn | PendingTurn) -> None:
+        """Show nothing for a turn in the background where its cell shows it.
+
+        Raises:
+            NotImplementedError: It does not; IPython then shows its repr.
+        """
         number, shown = self._shown
         if number != self.cells.current.number or not any(turn is each for each in shown):
             raise NotImplementedError
-        if getattr(self.shell, "kernel", None) is None:  # where a PendingTurn is never shown
-            # A terminal has printed "Out[n]:" already.
-            print(f"<Turn of {turn.model_uid}: {turn.status}>")  # noqa: T201
 
     def show_later(self, turn: Turn) -> dict[str, Any]:
         """Show a settled turn (IPython's mimebundle formatter)."""

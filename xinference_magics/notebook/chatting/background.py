@@ -69,7 +69,7 @@ def begin(
         keep=keep,
         frame_seconds=1 / magics.frame_rate,
     )
-    magics.session.background.start(turn)
+    magics.session.background.start(turn, execution)
     if not arguments.once:
         conversation.expect(turn, execution)
     if arguments.out:

@@ -180,9 +180,8 @@ def _catch_up_all(session: Session) -> None:
 
 def _turns(conversation: Conversation) -> TurnRows:
     rows = TurnRows(conversation.turns)
-    pending = len(conversation.pending)
-    more = f" {_count(pending)} more being answered in the background." if pending else ""
-    rows.caption = f"Conversation {_name(conversation)}.{more}"
+    rows.caption = f"Conversation {_name(conversation)}."
+    rows.pending = len(conversation.pending)
     return rows
 
 
