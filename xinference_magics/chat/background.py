@@ -36,8 +36,8 @@ class Background:
         if not self._turns:
             atexit.register(self.stop)
         self._turns = [(run, each) for run, each in self._turns if not each.done]
-        self._turns.append((execution, turn))
         turn.start()
+        self._turns.append((execution, turn))
 
     def discard(self, execution: Execution, deleted: Collection[str]) -> None:
         """Stop the turns of cells that are gone, and of the cell that is run again.
