@@ -20,7 +20,10 @@ class NotebookView(View):
     """
 
     def __init__(self, kernel: Any) -> None:
-        self._page = Page(kernel)
+        self._page = self._page_of(kernel)
+
+    def _page_of(self, kernel: Any) -> Page:
+        return Page(kernel)
 
     @property
     def stop_requested(self) -> bool:

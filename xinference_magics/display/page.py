@@ -32,11 +32,14 @@ class Page:
         kernel: The running kernel.
 
     Attributes:
+        background: Whether other cells run meanwhile.
         display_id: By which the output is found again, also when it has settled.
     """
 
+    background = False
+
     def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel
+        self.kernel = kernel
         self.display_id = uuid4().hex
         self._acknowledged = False
 
@@ -53,8 +56,10 @@ class Page:
         from xinference_magics.display.widget import ChatWidget
 
         titles = [live.title for live in lives]
-        self._widget = ChatWidget(titles=[printable(title) for title in titles])
-        self._inbox = Inbox(self._widget, self._kernel)
+        self._widget = ChatWidget(
+            titles=[printable(title) for title in titles], background=self.background
+        )
+        self._inbox = Inbox(self._widget, self.kernel)
         self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
         view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
         who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
@@ -76,15 +81,19 @@ class Page:
 
     def replace(self, settled: Callable[[], dict[str, Any]]) -> None:
         """Replace the widget by a mime bundle and close it, with all its comms."""
-        from IPython.display import update_display
-
         self._widget.send({"ended": True})
         try:
-            update_display(settled(), raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
+            self.publish(settled())
         finally:
             layout = self._widget.layout
             self._widget.close()
             layout.close()
+
+    def publish(self, bundle: dict[str, Any]) -> None:
+        """Publish an output in place of the one that is there."""
+        from IPython.display import update_display
+
+        update_display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
 
     def clear(self) -> None:
         """Replace the widget by nothing and close it."""

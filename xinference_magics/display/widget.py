@@ -15,11 +15,13 @@ class ChatWidget(anywidget.AnyWidget):
 
     Attributes:
         titles: Who answers, one for each turn.
+        background: Whether other cells run meanwhile, which an interrupt would hit.
     """
 
     _esm = (_STATIC / "chat.js").read_text("utf-8")
     _css = (_STATIC / "chat.css").read_text("utf-8")
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    background = traitlets.Bool().tag(sync=True)
 
 
 class LaunchWidget(anywidget.AnyWidget):

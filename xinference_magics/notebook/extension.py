@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TURN = ("xinference_magics.chat.turn", "Turn")
 _COMPARISON = ("xinference_magics.chat.comparison", "Comparison")
+_PENDING = ("xinference_magics.chat.pending", "PendingTurn")
 _OPERATION = ("xinference_magics.cluster.operations", "Operation")
 _MODEL = ("xinference_magics.cluster.models", "RunningModel")
 _MEMORY = ("xinference_magics.cluster.memory", "MemoryEstimate")
@@ -66,6 +67,7 @@ def _printers(
         (display.mimebundle_formatter, _TURN, magics.show_later),
         (display.ipython_display_formatter, _COMPARISON, magics.show_once),
         (display.mimebundle_formatter, _COMPARISON, magics.show_comparison_later),
+        (display.ipython_display_formatter, _PENDING, magics.show_pending_once),
         (display.mimebundle_formatter, _MODEL, _describe),
         (display.mimebundle_formatter, _MEMORY, _estimate),
         (display.mimebundle_formatter, _PLAN, _plan),

@@ -258,6 +258,8 @@ CHAT = (
            "one).", metavar="NAME", type=not_empty, values=Values.CONVERSATION),
     Option(("--new",), "Begin the conversation anew.", words=0),
     Option(("--once",), "Ask outside of any conversation: nothing before, nothing kept.", words=0),
+    Option(("--background", "--bg"), "Answer while other cells run: what is returned has done, "
+           "stop() and result().", words=0),
     Option(("--stream",), "Show the answer while it comes, or only when it is there.", "", "BOOL",
            boolean, default=True, values=BOOLEANS),
     ENDPOINT,

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics import interrupts
+from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
 from xinference_magics.cluster.reuse import OwnLaunches
@@ -73,6 +74,7 @@ class Session:
         self.say = say
         self.execution = execution
         self.conversations = Conversations(self)
+        self.background = Background()
         self.launches = OwnLaunches()
         self.in_use: dict[Kind, Any] = {}
         self.changes = 0

@@ -223,8 +223,9 @@ class Stop {
     this.become("asked");
     this.model.send({ kind: "stop" });
     // A kernel that cannot hear the page while a cell runs can still be interrupted; but once the
-    // turn has ended, it would be the next cell that is.
-    const isUnheard = () => this.phase === "asked" && this.buttons.size > 0;
+    // turn has ended, it would be the next cell that is, and another one in the background.
+    const isUnheard = () =>
+      this.phase === "asked" && this.buttons.size > 0 && !this.model.get("background");
     setTimeout(() => isUnheard() && this.model.widget_manager?.kernel?.interrupt?.(), INTERRUPT_AFTER);
   }
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xinference_magics import interrupts
 from xinference_magics.chat.answerers import ModelAnswerer
@@ -12,6 +12,8 @@ from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.display.formats import unfenced
 from xinference_magics.notebook.arguments import leading_options
+from xinference_magics.notebook.catching_up import catch_up
+from xinference_magics.notebook.chatting import background
 from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.chatting.prompting import (
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
     from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.arguments import Parser
     from xinference_magics.notebook.magics import XinferenceMagics
     from xinference_magics.notebook.session import Session
+
+    Answer: TypeAlias = Turn | Comparison | PendingTurn
 
 _KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 """``%%chat NAME <<``, as IPython's own magics have it."""
@@ -42,10 +47,11 @@ _KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 
 def chat(
     magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
-) -> Turn | Comparison | None:
+) -> Answer | None:
     """Run one turn and keep it; with ``--show-prompt`` only show what it would send.
 
-    With ``--compare`` several models are asked; see `comparing.compare`.
+    With ``--compare`` several models are asked, see `comparing.compare`; with ``--bg`` it only
+    begins, see `background.begin`.
 
     Raises:
         UsageError: An option is not right, or there is no prompt.
@@ -53,13 +59,18 @@ def chat(
         KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
     """
     arguments, text = read(line, cell)
+    conversation = conversation_of(magics, arguments)
+    if not (arguments.once or arguments.background):
+        catch_up(magics.session, conversation.awaited(magics.cells.current))
     main_thread = MainThread(user_loop)
     asked = ask(magics, arguments, text, local, main_thread)
     if arguments.show_prompt:
         _show(magics.session, asked)
         return None
-    _say_left_out(magics.session, asked)
     questions = [each.question for each in asked]
+    if arguments.background:
+        return background.begin(magics, arguments, questions[0], conversation)
+    _say_left_out(magics.session, asked)
     if arguments.compare:
         from xinference_magics.notebook.chatting.comparing import compare
 
@@ -102,6 +113,8 @@ def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, st
         parser.error("there is no prompt")
     if arguments.compare:
         _refuse_beside_compare(arguments, parser)
+    if arguments.background:
+        background.refuse_beside(arguments, parser)
     return arguments, text
 
 
