@@ -12,6 +12,8 @@ class Reply:
     """What one execution gave: its outputs as a notebook would keep them."""
 
     outputs: list = field(default_factory=list)
+    frames: list = field(default_factory=list)
+    """What was sent to widgets while they ran."""
     status: str = ""
     error: str = ""
     payload: list = field(default_factory=list)
@@ -129,6 +131,8 @@ def take(reply, message):
         for output in reply.outputs:
             if output.get("id") == content["transient"]["display_id"]:
                 output["data"] = content["data"]
+    elif kind == "comm_msg":
+        reply.frames.append(content["data"].get("content") or {})
     elif kind == "error":
         reply.outputs.append({"type": "stream", "text": "\n".join(content["traceback"])})
     return kind == "status" and content["execution_state"] == "idle"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import IgnoredByEngineWarning
 
@@ -39,10 +39,30 @@ def collected_notes() -> Iterator[list[str]]:
         _COLLECTED.reset(token)
 
 
+def wanted(notes: Iterable[str]) -> list[str]:
+    """Return each note once, if the user's warning filters let it through.
+
+    The filters are only read: they belong to all threads.
+    """
+    return [sentence for sentence in dict.fromkeys(notes) if not _is_ignored(sentence)]
+
+
+def _is_ignored(sentence: str) -> bool:
+    for action, message, category, module, line in warnings.filters:
+        named = _fits(message, sentence) and _fits(module, __name__) and not line
+        if named and issubclass(IgnoredByEngineWarning, category):
+            return action == "ignore"
+    return False
+
+
+def _fits(pattern: Any, text: str) -> bool:
+    """Whether a filter's pattern fits: an expression, a text of the interpreter's own, or none."""
+    if isinstance(pattern, str):
+        return pattern == text
+    return pattern is None or bool(pattern.match(text))
+
+
 def show(notes: Iterable[str]) -> None:
-    """Print each note in a line of its own, once, if the user's warning filters let it through."""
-    with warnings.catch_warnings(record=True) as wanted:
-        for sentence in dict.fromkeys(notes):
-            warnings.warn(sentence, IgnoredByEngineWarning, stacklevel=2)
-    for each in wanted:
-        print(f"Note: {each.message}")  # noqa: T201  # the output of a cell
+    """Print each note that is wanted in a line of its own."""
+    for sentence in wanted(notes):
+        print(f"Note: {sentence}")  # noqa: T201  # the output of a cell

@@ -131,3 +131,58 @@ async def test_a_running_loop_of_the_user_is_not_touched():
     assert outcome.status == "done"
     assert not task.done()
     task.cancel()
+
+
+class Watcher:
+    """A view of several turns; asks for their end when `stop` says so."""
+
+    def __init__(self, stop=lambda _: False):
+        self.lives = ()
+        self._stop = stop
+
+    @property
+    def stop_requested(self):
+        return self._stop(self.lives)
+
+    def open(self, lives):
+        self.lives = lives
+
+    def repaint(self, lives):
+        self.lives = lives
+
+
+def run_together(*streams, view=None):
+    lives = [LiveTurn(f"m{number}") for number in range(len(streams))]
+    view = view or Watcher()
+    paired = list(zip(streams, lives, strict=True))
+    return lives, runner.run_together(paired, view, frame_seconds=0.01)
+
+
+def test_turns_that_run_together_end_each_by_itself():
+    lives, outcomes = run_together(
+        streaming(3), streaming(2, error=ValueError("broken")), streaming(40, seconds=0.01)
+    )
+    assert [outcome.status for outcome in outcomes] == ["done", "failed", "done"]
+    assert lives[1].message().content == "0 1 "
+    assert str(lives[1].error) == "broken"
+    assert all(live.ended for live in lives)
+    assert outcomes[0].seconds < outcomes[2].seconds
+
+
+def test_the_button_ends_all_that_run_and_no_other():
+    closed = []
+    endless = [streaming(100_000, closed=closed) for _ in range(2)]
+    view = Watcher(lambda lives: lives[0].ended and all(live.tokens > 3 for live in lives[1:]))
+    _, outcomes = run_together(streaming(3), *endless, view=view)
+    assert [outcome.status for outcome in outcomes] == ["done", "stopped", "stopped"]
+    assert closed == ["nobody", "nobody"]
+
+
+def test_an_interrupt_ends_all_that_run_and_leaves_what_has_ended():
+    def interrupt(lives):
+        if lives[0].ended and lives[1].tokens > 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    _, outcomes = run_together(streaming(3), streaming(100_000), view=Watcher(interrupt))
+    assert [outcome.status for outcome in outcomes] == ["done", "interrupted"]

@@ -13,6 +13,7 @@ NAMES = {
     "my-model -f pytorch -q none": "tiny-chat -f pytorch -q none -u example-pt",
     "bge-m3 -t embedding": "tiny-chat -f ggufv2",
     "my-text-model": "writer",
+    "my-model,another-model": "tiny-gguf,tiny-pt",
     "my-model": "tiny-gguf",
 }
 """What stands in examples, and what is meant on the test server."""

@@ -177,3 +177,17 @@ def test_nearest_treats_underscores_as_dashes():
 def test_percent_signs_in_help_are_text():
     parser = Parser("x", "", [Option(("--a",), "for %%chat, 100 %")])
     assert "for %%chat, 100 %" in parser.format_help()
+
+
+@pytest.mark.parametrize(
+    ("typed_list", "message"),
+    [
+        ("a", "there is nothing to compare a with: type a,b"),
+        ("a,", "a name is missing in 'a,': type a,b without spaces"),
+        ("a,b,a", "a is there twice"),
+    ],
+)
+def test_a_list_to_compare_is_one(chat, typed_list, message):
+    assert chat.parse(["--compare", "a,b"]).compare == ("a", "b")
+    with pytest.raises(UsageError, match=message):
+        chat.parse(["--compare", typed_list])

@@ -185,9 +185,12 @@ def test_engines_formats_sizes_and_quantizations_fit_what_is_typed(tab_until, se
     assert tab_until("%xinference launch -q i -n Qwen3 -en vllm -q i") == ["Int4"]
 
 
-def test_uids_are_of_models_that_can_do_it(tab_until, server):
+def test_uids_are_of_models_that_can_do_it(tab, tab_until, server):
     assert tab_until("%xinference use ") == ["talker", "writer", "vectors"]
     assert tab_until("%%chat -m ") == ["talker"]
+    assert tab_until("%%chat --compare ") == ["talker"]
+    assert tab_until("%%chat --compare mine,ta") == ["talker"]
+    assert tab("%%chat --compare talker,") == []
     assert tab_until("%%generate --model-uid ") == ["writer"]
     assert tab_until("%xinference cancel ") == ["coming"]
 

@@ -38,6 +38,8 @@ def ask(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Turn:
     """Ask and wait; see `Conversation.ask`."""
+    for earlier in conversation.awaited(conversation.execution):
+        earlier.wait()
     question = _question(conversation, prompt, model, parameters)
     live = LiveTurn(model.model_uid)
     outcome = runner.run(question.source, live, Unseen())
@@ -51,6 +53,8 @@ async def aask(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Turn:
     """Ask on the running event loop; see `Conversation.aask`."""
+    earlier = conversation.awaited(conversation.execution)
+    await asyncio.gather(*earlier, return_exceptions=True)
     question = _question(conversation, prompt, model, parameters)
     live = LiveTurn(model.model_uid)
     try:

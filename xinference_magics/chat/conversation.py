@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
+    from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.chat_models import ChatXinference
 
@@ -59,7 +61,8 @@ class Host(Protocol):
 class Conversation:
     """An ordered list of turns in which re-running a cell replaces that cell's turns.
 
-    A cell keeps its place: it sees only the turns before it, and later turns stay.
+    A cell keeps its place: it sees only the turns before it, and later turns stay. Turns that are
+    answered in the background are added by their own threads.
 
     Attributes:
         name: What it is called; empty for the default one.
@@ -71,6 +74,8 @@ class Conversation:
     system: str | None = None
     host: Host | None = field(default=None, compare=False)
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
+    _pending: list[tuple[Execution, PendingTurn]] = field(default_factory=list, compare=False)
+    _changing: threading.RLock = field(default_factory=threading.RLock, compare=False)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -93,6 +98,21 @@ class Conversation:
         """The turns that `execution` continues, its own earlier ones among them."""
         return self.turns[: self._place(execution)]
 
+    @property
+    def pending(self) -> list[PendingTurn]:
+        """The turns that are still being answered in the background."""
+        self._pending = [(run, each) for run, each in self._pending if not each.done]
+        return [each for _, each in self._pending]
+
+    def expect(self, turn: PendingTurn, execution: Execution) -> None:
+        """Note a turn that is being answered in the background."""
+        self._pending.append((execution, turn))
+
+    def awaited(self, execution: Execution) -> list[PendingTurn]:
+        """The turns that end before one of `execution` begins: those that it continues."""
+        place = self._place(execution)
+        return [each for run, each in self._pending if not each.done and self._place(run) <= place]
+
     def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
         """Put in a turn, dropping those that an earlier run of the same cell left.
 
@@ -101,22 +121,26 @@ class Conversation:
             execution: Where.
             anew: Drop what stands before it, too: a conversation begins here.
         """
-        place = self._place(execution)
-        kept = [
-            not (execution.reruns(run) or (anew and index < place))
-            for index, (run, _) in enumerate(self._entries)
-        ]
-        self._entries = [entry for entry, keep in zip(self._entries, kept, strict=True) if keep]
-        self._entries.insert(sum(kept[:place]), (execution, turn))
+        with self._changing:
+            place = self._place(execution)
+            kept = [
+                not (execution.reruns(run) or (anew and index < place))
+                for index, (run, _) in enumerate(self._entries)
+            ]
+            entries = [entry for entry, keep in zip(self._entries, kept, strict=True) if keep]
+            entries.insert(sum(kept[:place]), (execution, turn))
+            self._entries = entries
 
     def forget_cells(self, cell_ids: Collection[str]) -> None:
         """Drop the turns of cells that are no longer in the notebook."""
-        self._entries = [entry for entry in self._entries if entry[0].cell_id not in cell_ids]
+        with self._changing:
+            self._entries = [entry for entry in self._entries if entry[0].cell_id not in cell_ids]
 
     def undo(self, count: int = 1) -> list[Turn]:
         """Drop the last turns, and return them."""
-        kept, dropped = self._entries[:-count], self._entries[-count:]
-        self._entries = kept
+        with self._changing:
+            kept, dropped = self._entries[:-count], self._entries[-count:]
+            self._entries = kept
         return [turn for _, turn in dropped]
 
     def drop(self, number: int) -> Turn:
@@ -128,8 +152,9 @@ class Conversation:
         Raises:
             NotebookError: There is no such turn.
         """
-        self._check(number)
-        return self._entries.pop(number - 1)[1]
+        with self._changing:
+            self._check(number)
+            return self._entries.pop(number - 1)[1]
 
     def edit(self, number: int, *, prompt: str | None = None, answer: str | None = None) -> Turn:
         """Put other words into a turn, and return it.
@@ -142,15 +167,32 @@ class Conversation:
         Raises:
             NotebookError: There is no such turn.
         """
-        self._check(number)
-        execution, turn = self._entries[number - 1]
-        edited = turn.edited(prompt=prompt, answer=answer)
-        self._entries[number - 1] = (execution, edited)
+        with self._changing:
+            self._check(number)
+            execution, turn = self._entries[number - 1]
+            edited = turn.edited(prompt=prompt, answer=answer)
+            self._entries[number - 1] = (execution, edited)
         return edited
+
+    def replace(self, turn: Turn, other: Turn) -> None:
+        """Put another turn in the place of one.
+
+        Raises:
+            NotebookError: It is not there.
+        """
+        with self._changing:
+            for index, (execution, each) in enumerate(self._entries):
+                if each is turn:
+                    self._entries[index] = (execution, other)
+                    return
+        raise NotebookError(
+            "The turn to replace is no longer in the conversation.", hint="Run its cell again."
+        )
 
     def clear(self) -> None:
         """Drop all turns."""
-        self._entries = []
+        with self._changing:
+            self._entries = []
 
     def fork(self, name: str) -> Conversation:
         """Return another conversation with the same turns so far."""

@@ -49,6 +49,7 @@ class LiveTurn:
         deltas: The pieces so far; append only.
         steps: The messages before the last one: calls of tools and their results.
         parsed: The answer as an object, where one was asked for.
+        error: What it failed with, once it has ended.
     """
 
     def __init__(self, title: str) -> None:
@@ -61,14 +62,27 @@ class LiveTurn:
         self.deltas: list[Delta] = []
         self.steps: list[BaseMessage] = []
         self.parsed: Any = None
+        self.error: Exception | None = None
+        self._ended_seconds: float | None = None
         self._chunks: list[AIMessageChunk] = []
         self._reasoning_since: float | None = None
         self._calls: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
-        """Seconds since the request was sent."""
-        return time.monotonic() - self.started
+        """Seconds since the request was sent; to the end, once there is one."""
+        ended = self._ended_seconds
+        return time.monotonic() - self.started if ended is None else ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self._ended_seconds is not None
+
+    def end(self, error: Exception | None = None) -> None:
+        """Note that nothing more comes, and what it failed with."""
+        self.error = error
+        self._ended_seconds = self.seconds
 
     def add(self, event: Event) -> None:
         """Take in what the source of the turn yields."""

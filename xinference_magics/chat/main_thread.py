@@ -62,7 +62,8 @@ class MainThread:
 
         Args:
             seconds: How long to wait.
-            stop: Asked some times a second while an asynchronous job runs; True cancels it.
+            stop: Asked before a job, and some times a second while an asynchronous one runs;
+                True cancels it.
 
         Raises:
             KeyboardInterrupt: The job was interrupted; its caller is told, too.
@@ -71,7 +72,7 @@ class MainThread:
             job = self._jobs.get(timeout=seconds)
         except queue.Empty:
             return
-        if job is None or not job.future.set_running_or_notify_cancel():
+        if job is None or stop() or not job.future.set_running_or_notify_cancel():
             return
         try:
             job.future.set_result(self._do(job.function, stop))

@@ -29,7 +29,7 @@ class Question:
         system: The system prompt; empty for none.
         before: The turns that it continues.
         parameters: Generation parameters of this turn, by their request names.
-        conversation: The name of the conversation; empty for the default one.
+        conversation: The name of the conversation; empty for the default one, None for none.
         format: What the answer is shown as.
         server_version: The version of the server, where it is known.
     """
@@ -40,7 +40,7 @@ class Question:
     system: str = ""
     before: tuple[Turn, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
-    conversation: str = ""
+    conversation: str | None = ""
     format: str = "markdown"
     server_version: str | None = None
 

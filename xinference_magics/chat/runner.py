@@ -1,8 +1,9 @@
-"""Runs one turn: a thread with its own event loop streams, the caller's thread shows.
+"""Runs a turn: a thread with its own event loop streams, the caller's thread shows.
 
 The streaming thread owns its loop, so a stop cancels exactly the stream and leaves nothing
 behind; the notebook's own tasks are never touched. While it runs, SIGINT is a flag and not an
-exception: an interrupt is acted upon at one place, whenever it comes.
+exception: an interrupt is acted upon at one place, whenever it comes. Turns that run together
+have a thread each.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import contextvars
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from xinference_magics import interrupts
 from xinference_magics.chat.main_thread import MainThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from xinference_magics.chat.events import Source
     from xinference_magics.chat.live import LiveTurn
@@ -28,19 +29,23 @@ CLOSING_SECONDS = 5.0
 """How long a stopped stream may take to close its connection before it is left to itself."""
 
 
-class View(Protocol):
-    """What shows a turn while it runs; called on one thread only."""
+Shown = TypeVar("Shown")
+Shown_contra = TypeVar("Shown_contra", contravariant=True)
+
+
+class View(Protocol[Shown_contra]):
+    """What shows a turn, or turns, while they run; called on one thread only."""
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the user asked for the turn to end."""
+        """Whether the user asked for the end."""
         ...
 
-    def open(self, live: LiveTurn) -> None:
+    def open(self, live: Shown_contra, /) -> None:
         """Show that the request was sent."""
         ...
 
-    def repaint(self, live: LiveTurn) -> None:
+    def repaint(self, live: Shown_contra, /) -> None:
         """Show what has arrived since the last call."""
         ...
 
@@ -63,7 +68,7 @@ class Outcome:
 def run(
     source: Source,
     live: LiveTurn,
-    view: View,
+    view: View[LiveTurn],
     *,
     main_thread: MainThread | None = None,
     frame_seconds: float = 1 / 30,
@@ -80,26 +85,73 @@ def run(
     Raises:
         Nothing of the stream's: its error is in the outcome.
     """
-    main_thread = main_thread or MainThread()
+    [outcome] = _run([(source, live)], live, view, main_thread or MainThread(), frame_seconds)
+    return outcome
+
+
+def run_together(
+    streams: Sequence[tuple[Source, LiveTurn]],
+    view: View[Sequence[LiveTurn]],
+    *,
+    main_thread: MainThread | None = None,
+    frame_seconds: float = 1 / 30,
+) -> list[Outcome]:
+    """Stream several answers at the same time, as `run` does one.
+
+    One that fails leaves the others alone; a stop and an interrupt end those that still run.
+
+    Args:
+        streams: The source of each answer, and what takes it in.
+        view: Shows all of them.
+        main_thread: Through which the sources have work done on this thread.
+        frame_seconds: Seconds between two repaints.
+    """
+    lives = [live for _, live in streams]
+    return _run(streams, lives, view, main_thread or MainThread(), frame_seconds)
+
+
+def _run(
+    streams: Sequence[tuple[Source, LiveTurn]],
+    shown: Shown,
+    view: View[Shown],
+    main_thread: MainThread,
+    frame_seconds: float,
+) -> list[Outcome]:
     with interrupts.as_flag() as interrupted:
-        streaming = _Streaming(source, live, main_thread.wake)
+        threads = [_Streaming(source, live, main_thread.wake) for source, live in streams]
 
         def stop() -> bool:
-            view.repaint(live)
+            view.repaint(shown)
             return interrupted.is_set() or view.stop_requested
 
-        view.open(live)
-        streaming.start()
+        view.open(shown)
+        for each in threads:
+            each.start()
+        running = threads  # at the last look: an interrupt that comes as they end is theirs
         try:
-            while not streaming.finished.is_set() and not stop():
+            while left := _unfinished(running):
+                running = left
+                if stop():
+                    break
                 with _interrupt_into(interrupted):
                     main_thread.work(frame_seconds, stop)
         finally:
-            if not streaming.finished.is_set():
-                streaming.stop()
-        seconds = live.seconds
-        view.repaint(live)
-        return Outcome(_status(streaming, interrupted, view), seconds, streaming.error)
+            _stop(_unfinished(threads))
+        view.repaint(shown)
+        hit = running if interrupted.is_set() else []
+        return [each.outcome(each in hit, view) for each in threads]
+
+
+def _unfinished(threads: Iterable[_Streaming]) -> list[_Streaming]:
+    return [each for each in threads if not each.finished.is_set()]
+
+
+def _stop(threads: Sequence[_Streaming]) -> None:
+    """Cancel streams, all at once, and wait for their connections to be closed."""
+    for each in threads:
+        each.cancel()
+    for each in threads:
+        each.finished.wait(CLOSING_SECONDS)
 
 
 @contextmanager
@@ -110,14 +162,6 @@ def _interrupt_into(interrupted: threading.Event) -> Iterator[None]:
     except KeyboardInterrupt as error:
         if not isinstance(error.__cause__, asyncio.CancelledError):
             interrupted.set()
-
-
-def _status(streaming: _Streaming, interrupted: threading.Event, view: View) -> Status:
-    if streaming.stopped and view.stop_requested:
-        return "stopped"  # also where the page had to interrupt the kernel to be heard
-    if interrupted.is_set():
-        return "interrupted"
-    return "failed" if streaming.error else "done"
 
 
 class _Streaming(threading.Thread):
@@ -144,6 +188,7 @@ class _Streaming(threading.Thread):
         except Exception as error:  # noqa: BLE001 - whatever failed is shown by the cell
             self.error = error
         finally:
+            self._live.end(self.error)
             self.finished.set()
             self._wake()
 
@@ -154,11 +199,21 @@ class _Streaming(threading.Thread):
         async for event in self._source():
             self._live.add(event)
 
-    def stop(self) -> None:
-        """Cancel the stream and wait for its connection to be closed."""
+    def cancel(self) -> None:
+        """Cancel the stream, from another thread."""
         self.stopped = True
         if self._task is not None:
             # A loop that has just closed needs no cancelling.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._task.cancel)
-        self.finished.wait(CLOSING_SECONDS)
+
+    def outcome(self, interrupted: bool, view: View[Any]) -> Outcome:
+        """Tell how it ended; an interrupt of another's work is not its own."""
+        return Outcome(self._status(interrupted, view), self._live.seconds, self.error)
+
+    def _status(self, interrupted: bool, view: View[Any]) -> Status:
+        if self.stopped and view.stop_requested:
+            return "stopped"  # also where the page had to interrupt the kernel to be heard
+        if interrupted:
+            return "interrupted"
+        return "failed" if self.error else "done"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.chat.conversation import Conversation, Execution
 from xinference_magics.chat.turn import RECORD_MIME, Turn
 from xinference_magics.errors import NotebookError
@@ -107,11 +108,20 @@ class Restored:
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
 
     @property
     def turns(self) -> int:
         """How many turns there are."""
         return sum(map(len, self.conversations.values()))
+
+    def take(self, turn: Turn, execution: Execution) -> None:
+        """Take in a turn, unless it belongs to no conversation or was shown further up, too."""
+        if turn.conversation is None or turn.id in self._seen:
+            return
+        self._seen.add(turn.id)
+        name = turn.conversation
+        self.conversations.setdefault(name, Conversation(name)).add(turn, execution)
 
 
 def restore(path: Path) -> Restored:
@@ -140,10 +150,7 @@ def _take_cell(restored: Restored, number: int, cell: dict[str, Any]) -> None:
         except NotebookError as error:
             restored.lacking.append(f"cell {number}: {error.args[0]}")
             continue
-        named = restored.conversations.setdefault(
-            turn.conversation, Conversation(turn.conversation)
-        )
-        named.add(turn, execution)
+        restored.take(turn, execution)
         found += 1
     if not found and _source(cell).lstrip().startswith(_MAGICS):
         restored.lacking.append(f"cell {number} has no saved answer")
@@ -154,6 +161,13 @@ def _records(cell: dict[str, Any]) -> Iterator[object]:
         data = output.get("data") if isinstance(output, dict) else None
         if isinstance(data, dict) and RECORD_MIME in data:
             yield data[RECORD_MIME]
+        elif isinstance(data, dict) and COMPARISON_MIME in data:
+            yield from _compared(data[COMPARISON_MIME])
+
+
+def _compared(record: object) -> list[object]:
+    turns = record.get("turns") if isinstance(record, dict) else None
+    return turns if isinstance(turns, list) else [record]
 
 
 def _source(cell: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ _RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     "first_token_seconds": (int, float, type(None)),
     "reasoning_seconds": (int, float, type(None)),
     "server_version": (str, type(None)),
-    "conversation": str,
+    "conversation": (str, type(None)),
     "format": str,
     "status": str,
     "error": str,
@@ -59,7 +59,8 @@ class Turn:
         blocks: The prompt as LangChain's content blocks, where it is more than text.
         steps: Messages between the prompt and the answer: calls of tools and their results.
         server_version: The version of the server, where it told.
-        conversation: The name of the conversation it belongs to; empty for the default one.
+        conversation: The name of the conversation it belongs to; empty for the default one,
+            None where it belongs to none.
         format: What the answer is shown as, such as `markdown`.
         parsed: The answer as an object, where a schema was asked for.
         status: `done`, `stopped` (by the button), `interrupted` (the kernel) or `failed`.
@@ -80,7 +81,7 @@ class Turn:
     blocks: list[dict[str, Any]] | None = None
     steps: list[BaseMessage] = field(default_factory=list)
     server_version: str | None = None
-    conversation: str = ""
+    conversation: str | None = ""
     format: str = "markdown"
     parsed: Any = None
     status: Status = "done"
@@ -91,6 +92,11 @@ class Turn:
     def text(self) -> str:
         """The answer's text, without reasoning."""
         return str(self.message.text)
+
+    @property
+    def label(self) -> str:
+        """What it is, in a few words."""
+        return f"Turn of {self.model_uid}: {self.status}"
 
     @property
     def reasoning(self) -> str:

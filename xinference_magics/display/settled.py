@@ -37,18 +37,19 @@ def bundle(turn: Turn) -> dict[str, Any]:
         "text/html": _html(turn),
         "text/markdown": _markdown(turn),
         "text/plain": _plain(turn),
-        RECORD_MIME: _record(turn),
+        RECORD_MIME: saved(turn.to_record()),
     }
 
 
-def _record(turn: Turn) -> dict[str, Any]:
-    record = json.dumps(turn.to_record(), ensure_ascii=False, default=str)
-    return cast("dict[str, Any]", json.loads(printable(record)))
+def saved(record: dict[str, Any]) -> dict[str, Any]:
+    """Make of a record what a notebook can save."""
+    written = json.dumps(record, ensure_ascii=False, default=str)
+    return cast("dict[str, Any]", json.loads(printable(written)))
 
 
-def summary(turn: Turn) -> str:
-    """Put a turn into one line: model, tokens, rate, seconds, and how it ended."""
-    return " · ".join([turn.model_uid, *_figures(turn), *_notes(turn)])
+def summary(turn: Turn, title: str = "") -> str:
+    """Put a turn into one line: model (or `title`), tokens, rate, seconds, and how it ended."""
+    return " · ".join([title or turn.model_uid, *_figures(turn), *_notes(turn)])
 
 
 def _figures(turn: Turn) -> list[str]:
@@ -73,21 +74,36 @@ def _notes(turn: Turn) -> list[str]:
 
 
 def _html(turn: Turn) -> str:
+    parts = (header(turn.model_uid, *_figures(turn)), thumbnails(turn.blocks), body(turn))
+    return as_is("".join(parts))
+
+
+def as_is(html: str) -> str:
+    """Keep MathJax from looking for formulas in what is shown."""
+    return f'<div class="{_IGNORED_BY_MATHJAX}">{html}</div>'
+
+
+def column(turn: Turn, title: str) -> str:
+    """Show a turn as one of several, as HTML: its title and figures, and what is in it."""
+    return header(title, *_figures(turn)) + body(turn)
+
+
+def body(turn: Turn) -> str:
+    """Show what is in a turn, as HTML: its steps, its thinking, its answer."""
     notes = printable(" · ".join(_notes(turn)))
     parts = [
-        _header(turn),
-        thumbnails(turn.blocks),
         *map(_step, steps_of(turn.steps)),
         _thinking(turn.reasoning, turn.reasoning_seconds),
         _answer(turn),
         f'<div style="{_NOTE}">■ {escape(notes)}</div>' if notes else "",
     ]
-    return f'<div class="{_IGNORED_BY_MATHJAX}">{"".join(parts)}</div>'
+    return "".join(parts)
 
 
-def _header(turn: Turn) -> str:
-    who, figures = escape(printable(turn.model_uid)), escape(" · ".join(_figures(turn)))
-    return f'<div style="{_HEADER}"><strong>{who}</strong> · {figures}</div>'
+def header(title: str, *words: str) -> str:
+    """Make the line above an answer, as HTML; nothing in it is markup."""
+    who, rest = escape(printable(title)), escape(printable(" · ".join(words)))
+    return f'<div style="{_HEADER}"><strong>{who}</strong> · {rest}</div>'
 
 
 def _answer(turn: Turn) -> str:
@@ -133,19 +149,29 @@ def _fold(title: str, body: str) -> str:
 
 
 def _markdown(turn: Turn) -> str:
+    return f"{markdown(turn)}\n\n{one_line(summary(turn))}".lstrip("\n")
+
+
+def markdown(turn: Turn) -> str:
+    """Write what is in a turn as Markdown."""
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
     quoted = "\n".join(f"> {line}" for line in to_safe_markdown(reasoning).splitlines())
-    steps = "\n".join(f"- {_one_line(step.line)}" for step in steps_of(turn.steps))
-    footer = _one_line(summary(turn))
-    return "\n\n".join(part for part in (steps, quoted, to_safe_markdown(text), footer) if part)
+    steps = "\n".join(f"- {one_line(step.line)}" for step in steps_of(turn.steps))
+    return "\n\n".join(part for part in (steps, quoted, to_safe_markdown(text)) if part)
 
 
 def _plain(turn: Turn) -> str:
+    return f"{plain(turn)}\n\n{neutralise(summary(turn))}".lstrip("\n")
+
+
+def plain(turn: Turn) -> str:
+    """Write what is in a turn as text."""
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
     steps = "\n".join(f"[{step.line}]" for step in steps_of(turn.steps))
     thinking = f"[thinking]\n{reasoning}\n[/thinking]" if reasoning else ""
-    return neutralise("\n\n".join(part for part in (steps, thinking, text, summary(turn)) if part))
+    return neutralise("\n\n".join(part for part in (steps, thinking, text) if part))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Write a line of text as Markdown."""
     return to_safe_markdown(text).replace("_", "\\_").replace("*", "\\*")

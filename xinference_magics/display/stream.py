@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,18 +76,31 @@ def choose_view(shell: InteractiveShell) -> View:
     Args:
         shell: The shell whose cell is running.
     """
-    from IPython.terminal.interactiveshell import TerminalInteractiveShell
-
-    if isinstance(shell, TerminalInteractiveShell):
+    kind = front_end(shell)
+    if kind == "terminal":
         from xinference_magics.display.terminal import TerminalView
 
         return TerminalView()
-    kernel = getattr(shell, "kernel", None)
-    if kernel is None or not is_watched(kernel) or is_captured(shell):
+    if kind == "none":
         return HeadlessView()
     from xinference_magics.display.notebook import NotebookView
 
-    return NotebookView(kernel)
+    return NotebookView(kernel_of(shell))
+
+
+def front_end(shell: InteractiveShell) -> Literal["terminal", "page", "none"]:
+    """Tell who sees what the running cell shows: a terminal, a page, or nobody while it runs."""
+    from IPython.terminal.interactiveshell import TerminalInteractiveShell
+
+    if isinstance(shell, TerminalInteractiveShell):
+        return "terminal"
+    kernel = kernel_of(shell)
+    return "none" if kernel is None or not is_watched(kernel) or is_captured(shell) else "page"
+
+
+def kernel_of(shell: InteractiveShell) -> Any:
+    """Return the kernel that runs the shell; None where none does."""
+    return getattr(shell, "kernel", None)
 
 
 def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:

@@ -55,11 +55,15 @@ class TerminalView(View):
 
     def close(self, turn: Turn) -> None:
         """End with a line on tokens, rate, seconds and how the turn ended."""
+        self.end()
+        self._dimmed(neutralise(summary(turn)) + "\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """End what was printed so far with its line."""
         self._end_wait()
         self._style(_PLAIN)
         self._fresh_line()
-        self._dimmed(neutralise(summary(turn)) + "\n")
-        self._stream.flush()
 
     def dismiss(self) -> None:
         """Erase the note that something was waited for."""

@@ -11,15 +11,17 @@ _STATIC = Path(__file__).parent / "static"
 
 
 class ChatWidget(anywidget.AnyWidget):
-    """Shows a running turn in the page; all but its title comes as messages.
+    """Shows running turns in the page, one or several side by side; text comes as messages.
 
     Attributes:
-        title: Who answers.
+        titles: Who answers, one for each turn.
+        background: Whether other cells run meanwhile, which an interrupt would hit.
     """
 
     _esm = (_STATIC / "chat.js").read_text("utf-8")
     _css = (_STATIC / "chat.css").read_text("utf-8")
-    title = traitlets.Unicode().tag(sync=True)
+    titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    background = traitlets.Bool().tag(sync=True)
 
 
 class LaunchWidget(anywidget.AnyWidget):

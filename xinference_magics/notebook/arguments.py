@@ -44,6 +44,7 @@ class Values(Enum):
     WORKER = "worker"
     PARAMETER = "parameter"
     CONVERSATION = "conversation"
+    COMPARED = "compared model"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Option:
         safe_way: For a secret: the safe way to give it. A value that is typed is refused and not
             repeated; the flag alone has the value True.
         values: What completes its value: words, or what the server is asked for.
+        listed: Whether its value is a list with commas, each part of which is completed.
     """
 
     flags: tuple[str, ...]
@@ -78,6 +80,7 @@ class Option:
     default: Any = None
     safe_way: str = ""
     values: tuple[str, ...] | Values = ()
+    listed: bool = False
 
     @property
     def name(self) -> str:

@@ -104,6 +104,7 @@ class Completer:
             Values.LOADING: lambda place: self._known.get(Query(known.loading, place.endpoint)),
             Values.WORKER: lambda place: self._known.get(Query(known.workers, place.endpoint)),
             Values.PARAMETER: lambda _: parameters(),
+            Values.COMPARED: lambda _: session.compared.names if session.compared else (),
             Values.CONVERSATION: lambda _: [each.name for each in session.conversations],
         }
 
@@ -139,12 +140,15 @@ class Completer:
         """Complete the value of an option."""
         place.option = option
         values = option.values
+        *given, fragment = fragment.split(",") if option.listed else [fragment]
         if not isinstance(values, Values):
             return Completion(fragment, _matching(values, fragment), "value")
         source = self.sources.get(values)
         found = source(place) if source else None
         typable = [
-            value for value in found or () if _PLAIN.fullmatch(value) and value.isprintable()
+            value
+            for value in found or ()
+            if _PLAIN.fullmatch(value) and value.isprintable() and value not in given
         ]
         return Completion(fragment, _matching(typable, fragment), values.value)
 

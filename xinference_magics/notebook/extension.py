@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.plan import LaunchPlan
 
 _TURN = ("xinference_magics.chat.turn", "Turn")
+_COMPARISON = ("xinference_magics.chat.comparison", "Comparison")
+_PENDING = ("xinference_magics.chat.pending", "PendingTurn")
 _OPERATION = ("xinference_magics.cluster.operations", "Operation")
 _MODEL = ("xinference_magics.cluster.models", "RunningModel")
 _MEMORY = ("xinference_magics.cluster.memory", "MemoryEstimate")
@@ -63,6 +65,9 @@ def _printers(
     return [
         (display.ipython_display_formatter, _TURN, magics.show_once),
         (display.mimebundle_formatter, _TURN, magics.show_later),
+        (display.ipython_display_formatter, _COMPARISON, magics.show_once),
+        (display.mimebundle_formatter, _COMPARISON, magics.show_comparison_later),
+        (display.ipython_display_formatter, _PENDING, magics.show_pending_once),
         (display.mimebundle_formatter, _MODEL, _describe),
         (display.mimebundle_formatter, _MEMORY, _estimate),
         (display.mimebundle_formatter, _PLAN, _plan),

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
+    from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.chatting import Answer
     from xinference_magics.notebook.commands.command_set import CommandSet
     from xinference_magics.notebook.completion import Completer
     from xinference_magics.notebook.session import Settings
@@ -112,7 +114,7 @@ class XinferenceMagics(Magics):
             print,
             lambda: self.cells.current,
         )
-        self._shown: tuple[int, list[Turn]] = (0, [])
+        self._shown: tuple[int, list[Answer]] = (0, [])
         self._completer: Completer | None = None
         self._replaced: dict[tuple[str, str], Any] = {}
         super().__init__(shell, parent=shell)
@@ -190,23 +192,23 @@ class XinferenceMagics(Magics):
 
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
-    ) -> Turn | None:
-        """Run a command that takes a prompt, and note that this cell has shown its turn."""
+    ) -> Answer | None:
+        """Run a command that takes a prompt, and note that this cell has shown its answer."""
         from xinference_magics.notebook.arguments import HelpRequested
         from xinference_magics.notebook.commands import COMMANDS
 
         try:
-            turn: Turn | None = COMMANDS[name].run(self, line, cell, local)
+            answer: Answer | None = COMMANDS[name].run(self, line, cell, local)
         except HelpRequested as requested:
             print(str(requested).rstrip())  # noqa: T201
             return None
         self.session.changes += 1
-        if turn is None:
-            return None
+        if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
+            return answer
         number, shown = self._shown
         current = self.cells.current.number
-        self._shown = (current, [*shown, turn] if number == current else [turn])
-        return turn
+        self._shown = (current, [*shown, answer] if number == current else [answer])
+        return answer
 
     @context_matcher(identifier="xinference_magics")  # type: ignore[untyped-decorator]
     def complete(self, context: CompletionContext) -> Any:
@@ -224,26 +226,42 @@ class XinferenceMagics(Magics):
     def pre_run_cell(self, info: ExecutionInfo) -> None:
         """Note which cell begins, and which are gone (IPython's event of that name)."""
         self.cells.pre_run_cell(info)
-        self.session.conversations.forget_cells(self.cells.deleted_cells())
+        deleted = self.cells.deleted_cells()
+        self.session.background.discard(self.cells.current, deleted)
+        self.session.conversations.forget_cells(deleted)
 
-    def show_once(self, turn: Turn) -> None:
-        """Show nothing for a turn in the execution that streamed it (IPython's display hook).
+    def show_once(self, answer: Turn | Comparison) -> None:
+        """Show nothing for an answer in the execution that streamed it (IPython's display hook).
 
         Raises:
             NotImplementedError: It is another execution; IPython then asks `show_later`.
         """
-        number, shown = self._shown
-        if number != self.cells.current.number or not any(turn is each for each in shown):
-            raise NotImplementedError
+        self.show_pending_once(answer)
         if getattr(self.shell, "kernel", None) is None:
             # A terminal has printed "Out[n]:" already.
-            print(f"<Turn of {turn.model_uid}: {turn.status}>")  # noqa: T201
+            print(f"<{answer.label}>")  # noqa: T201
+
+    def show_pending_once(self, answer: Answer) -> None:
+        """Show nothing for a turn in the background where its cell shows it.
+
+        Raises:
+            NotImplementedError: It does not; IPython then shows its repr.
+        """
+        number, shown = self._shown
+        if number != self.cells.current.number or not any(answer is each for each in shown):
+            raise NotImplementedError
 
     def show_later(self, turn: Turn) -> dict[str, Any]:
         """Show a settled turn (IPython's mimebundle formatter)."""
         from xinference_magics.display.settled import bundle
 
         return bundle(turn)
+
+    def show_comparison_later(self, comparison: Comparison) -> dict[str, Any]:
+        """Show a settled comparison (IPython's mimebundle formatter)."""
+        from xinference_magics.display.comparison import bundle
+
+        return bundle(comparison)
 
     def install(self) -> None:
         """Register the magics, leaving those to another extension that it has, too."""
@@ -259,6 +277,7 @@ class XinferenceMagics(Magics):
                 self._give_back(kind, name)
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
+        self.session.background.stop()
         self.session.disconnect()
 
     def _is_mine(self, kind: str, name: str) -> bool:

@@ -103,6 +103,19 @@ def boolean(text: str) -> bool:
     return value
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Read two names or more, with commas between them."""
+    found = tuple(name.strip() for name in text.split(","))
+    twice = [name for name in found if found.count(name) > 1]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"a name is missing in {text!r}: type a,b without spaces")
+    if len(found) < 2:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"there is nothing to compare {text} with: type a,b")
+    if twice:
+        raise argparse.ArgumentTypeError(f"{twice[0]} is there twice")
+    return found
+
+
 def no_secret(_text: str) -> str:
     """Refuse a key without repeating it."""
     raise argparse.ArgumentTypeError(
@@ -206,6 +219,8 @@ LAUNCH = (
 CHAT = (
     Option(("--model", "-m", "--model-uid"), "UID of the model to ask (default: the one in use).",
            "", "UID", not_empty, values=Values.CHATS),
+    Option(("--compare",), "Ask several models at the same time, and show them side by side.", "",
+           "UID,UID,...", names, values=Values.CHATS, listed=True),
     Option(("--system", "-s"), "System prompt of this turn.", metavar="TEXT"),
     Option(("--temperature", "-t"), "0 always takes the likeliest token.", "", "T", float),
     Option(("--max-tokens", "--max_tokens"), "Longest answer, in tokens.", "", "N", count),
@@ -243,6 +258,8 @@ CHAT = (
            "one).", metavar="NAME", type=not_empty, values=Values.CONVERSATION),
     Option(("--new",), "Begin the conversation anew.", words=0),
     Option(("--once",), "Ask outside of any conversation: nothing before, nothing kept.", words=0),
+    Option(("--background", "--bg"), "Answer while other cells run: what is returned has done, "
+           "stop() and result().", words=0),
     Option(("--stream",), "Show the answer while it comes, or only when it is there.", "", "BOOL",
            boolean, default=True, values=BOOLEANS),
     ENDPOINT,

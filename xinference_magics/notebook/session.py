@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics import interrupts
+from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
 from xinference_magics.cluster.reuse import OwnLaunches
@@ -18,6 +19,7 @@ from xinference_magics.transport import endpoint as endpoints
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.local import LocalServer
@@ -55,6 +57,7 @@ class Session:
 
     Attributes:
         in_use: The models that the magics ask, by their kind.
+        compared: What was compared last.
         changes: How many commands and connections have succeeded: what was known of servers
             before each may have changed.
     """
@@ -71,11 +74,13 @@ class Session:
         self.say = say
         self.execution = execution
         self.conversations = Conversations(self)
+        self.background = Background()
         self.launches = OwnLaunches()
         self.in_use: dict[Kind, Any] = {}
         self.changes = 0
         self.server_version: str | None = None
         self.hinted = False
+        self.compared: Comparison | None = None
         self._cluster: Cluster | None = None
         self._local: LocalServer | None = None
         self._named = False

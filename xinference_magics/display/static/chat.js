@@ -1,9 +1,11 @@
-// A running turn. The text is only ever set as text, never as HTML. Messages from the kernel:
+// Running turns: one, or several side by side. The text is only ever set as text, never as HTML.
+// Messages from the kernel, each about the turn of its `column` (0 where there is none):
 //   {n, add: [[kind, text], ...], tokens, first, now}   frame number n holds what is new
 //   {n, all: [[kind, text], ...], tokens, first, now}   everything so far
 //   {n}                                                 the number of the last frame
-// A kind is "text", "reasoning", or a step of a tool with JSON as its text:
+// `over` in a frame says that the turn has ended, and what failed. A kind is "text", "reasoning", or a step of a tool with JSON as its text:
 //   "call" {id, name, args} and "result" {id, status, text, seconds}.
+// To all of them:
 //   {stopping: true}                                    Stop was heard
 //   {ended: true}                                       nothing more comes; Stop is too late
 // and to it: {kind: "resync"} (send everything) and {kind: "stop"}.
@@ -12,7 +14,7 @@ const INTERRUPT_AFTER = 600; // ms without an answer to Stop
 const ASK_AGAIN_AFTER = 2000; // ms without an answer to "resync"
 const BLOCK = 2000; // characters after which a block of text is closed, and never laid out again
 
-/** What is known of a turn: one for each model, shared by all its views. */
+/** What is known of a turn, shared by all its views. */
 class Turn {
   constructor() {
     this.number = 0;
@@ -20,19 +22,18 @@ class Turn {
     this.tokens = 0;
     this.first = null;
     this.started = performance.now();
-    this.stop = "none"; // none, asked, heard, ended
+    this.over = undefined; // once it has ended: what failed, or ""
+    this.ended = null; // seconds
     this.asked = 0; // when everything was asked for; 0 when there is no need to
     this.views = new Set();
   }
 
   seconds() {
-    return (performance.now() - this.started) / 1000;
+    return this.ended ?? (performance.now() - this.started) / 1000;
   }
 
   /** Takes in a message; tells whether everything has to be asked for. */
   take(message) {
-    if (message.stopping) this.stop = "heard";
-    if (message.ended) this.stop = "ended";
     if (message.all) {
       this.segments = [];
       this.number = message.n - 1;
@@ -53,7 +54,7 @@ class Turn {
     return true;
   }
 
-  append({ n, add, tokens, first, now }) {
+  append({ n, add, tokens, first, now, over }) {
     this.number = n;
     this.tokens = tokens;
     this.first = first;
@@ -64,6 +65,9 @@ class Turn {
       else this.segments.push({ kind, texts: [text], since: now });
       this.views.forEach((view) => view.append(kind, text, now));
     }
+    if (over === undefined || this.ended !== null) return;
+    [this.ended, this.over] = [now, over];
+    this.views.forEach((view) => view.end());
   }
 }
 
@@ -95,26 +99,33 @@ class Text {
 }
 
 class View {
-  constructor(turn, title, stop) {
+  constructor(turn, title, className) {
     this.turn = turn;
     this.title = title;
     this.who = element("span", "xm-who", title);
     this.figures = element("span", "xm-figures");
-    this.button = element("button", "xm-stop", "Stop");
-    this.button.type = "button";
-    this.button.title = "Stop the answer; what has arrived is kept";
-    this.button.onclick = stop;
+    this.dot = element("span", "xm-dot");
     this.said = element("span", "xm-said");
     this.said.setAttribute("role", "status");
-    const head = element("div", "xm-head");
-    head.append(this.who, this.figures, element("span", "xm-dot"), this.button, this.said);
+    this.head = element("div", "xm-head");
+    this.head.append(this.who, this.figures, this.dot, this.said);
     this.content = element("div", "xm-content");
     this.content.setAttribute("aria-busy", "true");
-    this.element = element("div", "xm-turn");
-    this.element.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
-    this.element.append(head, this.content);
+    this.element = element("div", className);
+    this.element.append(this.head, this.content);
     this.steps = new Map();
     for (const { kind, texts, since } of turn.segments) this.append(kind, texts.join(""), since);
+    if (turn.ended !== null) this.end();
+    this.tick();
+    turn.views.add(this);
+  }
+
+  /** The turn has ended; others may go on. */
+  end() {
+    this.endFold(this.turn.ended);
+    this.dot.remove();
+    this.content.setAttribute("aria-busy", "false");
+    if (this.turn.over) this.element.append(element("div", "xm-note", `■ ${this.turn.over}`));
     this.tick();
   }
 
@@ -172,17 +183,66 @@ class View {
   }
 
   tick() {
-    const { stop, first, tokens } = this.turn;
+    const { first, tokens, ended } = this.turn;
     const seconds = this.turn.seconds();
-    set(this.figures, first === null ? `· waiting · ${seconds.toFixed(1)} s` : figures(tokens, first, seconds));
-    set(this.said, `${this.title} ${first === null ? "is about to answer" : "is answering"}`);
+    const waits = first === null && ended === null;
+    set(this.figures, waits ? `· waiting · ${seconds.toFixed(1)} s` : figures(tokens, first, seconds));
+    set(this.said, `${this.title} ${waits ? "is about to answer" : ended === null ? "is answering" : "has ended"}`);
     if (this.fold) set(this.foldLine, `Thinking · ${(seconds - this.foldSince).toFixed(0)} s`);
-    this.button.disabled = stop !== "none";
-    set(this.button, stop === "none" || stop === "ended" ? "Stop" : "Stopping");
   }
 }
 
+/** The way to stop: one for all turns, with a button in each view. */
+class Stop {
+  constructor(model) {
+    this.model = model;
+    this.phase = "none"; // none, asked, heard, ended
+    this.buttons = new Set();
+  }
+
+  button() {
+    const button = element("button", "xm-stop", "Stop");
+    button.type = "button";
+    button.title = "Stop the answer; what has arrived is kept";
+    button.onclick = () => this.ask();
+    this.buttons.add(button);
+    this.become(this.phase);
+    return button;
+  }
+
+  become(phase) {
+    this.phase = phase;
+    for (const button of this.buttons) {
+      button.disabled = phase !== "none";
+      set(button, phase === "none" || phase === "ended" ? "Stop" : "Stopping");
+    }
+  }
+
+  ask() {
+    if (this.phase !== "none") return;
+    this.become("asked");
+    this.model.send({ kind: "stop" });
+    // A kernel that cannot hear the page while a cell runs can still be interrupted; but once the
+    // turn has ended, it would be the next cell that is, and another one in the background.
+    const isUnheard = () =>
+      this.phase === "asked" && this.buttons.size > 0 && !this.model.get("background");
+    setTimeout(() => isUnheard() && this.model.widget_manager?.kernel?.interrupt?.(), INTERRUPT_AFTER);
+  }
+}
+
+/** All turns side by side, below a line with the way to stop them. */
+function columns(views, button) {
+  const head = element("div", "xm-head");
+  head.append(element("span", "xm-who", `${views.length} models`), button);
+  const grid = element("div", "xm-columns");
+  grid.append(...views.map((view) => view.element));
+  const all = element("div", "xm-turn");
+  all.append(head, grid);
+  return all;
+}
+
 function figures(tokens, first, seconds) {
+  if (!tokens) return `· ${seconds.toFixed(1)} s`;
   const rate = tokens > 1 && seconds > first ? ` · ${((tokens - 1) / (seconds - first)).toFixed(1)} tokens/s` : "";
   return `· ${tokens.toLocaleString("en")} token${tokens === 1 ? "" : "s"}${rate} · ${seconds.toFixed(1)} s`;
 }
@@ -203,37 +263,41 @@ function set(target, text) {
 }
 
 export default () => {
-  const turn = new Turn();
-
-  const stopWith = (model) => () => {
-    if (turn.stop !== "none") return;
-    turn.stop = "asked";
-    turn.views.forEach((view) => view.tick());
-    model.send({ kind: "stop" });
-    // A kernel that cannot hear the page while a cell runs can still be interrupted; but once the
-    // turn has ended, it would be the next cell that is.
-    const isUnheard = () => turn.stop === "asked" && turn.views.size > 0;
-    setTimeout(() => isUnheard() && model.widget_manager?.kernel?.interrupt?.(), INTERRUPT_AFTER);
-  };
+  let turns, stop;
 
   return {
     initialize({ model }) {
+      turns = model.get("titles").map(() => new Turn());
+      stop = new Stop(model);
       const ask = () => model.send({ kind: "resync" });
-      const take = (message) => turn.take(message) && ask();
+      const take = (message) => {
+        if (message.stopping) stop.become("heard");
+        if (message.ended) stop.become("ended");
+        if ("n" in message && turns[message.column ?? 0].take(message)) ask();
+      };
       model.on("msg:custom", take);
-      turn.asks() && ask(); // the first messages came before this page listened
-      const clock = setInterval(() => turn.views.forEach((view) => view.tick()), 200);
+      turns.forEach((turn) => turn.asks()); // once for all of them
+      ask(); // the first messages came before this page listened
+      const tick = () => turns.forEach((turn) => turn.views.forEach((view) => view.tick()));
+      const clock = setInterval(tick, 200);
       return () => {
         clearInterval(clock);
-        turn.stop = "ended";
+        stop.become("ended");
         model.off("msg:custom", take);
       };
     },
     render({ model, el }) {
-      const view = new View(turn, model.get("title"), stopWith(model));
-      turn.views.add(view);
-      el.append(view.element);
-      return () => turn.views.delete(view);
+      const className = turns.length === 1 ? "xm-turn" : "xm-column";
+      const views = model.get("titles").map((title, column) => new View(turns[column], title, className));
+      const button = stop.button();
+      if (views.length === 1) views[0].head.append(button);
+      const shown = views.length === 1 ? views[0].element : columns(views, button);
+      shown.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
+      el.append(shown);
+      return () => {
+        views.forEach((view) => view.turn.views.delete(view));
+        stop.buttons.delete(button);
+      };
     },
   };
 };

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xinference_magics import interrupts
 from xinference_magics.chat.answerers import ModelAnswerer
@@ -12,6 +12,8 @@ from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.display.formats import unfenced
 from xinference_magics.notebook.arguments import leading_options
+from xinference_magics.notebook.catching_up import catch_up
+from xinference_magics.notebook.chatting import background
 from xinference_magics.notebook.chatting.answerers import choose, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.chatting.prompting import (
@@ -27,11 +29,17 @@ from xinference_magics.notes import collected_notes, show
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
+    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.budget import Fitted
+    from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.arguments import Parser
     from xinference_magics.notebook.magics import XinferenceMagics
     from xinference_magics.notebook.session import Session
+
+    Answer: TypeAlias = Turn | Comparison | PendingTurn
 
 _KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 """``%%chat NAME <<``, as IPython's own magics have it."""
@@ -39,8 +47,11 @@ _KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 
 def chat(
     magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
-) -> Turn | None:
+) -> Answer | None:
     """Run one turn and keep it; with ``--show-prompt`` only show what it would send.
+
+    With ``--compare`` several models are asked, see `comparing.compare`; with ``--bg`` it only
+    begins, see `background.begin`.
 
     Raises:
         UsageError: An option is not right, or there is no prompt.
@@ -48,17 +59,27 @@ def chat(
         KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
     """
     arguments, text = read(line, cell)
+    conversation = conversation_of(magics, arguments)
+    if not (arguments.once or arguments.background):
+        catch_up(magics.session, conversation.awaited(magics.cells.current))
     main_thread = MainThread(user_loop)
     asked = ask(magics, arguments, text, local, main_thread)
     if arguments.show_prompt:
         _show(magics.session, asked)
         return None
-    if asked.note:
-        magics.session.say(asked.note)
+    questions = [each.question for each in asked]
+    if arguments.background:
+        return background.begin(magics, arguments, questions[0], conversation)
+    _say_left_out(magics.session, asked)
+    if arguments.compare:
+        from xinference_magics.notebook.chatting.comparing import compare
+
+        return compare(magics, arguments, questions, main_thread)
+    [question] = questions
     with collected_notes() as notes:
-        turn, error = answer(magics, asked.question, main_thread, live=arguments.stream)
+        turn, error = answer(magics, question, main_thread, live=arguments.stream)
     if turn.status == "done" or not turn.empty:
-        _keep(magics, arguments, turn)
+        keep(magics, arguments, turn, turn)
     show(notes)
     return finish(turn, error)
 
@@ -90,7 +111,18 @@ def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, st
         text = FIX
     if not text.strip():
         parser.error("there is no prompt")
+    if arguments.compare:
+        _refuse_beside_compare(arguments, parser)
+    if arguments.background:
+        background.refuse_beside(arguments, parser)
     return arguments, text
+
+
+def _refuse_beside_compare(arguments: Arguments, parser: Parser) -> None:
+    if arguments.model is not None:
+        parser.error("-m is one model: name it in --compare")
+    if arguments.confirm:
+        parser.error("--confirm asks about one model's calls: leave out --compare")
 
 
 def ask(
@@ -99,22 +131,39 @@ def ask(
     text: str,
     local: dict[str, Any] | None,
     main_thread: MainThread,
-) -> Fitted:
-    """Settle all that will be sent, and that it fits into the model's context.
+) -> list[Fitted]:
+    """Settle all that will be sent, and that it fits into the context of each model.
+
+    Returns:
+        A question for each of those who are asked; one, unless models are compared.
 
     Raises:
-        XinferenceError: A value, a parameter or the model is not right; nothing was sent.
+        XinferenceError: A value, a parameter or a model is not right; nothing was sent.
     """
     variables = {**magics.shell.user_ns, **(local or {})}
     prompt = prompt_of(magics.shell, arguments, text, variables)
     parameters = parameters_of(arguments)
-    conversation = _conversation(magics, arguments)
-    alone = arguments.new or arguments.once
-    answerer = choose(magics, arguments, variables, main_thread)
-    if isinstance(answerer, ModelAnswerer):
-        refuse_unreadable(magics.session, prompt, answerer.name)
+    answerers = [
+        choose(magics, arguments, variables, main_thread, name)
+        for name in arguments.compare or [arguments.model]
+    ]
+    for answerer in answerers:
+        if isinstance(answerer, ModelAnswerer):
+            refuse_unreadable(magics.session, prompt, answerer.name)
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
+    return [_question(magics, arguments, prompt, parameters, each) for each in answerers]
+
+
+def _question(
+    magics: XinferenceMagics,
+    arguments: Arguments,
+    prompt: Prompt,
+    parameters: dict[str, Any],
+    answerer: Answerer,
+) -> Fitted:
+    conversation = conversation_of(magics, arguments)
+    alone = arguments.new or arguments.once
     question = Question(
         answerer=answerer,
         prompt=prompt.text,
@@ -122,22 +171,32 @@ def ask(
         system=_system(magics, arguments, conversation),
         before=() if alone else tuple(conversation.before(magics.cells.current)),
         parameters=parameters,
-        conversation=conversation.name,
+        conversation=None if arguments.once else conversation.name,
         format=arguments.format,
         server_version=magics.session.server_version,
     )
     return fitted(question)
 
 
-def _show(session: Session, asked: Fitted) -> None:
-    """Show what would be sent, message by message."""
-    for message in asked.question.messages:
+def _show(session: Session, asked: list[Fitted]) -> None:
+    """Show what would be sent, message by message, and how much it is for each model."""
+    longest = max(asked, key=lambda each: each.tokens)
+    for message in longest.question.messages:
         session.say(f"[{message.type}]\n{Prompt.of(message.content).text}\n")
-    left_out = f", {asked.left_out} of the oldest turns left out" if asked.left_out else ""
-    session.say(f"About {asked.tokens:,} tokens for {asked.question.answerer.name}{left_out}.")
+    for each in asked:
+        left_out = f", {each.left_out} of the oldest turns left out" if each.left_out else ""
+        session.say(f"About {each.tokens:,} tokens for {each.question.answerer.name}{left_out}.")
 
 
-def _conversation(magics: XinferenceMagics, arguments: Arguments) -> Conversation:
+def _say_left_out(session: Session, asked: list[Fitted]) -> None:
+    for each in asked:
+        whose = f"{each.question.answerer.name}: " if len(asked) > 1 else ""
+        if each.note:
+            session.say(f"{whose}{each.note}")
+
+
+def conversation_of(magics: XinferenceMagics, arguments: Arguments) -> Conversation:
+    """Return the conversation that a cell goes on with."""
     conversations = magics.session.conversations
     name = arguments.conversation
     return conversations.current if name is None else conversations.begin(name)
@@ -165,12 +224,15 @@ def parameters_of(arguments: Arguments) -> dict[str, Any]:
     return given
 
 
-def _keep(magics: XinferenceMagics, arguments: Arguments, turn: Turn) -> None:
+def keep(
+    magics: XinferenceMagics, arguments: Arguments, turn: Turn, value: Turn | Comparison
+) -> None:
+    """Put a turn into its conversation, and what the cell made into its variable."""
     if not arguments.once:
-        conversation = _conversation(magics, arguments)
+        conversation = conversation_of(magics, arguments)
         conversation.add(turn, magics.cells.current, anew=bool(arguments.new))
     if arguments.out:
-        magics.shell.user_ns[arguments.out] = turn
+        magics.shell.user_ns[arguments.out] = value
     if turn.format == "code" and turn.status == "done":
         magics.shell.set_next_input(unfenced(turn.text)[0].rstrip("\n"))
 
@@ -183,8 +245,13 @@ def finish(turn: Turn, error: Exception | None) -> Turn:
         Exception: `error`, where there is one.
     """
     if turn.status == "interrupted":
-        rest = " before anything arrived" if turn.empty else "; what had arrived is kept"
-        raise interrupts.one_line(f"The turn was interrupted{rest}.")
+        raise interrupted(empty=turn.empty)
     if error is not None:
         raise error
     return turn
+
+
+def interrupted(*, empty: bool) -> KeyboardInterrupt:
+    """Return what an interrupted cell raises; `empty` where nothing had arrived."""
+    rest = " before anything arrived" if empty else "; what had arrived is kept"
+    return interrupts.one_line(f"The turn was interrupted{rest}.")

@@ -41,16 +41,30 @@ def choose(
     arguments: Arguments,
     variables: Mapping[str, Any],
     main_thread: MainThread,
+    name: str | None = None,
 ) -> Answerer:
     """Choose who answers.
 
+    Args:
+        magics: Whose models are asked.
+        arguments: What is put around the model.
+        variables: The user's.
+        main_thread: Where tools run.
+        name: A UID, or a variable of the user's; None for the model in use.
+
     Raises:
         PromptError: An option names a variable that is not there, or not what it has to be.
-        NotebookError: There is no model to ask.
+        NotebookError: There is no model to ask, or it is none that tools or a schema go with.
     """
-    if (chain := _runnable(arguments.model, variables)) is not None:
-        return chain
-    model = magics.session.model_in_use(arguments.model, CHAT, arguments.endpoint)
+    from xinference_magics.chat_models import ChatXinference
+
+    named = variables.get(name) if name else None
+    if isinstance(named, ChatXinference):
+        model = named
+    elif callable(getattr(named, "astream", None)):
+        return _runnable(str(name), named, arguments)
+    else:
+        model = magics.session.model_in_use(name, CHAT, arguments.endpoint)
     if arguments.schema is not None:
         return _structured(model, arguments, variables)
     if arguments.tools is not None:
@@ -58,17 +72,18 @@ def choose(
     return ModelAnswerer(model)
 
 
-def _runnable(name: str | None, variables: Mapping[str, Any]) -> Answerer | None:
-    """Take a variable of the user's for who answers, where it is a runnable."""
-    named = variables.get(name) if name else None
-    if named is None or not callable(getattr(named, "astream", None)):
-        return None
-    from xinference_magics.chat.runnables import RunnableAnswerer
-    from xinference_magics.chat_models import ChatXinference
+def _runnable(name: str, runnable: Any, arguments: Arguments) -> Answerer:
+    """Take a variable of the user's for who answers.
 
-    if isinstance(named, ChatXinference):
-        return ModelAnswerer(named)
-    return RunnableAnswerer(str(name), named)
+    Raises:
+        NotebookError: It is no model, and only a model can be given tools or a schema.
+    """
+    from xinference_magics.chat.runnables import RunnableAnswerer
+
+    given = {"--schema": arguments.schema, "--tools": arguments.tools}
+    for option in [option for option, value in given.items() if value is not None]:
+        raise NotebookError(f"{name} is no model: {option} is not for it.", hint="Build it in.")
+    return RunnableAnswerer(name, runnable)
 
 
 def _structured(

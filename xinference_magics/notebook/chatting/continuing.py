@@ -69,6 +69,7 @@ def generate(
         answerer=Continuation(model),
         prompt=prompt,
         parameters=parameters,
+        conversation=None,
         server_version=session.server_version,
     )
     turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)

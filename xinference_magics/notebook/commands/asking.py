@@ -9,9 +9,10 @@ from xinference_magics.notebook.commands.command import Command
 
 if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.chatting import Answer
 
 
-def chat(*typed: Any) -> Turn | None:
+def chat(*typed: Any) -> Answer | None:
     """Send a prompt as the next turn of the conversation."""
     from xinference_magics.notebook import chatting
 
@@ -34,6 +35,8 @@ COMMANDS = (
         (
             "%%chat\nWhere can we visit in the capital of {{country}}?",
             "answer = %chat --new -t 0 What is 17 * 23?",
+            "%%chat --compare my-model,another-model\nWhat is 17 * 23?",
+            "answer = %chat --bg Tell me a long story.",
         ),
         note=options.other_letters(options.CHAT, "%xinference launch", options.LAUNCH),
         takes_cell=True,

@@ -11,6 +11,7 @@ from xinference_magics.chat.conversations import DEFAULT
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option, Values
+from xinference_magics.notebook.catching_up import catch_up
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.commands.command_set import CommandSet
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
@@ -48,7 +49,7 @@ def use(session: Session, arguments: Arguments) -> Conversation:
 
 def undo(session: Session, arguments: Arguments) -> TurnRows:
     """Drop the last turns."""
-    conversation = _chosen(session, arguments)
+    conversation = _whole(session, arguments)
     dropped = conversation.undo(arguments.count)
     session.say(f"Dropped {_count(len(dropped))}.")
     return _turns(conversation)
@@ -56,7 +57,7 @@ def undo(session: Session, arguments: Arguments) -> TurnRows:
 
 def drop(session: Session, arguments: Arguments) -> TurnRows:
     """Drop one turn."""
-    conversation = _chosen(session, arguments)
+    conversation = _whole(session, arguments)
     conversation.drop(arguments.turn)
     session.say(f"Dropped turn {arguments.turn}.")
     return _turns(conversation)
@@ -70,21 +71,31 @@ def edit(session: Session, arguments: Arguments) -> Turn:
         )
     words = "prompt" if arguments.prompt else "answer"
     text = arguments.cell.strip("\n")
-    conversation = _chosen(session, arguments)
+    conversation = _whole(session, arguments)
     return conversation.edit(arguments.turn, **{words: text})
+
+
+def keep(session: Session, arguments: Arguments) -> None:
+    """Go on with another answer of the last comparison."""
+    if session.compared is None:
+        raise NotebookError("Nothing was compared yet.", hint="%%chat --compare UID,UID")
+    session.compared.keep(arguments.name)
+    conversation = session.compared.conversation
+    where = "" if conversation is None else f" in {_name(conversation)}"
+    session.say(f"Kept the answer of {arguments.name}{where}.")
 
 
 def fork(session: Session, arguments: Arguments) -> Conversation:
     """Copy a conversation under another name and make the copy current."""
     conversations = session.conversations
-    conversation = conversations.fork(_chosen(session, arguments), arguments.name)
+    conversation = conversations.fork(_whole(session, arguments), arguments.name)
     session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
     return conversation
 
 
 def clear(session: Session, arguments: Arguments) -> None:
     """Drop all turns of a conversation."""
-    conversation = _chosen(session, arguments)
+    conversation = _whole(session, arguments)
     dropped = len(conversation)
     conversation.clear()
     session.say(f"Dropped {_count(dropped)} of {_name(conversation)}.")
@@ -93,13 +104,14 @@ def clear(session: Session, arguments: Arguments) -> None:
 def remove(session: Session, arguments: Arguments) -> None:
     """Forget a conversation with its turns."""
     conversation = session.conversations.find(arguments.name)
+    catch_up(session, conversation.pending)
     session.conversations.drop(conversation)
     session.say(f"Removed {arguments.name}.")
 
 
 def rename(session: Session, arguments: Arguments) -> None:
     """Give a conversation another name."""
-    conversation = _chosen(session, arguments)
+    conversation = _whole(session, arguments)
     before = _name(conversation)
     session.conversations.rename(conversation, arguments.name)
     session.say(f"{before} is now {arguments.name}.")
@@ -116,7 +128,7 @@ def system(session: Session, arguments: Arguments) -> None:
 
 def save(session: Session, arguments: Arguments) -> Path:
     """Write a conversation into a file: Markdown for ``.md``, else JSON."""
-    conversation = _chosen(session, arguments)
+    conversation = _whole(session, arguments)
     path = Path(arguments.path).expanduser()
     storage.save(conversation, path)
     session.say(f"Saved {_count(len(conversation))} to {path}.")
@@ -128,6 +140,7 @@ def load(session: Session, arguments: Arguments) -> Conversation:
     conversation = storage.load(Path(arguments.path).expanduser())
     if arguments.as_name is not None:
         conversation.name = "" if arguments.as_name == DEFAULT else arguments.as_name
+    _catch_up_all(session)
     session.conversations.put(conversation)
     session.conversations.switch(conversation.name)
     session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
@@ -138,6 +151,7 @@ def restore(session: Session, arguments: Arguments) -> TurnRows:
     """Read the turns in a notebook's saved outputs, as after a restart of the kernel."""
     path = _notebook(arguments.path)
     restored = storage.restore(path)
+    _catch_up_all(session)
     session.conversations.put_all(restored)
     count = _count(restored.turns)
     session.say(f"Restored {count} from {path.name}, as it was last saved.")
@@ -162,9 +176,22 @@ def _chosen(session: Session, arguments: Arguments) -> Conversation:
     return session.conversations.find(arguments.conversation)
 
 
+def _whole(session: Session, arguments: Arguments) -> Conversation:
+    """Find a conversation, and wait for what is still being answered."""
+    conversation = _chosen(session, arguments)
+    catch_up(session, conversation.pending)
+    return conversation
+
+
+def _catch_up_all(session: Session) -> None:
+    for each in session.conversations:
+        catch_up(session, each.pending)
+
+
 def _turns(conversation: Conversation) -> TurnRows:
     rows = TurnRows(conversation.turns)
     rows.caption = f"Conversation {_name(conversation)}."
+    rows.pending = len(conversation.pending)
     return rows
 
 
@@ -218,6 +245,17 @@ _COMMANDS = (
         Option(("--prompt",), "Change the question instead of the answer.", words=0),
         _WHICH,
         cell=True,
+    ),
+    _command(
+        "keep",
+        keep,
+        Option(
+            ("name",),
+            "Who answered, as in --compare.",
+            type=options.not_empty,
+            required=True,
+            values=Values.COMPARED,
+        ),
     ),
     _command("fork", fork, _NAME, _WHICH),
     _command("clear", clear, _WHICH),

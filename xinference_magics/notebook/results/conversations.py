@@ -50,13 +50,20 @@ class TurnRows(Rows[Turn]):
         Column("status", lambda turn: turn.status),
     )
     empty = "Nothing was said yet."
+    pending = 0
+    """How many turns are still being answered in the background."""
 
     @property
     def table(self) -> Table[Any]:
         """The table that is shown."""
         number = Column[Any]("turn", lambda row: row[0])
         columns = (number, *map(_of_second, self.columns))
-        return Table(enumerate(self, 1), columns, empty=self.empty, caption=self.caption)
+        caption = self.caption
+        if self.pending:
+            are = "turn is" if self.pending == 1 else "turns are"
+            caption = f"{caption} {self.pending} {are} being answered in the background.".strip()
+        empty = caption if self.pending else self.empty
+        return Table(enumerate(self, 1), columns, empty=empty, caption=caption)
 
     @staticmethod
     def record(value: Turn) -> dict[str, Any]:

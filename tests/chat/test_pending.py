@@ -1,0 +1,279 @@
+"""A turn in the background: waited for, stopped, failed, queued behind another."""
+
+import asyncio
+import os
+import signal
+import threading
+import warnings
+
+import pytest
+from langchain_core.messages import AIMessageChunk
+
+from xinference_magics.chat.background import Background
+from xinference_magics.chat.conversation import Conversation, Execution
+from xinference_magics.chat.pending import PendingTurn
+from xinference_magics.chat.question import Question
+from xinference_magics.errors import IgnoredByEngineWarning, PromptError, StreamError
+from xinference_magics.notes import note
+
+A1, B2, C3 = Execution(1, "A"), Execution(2, "B"), Execution(3, "C")
+
+
+class Gated:
+    """Answers "Hello", and goes on when the gate is open."""
+
+    name, engine, parameters, context = "gated", None, {}, None
+
+    def __init__(self, error=None, remark=""):
+        self.gate = threading.Event()
+        self.asked = threading.Event()
+        self.messages = None
+        self.error, self.remark = error, remark
+
+    async def events(self, messages, parameters):
+        self.messages = [each.text for each in messages]
+        if self.remark:
+            note(self.remark)
+        yield AIMessageChunk("Hello")
+        self.asked.set()
+        while not self.gate.is_set():  # noqa: ASYNC110  # the test opens it
+            await asyncio.sleep(0.005)
+        if self.error:
+            raise self.error
+        yield AIMessageChunk(", Alice.")
+
+
+class Record:
+    """A view that keeps what it is told; its button is pressed by `stop_requested`."""
+
+    def __init__(self, *, in_page=True):
+        self.in_page, self.stop_requested = in_page, False
+        self.lines, self.closed, self.threads = [], None, set()
+
+    def open(self, live):
+        self.threads.add(threading.current_thread().name)
+
+    def repaint(self, live):
+        self.threads.add(threading.current_thread().name)
+
+    def tell(self, lines):
+        self.lines += lines
+
+    def close(self, turn):
+        self.closed = turn
+
+
+@pytest.fixture
+def background():
+    made = Background()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def begin(background):
+    """Begin a turn: `begin(answerer, prompt, run, **options)`."""
+
+    def start(answerer, prompt="Hi", run=A1, *, view=None, **options):
+        question = Question(answerer=answerer, prompt=prompt)
+        turn = PendingTurn(question, view or Record(), frame_seconds=0.01, **options)
+        background.start(turn, run)
+        return turn
+
+    return start
+
+
+def test_it_is_waited_for_and_shown_by_a_thread_of_its_own(begin):
+    answerer, view, kept = Gated(), Record(), []
+    turn = begin(answerer, view=view, keep=kept.append)
+    assert answerer.asked.wait(10)
+    assert not turn.done
+    with pytest.raises(TimeoutError, match=r"gated has not answered in 0\.01 s"):
+        turn.result(0.01)
+    assert repr(turn) == "PendingTurn('gated', answering, 1 token so far)"
+    answerer.gate.set()
+    assert turn.result(10).text == "Hello, Alice."
+    assert turn.done
+    assert kept == [turn.result()] == [view.closed]
+    assert repr(turn) == "PendingTurn('gated', done: 'Hello, Alice.')"
+    assert view.threads == {"MainThread", "xinference-magics-turn"}
+
+
+async def test_it_is_awaited_while_the_loop_runs(begin):
+    answerer = Gated()
+    turn = begin(answerer)
+    asyncio.get_running_loop().call_later(0.02, answerer.gate.set)
+    assert (await turn).text == "Hello, Alice."
+
+
+def test_what_it_failed_with_is_raised_and_what_had_arrived_is_shown(begin):
+    answerer, view, kept = Gated(StreamError("The answer broke off.")), Record(), []
+    answerer.gate.set()
+    turn = begin(answerer, view=view, keep=kept.append)
+    for _ in range(2):
+        with pytest.raises(StreamError, match="broke off"):
+            turn.result(10)
+    assert (view.closed.status, view.closed.text) == ("failed", "Hello")
+    assert repr(turn) == "PendingTurn('gated', failed: 'The answer broke off.')"
+
+
+def by_itself(turn, _view):
+    turn.stop()
+
+
+def by_its_button(_turn, view):
+    view.stop_requested = True
+
+
+@pytest.mark.parametrize("stop", [by_itself, by_its_button])
+def test_a_stop_keeps_what_had_arrived(begin, stop):
+    answerer, view = Gated(), Record()
+    turn = begin(answerer, view=view)
+    assert answerer.asked.wait(10)
+    stop(turn, view)
+    assert turn.result(10).status == "stopped"
+    assert turn.result().text == "Hello"
+
+
+def test_an_interrupt_ends_the_waiting_and_not_the_turn(begin):
+    class Interrupting(Record):
+        """Interrupts the thread that waits, when that looks for the button the first time."""
+
+        looked = stop_requested = False
+
+        def __getattribute__(self, name):
+            waits = threading.current_thread() is threading.main_thread()
+            if name == "stop_requested" and waits and not self.looked:
+                self.looked = True
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__getattribute__(name)
+
+    answerer = Gated()
+    turn = begin(answerer, view=Interrupting())
+    with pytest.raises(KeyboardInterrupt, match="gated goes on answering in the background"):
+        turn.result(10)
+    assert not turn.done
+    answerer.gate.set()
+    assert turn.result(10).status == "done"
+
+
+def test_one_waits_for_another_and_continues_it(begin):
+    first, second, talk = Gated(), Gated(), Conversation()
+    second.gate.set()
+    one = begin(first, "one", keep=lambda turn: talk.add(turn, A1))
+    prepared = threading.Event()
+
+    def prepare(question):
+        prepared.set()
+        return Question(answerer=second, prompt=question.prompt, before=tuple(talk.before(B2)))
+
+    two = begin(second, "two", B2, after=[one], prepare=prepare)
+    assert first.asked.wait(10)
+    assert repr(two) == "PendingTurn('gated', waiting)"
+    assert not prepared.is_set()
+    first.gate.set()
+    assert two.result(10).status == "done"
+    assert second.messages == ["one", "Hello, Alice.", "two"]
+
+
+def test_one_that_waits_is_stopped_before_it_is_sent(begin):
+    first, second, view = Gated(), Gated(), Record()
+    one = begin(first)
+    two = begin(second, after=[one], view=view)
+    two.stop()
+    assert two.result(10).status == "stopped"
+    assert second.messages is None
+    assert view.closed.empty
+    assert not one.done
+
+
+def test_a_prompt_that_cannot_be_sent_fails_it(begin):
+    def prepare(_question):
+        raise PromptError("The prompt is too long.")
+
+    view, kept = Record(), []
+    turn = begin(Gated(), view=view, prepare=prepare, keep=kept.append)
+    with pytest.raises(PromptError, match="too long"):
+        turn.result(10)
+    assert view.closed.error == "The prompt is too long."
+
+
+def test_a_view_that_breaks_is_told_where_the_result_is_asked_for(begin):
+    class Broken(Record):
+        def close(self, turn):
+            raise RuntimeError("the page is gone")
+
+    answerer = Gated()
+    answerer.gate.set()
+    with pytest.raises(RuntimeError, match="the page is gone"):
+        begin(answerer, view=Broken()).result(10)
+
+
+def test_notes_go_where_the_turn_is_shown(begin, capsys):
+    view, seed = Record(), "The engine ignores seed."
+    shown, unseen = Gated(remark=seed), Gated(remark=seed)
+    for each in (shown, unseen):
+        each.gate.set()
+    begin(shown, view=view).result(10)
+    assert view.lines == [f"Note: {seed}"]
+    assert capsys.readouterr() == ("", "")
+    turn = begin(unseen, view=Record(in_page=False))
+    for _ in range(2):
+        turn.result(10)
+    assert capsys.readouterr() == (f"Note: {seed}\n", "")
+
+
+def test_a_user_may_silence_notes(begin):
+    view, answerer = Record(), Gated(remark="The engine ignores seed.")
+    answerer.gate.set()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*seed", IgnoredByEngineWarning)
+        begin(answerer, view=view).result(10)
+    assert view.lines == []
+
+
+def test_a_cell_that_is_run_again_or_deleted_ends_its_turn(begin, background):
+    kept = []
+    turns = [begin(Gated(), run=run, keep=kept.append) for run in (A1, B2, C3)]
+    background.discard(Execution(4, "B"), ["C"])
+    for each in turns[1:]:
+        assert each.result(10).status == "stopped"
+    assert kept == []
+    assert not turns[0].done
+
+
+def test_all_are_stopped_at_the_end(begin, background):
+    turns = [begin(Gated()) for _ in range(3)]
+    background.stop()
+    assert [each.result(10).status for each in turns] == ["stopped"] * 3
+
+
+def test_later_turns_wait_and_earlier_ones_do_not(begin):
+    talk = Conversation()
+    first = begin(done := Gated())
+    done.gate.set()
+    talk.add(first.result(10), A1)
+    turn = begin(answerer := Gated(), run=B2)
+    talk.expect(turn, B2)
+    assert talk.awaited(C3) == talk.awaited(B2) == talk.pending == [turn]
+    assert talk.awaited(Execution(4, "A")) == []  # it stands before
+    answerer.gate.set()
+    turn.result(10)
+    assert talk.awaited(C3) == talk.pending == []
+
+
+async def test_code_that_asks_waits_too(begin):
+    talk = Conversation()
+    turn = begin(answerer := Gated(), keep=lambda turn: talk.add(turn, A1))
+    talk.expect(turn, A1)
+
+    class Model:
+        model_uid = "none"
+
+    asking = asyncio.ensure_future(talk.aask("Hi", model=Model()))
+    await asyncio.sleep(0.05)
+    assert not asking.done()
+    asking.cancel()
+    answerer.gate.set()
+    await asyncio.to_thread(turn.result, 10)
+    assert [each.text for each in talk.turns] == ["Hello, Alice."]

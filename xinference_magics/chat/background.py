@@ -1,0 +1,63 @@
+"""The turns of a notebook that are answered in the background, until the notebook ends."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from typing import TYPE_CHECKING
+
+from xinference_magics import interrupts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from xinference_magics.chat.conversation import Execution
+    from xinference_magics.chat.pending import PendingTurn
+
+_PATIENCE = 2.0
+"""Seconds for stopped turns to close their connections; Jupyter kills a kernel after five."""
+
+
+def goes_on(title: str) -> KeyboardInterrupt:
+    """Return what an interrupt of the waiting for a turn raises."""
+    return interrupts.one_line(
+        f"{title} goes on answering in the background; stop() of its turn ends it."
+    )
+
+
+class Background:
+    """Starts turns, and stops them when the interpreter or the extension ends."""
+
+    def __init__(self) -> None:
+        self._turns: list[tuple[Execution, PendingTurn]] = []
+
+    def start(self, turn: PendingTurn, execution: Execution) -> None:
+        """Start a turn that belongs to a run of a cell."""
+        if not self._turns:
+            atexit.register(self.stop)
+        self._turns = [(run, each) for run, each in self._turns if not each.done]
+        turn.start()
+        self._turns.append((execution, turn))
+
+    def discard(self, execution: Execution, deleted: Collection[str]) -> None:
+        """Stop the turns of cells that are gone, and of the cell that is run again.
+
+        Their outputs are gone, too, and they stay out of their conversations.
+
+        Args:
+            execution: The run that begins.
+            deleted: Ids of cells that are no longer in the notebook.
+        """
+        for run, each in self._turns:
+            if execution.reruns(run) or run.cell_id in deleted:
+                each.discard()
+
+    def stop(self) -> None:
+        """Stop all that is still being answered."""
+        atexit.unregister(self.stop)
+        turns, self._turns = self._turns, []
+        for _, each in turns:
+            each.stop()
+        until = time.monotonic() + _PATIENCE
+        for _, each in turns:
+            each.wait(max(0.0, until - time.monotonic()))

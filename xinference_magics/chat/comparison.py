@@ -1,0 +1,128 @@
+"""The answers of several models to one prompt; one of them goes on in the conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.chat.turn import RECORD_VERSION
+from xinference_magics.errors import NotebookError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.turn import Turn
+
+COMPARISON_MIME = "application/vnd.xinference-magics.comparison+json"
+
+
+@dataclass(repr=False, eq=False)
+class Comparison:
+    """What several models answered to one prompt, each with the same turns before it.
+
+    The conversation goes on with one of the answers: the first in the order of the names that is
+    there, until `keep` takes another.
+
+    Attributes:
+        names: Who was asked: UIDs, or variables of the user's.
+        turns: Their turns, in the same order; the status of one that failed is `failed`.
+        kept: The turn that stands in the conversation; None where none does.
+        conversation: Which it is part of; None for one that was asked outside of any.
+        shown_anew: Called when another turn is kept, to show that.
+    """
+
+    names: tuple[str, ...]
+    turns: list[Turn]
+    conversation: Conversation | None = None
+    kept: Turn | None = field(default=None, init=False)
+    shown_anew: Callable[[Comparison], None] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._mark(first_answer(self.turns) if self.conversation is not None else None)
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    def __iter__(self) -> Iterator[Turn]:
+        return iter(self.turns)
+
+    def __getitem__(self, name: str) -> Turn:
+        if name not in self.names:
+            raise NotebookError(
+                f"{name} was not compared.", hint=f"There are: {', '.join(self.names)}."
+            )
+        return self.turns[self.names.index(name)]
+
+    def __repr__(self) -> str:
+        return f"<{self.label}>"
+
+    @property
+    def label(self) -> str:
+        """What it is, in a few words."""
+        kept = f": the conversation goes on with {self.kept_name}" if self.kept else ""
+        return f"Comparison of {', '.join(self.names)}{kept}"
+
+    @property
+    def kept_name(self) -> str | None:
+        """Whose turn stands in the conversation; None where none does."""
+        return None if self.kept is None else self.names[self.turns.index(self.kept)]
+
+    @property
+    def titles(self) -> list[str]:
+        """What each column is called: the model's UID, behind a name that is another."""
+        return [
+            title_of(name, turn.model_uid)
+            for name, turn in zip(self.names, self.turns, strict=True)
+        ]
+
+    def keep(self, name: str) -> Turn:
+        """Let the conversation go on with the answer of `name`, and return it.
+
+        It takes the place of the one that was kept; later turns stay.
+
+        Raises:
+            NotebookError: There is no such answer, or no conversation, or the one that was kept
+                is no longer there: its cell was run again, or it was dropped.
+        """
+        turn = self[name]
+        if not _is_answer(turn):
+            raise NotebookError(f"{name} has not answered.", hint=turn.error)
+        if self.conversation is None or self.kept is None:
+            raise NotebookError(
+                "This was asked outside of any conversation.", hint="Leave out --once."
+            )
+        self.conversation.replace(self.kept, turn)
+        self._mark(turn)
+        if self.shown_anew is not None:
+            self.shown_anew(self)
+        return turn
+
+    def to_record(self) -> dict[str, Any]:
+        """Describe it as JSON: the records of its turns, one of which names its conversation."""
+        return {
+            "version": RECORD_VERSION,
+            "names": list(self.names),
+            "turns": [turn.to_record() for turn in self.turns],
+        }
+
+    def _mark(self, kept: Turn | None) -> None:
+        self.kept = kept
+        for turn in self.turns:
+            named = self.conversation if turn is kept else None
+            turn.conversation = None if named is None else named.name
+
+
+def title_of(name: str, uid: str) -> str:
+    """Name a model for people: its UID, behind a name that is another."""
+    return uid if name == uid else f"{name} ({uid})"
+
+
+def first_answer(turns: Sequence[Turn]) -> Turn | None:
+    """Choose the first turn that is an answer; where none is, the first of which some is there."""
+    answers = [turn for turn in turns if _is_answer(turn)]
+    return next((turn for turn in answers if turn.status != "failed"), next(iter(answers), None))
+
+
+def _is_answer(turn: Turn) -> bool:
+    return turn.status == "done" or not turn.empty

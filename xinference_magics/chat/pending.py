@@ -1,0 +1,234 @@
+"""A turn that is answered in the background, while other cells run.
+
+A thread does for it what a cell does for any other turn: it runs the turn and repaints its view.
+It is given the context of the cell that began it, where the notes of the turn are collected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Protocol
+
+from xinference_magics.chat import runner
+from xinference_magics.chat.background import goes_on
+from xinference_magics.chat.live import LiveTurn
+from xinference_magics.chat.runner import Outcome
+from xinference_magics.errors import XinferenceError
+from xinference_magics.notes import collected_notes, show, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from typing import Any
+
+    from xinference_magics.chat.question import Question
+    from xinference_magics.chat.turn import Turn
+
+_STEP = 0.1
+"""Seconds between two looks at what a waiting thread waits for."""
+_LONGEST = 60
+"""Characters of an answer that its repr shows."""
+
+
+class View(runner.View["LiveTurn"], Protocol):
+    """What shows a turn in the background: opened in its cell, then used by its thread only."""
+
+    in_page: bool
+    """Whether somebody sees it; if not, the cell that wants the result shows it."""
+
+    def tell(self, lines: Iterable[str]) -> None:
+        """Show lines beneath the turn, in the output of its own cell."""
+        ...
+
+    def close(self, turn: Turn) -> None:
+        """Show the turn in its settled form."""
+        ...
+
+
+class PendingTurn:
+    """A turn that is answered in the background.
+
+    Args:
+        question: What is asked, as far as it is settled.
+        view: Shows it.
+        after: Turns that end first.
+        prepare: Completes the question when they have; called on the background thread.
+        keep: Takes the turn that it came to; called there, too.
+        frame_seconds: Seconds between two repaints.
+    """
+
+    def __init__(  # noqa: PLR0913  # what a turn is made of
+        self,
+        question: Question,
+        view: View,
+        *,
+        after: Sequence[PendingTurn] = (),
+        prepare: Callable[[Question], Question] = lambda question: question,
+        keep: Callable[[Turn], None] = lambda _turn: None,
+        frame_seconds: float = 1 / 30,
+    ) -> None:
+        self._question = question
+        self._view = view
+        self._after = tuple(after)
+        self._prepare = prepare
+        self._keep = keep
+        self._frame_seconds = frame_seconds
+        self._live = LiveTurn(question.answerer.name)
+        self._stop = threading.Event()
+        self._finished = threading.Event()
+        self._kept = True
+        self._notes: list[str] = []
+        self._turn: Turn | None = None
+        self._error: Exception | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, in whichever way."""
+        return self._finished.is_set()
+
+    @property
+    def in_page(self) -> bool:
+        """Whether a page shows it."""
+        return self._view.in_page
+
+    @property
+    def title(self) -> str:
+        """Who answers."""
+        return self._live.title
+
+    def start(self) -> None:
+        """Begin, in the cell that shows it."""
+        self._view.open(self._live)
+        with collected_notes() as self._notes:
+            context = copy_context()
+        threading.Thread(
+            target=context.run, args=(self._run,), name="xinference-magics-turn", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """Let it end now; what has arrived is kept."""
+        self._stop.set()
+
+    def discard(self) -> None:
+        """Let it end now, and keep it out of the conversation: its cell is run again, or gone."""
+        self._kept = False
+        self.stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended.
+
+        Args:
+            timeout: Seconds after which to give up; None waits on.
+
+        Returns:
+            Whether it has ended.
+
+        Raises:
+            KeyboardInterrupt: The waiting was interrupted; the turn goes on.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        try:
+            while not self._finished.wait(_STEP):
+                _ = self._view.stop_requested  # ipykernel 6 hears the page on this thread only
+                if until is not None and time.monotonic() >= until:
+                    return self.done
+        except KeyboardInterrupt:
+            raise goes_on(self.title) from None
+        return True
+
+    def result(self, timeout: float | None = None) -> Turn:
+        """Wait for the turn and return it, also one that was stopped.
+
+        Args:
+            timeout: Seconds after which to give up; None waits on.
+
+        Raises:
+            XinferenceError: What the turn failed with.
+            TimeoutError: It has not ended in time, and goes on.
+            KeyboardInterrupt: The waiting was interrupted; the turn goes on.
+        """
+        if not self.wait(timeout):
+            raise TimeoutError(f"{self.title} has not answered in {timeout:g} s.")
+        notes, self._notes = self._notes, []
+        if not self.in_page:
+            show(notes)
+        if self._error is not None:
+            raise self._error
+        assert self._turn is not None  # noqa: S101  # it has ended without an error
+        return self._turn
+
+    def __await__(self) -> Generator[Any, None, Turn]:
+        return self._result_later().__await__()
+
+    async def _result_later(self) -> Turn:
+        while not self.done:  # noqa: ASYNC110  # another thread ends it
+            await asyncio.sleep(_STEP)
+        return self.result()
+
+    def __repr__(self) -> str:
+        return f"PendingTurn({self.title!r}, {self._state()})"
+
+    def _state(self) -> str:
+        if not self.done:
+            tokens = self._live.tokens
+            how = f"answering, {tokens} token{'' if tokens == 1 else 's'} so far"
+            how = how if tokens else "waiting"
+            return f"stopping, {how}" if self._stop.is_set() else how
+        if self._turn is None:
+            return f"failed: {self._error}"
+        text = self._turn.error or self._turn.text
+        shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+        return f"{self._turn.status}: {shown!r}"
+
+    def _run(self) -> None:
+        try:
+            self._turn, self._error = self._answered()
+            if self._kept:
+                self._keep(self._turn)
+            self._view.close(self._turn)
+            self._view.tell(f"Note: {each}" for each in wanted(self._notes))
+        except Exception as error:  # noqa: BLE001  # raised where the result is asked for
+            self._error = self._error or error
+        finally:
+            self._finished.set()
+
+    def _answered(self) -> tuple[Turn, Exception | None]:
+        outcome = self._outcome()
+        return self._question.settled(self._live, outcome), outcome.error
+
+    def _outcome(self) -> Outcome:
+        view = _Stoppable(self._view, self._stop)
+        after, self._after = self._after, ()
+        for each in after:
+            while not (view.stop_requested or each.wait(_STEP)):
+                view.repaint(self._live)
+        if view.stop_requested:
+            return Outcome("stopped", 0.0)
+        try:
+            self._question = self._prepare(self._question)
+        except XinferenceError as error:
+            return Outcome("failed", 0.0, error)
+        self._live = LiveTurn(self.title)
+        return runner.run(
+            self._question.source, self._live, view, frame_seconds=self._frame_seconds
+        )
+
+
+class _Stoppable:
+    """A view that is open already, and ends the turn for its button or for `stop`."""
+
+    def __init__(self, view: View, stop: threading.Event) -> None:
+        self._view = view
+        self._stop = stop
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop.is_set() or self._view.stop_requested
+
+    def open(self, live: LiveTurn) -> None:
+        """Show nothing more."""
+
+    def repaint(self, live: LiveTurn) -> None:
+        self._view.repaint(live)

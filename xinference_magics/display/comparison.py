@@ -1,0 +1,96 @@
+"""A comparison as plain output: the answers side by side, and which of them goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.chat.comparison import COMPARISON_MIME
+from xinference_magics.display import settled
+from xinference_magics.display.attachments import thumbnails
+from xinference_magics.display.plain import neutralise
+
+if TYPE_CHECKING:
+    from xinference_magics.chat.comparison import Comparison
+    from xinference_magics.chat.turn import Turn
+
+# Not narrower than a sentence needs: where there is no room, columns stand below each other.
+_COLUMNS = (
+    "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,240px),1fr));gap:12px"
+)
+_COLUMN = "min-width:0;overflow-x:auto;padding:4px 12px 8px;border-radius:6px;border:1px solid "
+_OTHER, _KEPT = "rgba(128,128,128,0.35)", "#3a7bd5"
+
+
+def bundle(comparison: Comparison) -> dict[str, Any]:
+    """Describe a comparison in every form that a saved notebook needs; see `settled.bundle`."""
+    return {
+        "text/html": _html(comparison),
+        "text/markdown": _markdown(comparison),
+        "text/plain": _plain(comparison),
+        COMPARISON_MIME: settled.saved(comparison.to_record()),
+    }
+
+
+def about(comparison: Comparison) -> str:
+    """Say in one line which answer the conversation goes on with."""
+    if comparison.conversation is None:
+        return "outside of any conversation"
+    if comparison.kept is None:
+        return "no answer"
+    kept = f"the conversation goes on with {comparison.kept_name}"
+    others = [
+        name
+        for name, turn in zip(comparison.names, comparison.turns, strict=True)
+        if turn is not comparison.kept and turn.status != "failed"
+    ]
+    return f"{kept} (%conversation keep {others[0]} takes another)" if others else kept
+
+
+def summaries(comparison: Comparison) -> list[str]:
+    """Put each turn into one line, the one that is kept with a mark."""
+    return [
+        f"{'✓' if turn is comparison.kept else ' '} {settled.summary(turn, title)}"
+        for title, turn in _titled(comparison)
+    ]
+
+
+def _titled(comparison: Comparison) -> list[tuple[str, Turn]]:
+    return list(zip(comparison.titles, comparison.turns, strict=True))
+
+
+def _html(comparison: Comparison) -> str:
+    columns = "".join(
+        _column(turn, title, is_kept=turn is comparison.kept) for title, turn in _titled(comparison)
+    )
+    return settled.as_is(
+        settled.header(f"{len(comparison)} models", about(comparison))
+        + thumbnails(comparison.turns[0].blocks)
+        + f'<div style="{_COLUMNS}">{columns}</div>'
+    )
+
+
+def _column(turn: Turn, title: str, *, is_kept: bool) -> str:
+    shown = settled.column(turn, f"✓ {title}" if is_kept else title)
+    return f'<div style="{_COLUMN}{_KEPT if is_kept else _OTHER}">{shown}</div>'
+
+
+def _markdown(comparison: Comparison) -> str:
+    parts = [
+        part
+        for (title, turn), line in zip(_titled(comparison), summaries(comparison), strict=True)
+        for part in (
+            f"#### {settled.one_line(title)}",
+            settled.markdown(turn),
+            settled.one_line(line.strip()),
+        )
+    ]
+    return "\n\n".join([*filter(None, parts), settled.one_line(about(comparison))])
+
+
+def _plain(comparison: Comparison) -> str:
+    parts = [
+        f"── {neutralise(title)} ──\n{settled.plain(turn)}".rstrip()
+        for title, turn in _titled(comparison)
+    ]
+    lines = "\n".join([*summaries(comparison), about(comparison)])
+    return "\n\n".join([*parts, neutralise(lines)])

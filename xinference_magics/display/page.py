@@ -1,0 +1,165 @@
+"""Running turns in a notebook page: a widget, replaced by plain output when they have ended.
+
+The widget gets numbered frames for each turn, each holding only what is new. A page that misses
+one, or comes late, asks for everything so far.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from xinference_magics.display.inbox import Inbox
+from xinference_magics.display.plain import neutralise, printable
+from xinference_magics.display.stream import segments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from xinference_magics.chat.live import LiveTurn
+
+_PAUSE = 1.0
+"""Seconds without news after which the page is told the last frame's number, once."""
+
+_WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+class Page:
+    """One output of the page that runs the cell.
+
+    Args:
+        kernel: The running kernel.
+
+    Attributes:
+        background: Whether other cells run meanwhile.
+        display_id: By which the output is found again, also when it has settled.
+    """
+
+    background = False
+
+    def __init__(self, kernel: Any) -> None:
+        self.kernel = kernel
+        self.display_id = uuid4().hex
+        self._acknowledged = False
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether Stop was clicked, as far as the page could tell the kernel."""
+        self._inbox.collect()
+        return self._inbox.stop.is_set()
+
+    def open(self, lives: Sequence[LiveTurn]) -> None:
+        """Show who answers, a clock for each and the Stop button."""
+        from IPython.display import display
+
+        from xinference_magics.display.widget import ChatWidget
+
+        titles = [live.title for live in lives]
+        self._widget = ChatWidget(
+            titles=[printable(title) for title in titles], background=self.background
+        )
+        self._inbox = Inbox(self._widget, self.kernel)
+        self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
+        who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
+        bundle = {_WIDGET_MIME: view, "text/plain": f"{who} answering"}
+        display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
+
+    def repaint(self, lives: Sequence[LiveTurn]) -> None:
+        """Send the page what is new, or everything where it asked for that."""
+        self._inbox.collect()
+        if self._inbox.stop.is_set() and not self._acknowledged:
+            self._acknowledged = True
+            self._widget.send({"stopping": True})
+        everything, heard = self._inbox.wants_everything(), self._inbox.heard
+        for feed, live in zip(self._feeds, lives, strict=True):
+            if everything or (not heard and feed.is_due(live)):
+                feed.send_everything(live)
+            else:
+                feed.send_news(live)
+
+    def replace(self, settled: Callable[[], dict[str, Any]]) -> None:
+        """Replace the widget by a mime bundle and close it, with all its comms."""
+        self._widget.send({"ended": True})
+        try:
+            self.publish(settled())
+        finally:
+            layout = self._widget.layout
+            self._widget.close()
+            layout.close()
+
+    def publish(self, bundle: dict[str, Any]) -> None:
+        """Publish an output in place of the one that is there."""
+        from IPython.display import update_display
+
+        update_display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
+
+    def clear(self) -> None:
+        """Replace the widget by nothing and close it."""
+        self.replace(lambda: {"text/plain": ""})
+
+
+class _Feed:
+    """Sends the page what is new of one turn.
+
+    Args:
+        send: Sends one message.
+        column: The number of the turn in the page, from 0.
+    """
+
+    def __init__(self, send: Callable[[dict[str, Any]], None], column: int) -> None:
+        self._send_message = send
+        self._column = {"column": column} if column else {}
+        self._number = 0
+        self._seen = 0
+        self._last_sent = time.monotonic()
+        self._paused = self._ended = False
+        self._whole_sent = 0
+
+    def is_due(self, live: LiveTurn) -> bool:
+        """Whether to send everything to a page that cannot ask for it.
+
+        Each time when the number of pieces has doubled, so that the sum stays linear.
+        """
+        return live.seconds > _PAUSE and len(live.deltas) > 2 * self._whole_sent
+
+    def send_everything(self, live: LiveTurn) -> None:
+        """Send all that has arrived."""
+        self._ended = live.ended
+        self._seen = self._whole_sent = len(live.deltas)
+        self._send(live, "all", segments(live.deltas[: self._seen]))
+
+    def send_news(self, live: LiveTurn) -> None:
+        """Send what has arrived since the last time, and after a pause the last number."""
+        ends = live.ended and not self._ended
+        start, self._seen = self._seen, len(live.deltas)
+        if self._seen > start or ends:
+            self._ended = self._ended or ends
+            self._send(live, "add", segments(live.deltas[start : self._seen]))
+        elif not self._paused and time.monotonic() - self._last_sent > _PAUSE:
+            self._paused = True
+            self._send_message({"n": self._number, **self._column})
+
+    def _send(self, live: LiveTurn, how: str, news: list[tuple[str, str]]) -> None:
+        self._number += 1
+        self._last_sent, self._paused = time.monotonic(), False
+        self._send_message(
+            {
+                "n": self._number,
+                **self._column,
+                how: [(kind, printable(text)) for kind, text in news],
+                "tokens": live.tokens,
+                "first": _rounded(live.first_token_seconds),
+                "now": _rounded(live.seconds),
+                **({"over": _failure(live)} if self._ended else {}),
+            }
+        )
+
+
+def _failure(live: LiveTurn) -> str:
+    return printable(f"failed: {live.error}") if live.error else ""
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -1,0 +1,94 @@
+"""``%%chat --compare``: several models answer one prompt, at the same time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xinference_magics.chat import runner
+from xinference_magics.chat.comparison import Comparison, first_answer, title_of
+from xinference_magics.chat.live import LiveTurn
+from xinference_magics.display.columns import choose_columns
+from xinference_magics.errors import XinferenceError
+from xinference_magics.notebook.chatting import conversation_of, interrupted, keep
+from xinference_magics.notes import collected_notes, show
+
+if TYPE_CHECKING:
+    from argparse import Namespace as Arguments
+    from collections.abc import Sequence
+
+    from xinference_magics.chat.main_thread import MainThread
+    from xinference_magics.chat.question import Question
+    from xinference_magics.chat.runner import Outcome
+    from xinference_magics.display.columns import ColumnsView
+    from xinference_magics.notebook.magics import XinferenceMagics
+
+
+def compare(
+    magics: XinferenceMagics,
+    arguments: Arguments,
+    questions: Sequence[Question],
+    main_thread: MainThread,
+) -> Comparison:
+    """Ask all models, and go on with the first answer.
+
+    Raises:
+        XinferenceError: All failed; what had arrived is kept.
+        KeyboardInterrupt: The kernel was interrupted; what had arrived is kept.
+    """
+    names = arguments.compare
+    asked = zip(names, questions, strict=True)
+    lives = [LiveTurn(title_of(name, question.answerer.name)) for name, question in asked]
+    view = choose_columns(magics.shell, live=arguments.stream)
+    with collected_notes() as notes:
+        outcomes = _stream(magics, questions, lives, view, main_thread)
+    turns = [
+        question.settled(live, outcome)
+        for question, live, outcome in zip(questions, lives, outcomes, strict=True)
+    ]
+    conversation = None if arguments.once else conversation_of(magics, arguments)
+    comparison = Comparison(names, turns, conversation)
+    if answer := first_answer(turns):
+        keep(magics, arguments, answer, comparison)
+    if all(turn.status == "failed" and turn.empty for turn in turns):
+        view.dismiss()
+    else:
+        magics.session.compared = comparison
+        comparison.shown_anew = view.update
+        view.close(comparison)
+    show(notes)
+    _finish(names, outcomes, empty=all(turn.empty for turn in turns))
+    return comparison
+
+
+def _stream(
+    magics: XinferenceMagics,
+    questions: Sequence[Question],
+    lives: Sequence[LiveTurn],
+    view: ColumnsView,
+    main_thread: MainThread,
+) -> list[Outcome]:
+    sources = [question.source for question in questions]
+    try:
+        return runner.run_together(
+            list(zip(sources, lives, strict=True)),
+            view,
+            main_thread=main_thread,
+            frame_seconds=1 / magics.frame_rate,
+        )
+    except BaseException:
+        view.dismiss()
+        raise
+
+
+def _finish(names: Sequence[str], outcomes: Sequence[Outcome], *, empty: bool) -> None:
+    """Let the cell fail where it has to."""
+    if any(outcome.status == "interrupted" for outcome in outcomes):
+        raise interrupted(empty=empty)
+    errors = [outcome.error for outcome in outcomes if outcome.status == "failed"]
+    first, *rest = errors or [None]
+    if first is None or len(errors) < len(outcomes):
+        return
+    if all(str(error) == str(first) for error in rest):
+        raise first
+    reasons = "; ".join(f"{name}: {error}" for name, error in zip(names, errors, strict=True))
+    raise XinferenceError(f"None of the models answered. {reasons}")
