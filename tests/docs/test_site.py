@@ -33,6 +33,7 @@ class Fetched(HTMLParser):
     def __init__(self):
         super().__init__()
         self.addresses = []
+        self.scripts = ""
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
@@ -40,6 +41,10 @@ class Fetched(HTMLParser):
             self.addresses.append(attributes.get("src"))
         elif tag == "link" and attributes.get("rel") in {"stylesheet", "icon", "preconnect"}:
             self.addresses.append(attributes.get("href"))
+
+    def handle_data(self, data):
+        if self.lasttag == "script":
+            self.scripts += data
 
 
 def test_the_pages_fetch_nothing_from_elsewhere(site):
@@ -49,6 +54,7 @@ def test_the_pages_fetch_nothing_from_elsewhere(site):
         fetched = Fetched()
         fetched.feed(page.read_text(encoding="utf-8"))
         assert [each for each in fetched.addresses if each and "//" in each] == [], page.name
+        assert "http" not in fetched.scripts, page.name  # some write a script's address
 
 
 def test_the_reference_of_python_has_every_public_class(site):
