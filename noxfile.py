@@ -54,7 +54,8 @@ def lowest(session: nox.Session) -> None:
     oldest = ("--resolution", "lowest-direct", "--python-version", OLDEST)
     session.run("uv", "pip", "compile", "-q", *oldest, "pyproject.toml", "-o", pins)
     session.install("--constraint", pins, "--group", "test", ".")
-    session.run("pytest", *(session.posargs or QUICK))
+    # The plugin of an old anyio warns on a new pytest, before any filter of ours.
+    session.run("pytest", "-p", "no:anyio", *(session.posargs or QUICK))
 
 
 @nox.session(python=OLDEST, default=False)
