@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "xinference_magics"
 OPTIONAL = {"PIL", "pandas", "pypdf"}  # recognised where the user has them
 OF_OTHERS = {"pydantic_core", "zmq"}  # they come with pydantic, and with every kernel
-CLEAN = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+ELSEWHERE = {"PYTHONPATH", "VIRTUAL_ENV"}  # IPython, too, searches the latter
+CLEAN = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
 LOAD = """
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_the_installed_wheel_loads_where_the_checkout_is_not(built, tmp_path):
     python = tmp_path / "bin" / "python"
     installed = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path)}))
     with zipfile.ZipFile(built[1]) as wheel:  # what pip does, where there may be no pip
-        wheel.extractall(installed)
+        wheel.extractall(installed)  # noqa: S202 - our own
     # A path in a .pth file is searched, but the .pth files in that path are not heeded.
     (installed / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     done = subprocess.run(
