@@ -8,7 +8,8 @@ NOTEBOOK ?= quickstart
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test lint format docs-reference browser clean
+.PHONY: help demo lab test quick coverage versions lint format docs docs-serve docs-reference package \
+  browser clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -22,23 +23,44 @@ lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open these notebooks in Ju
 test: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests, on a real Xinference and in a real browser
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.installed  ## Check style and types
+quick: $(VENV)/.installed  ## Run the tests that need neither a server nor a browser
+	$(BIN)/python -m pytest -m "not server and not browser"
+
+coverage: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests and tell which branches they leave out
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html
+
+versions: $(VENV)/.installed  ## Run the quick tests on each Python, and on the oldest dependencies
+	$(BIN)/nox --sessions tests lowest ipykernel6
+
+lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/codespell
+	$(BIN)/sp-repo-review . --format=rich --show=err
 
 format: $(VENV)/.installed  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: $(VENV)/.installed  ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+docs-serve: $(VENV)/.installed  ## Show the documentation at http://127.0.0.1:8000 while it is written
+	$(BIN)/mkdocs serve --strict
+
 docs-reference: $(VENV)/.installed  ## Write docs/commands.md from the declarations
 	$(BIN)/python docs/reference.py
+
+package: $(VENV)/.installed  ## Build the sdist and the wheel into dist/
+	$(BIN)/python -m build
 
 browser: $(VENV)/.installed  # A Chromium for the browser tests
 	@$(BIN)/python tests/find_browser.py --install
 
 clean:  ## Remove both environments and what the demo left
-	rm -rf $(VENV) $(SERVER_VENV) .demo
+	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

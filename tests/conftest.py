@@ -44,6 +44,14 @@ class TinyChat:
     pt: str = "tiny-pt"
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what needs more than Python, by the fixtures it asks for: `make quick` leaves it out."""
+    for item in items:
+        for marker, fixture in (("server", "server_command"), ("browser", "lab")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+
+
 def fail(what):
     """Fail where something is missing: a skipped test would look like a passed one."""
     pytest.fail(f"{what}: `make test` sets up what is needed.", pytrace=False)

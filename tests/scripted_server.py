@@ -155,6 +155,7 @@ class ScriptedServer:
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # many connect at once
     script: ScriptedServer
 
     def __init__(self, *args: Any) -> None:

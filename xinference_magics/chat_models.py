@@ -65,7 +65,7 @@ class ChatXinference(TextModel, BaseChatModel):
     here; a path or ``file://`` by nobody, and neither is a kind that the model is known not to
     take: such a message raises BadRequestError before anything is sent.
 
-    Example:
+    Examples:
         >>> llm = ChatXinference(server_url="http://127.0.0.1:9997", model_uid="qwen3")
         >>> llm.invoke("Where can we visit in the capital of France?", max_tokens=512)
 

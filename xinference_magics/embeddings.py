@@ -21,7 +21,7 @@ class XinferenceEmbeddings(ServedModel, Embeddings):
     Making one sends nothing, and it may be used from any thread and event loop. Texts longer
     than the model reads are cut by the server without a word.
 
-    Example:
+    Examples:
         >>> embeddings = XinferenceEmbeddings("http://127.0.0.1:9997", "bge-m3")
         >>> embeddings.embed_query("Where can we visit?")
 

@@ -42,7 +42,7 @@ class XinferenceLLM(TextModel, BaseLLM):
     (token usage, log probabilities, why it ended) stands in `generation_info`. The transformers
     engine continues texts only with models that have the ability ``generate``.
 
-    Example:
+    Examples:
         >>> llm = XinferenceLLM(server_url="http://127.0.0.1:9997", model_uid="tiny-llama")
         >>> llm.invoke("Once upon a time", max_tokens=64)
     """

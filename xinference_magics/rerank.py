@@ -24,7 +24,7 @@ class XinferenceRerank(ServedModel, BaseDocumentCompressor):
 
     Making one sends nothing, and it may be used from any thread and event loop.
 
-    Example:
+    Examples:
         >>> reranker = XinferenceRerank("http://127.0.0.1:9997", "bge-reranker-v2-m3", top_n=3)
         >>> reranker.compress_documents(documents, "Where can we visit?")
 

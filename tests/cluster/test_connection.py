@@ -42,7 +42,7 @@ def test_a_running_model_is_listed_and_described(cluster, tiny_chat):
     assert {tiny_chat.gguf, tiny_chat.pt} <= listed.keys()
     described = cluster.describe(tiny_chat.gguf)
     assert described.name == "tiny-chat"
-    assert described.chats
+    assert "chat" in described.abilities
     assert (described.engine, described.format) == ("llama.cpp", "ggufv2")
     assert listed[tiny_chat.gguf] == described
 
@@ -132,11 +132,6 @@ def test_a_registration_comes_and_goes(cluster, tmp_path):
     assert "of-my-own" not in cluster.registry.names()
     with pytest.raises(BadRequestError, match="model_specs"):
         cluster.registry.register("LLM", json.dumps({"version": 2, "model_name": "of-my-own"}))
-
-
-def test_an_abort_of_nothing_is_told(cluster, tiny_chat):
-    assert cluster.abort(tiny_chat.pt, "no-such-request") == "NOT_FOUND"
-    assert cluster.abort(tiny_chat.gguf, "no-such-request") == "NO_OP"
 
 
 def test_bad_credentials_are_told(start_server):

@@ -21,7 +21,7 @@ DESCRIPTION = {
 def test_a_description_becomes_typed_values():
     model = RunningModel.from_json("u", DESCRIPTION)
     assert model.uid == "u"
-    assert model.chats
+    assert "chat" in model.abilities
     assert (model.engine, model.format, model.size) == ("transformers", "pytorch", "0_1")
     assert (model.context_length, model.replica, model.languages) == (4096, 2, ("en",))
     assert model.raw is DESCRIPTION
@@ -38,7 +38,7 @@ def test_what_is_missing_or_odd_does_no_harm():
 def test_embeddings_have_languages_too():
     model = RunningModel.from_json("e", {"model_type": "embedding", "language": ["en", "zh"]})
     assert model.languages == ("en", "zh")
-    assert not model.chats
+    assert "chat" not in model.abilities
 
 
 def test_an_empty_reason_is_told_from_none():

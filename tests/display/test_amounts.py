@@ -2,22 +2,28 @@
 
 import pytest
 
-from xinference_magics.display.amounts import duration, percent, size, used
+from xinference_magics.display.amounts import Bytes, duration, percent, size, used
 
 
 @pytest.mark.parametrize(
     ("amount", "written"),
     [
-        (None, None),
         (0, "0 B"),
         (1023, "1023 B"),
         (1024, "1.0 KiB"),
         (25276510208, "23.5 GiB"),
+        (1024**2 - 1, "1.0 MiB"),
         (3 * 1024**4, "3.0 TiB"),
     ],
 )
 def test_sizes(amount, written):
     assert size(amount) == written
+
+
+def test_a_size_is_a_number_too():
+    total = Bytes(1024) + Bytes(512)
+    assert total == 1536
+    assert f"{Bytes(total):,}" == str(Bytes(total)) == "1.5 KiB"
 
 
 def test_how_much_is_used():

@@ -221,7 +221,7 @@ def test_the_cache_is_shown_and_cleared_but_not_the_users_files(
     uid = launch.wait().uid
     reply = kernel.run("found = %xinference cached -n own-model\nfound")
     assert "own-model--0_002B--ggufv2--f16" in text(reply)
-    assert "4.4 MB" in text(reply)
+    assert "4.2 MiB" in text(reply)
     assert kernel.value("found[0].real_path") == repr(str(own_files))
     failed = kernel.run("%xinference remove-cache -n own-model")
     assert "Of that name: own-model--0_002B--ggufv2--f16" in failed.stdout

@@ -17,7 +17,7 @@ from xinference_magics.errors import (
     ServerError,
 )
 from xinference_magics.nearest import did_you_mean
-from xinference_magics.transport.failures import raise_for, server_error
+from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.unreachable import connect_error
 
 ENDPOINT = "http://h:9997"
@@ -173,13 +173,6 @@ def test_waiting_times_are_passed_on():
     assert failure(503, "Model is loading", retry_after="30").retry_after == 30
     for odd in (None, "soon", "Wed, 21 Oct 2026 07:28:00 GMT", "-1"):
         assert failure(503, "Model is loading", retry_after=odd).retry_after is None
-
-
-def test_raise_for_raises_with_the_request_id():
-    with pytest.raises(ModelNotReadyError) as caught:
-        raise_for(503, "Model is loading", endpoint=ENDPOINT, request_id="r1", model_uid="m")
-    assert caught.value.request_id == "r1"
-    assert "The model m is still loading" in str(caught.value)
 
 
 @pytest.mark.parametrize(

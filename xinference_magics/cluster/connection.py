@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.cluster.api import ManagementApi, in_path, quoted
+from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
 from xinference_magics.cluster.machines import Machines
@@ -181,13 +181,6 @@ class Cluster:
         Only for a model that is loading: a ready one would be orphaned (see `Launch.cancel`).
         """
         self._api.slowly("POST", f"/v1/models/{in_path(uid)}/cancel")
-
-    def abort(self, uid: str, request_id: str) -> str:
-        """Stop one running request; returns ``DONE``, ``NOT_FOUND`` or ``NO_OP``."""
-        said = self._api.ask(
-            dict, self._api.client.abort_request, in_path(uid), quoted(request_id), 0
-        )
-        return str(said.get("msg", ""))
 
     def _absent(
         self, uid: str, error: ModelNotFoundError

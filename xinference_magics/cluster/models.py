@@ -74,11 +74,6 @@ class RunningModel:
     languages: tuple[str, ...] = ()
     raw: Json = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def chats(self) -> bool:
-        """Whether it can chat."""
-        return "chat" in self.abilities
-
     @classmethod
     def from_json(cls, uid: str, data: Json) -> RunningModel:
         """Read a description, or an element of the list of models."""

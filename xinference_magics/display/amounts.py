@@ -8,24 +8,34 @@ _HOUR = 3600
 _DAY = 86400
 
 
-def size(amount: float | None) -> str | None:
+def size(amount: float) -> str:
     """Write bytes: ``512 B``, ``3.2 MiB``, ``23.5 GiB``."""
-    if amount is None:
-        return None
     if amount < _STEP:
         return f"{amount:.0f} B"
     for unit in ("KiB", "MiB", "GiB"):
         amount /= _STEP
-        if amount < _STEP:
+        if round(amount, 1) < _STEP:
             return f"{amount:.1f} {unit}"
     return f"{amount / _STEP:.1f} TiB"
 
 
+class Bytes(int):
+    """A number of bytes that a table shows as a size and code counts with."""
+
+    def __format__(self, spec: str) -> str:
+        """Write it with its unit, whatever format a number would have."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return size(int(self))
+
+
 def used(amount: float | None, total: float | None) -> str | None:
     """Write how much of a memory is used: ``8.1 of 23.5 GiB``."""
+    if amount is None or total is None:
+        known = total if amount is None else amount
+        return None if known is None else size(known)
     written, whole = size(amount), size(total)
-    if written is None or whole is None:
-        return written or whole
     number, unit = written.split()
     return f"{number if unit == whole.split()[1] else written} of {whole}"
 

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import uuid4
 
+from xinference_magics.display.amounts import size, used
 from xinference_magics.display.plain import neutralise, printable
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.progress import Download
 
 _REPAINT_SECONDS = 0.1
-_STEP = 1024
 
 CANCELLING = "cancelling"
 """The stage in which the user's wish to cancel is being fulfilled."""
@@ -104,26 +104,16 @@ def words(stage: str, fraction: float | None, note: str) -> str:
 
 
 def downloads_text(downloads: Sequence[Download]) -> str:
-    """Say which file is on its way, how much of it is there, and how fast: ``a.gguf 1 of 2 GB``."""
+    """Say what is on its way, how much of it is there, how fast: ``a.gguf 1.0 of 2.0 GiB``."""
     active = [each for each in downloads if each.total is None or each.done < each.total]
     if not downloads:
         return ""
     first = (active or downloads)[-1 if not active else 0]
-    total = "" if first.total is None else f" of {size_text(first.total)}"
-    text = f"{first.name} {size_text(first.done)}{total}"
+    text = f"{first.name} {used(first.done, first.total)}"
     if speed := sum(each.speed or 0 for each in downloads):
-        text += f", {size_text(speed)}/s"
+        text += f", {size(speed)}/s"
     more = len(active) - 1
     return f"{text}, {more} more file{'' if more == 1 else 's'}" if more > 0 else text
-
-
-def size_text(count: float) -> str:
-    """Write a number of bytes for people: ``532 MB``; a KB has 1,024 bytes."""
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004 - three digits, whatever the unit
-            return f"{count:.0f} {unit}" if count >= 10 or unit == "B" else f"{count:.1f} {unit}"  # noqa: PLR2004
-        count /= _STEP
-    return f"{count:.1f} TB"
 
 
 class TerminalLaunchView(LaunchView):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.chatting import Answer
     from xinference_magics.notebook.commands.command_set import CommandSet
     from xinference_magics.notebook.completion import Completer
-    from xinference_magics.notebook.session import Settings
+    from xinference_magics.notebook.connector import Settings
 
 
 Magic = TypeVar("Magic", bound="Callable[..., Any]")

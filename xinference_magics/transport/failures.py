@@ -10,7 +10,6 @@ import json
 import re
 from ast import literal_eval
 from dataclasses import dataclass
-from typing import NoReturn
 
 from xinference_magics.errors import (
     AuthenticationError,
@@ -166,18 +165,6 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         invalid=_VALIDATION.search(raw) is not None,
     )
     return _BY_STATUS.get(status, _other)(answer)
-
-
-def raise_for(
-    status: int,
-    body: bytes | str,
-    *,
-    endpoint: str,
-    request_id: str | None = None,
-    model_uid: str | None = None,
-) -> NoReturn:
-    """Raise what `server_error` returns."""
-    raise server_error(status, body, endpoint=endpoint, request_id=request_id, model_uid=model_uid)
 
 
 def _unauthorized(answer: _Answer) -> ServerError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from xinference_magics.cluster.cache import CachedModel
 from xinference_magics.cluster.engines import Engines, Offer
 from xinference_magics.cluster.registrations import Registration, VllmModel
-from xinference_magics.display.sizes import Bytes
+from xinference_magics.display.amounts import Bytes
 from xinference_magics.display.tables import Column, Table
 from xinference_magics.notebook.results.rows import Rows
 
