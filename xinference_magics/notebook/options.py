@@ -217,7 +217,8 @@ LAUNCH = (
 """All options of `xinference launch` 4.1, and some of ours."""
 
 CHAT = (
-    Option(("--model", "-m", "--model-uid"), "UID of the model to ask (default: the one in use).",
+    Option(("--model", "-m", "--model-uid"), "UID of the model to ask, or $name of a variable with "
+           "one (default: the one in use).",
            "", "UID", not_empty, values=Values.CHATS),
     Option(("--compare",), "Ask several models at the same time, and show them side by side.", "",
            "UID,UID,...", names, values=Values.CHATS, listed=True),

@@ -11,10 +11,11 @@ from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.display.formats import unfenced
+from xinference_magics.errors import PromptError
 from xinference_magics.notebook.arguments import leading_options
 from xinference_magics.notebook.catching_up import catch_up
 from xinference_magics.notebook.chatting import background
-from xinference_magics.notebook.chatting.answerers import choose, user_loop
+from xinference_magics.notebook.chatting.answerers import choose, model_meant, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.chatting.prompting import (
     FIX,
@@ -28,6 +29,7 @@ from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
+    from collections.abc import Mapping
 
     from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.budget import Fitted
@@ -143,6 +145,7 @@ def ask(
     variables = {**magics.shell.user_ns, **(local or {})}
     prompt = prompt_of(magics.shell, arguments, text, variables)
     parameters = parameters_of(arguments)
+    _put_in_uids(arguments, variables)
     answerers = [
         choose(magics, arguments, variables, main_thread, name)
         for name in arguments.compare or [arguments.model]
@@ -153,6 +156,20 @@ def ask(
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
     return [_question(magics, arguments, prompt, parameters, each) for each in answerers]
+
+
+def _put_in_uids(arguments: Arguments, variables: Mapping[str, Any]) -> None:
+    """Take the UIDs in variables for the models that options name.
+
+    Raises:
+        PromptError: There is none in a variable, or the same one in two.
+    """
+    arguments.model = model_meant(arguments.model, variables)
+    if arguments.compare:
+        uids = [model_meant(name, variables, "--compare") for name in arguments.compare]
+        if len(set(uids)) < len(uids):
+            raise PromptError(f"--compare names a model twice: {', '.join(map(str, uids))}.")
+        arguments.compare = uids
 
 
 def _question(

@@ -36,6 +36,24 @@ def user_loop() -> asyncio.AbstractEventLoop:
         return loop
 
 
+def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-m") -> str | None:
+    """Return what an option names: a UID or a variable as typed, or the UID that `$name` holds.
+
+    Raises:
+        PromptError: There is no such variable, or no text in it.
+    """
+    if name is None or not name.startswith("$"):
+        return name
+    uid = evaluate(name[1:], variables, option=option)
+    if not isinstance(uid, str) or not uid:
+        kind = type(uid).__name__
+        raise PromptError(
+            f"{option} {name}: the variable holds no UID but a {kind}.",
+            hint=f"{option} {name[1:]} takes a model or a chain.",
+        )
+    return uid
+
+
 def choose(
     magics: XinferenceMagics,
     arguments: Arguments,

@@ -9,7 +9,7 @@ from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.chatting import finish, parameters_of, read
-from xinference_magics.notebook.chatting.answerers import user_loop
+from xinference_magics.notebook.chatting.answerers import model_meant, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.prompt import Prompt, expand
 from xinference_magics.notebook.ready_made import TEXT
@@ -64,7 +64,8 @@ def generate(
     arguments, text = read(line, cell, "generate")
     prompt = text if arguments.raw else _text(expand(text, magics.shell.user_ns, local))
     parameters, session = parameters_of(arguments), magics.session
-    model = session.model_in_use(arguments.model, TEXT, arguments.endpoint)
+    uid = model_meant(arguments.model, {**magics.shell.user_ns, **(local or {})})
+    model = session.model_in_use(uid, TEXT, arguments.endpoint)
     question = Question(
         answerer=Continuation(model),
         prompt=prompt,
