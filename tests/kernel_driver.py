@@ -1,5 +1,6 @@
 """Real kernels, driven as a front end drives them."""
 
+import os
 import time
 from dataclasses import dataclass, field
 from queue import Empty
@@ -101,7 +102,8 @@ class Kernel:
         """Kill the kernel; a second time does nothing."""
         if self.manager.has_kernel:
             self.client.stop_channels()
-            self.manager.shutdown_kernel(now=True)
+            # Killed, it could not write down what `make coverage` wants to know.
+            self.manager.shutdown_kernel(now="COVERAGE_PROCESS_CONFIG" not in os.environ)
 
     def _replied(self, reply, msg_id):
         while True:

@@ -22,7 +22,7 @@ def kernel():
     client.wait_for_ready(timeout=60)
     yield client
     client.stop_channels()
-    manager.shutdown_kernel(now=True)
+    manager.shutdown_kernel()
     manager.cleanup_resources()
 
 
