@@ -76,6 +76,37 @@ def test_quickstart(execute):
     assert "tiny-chat" in shown(source_of(done, "%xinference list"))
 
 
+def test_chat_cells(execute, sight_registered):
+    done = execute(example("chat"))
+    told = {
+        "poem about the sea": "The evening wind will blow them home.",
+        "Summarize this table": "Tokyo has the most people",
+        "What does this function": "returns the sum of its two arguments",
+        "--show-prompt": "What is in this list? ['apple', 'banana']",
+        "What color is the image": "The image is red.",
+        "%chat -c names What": "Your name is Alice.",
+        "names.messages": "'Nice to meet you, Alice!'",
+        "%conversation show": "My name is Alice.",
+        "--think": "17 * 20 = 340",
+        "product.reasoning": "17 * 23 = 391.",
+        "-f json": "Misty",
+        "-f math": "frac",
+        "found.parsed": "31",
+        "--tools": "Twice the temperature in Paris is 44 degrees.",
+        "--compare": "the conversation goes on with tiny-think",
+        "-m translation": "J'adore la programmation.",
+        "capital of France": "The capital of France is Paris.",
+        "{{failure}}": "You divide by zero",
+    }
+    for cell, answer in told.items():
+        assert answer in shown(source_of(done, cell)), cell
+    assert "<iframe" in source_of(done, "-f html").outputs[0].data["text/html"]
+    assert "<img" in source_of(done, "What color").outputs[0].data["text/html"]
+    assert int(shown(source_of(done, "pending.result"))) > 500
+    records = [o for cell in done.cells for o in cell.get("outputs", ()) if "data" in o]
+    assert sum(RECORD_MIME in output.data for output in records) > 10
+
+
 def test_retrieval(execute):
     done = execute(example("rag"))
     launches = shown(source_of(done, "%xinference launch"))
