@@ -199,10 +199,11 @@ class InferenceEndpoint:
             error.hint = _SOUNDS if "audio" in parts else _MEDIA
 
     def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
-        if isinstance(error, JSONDecodeError):
+        if _is_no_answer(error):
             return ServerError(
                 f"{self.endpoint} sent an answer that is no JSON.",
                 request_id=body.get("request_id"),
+                hint="Does a proxy change it? The server's log may say more.",
             )
         from xinference_magics.transport.unreachable import connect_error
 
@@ -263,6 +264,12 @@ def _media_in(body: Body) -> set[str]:
     contents = (message.get("content") for message in body.get("messages") or ())
     parts = (part for content in contents if isinstance(content, list) for part in content)
     return {part["type"] for part in parts} - {"text"}
+
+
+def _is_no_answer(error: Exception) -> bool:
+    """Tell an answer that cannot be read; the client has a RuntimeError for an odd status."""
+    unread = isinstance(error, JSONDecodeError) or type(error).__name__ == "ContentTypeError"
+    return unread or (type(error) is RuntimeError and str(error).startswith("Failed to "))
 
 
 def _reason(error: Exception) -> str:
