@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
+import os
 import signal
 import sys
 import threading
@@ -84,10 +85,16 @@ class Bench:
         """What the cells have left open: connections, and threads of the package."""
         return len(self.proxy.open), len(threads())
 
+    def is_tidy(self):
+        gc.collect()
+        connections, running = self.left()
+        return connections <= _KEPT and running == 0
+
     def forget(self):
         """Drop all that the user has, as at the end of a notebook."""
         self.shell.run_line_magic("unload_ext", "xinference_magics")
         self.shell.reset(new_session=False)
+        self.session = None
         for name in ("last_type", "last_value", "last_traceback", "last_exc"):
             vars(sys).pop(name, None)
         gc.collect()
@@ -119,8 +126,11 @@ CALLS = {
 }
 """What users call: a name, and the cell."""
 
-KEPT = (2, 0)
-"""Connections that are kept for the next request, of the session and of `llm`; and threads."""
+EVERYWHERE = "FAULTS_LONG" in os.environ
+"""Whether faults strike at every place (`make faults-long`), and not only at some."""
+
+_KEPT = 2
+"""Connections that are kept for the next request: of the session and of `llm`."""
 
 SETTINGS = """
 %config XinferenceMagics.connect_timeout = 0.5

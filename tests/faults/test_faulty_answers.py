@@ -234,6 +234,7 @@ def test_a_loading_model_is_waited_for_where_it_was_told(bench):
     bench.server.faults["POST /v1/chat/completions"] = lambda: next(answers, healthy)
     bench.succeeds(f"r = llm.model_copy(update={{'max_retries': 2}})\nsaid = r.invoke({UID!r}).text")
     assert bench.shell.user_ns["said"] == TEXT
+    bench.run("del r")
 
 
 def test_credentials_do_not_follow_a_redirect_of_an_answer(bench):
@@ -247,6 +248,7 @@ def test_credentials_do_not_follow_a_redirect_of_an_answer(bench):
         bench.fails(call, ServerError, ELSEWHERE)
         sent = {each.path: "xf-key" in str(each.headers) for each in bench.server.requests}
         assert sent == {"/v1/chat/completions": True, "/v1/chat/there": False}
+    bench.run("del s")
 
 
 def test_what_is_left_early_is_ended_on_the_server(bench):

@@ -165,7 +165,8 @@ class InferenceEndpoint:
         )
         if attempts >= self._retries or not unread:
             raise error
-        return min(error.retry_after or 2.0 ** (attempts + 1), _LONGEST_WAIT)
+        said = error.retry_after
+        return min(2.0 ** (attempts + 1) if said is None else said, _LONGEST_WAIT)
 
     @contextmanager
     def _watched(

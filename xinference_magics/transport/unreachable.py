@@ -34,11 +34,15 @@ _BY_NAME = (
         _ELSEWHERE,
     ),
     ({"TooManyRedirects"}, "redirects without end", _ELSEWHERE),
-    ({"InvalidURL", "InvalidSchema"}, "redirects to what is no address of a server", _ELSEWHERE),
+    (
+        {"InvalidURL", "InvalidSchema", "NonHttpUrlClientError"},
+        "redirects to what is no address of a server",
+        _ELSEWHERE,
+    ),
     (
         {"ContentDecodingError", "ContentEncodingError"},
         "sent an answer that cannot be decoded",
-        "Does a proxy change it?",
+        "Does a proxy before the server change it?",
     ),
     (
         _PROXY,
