@@ -1,7 +1,7 @@
 """A kernel interrupt at any moment of a turn and of a launch, in a real kernel.
 
-The moments are counted, not timed: an alarm of the kernel's own process, after so many
-microseconds of its CPU or wall time, sends the signal that Jupyter sends.
+An alarm in the kernel's own process sends the signal that Jupyter sends, at a random moment of
+the cell; it is disarmed at the cell's end, as ipykernel loses replies that are interrupted.
 """
 
 import os
@@ -17,15 +17,21 @@ from scripted_server import Stream
 TIMES = 200 if EVERYWHERE else 20
 ALARM = """
 import os, signal, threading
-def soon(seconds):
-    threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT]).start()
+def arm(seconds):
+    global alarm
+    alarm = threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT])
+    alarm.start()
 def ours():
-    import traceback, sys
     session = get_ipython().find_line_magic("chat").__self__.session
     names = sorted(t.name for t in threading.enumerate() if t.name.startswith("xinference"))
     turns = [(turn.status, turn.text) for turn in session.conversations.current.turns]
     return names, turns
 """
+
+
+def within(moment, line):
+    """A cell that runs `line` and is interrupted after `moment` seconds, if it still runs then."""
+    return f"arm({moment})\ntry:\n    {line}\nfinally:\n    alarm.cancel()"
 
 
 @pytest.fixture
@@ -76,10 +82,8 @@ def test_a_turn(kernel):
     assert kernel.run("%%chat --new\nhi").status == "ok"
     kept = 1
     for moment in moments(0.3):
-        reply = kernel.run(f"%%chat --show-prompt\n{{{{soon({moment})}}}}")
-        reply = kernel.run("%%chat\nCount.")
+        reply = kernel.run(within(moment, "%chat Count."))
         assert is_clean(reply), (moment, reply)
-        kernel.run("import time; time.sleep(0.35)")  # the alarm is over
         names, turns = eval(kernel.value("ours()"))  # noqa: S307  # of our own making
         assert names == []
         assert len(turns) in {kept, kept + 1}
@@ -94,12 +98,11 @@ def test_a_launch(kernel, server):
     assert kernel.run(launch).status == "ok"
     for moment in moments(1.0):
         before = len([each for each in server.requests if each.path == "/v1/models" and each.body])
-        reply = kernel.run(f"soon({moment})\n{launch}")
+        reply = kernel.run(within(moment, launch))
         assert is_clean(reply), (moment, reply)
         begun = len([each for each in server.requests if each.path == "/v1/models" and each.body])
         if reply.status == "error" and begun > before:
             assert "%xinference use new" in reply.stdout, (moment, reply)
-        kernel.run("import time; time.sleep(0.5)")
         assert eval(kernel.value("ours()[0]")) == []  # noqa: S307  # of our own making
     assert kernel.run(launch).status == "ok"
 
@@ -111,8 +114,7 @@ def test_the_first_turn_of_a_kernel(environment, number):
     kernel = Kernel(environment)
     try:
         kernel.run(ALARM + "%load_ext xinference_magics")
-        kernel.run(f"soon({moment})\n%chat hi")
-        kernel.run("import time; time.sleep(2.5)")
+        kernel.run(within(moment, "%chat hi"))
         reply = kernel.run("%chat hi")
         assert reply.status == "ok", (moment, reply)
         assert "llm" in kernel.value("[name for name in ('llm',) if name in globals()]")
