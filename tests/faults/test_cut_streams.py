@@ -49,7 +49,7 @@ def check(cut, whole, text, error):
 @pytest.mark.parametrize("engine", STREAMS)
 async def test_cut_at_every_byte(engine, end):
     data, whole = STREAMS[engine], FINISHED[engine]
-    cuts = range(1, len(data), 1 if EVERYWHERE or end == "close" else 7)
+    cuts = range(1, len(data), 1 if EVERYWHERE or end == "close" else 29)
     scripts = [Stream([data[:cut]], end=end, done=False) for cut in cuts]
     with ScriptedServer(*scripts) as server:
         for cut in cuts:
@@ -59,7 +59,7 @@ async def test_cut_at_every_byte(engine, end):
 async def test_cut_without_a_word_at_every_byte(engine="llama.cpp"):
     """As behind a proxy of HTTP/1.0, where the end of a connection is the end of an answer."""
     data, whole = STREAMS[engine], FINISHED[engine]
-    for cut in range(1, len(data), 1 if EVERYWHERE else 11):
+    for cut in range(1, len(data), 1 if EVERYWHERE else 23):
         async with plain_server(data[:cut]) as endpoint:
             check(cut, whole, *await answered(endpoint))
 
@@ -86,9 +86,9 @@ class plain_server:  # noqa: N801  # used as a function
 
 @pytest.mark.parametrize("engine", STREAMS)
 def test_cut_in_the_cell(bench, engine):
-    """At every hundredth byte; the turn has what had arrived, and the next cell works."""
+    """At some bytes; the turn has what had arrived, and the next cell works."""
     data, whole = STREAMS[engine], FINISHED[engine]
-    for cut in range(50, whole, 1 if EVERYWHERE else 100):
+    for cut in range(50, whole, 1 if EVERYWHERE else 200):
         bench.server.faults["POST /v1/chat/completions"] = Stream(
             [data[:cut]], end="reset", done=False
         )
