@@ -60,7 +60,9 @@ REFUSED = {
         "still loading. Try again in 30 s.",
     ),
     "503, date": (
-        Reply(503, {"detail": "Model is loading"}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
+        Reply(
+            503, {"detail": "Model is loading"}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}
+        ),
         ModelNotReadyError,
         "still loading. Try again soon.",
     ),
@@ -232,7 +234,9 @@ def test_a_loading_model_is_waited_for_where_it_was_told(bench):
     answers = iter([loading, loading])
     healthy = Reply(body=recorded.whole({"content": TEXT}))
     bench.server.faults["POST /v1/chat/completions"] = lambda: next(answers, healthy)
-    bench.succeeds(f"r = llm.model_copy(update={{'max_retries': 2}})\nsaid = r.invoke({UID!r}).text")
+    bench.succeeds(
+        f"r = llm.model_copy(update={{'max_retries': 2}})\nsaid = r.invoke({UID!r}).text"
+    )
     assert bench.shell.user_ns["said"] == TEXT
     bench.run("del r")
 

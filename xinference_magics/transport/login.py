@@ -221,13 +221,19 @@ class Login:
 
     def _in_turn(self, tokens: Tokens) -> str:
         """Renew the tokens unless another has; who can go on with the old ones does not wait."""
+        patience = 0.0 if tokens.good else _PATIENCE
         try:
             make_private_folder(self._file.parent)
-            with locked(self._lock, timeout=0 if tokens.good else _PATIENCE):
+            with locked(self._lock, patience):
                 tokens = self.kept
                 if not tokens.fresh:
                     tokens = self._renewed(tokens)
-        except (TimeoutError, ConnectError, NotebookError):
+        except TimeoutError:
+            if not tokens.good:
+                if patience:
+                    raise
+                return self._in_turn(tokens)  # it has ended just now
+        except (ConnectError, NotebookError):
             if not tokens.good:
                 raise
         return tokens.access
