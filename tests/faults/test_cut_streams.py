@@ -56,9 +56,9 @@ async def test_cut_at_every_byte(engine, end):
             check(cut, whole, *await answered(server.endpoint))
 
 
-async def test_cut_without_a_word_at_every_byte(engine="llama.cpp"):
+async def test_cut_without_a_word():
     """As behind a proxy of HTTP/1.0, where the end of a connection is the end of an answer."""
-    data, whole = STREAMS[engine], FINISHED[engine]
+    data, whole = STREAMS["llama.cpp"], FINISHED["llama.cpp"]
     for cut in range(1, len(data), 1 if EVERYWHERE else 23):
         async with plain_server(data[:cut]) as endpoint:
             check(cut, whole, *await answered(endpoint))
@@ -110,14 +110,22 @@ def test_a_real_stream_cut_at_twenty_places(server, tiny_chat, uid):
         llm = ChatXinference(proxy.endpoint, uid, temperature=0, timeout=60)
         whole = llm.invoke(COUNT).text
         for place in range(20):
-            proxy.fault = Fault("reset" if place % 2 else "close", after=100 + place * 613)
-            got = []
-            with pytest.raises((StreamError, ConnectError)) as caught:
-                for chunk in llm.stream(COUNT):
-                    got.append(chunk.text)  # noqa: PERF401  # what came before the error counts
-            assert whole.startswith("".join(got))
-            assert "broke off" in str(caught.value) or "closed the connection" in str(caught.value)
             proxy.drop_all()
-        assert got
+            proxy.fault = Fault("reset" if place % 2 else "close", after=100 + place * 613)
+            text, error = collected(llm)
+            assert whole.startswith(text)
+            assert isinstance(error, StreamError if text else (StreamError, ConnectError))
+        assert text
         proxy.fault = Fault()
         assert llm.invoke(COUNT).text == whole
+
+
+def collected(llm):
+    """What arrives of an answer, and the error that ends it."""
+    got = []
+    try:
+        for chunk in llm.stream(COUNT):
+            got.append(chunk.text)  # noqa: PERF401  # what came before the error counts
+    except XinferenceError as error:
+        return "".join(got), error
+    return "".join(got), None

@@ -14,7 +14,7 @@ FAKE = Path(__file__).parents[1] / "cluster" / "fake_xinference.py"
 THREADS = """
 import threading
 magic, said = get_ipython().run_line_magic, []
-def ask(number):
+def ask(number, said=said):
     for _ in range(5):
         said.append((number, magic("chat", "Count.").text, llm.invoke("Count.").text))
 begun = [threading.Thread(target=ask, args=(each,)) for each in range({first}, {first} + 4)]
