@@ -34,6 +34,7 @@ def test_threads_of_two_cells_ask_while_a_third_does(bench):
         assert {texts for _, *texts in map(tuple, said) for texts in texts} == {TEXT}
     assert len(bench.turns) == 41
     bench.succeeds("%conversation clear")
+    bench.proxy.drop_all()  # `llm` keeps a connection for each thread
 
 
 def test_two_notebooks_at_once(bench, tmp_path):
