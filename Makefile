@@ -9,7 +9,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test quick coverage versions lint format docs docs-serve docs-reference package \
-  browser clean
+  browser faults-long clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ coverage: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests
 
 versions: $(VENV)/.installed  ## Run the quick tests on each Python, and on the oldest dependencies
 	$(BIN)/nox --sessions tests lowest ipykernel6
+
+faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults at every place: 200 interrupts, a cut at each byte
+	FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .

@@ -11,14 +11,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+class _Flag(threading.Event):
+    """A handler of SIGINT that only remembers it."""
+
+    def __call__(self, *_: object) -> None:
+        self.set()
+
+
 @contextmanager
 def as_flag() -> Iterator[threading.Event]:
-    """Turn SIGINT into an event while the block runs; only a main thread receives signals."""
-    interrupted = threading.Event()
+    """Turn SIGINT into an event while the block runs; only a main thread receives signals.
+
+    A block within such a block shares its event: what came before it counts there, too.
+    """
+    interrupted = _Flag()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted
         return
-    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    if isinstance(outer := signal.getsignal(signal.SIGINT), _Flag):
+        yield outer
+        return
+    previous = signal.signal(signal.SIGINT, interrupted)
     try:
         yield interrupted
     finally:
@@ -46,6 +59,8 @@ def one_line(message: str) -> KeyboardInterrupt:
     return error
 
 
-def is_one_line(error: KeyboardInterrupt) -> bool:
-    """Whether `error` came from `one_line`."""
-    return hasattr(error, "_render_traceback_")
+def in_one_line(
+    error: KeyboardInterrupt, message: str = "The command was interrupted."
+) -> KeyboardInterrupt:
+    """Return `error` if it came from `one_line`, else one with `message`."""
+    return error if hasattr(error, "_render_traceback_") else one_line(message)

@@ -42,9 +42,10 @@ def ask(
         earlier.wait()
     question = _question(conversation, prompt, model, parameters)
     live = LiveTurn(model.model_uid)
-    outcome = runner.run(question.source, live, Unseen())
-    turn = _kept(conversation, question, live, outcome)
-    if turn.status == "interrupted":
+    with interrupts.as_flag() as interrupted:
+        outcome = runner.run(question.source, live, Unseen())
+        turn = _kept(conversation, question, live, outcome)
+    if interrupted.is_set():
         raise interrupts.one_line("The turn was interrupted; what had arrived is kept.")
     return turn
 

@@ -106,7 +106,7 @@ class ManagementApi:
         """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""
         try:
             answer = call(*args, **kwargs)
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RuntimeError) as error:
             raise self._stranger() from error
         if not isinstance(answer, kind):
             raise self._stranger()

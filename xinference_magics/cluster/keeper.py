@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from xinference_magics.cluster.state import Running, leased
+from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.private import read_private
 from xinference_magics.transport.process import Identity
 
@@ -153,7 +154,12 @@ def begin(folder: Path, *start: str) -> Running:
         running = replace(found, keeper=keeper)
     else:
         sys.exit("no server to keep")
-    running.save(folder)
+    try:
+        running.save(folder)
+    except XinferenceError as error:
+        if start and (server := running.server.process()):
+            end(server)  # nobody would ever find it
+        sys.exit(str(error))
     return running
 
 

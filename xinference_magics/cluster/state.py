@@ -15,6 +15,7 @@ import psutil
 
 from xinference_magics.transport.private import (
     locked,
+    make_private_folder,
     read_private,
     state_folder,
     write_private,
@@ -33,7 +34,7 @@ def find_folder() -> Path:
 def open_folder() -> Path:
     """Return the folder, made where it was missing."""
     folder = find_folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     return folder
 
 
@@ -93,7 +94,7 @@ class Running:
 def take_lease(folder: Path) -> None:
     """Say that this process needs the server, for as long as it lives."""
     leases = folder / "leases"
-    leases.mkdir(mode=0o700, exist_ok=True)
+    make_private_folder(leases)
     write_private(leases / str(os.getpid()), asdict(Identity.of(os.getpid())))
 
 

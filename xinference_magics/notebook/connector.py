@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -215,7 +216,8 @@ class Connector:
 
     @property
     def _timeouts(self) -> endpoints.Timeouts:
-        return endpoints.Timeouts(connect=self.settings.connect_timeout)
+        longest = min(self.settings.read_timeout, endpoints.MANAGEMENT.read or math.inf)
+        return endpoints.Timeouts(connect=self.settings.connect_timeout, read=longest)
 
     def _replace(self, cluster: Cluster, local: LocalServer | None) -> None:
         moved = self._cluster is not None and self._cluster.endpoint != cluster.endpoint

@@ -186,9 +186,7 @@ class XinferenceMagics(Magics):
         try:
             return commands.run(self.session, words, cell)
         except KeyboardInterrupt as error:
-            if interrupts.is_one_line(error):
-                raise
-            raise interrupts.one_line("The command was interrupted.") from None
+            raise interrupts.in_one_line(error) from None
 
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
@@ -202,6 +200,8 @@ class XinferenceMagics(Magics):
         except HelpRequested as requested:
             print(str(requested).rstrip())  # noqa: T201
             return None
+        except KeyboardInterrupt as error:
+            raise interrupts.in_one_line(error) from None
         self.session.changes += 1
         if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
             return answer

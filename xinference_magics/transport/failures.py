@@ -26,6 +26,9 @@ from xinference_magics.nearest import did_you_mean
 
 LONGEST = 400  # characters of a server's text that still make one line
 
+_BAD_GATEWAY = 502  # from here on, a proxy's word that the server cannot answer now
+_SAYS_NOTHING = ("", "Internal Server Error")
+
 _ADDRESS = re.compile(r"\[address=[^\]]*\]\s*")
 _VALIDATION = re.compile(r"\d+ validation errors? for \w+\n")
 _FIELD = re.compile(r"^(?P<name>\S.*)\n {2}(?P<fault>\S.*)$", re.MULTILINE)
@@ -212,8 +215,13 @@ def _too_many(answer: _Answer) -> ServerError:
     return answer.error(
         RateLimitError,
         f"Too many requests at once: {answer.detail or 'rate limited'}.",
-        f"Try again in {answer.retry_after} s." if answer.retry_after else "Try again soon.",
+        _again(answer),
     )
+
+
+def _again(answer: _Answer) -> str:
+    seconds = _seconds(answer.retry_after)
+    return "Try again soon." if seconds is None else f"Try again in {seconds:g} s."
 
 
 def _unavailable(answer: _Answer) -> ServerError:
@@ -222,7 +230,7 @@ def _unavailable(answer: _Answer) -> ServerError:
         return answer.error(
             ModelNotReadyError,
             f"The model {uid} is still loading." if uid else "The model is still loading.",
-            f"Try again in {answer.retry_after} s." if answer.retry_after else "Try again soon.",
+            _again(answer),
         )
     return _other(answer)
 
@@ -282,7 +290,7 @@ def _internal(answer: _Answer) -> ServerError:
     return answer.error(
         ServerError,
         _sentence(answer, f"{answer.endpoint} failed (HTTP {answer.status})"),
-        "" if answer.detail else "The reason is in the server's log.",
+        "The reason is in the server's log." if answer.detail in _SAYS_NOTHING else "",
     )
 
 
@@ -294,6 +302,7 @@ def _other(answer: _Answer) -> ServerError:
     return answer.error(
         ServerError,
         _sentence(answer, f"{answer.endpoint} answers with HTTP {answer.status}"),
+        _again(answer) if answer.status >= _BAD_GATEWAY else "",
     )
 
 
@@ -310,6 +319,7 @@ _BY_STATUS = {
     401: _unauthorized,
     403: _forbidden,
     404: _not_found,
+    405: _not_found,
     422: _bad_request,
     429: _too_many,
     499: _cancelled,

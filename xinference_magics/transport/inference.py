@@ -165,7 +165,8 @@ class InferenceEndpoint:
         )
         if attempts >= self._retries or not unread:
             raise error
-        return min(error.retry_after or 2.0 ** (attempts + 1), _LONGEST_WAIT)
+        said = error.retry_after
+        return min(2.0 ** (attempts + 1) if said is None else said, _LONGEST_WAIT)
 
     @contextmanager
     def _watched(
@@ -199,10 +200,11 @@ class InferenceEndpoint:
             error.hint = _SOUNDS if "audio" in parts else _MEDIA
 
     def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
-        if isinstance(error, JSONDecodeError):
+        if _is_no_answer(error):
             return ServerError(
                 f"{self.endpoint} sent an answer that is no JSON.",
                 request_id=body.get("request_id"),
+                hint="Does a proxy change it? The server's log may say more.",
             )
         from xinference_magics.transport.unreachable import connect_error
 
@@ -263,6 +265,12 @@ def _media_in(body: Body) -> set[str]:
     contents = (message.get("content") for message in body.get("messages") or ())
     parts = (part for content in contents if isinstance(content, list) for part in content)
     return {part["type"] for part in parts} - {"text"}
+
+
+def _is_no_answer(error: Exception) -> bool:
+    """Tell an answer that cannot be read; the client has a RuntimeError for an odd status."""
+    unread = isinstance(error, JSONDecodeError) or type(error).__name__ == "ContentTypeError"
+    return unread or (type(error) is RuntimeError and str(error).startswith("Failed to "))
 
 
 def _reason(error: Exception) -> str:

@@ -19,9 +19,20 @@ from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from xinference_magics.errors import AuthenticationError, ConnectError, XinferenceError
+from xinference_magics.errors import (
+    AuthenticationError,
+    ConnectError,
+    NotebookError,
+    XinferenceError,
+)
 from xinference_magics.transport.endpoint import is_loopback
-from xinference_magics.transport.private import locked, read_private, state_folder, write_private
+from xinference_magics.transport.private import (
+    locked,
+    make_private_folder,
+    read_private,
+    state_folder,
+    write_private,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +185,7 @@ class Login:
 
     def keep(self, tokens: Tokens) -> None:
         """Keep what `sign_in` has given, in place of what was kept."""
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._file.parent)
         with locked(self._lock):
             write_private(self._file, asdict(tokens))
 
@@ -195,6 +206,7 @@ class Login:
         Raises:
             AuthenticationError: The login has ended; nothing was sent.
             ConnectError: The token has expired, and the server that renews it does not answer.
+            NotebookError: It has expired, and a new one could not be written down.
         """
         tokens = self.kept
         if tokens.fresh:
@@ -209,13 +221,19 @@ class Login:
 
     def _in_turn(self, tokens: Tokens) -> str:
         """Renew the tokens unless another has; who can go on with the old ones does not wait."""
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        patience = 0.0 if tokens.good else _PATIENCE
         try:
-            with locked(self._lock, timeout=0 if tokens.good else _PATIENCE):
+            make_private_folder(self._file.parent)
+            with locked(self._lock, patience):
                 tokens = self.kept
                 if not tokens.fresh:
                     tokens = self._renewed(tokens)
-        except (TimeoutError, ConnectError):
+        except TimeoutError:
+            if not tokens.good:
+                if patience:
+                    raise
+                return self._in_turn(tokens)  # it has ended just now
+        except (ConnectError, NotebookError):
             if not tokens.good:
                 raise
         return tokens.access
@@ -238,6 +256,8 @@ class Login:
     def _refreshed(self, tokens: Tokens) -> Tokens | None:
         if not tokens.refresh:
             return None
+        # It serves once: it must not be spent where the new one could not be written down.
+        write_private(self._file, asdict(tokens))
         body = {"refresh_token": tokens.refresh}
         try:
             return _asked(self.endpoint, "/v1/auth/refresh", body, tokens.username)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.errors import NotebookError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,12 +22,51 @@ def state_folder() -> Path:
 
 
 def write_private(path: Path, content: object) -> None:
-    """Write JSON that only its owner can read, at once or not at all."""
+    """Write JSON that only its owner can read, at once or not at all.
+
+    Raises:
+        NotebookError: It cannot be written; what was there stays.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with _named(path):
+        try:
+            _write(draft, json.dumps(content))
+            draft.replace(path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    draft.replace(path)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder that only its owner can read, where it is missing.
+
+    Raises:
+        NotebookError: It cannot be made.
+    """
+    with _named(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say which file it is that cannot be written."""
+    try:
+        yield
+    except TimeoutError:  # of a lock
+        raise
+    except OSError as error:
+        raise NotebookError(
+            f"{path} cannot be written: {error.strerror}.",
+            hint="XINFERENCE_MAGICS_STATE names another folder for such files.",
+        ) from None
 
 
 def read_private(path: Path) -> dict[str, Any]:
@@ -49,8 +90,12 @@ def locked(path: Path, timeout: float | None = None) -> Iterator[None]:
 
     Raises:
         TimeoutError: Another had it for so long.
+        NotebookError: The file cannot be written.
     """
     from filelock import FileLock
 
-    with FileLock(path, -1 if timeout is None else timeout, mode=0o600):
+    lock = FileLock(path, -1 if timeout is None else timeout, mode=0o600)
+    with _named(path):
+        held = lock.acquire()
+    with held:
         yield

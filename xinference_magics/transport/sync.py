@@ -22,6 +22,7 @@ from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopba
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.unreachable import connect_error
 
+_OK = 200
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
 
@@ -38,7 +39,7 @@ def open_session(
 
     While the body of a streamed answer is read, the exceptions are still those of `requests`.
     """
-    session = requests.Session()
+    session = _Session(endpoint)
     session.trust_env = not is_loopback(endpoint)
     bearer = Bearer.of(endpoint, token)
     session.auth = _Authorization(bearer)
@@ -46,6 +47,20 @@ def open_session(
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
+
+
+class _Session(requests.Session):
+    """Raise what goes wrong on the way of a redirect, too, as one of our errors."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        try:
+            return super().send(request, **kwargs)
+        except (requests.RequestException, ValueError) as error:
+            raise connect_error(error, self._endpoint) from error
 
 
 class _Authorization(AuthBase):
@@ -74,6 +89,13 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
+    def close(self) -> None:
+        """Close the connections now: urllib3 waits for a pool's end, which a kept error delays."""
+        pools = self.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118  # it cannot be iterated over
+            pools[key].close()
+        super().close()
+
     def send(  # type: ignore[override]
         self,
         request: requests.PreparedRequest,
@@ -85,8 +107,8 @@ class _Adapter(HTTPAdapter):
         try:
             response = super().send(request, stream=stream, timeout=limits, **kwargs)
             if not stream or response.status_code >= _FIRST_ERROR:
-                _ = response.content  # its errors belong in this try as well
-        except requests.RequestException as error:
+                _read_whole(response)  # its errors belong in this try as well
+        except (requests.RequestException, ConnectionError) as error:
             raise connect_error(error, self._endpoint) from error
         self._check(response)
         return response
@@ -108,6 +130,17 @@ class _Adapter(HTTPAdapter):
                 f"{self._endpoint} answers with a web page: it is not an Xinference server.",
                 hint="%xinference connect URL takes another server.",
             )
+
+
+def _read_whole(response: requests.Response) -> None:
+    """Read the body; http.client takes headers that break off for an answer without one.
+
+    Raises:
+        ConnectionResetError: The connection was closed in the headers.
+    """
+    sized = any(name in response.headers for name in ("content-length", "transfer-encoding"))
+    if not response.content and not sized and response.status_code == _OK:
+        raise ConnectionResetError
 
 
 class _Resending:

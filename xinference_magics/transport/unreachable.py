@@ -33,6 +33,17 @@ _BY_NAME = (
         "has a host name that nobody knows",
         _ELSEWHERE,
     ),
+    ({"TooManyRedirects"}, "redirects without end", _ELSEWHERE),
+    (
+        {"InvalidURL", "InvalidSchema", "NonHttpUrlClientError"},
+        "redirects to what is no address of a server",
+        _ELSEWHERE,
+    ),
+    (
+        {"ContentDecodingError", "ContentEncodingError"},
+        "sent an answer that cannot be decoded",
+        "Does a proxy before the server change it?",
+    ),
     (
         _PROXY,
         "is behind a proxy that does not let through",
@@ -45,7 +56,13 @@ _BY_NAME = (
     ),
     ({"Timeout", "TimeoutError"}, "has gone silent: no answer in the time allowed", _LOG),
     (
-        {"ConnectionResetError", "BrokenPipeError", "ServerDisconnectedError", "IncompleteRead"},
+        {
+            "ConnectionResetError",
+            "BrokenPipeError",
+            "ServerDisconnectedError",
+            "IncompleteRead",
+            "ClientPayloadError",
+        },
         "closed the connection before it had answered",
         _LOG,
     ),

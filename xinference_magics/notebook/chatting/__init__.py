@@ -30,6 +30,7 @@ from xinference_magics.notes import collected_notes, show
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
     from collections.abc import Mapping
+    from threading import Event
 
     from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.budget import Fitted
@@ -78,12 +79,12 @@ def chat(
 
         return compare(magics, arguments, questions, main_thread)
     [question] = questions
-    with collected_notes() as notes:
+    with interrupts.as_flag() as flag, collected_notes() as notes:
         turn, error = answer(magics, question, main_thread, live=arguments.stream)
-    if turn.status == "done" or not turn.empty:
-        keep(magics, arguments, turn, turn)
+        if turn.status == "done" or not turn.empty:
+            keep(magics, arguments, turn, turn)
     show(notes)
-    return finish(turn, error)
+    return finish(turn, error, flag)
 
 
 def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, str]:
@@ -254,8 +255,13 @@ def keep(
         magics.shell.set_next_input(unfenced(turn.text)[0].rstrip("\n"))
 
 
-def finish(turn: Turn, error: Exception | None) -> Turn:
+def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
     """Return a turn that was shown, or let the cell fail.
+
+    Args:
+        turn: The turn.
+        error: What failed.
+        flag: Whether the kernel was interrupted, maybe only when all had arrived.
 
     Raises:
         KeyboardInterrupt: The kernel was interrupted.
@@ -265,6 +271,8 @@ def finish(turn: Turn, error: Exception | None) -> Turn:
         raise interrupted(empty=turn.empty)
     if error is not None:
         raise error
+    if turn.status == "done" and flag.is_set():
+        raise interrupts.one_line("The cell was interrupted; the turn is whole, and kept.")
     return turn
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics import interrupts
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
@@ -73,10 +74,11 @@ def generate(
         conversation=None,
         server_version=session.server_version,
     )
-    turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)
-    if arguments.out and (turn.status == "done" or not turn.empty):
-        magics.shell.user_ns[arguments.out] = turn
-    return finish(turn, error)
+    with interrupts.as_flag() as interrupted:
+        turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)
+        if arguments.out and (turn.status == "done" or not turn.empty):
+            magics.shell.user_ns[arguments.out] = turn
+    return finish(turn, error, interrupted)
 
 
 def _text(prompt: Prompt) -> str:

@@ -66,14 +66,20 @@ def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arg
     if arguments.extra:
         # Names only: a value may be a secret that came from a variable.
         session.say(f"Passed on to the model: {', '.join(arguments.extra)}.")
-    with interrupts.as_flag() as interrupted:  # the UID is to be known before anything else
-        launched = cluster.launch(plan.request)
-        session.launches.note(cluster.endpoint, launched.uid, plan.request)
-    if interrupted.is_set():
+    launched = None
+    try:
+        with interrupts.as_flag() as interrupted:  # the UID is to be known before anything else
+            launched = cluster.launch(plan.request)
+            session.launches.note(cluster.endpoint, launched.uid, plan.request)
+        if interrupted.is_set():
+            raise KeyboardInterrupt  # noqa: TRY301 - treated below like one that comes later
+        return _finish(session, launched, arguments)
+    except KeyboardInterrupt as error:
+        if launched is None:
+            raise
         from xinference_magics.notebook.commands.waiting import detached
 
-        raise detached(launched.uid)
-    return _finish(session, launched, arguments)
+        raise detached(launched.uid, error) from None
 
 
 def _join(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arguments) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.cluster.launch import as_word
-from xinference_magics.errors import LaunchError
+from xinference_magics.errors import ConnectError, LaunchError, ServerError
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.launch import Cancellation, Launch
@@ -34,9 +34,9 @@ def wait(session: Session, launched: Launch) -> RunningModel:
     from xinference_magics.display.progress import choose_launch_view
 
     view = choose_launch_view()
-    view.open(f"Launching {launched.uid}")
     outcome = "failed"
     try:
+        view.open(f"Launching {launched.uid}")
         while (running := _watch(launched, view)) is None:
             result = _cancel(launched, view)
             outcome = result.state if result.state in _ENDED else outcome
@@ -44,9 +44,11 @@ def wait(session: Session, launched: Launch) -> RunningModel:
             session.say(result.message)
     except KeyboardInterrupt as error:
         view.close("nobody waits any more", ok=False)
-        raise error if interrupts.is_one_line(error) else detached(launched.uid) from None
-    except Exception:
+        raise detached(launched.uid, error) from None
+    except Exception as error:
         view.close(outcome, ok=False)
+        if isinstance(error, ConnectError) or type(error) is ServerError:
+            error.hint = f"If {launched.uid} goes on loading: {going_on(launched.uid)}"
         raise
     view.close("ready", ok=True)
     return running
@@ -61,9 +63,9 @@ def _raise_if_ended(result: Cancellation) -> None:
         raise LaunchError(result.message, hint=_ENDED[result.state])
 
 
-def detached(uid: str) -> KeyboardInterrupt:
+def detached(uid: str, error: KeyboardInterrupt) -> KeyboardInterrupt:
     """Return what an interrupt raises: the launch goes on without anybody waiting."""
-    return interrupts.one_line(f"{uid} goes on loading: {going_on(uid)}")
+    return interrupts.in_one_line(error, f"{uid} goes on loading: {going_on(uid)}")
 
 
 def going_on(uid: str) -> str:

@@ -1,0 +1,162 @@
+"""A real shell whose server, and the way to it, can be broken."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+from faulty_proxy import WELL
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+HANG = 60  # seconds after which a cell counts as one that hangs; none is configured to wait for 2
+
+
+@dataclass
+class Ran:
+    """What a cell gave."""
+
+    error: BaseException | None
+    shown: str
+
+    @property
+    def lines(self):
+        return [line for line in self.shown.splitlines() if line.strip()]
+
+
+class Bench:
+    """A shell with the extension, connected to a server that can be broken.
+
+    Attributes:
+        server: The server, whose answers can be made bad ones.
+        proxy: What stands before it, and can break connections.
+    """
+
+    def __init__(self, shell, server, proxy):
+        self.shell = shell
+        self.server = server
+        self.proxy = proxy
+        self.session = shell.magics_manager.registry["XinferenceMagics"].session
+
+    def run(self, code):
+        """Run a cell; one that hangs is ended with an error of the test."""
+        previous = signal.signal(signal.SIGALRM, _hangs)
+        signal.alarm(HANG)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()) as shown:
+                result = self.shell.run_cell(code, store_history=True)
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, previous)
+        error = result.error_before_exec or result.error_in_exec
+        assert not isinstance(error, HangsError), code
+        return Ran(error, shown.getvalue())
+
+    def succeeds(self, code):
+        """Run a cell that has to end well."""
+        ran = self.run(code)
+        assert ran.error is None, ran
+        return ran
+
+    def fails(self, code, kind, *parts):
+        """Run a cell that has to fail with one line of `kind` that holds all `parts`."""
+        ran = self.run(code)
+        assert isinstance(ran.error, kind), ran
+        line = ran.lines[-1]
+        assert line.startswith(f"{type(ran.error).__name__}: "), ran.shown
+        assert "Traceback" not in ran.shown
+        assert ".py" not in ran.shown
+        for part in parts:
+            assert part in line, line
+        return ran
+
+    def mend(self):
+        self.proxy.fault = WELL
+        self.server.faults.clear()
+
+    def left(self):
+        """What the cells have left open: connections, and threads of the package."""
+        return len(self.proxy.open), len(threads())
+
+    def is_tidy(self):
+        gc.collect()
+        connections, running = self.left()
+        return connections <= _KEPT and running == 0
+
+    def forget(self):
+        """Drop all that the user has, as at the end of a notebook."""
+        self.shell.run_line_magic("unload_ext", "xinference_magics")
+        self.shell.reset(new_session=False)
+        self.session = None
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)
+        gc.collect()
+
+    @property
+    def turns(self):
+        return self.session.conversations.current.turns
+
+
+class HangsError(BaseException):
+    """A cell did not end."""
+
+
+def _hangs(*_):
+    raise HangsError
+
+
+CHAT_CALLS = {
+    "%%chat": "%%chat\nCount.",
+    "invoke": "llm.invoke('Count.')",
+    "ainvoke": "await llm.ainvoke('Count.')",
+    "stream": "got = []\nfor each in llm.stream('Count.'): got.append(each.text)",
+    "astream": "got = []\nasync for each in llm.astream('Count.'): got.append(each.text)",
+}
+CALLS = {
+    "list": "%xinference list",
+    "launch": "%xinference launch -n tiny-chat -u new --force --as new",
+    **CHAT_CALLS,
+}
+"""What users call: a name, and the cell."""
+
+EVERYWHERE = "FAULTS_LONG" in os.environ
+"""Whether faults strike at every place (`make faults-long`), and not only at some."""
+
+_KEPT = 2
+"""Connections that are kept for the next request: of the session and of `llm`."""
+
+SETTINGS = """
+%config XinferenceMagics.connect_timeout = 0.5
+%config XinferenceMagics.read_timeout = 0.5
+"""
+
+
+@contextlib.contextmanager
+def shell():
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    made = InteractiveShell.instance(config=config)
+    made.run_line_magic("load_ext", "xinference_magics")
+    yield made
+    InteractiveShell.clear_instance()
+
+
+def threads():
+    """The threads of the package that run."""
+    return {each for each in threading.enumerate() if each.name.startswith("xinference")}
+
+
+def eventually(condition, what):
+    """Wait until something is so."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)

@@ -1,0 +1,39 @@
+"""A real shell whose server, and the way to it, can be broken."""
+
+import pytest
+from broken_shell import SETTINGS, Bench, eventually, shell
+from faulty_proxy import FaultyProxy
+from faulty_server import UID, FaultyServer
+
+from xinference_magics.cluster import launch as launches
+
+
+@pytest.fixture(scope="module")
+def whole_bench(tmp_path_factory):
+    """Connected, with the model taken up, and little patience; for all tests of a module."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        FaultyServer() as server,
+        FaultyProxy(server.endpoint) as proxy,
+    ):
+        folder = tmp_path_factory.mktemp("faults")
+        patch.setenv("IPYTHONDIR", str(folder))
+        patch.setenv("XINFERENCE_MAGICS_STATE", str(folder / "state"))
+        patch.setattr(launches, "_PATIENCE", 0.5)
+        with shell() as made:
+            bench = Bench(made, server, proxy)
+            for code in (SETTINGS, f"%xinference connect {proxy.endpoint}", "%xinference use tiny"):
+                assert bench.run(code).error is None
+            yield bench
+            bench.forget()
+            eventually(lambda: bench.left() == (0, 0), "nothing is left open")
+
+
+@pytest.fixture
+def bench(whole_bench):
+    """The same, mended after each test, which leaves nothing open but what is kept for the next."""
+    yield whole_bench
+    whole_bench.mend()
+    if whole_bench.session.model.model_uid != UID:
+        whole_bench.succeeds(f"%xinference use {UID}")
+    eventually(whole_bench.is_tidy, "nothing is left open")

@@ -1,0 +1,98 @@
+"""A scripted Xinference that is well until a test makes one of its answers a bad one."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import recorded
+import scripted_server
+from scripted_server import Reply, Request, ScriptedServer, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UID = "tiny"
+ANSWER = ("One", " two", " three", " four.")
+TEXT = "".join(ANSWER)
+DESCRIPTION = {
+    "model_type": "LLM",
+    "model_name": "tiny-chat",
+    "model_ability": ["chat"],
+    "model_engine": "llama.cpp",
+    "context_length": 4096,
+}
+OFFER = {
+    "model_name": "tiny-chat",
+    "model_format": "ggufv2",
+    "model_size_in_billions": "0_1",
+    "quantizations": ["f16"],
+}
+
+
+def instance(uid: str, status: str, reason: str | None = None) -> list[dict[str, Any]]:
+    """What the list of instances says about one model with one replica."""
+    replica = {"replica_model_uid": f"{uid}-rep0", "status": status, "error_message": reason}
+    return [{"model_uid": uid, "status": status, "replica_statuses": [replica]}]
+
+
+def healthy() -> dict[str, Any]:
+    """What each path of the management API answers while all is well."""
+    return {
+        "GET /v1/cluster/auth": {"auth": False},
+        "GET /v1/cluster/version": {"version": "4.1.0"},
+        "GET /v1/models": {"object": "list", "data": [{"id": UID, **DESCRIPTION}]},
+        f"GET /v1/models/{UID}": DESCRIPTION,
+        "GET /v1/models/new": DESCRIPTION,
+        "GET /v1/models/instances": instance("new", "READY"),
+        "GET /v1/models/new/progress": {"progress": 0.5, "stage": "loading"},
+        "GET /v1/models/new/events": [],
+        "GET /v1/engines/LLM/tiny-chat": {"llama.cpp": [OFFER]},
+        "GET /status": {"uptime": 1, "workers": {"127.0.0.1:1": {}}},
+        "POST /v1/models": {"model_uid": "new"},
+    }
+
+
+class FaultyServer(ScriptedServer):
+    """Serve a model `tiny`, and one that is launched as `new`.
+
+    `faults` maps a regular expression for ``METHOD path`` to the script that is played in place
+    of the healthy answer; it may be changed at any time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._http.RequestHandlerClass = _Handler
+        self.faults: dict[str, Reply | Stream | Callable[[], Reply | Stream]] = {}
+        self.answers = healthy()
+        self.stream = recorded.llama(*ANSWER)
+
+    def script_for(self, what: str, body: Any) -> Reply | Stream:
+        for pattern, script in self.faults.items():
+            if re.fullmatch(pattern, what):
+                return script() if callable(script) else script
+        if what == "POST /v1/chat/completions":
+            if body.get("stream"):
+                return Stream(self.stream)
+            return Reply(body=recorded.whole({"content": TEXT}))
+        if what in self.answers:
+            return Reply(body=self.answers[what])
+        return Reply(404, {"detail": "Not Found"})
+
+
+class _Handler(scripted_server._Handler):
+    def _answer(self) -> None:
+        script = self.server.script
+        assert isinstance(script, FaultyServer)
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
+        path = unquote(urlsplit(self.path).path)
+        script.requests.append(Request(path, dict(self.headers), body, self.client_address[1]))
+        if path.endswith("/abort"):
+            script.aborted.put(path.split("/")[-2])
+            Reply(body={"msg": "DONE"}).play(self)
+        else:
+            script.script_for(f"{self.command} {path}", body).play(self)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # http.server's names

@@ -1,0 +1,121 @@
+"""Every way in which a network fails, at each call: one line that helps, in time, nothing lost."""
+
+import pytest
+from broken_shell import CALLS, CHAT_CALLS, eventually
+from faulty_proxy import Fault
+from faulty_server import TEXT
+
+from xinference_magics.errors import ConnectError, StreamError
+
+HEAD, BODY = 40, 900  # bytes of a stream: within the headers, and when some text has come
+SILENT = "has gone silent: no answer in the time allowed. The reason may be in the server's log."
+CLOSED = "closed the connection before it had answered. The reason may be in the server's log."
+
+# What becomes of a connection before it has answered: the same error at each call.
+UNANSWERED = {
+    "refused": (Fault("refuse"), "refuses the connection: no server runs there. %xinference"),
+    "no connection": (Fault("full"), "no connection in the time allowed. %xinference connect"),
+    "reset": (Fault("reset"), CLOSED),
+    "closed": (Fault("close"), CLOSED),
+    "silent": (Fault("silence"), SILENT),
+    "silent in the headers": (Fault("silence", HEAD), SILENT),
+    "reset in the headers": (Fault("reset", HEAD), CLOSED),
+}
+
+
+@pytest.fixture
+def bench(bench):
+    """With no connection kept from another test: what breaks is the first answer."""
+    bench.proxy.drop_all()
+    eventually(lambda: not bench.proxy.open, "the connections are closed")
+    return bench
+
+
+@pytest.mark.parametrize("fault", UNANSWERED)
+@pytest.mark.parametrize("call", CALLS)
+def test_no_answer(bench, call, fault):
+    bench.proxy.fault, says = UNANSWERED[fault]
+    before = bench.turns
+    bench.fails(CALLS[call], ConnectError, bench.proxy.endpoint, says)
+    assert bench.turns == before
+    bench.mend()
+    bench.succeeds(CALLS[call])
+
+
+# What becomes of an answer that has begun.
+BROKEN = {
+    "closed": (Fault("close", BODY), "the connection was lost"),
+    "reset": (Fault("reset", BODY), "the connection was lost"),
+    "silent": (Fault("silence", BODY), "the server has gone silent"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("call", ["%%chat", "stream", "astream"])
+def test_a_stream_that_has_begun(bench, call, fault):
+    bench.proxy.fault, says = BROKEN[fault]
+    bench.shell.user_ns["got"] = []
+    bench.fails(CHAT_CALLS[call], StreamError, f"The answer of tiny broke off: {says}.", "log")
+    if call == "%%chat":
+        turn = bench.turns[-1]
+        assert (turn.status, turn.error != "") == ("failed", True)
+        text = turn.text
+    else:
+        text = "".join(bench.shell.user_ns["got"])
+    assert text
+    assert TEXT.startswith(text)
+    bench.mend()
+    bench.succeeds(CHAT_CALLS[call])
+
+
+@pytest.mark.parametrize("fault", ["closed", "reset", "silent"])
+@pytest.mark.parametrize("call", ["list", "launch", "invoke", "ainvoke"])
+def test_a_whole_answer_that_has_begun(bench, call, fault):
+    bench.proxy.fault = Fault(BROKEN[fault][0].then, 170)  # in the body
+    bench.fails(CALLS[call], ConnectError, SILENT if fault == "silent" else CLOSED)
+    bench.mend()
+    bench.succeeds(CALLS[call])
+
+
+def test_headers_that_break_off_are_no_answer_of_a_stranger(bench):
+    """http.client takes them for an answer without a body."""
+    for call in ("list", "invoke"):
+        bench.proxy.fault = Fault("close", 60)
+        bench.fails(CALLS[call], ConnectError, CLOSED)
+        bench.mend()
+        bench.proxy.drop_all()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_slow_drip_is_no_silence(bench, call):
+    bench.proxy.fault = Fault(pause=0.0005, piece=1)
+    bench.succeeds(CALLS[call])
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
+    """As when a server is restarted between two cells."""
+    for _ in range(2):
+        bench.succeeds(CALLS[call])
+        bench.proxy.fault = Fault("refuse")
+        bench.proxy.drop_all()
+        eventually(lambda: not bench.proxy.open, "the server is gone")
+        bench.fails(CALLS[call], ConnectError, "refuses the connection")
+        bench.mend()
+
+
+@pytest.mark.parametrize("call", ["%xinference list", "%%chat\nhi", "m.invoke('hi')"])
+@pytest.mark.parametrize(
+    ("scheme", "host", "says"),
+    [
+        ("http", "no-such-host.invalid", "has a host name that nobody knows. %xinference connect"),
+        ("https", "127.0.0.1", "does not speak a TLS that this machine trusts. Is it http://"),
+    ],
+)
+def test_a_name_that_nobody_knows_and_tls_where_there_is_none(bench, call, scheme, host, says):
+    port = bench.proxy.endpoint.rpartition(":")[2]
+    url = f"{scheme}://{host}:{port}"
+    made = f"from xinference_magics import ChatXinference\nm = ChatXinference('{url}', 'tiny')"
+    bench.succeeds(made)
+    there = call.replace("list", f"list -e {url}").replace("%%chat", "%%chat -m m")
+    bench.fails(there, ConnectError, url, says)

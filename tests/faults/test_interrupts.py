@@ -1,0 +1,122 @@
+"""A kernel interrupt at any moment of a turn and of a launch, in a real kernel.
+
+An alarm in the kernel's own process sends the signal that Jupyter sends, at a random moment of
+the cell; it is disarmed at the cell's end, as ipykernel loses replies that are interrupted.
+"""
+
+import os
+import random
+
+import pytest
+import recorded
+from broken_shell import EVERYWHERE
+from faulty_server import TEXT, FaultyServer
+from kernel_driver import Kernel
+from scripted_server import Stream
+
+TIMES = 200 if EVERYWHERE else 20
+ALARM = """
+import os, signal, threading
+def arm(seconds):
+    global alarm
+    alarm = threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT])
+    alarm.start()
+def ours():
+    session = get_ipython().find_line_magic("chat").__self__.session
+    names = sorted(t.name for t in threading.enumerate() if t.name.startswith("xinference"))
+    turns = [(turn.status, turn.text) for turn in session.conversations.current.turns]
+    return names, turns
+"""
+
+
+def within(moment, line):
+    """A cell that runs `line` and is interrupted after `moment` seconds, if it still runs then."""
+    return f"arm({moment})\ntry:\n    {line}\nfinally:\n    alarm.cancel()"
+
+
+@pytest.fixture
+def server():
+    with FaultyServer() as made:
+        made.faults["POST /v1/chat/completions"] = Stream(
+            recorded.llama("One", " two", " three", " four."), delay=0.01
+        )
+        yield made
+
+
+@pytest.fixture
+def environment(server, tmp_path):
+    return {
+        **os.environ,
+        "XINFERENCE_ENDPOINT": server.endpoint,
+        "XINFERENCE_MAGICS_STATE": str(tmp_path / "state"),
+        "IPYTHONDIR": str(tmp_path / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+@pytest.fixture
+def kernel(environment):
+    made = Kernel(environment)
+    made.run(ALARM)
+    assert made.run("%load_ext xinference_magics").status == "ok"
+    yield made
+    made.close()
+
+
+def is_clean(reply):
+    """Whether a cell that was interrupted at any moment says so in no frame of ours."""
+    if reply.status == "ok":
+        return True
+    ours = "xinference_magics/" in reply.stdout
+    return reply.error.startswith("KeyboardInterrupt") and not ours
+
+
+def moments(longest):
+    """Random moments, the same in each run of the tests."""
+    chosen = random.Random(20)  # noqa: S311
+    return [chosen.uniform(0, longest) for _ in range(TIMES)]
+
+
+def test_a_turn(kernel):
+    kernel.run("%xinference use tiny")
+    assert kernel.run("%%chat --new\nhi").status == "ok"
+    kept = 1
+    for moment in moments(0.3):
+        reply = kernel.run(within(moment, "%chat Count."))
+        assert is_clean(reply), (moment, reply)
+        names, turns = eval(kernel.value("ours()"))  # noqa: S307  # of our own making
+        assert names == []
+        assert len(turns) in {kept, kept + 1}
+        kept = len(turns)
+        assert all(TEXT.startswith(text) for _, text in turns)
+        assert {status for status, _ in turns} <= {"done", "interrupted"}
+    assert kernel.run("%%chat --new\nhi").status == "ok"
+
+
+def test_a_launch(kernel, server):
+    launch = "%xinference launch -n tiny-chat -u new --force --as new"
+    assert kernel.run(launch).status == "ok"
+    for moment in moments(1.0):
+        before = len([each for each in server.requests if each.path == "/v1/models" and each.body])
+        reply = kernel.run(within(moment, launch))
+        assert is_clean(reply), (moment, reply)
+        begun = len([each for each in server.requests if each.path == "/v1/models" and each.body])
+        if reply.status == "error" and begun > before:
+            assert "%xinference use new" in reply.stdout, (moment, reply)
+        assert eval(kernel.value("ours()[0]")) == []  # noqa: S307  # of our own making
+    assert kernel.run(launch).status == "ok"
+
+
+@pytest.mark.parametrize("number", range(TIMES // 5))
+def test_the_first_turn_of_a_kernel(environment, number):
+    """While everything is imported: what an interrupt tears must not stay torn."""
+    moment = random.Random(number).uniform(0, 2.5)  # noqa: S311
+    kernel = Kernel(environment)
+    try:
+        kernel.run(ALARM + "%load_ext xinference_magics")
+        kernel.run(within(moment, "%chat hi"))
+        reply = kernel.run("%chat hi")
+        assert reply.status == "ok", (moment, reply)
+        assert "llm" in kernel.value("[name for name in ('llm',) if name in globals()]")
+    finally:
+        kernel.close()

@@ -1,0 +1,94 @@
+"""A real server that is killed between two turns, in a turn and in a launch, and is back again."""
+
+import json
+import os
+
+from kernel_driver import Kernel
+
+from xinference_magics.cluster.connection import Cluster
+
+LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 -u mortal --n_threads 1"
+
+
+def kill(server):
+    """End a server and its models at once, as a power cut does."""
+    for each in [server.process, *server.process.children(recursive=True)]:
+        each.kill()
+    server.process.wait(10)
+
+
+def registered(server, definitions):
+    cluster = Cluster(server.endpoint)
+    for each in definitions:
+        cluster.registry.register("LLM", json.dumps(each))
+    cluster.close()
+    return server
+
+
+def fails(notebook, code, *parts):
+    """Run a cell that has to end with an error in one line, its last."""
+    reply = notebook.run(code, timeout=180)
+    assert reply.status == "error", reply
+    assert "Traceback" not in reply.stdout
+    for part in parts:
+        assert part in reply.stdout.strip().splitlines()[-1], reply.stdout
+    assert notebook.value("1 + 1") == "2"
+    return reply
+
+
+def test_a_server_that_dies_and_comes_back(start_server, tiny_definitions, tmp_path):
+    server = registered(start_server(), tiny_definitions)
+    notebook = Kernel(
+        {
+            **os.environ,
+            "XINFERENCE_ENDPOINT": server.endpoint,
+            "XINFERENCE_MAGICS_STATE": str(tmp_path / "state"),
+            "IPYTHONDIR": str(tmp_path / "ipython"),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+    )
+    try:
+        notebook.run("%load_ext xinference_magics")
+        assert notebook.run(LAUNCH, timeout=300).status == "ok"
+        in_a_turn(notebook, server)
+        between_turns(notebook)
+        server = registered(start_server(instead_of=server), tiny_definitions)
+        back_again(notebook)
+        in_a_launch(notebook, server)
+    finally:
+        notebook.close()
+
+
+def in_a_turn(notebook, server):
+    sent = notebook.send("for _ in range(500):\n    t = %chat -t 0 --new Count from 1 to 300.")
+    notebook.collect(sent, until=lambda reply: len(reply.displays) > 1)
+    kill(server)
+    reply = notebook.collect(sent, timeout=120)
+    assert reply.status == "error"
+    assert "Traceback" not in reply.stdout
+    assert reply.error.startswith(("StreamError", "ConnectError", "ServerError")), reply.error
+
+
+def between_turns(notebook):
+    fails(notebook, "%%chat -t 0\nHello!", "ConnectError", "refuses the connection", "%xinference")
+    fails(notebook, "llm.invoke('Hello!')", "ConnectError", "refuses the connection")
+    fails(notebook, "%xinference list", "ConnectError", "refuses the connection")
+    fails(notebook, LAUNCH, "ConnectError", "refuses the connection")
+
+
+def back_again(notebook):
+    """The server has forgotten the model; what the notebook had said is still there."""
+    fails(notebook, "%%chat -t 0\nHello!", "ModelNotFoundError", "mortal")
+    assert notebook.run(LAUNCH, timeout=300).status == "ok"
+    assert "Hello" in notebook.run("%%chat -t 0 --new\nHello!").displays[0]["text/plain"]
+
+
+def in_a_launch(notebook, server):
+    sent = notebook.send(LAUNCH.replace("mortal", "unborn") + " --force")
+    notebook.collect(sent, until=lambda reply: reply.displays)  # the view of a launch
+    kill(server)
+    reply = notebook.collect(sent, timeout=120)
+    assert reply.status == "error"
+    assert "ConnectError" in reply.stdout
+    assert "If unborn goes on loading: %xinference use unborn" in reply.stdout
+    assert "Traceback" not in reply.stdout
