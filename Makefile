@@ -9,7 +9,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test quick coverage versions lint format docs docs-serve docs-reference package \
-  browser faults-long clean
+  browser faults-long fuzz clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ versions: $(VENV)/.installed  ## Run the quick tests on each Python, and on the 
 
 faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults at every place: 200 interrupts, a cut at each byte
 	FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults
+
+fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours)
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .

@@ -15,11 +15,17 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.keeper import end
 from xinference_magics.cluster.launch import LaunchRequest
 from xinference_magics.errors import XinferenceError
+
+# Of property tests, no single example is timed; `make fuzz` takes the long profile.
+settings.register_profile("quick", deadline=None)
+settings.register_profile("fuzz", deadline=None, max_examples=100_000)
+settings.load_profile("quick")
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"

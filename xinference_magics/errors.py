@@ -24,6 +24,8 @@ What does no harm is no error: an `IgnoredByEngineWarning` says what an engine d
 
 from __future__ import annotations
 
+from xinference_magics.plain import neutralise
+
 
 class XinferenceError(Exception):
     """The base of all errors of this package.
@@ -45,8 +47,8 @@ class XinferenceError(Exception):
         return _restore, (type(self), self.args, self.__dict__)
 
     def _render_traceback_(self) -> list[str]:
-        """Show one line in IPython; the cell still fails."""
-        return [f"{type(self).__name__}: {self}"]
+        """Show one line in IPython, which cannot steer a terminal; the cell still fails."""
+        return [f"{type(self).__name__}: {neutralise(' '.join(str(self).split()))}"]
 
 
 def _restore(

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import IgnoredByEngineWarning
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,4 +66,4 @@ def _fits(pattern: Any, text: str) -> bool:
 def show(notes: Iterable[str]) -> None:
     """Print each note that is wanted in a line of its own."""
     for sentence in wanted(notes):
-        print(f"Note: {sentence}")  # noqa: T201  # the output of a cell
+        print(neutralise(f"Note: {sentence}"))  # noqa: T201  # the output of a cell

@@ -18,7 +18,8 @@ from playwright.sync_api import expect
 TESTS = Path(__file__).resolve().parents[1]  # for synthetic and hostile, in the kernels
 PATHS = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 START_SECONDS = 60
-LOCAL = ("http://127.0.0.1:", "data:", "blob:")
+LOCAL = ("http://127.0.0.1:", "data:", "blob:", "about:srcdoc")
+BLOCKED = ("csp", "net::ERR_BLOCKED_BY_CSP")  # a policy of ours: announced, never sent
 EXECUTED = re.compile(r"\[\d+\]:?")
 CELL_MS = 60_000
 
@@ -155,7 +156,7 @@ class Notebook:
         self.dialogs = []
         self.requests = []
         page.on("dialog", self._take_dialog)
-        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("request", self._note)
         page.on("websocket", lambda socket: socket.on("framereceived", self._count))
 
     def load(self, *, with_kernel=True):
@@ -244,12 +245,19 @@ class Notebook:
         """Assert that nothing of a model's ran, and nothing was fetched from elsewhere."""
         assert self.page.evaluate("() => window.pwned") is None
         assert not self.dialogs
-        elsewhere = [url for url in self.requests if not url.startswith(LOCAL)]
-        assert not elsewhere
+        elsewhere = [
+            (each.url, each.failure)
+            for each in self.requests
+            if not each.url.startswith(LOCAL) and each.failure not in BLOCKED
+        ]
+        assert not elsewhere, elsewhere[:5]
 
     def _take_dialog(self, dialog):
         self.dialogs.append(dialog.message)
         dialog.accept() if dialog.type == "beforeunload" else dialog.dismiss()
+
+    def _note(self, request):
+        self.requests.append(request)
 
     def _count(self, frame):
         self.received += len(frame)

@@ -1,61 +1,16 @@
 """Untrusted Markdown: what is meant is rendered, what is not meant stays text."""
 
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hostile import ANSWER, CORPUS, MATH
 from hypothesis import given
 from hypothesis import strategies as st
+from markup import audit, math_in
 
 from xinference_magics.display.highlight import MAX_HIGHLIGHTED
 from xinference_magics.display.markdown import MAX_RENDERED, to_html, to_safe_markdown
 from xinference_magics.display.math import is_safe
-
-TAGS = {
-    *("a", "blockquote", "br", "code", "div", "em", "hr", "li", "ol", "p", "pre", "s", "span"),
-    *("strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
-    *(f"h{level}" for level in range(1, 7)),
-}
-ATTRIBUTES = {"class", "href", "rel", "start", "style", "target"}
-CLASSES = {"tex2jax_ignore mathjax_ignore", "tex2jax_process mathjax_process"}
-FENCED = re.compile(r"^(`{3,})[^\n]*\n.*?^\1$", re.DOTALL | re.MULTILINE)
-STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+")
-
-
-class Auditor(HTMLParser):
-    """Refuses every element and attribute that the renderer has no reason to write."""
-
-    def handle_starttag(self, tag, attrs):
-        assert tag in TAGS, tag
-        for name, value in attrs:
-            assert name in ATTRIBUTES, (tag, name)
-            if name == "href":
-                assert re.match(r"(https?:|mailto:)", value, re.IGNORECASE), value
-            if name == "class":
-                assert value in CLASSES
-            if name == "style":
-                assert "url" not in value
-                assert all(STYLES.fullmatch(part) for part in value.split(";")), value
-
-    def handle_decl(self, decl):
-        raise AssertionError(decl)
-
-    def handle_pi(self, data):
-        raise AssertionError(data)
-
-    def handle_comment(self, data):
-        raise AssertionError(data)
-
-
-def audit(html):
-    auditor = Auditor(convert_charrefs=True)
-    auditor.feed(html)
-    auditor.close()
-
-
-def math_in(html):
-    return re.findall(r'mathjax_process">(.*?)</(?:span|div)>', html, re.DOTALL)
 
 
 @pytest.mark.parametrize("piece", CORPUS)

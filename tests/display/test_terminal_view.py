@@ -7,8 +7,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.turn import Turn
-from xinference_magics.display.plain import neutralise, printable
 from xinference_magics.display.terminal import TerminalView
+from xinference_magics.plain import neutralise, printable
 
 
 class Terminal(io.StringIO):

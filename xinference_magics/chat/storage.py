@@ -180,6 +180,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise NotebookError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise NotebookError(f"{path} is not JSON: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())
+        raise NotebookError(f"{path} is not JSON: {said}.") from error
     return data if isinstance(data, dict) else {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from uuid import uuid4
 
 from xinference_magics.errors import NotebookError
+from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -19,6 +21,8 @@ RECORD_VERSION = 1
 
 Status = Literal["done", "stopped", "interrupted", "failed"]
 
+_LONGEST = 1e9
+"""Seconds that no turn takes."""
 _MEASURABLE = 0.02
 """Seconds of streaming below which a rate says nothing: engines send several tokens at once."""
 
@@ -108,7 +112,10 @@ class Turn:
         """The answer's object as JSON has it; None where there is none."""
         from pydantic_core import to_jsonable_python
 
-        return to_jsonable_python(self.parsed, fallback=repr)
+        try:
+            return to_jsonable_python(self.parsed, fallback=repr)
+        except UnicodeEncodeError:  # half a character, which models write and pydantic refuses
+            return json.loads(printable(json.dumps(self.parsed, ensure_ascii=False, default=repr)))
 
     @property
     def empty(self) -> bool:
@@ -194,23 +201,37 @@ class Turn:
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
             raise NotebookError("This is not the record of a turn of this version.")
         for name, kind in _RECORD_TYPES.items():
-            if not isinstance(record.get(name), kind):
+            if name not in record or not _is_of(record[name], kind):
                 raise NotebookError(f"The record of this turn has no valid {name!r}.")
         if record["status"] not in get_args(Status):
-            raise NotebookError(f"The record of this turn has no valid status: {record['status']}.")
+            raise NotebookError(
+                f"The record of this turn has no valid status: {record['status']!r}."
+            )
         try:
-            message = _read_message(record["message"], "ai")
-            steps = [_read_message(each, *_STEPS) for each in record.get("steps") or ()]
-            blocks = _read_blocks(record.get("blocks"))
-        except (KeyError, TypeError, ValueError) as error:
+            turn = cls(
+                message=cast("AIMessage", _read_message(record["message"], "ai")),
+                steps=[_read_message(each, *_STEPS) for each in record.get("steps") or ()],
+                blocks=_read_blocks(record.get("blocks")),
+                parsed=record.get("parsed"),
+                **{name: record[name] for name in _RECORD_TYPES},
+            )
+            turn._check()
+        except _UNREADABLE as error:
             raise NotebookError("The record of this turn has no valid message.") from error
-        return cls(
-            message=cast("AIMessage", message),
-            steps=steps,
-            blocks=blocks,
-            parsed=record.get("parsed"),
-            **{name: record[name] for name in _RECORD_TYPES},
-        )
+        return turn
+
+    def _check(self) -> None:
+        """Read everything once: what cannot be read now could not be shown later.
+
+        Raises:
+            Exception: Something has another form than it has to have.
+        """
+        for message in self.messages:
+            if not isinstance(message.additional_kwargs.get("reasoning_content", ""), str):
+                raise TypeError("the reasoning is no text")
+            _ = str(message.text)
+        _ = (self.usage, self.cut, self.tokens_per_second)
+        json.dumps(self.to_record(), ensure_ascii=False)
 
     def __repr__(self) -> str:
         tokens = "" if self.tokens is None else f", {self.tokens} tokens"
@@ -220,6 +241,23 @@ class Turn:
 
 _LARGEST = 1_000_000
 """Characters of an attachment up to which a saved notebook keeps it."""
+
+
+_UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def _is_of(value: object, kind: type | tuple[type, ...]) -> bool:
+    """Whether a field has its type; a number has to be one that can be counted with."""
+    if isinstance(value, int | float):
+        return isinstance(value, kind) and abs(value) < _LONGEST
+    return isinstance(value, kind)
 
 
 def _recorded(block: dict[str, Any]) -> dict[str, Any]:
@@ -253,6 +291,16 @@ def _read_message(data: Any, *types: str) -> BaseMessage:
 def _read_blocks(data: object) -> list[dict[str, Any]] | None:
     if data is None:
         return None
-    if not isinstance(data, list) or not all(isinstance(block, dict) for block in data):
+    if not isinstance(data, list) or not all(map(_is_block, data)):
         raise ValueError("not a list of content blocks")
     return data
+
+
+def _is_block(block: object) -> bool:
+    """Whether something looks like one of LangChain's content blocks, as far as we read it."""
+    return (
+        isinstance(block, dict)
+        and isinstance(block.get("type"), str)
+        and isinstance(block.get("extras", {}), dict)
+        and all(isinstance(block.get(name, ""), str) for name in ("text", "base64", "mime_type"))
+    )

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_UNREADABLE = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What fails in the client where an answer has another form than expected."""
+
 _UNWINDING = 120.0  # seconds: a cancel is answered when the launch has unwound, after 18-60
 
 
@@ -106,7 +109,7 @@ class ManagementApi:
         """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""
         try:
             answer = call(*args, **kwargs)
-        except (ValueError, LookupError, TypeError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise self._stranger() from error
         if not isinstance(answer, kind):
             raise self._stranger()

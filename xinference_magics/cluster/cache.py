@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster.models import number, text, texts
+from xinference_magics.cluster.models import number, objects, text, texts
 from xinference_magics.errors import ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
 
@@ -80,8 +80,7 @@ class Cache:
             worker: Only what this worker has: ``host`` or ``host:port``.
         """
         said = self._api.get(dict, "/v1/cache/models", model_name=name, worker_ip=worker)
-        listed = said.get("list")
-        return [CachedModel.from_json(each) for each in listed] if isinstance(listed, list) else []
+        return [CachedModel.from_json(each) for each in objects(said.get("list"))]
 
     def files(self, version: str, *, worker: str | None = None) -> list[str]:
         """Return the paths that go with a version.
@@ -92,7 +91,7 @@ class Cache:
         said = self._api.get(
             dict, "/v1/cache/models/files", model_version=version, worker_ip=worker
         )
-        if paths := sorted(map(str, said.get("paths") or ())):
+        if paths := sorted(texts(said.get("paths"))):
             return paths
         known = list(dict.fromkeys(model.version for model in self.models(worker=worker)))
         of_name = [each for each in known if each.startswith(f"{version}--")]

@@ -9,7 +9,7 @@ from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
 from xinference_magics.cluster.machines import Machines
-from xinference_magics.cluster.models import ReplicaStatus, RunningModel, text
+from xinference_magics.cluster.models import ReplicaStatus, RunningModel, objects, text
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
     BadRequestError,
@@ -90,7 +90,11 @@ class Cluster:
     def models(self) -> list[RunningModel]:
         """Return the models that are ready; the server's list may be three seconds old."""
         listed = self._api.ask(dict, self._api.client.list_models)
-        return [RunningModel.from_json(uid, data) for uid, data in listed.items()]
+        return [
+            RunningModel.from_json(str(uid), data)
+            for uid, data in listed.items()
+            if isinstance(data, dict)
+        ]
 
     def describe(self, uid: str) -> RunningModel:
         """Return the description of a model that is ready.
@@ -142,8 +146,8 @@ class Cluster:
         instances = self._api.ask(list, self._api.client.get_instance_info, name, uid)
         return [
             ReplicaStatus.from_json(replica)
-            for instance in instances
-            for replica in instance.get("replica_statuses") or ()
+            for instance in objects(instances)
+            for replica in objects(instance.get("replica_statuses"))
         ]
 
     def launch(self, request: LaunchRequest) -> Launch:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from xinference_magics.cluster.models import objects
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import (
     ConnectError,
@@ -231,7 +232,7 @@ class Launch:
     def _last_event(self) -> str:
         """Return the last error among the model's events, where there is one."""
         try:
-            events = self.cluster.events(self.uid)
+            events = objects(self.cluster.events(self.uid))
         except XinferenceError:
             return ""
         errors = [each for each in events if str(each.get("event_type")).upper() == "ERROR"]

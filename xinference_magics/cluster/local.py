@@ -22,7 +22,7 @@ from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import LocalServerError, XinferenceError
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.login import Login, Tokens
-from xinference_magics.transport.private import locked
+from xinference_magics.transport.private import locked, open_private
 from xinference_magics.transport.sync import open_session
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def _free_port(port: int | None) -> int:
 
 def _keep(folder: Path, *start: str) -> state.Running:
     """Run the keeper, which leaves itself behind and has then written down who runs."""
-    with (folder / "keeper.log").open("w") as log:
+    with open_private(folder / "keeper.log") as log:
         subprocess.run(  # noqa: S603  # this package's own module
             [sys.executable, "-m", "xinference_magics.cluster.keeper", str(folder), *start],
             cwd=Path(__file__).parents[2],  # found there, whatever this process's sys.path is

@@ -21,6 +21,7 @@ from xinference_magics.cluster.models import (
     Json,
     ReplicaStatus,
     number,
+    objects,
     real,
     text,
 )
@@ -41,7 +42,7 @@ _LOADING = 3600.0  # seconds: a replica's request is answered when it has loaded
 _REQUESTS = re.compile(
     r'^requests_total_counter\{method="POST",path="/(?:v1/(?:chat/completions|completions|'
     r"messages|responses|embeddings|rerank|images/|audio/|video/|flexible/)|anthropic/)"
-    r'[^"]*"\} (?P<count>\d[\d.e+]*)$',
+    r'[^"]*"\} (?P<count>\d{1,18}(?:\.\d{1,18})?(?:e\+?\d{1,2})?)$',
     re.MULTILINE,
 )
 
@@ -187,7 +188,7 @@ class Machines:
     def instances(self) -> list[Instance]:
         """Return all that was launched since the server was started."""
         listed = self._api.get(list, "/v1/models/instances")
-        return [Instance.from_json(each) for each in listed if isinstance(each, Mapping)]
+        return [Instance.from_json(each) for each in objects(listed)]
 
     def supervisor(self) -> str | None:
         """Return the supervisor's address; no credentials are needed to know it."""
@@ -201,7 +202,10 @@ class Machines:
             PermissionDeniedError: They are not an administrator's.
         """
         listed = self._api.get(list, "/v1/cluster/info", detailed="true")
-        told = ((each.get("ip_address"), text(each.get("software_version"))) for each in listed)
+        told = (
+            (text(each.get("ip_address")), text(each.get("software_version")))
+            for each in objects(listed)
+        )
         return {address: version for address, version in told if address and version}
 
     def requests(self) -> int | None:
@@ -219,7 +223,7 @@ class Machines:
     def replicas(self, uid: str) -> list[ReplicaStatus]:
         """Return the replicas of a model with the addresses of their processes; none if unknown."""
         listed = self._api.get(list, f"/v1/models/{in_path(uid)}/replicas")
-        found = [ReplicaStatus.from_json(each) for each in listed if isinstance(each, Mapping)]
+        found = [ReplicaStatus.from_json(each) for each in objects(listed)]
         return sorted(found, key=lambda each: each.id or 0)
 
     def add_replicas(self, uid: str, count: int, worker: str | None = None) -> None:
@@ -242,7 +246,7 @@ class Machines:
     def events(self, uid: str) -> list[Event]:
         """Return what has happened to a model, oldest first; also to one that is gone."""
         listed = self._api.get(list, f"/v1/models/{in_path(uid)}/events")
-        return [Event.from_json(each) for each in listed if isinstance(each, Mapping)]
+        return [Event.from_json(each) for each in objects(listed)]
 
     def log(self, worker: str | None = None) -> list[str]:
         """Return the end of the log of the supervisor, or of a worker; at most 256 KiB.

@@ -6,6 +6,7 @@ None or empty, because servers of other versions send other fields.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,8 +35,15 @@ def number(value: object) -> int | None:
 
 
 def real(value: object) -> float | None:
-    """Return `value` as a float where it is a number, else None."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """Return `value` as a float where it is a finite number, else None."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= sys.float_info.max else None  # also false for NaN
+
+
+def objects(value: object) -> list[Json]:
+    """Return the objects of a list; anything else has none."""
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,13 +175,11 @@ class Instance:
     def from_json(cls, data: Json) -> Instance:
         """Read an element of ``GET /v1/models/instances``."""
         uid = text(data.get("model_uid")) or ""
-        statuses = data.get("replica_statuses")
-        listed = statuses if isinstance(statuses, list) else []
         return cls(
             uid=uid,
             name=text(data.get("model_name")) or uid,
             status=text(data.get("status")) or "",
-            replicas=tuple(ReplicaStatus.from_json(e) for e in listed if isinstance(e, Mapping)),
+            replicas=tuple(map(ReplicaStatus.from_json, objects(data.get("replica_statuses")))),
             created=number(data.get("instance_created_ts")),
         )
 
@@ -195,9 +201,16 @@ class Event:
     @classmethod
     def from_json(cls, data: Json) -> Event:
         """Read an element of ``GET /v1/models/{uid}/events``."""
-        at = real(data.get("event_ts"))
         return cls(
-            time=None if at is None else datetime.fromtimestamp(at).astimezone(),
+            time=_local_time(real(data.get("event_ts"))),
             type=text(data.get("event_type")) or "",
             text=text(data.get("event_content")) or "",
         )
+
+
+def _local_time(seconds: float | None) -> datetime | None:
+    """Return a time in seconds since 1970; None where no calendar has it."""
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return None

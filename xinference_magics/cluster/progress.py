@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.cluster.models import number, text
+from xinference_magics.cluster.models import number, objects, real, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from xinference_magics.cluster.models import ReplicaStatus
 
@@ -41,7 +41,7 @@ class Download:
             name=text(data.get("name")) or "",
             done=number(data.get("downloaded_bytes")) or 0,
             total=number(data.get("total_bytes")),
-            speed=_fraction(data.get("speed_bytes_per_second")),
+            speed=real(data.get("speed_bytes_per_second")),
         )
 
 
@@ -92,7 +92,9 @@ class LaunchProgress:
         cls, data: Mapping[str, Any], replicas: tuple[ReplicaStatus, ...]
     ) -> LaunchProgress:
         """Read ``GET /v1/models/{uid}/progress`` of a launch that is under way."""
-        listed = {text(each.get("replica_model_uid")): each for each in _objects(data, "replicas")}
+        listed = {
+            text(each.get("replica_model_uid")): each for each in objects(data.get("replicas"))
+        }
         parts = tuple(_part(replica, listed.get(replica.uid, {})) for replica in replicas)
         stage = _stage(data)
         return cls(stage, _counted(stage, data), replicas, parts)
@@ -105,7 +107,7 @@ def _part(replica: ReplicaStatus, data: Mapping[str, Any]) -> ReplicaProgress:
         stage,
         _counted(stage, data),
         replica.worker,
-        tuple(map(Download.from_json, _objects(data, "download_files"))),
+        tuple(map(Download.from_json, objects(data.get("download_files")))),
     )
 
 
@@ -115,14 +117,4 @@ def _stage(data: Mapping[str, Any]) -> str:
 
 
 def _counted(stage: str, data: Mapping[str, Any]) -> float | None:
-    return _fraction(data.get("progress")) if stage == "downloading" else None
-
-
-def _fraction(value: object) -> float | None:
-    counts = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if counts else None  # type: ignore[arg-type]
-
-
-def _objects(data: Mapping[str, Any], name: str) -> Iterable[Mapping[str, Any]]:
-    listed = data.get(name)
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return real(data.get("progress")) if stage == "downloading" else None

@@ -50,7 +50,7 @@ class Registration:
         """Read ``GET /v1/model_registrations/{type}/{name}``, or an element of a list of them."""
         specs = list(_specs(data))
         return cls(
-            name=str(data["model_name"]),
+            name=text(data.get("model_name")) or "",
             type=model_type,
             builtin=bool(data.get("is_builtin")),
             abilities=texts(data.get("model_ability")),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.cluster import retired
 from xinference_magics.cluster.api import ManagementApi, quoted
 from xinference_magics.cluster.engines import Choice, Engines, choose
-from xinference_magics.cluster.models import texts
+from xinference_magics.cluster.models import objects, text, texts
 from xinference_magics.cluster.registrations import Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
@@ -36,8 +36,7 @@ class Registry:
 
     def names(self, model_type: str = "LLM") -> list[str]:
         """Return the names that can be launched: 9 kB for the 176 of type LLM."""
-        listed = self._api.ask(list, self._api.client.list_model_registrations, model_type)
-        return [str(each["model_name"]) for each in listed]
+        return list(self._builtin(model_type))
 
     def engines(
         self, name: str, model_type: str = "LLM", *, virtual_env: bool | None = None
@@ -96,7 +95,7 @@ class Registry:
             data = self._api.get(
                 list, f"/v1/model_registrations/{quoted(model_type)}", detailed="true"
             )
-            listed = [Registration.from_json(model_type, each) for each in data]
+            listed = [Registration.from_json(model_type, each) for each in objects(data)]
         return sorted(listed, key=lambda each: each.builtin)
 
     def _llms(self) -> list[Registration]:
@@ -106,7 +105,7 @@ class Registry:
             replace(registration, abilities=abilities.get(registration.name, ()))
             if registration.builtin
             else self.registration(registration.name, "LLM")
-            for registration in (Registration.from_json("LLM", each) for each in listed)
+            for registration in (Registration.from_json("LLM", each) for each in objects(listed))
         ]
 
     def _abilities(self) -> dict[str, tuple[str, ...]]:
@@ -247,7 +246,8 @@ class Registry:
     def _builtin(self, model_type: str) -> dict[str, bool]:
         """Return the names of a type, and whether each is builtin."""
         listed = self._api.ask(list, self._api.client.list_model_registrations, model_type)
-        return {str(each["model_name"]): bool(each.get("is_builtin")) for each in listed}
+        named = ((text(each.get("model_name")), each) for each in objects(listed))
+        return {name: bool(each.get("is_builtin")) for name, each in named if name}
 
     def types_of(self, name: str) -> list[str]:
         """Return the types that have a model of that name: light lists, 20 kB in all."""

@@ -9,7 +9,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.display.plain import printable
+from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

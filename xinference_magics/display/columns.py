@@ -13,9 +13,9 @@ from uuid import uuid4
 
 from xinference_magics.display.comparison import about, bundle, summaries
 from xinference_magics.display.page import Page
-from xinference_magics.display.plain import neutralise
 from xinference_magics.display.stream import front_end, kernel_of
 from xinference_magics.display.terminal import TerminalView
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.display import settled
 from xinference_magics.display.attachments import thumbnails
-from xinference_magics.display.plain import neutralise
+from xinference_magics.display.markdown import to_safe_line
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from xinference_magics.chat.comparison import Comparison
@@ -79,12 +80,12 @@ def _markdown(comparison: Comparison) -> str:
         part
         for (title, turn), line in zip(_titled(comparison), summaries(comparison), strict=True)
         for part in (
-            f"#### {settled.one_line(title)}",
+            f"#### {to_safe_line(title)}",
             settled.markdown(turn),
-            settled.one_line(line.strip()),
+            to_safe_line(line.strip()),
         )
     ]
-    return "\n\n".join([*filter(None, parts), settled.one_line(about(comparison))])
+    return "\n\n".join([*filter(None, parts), to_safe_line(about(comparison))])
 
 
 def _plain(comparison: Comparison) -> str:

@@ -8,14 +8,13 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.display.markdown import to_html
-from xinference_magics.display.plain import printable
+from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FENCED = re.compile(
-    r"^(?P<fence>`{3,}|~{3,})(?P<language>[^\n`]*)\n(?P<body>.*?)^(?P=fence)\s*$",
-    re.MULTILINE | re.DOTALL,
+_FENCE = re.compile(
+    r"^(?P<fence>(?:`{3,20}(?!`))|(?:~{3,20}(?!~)))(?P<language>[^\n`]*)\n", re.MULTILINE
 )
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _FRAME = "width:100%;height:400px;border:1px solid rgba(128,128,128,0.4);background:white"
@@ -44,7 +43,7 @@ def as_json(text: str) -> str:
         value = json.loads(unfenced(text)[0])
     except (ValueError, RecursionError):
         return as_text(text)
-    return f'<div style="font-family:monospace">{_Tree().shown(value)}</div>'
+    return f'<div style="font-family:monospace">{printable(_Tree().shown(value))}</div>'
 
 
 def as_page(text: str) -> str:
@@ -72,10 +71,16 @@ def as_code(text: str) -> str:
 
 def unfenced(text: str) -> tuple[str, str]:
     """Return the first fenced block of a text and its language; without one, all of it."""
-    found = _FENCED.search(text)
-    if found is None:
-        return text.strip(), ""
-    return found["body"], found["language"].strip()
+    never_closed = set()
+    for opening in _FENCE.finditer(text):
+        fence, start = opening["fence"], opening.end()
+        if fence in never_closed:
+            continue
+        closing = re.compile(rf"^{fence}[ \t]*$", re.MULTILINE).search(text, start)
+        if closing is not None:
+            return text[start : closing.start()], opening["language"].strip()
+        never_closed.add(fence)
+    return text.strip(), ""
 
 
 FORMATS: dict[str, Callable[[str], str]] = {

@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.display.inbox import Inbox
-from xinference_magics.display.plain import neutralise, printable
 from xinference_magics.display.progress import CANCELLING, PageLaunchView
+from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.display.plain import printable
+from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
+
+IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"
+"""Classes of an element in which MathJax typesets nothing: what HTML escapes may be LaTeX."""
 
 MAX_RENDERED = 500_000
 """Characters up to which a text is rendered; a longer one is shown as it is."""
@@ -52,7 +55,7 @@ def to_html(text: str) -> str:
         body = f'<div style="{_PLAIN}">{escape(text)}</div>'
     else:
         body = _renderer().render(text)
-    return f'<div class="tex2jax_ignore mathjax_ignore">{body}</div>'
+    return f'<div class="{IGNORED_BY_MATHJAX}">{body}</div>'
 
 
 @cache
@@ -160,6 +163,7 @@ _DESTINATION = re.compile(r"(\](?:\(|:)\s*[A-Za-z][\w+.-]*\\?):", re.ASCII)
 _WORD_SCHEME = re.compile(
     r"\b(javascript|vbscript|(?:data|file|blob)(?=\\?:\S))\\?:", re.IGNORECASE
 )
+_MARKUP = re.compile(r"[`~*_\[\]|$#]|^[-+>=]")
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -189,6 +193,12 @@ def _blocks() -> MarkdownIt:
     return MarkdownIt("zero").enable(["fence", "blockquote", "list", "code"]).disable("inline")
 
 
+def to_safe_line(text: str) -> str:
+    """Write untrusted text as a line of Markdown in which nothing is markup."""
+    line = _defused(" ".join(_INVISIBLE.sub("", printable(text)).split()))
+    return _MARKUP.sub(r"\\\g<0>", line)
+
+
 def _fenced(token: Token) -> str:
     longest = max((len(run) for run in re.findall(r"`+", token.content)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -201,7 +211,7 @@ def _defused(text: str) -> str:
     from xinference_magics.display import math
 
     text = _ENTITY.sub("&amp;", text)
-    text = _TAG.sub("&lt;", text).replace("![", "!\\[")
+    text = _TAG.sub("&lt;", text).replace("![", "&#33;\\[")
     text = _DESTINATION.sub(_checked_destination, text)
     text = _WORD_SCHEME.sub(r"\1%3A", text)
     return math.without_unsafe_commands(text)

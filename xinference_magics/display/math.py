@@ -32,14 +32,14 @@ _UNSAFE = frozenset(
     renewenvironment declaremathoperator declarepaireddelimiter declarepaireddelimiters
     declarepaireddelimitersx declarepaireddelimitersxpp newtagform renewtagform usetagform
     newcolumntype definecolor csname endcsname catcode input include write openin openout read
-    special
+    special newextarrow mathtoolsset setoptions newcases renewcases newgathered renewgathered
     """.split()  # noqa: SIM905 - a list of words reads better as text
 )
 
 _OPENING = re.compile(
     r"\\\[|\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|math|displaymath)\*?)\}"
 )
-_COMMAND = re.compile(r"\\+([A-Za-z]+)")  # one backslash taken away must not free another
+_COMMAND = re.compile(r"(?<!\\)\\+([A-Za-z]+)")  # one backslash taken away must not free another
 
 
 def is_safe(formula: str) -> bool:

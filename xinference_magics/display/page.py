@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from xinference_magics.display.inbox import Inbox
-from xinference_magics.display.plain import neutralise, printable
 from xinference_magics.display.stream import segments
+from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

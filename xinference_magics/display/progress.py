@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from uuid import uuid4
 
 from xinference_magics.display.amounts import size, used
-from xinference_magics.display.plain import neutralise, printable
+from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
+from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,14 +197,17 @@ class PageLaunchView(LaunchView):
 
     def close(self, outcome: str, ok: bool) -> None:
         """Leave one line: what was done, how it ended and how long it took."""
+        self._publish(self._ended(outcome, ok))
+
+    def _ended(self, outcome: str, ok: bool) -> dict[str, Any]:
         seconds = time.monotonic() - self._started
         mark, colour = ("✓", "#2e8b57") if ok else ("✗", "#d14949")
         text = f"{self._title}: {printable(outcome)} ({seconds:.1f} s)"
         html = (
-            f'<div style="font-size:13px;line-height:24px">'
+            f'<div class="{IGNORED_BY_MATHJAX}" style="{_LINE}">'
             f'<span style="color:{colour};font-weight:bold">{mark}</span> {escape(text)}</div>'
         )
-        self._publish({"text/html": html, "text/plain": neutralise(f"{mark} {text}")})
+        return {"text/html": html, "text/plain": neutralise(f"{mark} {text}")}
 
     def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
         self._publish(self._bundle(line, fraction, parts))
@@ -216,16 +220,19 @@ class PageLaunchView(LaunchView):
     def _bundle(self, line: str, fraction: float | None, parts: Sequence[Part]) -> dict[str, Any]:
         seconds = f"{time.monotonic() - self._started:.0f} s"
         line = " · ".join([printable(line), seconds] if line else [seconds])
-        lines = [(part.name, printable(part.words)) for part in parts]
+        lines = [(printable(part.name), printable(part.words)) for part in parts]
         html = (
-            f'<div style="font-size:13px;line-height:24px"><strong>{escape(self._title)}</strong>'
+            f'<div class="{IGNORED_BY_MATHJAX}">'
+            f'<div style="{_LINE}"><strong>{escape(self._title)}</strong>'
             f' <span style="opacity:0.75">{escape(line)}</span></div>{_bar(fraction)}'
             + "".join(f'<div style="{_PART}">{escape(n)} · {escape(w)}</div>' for n, w in lines)
+            + "</div>"
         )
         text = "\n".join([f"{self._title}: {line}", *(f"  {n}: {w}" for n, w in lines)])
         return {"text/html": html, "text/plain": neutralise(text)}
 
 
+_LINE = "font-size:13px;line-height:24px"
 _PART = "font-size:12px;line-height:20px;opacity:0.75"
 
 

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.attachments import thumbnails
 from xinference_magics.display.formats import answer_html
-from xinference_magics.display.markdown import to_html, to_safe_markdown
-from xinference_magics.display.plain import neutralise, printable
+from xinference_magics.display.markdown import (
+    IGNORED_BY_MATHJAX,
+    to_html,
+    to_safe_line,
+    to_safe_markdown,
+)
 from xinference_magics.display.steps import Step, steps_of
 from xinference_magics.display.tables import Column, Table
+from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
@@ -22,8 +27,6 @@ _NOTE = "font-size:12px;line-height:24px;margin:0;opacity:0.75"
 _FOLD = "margin:0 0 8px 0"
 _FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
 _FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
-
-_IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"
 
 
 def bundle(turn: Turn) -> dict[str, Any]:
@@ -80,7 +83,7 @@ def _html(turn: Turn) -> str:
 
 def as_is(html: str) -> str:
     """Keep MathJax from looking for formulas in what is shown."""
-    return f'<div class="{_IGNORED_BY_MATHJAX}">{html}</div>'
+    return f'<div class="{IGNORED_BY_MATHJAX}">{html}</div>'
 
 
 def column(turn: Turn, title: str) -> str:
@@ -149,14 +152,14 @@ def _fold(title: str, body: str) -> str:
 
 
 def _markdown(turn: Turn) -> str:
-    return f"{markdown(turn)}\n\n{one_line(summary(turn))}".lstrip("\n")
+    return f"{markdown(turn)}\n\n{to_safe_line(summary(turn))}".lstrip("\n")
 
 
 def markdown(turn: Turn) -> str:
     """Write what is in a turn as Markdown."""
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
     quoted = "\n".join(f"> {line}" for line in to_safe_markdown(reasoning).splitlines())
-    steps = "\n".join(f"- {one_line(step.line)}" for step in steps_of(turn.steps))
+    steps = "\n".join(f"- {to_safe_line(step.line)}" for step in steps_of(turn.steps))
     return "\n\n".join(part for part in (steps, quoted, to_safe_markdown(text)) if part)
 
 
@@ -170,8 +173,3 @@ def plain(turn: Turn) -> str:
     steps = "\n".join(f"[{step.line}]" for step in steps_of(turn.steps))
     thinking = f"[thinking]\n{reasoning}\n[/thinking]" if reasoning else ""
     return neutralise("\n\n".join(part for part in (steps, thinking, text) if part))
-
-
-def one_line(text: str) -> str:
-    """Write a line of text as Markdown."""
-    return to_safe_markdown(text).replace("_", "\\_").replace("*", "\\*")

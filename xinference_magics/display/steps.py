@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.display.plain import printable
+from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from xinference_magics.display.plain import neutralise, printable
+from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
+from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -72,7 +73,7 @@ class Table(Generic[Row]):
         """The table as aligned text, without control characters."""
         if not self.rows:
             return neutralise(self.empty)
-        head = [column.title for column in self.columns]
+        head = [neutralise(column.title) for column in self.columns]
         lines = [head] if any(head) else []
         lines += [[_text(value) for value in row] for row in self._values()]
         widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
@@ -84,13 +85,13 @@ class Table(Generic[Row]):
     def html(self) -> str:
         """The table as HTML in which nothing of the rows is markup."""
         if not self.rows:
-            return f"<div>{escape(printable(self.empty))}</div>"
+            return f'<div class="{IGNORED_BY_MATHJAX}">{escape(printable(self.empty))}</div>'
         sides = ["right;white-space:nowrap" if each else "left" for each in self._numeric()]
         titles = [column.title for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in self._values())
         head = f"<thead>{_row('th', _HEAD, titles, sides)}</thead>" if any(titles) else ""
         return (
-            f'<div class="tex2jax_ignore mathjax_ignore"><table style="{_TABLE}">'
+            f'<div class="{IGNORED_BY_MATHJAX}"><table style="{_TABLE}">'
             f"{head}<tbody>{rows}</tbody></table>"
             f"{line_html(self.caption) if self.caption else ''}</div>"
         )
@@ -119,7 +120,7 @@ class Table(Generic[Row]):
 
 def line_html(text: str) -> str:
     """Return a line as it stands below a table."""
-    return f'<div style="{_CAPTION}">{escape(printable(text))}</div>'
+    return f'<div class="{IGNORED_BY_MATHJAX}" style="{_CAPTION}">{escape(printable(text))}</div>'
 
 
 def _is_number(value: object) -> bool:

@@ -7,10 +7,10 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from xinference_magics.display.plain import neutralise
 from xinference_magics.display.settled import summary
 from xinference_magics.display.steps import call_line
 from xinference_magics.display.stream import STEPS, View, segments
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from xinference_magics.chat.live import LiveTurn

@@ -334,7 +334,7 @@ def typed(text: str) -> Any:
         return lowered == "true"
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -12,13 +12,16 @@ from xinference_magics.chat.conversation import Execution
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
-_QUESTION = re.compile(
+_CALL = re.compile(
     r"""(?P<indent>\s*)(?P<target>[^%\n]*[^=!<>%\n]=\s*)?
-        %(?P<magic>x?chat|generate|conversation|xinference)\s+(?P<line>\S.*\?)\s*$""",
-    re.VERBOSE,
+        %(?P<magic>x?chat|generate|conversation|xinference)\s+(?P<line>\S.*)$""",
+    re.VERBOSE | re.DOTALL,
 )
+_CELL = re.compile(r"%%(?P<magic>x?chat|generate|conversation|xinference)(?:[ \t]+(?P<line>.*))?$")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+"""A line as Python has it; ``str.splitlines`` knows more ends."""
 
-_PROMPTED = {"chat", "generate"}
+_PROMPTED = {"chat", "xchat", "generate"}
 """Commands that take a prompt, which may end in a question mark."""
 
 
@@ -52,8 +55,33 @@ class CellTracker:
         return (kernel.get_parent() if kernel is not None else None) or {}
 
 
-def keep_questions(lines: list[str]) -> list[str]:
-    """Keep IPython from taking ``%chat is it so?`` for a request for help on ``so``.
+def keep_body(lines: list[str]) -> list[str]:
+    """Keep IPython from changing what stands below a magic of ours.
+
+    Its own clean-up takes prompts (``>>>``, ``In [1]:``) and common indentation from all lines
+    of a cell, and empties those that are all spaces: a prompt for a model is no Python.
+
+    The first entry of IPython's ``input_transformers_cleanup``: gets and returns the lines of a
+    cell.
+    """
+    start = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    match = _CELL.match(lines[start].rstrip()) if lines else None
+    if match is None:
+        return lines
+    body = "".join(lines[start + 1 :])
+    call = f"run_cell_magic({match['magic']!r}, {match['line'] or ''!r}, {body!r})"
+    return [f"get_ipython().{call}\n"]
+
+
+vars(keep_body)["has_side_effects"] = True
+"""A terminal asks IPython whether a cell is complete: it has to see the magic, not the call."""
+
+
+def keep_lines(lines: list[str]) -> list[str]:
+    """Keep IPython from reading more into a line of ours than stands there.
+
+    It takes ``%chat is it so?`` for a request for help on ``so``, ends a line at each of Unicode's
+    line separators, and takes off a backslash at the end.
 
     An entry of IPython's ``input_transformers_cleanup``: gets and returns the lines of a cell.
     ``%xinference COMMAND?`` becomes ``%xinference COMMAND --help``.
@@ -61,20 +89,26 @@ def keep_questions(lines: list[str]) -> list[str]:
     if not lines or lines[0].startswith("%%"):
         return lines
     kept: list[str] = []
-    for line in lines:
-        match = _QUESTION.match(line)
-        kept.append(_call(match) if match and not _inside_statement(kept) else line)
+    lines = _LINE.findall("".join(lines))
+    for number, line in enumerate(lines):
+        goes_on = line.endswith("\\\n") and number < len(lines) - 1
+        call = None if goes_on else _call(line)
+        kept.append(call if call and not _inside_statement(kept) else line)
     return kept
 
 
-def _call(match: re.Match[str]) -> str:
-    line = match["line"]
-    prompted = match["magic"] == "xinference" and line.split()[0] in _PROMPTED
-    if match["magic"] in {"xinference", "conversation"} and not prompted:
-        line = line.rstrip("?") + " --help"
-    target = match["target"] or ""
-    call = f"get_ipython().run_line_magic({match['magic']!r}, {line!r})"
-    return f"{match['indent']}{target}{call}\n"
+def _call(line: str) -> str | None:
+    """Write a line of ours as the call that it stands for; None where IPython may do it."""
+    match = _CALL.match(line)
+    if match is None:
+        return None
+    magic, said = match["magic"], match["line"].rstrip()
+    if magic not in _PROMPTED and not said.endswith("?"):
+        return None
+    if magic not in _PROMPTED and (magic != "xinference" or said.split()[0] not in _PROMPTED):
+        said = said.rstrip("?") + " --help"
+    call = f"get_ipython().run_line_magic({magic!r}, {said!r})"
+    return f"{match['indent']}{match['target'] or ''}{call}\n"
 
 
 def _inside_statement(lines: list[str]) -> bool:

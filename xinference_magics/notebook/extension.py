@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.notebook.cells import keep_questions
+from xinference_magics.notebook.cells import keep_body, keep_lines
 from xinference_magics.notebook.magics import XinferenceMagics
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def load(shell: InteractiveShell) -> None:
     magics = XinferenceMagics(shell)
     magics.install()
     shell.events.register("pre_run_cell", magics.pre_run_cell)
-    shell.input_transformers_cleanup.append(keep_questions)
+    shell.input_transformers_cleanup.insert(0, keep_body)
+    shell.input_transformers_cleanup.append(keep_lines)
     shell.Completer.custom_matchers.append(magics.complete)
     for formatter, name, show in _printers(shell, magics):
         formatter.for_type_by_name(*name, show)
@@ -46,7 +47,8 @@ def unload(shell: InteractiveShell) -> None:
         return
     magics.uninstall()
     shell.events.unregister("pre_run_cell", magics.pre_run_cell)
-    shell.input_transformers_cleanup.remove(keep_questions)
+    shell.input_transformers_cleanup.remove(keep_body)
+    shell.input_transformers_cleanup.remove(keep_lines)
     shell.Completer.custom_matchers.remove(magics.complete)
     for formatter, name, _ in _printers(shell, magics):
         _forget(formatter, name)

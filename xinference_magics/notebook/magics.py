@@ -20,6 +20,7 @@ from xinference_magics import interrupts
 from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.namespace import Namespace
 from xinference_magics.notebook.session import Session
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,11 @@ Magic = TypeVar("Magic", bound="Callable[..., Any]")
 
 _SHARED_NAMES = {"chat": "xchat", "generate": "xinference generate"}
 """Magics that other extensions have too, and what to type instead where one has."""
+
+
+def _say(text: str) -> None:
+    """Show text to the user; what a server says in it cannot steer a terminal."""
+    print(neutralise(text))  # noqa: T201
 
 
 def _explained_as(command: str) -> Callable[[Magic], Magic]:
@@ -111,7 +117,7 @@ class XinferenceMagics(Magics):
         self.session = Session(
             cast("Settings", self),
             Namespace(shell.user_ns, ours),
-            print,
+            _say,
             lambda: self.cells.current,
         )
         self._shown: tuple[int, list[Answer]] = (0, [])
@@ -239,7 +245,7 @@ class XinferenceMagics(Magics):
         self.show_pending_once(answer)
         if getattr(self.shell, "kernel", None) is None:
             # A terminal has printed "Out[n]:" already.
-            print(f"<{answer.label}>")  # noqa: T201
+            _say(f"<{answer.label}>")
 
     def show_pending_once(self, answer: Answer) -> None:
         """Show nothing for a turn in the background where its cell shows it.

@@ -96,7 +96,7 @@ def expand(
             continue
         code, source, position = _expression(text, opening.end())
         line = text.count("\n", 0, opening.start()) + 1
-        pieces.append(put(value_of(code, source, line, {**namespace, **(local or {})})))
+        pieces.append(value_of(code, source, line, {**namespace, **(local or {})}, put))
     return joined([*pieces, text[position:]])
 
 
@@ -125,6 +125,8 @@ def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
                 return compile(source, "<prompt>", "eval"), source, end + 2
         except (SyntaxError, ValueError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        except (RecursionError, MemoryError):
+            reason = "it is nested too deeply"
     line = text.count("\n", 0, start) + 1
     snippet = text[start - 2 : start + 30].splitlines()[0]
     raise PromptError(
@@ -161,16 +163,24 @@ def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:
         raise PromptError(f"{option}: {type(error).__name__}: {error}.") from error
 
 
-def value_of(code: CodeType, source: str, line: int, variables: dict[str, Any]) -> Any:
-    """Evaluate an expression of the user's.
+def value_of(
+    code: CodeType,
+    source: str,
+    line: int,
+    variables: dict[str, Any],
+    put: Callable[[Any], str | Block],
+) -> str | Block:
+    """Evaluate an expression of the user's, and make of its value what is put in.
 
     Raises:
-        PromptError: It names something unknown, or fails.
+        PromptError: It names something unknown, or fails, or its value cannot be shown.
     """
     place = f"{{{{{source}}}}} in line {line} of the prompt"
     try:
         # In one dictionary: a comprehension of the user's would not see separate locals.
-        return eval(code, {**variables})  # noqa: S307 - the user's own code
+        return put(eval(code, {**variables}))  # noqa: S307 - the user's own code
+    except PromptError:
+        raise
     except NameError as error:
         near = nearest(error.name or "", variables, cutoff=0.7)
         hint = f"Did you mean {near}? {_REMEDY}" if near else _REMEDY

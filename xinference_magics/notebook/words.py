@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([A-Za-z_]\w*(?:\.\w+|\[[^\[\]{}]+\])*)\}")
-_PLACES = range(0xE000, 0xF8FF)
+_PLACES = range(0xF0000, 0xFFFFE)
 """Characters for private use: each stands for a value until the line is split into words."""
 
 
@@ -30,11 +30,13 @@ def split_line(line: str, magic: str, variables: Mapping[str, Any]) -> list[str]
         UsageError: A quote is not closed.
         PromptError: An expression fails.
     """
-    values: list[str] = []
+    values: dict[int, str] = {}
+    free = (place for place in _PLACES if chr(place) not in line)
 
     def put(value: object) -> str:
-        values.append(str(value))
-        return chr(_PLACES[len(values) - 1])
+        place = next(free)
+        values[place] = str(value)
+        return chr(place)
 
     def put_variable(match: re.Match[str]) -> str:
         source = match[1] or match[2]
@@ -42,9 +44,8 @@ def split_line(line: str, magic: str, variables: Mapping[str, Any]) -> list[str]
             return match[0]
         return put(evaluate(source, variables, option=magic))
 
-    line = _VARIABLE.sub(put_variable, expand(line, variables, put=put).text)
-    table = {_PLACES[index]: value for index, value in enumerate(values)}
-    return [word.translate(table) for word in _words(line, magic)]
+    put_in = _VARIABLE.sub(put_variable, expand(line, variables, put=put).text)
+    return [word.translate(values) for word in _words(put_in, magic)]
 
 
 def _words(line: str, magic: str) -> list[str]:

@@ -10,6 +10,7 @@ import json
 import re
 from ast import literal_eval
 from dataclasses import dataclass
+from typing import Any
 
 from xinference_magics.errors import (
     AuthenticationError,
@@ -23,14 +24,16 @@ from xinference_magics.errors import (
     ServerError,
 )
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.plain import neutralise
 
 LONGEST = 400  # characters of a server's text that still make one line
+_READ = 10_000  # characters of a text that are looked at
 
 _BAD_GATEWAY = 502  # from here on, a proxy's word that the server cannot answer now
 _SAYS_NOTHING = ("", "Internal Server Error")
 
-_ADDRESS = re.compile(r"\[address=[^\]]*\]\s*")
-_VALIDATION = re.compile(r"\d+ validation errors? for \w+\n")
+_ADDRESS = re.compile(r"\[address=[^\]]{0,200}\]\s*")
+_VALIDATION = re.compile(r"(?<!\d)\d+ validation errors? for \w+\n")
 _FIELD = re.compile(r"^(?P<name>\S.*)\n {2}(?P<fault>\S.*)$", re.MULTILINE)
 _CONTEXT = re.compile(
     r"context[ _](length|size|window|limit)|maximum context|leaves no room for output",
@@ -53,8 +56,8 @@ def other_credentials(endpoint: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` as a single line, without the server's address prefix."""
-    return " ".join(_ADDRESS.sub("", text).split())
+    """Return `text` as a single printable line, without the server's address prefix."""
+    return neutralise(" ".join(_ADDRESS.sub("", text[:_READ]).split()))
 
 
 def detail_of(body: bytes | str) -> str:
@@ -62,8 +65,8 @@ def detail_of(body: bytes | str) -> str:
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
     try:
         return one_line(_said(_data(text)))
-    except ValueError:
-        pass
+    except (ValueError, RecursionError):
+        text = text[:_READ]
     if "<html" in text[:1000].lower() or text.lstrip().startswith("<"):
         title = _TITLE.search(text)
         return one_line(html.unescape(title["title"] if title else _TAG.sub(" ", text)))
@@ -78,10 +81,19 @@ def _data(text: str) -> object:
     """
     if not text.startswith("{'"):
         return json.loads(text)
+    return _literal(text)
+
+
+def _literal(text: str) -> Any:
+    """Read a literal of Python's.
+
+    Raises:
+        ValueError: It is none.
+    """
     try:
-        return literal_eval(text)
-    except (SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(text) from error
+        return literal_eval(text[:_READ])
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError("no literal") from error
 
 
 def _said(data: object) -> str:
@@ -90,8 +102,8 @@ def _said(data: object) -> str:
         for key in ("detail", "error", "message"):
             if data.get(key):
                 return _said(data[key])
-        if "loc" in data and "msg" in data:
-            return f"{'.'.join(str(part) for part in data['loc'][1:])}: {data['msg']}"
+        if isinstance(place := data.get("loc"), list) and "msg" in data:
+            return f"{'.'.join(map(str, place[1:]))}: {data['msg']}"
         return ""
     if isinstance(data, list):
         return "; ".join(filter(None, map(_said, data)))
@@ -156,7 +168,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         retry_after: The `Retry-After` header, in seconds.
         challenge: The `WWW-Authenticate` header, which names the permission that is missing.
     """
-    raw = body.decode(errors="replace") if isinstance(body, bytes) else body
+    raw = body[:_READ].decode(errors="replace") if isinstance(body, bytes) else body[:_READ]
     answer = _Answer(
         status,
         detail_of(body),
@@ -266,8 +278,8 @@ def _uid_in(detail: str) -> str | None:
 
 def _names(text: str) -> list[str]:
     try:
-        return [str(each) for each in literal_eval(text)]
-    except (ValueError, SyntaxError):
+        return [str(each) for each in _literal(text)]
+    except ValueError:
         return []
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from xinference_magics.errors import NotebookError
 
@@ -30,19 +30,14 @@ def write_private(path: Path, content: object) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with _named(path):
         try:
-            _write(draft, json.dumps(content))
+            with open_private(draft) as file:
+                json.dump(content, file)
+                file.flush()
+                os.fsync(file.fileno())
             draft.replace(path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
 
 
 def make_private_folder(path: Path) -> None:
@@ -67,6 +62,13 @@ def _named(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {error.strerror}.",
             hint="XINFERENCE_MAGICS_STATE names another folder for such files.",
         ) from None
+
+
+def open_private(path: Path) -> TextIO:
+    """Open a file for writing that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)  # it may have been there
+    return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def read_private(path: Path) -> dict[str, Any]:

@@ -11,6 +11,13 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
 from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.shapes import (
+    logprobs_in,
+    object_in,
+    objects_in,
+    text_in,
+    understood,
+)
 from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, is_object
 
 if TYPE_CHECKING:
@@ -25,29 +32,35 @@ def to_message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     """Translate an answer.
 
     Raises:
-        ServerError: It has no message in it.
+        ServerError: It has no message in it, or another form than it has to have.
     """
-    choices = data.get("choices")
+    with understood(request.model_uid):
+        return _message(data, request)
+
+
+def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
+    choices = objects_in(data, "choices")
     if not choices:
         raise ServerError(f"{request.model_uid} sent an answer without a message.")
     choice = choices[0]
-    said = choice["message"]
+    said = object_in(choice, "message")
     thought, text = _parts(said, request)
     text, in_text = _without_calls(text, request)
-    calls = [_native(call) for call in said.get("tool_calls") or ()] + in_text
-    finish = "tool_calls" if in_text and choice.get("finish_reason") == "stop" else None
-    finish = finish or choice.get("finish_reason")
+    calls = [_native(call) for call in objects_in(said, "tool_calls")] + in_text
+    finish = text_in(choice, "finish_reason") or None
+    if in_text and finish == "stop":
+        finish = "tool_calls"
     if not text and not calls and finish == "stop":
         # With its reasoning parser on, llama.cpp loses the thought and calls the answer one.
         thought, text = "", thought
     metadata = response_metadata(request, finish, data)
-    if choice.get("logprobs"):
-        metadata["logprobs"] = choice["logprobs"]
+    if logprobs := logprobs_in(choice):
+        metadata["logprobs"] = logprobs
     return AIMessage(
         content=text,
         additional_kwargs={"reasoning_content": thought} if thought else {},
         response_metadata=metadata,
-        usage_metadata=usage_metadata(data["usage"]) if data.get("usage") else None,
+        usage_metadata=usage_metadata(usage) if (usage := object_in(data, "usage")) else None,
         tool_calls=[_valid(call) for call in calls if call.complete],
         invalid_tool_calls=[_invalid(call) for call in calls if not call.complete],
     )
@@ -66,8 +79,8 @@ def _invalid(call: TextCall) -> InvalidToolCall:
 
 def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
     """Return thought and answer."""
-    text = said.get("content") or ""
-    thought = said.get("reasoning_content") or said.get("reasoning") or ""
+    text = text_in(said, "content")
+    thought = text_in(said, "reasoning_content") or text_in(said, "reasoning")
     if request.without_thinking and thought:
         return "", thought + text
     splitter = ReasoningSplitter(prefilled=request.think_prefilled and not thought)
@@ -87,8 +100,9 @@ def _without_calls(text: str, request: ChatRequest) -> tuple[str, list[TextCall]
 
 
 def _native(call: Mapping[str, Any]) -> TextCall:
-    function = call.get("function") or {}
+    function = object_in(call, "function")
     arguments = function.get("arguments") or ""
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
-    return TextCall(function.get("name"), arguments, is_object(arguments), call.get("id"))
+    name, call_id = text_in(function, "name") or None, text_in(call, "id") or None
+    return TextCall(name, arguments, is_object(arguments), call_id)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, convert_to_openai_messages
 
+from xinference_magics.errors import BadRequestError
 from xinference_magics.wire.media import ANY_READER
 
 if TYPE_CHECKING:
@@ -27,13 +28,22 @@ _NOT_SENT = {
 }
 
 
+_LONGEST = 300
+"""Characters of langchain-core's reason, which may quote the whole message."""
+
+
 def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> list[dict[str, Any]]:
     """Translate `messages`, in their order, for the model that is to read them.
 
     Raises:
         BadRequestError: There is a block that the model cannot read; nothing was sent.
     """
-    return convert_to_openai_messages([_repaired(message, reader) for message in messages])
+    repaired = [_repaired(message, reader) for message in messages]
+    try:
+        return convert_to_openai_messages(repaired)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())[:_LONGEST]
+        raise BadRequestError(f"A message cannot be sent: {said}") from error
 
 
 def _repaired(message: BaseMessage, reader: Reader) -> BaseMessage:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
+from xinference_magics.wire.shapes import object_in
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,10 +24,10 @@ def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
         output_tokens=written,
         total_tokens=usage.get("total_tokens") or read + written,
     )
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    cached = object_in(usage, "prompt_tokens_details").get("cached_tokens")
     if cached is not None:
         result["input_token_details"] = InputTokenDetails(cache_read=cached)
-    thought = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    thought = object_in(usage, "completion_tokens_details").get("reasoning_tokens")
     if thought is not None:
         result["output_token_details"] = OutputTokenDetails(reasoning=thought)
     return result

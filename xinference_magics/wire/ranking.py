@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
+from xinference_magics.wire.shapes import objects_in, understood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,12 +37,13 @@ def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Docum
     """Return copies of `documents` by falling score, with `relevance_score` in their metadata.
 
     Raises:
-        ServerError: The answer ranks what was not sent.
+        ServerError: The answer ranks what was not sent, or is no ranking.
     """
-    results = sorted(data.get("results") or (), key=lambda each: -each["relevance_score"])
-    if any(not 0 <= each["index"] < len(documents) for each in results):
-        raise ServerError(f"The answer ranks more than the {len(documents)} documents sent.")
-    return [_scored(documents[each["index"]], each["relevance_score"]) for each in results]
+    with understood("The rerank model"):
+        results = sorted(objects_in(data, "results"), key=lambda each: -each["relevance_score"])
+        if any(not 0 <= each["index"] < len(documents) for each in results):
+            raise ServerError(f"The answer ranks more than the {len(documents)} documents sent.")
+        return [_scored(documents[each["index"]], each["relevance_score"]) for each in results]
 
 
 def _scored(document: Document, score: float) -> Document:

@@ -12,6 +12,9 @@ from enum import Enum, auto
 _OPEN = "<think>"
 _CLOSE = "</think>"
 
+LONGEST_MARGIN = 4_000
+"""Characters of white space that are held back, as a tag may follow; more are passed on."""
+
 
 def overlap(text: str, tag: str) -> int:
     """Return how many characters at the end of `text` may be the beginning of `tag`."""
@@ -72,7 +75,7 @@ class ReasoningSplitter:
         start = self._held.lstrip()
         if start.startswith(_OPEN):
             self._place, self._held = _Place.THOUGHT, start[len(_OPEN) :]
-        elif not _OPEN.startswith(start):
+        elif not _OPEN.startswith(start) or len(self._held) > LONGEST_MARGIN:
             self._place = _Place.ANSWER
 
     def _up_to_closing(self) -> str:
@@ -99,6 +102,8 @@ class ReasoningSplitter:
         """Drop white space before the thought, and hold it back where the thought may end."""
         whole = piece.lstrip() if self._thought_gap is None else self._thought_gap + piece
         body = whole.rstrip()
+        if len(whole) - len(body) > LONGEST_MARGIN:
+            body = whole
         if body or self._thought_gap is not None:
             self._thought_gap = whole[len(body) :]
         return body

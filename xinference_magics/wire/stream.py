@@ -17,6 +17,13 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
 from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.shapes import (
+    logprobs_in,
+    object_in,
+    objects_in,
+    text_in,
+    understood,
+)
 from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, beyond_repair, is_object
 
 if TYPE_CHECKING:
@@ -53,40 +60,53 @@ class StreamConverter:
         self._beside: dict[str, Any] = {}
 
     def feed(self, data: Mapping[str, Any]) -> ChatGenerationChunk | None:
-        """Take a chunk as the server sent it; return None where it says nothing yet."""
-        choices = data.get("choices")
+        """Take a chunk as the server sent it; return None where it says nothing yet.
+
+        Raises:
+            ServerError: It has another form than it has to have.
+        """
+        with understood(self._request.model_uid):
+            return self._read(data)
+
+    def _read(self, data: Mapping[str, Any]) -> ChatGenerationChunk | None:
+        choices = objects_in(data, "choices")
         if not choices:
             self._note(data)
             return None
         choice = choices[0]
-        if choice.get("finish_reason"):
-            self._finish = self._finish or choice["finish_reason"]
+        if finish := text_in(choice, "finish_reason"):
+            self._finish = self._finish or finish
             self._note(data)
-        delta = choice.get("delta") or {}
+        delta = object_in(choice, "delta")
         thought, text = self._parts(delta)
-        calls = self._calls.deltas(delta.get("tool_calls") or ())
+        calls = self._calls.deltas(objects_in(delta, "tool_calls"))
         if self._tags and text:
             text, in_text = self._tags.feed(text)
             calls += map(self._calls.whole, in_text)
-        return self._chunk(text, thought, calls, choice.get("logprobs"))
+        return self._chunk(text, thought, calls, logprobs_in(choice))
 
     def end(self) -> ChatGenerationChunk:
         """Return the last chunk.
 
         Raises:
             StreamError: The server never said that the answer was complete.
+            ServerError: What it said of it has another form than it has to have.
         """
         if self._finish is None:
             raise self._request.broken_off()
+        with understood(self._request.model_uid):
+            return self._last(self._finish)
+
+    def _last(self, finish: str) -> ChatGenerationChunk:
         text, thought, calls = self._held_back()
-        if self._calls.in_text and self._finish == "stop":
-            self._finish = "tool_calls"
+        if self._calls.in_text and finish == "stop":
+            finish = "tool_calls"
         answered = self._answered or text or calls or self._calls.any
-        if not answered and self._finish == "stop":
+        if not answered and finish == "stop":
             # With its reasoning parser on, llama.cpp calls thought and answer alike reasoning.
             text = "".join(self._thoughts)
-        metadata = response_metadata(self._request, self._finish, self._beside)
-        usage = self._beside.get("usage")
+        metadata = response_metadata(self._request, finish, self._beside)
+        usage = object_in(self._beside, "usage")
         message = AIMessageChunk(
             content=text,
             additional_kwargs={"reasoning_content": thought} if thought else {},
@@ -95,7 +115,7 @@ class StreamConverter:
             response_metadata=metadata,
             chunk_position="last",
         )
-        return ChatGenerationChunk(message=message, generation_info={"finish_reason": self._finish})
+        return ChatGenerationChunk(message=message, generation_info={"finish_reason": finish})
 
     def _note(self, data: Mapping[str, Any]) -> None:
         """Remember what stands beside the choices; usage that comes again is the same."""
@@ -103,16 +123,16 @@ class StreamConverter:
 
     def _parts(self, delta: Mapping[str, Any]) -> tuple[str, str]:
         """Return thought and answer; the engine's own division counts before tags."""
-        text = delta.get("content") or ""
-        thought = delta.get("reasoning_content") or delta.get("reasoning")
+        text = text_in(delta, "content")
+        thought = text_in(delta, "reasoning_content") or text_in(delta, "reasoning")
         if thought:
             if self._request.without_thinking:
                 return "", thought + text
             thought = self._reasoning.thought(thought)
         if self._reasoning.settled or not text:
-            return thought or "", text
+            return thought, text
         more, text = self._reasoning.text(text)
-        return (thought or "") + more, text
+        return thought + more, text
 
     def _chunk(
         self, text: str, thought: str, calls: list[ToolCallChunk], logprobs: Any
@@ -155,7 +175,7 @@ class _Calls:
 
     def __init__(self, first: int) -> None:
         self._first = first
-        self._arguments: dict[int, str] = {}
+        self._arguments: dict[int, list[str]] = {}
         self.names: set[str | None] = set()
         self.in_text = False
 
@@ -169,18 +189,18 @@ class _Calls:
         return [self._delta(each) for each in raw]
 
     def _delta(self, raw: Mapping[str, Any]) -> ToolCallChunk:
-        function = raw.get("function") or {}
+        function = object_in(raw, "function")
         arguments = function.get("arguments") or ""
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        if name := function.get("name"):
+        name = text_in(function, "name") or None
+        if name:
             self.names.add(name)
         index = raw.get("index")
-        index = len(self._arguments) if index is None else index
-        index += self._first
-        self._arguments[index] = self._arguments.get(index, "") + arguments
+        index = self._first + (len(self._arguments) if index is None else int(index))
+        self._arguments.setdefault(index, []).append(arguments)
         return tool_call_chunk(
-            name=function.get("name"), args=arguments, id=raw.get("id"), index=index
+            name=name, args=arguments, id=text_in(raw, "id") or None, index=index
         )
 
     def whole(self, call: TextCall) -> ToolCallChunk:
@@ -189,7 +209,7 @@ class _Calls:
         self.names.add(call.name)
         end = "" if call.complete else beyond_repair(call.arguments)
         index = self._first + len(self._arguments)
-        self._arguments[index] = call.arguments if call.complete else "{}"
+        self._arguments[index] = [call.arguments if call.complete else "{}"]
         return tool_call_chunk(name=call.name, args=call.arguments + end, id=call.id, index=index)
 
     def torn(self, finish: str | None) -> list[ToolCallChunk]:
@@ -197,6 +217,6 @@ class _Calls:
         cut = finish == "length"
         return [
             tool_call_chunk(name=None, args=beyond_repair(arguments), id=None, index=index)
-            for index, arguments in self._arguments.items()
+            for index, arguments in ((i, "".join(parts)) for i, parts in self._arguments.items())
             if not is_object(arguments) or (cut and not arguments)
         ]

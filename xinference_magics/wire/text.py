@@ -12,6 +12,13 @@ from langchain_core.outputs import Generation, GenerationChunk
 
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
+from xinference_magics.wire.shapes import (
+    logprobs_in,
+    object_in,
+    objects_in,
+    text_in,
+    understood,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,16 +30,17 @@ def to_generation(data: Mapping[str, Any], request: Request) -> Generation:
     """Translate an answer.
 
     Raises:
-        ServerError: It has no text in it.
+        ServerError: It has no text in it, or another form than it has to have.
     """
-    choices = data.get("choices")
-    if not choices:
-        raise ServerError(f"{request.model_uid} sent an answer without a text.")
-    choice = choices[0]
-    info = _info(request, choice.get("finish_reason"), data)
-    if choice.get("logprobs"):
-        info["logprobs"] = choice["logprobs"]
-    return Generation(text=choice.get("text") or "", generation_info=info)
+    with understood(request.model_uid):
+        choices = objects_in(data, "choices")
+        if not choices:
+            raise ServerError(f"{request.model_uid} sent an answer without a text.")
+        choice = choices[0]
+        info = _info(request, text_in(choice, "finish_reason") or None, data)
+        if logprobs := logprobs_in(choice):
+            info["logprobs"] = logprobs
+        return Generation(text=text_in(choice, "text"), generation_info=info)
 
 
 class TextStreamConverter:
@@ -44,13 +52,21 @@ class TextStreamConverter:
         self._beside: dict[str, Any] = {}
 
     def feed(self, data: Mapping[str, Any]) -> GenerationChunk | None:
-        """Take a chunk as the server sent it; return None where it says nothing yet."""
+        """Take a chunk as the server sent it; return None where it says nothing yet.
+
+        Raises:
+            ServerError: It has another form than it has to have.
+        """
+        with understood(self._request.model_uid):
+            return self._read(data)
+
+    def _read(self, data: Mapping[str, Any]) -> GenerationChunk | None:
         self._beside |= {name: value for name, value in data.items() if value is not None}
-        choices = data.get("choices")
+        choices = objects_in(data, "choices")
         if not choices:
             return None
-        text, logprobs = choices[0].get("text") or "", choices[0].get("logprobs")
-        self._finish = self._finish or choices[0].get("finish_reason")
+        text, logprobs = text_in(choices[0], "text"), logprobs_in(choices[0])
+        self._finish = self._finish or text_in(choices[0], "finish_reason") or None
         if not text and not logprobs:
             return None
         info = {"logprobs": logprobs} if logprobs else None
@@ -61,15 +77,17 @@ class TextStreamConverter:
 
         Raises:
             StreamError: The server never said that the answer was complete.
+            ServerError: What it said of it has another form than it has to have.
         """
         if self._finish is None:
             raise self._request.broken_off()
-        info = _info(self._request, self._finish, self._beside)
+        with understood(self._request.model_uid):
+            info = _info(self._request, self._finish, self._beside)
         return GenerationChunk(text="", generation_info=info)
 
 
 def _info(request: Request, finish: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
     info = response_metadata(request, finish, data)
-    if data.get("usage"):
-        info["usage_metadata"] = usage_metadata(data["usage"])
+    if usage := object_in(data, "usage"):
+        info["usage_metadata"] = usage_metadata(usage)
     return info

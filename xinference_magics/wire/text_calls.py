@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from xinference_magics.wire.reasoning import overlap
+from xinference_magics.wire.reasoning import LONGEST_MARGIN, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +38,7 @@ _FUNCTION = re.compile(r"<function=([^>\n]*)>")
 _FUNCTION_END = "</function>"
 _PARAMETER = re.compile(r"<parameter=([^>\n]+)>\n?")
 _PARAMETER_END = "</parameter>"
+_AT_ONCE = 65_536  # characters of a text that are searched for tags together
 _WORDS = {"True": True, "False": False, "None": None}
 _JSON_TYPES = {
     dict: {"object"},
@@ -213,39 +214,52 @@ class ToolCallSplitter:
     def __init__(self, tools: Sequence[Mapping[str, Any]] = ()) -> None:
         self._tools = tools
         self._held = ""
+        self._body: list[str] = []  # of the call that is open, all but its end
         self._inside = False
         self._called = False
 
     def feed(self, piece: str) -> tuple[str, list[TextCall]]:
         """Take a piece; what may be the beginning of a tag is held back."""
-        self._held += piece
         texts: list[str] = []
         calls: list[TextCall] = []
-        while self._step(texts, calls):
-            pass
+        for start in range(0, len(piece), _AT_ONCE):
+            self._held += piece[start : start + _AT_ONCE]
+            while self._step(texts, calls):
+                pass
         return "".join(texts), calls
 
     def _step(self, texts: list[str], calls: list[TextCall]) -> bool:
         before, tag, after = self._held.partition(_CLOSE if self._inside else _OPEN)
         if not tag:
-            if not self._inside:
+            if self._inside:
+                self._body.append(self._cut(overlap(self._held, _CLOSE)))
+            else:
                 texts.append(self._release())
             return False
         if self._inside:
-            calls.append(parse_call(before, self._tools))
+            calls.append(parse_call("".join([*self._body, before]), self._tools))
+            self._body.clear()
         else:
             texts.append(before.rstrip())
         self._held, self._inside, self._called = after, not self._inside, True
         return True
 
     def _release(self) -> str:
-        sure = self._held[: len(self._held) - overlap(self._held, _OPEN)].rstrip()
-        self._held = self._held[len(sure) :]
-        return sure
+        sure = self._held[: len(self._held) - overlap(self._held, _OPEN)]
+        keep = len(self._held) - len(sure.rstrip())
+        return self._cut(keep if keep < LONGEST_MARGIN else len(self._held) - len(sure))
+
+    def _cut(self, keep: int) -> str:
+        """Take all but the last `keep` characters out of what is held back."""
+        taken, self._held = (
+            self._held[: len(self._held) - keep],
+            self._held[len(self._held) - keep :],
+        )
+        return taken
 
     def end(self) -> tuple[str, list[TextCall]]:
         """Return what was still held back; a call that is still open was cut off."""
         held, self._held = self._held, ""
         if self._inside:
-            return "", [parse_call(held, self._tools, closed=False)]
+            return "", [parse_call("".join([*self._body, held]), self._tools, closed=False)]
         return ("" if self._called and not held.strip() else held), []

@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
+from xinference_magics.wire.shapes import objects_in, understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,9 +32,14 @@ def vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float
     """Translate an answer to `body`, in the order of its texts.
 
     Raises:
-        ServerError: There is not one vector for each text.
+        ServerError: There is not one vector for each text, or one that is none.
     """
-    found = {each.get("index"): each.get("embedding") for each in data.get("data") or ()}
+    with understood(str(body["model"])):
+        return _vectors(data, body)
+
+
+def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float]]:
+    found = {each.get("index"): each.get("embedding") for each in objects_in(data, "data")}
     wanted = range(len(body["input"]))
     if any(found.get(index) is None for index in wanted):
         raise ServerError(

@@ -109,7 +109,7 @@ def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, st
         arguments.out, rest = kept["name"], ""
     if cell is not None and rest.strip():
         parser.error(f"unexpected {rest.strip()!r}: the prompt stands in the lines below")
-    text = rest.strip() if cell is None else cell.strip("\n")
+    text = rest.strip() if cell is None else cell.removesuffix("\n")
     if arguments.fix and not text.strip():
         text = FIX
     if not text.strip():

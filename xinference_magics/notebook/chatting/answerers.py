@@ -14,6 +14,7 @@ from xinference_magics.errors import NotebookError, PromptError
 from xinference_magics.notebook.prompt import evaluate
 from xinference_magics.notebook.ready_made import CHAT
 from xinference_magics.notebook.values import returned
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -134,7 +135,7 @@ def _confirmed(call: ToolCall) -> bool:
     """Ask the user about one call of a tool."""
     given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
     try:
-        answer = input(f"Call {call['name']}({given})? [y/N] ")
+        answer = input(neutralise(f"Call {call['name']}({given})? [y/N] "))
     except (StdinNotImplementedError, EOFError):
         raise NotebookError(
             "Nobody can be asked here.", hint="Leave out --confirm to let the tools run."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xinference_magics.display.plain import neutralise
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.models import RunningModel

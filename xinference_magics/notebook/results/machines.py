@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from xinference_magics.cluster.machines import Device, Snapshot, Worker
 from xinference_magics.cluster.models import Event, Instance, ReplicaStatus
 from xinference_magics.display.amounts import duration, percent, used
-from xinference_magics.display.plain import neutralise
 from xinference_magics.display.tables import Column, Table, line_html
 from xinference_magics.notebook.results.rows import Rows
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,0 +1,36 @@
+"""A server that answers everything with one answer, and a notebook that talks to it."""
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from management_server import scripted_api
+from traitlets.config import Config
+
+
+@pytest.fixture(scope="module")
+def says():
+    """A server; `says.content` is what it answers to everything, `says.by_path` to some paths."""
+    with scripted_api() as answers:
+        answers.content, answers.by_path, answers.status = {}, {}, 200
+
+        def take(_method, path):
+            return answers.status, answers.by_path.get(path, answers.content)
+
+        answers.take = take
+        yield answers
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory, says):
+    """A shell with the extension, connected to that server."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        patch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path_factory.mktemp("state")))
+        config = Config()
+        config.HistoryManager.enabled = False
+        config.InteractiveShell.colors = "nocolor"
+        made = InteractiveShell.instance(config=config)
+        made.run_line_magic("load_ext", "xinference_magics")
+        made.run_line_magic("config", f"XinferenceMagics.endpoint = {says.endpoint!r}")
+        yield made
+        made.run_line_magic("unload_ext", "xinference_magics")
+        InteractiveShell.clear_instance()

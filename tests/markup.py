@@ -1,0 +1,73 @@
+"""What HTML of ours may hold: every element and attribute that the renderer has reason to write."""
+
+import re
+from html.parser import HTMLParser
+
+TAGS = {
+    *("a", "blockquote", "br", "code", "details", "div", "em", "hr", "li", "ol", "p", "pre", "s"),
+    *("span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"),
+    *(f"h{level}" for level in range(1, 7)),
+}
+ATTRIBUTES = {"class", "href", "open", "rel", "start", "style", "target"}
+CLASSES = {"tex2jax_ignore mathjax_ignore", "tex2jax_process mathjax_process"}
+OF_FRAMES = {"sandbox", "srcdoc", "style"}
+OF_PICTURES = {"alt", "src", "style"}
+STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+")
+LINKS = re.compile(r"(https?:|mailto:)", re.IGNORECASE)
+PICTURES = re.compile(r"data:image/(png|jpeg|gif|webp|bmp);base64,[A-Za-z0-9+/=]+")
+POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
+
+
+class Auditor(HTMLParser):
+    """Refuses every other element and attribute."""
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "iframe":
+            return self._audit_frame(dict(attrs))
+        if tag == "img":
+            return self._audit_picture(dict(attrs))
+        assert tag in TAGS, tag
+        for name, value in attrs:
+            assert name in ATTRIBUTES, (tag, name)
+            if name == "href":
+                assert LINKS.match(value), value
+            if name == "class":
+                assert value in CLASSES
+            if name == "style":
+                check_style(value)
+        return None
+
+    def _audit_frame(self, attributes):
+        assert set(attributes) == OF_FRAMES
+        assert attributes["sandbox"] == ""
+        assert attributes["srcdoc"].startswith(POLICY)
+
+    def _audit_picture(self, attributes):
+        assert set(attributes) == OF_PICTURES
+        assert PICTURES.fullmatch(attributes["src"])
+
+    def handle_decl(self, decl):
+        raise AssertionError(decl)
+
+    def handle_pi(self, data):
+        raise AssertionError(data)
+
+    def handle_comment(self, data):
+        raise AssertionError(data)
+
+
+def check_style(value):
+    assert "url" not in value
+    assert all(STYLES.fullmatch(part) for part in value.split(";")), value
+
+
+def audit(html):
+    """Refuse HTML that holds anything else."""
+    auditor = Auditor(convert_charrefs=True)
+    auditor.feed(html)
+    auditor.close()
+
+
+def math_in(html):
+    """The formulas that MathJax typesets."""
+    return re.findall(r'mathjax_process">(.*?)</(?:span|div)>', html, re.DOTALL)
