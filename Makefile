@@ -8,7 +8,7 @@ NOTEBOOK ?= quickstart
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test quick coverage versions lint format docs docs-serve docs-reference package \
+.PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference package \
   browser clean
 
 help:  ## Show this list
@@ -31,6 +31,9 @@ coverage: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests
 
 versions: $(VENV)/.installed  ## Run the quick tests on each Python, and on the oldest dependencies
 	$(BIN)/nox --sessions tests lowest ipykernel6
+
+bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Measure beside the peers (an hour or less): ONLY="load page", QUICK=1
+	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .
@@ -59,8 +62,8 @@ package: $(VENV)/.installed  ## Build the sdist and the wheel into dist/
 browser: $(VENV)/.installed  # A Chromium for the browser tests
 	@$(BIN)/python tests/find_browser.py --install
 
-clean:  ## Remove both environments and what the demo left
-	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist
+clean:  ## Remove the environments and what demo and benchmark left
+	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist benchmarks/.cache
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
