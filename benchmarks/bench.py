@@ -6,12 +6,12 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-import kernels
 import servers
+import watching
 
 if TYPE_CHECKING:
-    from kernels import WatchedKernel
     from servers import Real, Scripted
+    from watching import WatchedKernel
 
 
 class Bench(AbstractContextManager["Bench"]):
@@ -41,7 +41,7 @@ class Bench(AbstractContextManager["Bench"]):
 
     def kernel(self, endpoint: str) -> AbstractContextManager[WatchedKernel]:
         """Start a kernel with the extension, connected to a server."""
-        return kernels.watched(endpoint)
+        return watching.watched(endpoint)
 
     def __enter__(self) -> Self:
         return self

@@ -87,6 +87,7 @@ def real() -> Iterator[Real]:
         process = subprocess.Popen(
             [folder / "xinference-local", "-H", "127.0.0.1", "-p", str(port)],
             env=environment,
+            cwd=home,  # what lies here is not the server's to import
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench import Bench
-    from kernels import WatchedKernel
     from servers import Real
+    from watching import WatchedKernel
 
 TITLE = "Commands beside Xinference's command line"
 PEER = "xinference CLI"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench import Bench
-    from kernels import Seen, WatchedKernel
+    from watching import Seen, WatchedKernel
 
 TITLE = "`%%chat` on a real server, as a page sees it"
 PEER = "xinference-client, print"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench import Bench
-    from kernels import WatchedKernel
+    from watching import WatchedKernel
 
 TITLE = "1,000 turns in one kernel"
 PEER = "displaying and keeping the same"

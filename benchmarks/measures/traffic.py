@@ -9,7 +9,7 @@ from rows import Row
 
 if TYPE_CHECKING:
     from bench import Bench
-    from kernels import Seen, WatchedKernel
+    from watching import Seen, WatchedKernel
 
 TITLE = "Bytes to the page while an answer streams (MB)"
 PEERS = {
