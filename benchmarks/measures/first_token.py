@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TITLE = "`%%chat` on a real server, as a page sees it"
 PEER = "xinference-client, print"
-PROMPT = "Count from 1 to 20."
+PROMPT = "Count from 1 to 300."
 _FIRST, _TOTAL, _SETTLING = 0.020, 1.05, 1.0
 _LONG = 18_000  # tokens: 100 kB
 
@@ -36,7 +36,8 @@ def measure(bench: Bench) -> list[Row]:
 
 def _turns(bench: Bench, kernel: WatchedKernel, uid: str) -> tuple[list[Seen], list[Seen]]:
     printed = f"live.printed({bench.real.endpoint!r}, {uid!r}, {PROMPT!r})"
-    cells = {"ours": f"%%chat -m {uid} --once -t 0 --max-tokens 256\n{PROMPT}", "theirs": printed}
+    kernel.watch(f"%xinference use {uid}")
+    cells = {"ours": f"%%chat --once -t 0 --max-tokens 512\n{PROMPT}", "theirs": printed}
     seen: dict[str, list[Seen]] = {"ours": [], "theirs": []}
     for count in range(1 + bench.rounds(11)):
         for name, cell in list(cells.items())[:: 1 if count % 2 else -1]:

@@ -19,7 +19,7 @@ _EVERY = 0.1
 def texts(endpoint: str, uid: str, prompt: str = "Count.") -> Iterator[str]:
     """Read with xinference-client, token by token."""
     messages = [{"role": "user", "content": prompt}] if prompt else MESSAGES
-    config = {**CONFIG, "temperature": 0, "max_tokens": 256}
+    config = {**CONFIG, "temperature": 0, "max_tokens": 512}
     for data in RESTfulChatModelHandle(uid, endpoint, {}).chat(messages, generate_config=config):
         if text := text_of(data):
             yield text
