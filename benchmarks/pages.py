@@ -22,22 +22,26 @@ if TYPE_CHECKING:
     from jupyterlab_driver import Notebook
     from playwright.sync_api import Browser, CDPSession
 
+_ERROR = "[data-mime-type='application/vnd.jupyter.error']"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-_WATCH = """() => {
-  const now = () => performance.timeOrigin + performance.now();
-  window.bench = { stall: 0, painted: 0, length: 0, before: now() };
-  const area = document.querySelectorAll('.jp-Notebook-cell')[INDEX];
-  const look = () => {
-    const { bench } = window, at = now();
-    bench.stall = Math.max(bench.stall, at - bench.before);
-    bench.before = at;
-    const live = area.querySelector('.jp-OutputArea');
-    const length = live ? live.textContent.length : 0;
-    if (length > bench.length + 20) bench.painted = at;  // more than the figures in the header
-    bench.length = Math.max(length, bench.length);
-    bench.frame = requestAnimationFrame(look);
+_WATCH = """index => {
+  const bench = window.bench = { stall: 0, painted: 0 };
+  const frames = new PerformanceObserver(list => {
+    for (const { duration } of list.getEntries()) bench.stall = Math.max(bench.stall, duration);
+  });
+  frames.observe({ type: 'long-animation-frame' });
+  const cell = document.querySelectorAll('.jp-Notebook-cell')[index];
+  const isText = ({ target }) => {
+    const element = target.closest ? target : target.parentElement;
+    return !element?.closest('.xm-head');
   };
-  look();
+  const painted = () => { bench.painted = performance.timeOrigin + performance.now(); };
+  const texts = new MutationObserver(records => {
+    if (records.some(isText)) requestAnimationFrame(() => setTimeout(painted));
+  });
+  const output = cell.querySelector('.jp-Cell-outputWrapper');
+  texts.observe(output, { childList: true, characterData: true, subtree: true });
+  bench.end = () => { frames.disconnect(); texts.disconnect(); };
 }"""
 
 
@@ -63,17 +67,26 @@ class Page:
         return {each["name"]: each["value"] for each in found}
 
     def watch(self, index: int) -> None:
-        """Look at each frame from now on at how long it took, and at the output of a cell."""
-        self.notebook.page.evaluate(_WATCH.replace("INDEX", str(index)))
+        """Look from now on for long frames, and for text that is painted in a cell's output."""
+        self.notebook.page.evaluate("() => window.bench?.end()")
+        self.notebook.page.evaluate(_WATCH, index)
 
     def watched(self) -> dict[str, float]:
-        """Return the longest frame in milliseconds, and when text was last painted."""
-        found: dict[str, float] = self.notebook.page.evaluate("() => window.bench")
+        """Return the longest frame in milliseconds, 0 where none took 50, and the last paint."""
+        found: dict[str, float] = self.notebook.page.evaluate(
+            "() => ({ stall: window.bench.stall, painted: window.bench.painted })"
+        )
         return found
 
-    def end_watch(self) -> None:
-        """Look no more."""
-        self.notebook.page.evaluate("() => cancelAnimationFrame(window.bench.frame)")
+    def wait(self, index: int) -> None:
+        """Wait until a cell has run.
+
+        Raises:
+            RuntimeError: It failed.
+        """
+        self.notebook.wait(index)
+        if self.notebook.cell(index).locator(_ERROR).count():
+            raise RuntimeError(self.notebook.output(index).last.inner_text())
 
 
 @contextmanager

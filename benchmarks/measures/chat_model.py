@@ -22,7 +22,7 @@ Found = dict[str, list[tuple[float, float]]]
 def measure(bench: Bench) -> list[Row]:
     """Read the same stream in every way, sync and async, and import both models."""
     package = Environment.of("package")
-    rounds = str(bench.rounds(5))
+    rounds = str(bench.rounds(3))
     uid = f"llama-{CHUNKS}"
     found = json.loads(package.run("chat_model.py", bench.scripted.endpoint, uid, rounds).stdout)
     rows = [row for kind in ("sync", "async") for row in _rows(kind, found[kind])]

@@ -26,7 +26,7 @@ def measure(bench: Bench) -> list[Row]:
     """Ask in cold processes, and look at what the time is spent on."""
     package = Environment.of("package")
     ways = {way: partial(_seconds, bench, package, way) for way in ("magic", "client")}
-    found = interleaved(ways, bench.rounds(7), warm=1)
+    found = interleaved(ways, bench.rounds(5), warm=1)
     imports = {way: _imports(bench, package, way) for way in ways}
     ours, by_hand = median(found["magic"]), median(found["client"])
     own, theirs = sum(imports["magic"].values()), sum(imports["client"].values())

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from watching import Seen, WatchedKernel
 
 TITLE = "`%%chat` on a real server, as a page sees it"
-PEER = "xinference-client, print"
+PEER = "xinference-client, print, flushed"
 PROMPT = "Count from 1 to 300."
 _FIRST, _TOTAL, _SETTLING = 0.020, 1.05, 1.0
 _LONG = 18_000  # tokens: 100 kB
@@ -35,7 +35,7 @@ def measure(bench: Bench) -> list[Row]:
 
 
 def _turns(bench: Bench, kernel: WatchedKernel, uid: str) -> tuple[list[Seen], list[Seen]]:
-    printed = f"live.printed({bench.real.endpoint!r}, {uid!r}, {PROMPT!r})"
+    printed = f"live.flushed({bench.real.endpoint!r}, {uid!r}, {PROMPT!r})"
     kernel.watch(f"%xinference use {uid}")
     cells = {"ours": f"%%chat --once -t 0 --max-tokens 512\n{PROMPT}", "theirs": printed}
     seen: dict[str, list[Seen]] = {"ours": [], "theirs": []}

@@ -30,7 +30,7 @@ def measure(bench: Bench) -> list[Row]:
     """Load each extension in turn, in processes of their own."""
     environments, missing = _environments()
     loads: Loads = {name: [] for name in environments}
-    for number in range(1 + bench.rounds(7)):
+    for number in range(1 + bench.rounds(5)):
         for name, environment in environments.items():
             extension = OURS if name == "package" else PEERS[name]
             found = json.loads(environment.run("load.py", extension).stdout.splitlines()[-1])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from statistics import median
 from typing import TYPE_CHECKING
 
 import pages
-from environments import PROGRAMS
 from rows import Row
 
 if TYPE_CHECKING:
@@ -29,8 +27,8 @@ _CLICK = """() => {
 
 def measure(bench: Bench) -> list[Row]:
     """Click in the middle of turns."""
-    os.environ |= {"XINFERENCE_ENDPOINT": bench.scripted.endpoint, "PYTHONPATH": str(PROGRAMS)}
-    cells = ["%load_ext xinference_magics", f"%%chat -m {_UID} --once\nCount."]
+    connect = f"%load_ext xinference_magics\n%xinference connect {bench.scripted.endpoint}"
+    cells = [connect, f"%%chat -m {_UID} --once\nCount."]
     clicks = 5 if bench.quick else _CLICKS
     with pages.opened(cells) as page:
         page.notebook.run(0)
@@ -47,5 +45,5 @@ def _stop(bench: Bench, page: Page) -> float:
     clicked = page.notebook.page.wait_for_function(_CLICK, timeout=60_000).json_value()
     while not (left := bench.scripted.log()[-1]["left"]):
         page.notebook.page.wait_for_timeout(50)
-    page.notebook.wait(1)
+    page.wait(1)
     return float(left - clicked / 1000)

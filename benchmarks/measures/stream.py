@@ -24,7 +24,7 @@ def measure(bench: Bench) -> list[Row]:
     with bench.kernel(bench.scripted.endpoint) as kernel:
         for shape in ("llama", "transformers"):
             turns: Turns = {name: [] for name in WAYS}
-            for count in range(1 + bench.rounds(5)):
+            for count in range(1 + bench.rounds(3)):
                 for name in WAYS[:: 1 if count % 2 else -1]:
                     uid = f"{shape}-{CHUNKS}"
                     turn = kernel.timed(name, bench.scripted.endpoint, uid)

@@ -16,7 +16,7 @@ PEERS = {
     "Markdown at each token": "live.markdown",
     "HTML.value at each token": "live.html",
     "Markdown, 10 a second": "live.markdown_at_times",
-    "print at each token": "live.printed",
+    "print": "live.printed",
 }
 _MOST = 60e6
 """Bytes after which a peer is stopped: it would go on to a gigabyte."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import Markdown, display, update_display
 from ipywidgets import HTML
-from readers import CONFIG, MESSAGES, text_of
 from xinference_client.client.restful.restful_client import RESTfulChatModelHandle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MESSAGES = [{"role": "user", "content": "Count."}]
+CONFIG = {"stream": True}
 _EVERY = 0.1
+
+
+def text_of(data: dict[str, Any]) -> str:
+    """Return the text of a chunk."""
+    return data["choices"][0]["delta"].get("content") or "" if data["choices"] else ""
 
 
 def texts(endpoint: str, uid: str, prompt: str = "Count.") -> Iterator[str]:
@@ -26,7 +32,13 @@ def texts(endpoint: str, uid: str, prompt: str = "Count.") -> Iterator[str]:
 
 
 def printed(endpoint: str, uid: str, prompt: str = "Count.") -> None:
-    """Print each token."""
+    """Print each token; the kernel sends what was printed five times a second."""
+    for text in texts(endpoint, uid, prompt):
+        print(text, end="")
+
+
+def flushed(endpoint: str, uid: str, prompt: str = "Count.") -> None:
+    """Print each token, and send it at once."""
     for text in texts(endpoint, uid, prompt):
         print(text, end="", flush=True)
 

@@ -20,6 +20,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
+from live import CONFIG, MESSAGES, text_of
 from xinference_client.client.restful.async_restful_client import AsyncRESTfulChatModelHandle
 from xinference_client.client.restful.restful_client import RESTfulChatModelHandle
 
@@ -27,9 +28,6 @@ from xinference_magics.chat_models import ChatXinference
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-
-MESSAGES = [{"role": "user", "content": "Count."}]
-CONFIG = {"stream": True}
 
 
 class TrivialChat(BaseChatModel):
@@ -62,11 +60,6 @@ class TrivialChat(BaseChatModel):
                 if text := text_of(data):
                     yield ChatGenerationChunk(message=AIMessageChunk(content=text))
         await handle.close()
-
-
-def text_of(data: dict[str, Any]) -> str:
-    """Return the text of a chunk."""
-    return data["choices"][0]["delta"].get("content") or "" if data["choices"] else ""
 
 
 def _text_in(line: bytes) -> str:
