@@ -8,13 +8,13 @@ NOTEBOOK ?= quickstart
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test quick coverage versions lint format docs docs-serve docs-reference package \
-  browser faults-long fuzz clean
+.PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference \
+  package browser faults-long fuzz clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run a notebook on a private local Xinference: NOTEBOOK=quickstart, rag or agent
+demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run a notebook on a private local Xinference: NOTEBOOK=quickstart, chat, rag or agent
 	$(BIN)/python examples/demo.py run $(NOTEBOOK)
 
 lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open these notebooks in JupyterLab
@@ -37,6 +37,9 @@ faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults a
 
 fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours)
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
+
+bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Measure beside the peers (an hour or less): ONLY="load page", QUICK=1
+	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .
@@ -65,8 +68,8 @@ package: $(VENV)/.installed  ## Build the sdist and the wheel into dist/
 browser: $(VENV)/.installed  # A Chromium for the browser tests
 	@$(BIN)/python tests/find_browser.py --install
 
-clean:  ## Remove both environments and what the demo left
-	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist
+clean:  ## Remove the environments and what demo and benchmark left
+	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist benchmarks/.cache
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

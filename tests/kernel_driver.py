@@ -35,8 +35,8 @@ class Reply:
 class Kernel:
     """A running IPython kernel."""
 
-    def __init__(self, env):
-        self.manager = KernelManager(kernel_name="python3")
+    def __init__(self, env, name="python3"):
+        self.manager = KernelManager(kernel_name=name)
         self.manager.start_kernel(env=env)
         self.client = self.manager.client()
         self.client.start_channels()

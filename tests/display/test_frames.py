@@ -195,3 +195,29 @@ def test_the_page_does_not_trigger_a_cells_events(kernel):
     code = play(PROSE, rate=200) + "\nbefore = len(seen)"
     run(kernel, "seen.clear()\n" + code, answer=Page(kernel))
     assert printed(run(kernel, "print(before)")) == "0\n"
+
+
+LONG_ANSWER = """
+import time
+from IPython import get_ipython
+from langchain_core.messages import AIMessageChunk
+from xinference_magics.chat.live import LiveTurn
+from xinference_magics.display.stream import choose_view
+live, view = LiveTurn("long"), choose_view(get_ipython())
+view.open(live)
+for count, sent in ((1_500, -60), (10, 60), (10, -60)):  # seconds since the last frame
+    for _ in range(count):
+        live.add(AIMessageChunk("word "))
+    view._page._feeds[0]._last_sent = time.monotonic() + sent
+    view.repaint(live)
+view.dismiss()
+"""
+
+
+def test_a_long_answer_comes_in_fewer_frames_and_whole(kernel):
+    texts = [
+        "".join(text for _, text in frame["add"])
+        for frame in frames(run(kernel, LONG_ANSWER))
+        if "add" in frame
+    ]
+    assert [len(text.split()) for text in texts] == [1_500, 20]

@@ -7,8 +7,9 @@ it, and the next chunk begins another.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, TypeAlias
 
 from langchain_core.messages import (
@@ -51,11 +52,33 @@ Source: TypeAlias = Callable[[], AsyncIterator[Event]]
 """Opens the events of a turn; called on the streaming thread, inside its event loop."""
 
 
+def joined(chunks: Iterable[AIMessageChunk]) -> Iterator[AIMessageChunk]:
+    """Join neighbours that hold nothing but text: merging each by itself would take long."""
+    for (plain, _), group in groupby(chunks, key=lambda chunk: (_is_plain(chunk), chunk.id)):
+        first, *rest = group
+        if plain and rest:
+            texts = (str(chunk.content) for chunk in (first, *rest))
+            yield first.model_copy(update={"content": "".join(texts)})
+        else:
+            yield from (first, *rest)
+
+
+def _is_plain(chunk: AIMessageChunk) -> bool:
+    return isinstance(chunk.content, str) and not (
+        chunk.additional_kwargs
+        or chunk.response_metadata
+        or chunk.tool_call_chunks
+        or chunk.usage_metadata
+        or chunk.chunk_position
+        or chunk.name
+    )
+
+
 def merged(chunks: Sequence[AIMessageChunk]) -> AIMessage:
     """Merge the chunks of one message; empty where there are none."""
     if not chunks:
         return AIMessage("")
-    first, *rest = chunks
+    first, *rest = joined(chunks)
     message = message_chunk_to_message(first + rest if rest else first)
     if not isinstance(message, AIMessage):
         raise TypeError(f"a chat model streamed {type(first).__name__}")

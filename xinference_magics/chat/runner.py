@@ -124,11 +124,11 @@ def _run(
             view.repaint(shown)
             return interrupted.is_set() or view.stop_requested
 
-        view.open(shown)
         for each in threads:
             each.start()
         running = threads  # at the last look: an interrupt that comes as they end is theirs
         try:
+            view.open(shown)
             while left := _unfinished(running):
                 running = left
                 if stop():
@@ -197,7 +197,10 @@ class _Streaming(threading.Thread):
         if self.stopped:
             return
         async for event in self._source():
+            waited = self._live.first_token_seconds is None
             self._live.add(event)
+            if waited and self._live.first_token_seconds is not None:
+                self._wake()  # the first text is shown at once, the rest frame by frame
 
     def cancel(self) -> None:
         """Cancel the stream, from another thread."""

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _PAUSE = 1.0
 """Seconds without news after which the page is told the last frame's number, once."""
 
+_LONG, _LONG_FRAME = 1_000, 1 / 15
+"""Pieces after which an answer is long, and seconds between two of its frames: each makes the page
+lay out its text, and nobody reads as fast as that."""
+
 _WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 
 
@@ -133,11 +137,14 @@ class _Feed:
     def send_news(self, live: LiveTurn) -> None:
         """Send what has arrived since the last time, and after a pause the last number."""
         ends = live.ended and not self._ended
-        start, self._seen = self._seen, len(live.deltas)
+        start, waited = self._seen, time.monotonic() - self._last_sent
+        if start > _LONG and waited < _LONG_FRAME and not ends:
+            return
+        self._seen = len(live.deltas)
         if self._seen > start or ends:
             self._ended = self._ended or ends
             self._send(live, "add", segments(live.deltas[start : self._seen]))
-        elif not self._paused and time.monotonic() - self._last_sent > _PAUSE:
+        elif not self._paused and waited > _PAUSE:
             self._paused = True
             self._send_message({"n": self._number, **self._column})
 

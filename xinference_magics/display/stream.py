@@ -7,6 +7,7 @@ touches a view.
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,9 +91,9 @@ def choose_view(shell: InteractiveShell) -> View:
 
 def front_end(shell: InteractiveShell) -> Literal["terminal", "page", "none"]:
     """Tell who sees what the running cell shows: a terminal, a page, or nobody while it runs."""
-    from IPython.terminal.interactiveshell import TerminalInteractiveShell
-
-    if isinstance(shell, TerminalInteractiveShell):
+    # A kernel has not imported this, and what it imports takes a tenth of a second.
+    terminal = sys.modules.get("IPython.terminal.interactiveshell")
+    if terminal is not None and isinstance(shell, terminal.TerminalInteractiveShell):
         return "terminal"
     kernel = kernel_of(shell)
     return "none" if kernel is None or not is_watched(kernel) or is_captured(shell) else "page"

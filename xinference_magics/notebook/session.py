@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
-from xinference_magics.cluster.reuse import OwnLaunches
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook import opening
 from xinference_magics.notebook.connector import Connector
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.cluster.reuse import OwnLaunches
     from xinference_magics.notebook.connector import Settings
     from xinference_magics.notebook.namespace import Namespace
     from xinference_magics.notebook.ready_made import Kind
@@ -51,10 +52,16 @@ class Session(Connector):
         self.execution = execution
         self.conversations = Conversations(self)
         self.background = Background()
-        self.launches = OwnLaunches()
         self.in_use: dict[Kind, Any] = {}
         self.hinted = False
         self.compared: Comparison | None = None
+
+    @cached_property
+    def launches(self) -> OwnLaunches:
+        """The launches of this notebook; what knows launches is most of what loading would take."""
+        from xinference_magics.cluster.reuse import OwnLaunches
+
+        return OwnLaunches()
 
     @property
     def model(self) -> ChatXinference | None:
