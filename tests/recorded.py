@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-LLAMA_PATH = "/root/.xinference/cache/v2/tiny-ggufv2-0_1b-f16"
+LLAMA_PATH = "/home/user/.xinference/cache/v2/tiny-ggufv2-0_1b-f16"
 USAGE = {"prompt_tokens": 24, "completion_tokens": 12, "total_tokens": 36}
 FAILED = "The chat completion request failed. Check the server logs for details."
 

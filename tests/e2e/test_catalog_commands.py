@@ -2,13 +2,11 @@
 
 import json
 import shutil
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import requests
+from recording_proxy import recording
 
 from xinference_magics.cluster.launch import LaunchRequest
 
@@ -29,30 +27,6 @@ model_specs:
   model_file_name_template: tiny-chat-f16.gguf
   model_uri: {folder}
 """
-
-
-@contextmanager
-def recording(endpoint):
-    """Pass requests on to a server; yields an endpoint and the list of their paths."""
-    paths = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            paths.append(self.path)
-            answer = requests.get(endpoint + self.path, timeout=60)
-            self.send_response(answer.status_code)
-            self.send_header("Content-Type", answer.headers["Content-Type"])
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", paths
-        server.shutdown()
 
 
 @pytest.fixture
@@ -177,7 +151,7 @@ def test_engines_of_all_kinds_of_models(kernel):
 
 
 def test_the_large_registry_is_never_fetched(kernel, server):
-    with recording(server.endpoint) as (endpoint, paths):
+    with recording(server.endpoint) as recorded:
         for command in (
             "search qwen",
             "search text2image",
@@ -187,13 +161,17 @@ def test_the_large_registry_is_never_fetched(kernel, server):
             "engine -n bge-m3",
             "vllm-models",
         ):
-            assert kernel.run(f"%xinference {command} -e {endpoint}").status == "ok", command
-        assert kernel.run(f"%xinference engine -n nope -e {endpoint}").status == "error"
-    assert any("embedding?detailed=true" in path for path in paths)
-    assert not [path for path in paths if "/LLM" in path and "detailed=true" in path]
+            assert kernel.run(f"%xinference {command} -e {recorded.endpoint}").status == "ok", (
+                command
+            )
+        assert kernel.run(f"%xinference engine -n nope -e {recorded.endpoint}").status == "error"
+    assert any("embedding?detailed=true" in path for path in recorded.paths)
+    assert not [path for path in recorded.paths if "/LLM" in path and "detailed=true" in path]
     listed = requests.get(f"{server.endpoint}/v1/model_registrations/LLM", timeout=60).json()
     builtin = {each["model_name"] for each in listed if each["is_builtin"]}
-    described = [path.rpartition("/")[2] for path in paths if "/model_registrations/LLM/" in path]
+    described = [
+        path.rpartition("/")[2] for path in recorded.paths if "/model_registrations/LLM/" in path
+    ]
     assert 0 < len([name for name in described if name in builtin]) <= 10, described
 
 

@@ -5,27 +5,10 @@ import re
 import pytest
 import recorded
 from hypothesis import HealthCheck, example, given, settings
-from hypothesis import strategies as st
 from scripted_server import ScriptedServer, Stream
+from typed_prompts import PROMPTS
 
 from xinference_magics import ChatXinference
-
-PIECES = st.sampled_from(
-    [
-        *('{"a": {"b": [1, 2]}}', "{country}", "{country!r:>{width}}", "f'{x}'", "${HOME}", "$x"),
-        *(r"\frac{a}{b}", r"$\int_0^1$", "\\", "\\\\", "\\n", r"C:\new\table", "\\{", "}}", "}}}"),
-        *("?", "??", "!ls", "%time", "%%timeit", "# comment", "#", ";", "= !ls", "x = %pwd"),
-        *("'", '"', "'''", '"""', "it's", 'say "yes', "(", "[", ")", "`", "```"),
-        *(">>> 1 + 1", "... 2", "In [1]: x", "Out[1]: y", "--new", "-t 0", "<<", "--"),
-        *("\t", "  ", "\u2028", "\x0b", "\x0c", "\x1c", "\x85", "\r", "\x00", "\x1b[31m"),
-        *("é", "e\u0301", "世界", "😀", "\u202e", "\ufeff", "\ue000", "\U0010ffff"),
-    ]
-)
-TEXTS = st.lists(PIECES | st.text(max_size=8) | st.just("\n"), max_size=12).map("".join)
-
-
-def is_prompt(text):
-    return "{{" not in text and text.strip() != ""
 
 
 @pytest.fixture
@@ -53,7 +36,7 @@ ONE_SHELL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture]
 
 
 @ONE_SHELL
-@given(text=TEXTS.filter(is_prompt))
+@given(text=PROMPTS)
 @example(text=">>> 1 + 1\n2\n\n    ... and now?")
 @example(text="In [1]: x\n   ...: y")
 @example(text="\n\n  leading and trailing\n\n")
@@ -63,7 +46,7 @@ def test_a_cell_arrives_byte_for_byte(sent, text):
 
 
 @ONE_SHELL
-@given(text=TEXTS.filter(is_prompt).map(lambda text: re.sub(r"[\r\n]", " ", text).strip()))
+@given(text=PROMPTS.map(lambda text: re.sub(r"[\r\n]", " ", text).strip()))
 @example(text="does this end?")
 @example(text="is it {country}??")
 @example(text="a\u2028b")

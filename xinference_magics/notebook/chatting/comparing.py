@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xinference_magics import interrupts
 from xinference_magics.chat import runner
 from xinference_magics.chat.comparison import Comparison, first_answer, title_of
 from xinference_magics.chat.live import LiveTurn
@@ -39,25 +40,32 @@ def compare(
     asked = zip(names, questions, strict=True)
     lives = [LiveTurn(title_of(name, question.answerer.name)) for name, question in asked]
     view = choose_columns(magics.shell, live=arguments.stream)
-    with collected_notes() as notes:
-        outcomes = _stream(magics, questions, lives, view, main_thread)
-    turns = [
-        question.settled(live, outcome)
-        for question, live, outcome in zip(questions, lives, outcomes, strict=True)
-    ]
-    conversation = None if arguments.once else conversation_of(magics, arguments)
-    comparison = Comparison(names, turns, conversation)
-    if answer := first_answer(turns):
-        keep(magics, arguments, answer, comparison)
-    if all(turn.status == "failed" and turn.empty for turn in turns):
-        view.dismiss()
-    else:
-        magics.session.compared = comparison
-        comparison.shown_anew = view.update
-        view.close(comparison)
+    with interrupts.as_flag() as flag:
+        with collected_notes() as notes:
+            outcomes = _stream(magics, questions, lives, view, main_thread)
+        turns = [
+            question.settled(live, outcome)
+            for question, live, outcome in zip(questions, lives, outcomes, strict=True)
+        ]
+        conversation = None if arguments.once else conversation_of(magics, arguments)
+        comparison = Comparison(names, turns, conversation)
+        if answer := first_answer(turns):
+            keep(magics, arguments, answer, comparison)
+        _settle(magics, comparison, view)
     show(notes)
     _finish(names, outcomes, empty=all(turn.empty for turn in turns))
+    if flag.is_set():
+        raise interrupts.one_line("The cell was interrupted; what had arrived is kept.")
     return comparison
+
+
+def _settle(magics: XinferenceMagics, comparison: Comparison, view: ColumnsView) -> None:
+    if all(turn.status == "failed" and turn.empty for turn in comparison.turns):
+        view.dismiss()
+        return
+    magics.session.compared = comparison
+    comparison.shown_anew = view.update
+    view.close(comparison)
 
 
 def _stream(

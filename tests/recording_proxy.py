@@ -1,0 +1,57 @@
+"""A proxy in front of a real server that keeps what it is asked."""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+
+HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "server",
+              "transfer-encoding"}  # fmt: skip
+
+
+class Recorded:
+    """The requests so far: paths, and the bodies of those that have one."""
+
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
+        self.paths = []
+        self.bodies = []
+
+
+@contextmanager
+def recording(server):
+    """Pass requests on to the server with that URL; yields what was recorded."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self._pass_on(None)
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            recorded.bodies.append(json.loads(body))
+            self._pass_on(body)
+
+        def _pass_on(self, body):
+            recorded.paths.append(self.path)
+            headers = {name: self.headers[name] for name in self.headers if name != "Host"}
+            answer = requests.request(
+                self.command, server + self.path, data=body, headers=headers, timeout=60
+            )
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name.lower() not in HOP_BY_HOP:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        recorded = Recorded(f"http://127.0.0.1:{proxy.server_port}")
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield recorded
+        proxy.shutdown()
