@@ -8,13 +8,13 @@ NOTEBOOK ?= quickstart
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference \
+.PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference pictures \
   package browser faults-long fuzz clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run a notebook on a private local Xinference: NOTEBOOK=quickstart, chat, rag or agent
+demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run a notebook on a private local Xinference: NOTEBOOK=quickstart, chat, reasoning, rag, agent or cluster
 	$(BIN)/python examples/demo.py run $(NOTEBOOK)
 
 lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open these notebooks in JupyterLab
@@ -61,6 +61,9 @@ docs-serve: $(VENV)/.installed  ## Show the documentation at http://127.0.0.1:80
 
 docs-reference: $(VENV)/.installed  ## Write docs/commands.md from the declarations
 	$(BIN)/python docs/reference.py
+
+pictures: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Take the README's pictures of chat cells anew
+	$(BIN)/python docs/pictures.py
 
 package: $(VENV)/.installed  ## Build the sdist and the wheel into dist/
 	$(BIN)/python -m build

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parent
 DEMO = EXAMPLES.parent / ".demo"
-NOTEBOOKS = ("quickstart", "chat", "rag", "agent")
+NOTEBOOKS = ("quickstart", "chat", "reasoning", "rag", "agent", "cluster")
 
 
 class Narrator(NotebookClient):
@@ -73,6 +73,7 @@ def serve() -> LocalServer:
     DEMO.mkdir(exist_ok=True)
     os.environ["XINFERENCE_HOME"] = str(DEMO / "xinference")
     os.environ["XINFERENCE_MAGICS_STATE"] = str(DEMO / "state")
+    os.environ["XINFERENCE_EXAMPLES"] = str(EXAMPLES)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.pop("XINFERENCE_ENDPOINT", None)
     server = local.start(on_line=print)

@@ -1,11 +1,14 @@
 """The notebooks and the README, executed as their readers would."""
 
+import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -147,6 +150,52 @@ def test_agent(execute):
     totals = [int(line[1]) for line in messages if line[0] == "ai"]
     assert f"'total_tokens': {sum(totals)}" in shown(source_of(done, "used.usage_metadata"))
     assert shown(source_of(done, "carol.age - alice.age")) == "(Person(name='Alice', age=30), 11)"
+
+
+def test_reasoning(execute):
+    done = execute(example("reasoning"))
+    assert "The user asks about the capital of Japan." in shown(source_of(done, "first.reasoning"))
+    prompt = shown(source_of(done, "--show-prompt"))
+    assert "Tokyo Skytree" in prompt
+    assert "The user asks" not in prompt
+    assert "The Tokyo Skytree is the tallest" in shown(source_of(done, "%%chat --think\nWhich"))
+    assert "the conversation" not in shown(source_of(done, "--compare"))
+    slow, fast = map(int, re.findall(r"\d+", shown(source_of(done, '["slow"].tokens'))))
+    assert slow > fast
+    assert "'type': 'reasoning'" in shown(source_of(done, "answer.content_blocks"))
+    assert "<think>" not in shown(source_of(done, "answer.content_blocks"))
+    assert shown(source_of(done, "answer.text")) == "'There are three r in strawberry.'"
+    streamed = shown(source_of(done, "slow.stream"))
+    assert streamed.endswith("9.9 is larger than 9.11.")
+    assert "I compare the fractions" in streamed
+    tools = shown(source_of(done, "--tools"))
+    assert 'get_weather(city="Paris")' in tools
+    assert "It is 22 degrees and sunny in Paris." in tools
+
+
+@pytest.fixture
+def all_parts_ended(tmp_path):
+    """End what a cluster notebook that failed has left."""
+    yield
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("XINFERENCE_HOME", "").startswith(str(tmp_path)):
+                process.kill()
+
+
+def test_cluster(execute, server_command, all_parts_ended, monkeypatch):
+    monkeypatch.setenv("XINFERENCE_EXAMPLES", str(ROOT / "examples"))
+    monkeypatch.setenv("PATH", str(Path(server_command).parent), prepend=os.pathsep)
+    done = execute(example("cluster"))
+    assert shown(source_of(done, "known = []")).count(" ok") == 2
+    launch = shown(source_of(done, "--replica 2"))
+    assert "Model uid: tiny-chat" in launch
+    assert shown(source_of(done, "left = ")).count("READY") == 1
+    assert shown(source_of(done, "[spare]")).count("READY") == 2
+    assert "Colosseum" in shown(source_of(done, "capital of Italy"))
+    assert shown(source_of(done, "len(known) > 1")).count("READY") == 1
+    assert "The Colosseum is the tallest" in shown(source_of(done, "tallest"))
+    assert "Stopped the cluster" in shown(source_of(done, "stop-cluster"))
 
 
 def readme_cells():
