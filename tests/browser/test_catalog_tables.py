@@ -27,7 +27,7 @@ def test_tables_are_legible_in_light_and_dark(tables):
     expect(found).to_contain_text("262,144")
     expect(registrations.locator("td").first).to_have_text("tiny-chat")
     expect(cached).to_contain_text("tiny-chat--0_002B--ggufv2--f16")
-    expect(cached.locator("td", has_text="MB").first).to_have_css("text-align", "right")
+    expect(cached.locator("td", has_text="MiB").first).to_have_css("text-align", "right")
     for theme in ("Light", "Dark"):
         tables.use_theme(f"JupyterLab {theme}")
         for index, line in enumerate(TABLES, 1):

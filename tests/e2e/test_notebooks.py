@@ -165,7 +165,7 @@ def test_reasoning(execute):
     assert "'type': 'reasoning'" in shown(source_of(done, "answer.content_blocks"))
     assert "<think>" not in shown(source_of(done, "answer.content_blocks"))
     assert shown(source_of(done, "answer.text")) == "'There are three r in strawberry.'"
-    streamed = shown(source_of(done, "slow.stream"))
+    streamed = shown(source_of(done, "kind = "))
     assert streamed.endswith("9.9 is larger than 9.11.")
     assert "I compare the fractions" in streamed
     tools = shown(source_of(done, "--tools"))
