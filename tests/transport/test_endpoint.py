@@ -34,6 +34,13 @@ def test_normalize(typed, meant):
     assert normalize(meant) == meant
 
 
+@pytest.mark.parametrize("typed", ["http://me:s3cret@h:x", "http://me:s3cret@a b", "me:s3cret@:1"])
+def test_a_password_in_an_address_is_not_repeated(typed):
+    with pytest.raises(ConnectError) as caught:
+        normalize(typed)
+    assert "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize("typed", ["", "http://", "ftp://h", "http://h:x", "http://h:99999", "a b"])
 def test_what_is_no_address_is_said(typed):
     with pytest.raises(ConnectError, match="is not the address of a server") as caught:

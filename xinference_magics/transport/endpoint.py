@@ -57,8 +57,10 @@ def normalize(endpoint: str) -> str:
 
 
 def _no_address(endpoint: str) -> ConnectError:
+    _, at, rest = endpoint.rpartition("@")  # a password may stand before it
+    shown = f"…@{rest}" if at else endpoint
     return ConnectError(
-        f"{endpoint!r} is not the address of a server.", hint=f"An example: {DEFAULT_ENDPOINT}"
+        f"{shown!r} is not the address of a server.", hint=f"An example: {DEFAULT_ENDPOINT}"
     )
 
 
