@@ -114,6 +114,24 @@ def test_what_is_no_tool_is_refused_before_anything_is_sent(ready, tools, messag
     assert not reply.displays
 
 
+def test_what_the_page_sends_while_an_async_tool_runs_is_not_lost(ready):
+    ready.run(
+        "async def get_weather(city: str) -> str:\n"
+        "    await asyncio.sleep(1)\n    return '22 degrees and sunny'"
+    )
+    sent = [
+        ready.send("turn = %chat --once --tools get_weather What is the weather in Paris?"),
+        ready.send("seen = turn.text"),
+    ]
+    ready.client.comm_info()
+    ready.client.complete("see", 3)
+    sent.append(ready.send("'It is' in seen"))
+    reply = ready.collect(sent[-1], timeout=30)
+    assert reply.status == "ok", reply.error
+    assert reply.displays[0]["text/plain"] == "True"
+    assert "Exception in callback" not in reply.stdout
+
+
 def test_what_a_tool_returns_is_written_for_the_model(ready):
     ready.run("import pandas\nfrom PIL import Image")
     table = "pandas.DataFrame({'city': [city], 'sky': ['blue']})"

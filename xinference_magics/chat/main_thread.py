@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
+from xinference_magics.chat.nesting import run_nested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,12 +90,7 @@ class MainThread:
 
     def _await(self, awaitable: Any, stop: Callable[[], bool]) -> Any:
         """Run a coroutine on the notebook's loop, which may be in the middle of this very cell."""
-        import nest_asyncio
-
-        loop = self._loop()
-        if loop.is_running():
-            nest_asyncio.apply(loop)
-        return loop.run_until_complete(_until_stopped(awaitable, stop))
+        return run_nested(self._loop(), _until_stopped(awaitable, stop))
 
 
 async def _until_stopped(awaitable: Any, stop: Callable[[], bool]) -> Any:
