@@ -29,6 +29,7 @@ PICTURES = {
 }
 """A part of each cell that is shown, by the name of its picture."""
 WIDTH, HEIGHT = 900, 760
+CELL_MS = 300_000
 FOLDED = ("thinking", "tools")
 
 
@@ -54,7 +55,8 @@ def take(lab: Lab) -> None:
         notebook = lab.open(page, "chat.ipynb", IMAGES)
         for index, cell in enumerate(lab.read_notebook("chat.ipynb").cells):
             if cell.cell_type == "code":
-                notebook.run(index)
+                notebook.run(index, wait=False)
+                notebook.wait(index, timeout=CELL_MS)
         page.wait_for_timeout(2000)
         for name, part in PICTURES.items():
             index = next(i for i, source in enumerate(sources) if part in source and "%%" in source)
