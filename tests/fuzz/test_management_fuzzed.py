@@ -92,7 +92,6 @@ CALLS = {
     "cancel": lambda cluster: Launch(cluster, "m").cancel(),
     "launch": lambda cluster: cluster.launch(REQUEST),
     "plan": lambda cluster: plan(cluster, REQUEST),
-    "abort": lambda cluster: cluster.abort("m", "1"),
     "look": lambda cluster: cluster.machines.look(),
     "supervisor": lambda cluster: cluster.machines.supervisor(),
     "versions": lambda cluster: cluster.machines.versions(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from IPython.core.completer import context_matcher
 from IPython.core.magic import (
@@ -113,7 +114,7 @@ class XinferenceMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         # Before the traits: those of a configuration file are observed as they are set.
         self.cells = CellTracker(shell)
-        ours = shell.meta.setdefault("xinference_magics", {})
+        ours = shell.meta.setdefault("xinference_magics", WeakValueDictionary())
         self.session = Session(
             cast("Settings", self),
             Namespace(shell.user_ns, ours),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 _ABSENT = object()
 
@@ -12,10 +15,11 @@ class Namespace:
 
     Args:
         variables: The notebook's variables.
-        ours: What was put there before, by name; kept over a reload of the extension.
+        ours: What was put there before, by name; kept over a reload of the extension,
+            which need not keep the objects themselves.
     """
 
-    def __init__(self, variables: dict[str, Any], ours: dict[str, object]) -> None:
+    def __init__(self, variables: dict[str, Any], ours: MutableMapping[str, object]) -> None:
         self.variables = variables
         self._ours = ours
 
