@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from xinference_magics.errors import NotebookError
 from xinference_magics.plain import printable
+from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -216,7 +217,7 @@ class Turn:
                 **{name: record[name] for name in _RECORD_TYPES},
             )
             turn._check()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise NotebookError("The record of this turn has no valid message.") from error
         return turn
 
@@ -241,16 +242,6 @@ class Turn:
 
 _LARGEST = 1_000_000
 """Characters of an attachment up to which a saved notebook keeps it."""
-
-
-_UNREADABLE = (
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 def _is_of(value: object, kind: type | tuple[type, ...]) -> bool:

@@ -15,7 +15,7 @@ from xinference_magics.errors import ServerError
 if TYPE_CHECKING:
     from types import TracebackType
 
-_UNREADABLE = (
+UNREADABLE = (
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -23,6 +23,7 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
+"""What fails where data is read that has another form than expected."""
 
 
 class understood(AbstractContextManager[None]):  # noqa: N801  # used as a function
@@ -45,7 +46,7 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
         trace: TracebackType | None,
     ) -> None:
         """Raise the error that stands for `error`."""
-        if isinstance(error, _UNREADABLE):
+        if isinstance(error, UNREADABLE):
             raise ServerError(
                 f"{self._model_uid} sent an answer of a form that is not known.",
                 hint="Does a proxy change it? The server's log may say more.",
