@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import ssl
@@ -112,7 +111,7 @@ def _authorization(bearer: Bearer) -> aiohttp.TraceConfig:
         _context: SimpleNamespace,
         request: aiohttp.TraceRequestStartParams,
     ) -> None:
-        token = await asyncio.to_thread(bearer)  # it may have to be renewed, by a request
+        token = await bearer.without_blocking()
         if token:
             request.headers["Authorization"] = f"Bearer {token}"
 

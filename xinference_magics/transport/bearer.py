@@ -6,6 +6,7 @@ loop that goes on after a refusal must not be what sends them.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ class Bearer:
         self._source = source
         self._refused: str | None = None
         self._again_at = 0.0
+        self._looking: asyncio.Task[str | None] | None = None
 
     @classmethod
     def of(cls, endpoint: str, source: Token | None) -> Bearer:
@@ -52,7 +54,28 @@ class Bearer:
             )
         return token
 
+    async def without_blocking(self) -> str | None:
+        """Return the token to send; it may have to be renewed by a request first.
+
+        Requests of one loop that begin while another's token is looked up share it.
+
+        Raises:
+            AuthenticationError: It was refused a short while ago; nothing was sent.
+        """
+        looking, loop = self._looking, asyncio.get_running_loop()
+        if looking is None or looking.get_loop() is not loop:
+            looking = self._looking = loop.create_task(asyncio.to_thread(self))
+            looking.add_done_callback(self._looked)
+        return await asyncio.shield(looking)
+
     def refused(self, authorization: str | None) -> None:
         """Take note that the server has answered 401 to this Authorization header."""
         self._refused = (authorization or "").removeprefix("Bearer ") or None
         self._again_at = time.monotonic() + _PAUSE
+
+    def _looked(self, looking: asyncio.Task[str | None]) -> None:
+        """Keep no token, and do not complain of an error whose requests were all cancelled."""
+        if self._looking is looking:
+            self._looking = None
+        if not looking.cancelled():
+            looking.exception()
