@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -226,43 +225,6 @@ def test_the_key_is_sent_and_asked_for_each_time(server):
     asyncio.run(llm.ainvoke("x"))
     sent = [each.headers["Authorization"] for each in server.requests]
     assert sent == ["Bearer one", "Bearer two"]
-
-
-def test_questions_at_once_share_the_look_for_the_key(server):
-    keys = iter(["one", "two"])
-    waiting = threading.Event()
-
-    def key():
-        waiting.wait()
-        return next(keys)
-
-    async def ask():
-        asked = [asyncio.create_task(llm.ainvoke("x")) for _ in range(8)]
-        for _ in range(20):  # steps of the loop, in which all get there
-            await asyncio.sleep(0)
-        asked[0].cancel()  # whoever has begun the look may leave
-        waiting.set()
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    llm = model(server, token_source=key)
-    cancelled, *answers = asyncio.run(ask())
-    assert isinstance(cancelled, asyncio.CancelledError)
-    assert [answer.content for answer in answers] == ["Hello!"] * 7
-    assert {each.headers["Authorization"] for each in server.requests} == {"Bearer one"}
-    asyncio.run(llm.ainvoke("x"))
-    assert server.requests[-1].headers["Authorization"] == "Bearer two"
-
-
-def test_a_key_that_cannot_be_had_fails_all_that_wait_for_it(server):
-    async def ask():
-        return await asyncio.gather(*(llm.ainvoke("x") for _ in range(3)), return_exceptions=True)
-
-    def key():
-        raise AuthenticationError("The login has ended.")
-
-    llm = model(server, token_source=key)
-    assert [str(error) for error in asyncio.run(ask())] == ["The login has ended."] * 3
-    assert not server.requests
 
 
 @pytest.mark.parametrize(
