@@ -16,7 +16,8 @@ class Script:
     @staticmethod
     def answer(status=200, body=b"{}", kind="application/json", *headers):
         """One HTTP answer, as it goes over the wire."""
-        head = [f"HTTP/1.1 {status} X", f"content-type: {kind}", f"content-length: {len(body)}"]
+        sized = f"content-length: {len(body)}"
+        head = [f"HTTP/1.1 {status} X", f"content-type: {kind}", sized, "connection: close"]
         return "\r\n".join([*head, *headers, "", ""]).encode() + body
 
     def __init__(self):

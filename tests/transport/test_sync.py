@@ -102,23 +102,15 @@ def test_what_speaks_no_http(script, session):
         session.get(script.plays(b"SSH-2.0-OpenSSH_9.6\r\n"))
 
 
-def test_a_reset_of_a_kept_connection_is_tried_again(script, session):
-    url = script.plays(script.answer(), script.RESET, script.answer(body=b'{"again": true}'))
+def test_each_request_has_a_connection_of_its_own(script, session):
+    url = script.plays(script.answer(), script.answer())
     session.get(url)
-    assert session.post(url, json={"n": 1}).json() == {"again": True}
-    assert [number for number, _ in script.requests] == [1, 1, 2]
-    assert script.requests[1][1] == script.requests[2][1]
+    session.post(url, json={"n": 1})
+    assert [number for number, _ in script.requests] == [1, 2]
+    assert all(b"\r\nconnection: close\r\n" in each.lower() for _, each in script.requests)
 
 
-def test_a_second_reset_is_an_error(script, session):
-    url = script.plays(script.answer(), script.RESET, script.RESET)
-    session.get(url)
-    with pytest.raises(ConnectError, match="closed the connection"):
-        session.post(url, json={})
-    assert len(script.requests) == 3
-
-
-def test_a_reset_of_a_fresh_connection_is_not_tried_again(script, session):
+def test_a_reset_is_not_tried_again(script, session):
     with pytest.raises(ConnectError, match="closed the connection"):
         session.post(script.plays(script.RESET), json={})
     assert len(script.requests) == 1

@@ -187,7 +187,7 @@ class Launch:
     def wait(
         self,
         on_progress: Callable[[LaunchProgress], None] | None = None,
-        interval: float = 0.5,
+        interval: float = 0.25,
         pause: Callable[[float], None] = time.sleep,
     ) -> RunningModel:
         """Wait until it has succeeded, and return the model.
