@@ -142,4 +142,4 @@ class NotebookError(XinferenceError):
 
 
 class IgnoredByEngineWarning(UserWarning):
-    """An engine does not keep to what was asked of it; the answer came all the same."""
+    """Not all was kept to: an engine ignores something, or a context is full; the answer came."""

@@ -87,7 +87,9 @@ def test_the_oldest_turns_make_room(ready):
     ready.run("%chat Hello")
     ready.run("%%conversation edit 1 --prompt\n" + "word " * 40_000)
     reply = ready.run("%chat My name is Alice.")
-    assert "Left out the oldest turn: the model's context is full." in reply.stdout
+    assert reply.stdout == "Note: Left out the oldest turn: the context of tiny-gguf is full.\n"
+    compared = ready.run("%chat --show-prompt --compare tiny-gguf,tiny-pt What is my name?").stdout
+    assert compared.count("Note: Left out the oldest turn: the context of tiny-") == 2
     ready.run("long = 'word ' * 10_000")
     assert "The prompt has about" in ready.run("%chat {{long}} {{long}} {{long}} {{long}}").error
 

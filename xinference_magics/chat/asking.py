@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
@@ -81,10 +80,7 @@ def _question(
         conversation=conversation.name,
         server_version=conversation.host.server_version if conversation.host else None,
     )
-    asked = fitted(question)
-    if asked.note:
-        warnings.warn(asked.note, stacklevel=5)
-    return asked.question
+    return fitted(question).question
 
 
 def _kept(conversation: Conversation, question: Question, live: LiveTurn, outcome: Outcome) -> Turn:

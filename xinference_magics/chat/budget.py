@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from langchain_core.messages.utils import count_tokens_approximately
 
 from xinference_magics.errors import PromptError
+from xinference_magics.notes import note
 
 if TYPE_CHECKING:
     from xinference_magics.chat.question import Question
@@ -25,23 +26,15 @@ class Fitted:
 
     Attributes:
         question: With the turns that there is room for.
-        left_out: How many of the oldest turns were left out.
         tokens: What it has, estimated.
     """
 
     question: Question
-    left_out: int
     tokens: int
-
-    @property
-    def note(self) -> str:
-        """What to tell of turns that were left out; empty where all fit."""
-        turns = "turn" if self.left_out == 1 else f"{self.left_out} turns"
-        return f"Left out the oldest {turns}: the model's context is full." if self.left_out else ""
 
 
 def fitted(question: Question) -> Fitted:
-    """Leave out the oldest turns until a question fits beside its answer.
+    """Leave out the oldest turns until a question fits beside its answer, noting that.
 
     Raises:
         PromptError: The prompt by itself is too long.
@@ -51,7 +44,7 @@ def fitted(question: Question) -> Fitted:
     reserved = int({**answerer.parameters, **question.parameters}.get("max_tokens") or 0)
     tokens = count_tokens_approximately(question.messages)
     if context is None:
-        return Fitted(question, 0, tokens)
+        return Fitted(question, tokens)
     room = context - min(reserved, context // 2)
     counts = [count_tokens_approximately(turn.messages) for turn in question.before]
     left_out = 0
@@ -60,8 +53,11 @@ def fitted(question: Question) -> Fitted:
         left_out += 1
     if tokens > room:
         raise PromptError(
-            f"The prompt has about {tokens:,} tokens; {question.answerer.name} takes {room:,} "
+            f"The prompt has about {tokens:,} tokens; {answerer.name} takes {room:,} "
             f"beside its answer.",
             hint="Shorten it, or allow a shorter answer with --max-tokens.",
         )
-    return Fitted(replace(question, before=question.before[left_out:]), left_out, tokens)
+    if left_out:
+        turns = "turn" if left_out == 1 else f"{left_out} turns"
+        note(f"Left out the oldest {turns}: the context of {answerer.name} is full.")
+    return Fitted(replace(question, before=question.before[left_out:]), tokens)

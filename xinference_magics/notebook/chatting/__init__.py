@@ -66,14 +66,16 @@ def chat(
     if not (arguments.once or arguments.background):
         catch_up(magics.session, conversation.awaited(magics.cells.current))
     main_thread = MainThread(user_loop)
-    asked = ask(magics, arguments, text, local, main_thread)
+    with collected_notes() as left_out:
+        asked = ask(magics, arguments, text, local, main_thread)
+    if not arguments.background:  # which is fitted once more, when it begins
+        show(left_out)
     if arguments.show_prompt:
         _show(magics.session, asked)
         return None
     questions = [each.question for each in asked]
     if arguments.background:
         return background.begin(magics, arguments, questions[0], conversation)
-    _say_left_out(magics.session, asked)
     if arguments.compare:
         from xinference_magics.notebook.chatting.comparing import compare
 
@@ -202,15 +204,7 @@ def _show(session: Session, asked: list[Fitted]) -> None:
     for message in longest.question.messages:
         session.say(f"[{message.type}]\n{Prompt.of(message.content).text}\n")
     for each in asked:
-        left_out = f", {each.left_out} of the oldest turns left out" if each.left_out else ""
-        session.say(f"About {each.tokens:,} tokens for {each.question.answerer.name}{left_out}.")
-
-
-def _say_left_out(session: Session, asked: list[Fitted]) -> None:
-    for each in asked:
-        whose = f"{each.question.answerer.name}: " if len(asked) > 1 else ""
-        if each.note:
-            session.say(f"{whose}{each.note}")
+        session.say(f"About {each.tokens:,} tokens for {each.question.answerer.name}.")
 
 
 def conversation_of(magics: XinferenceMagics, arguments: Arguments) -> Conversation:

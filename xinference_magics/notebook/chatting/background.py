@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.display.background import choose_background_view
-from xinference_magics.notes import note
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -57,7 +56,7 @@ def begin(
     def prepare(asked: Question) -> Question:
         if arguments.once or arguments.new:
             return asked
-        return _fit(replace(asked, before=tuple(conversation.before(execution))))
+        return fitted(replace(asked, before=tuple(conversation.before(execution)))).question
 
     def keep(turn: Turn) -> None:
         if not arguments.once and (turn.status == "done" or not turn.empty):
@@ -77,10 +76,3 @@ def begin(
     if arguments.out:
         magics.shell.user_ns[arguments.out] = turn
     return turn
-
-
-def _fit(question: Question) -> Question:
-    fit = fitted(question)
-    if fit.note:
-        note(fit.note)
-    return fit.question
