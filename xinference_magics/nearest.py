@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 
-def near(name: str, known: Sequence[str]) -> list[str]:
+def near(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of `known` that `name` may have meant, whatever their case."""
     from difflib import get_close_matches
 
@@ -16,7 +16,7 @@ def near(name: str, known: Sequence[str]) -> list[str]:
     return [folded[each] for each in get_close_matches(name.casefold(), list(folded), n=3)]
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``Did you mean a, b?``, or an empty string where nothing is near."""
     names = near(name, known)
     return f"Did you mean {', '.join(names)}?" if names else ""

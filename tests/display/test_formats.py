@@ -3,7 +3,6 @@
 import pytest
 
 from xinference_magics.display.formats import FORMATS, answer_html, unfenced
-from xinference_magics.notebook import options
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -14,10 +13,6 @@ HOSTILE = [
     "$$\\href{javascript:alert(1)}{x}$$",
     "```python\n</code></pre><script>alert(1)</script>\n```",
 ]
-
-
-def test_formats_are_declared_once():
-    assert tuple(FORMATS) == options.FORMATS
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -129,7 +129,7 @@ def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
         ("engine -n qwen2.5-instruct -en MLX -s 0_5", "MLX"),
         ("engine -n vicuna-v1.3", "vicuna-v1.3"),
         ("cal-model-mem -s 7 -f ggufv2 -c 4096", "ggufv2 needs a quantization"),
-        ("cal-model-mem -s 7 -f pytorch -c 4096 --kv-cache-dtype 4", "none of 8, 16 and 32"),
+        ("cal-model-mem -s 7 -f pytorch -c 4096 --kv-cache-dtype 4", "one of 8, 16, 32"),
     ):
         assert says in failure(kernel.run(f"%xinference {line}")), line
 

@@ -10,10 +10,9 @@ from xinference_magics.notebook.arguments import (
     extra_pairs,
     leading_options,
     nearest,
-    pair,
-    typed,
 )
 from xinference_magics.notebook.options import CHAT, LAUNCH
+from xinference_magics.notebook.readers import literal, pair
 
 
 @pytest.fixture
@@ -159,8 +158,8 @@ def test_extra_pairs_that_look_misspelt_are_refused(launch, words, message):
     ("text", "value"),
     [("none", None), ("True", True), ("4", 4), ("0.5", 0.5), ('["a"]', ["a"]), ("q4_0", "q4_0")],
 )
-def test_typed_values(text, value):
-    assert typed(text) == value
+def test_literals(text, value):
+    assert literal(text) == value
 
 
 def test_pair_needs_an_equals_sign():

@@ -179,7 +179,7 @@ def test_reload_checks_what_it_is_given(run):
         ("", "nothing to change"),
         ("--model-config [1]", "not a JSON object"),
         ("--model-config {", "not JSON"),
-        ("--model-config {} --drain-timeout 9999", "is not between 0 and 3600"),
+        ("--model-config {} --drain-timeout 9999", "is no number of seconds from 0.1 to 3600"),
     ):
         with pytest.raises(UsageError, match=said):
             run(f"reload m {options}")
@@ -278,7 +278,7 @@ def test_a_watch_ends_by_itself(run):
     began = time.monotonic()
     assert run("watch -i 0.2 --for 0.5") is None
     assert time.monotonic() - began < 30
-    with pytest.raises(UsageError, match=r"'0' is not a number of 0\.2 or more"):
+    with pytest.raises(UsageError, match=r"'0' is no number of seconds from 0\.2 to 86400"):
         run("watch -i 0")
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import shutil
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
+
+from xinference_magics.notebook import readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -117,55 +119,34 @@ class Option:
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Declare this option, or this word without a flag, to `parser`."""
         help_text = self.explained.replace("%", "%%")
-        metavar = self.placeholder
         if self.positional:
-            one, several = (None, "+") if self.required else ("?", "*")
-            nargs = several if self.repeat else one
-            parser.add_argument(
-                self.name,
-                help=help_text,
-                metavar=metavar,
-                type=self.type,
-                nargs=nargs,
-                default=self.default,
-            )
-        elif self.safe_way:
-            parser.add_argument(
-                *self.flags,
-                dest=self.name,
-                help=help_text,
-                action="store",
-                nargs="?",
-                const=True,
-                type=self._refuse,
-            )
-        elif self.words == 0:
-            parser.add_argument(
-                *self.flags,
-                dest=self.name,
-                help=help_text,
-                action="store_const",
-                const=self.const,
-                default=self.default,
-            )
-        else:
-            parser.add_argument(
-                *self.flags,
-                dest=self.name,
-                help=help_text,
-                metavar=tuple(metavar.split()) if self.words > 1 else metavar,
-                nargs=self.words if self.words > 1 else None,
-                action="append" if self.repeat else "store",
-                type=self.type,
-                required=self.required,
-                default=self.default,
-            )
-
-    def _refuse(self, _typed: str) -> None:
-        raise argparse.ArgumentTypeError(
-            "a secret typed in a cell is saved with the notebook and its history: "
-            f"{self.safe_way}; delete this cell and replace the secret"
+            given = {"metavar": self.placeholder, "type": self.type, "nargs": self._count}
+            parser.add_argument(self.name, help=help_text, default=self.default, **given)
+            return
+        parser.add_argument(
+            *self.flags, dest=self.name, help=help_text, default=self.default, **self._value()
         )
+
+    @property
+    def _count(self) -> str | None:
+        """How many words without a flag there may be, as argparse writes it."""
+        one, several = (None, "+") if self.required else ("?", "*")
+        return several if self.repeat else one
+
+    def _value(self) -> dict[str, Any]:
+        """Describe to argparse what stands behind the flag."""
+        if self.safe_way:
+            return {"nargs": "?", "const": True, "type": partial(readers.secret, self.safe_way)}
+        if self.words == 0:
+            return {"action": "store_const", "const": self.const}
+        several = self.words > 1
+        return {
+            "metavar": tuple(self.placeholder.split()) if several else self.placeholder,
+            "nargs": self.words if several else None,
+            "action": "append" if self.repeat else "store",
+            "type": self.type,
+            "required": self.required,
+        }
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -266,15 +247,15 @@ class Parser(argparse.ArgumentParser):
         raise HelpRequested(self.format_help())
 
 
-def nearest(name: str, known: Iterable[str], cutoff: float = _NEAR) -> str | None:
-    """The known name that `name` was most likely meant to be, if any is near.
+def nearest(name: str, flags: Iterable[str]) -> str | None:
+    """The flag that `name` was most likely meant to be, if any is near.
 
     Underscores count as dashes: both spellings of the command line's own options are common.
     """
-    by_plain = {option.replace("_", "-"): option for option in known}
+    by_plain = {flag.replace("_", "-"): flag for flag in flags}
     plain = name.replace("_", "-")
-    found = get_close_matches(plain, by_plain, n=1, cutoff=cutoff)
-    longer = [option for option in by_plain if len(plain) > _SHORTEST and option.startswith(plain)]
+    found = get_close_matches(plain, by_plain, n=1, cutoff=_NEAR)
+    longer = [flag for flag in by_plain if len(plain) > _SHORTEST and flag.startswith(plain)]
     return by_plain[(found + longer)[0]] if found or longer else None
 
 
@@ -325,31 +306,6 @@ def _unquoted(word: str, parser: Parser) -> str:
     return _QUOTED.sub(lambda match: match[1] + match[2][1:-1], word)
 
 
-def typed(text: str) -> Any:
-    """Read a value as the command line of Xinference does: none, a bool, a number, JSON or text."""
-    lowered = text.lower()
-    if lowered in ("none", "null"):
-        return None
-    if lowered in ("true", "false"):
-        return lowered == "true"
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
-def pair(text: str) -> tuple[str, Any]:
-    """Read ``KEY=VALUE``.
-
-    Raises:
-        ValueError: There is no ``=`` in it.
-    """
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return key.strip(), typed(value)
-
-
 def extra_pairs(words: Sequence[str], parser: Parser) -> dict[str, Any]:
     """Read undeclared ``--key value`` pairs, refusing those that look misspelt.
 
@@ -370,5 +326,5 @@ def extra_pairs(words: Sequence[str], parser: Parser) -> dict[str, Any]:
         value = value if separator else next(rest, "")
         if not value or value.startswith("--"):
             parser.error(f"{key} needs a value")
-        extra[key[2:].replace("-", "_")] = typed(value)
+        extra[key[2:].replace("-", "_")] = readers.literal(value)
     return extra

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -39,21 +38,6 @@ class Errors(Mapping[int, str]):
 
     def __len__(self) -> int:
         return len(self._stored)
-
-
-def ranges(text: str) -> list[int]:
-    """Read numbers of cells, as in ``3-7`` or ``1,4``.
-
-    Raises:
-        ArgumentTypeError: They are none.
-    """
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise argparse.ArgumentTypeError(f"{text!r} is not like 3-7 or 1,4")
-        numbers += range(int(first), int(last if dash else first) + 1)
-    return numbers
 
 
 def described(shell: InteractiveShell, numbers: Iterable[int]) -> str:

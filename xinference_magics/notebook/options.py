@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from dataclasses import replace
-from keyword import iskeyword
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from xinference_magics.notebook.arguments import Option, Values, nearest, pair, typed
-from xinference_magics.notebook.history import ranges
+from xinference_magics.display.formats import FORMATS
+from xinference_magics.notebook.arguments import Option, Values
+from xinference_magics.notebook.readers import (
+    boolean,
+    count,
+    json_objects,
+    n_gpu,
+    names,
+    not_empty,
+    numbers,
+    one_of,
+    pair,
+    ranges,
+    secret,
+    size,
+    variable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BOOLEANS = ("true", "false")
 MODEL_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
-
-
-def not_empty(text: str) -> str:
-    """Refuse an empty word."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("it is empty")
-    return text
-
-
-def variable(text: str) -> str:
-    """Refuse what cannot be the name of a variable."""
-    if not text.isidentifier() or iskeyword(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name for a variable")
-    return text
-
 
 ENDPOINT = Option(("--endpoint", "-e"), "Xinference endpoint, for this command and later ones.")
 AS_NAME = Option(
@@ -40,110 +38,18 @@ AS_NAME = Option(
     "NAME",
     variable,
 )
-
-
 WORKER_IP = Option(("--worker-ip",), "Worker to run on.", metavar="ADDRESS", values=Values.WORKER)
-
-
-def count(text: str) -> int:
-    """Read a number of at least 1."""
-    value = _number(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-
-
-def _size(text: str) -> int | str:
-    return text if "_" in text or "." in text else _number(text)
-
-
-def _n_gpu(text: str) -> int | str | None:
-    lowered = text.lower()
-    return None if lowered == "none" else "auto" if lowered == "auto" else _number(text)
-
-
-def _indices(text: str) -> list[int]:
-    return [_number(index) for index in text.split(",")]
-
-
-def _model_type(text: str) -> str:
-    by_name = {name.lower(): name for name in MODEL_TYPES}
-    if text.lower() not in by_name:
-        near = nearest(text.lower(), by_name, cutoff=0.6)
-        meant = f"did you mean {by_name[near]}?" if near else f"types: {', '.join(MODEL_TYPES)}"
-        raise argparse.ArgumentTypeError(f"{text!r} is no type of model; {meant}")
-    return by_name[text.lower()]
-
-
-FORMATS = ("markdown", "text", "json", "html", "math", "code")
-"""What an answer can be shown as; `display.formats` shows it."""
-
-
-def _format(text: str) -> str:
-    text = "markdown" if text == "md" else text
-    if text not in FORMATS:
-        near = nearest(text, FORMATS, cutoff=0.6)
-        meant = f"did you mean {near}?" if near else f"formats: {', '.join(FORMATS)}"
-        raise argparse.ArgumentTypeError(f"{text!r} is no format; {meant}")
-    return text
-
-
-def boolean(text: str) -> bool:
-    """Read true or false."""
-    value = typed(text)
-    if not isinstance(value, bool):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return value
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Read two names or more, with commas between them."""
-    found = tuple(name.strip() for name in text.split(","))
-    twice = [name for name in found if found.count(name) > 1]
-    if not all(found):
-        raise argparse.ArgumentTypeError(f"a name is missing in {text!r}: type a,b without spaces")
-    if len(found) < 2:  # noqa: PLR2004
-        raise argparse.ArgumentTypeError(f"there is nothing to compare {text} with: type a,b")
-    if twice:
-        raise argparse.ArgumentTypeError(f"{twice[0]} is there twice")
-    return found
-
-
-def no_secret(_text: str) -> str:
-    """Refuse a key without repeating it."""
-    raise argparse.ArgumentTypeError(
-        "a key typed in a cell is saved with the notebook: set XINFERENCE_API_KEY or use "
-        "%xinference login instead, delete this cell and replace the key"
-    )
-
-
 API_KEY = Option(
-    ("--api-key", "-ak"), "Refused: a key typed here is saved with the notebook.", type=no_secret
+    ("--api-key", "-ak"),
+    "Refused: a key typed here is saved with the notebook.",
+    type=partial(secret, "set XINFERENCE_API_KEY, or use %xinference login"),
 )
-
-
-def _placements(text: str) -> list[dict[str, Any]]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
-        raise argparse.ArgumentTypeError("not a JSON array of objects with at least one")
-    return value
-
 
 LAUNCH_ONLY = (
     Option(("--model-name", "-n"), "Name of the model.", metavar="NAME", type=not_empty,
            required=True, values=Values.MODEL),
-    Option(("--model-type", "-t"), "Type of model.", "", "TYPE", _model_type, default="LLM",
-           values=MODEL_TYPES),
+    Option(("--model-type", "-t"), "Type of model.", "", "TYPE",
+           partial(one_of, MODEL_TYPES, "type of model"), default="LLM", values=MODEL_TYPES),
     Option(("--model-engine", "-en"), "Inference engine (default: one that can run it).",
            metavar="ENGINE", values=Values.ENGINE),
     Option(("--model-uid", "-u"), "UID to give it (default: the server's choice).", metavar="UID"),
@@ -152,7 +58,7 @@ LAUNCH_ONLY = (
         "Billions of parameters, as in 7, 0_5 or 1.8.",
         "model_size_in_billions",
         "SIZE",
-        _size,
+        size,
         values=Values.SIZE,
     ),
     Option(("--model-format", "-f"), "Format, e.g. pytorch, ggufv2, awq.", metavar="FORMAT",
@@ -168,10 +74,10 @@ LAUNCH_ONLY = (
         "Placement of each replica, a JSON array.",
         "",
         "JSON",
-        _placements,
+        json_objects,
     ),
     Option(("--n-worker",), "Workers the model is spread over.", "", "N", count, default=1),
-    Option(("--n-gpu",), "GPUs (of each worker): a number, auto or none.", "", "N", _n_gpu,
+    Option(("--n-gpu",), "GPUs (of each worker): a number, auto or none.", "", "N", n_gpu,
            default="auto", values=("auto", "none")),
     Option(("--lora-modules", "-lm"), "A LoRA adapter.", "", "NAME PATH", words=2, repeat=True),
     Option(("--image-lora-load-kwargs", "-ld"), "For loading LoRA of image models.", "",
@@ -181,7 +87,7 @@ LAUNCH_ONLY = (
     Option(("--quantization-config", "-qc"), "bitsandbytes settings of the transformers engine.",
            "", "KEY VALUE", words=2, repeat=True),
     WORKER_IP,
-    Option(("--gpu-idx",), "GPUs of the worker, as in 0,1.", "", "INDICES", _indices),
+    Option(("--gpu-idx",), "GPUs of the worker, as in 0,1.", "", "INDICES", numbers),
     Option(("--trust-remote-code",), "Whether code that comes with the model may run.", "",
            "BOOL", boolean, default=True, values=BOOLEANS),
     API_KEY,
@@ -216,6 +122,11 @@ LAUNCH = (
 )  # fmt: skip
 """All options of `xinference launch` 4.1, and some of ours."""
 
+
+def _format(text: str) -> str:
+    return one_of(FORMATS, "format", "markdown" if text == "md" else text)
+
+
 CHAT = (
     Option(("--model", "-m", "--model-uid"), "UID of the model to ask, or $name of a variable with "
            "one (default: the one in use).",
@@ -228,8 +139,7 @@ CHAT = (
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
            repeat=True, values=Values.PARAMETER),
     Option(("--format", "-f"), "What the answer is shown as; code also goes into the next cell.",
-           "", "FORMAT", _format,
-           default="markdown", values=FORMATS),
+           "", "FORMAT", _format, default="markdown", values=tuple(FORMATS)),
     Option(("--think",), "Let a hybrid model think.", words=0),
     Option(("--no-think",), "Do not let it.", "think", words=0, const=False),
     Option(("--context",), "Send the last cells too, with their outputs.", "", "N", count),

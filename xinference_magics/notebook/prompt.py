@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.arguments import nearest
+from xinference_magics.nearest import did_you_mean
 from xinference_magics.notebook.values import shown
 
 if TYPE_CHECKING:
@@ -152,15 +153,9 @@ def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:
     Raises:
         PromptError: It does not parse, names something unknown, or fails.
     """
-    try:
-        code = compile(source, f"<{option}>", "eval")
-        return eval(code, {**variables})  # noqa: S307 - the user's own code
-    except NameError as error:
-        near = nearest(error.name or "", variables, cutoff=0.7)
-        hint = f"Did you mean {near}?" if near else ""
-        raise PromptError(f"{option}: {error}.", hint=hint) from error
-    except Exception as error:
-        raise PromptError(f"{option}: {type(error).__name__}: {error}.") from error
+    with _explained(option, variables):
+        # In one dictionary: a comprehension of the user's would not see separate locals.
+        return eval(compile(source, f"<{option}>", "eval"), {**variables})  # noqa: S307 - as meant
 
 
 def value_of(
@@ -175,17 +170,21 @@ def value_of(
     Raises:
         PromptError: It names something unknown, or fails, or its value cannot be shown.
     """
-    place = f"{{{{{source}}}}} in line {line} of the prompt"
-    try:
-        # In one dictionary: a comprehension of the user's would not see separate locals.
+    with _explained(f"{{{{{source}}}}} in line {line} of the prompt", variables, _REMEDY):
         return put(eval(code, {**variables}))  # noqa: S307 - the user's own code
+
+
+@contextmanager
+def _explained(place: str, variables: Mapping[str, Any], remedy: str = "") -> Iterator[None]:
+    """Say where code of the user's failed, and which name it may have meant."""
+    try:
+        yield
     except PromptError:
         raise
     except NameError as error:
-        near = nearest(error.name or "", variables, cutoff=0.7)
-        hint = f"Did you mean {near}? {_REMEDY}" if near else _REMEDY
+        hint = " ".join(filter(None, [did_you_mean(error.name or "", variables), remedy]))
         raise PromptError(f"{place}: {error}.", hint=hint) from error
     except Exception as error:
         raise PromptError(
-            f"{place} failed: {type(error).__name__}: {error}.", hint=_REMEDY
+            f"{place} failed: {type(error).__name__}: {error}.", hint=remedy
         ) from error

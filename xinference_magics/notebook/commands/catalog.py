@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from xinference_magics.errors import ModelNotFoundError, NotebookError, ServerEr
 from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import THERE, YES, Command, confirm
+from xinference_magics.notebook.readers import not_empty, one_of
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -244,10 +244,11 @@ def cal_model_mem(session: Session, arguments: Arguments) -> MemoryEstimate:
     return estimate(request, session.settings.server_command or None)
 
 
+_BITS = ("8", "16", "32")
+
+
 def _bits(text: str) -> int:
-    if text not in {"8", "16", "32"}:
-        raise argparse.ArgumentTypeError(f"{text} is none of 8, 16 and 32")
-    return int(text)
+    return int(one_of(_BITS, "number of bits", text))
 
 
 _LAUNCH = {flag: option for option in options.LAUNCH for flag in option.flags}
@@ -339,9 +340,9 @@ COMMANDS = (
         remove_cache,
         (
             Option(("--model-version", "--model_version", "-n"), "Version, as cached shows it.",
-                   metavar="VERSION", type=options.not_empty, required=True),
+                   metavar="VERSION", type=not_empty, required=True),
             _WORKER,
-            replace(YES, flags=("--yes", "--check", "-y")),
+            YES,
             THERE,
         ),
         ("%xinference remove-cache -n qwen2.5-instruct--0_5B--ggufv2--q4_k_m",),
@@ -358,8 +359,8 @@ COMMANDS = (
             replace(_LAUNCH["-f"], required=True),
             _LAUNCH["-q"],
             replace(_LAUNCH["--context-length"], flags=("--context-length", "-c"), required=True),
-            Option(("--kv-cache-dtype",), "Bits of a number in the KV cache: 8, 16 or 32.", "",
-                   "BITS", _bits, default=16),
+            Option(("--kv-cache-dtype",), "Bits of a number in the KV cache.", "",
+                   "BITS", _bits, default=16, values=_BITS),
         ),
         ("%xinference cal-model-mem -n qwen2.5-instruct -s 7 -f pytorch -q none -c 8192",),
     ),

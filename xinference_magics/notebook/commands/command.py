@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError
 
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import (
     Option,
     Parser,
@@ -17,6 +16,7 @@ from xinference_magics.notebook.arguments import (
     extra_pairs,
     help_width,
 )
+from xinference_magics.notebook.readers import not_empty
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 UID = Option(
     ("uid",),
     "UID of a running model.",
-    type=options.not_empty,
+    type=not_empty,
     required=True,
     values=Values.RUNNING,
 )
 THERE = Option(("--endpoint", "-e"), "Another Xinference endpoint, for this command only.")
-YES = Option(("--yes", "-y"), "Do it without asking.", words=0)
+YES = Option(("--yes", "-y", "--check"), "Do it without asking.", words=0)
 
 
 def confirm(arguments: Arguments, question: str) -> None:

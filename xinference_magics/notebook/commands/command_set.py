@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from IPython.core.error import UsageError
 
 from xinference_magics.errors import XinferenceError
-from xinference_magics.notebook.arguments import HelpRequested, nearest
+from xinference_magics.nearest import near
+from xinference_magics.notebook.arguments import HelpRequested
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +36,8 @@ class CommandSet(dict[str, "Command"]):
         self.default = default
 
     def __missing__(self, name: str) -> NoReturn:
-        near = nearest(name, self, cutoff=0.6)
-        hint = f"did you mean {near}?" if near else f"commands: {', '.join(self)}"
+        meant = near(name, self)
+        hint = f"did you mean {meant[0]}?" if meant else f"commands: {', '.join(self)}"
         raise UsageError(f"{self.magic}: no command {name!r}; {hint}")
 
     def run(self, session: Session, words: Sequence[str], cell: str | None = None) -> Any:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from xinference_magics.chat import storage
 from xinference_magics.chat.conversations import DEFAULT
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.catching_up import catch_up
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.commands.command_set import CommandSet
+from xinference_magics.notebook.readers import count, not_empty
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
 
 if TYPE_CHECKING:
@@ -212,12 +212,12 @@ _WHICH = Option(
 _NAME = Option(
     ("name",),
     "Name of a conversation.",
-    type=options.not_empty,
+    type=not_empty,
     required=True,
     values=Values.CONVERSATION,
 )
-_TURN = Option(("turn",), "Number of the turn, from 1.", type=options.count, required=True)
-_PATH = Option(("path",), "The file.", type=options.not_empty, required=True)
+_TURN = Option(("turn",), "Number of the turn, from 1.", type=count, required=True)
+_PATH = Option(("path",), "The file.", type=not_empty, required=True)
 
 
 def _command(
@@ -234,7 +234,7 @@ _COMMANDS = (
     _command(
         "undo",
         undo,
-        Option(("count",), "How many (default: 1).", type=options.count, default=1),
+        Option(("count",), "How many (default: 1).", type=count, default=1),
         _WHICH,
     ),
     _command("drop", drop, _TURN, _WHICH),
@@ -252,7 +252,7 @@ _COMMANDS = (
         Option(
             ("name",),
             "Who answered, as in --compare.",
-            type=options.not_empty,
+            type=not_empty,
             required=True,
             values=Values.COMPARED,
         ),

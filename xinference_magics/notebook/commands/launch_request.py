@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from xinference_magics.notebook import options
-from xinference_magics.notebook.arguments import typed as typed_value
+from xinference_magics.notebook.readers import literal
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -137,4 +137,4 @@ def _adapters(arguments: Arguments) -> dict[str, Any] | None:
 
 
 def _values(pairs: Iterable[Iterable[str]] | None) -> dict[str, Any]:
-    return {key: typed_value(value) for key, value in pairs or ()}
+    return {key: literal(value) for key, value in pairs or ()}

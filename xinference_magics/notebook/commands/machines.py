@@ -16,6 +16,7 @@ from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import THERE, UID, Command
 from xinference_magics.notebook.commands.watching import WATCH
+from xinference_magics.notebook.readers import count, not_empty
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -32,7 +33,7 @@ _LINES = 50
 def _replica_count(text: str) -> int:
     if text == "0":
         raise argparse.ArgumentTypeError("no replica is left: %xinference terminate ends a model")
-    return options.count(text)
+    return count(text)
 
 
 def workers(session: Session, arguments: Arguments) -> Workers:
@@ -172,9 +173,9 @@ COMMANDS = (
         "The server's log; with a UID, what happened to that model.",
         logs,
         (
-            Option(("uid",), "UID of a model (default: the server's log).", type=options.not_empty,
+            Option(("uid",), "UID of a model (default: the server's log).", type=not_empty,
                    values=Values.RUNNING),
-            Option(("--lines", "-n"), "How many of the last lines.", "", "N", options.count,
+            Option(("--lines", "-n"), "How many of the last lines.", "", "N", count,
                    default=_LINES),
             Option(("--worker", "-w"), "Address of a worker whose log it shall be.",
                    metavar="ADDRESS", values=Values.WORKER),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,8 @@ from IPython.core.error import UsageError
 from xinference_magics import interrupts
 from xinference_magics.errors import NotebookError, PermissionDeniedError
 from xinference_magics.notebook.arguments import Option
-from xinference_magics.notebook.commands.command import THERE, UID, Command, confirm
+from xinference_magics.notebook.commands.command import THERE, UID, YES, Command, confirm
+from xinference_magics.notebook.readers import json_object, seconds
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -121,26 +120,6 @@ def service(session: Session, _arguments: Arguments) -> None:
     )
 
 
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("not a JSON object")
-    return value
-
-
-def _drain(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= _LONGEST_DRAIN:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and {_LONGEST_DRAIN:.0f}")
-    return value
-
-
 _PYTHON = Option(("--python-executable",), "Another Python on the server's machine.",
                  metavar="PATH")  # fmt: skip
 _RELAUNCH = (
@@ -156,10 +135,10 @@ COMMANDS = (
         reload,
         (
             UID,
-            Option(("--model-config",), "What changes, a JSON object.", "", "JSON", _json_object,
+            Option(("--model-config",), "What changes, a JSON object.", "", "JSON", json_object,
                    default={}),
             Option(("--drain-timeout",), "Seconds that running requests may still take.", "",
-                   "SECONDS", _drain, default=300.0),
+                   "SECONDS", partial(seconds, 0.1, _LONGEST_DRAIN), default=300.0),
             _PYTHON,
             THERE,
         ),
@@ -181,10 +160,7 @@ COMMANDS = (
         "stop-cluster",
         "Stop a whole cluster for everyone: supervisor, workers, models.",
         stop_cluster,
-        (
-            Option(("--yes", "-y", "--check"), "Do it without asking.", words=0),
-            THERE,
-        ),
+        (YES, THERE),
     ),
     Command("service", "Where Xinference as a system service is managed.", service),
 )  # fmt: skip

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.errors import ConnectError, ServerError
-from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import THERE, Command
+from xinference_magics.notebook.readers import count, seconds
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.session import Session
 
 _INTERVAL = 2.0  # seconds
-_SHORTEST = 0.2  # seconds
+_seconds = partial(seconds, 0.2, 24 * 3600.0)
 _MINUTE = 60.0  # seconds over which questions are counted
 _INTERNAL_ERROR = 500
 
@@ -121,16 +121,6 @@ def watch(session: Session, arguments: Arguments) -> None:
     watching.run(arguments.interval, arguments.seconds, arguments.count)
 
 
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not _SHORTEST <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {_SHORTEST} or more")
-    return value
-
-
 WATCH = Command(
     "watch",
     "What runs, and how busy the workers are, until interrupted.",
@@ -139,7 +129,7 @@ WATCH = Command(
         Option(("--interval", "-i"), "Seconds between two looks.", "", "SECONDS", _seconds,
                default=_INTERVAL),
         Option(("--for",), "End by itself after so many seconds.", "seconds", "SECONDS", _seconds),
-        Option(("--count", "-n"), "End by itself after so many looks.", "", "N", options.count),
+        Option(("--count", "-n"), "End by itself after so many looks.", "", "N", count),
         THERE,
     ),
     ("%xinference watch", "%xinference watch -i 5 --for 60"),
