@@ -150,12 +150,12 @@ def test_events_are_a_table(run, answers):
 
 
 def test_stop_cluster_asks_and_names_what_would_end(run, answers, monkeypatch):
-    answers["/v1/models"] = [(200, {"data": [{"id": "m", "model_name": "tiny"}]})]
+    answers["/v1/models"] = [(200, {"data": [{"id": "m\x1b[2J", "model_name": "tiny"}]})]
     questions = []
     monkeypatch.setattr("builtins.input", lambda text: questions.append(text) or "")
     with pytest.raises(NotebookError, match="Nothing was done"):
         run("stop-cluster")
-    assert f"2 workers ({FIRST}, {SECOND}) and 1 model (m)?" in questions[0]
+    assert f"2 workers ({FIRST}, {SECOND}) and 1 model (m␛[2J)?" in questions[0]
     assert "/v1/clusters" not in answers.asked
 
 

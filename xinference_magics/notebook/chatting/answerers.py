@@ -7,14 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.async_helpers import get_asyncio_loop
-from IPython.core.error import StdinNotImplementedError
 
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import NotebookError, PromptError
 from xinference_magics.notebook.prompt import evaluate
+from xinference_magics.notebook.questions import agreed
 from xinference_magics.notebook.ready_made import CHAT
 from xinference_magics.notebook.values import returned
-from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -134,10 +133,5 @@ def _agent(
 def _confirmed(call: ToolCall) -> bool:
     """Ask the user about one call of a tool."""
     given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
-    try:
-        answer = input(neutralise(f"Call {call['name']}({given})? [y/N] "))
-    except (StdinNotImplementedError, EOFError):
-        raise NotebookError(
-            "Nobody can be asked here.", hint="Leave out --confirm to let the tools run."
-        ) from None
-    return answer.strip().lower() in {"y", "yes"}
+    question = f"Call {call['name']}({given})?"
+    return agreed(question, otherwise="Leave out --confirm to let the tools run.")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
-import warnings
 from typing import TYPE_CHECKING
 
-from IPython.core.error import StdinNotImplementedError, UsageError
+from IPython.core.error import UsageError
 
 from xinference_magics.errors import NotebookError, XinferenceError
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
+from xinference_magics.notebook.questions import answered, answered_secretly
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.notebook.session import Session
     from xinference_magics.transport.login import Tokens
+
+_ELSEWHERE = "Log in from a notebook, which is kept, or set XINFERENCE_API_KEY."
 
 
 def login(session: Session, arguments: Arguments) -> None:
@@ -130,7 +131,9 @@ def _make_account(endpoint: str, username: str | None) -> None:
     username = username or _asked("Name of the new user: ")
     password = _asked_secretly(f"New password of {username} (8 characters or more): ")
     if password != _asked_secretly("The same password again: "):
-        raise NotebookError("The two passwords differ; no account was made.")
+        raise NotebookError(
+            "The two passwords differ; no account was made.", hint="Run the cell again."
+        )
     set_up(endpoint, setup_token, username, password)
     Login(endpoint).keep(sign_in(endpoint, username, password))
 
@@ -142,25 +145,16 @@ def _where(session: Session, arguments: Arguments) -> str:
 
 
 def _asked(question: str) -> str:
-    return _answer(lambda: input(question)).strip()
+    return _not_empty(answered(question, otherwise=_ELSEWHERE)).strip()
 
 
 def _asked_secretly(question: str) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
-        return _answer(lambda: getpass.getpass(question))
+    return _not_empty(answered_secretly(question, otherwise=_ELSEWHERE))
 
 
-def _answer(ask: Callable[[], str]) -> str:
-    try:
-        answer = ask()
-    except (StdinNotImplementedError, EOFError, getpass.GetPassWarning):
-        raise NotebookError(
-            "Nobody can be asked here.",
-            hint="Log in from a notebook, which is kept, or set XINFERENCE_API_KEY.",
-        ) from None
+def _not_empty(answer: str) -> str:
     if not answer.strip():
-        raise NotebookError("Nothing was typed; nothing was done.")
+        raise NotebookError("Nothing was typed; nothing was done.", hint="Run the cell again.")
     return answer
 
 
@@ -203,10 +197,6 @@ COMMANDS = (
         "setup",
         "Make the first account of a new server; its setup token is asked for.",
         setup,
-        (
-            *_WHERE,
-            _USERNAME,
-            _PASSWORD,
-        ),
+        (*_WHERE, _USERNAME, _PASSWORD),
     ),
 )

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import StdinNotImplementedError
-
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.arguments import (
     Option,
@@ -16,6 +14,7 @@ from xinference_magics.notebook.arguments import (
     extra_pairs,
     help_width,
 )
+from xinference_magics.notebook.questions import agreed
 from xinference_magics.notebook.readers import not_empty
 
 if TYPE_CHECKING:
@@ -41,13 +40,7 @@ def confirm(arguments: Arguments, question: str) -> None:
     Raises:
         NotebookError: The answer is not yes, or nobody can be asked.
     """
-    if arguments.yes:
-        return
-    try:
-        answer = input(f"{question} [y/N] ")
-    except (StdinNotImplementedError, EOFError):
-        raise NotebookError("Nobody can be asked here.", hint="--yes does it.") from None
-    if answer.strip().lower() not in {"y", "yes"}:
+    if not (arguments.yes or agreed(question, otherwise="--yes does it.")):
         raise NotebookError("Nothing was done.", hint="y answers the question, or --yes.")
 
 

@@ -1,0 +1,48 @@
+"""Asking the user, where there is somebody to ask."""
+
+from __future__ import annotations
+
+import getpass
+import warnings
+from typing import TYPE_CHECKING
+
+from IPython.core.error import StdinNotImplementedError
+
+from xinference_magics.errors import NotebookError
+from xinference_magics.plain import neutralise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def answered(question: str, *, otherwise: str) -> str:
+    """Ask, and return the line that is typed.
+
+    Args:
+        question: What a server or a model says in it cannot steer a terminal.
+        otherwise: What to do where nobody can be asked.
+
+    Raises:
+        NotebookError: Nobody can be asked.
+    """
+    return _answered(input, question, otherwise)
+
+
+def answered_secretly(question: str, *, otherwise: str) -> str:
+    """Ask as `answered` does, without showing what is typed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
+        return _answered(getpass.getpass, question, otherwise)
+
+
+def agreed(question: str, *, otherwise: str) -> bool:
+    """Ask for a yes; everything else is a no."""
+    answer = answered(f"{question} [y/N] ", otherwise=otherwise)
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def _answered(ask: Callable[[str], str], question: str, otherwise: str) -> str:
+    try:
+        return ask(neutralise(question))
+    except (StdinNotImplementedError, EOFError, getpass.GetPassWarning):
+        raise NotebookError("Nobody can be asked here.", hint=otherwise) from None
