@@ -16,7 +16,7 @@ from xinference_magics.display.markdown import (
     to_safe_markdown,
 )
 from xinference_magics.display.steps import Step, steps_of
-from xinference_magics.display.tables import Column, Table
+from xinference_magics.display.tables import Table, table_of
 from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
@@ -120,9 +120,8 @@ def _answer(turn: Turn) -> str:
 def as_table(value: Any) -> Table[Any]:
     """Show an object as JSON has it: a line for each field, or for each element of a list."""
     if isinstance(value, dict):
-        named = (Column[Any]("", lambda row: row[0]), Column[Any]("", lambda row: _cell(row[1])))
-        return Table(value.items(), named)
-    return Table(value if isinstance(value, list) else [value], [Column[Any]("", _cell)])
+        return table_of([(name, _cell(each)) for name, each in value.items()], "", "")
+    return table_of([[_cell(each)] for each in (value if isinstance(value, list) else [value])], "")
 
 
 def _cell(value: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from html import escape
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
@@ -116,6 +117,12 @@ class Table(Generic[Row]):
             )
             for column, values in zip(self.columns, columns, strict=True)
         ]
+
+
+def table_of(rows: Iterable[Sequence[object]], *titles: str, caption: str = "") -> Table[Any]:
+    """Make a table of rows that are sequences, with a title for each of their places."""
+    columns = [Column[Any](title, itemgetter(place)) for place, title in enumerate(titles)]
+    return Table(rows, columns, caption=caption)
 
 
 def line_html(text: str) -> str:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.cache import CachedModel
 from xinference_magics.cluster.engines import Engines, Offer
 from xinference_magics.cluster.registrations import Registration, VllmModel
 from xinference_magics.display.amounts import Bytes
-from xinference_magics.display.tables import Column, Table
+from xinference_magics.display.tables import Column, Table, table_of
 from xinference_magics.notebook.results.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xinference_magics.cluster.memory import MemoryEstimate
-
-T = TypeVar("T")
 
 _SHOWN = 6
 """Languages shown; some models know a hundred."""
@@ -28,38 +26,21 @@ def _few(values: Sequence[str]) -> str:
     return ", ".join([*values[:_SHOWN], *([f"+{more}"] if more > 0 else [])])
 
 
-def _telling(rows: Iterable[T], columns: Sequence[Column[T]]) -> list[Column[T]]:
-    """Leave out the columns in which nothing stands: types of models have different fields."""
-    values = list(rows)
-    told = [
-        column
-        for column in columns
-        if any(column.value(value) not in (None, "", ()) for value in values)
-    ]
-    return told or list(columns)
-
-
 class Registrations(Rows[Registration]):
-    """Models that can be launched."""
+    """Models that can be launched; types of models have different fields."""
 
-    columns: ClassVar[tuple[Column[Any], ...]] = (
+    columns = (
         Column("name", lambda model: model.name),
         Column("type", lambda model: model.type),
-        Column("abilities", lambda model: ", ".join(model.abilities)),
-        Column("sizes", lambda model: ", ".join(model.sizes)),
-        Column("formats", lambda model: ", ".join(model.formats)),
-        Column("context", lambda model: model.context_length),
-        Column("dimensions", lambda model: model.dimensions),
-        Column("languages", lambda model: _few(model.languages)),
-        Column("yours", lambda model: "" if model.builtin else "yes"),
+        Column("abilities", lambda model: ", ".join(model.abilities), optional=True),
+        Column("sizes", lambda model: ", ".join(model.sizes), optional=True),
+        Column("formats", lambda model: ", ".join(model.formats), optional=True),
+        Column("context", lambda model: model.context_length, optional=True),
+        Column("dimensions", lambda model: model.dimensions, optional=True),
+        Column("languages", lambda model: _few(model.languages), optional=True),
+        Column("yours", lambda model: "" if model.builtin else "yes", optional=True),
     )
     empty = "No such model: %xinference register adds one, %xinference search TEXT finds others."
-
-    @property
-    def table(self) -> Table[Registration]:
-        """The table that is shown."""
-        columns = _telling(self, self.columns)
-        return Table(self, columns, empty=self.empty, caption=self.caption)
 
 
 class Found(Registrations):
@@ -98,10 +79,10 @@ class EngineOffers(Rows[Offer]):
 
     columns = (
         Column("engine", lambda way: way.engine),
-        Column("format", lambda way: way.format),
-        Column("size (billions)", lambda way: ", ".join(way.sizes)),
-        Column("quantization", lambda way: ", ".join(way.quantizations)),
-        Column("note", lambda way: way.note),
+        Column("format", lambda way: way.format, optional=True),
+        Column("size (billions)", lambda way: ", ".join(way.sizes), optional=True),
+        Column("quantization", lambda way: ", ".join(way.quantizations), optional=True),
+        Column("note", lambda way: way.note, optional=True),
     )
 
     def __init__(
@@ -116,7 +97,7 @@ class EngineOffers(Rows[Offer]):
         """The table that is shown."""
         ways = [*_ways(self)]
         ways += [_Way(name, None, (), (), why) for name, why in self.unavailable.items()]
-        return Table(ways, _telling(ways, self.columns), caption=self.caption)
+        return Table(ways, self.columns, caption=self.caption)
 
 
 def _ways(offers: Iterable[Offer]) -> list[_Way]:
@@ -183,10 +164,6 @@ _PARTS = {
 def memory(found: MemoryEstimate) -> dict[str, Any]:
     """Show an estimate part by part (IPython's mimebundle formatter)."""
     rows = [(title, size) for name, title in _PARTS.items() if (size := getattr(found, name))]
-    columns = (
-        Column[Any]("GPU memory", lambda row: row[0]),
-        Column[Any]("MiB", lambda row: row[1]),
-    )
     asked = found.request
     known = (
         asked.model_name,
@@ -197,4 +174,4 @@ def memory(found: MemoryEstimate) -> dict[str, Any]:
         f"{asked.kv_cache_dtype}-bit KV cache",
     )
     caption = f"An estimate for {', '.join(filter(None, known))}."
-    return Table(rows, columns, caption=caption)._repr_mimebundle_()
+    return table_of(rows, "GPU memory", "MiB", caption=caption)._repr_mimebundle_()

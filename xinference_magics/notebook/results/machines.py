@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from xinference_magics.cluster.machines import Device, Snapshot, Worker
 from xinference_magics.cluster.models import Event, Instance, ReplicaStatus
 from xinference_magics.display.amounts import duration, percent, used
-from xinference_magics.display.tables import Column, Table, line_html
+from xinference_magics.display.tables import Column, Table, line_html, table_of
 from xinference_magics.notebook.results.rows import Rows
 from xinference_magics.plain import neutralise
 
@@ -22,11 +22,8 @@ _RECENT = 3600.0
 
 def operation(ended: Operation) -> dict[str, Any]:
     """Show how an operation of the server ended (IPython's mimebundle formatter)."""
-    known = [(name, value) for name, value in vars(ended).items() if value]
-    columns = (Column[Any]("", lambda row: row[0]), Column[Any]("", lambda row: row[1]))
-    return Table(
-        [(name.replace("_", " "), value) for name, value in known], columns
-    )._repr_mimebundle_()
+    known = [(name.replace("_", " "), value) for name, value in vars(ended).items() if value]
+    return table_of(known, "", "")._repr_mimebundle_()
 
 
 def devices(found: Sequence[Device]) -> str:

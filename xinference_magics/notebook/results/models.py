@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xinference_magics.cluster.models import RunningModel
-from xinference_magics.display.tables import Column, Table
+from xinference_magics.display.tables import Column, table_of
 from xinference_magics.notebook.results.rows import Rows
 
 
@@ -45,5 +45,4 @@ def description(model: RunningModel) -> dict[str, Any]:
     """Show one model, a line for each thing known about it (IPython's mimebundle formatter)."""
     known = [(column.title, column.value(model)) for column in _DETAILS]
     rows = [(title, value) for title, value in known if value not in (None, "")]
-    columns = (Column[Any]("", lambda row: row[0]), Column[Any]("", lambda row: row[1]))
-    return Table(rows, columns)._repr_mimebundle_()
+    return table_of(rows, "", "")._repr_mimebundle_()

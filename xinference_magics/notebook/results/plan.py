@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.display.tables import Column, Table
+from xinference_magics.display.tables import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xinference_magics.cluster.plan import LaunchPlan
 
-_COLUMNS = (
-    Column[Any]("request", lambda row: row[0]),
-    Column[Any]("value", lambda row: row[1]),
-    Column[Any]("", lambda row: row[2]),
-)
 _CHOSEN = frozenset({"model_engine", "model_format", "model_size_in_billions", "quantization"})
 
 
 def plan(planned: LaunchPlan) -> dict[str, Any]:
     """Show the request, where each value comes from, and what would happen (a formatter)."""
-    return Table(_rows(planned), _COLUMNS, caption=" ".join(_caption(planned)))._repr_mimebundle_()
+    caption = " ".join(_caption(planned))
+    return table_of(_rows(planned), "request", "value", "", caption=caption)._repr_mimebundle_()
 
 
 def _rows(planned: LaunchPlan) -> Iterator[tuple[str, str, str]]:
