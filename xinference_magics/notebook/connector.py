@@ -186,8 +186,11 @@ class Connector:
                 "No local server of this package runs.", hint="%xinference status shows the rest."
             )
         if self._local is not None:
-            self.disconnect()
-            self._forget_models()
+            self.leave()
+
+    def leave(self) -> None:
+        """Forget the connection, and what was taken up there."""
+        self.disconnect()
 
     def disconnect(self) -> None:
         """Forget the connection; the local server ends when no other notebook uses it."""
@@ -220,19 +223,16 @@ class Connector:
         return endpoints.Timeouts(connect=self.settings.connect_timeout, read=longest)
 
     def _replace(self, cluster: Cluster, local: LocalServer | None) -> None:
-        moved = self._cluster is not None and self._cluster.endpoint != cluster.endpoint
-        self.disconnect()
+        if self._cluster is None or self._cluster.endpoint == cluster.endpoint:
+            self.disconnect()
+        else:
+            self.leave()
         self._cluster, self._local = cluster, local
         self.changes += 1
         if local is not None:
             local.lease()
-        if moved:
-            self._forget_models()
 
     def _find_local(self) -> LocalServer | None:
         from xinference_magics.cluster import local
 
         return local.find()
-
-    def _forget_models(self) -> None:
-        """Forget what was taken up on a server that the notebook has left."""

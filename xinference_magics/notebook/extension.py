@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.notebook.cells import keep_body, keep_lines
 from xinference_magics.notebook.magics import XinferenceMagics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from xinference_magics.cluster.memory import MemoryEstimate
-    from xinference_magics.cluster.models import RunningModel
-    from xinference_magics.cluster.operations import Operation
-    from xinference_magics.cluster.plan import LaunchPlan
-
-_TURN = ("xinference_magics.chat.turn", "Turn")
-_COMPARISON = ("xinference_magics.chat.comparison", "Comparison")
-_PENDING = ("xinference_magics.chat.pending", "PendingTurn")
-_OPERATION = ("xinference_magics.cluster.operations", "Operation")
-_MODEL = ("xinference_magics.cluster.models", "RunningModel")
-_MEMORY = ("xinference_magics.cluster.memory", "MemoryEstimate")
-_PLAN = ("xinference_magics.cluster.plan", "LaunchPlan")
+_BUNDLES = {
+    ("chat.turn", "Turn"): ("display.settled", "bundle"),
+    ("chat.comparison", "Comparison"): ("display.comparison", "bundle"),
+    ("cluster.memory", "MemoryEstimate"): ("notebook.results.catalog", "memory"),
+    ("cluster.models", "RunningModel"): ("notebook.results.models", "description"),
+    ("cluster.operations", "Operation"): ("notebook.results.machines", "operation"),
+    ("cluster.plan", "LaunchPlan"): ("notebook.results.plan", "plan"),
+}
+"""Types by module and name, and the functions that make mime bundles of them: rooms below know
+nothing of how they are shown. Neither is imported before a value is there."""
 
 
 def load(shell: InteractiveShell) -> None:
@@ -61,44 +61,25 @@ def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
 
 def _printers(
     shell: InteractiveShell, magics: XinferenceMagics
-) -> list[tuple[Any, tuple[str, str], Callable[[Any], Any]]]:
+) -> Iterator[tuple[Any, tuple[str, str], Callable[[Any], Any]]]:
     """List how values of ours are shown: formatter, module and name of the type, printer."""
     display: Any = shell.display_formatter
-    return [
-        (display.ipython_display_formatter, _TURN, magics.show_once),
-        (display.mimebundle_formatter, _TURN, magics.show_later),
-        (display.ipython_display_formatter, _COMPARISON, magics.show_once),
-        (display.mimebundle_formatter, _COMPARISON, magics.show_comparison_later),
-        (display.ipython_display_formatter, _PENDING, magics.show_pending_once),
-        (display.mimebundle_formatter, _MODEL, _describe),
-        (display.mimebundle_formatter, _MEMORY, _estimate),
-        (display.mimebundle_formatter, _PLAN, _plan),
-        (display.mimebundle_formatter, _OPERATION, _tell),
-    ]
+    for (module, name), function in _BUNDLES.items():
+        yield display.mimebundle_formatter, _full(module, name), partial(_bundle, *function)
+    for module, name, show in (
+        ("chat.turn", "Turn", magics.show_once),
+        ("chat.comparison", "Comparison", magics.show_once),
+        ("chat.pending", "PendingTurn", magics.show_pending_once),
+    ):
+        yield display.ipython_display_formatter, _full(module, name), show
 
 
-def _describe(model: RunningModel) -> dict[str, Any]:
-    from xinference_magics.notebook.results.models import description
-
-    return description(model)
+def _full(module: str, name: str) -> tuple[str, str]:
+    return f"xinference_magics.{module}", name
 
 
-def _estimate(found: MemoryEstimate) -> dict[str, Any]:
-    from xinference_magics.notebook.results.catalog import memory
-
-    return memory(found)
-
-
-def _plan(planned: LaunchPlan) -> dict[str, Any]:
-    from xinference_magics.notebook.results.plan import plan
-
-    return plan(planned)
-
-
-def _tell(ended: Operation) -> dict[str, Any]:
-    from xinference_magics.notebook.results.machines import operation
-
-    return operation(ended)
+def _bundle(module: str, function: str, value: object) -> Any:
+    return getattr(import_module(f"xinference_magics.{module}"), function)(value)
 
 
 def _forget(formatter: Any, name: tuple[str, str]) -> None:

@@ -205,7 +205,7 @@ class XinferenceMagics(Magics):
         try:
             answer: Answer | None = COMMANDS[name].run(self, line, cell, local)
         except HelpRequested as requested:
-            print(str(requested).rstrip())  # noqa: T201
+            _say(str(requested).rstrip())
             return None
         except KeyboardInterrupt as error:
             raise interrupts.in_one_line(error) from None
@@ -241,7 +241,7 @@ class XinferenceMagics(Magics):
         """Show nothing for an answer in the execution that streamed it (IPython's display hook).
 
         Raises:
-            NotImplementedError: It is another execution; IPython then asks `show_later`.
+            NotImplementedError: It is another execution; IPython then shows its mime bundle.
         """
         self.show_pending_once(answer)
         if getattr(self.shell, "kernel", None) is None:
@@ -257,18 +257,6 @@ class XinferenceMagics(Magics):
         number, shown = self._shown
         if number != self.cells.current.number or not any(answer is each for each in shown):
             raise NotImplementedError
-
-    def show_later(self, turn: Turn) -> dict[str, Any]:
-        """Show a settled turn (IPython's mimebundle formatter)."""
-        from xinference_magics.display.settled import bundle
-
-        return bundle(turn)
-
-    def show_comparison_later(self, comparison: Comparison) -> dict[str, Any]:
-        """Show a settled comparison (IPython's mimebundle formatter)."""
-        from xinference_magics.display.comparison import bundle
-
-        return bundle(comparison)
 
     def install(self) -> None:
         """Register the magics, leaving those to another extension that it has, too."""
@@ -307,7 +295,7 @@ class XinferenceMagics(Magics):
         present = table.get(name)
         if present is not None and name in _SHARED_NAMES and not self.override_chat:
             sign = "%" if kind == "line" else "%%"
-            print(  # noqa: T201
+            _say(
                 f"{sign}{name} belongs to another extension and stays so: use "
                 f"{sign}{_SHARED_NAMES[name]}, or %config XinferenceMagics.override_chat = True"
             )
@@ -329,8 +317,7 @@ class XinferenceMagics(Magics):
     @observe("endpoint")
     def _move(self, _change: dict[str, Any]) -> None:
         """Connect anew, to where the trait says, at the next command."""
-        self.session.disconnect()
-        self.session.in_use.clear()
+        self.session.leave()
 
     @observe("temperature", "top_p", "seed", "max_tokens")
     def _adjust(self, change: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ class Session(Connector):
 
     Attributes:
         in_use: The models that the magics ask, by their kind.
+        hinted: Whether it was said that single braces insert nothing.
         compared: What was compared last.
     """
 
@@ -189,7 +190,9 @@ class Session(Connector):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def _forget_models(self) -> None:
+    def leave(self) -> None:
+        """Forget the connection, and the models that were taken up there."""
+        super().leave()
         self.in_use.clear()
 
 

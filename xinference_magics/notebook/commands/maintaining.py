@@ -38,8 +38,7 @@ def stop_cluster(session: Session, arguments: Arguments) -> None:
     cluster.machines.stop()
     session.say(f"Stopped the cluster at {cluster.endpoint}.")
     if session.cluster_in_use is cluster:
-        session.disconnect()
-        session.in_use.clear()
+        session.leave()
 
 
 def _question(cluster: Cluster) -> str:
