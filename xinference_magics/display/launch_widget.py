@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from xinference_magics.display.progress import Part
 
-_WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
-
 
 class WidgetLaunchView(PageLaunchView):
     """Shows a launch as a widget; its end is plain HTML, and the widget is gone.
@@ -45,8 +43,7 @@ class WidgetLaunchView(PageLaunchView):
         self._started = time.monotonic()
         self._widget = LaunchWidget(state=self._state("", None, ()))
         self._inbox = Inbox(self._widget, self._kernel)
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
-        bundle = {_WIDGET_MIME: view, "text/plain": neutralise(self._title)}
+        bundle = self._widget.bundle(neutralise(self._title))
         display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 
     def update(
@@ -60,13 +57,11 @@ class WidgetLaunchView(PageLaunchView):
         super().update(stage, fraction, note, parts)
 
     def close(self, outcome: str, ok: bool) -> None:
-        """Replace the widget by one line, and close it with all its comms."""
+        """Replace the widget by one line, and close it."""
         try:
             super().close(outcome, ok)
         finally:
-            layout = self._widget.layout
             self._widget.close()
-            layout.close()
 
     def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
         self._widget.state = self._state(line, fraction, parts)

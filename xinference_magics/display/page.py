@@ -26,8 +26,6 @@ _LONG, _LONG_FRAME = 1_000, 1 / 15
 """Pieces after which an answer is long, and seconds between two of its frames: each makes the page
 lay out its text, and nobody reads as fast as that."""
 
-_WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
-
 
 class Page:
     """One output of the page that runs the cell.
@@ -65,9 +63,8 @@ class Page:
         )
         self._inbox = Inbox(self._widget, self.kernel)
         self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
         who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
-        bundle = {_WIDGET_MIME: view, "text/plain": f"{who} answering"}
+        bundle = self._widget.bundle(f"{who} answering")
         display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
 
     def repaint(self, lives: Sequence[LiveTurn]) -> None:
@@ -84,14 +81,12 @@ class Page:
                 feed.send_news(live)
 
     def replace(self, settled: Callable[[], dict[str, Any]]) -> None:
-        """Replace the widget by a mime bundle and close it, with all its comms."""
+        """Replace the widget by a mime bundle and close it."""
         self._widget.send({"ended": True})
         try:
             self.publish(settled())
         finally:
-            layout = self._widget.layout
             self._widget.close()
-            layout.close()
 
     def publish(self, bundle: dict[str, Any]) -> None:
         """Publish an output in place of the one that is there."""

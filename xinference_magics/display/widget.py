@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -10,7 +11,22 @@ import traitlets
 _STATIC = Path(__file__).parent / "static"
 
 
-class ChatWidget(anywidget.AnyWidget):
+class _Widget(anywidget.AnyWidget):
+    """A widget that stands in for an output until there is a plain one."""
+
+    def bundle(self, text: str) -> dict[str, Any]:
+        """Describe it as an output; `text` is shown where there are no widgets."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {"application/vnd.jupyter.widget-view+json": view, "text/plain": text}
+
+    def close(self) -> None:
+        """Close it with all its comms: every ipywidget has a layout with one of its own."""
+        layout = self.layout
+        super().close()
+        layout.close()
+
+
+class ChatWidget(_Widget):
     """Shows running turns in the page, one or several side by side; text comes as messages.
 
     Attributes:
@@ -24,7 +40,7 @@ class ChatWidget(anywidget.AnyWidget):
     background = traitlets.Bool().tag(sync=True)
 
 
-class LaunchWidget(anywidget.AnyWidget):
+class LaunchWidget(_Widget):
     """Shows a launch on its way, with a Cancel button.
 
     Attributes:

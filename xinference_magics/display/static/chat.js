@@ -3,7 +3,8 @@
 //   {n, add: [[kind, text], ...], tokens, first, now}   frame number n holds what is new
 //   {n, all: [[kind, text], ...], tokens, first, now}   everything so far
 //   {n}                                                 the number of the last frame
-// `over` in a frame says that the turn has ended, and what failed. A kind is "text", "reasoning", or a step of a tool with JSON as its text:
+// `over` in a frame says that the turn has ended, and what failed. A kind is "text", "reasoning",
+// or a step of a tool with JSON as its text:
 //   "call" {id, name, args} and "result" {id, status, text, seconds}.
 // To all of them:
 //   {stopping: true}                                    Stop was heard
@@ -183,9 +184,9 @@ class View {
   }
 
   tick() {
-    const { first, tokens, ended } = this.turn;
+    const { first, tokens, ended, segments } = this.turn;
     const seconds = this.turn.seconds();
-    const waits = first === null && ended === null;
+    const waits = !segments.length && ended === null; // a tool that runs is no waiting
     set(this.figures, waits ? `· waiting · ${seconds.toFixed(1)} s` : figures(tokens, first, seconds));
     set(this.said, `${this.title} ${waits ? "is about to answer" : ended === null ? "is answering" : "has ended"}`);
     if (this.fold) set(this.foldLine, `Thinking · ${(seconds - this.foldSince).toFixed(0)} s`);
