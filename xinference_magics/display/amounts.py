@@ -8,6 +8,11 @@ _HOUR = 3600
 _DAY = 86400
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: ``1 turn``, ``1,200 turns``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def size(amount: float) -> str:
     """Write bytes: ``512 B``, ``3.2 MiB``, ``23.5 GiB``."""
     if amount < _STEP:

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import uuid4
 
-from xinference_magics.display.amounts import size, used
+from xinference_magics.display.amounts import counted, size, used
 from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
 from xinference_magics.plain import neutralise, printable
 
@@ -109,12 +109,12 @@ def downloads_text(downloads: Sequence[Download]) -> str:
     active = [each for each in downloads if each.total is None or each.done < each.total]
     if not downloads:
         return ""
-    first = (active or downloads)[-1 if not active else 0]
+    first = active[0] if active else downloads[-1]
     text = f"{first.name} {used(first.done, first.total)}"
     if speed := sum(each.speed or 0 for each in downloads):
         text += f", {size(speed)}/s"
     more = len(active) - 1
-    return f"{text}, {more} more file{'' if more == 1 else 's'}" if more > 0 else text
+    return f"{text}, {counted(more, 'more file')}" if more > 0 else text
 
 
 class TerminalLaunchView(LaunchView):

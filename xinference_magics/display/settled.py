@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
+from xinference_magics.display.amounts import counted
 from xinference_magics.display.attachments import thumbnails
 from xinference_magics.display.formats import answer_html
 from xinference_magics.display.markdown import (
@@ -58,7 +59,7 @@ def summary(turn: Turn, title: str = "") -> str:
 def _figures(turn: Turn) -> list[str]:
     figures = []
     if turn.tokens is not None:
-        figures.append(f"{turn.tokens:,} token{'' if turn.tokens == 1 else 's'}")
+        figures.append(counted(turn.tokens, "token"))
     if turn.tokens_per_second is not None:
         figures.append(f"{turn.tokens_per_second:.1f} tokens/s")
     return [*figures, f"{turn.seconds:.1f} s"]

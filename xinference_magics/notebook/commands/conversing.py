@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.chat import storage
 from xinference_magics.chat.conversations import DEFAULT
+from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.catching_up import catch_up
@@ -42,16 +43,14 @@ def show(session: Session, arguments: Arguments) -> TurnRows:
 
 def use(session: Session, arguments: Arguments) -> Conversation:
     """Make a conversation current; %%chat continues it."""
-    conversation = session.conversations.switch(arguments.name)
-    session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
-    return conversation
+    return _current(session, session.conversations.switch(arguments.name))
 
 
 def undo(session: Session, arguments: Arguments) -> TurnRows:
     """Drop the last turns."""
     conversation = _whole(session, arguments)
     dropped = conversation.undo(arguments.count)
-    session.say(f"Dropped {_count(len(dropped))}.")
+    session.say(f"Dropped {counted(len(dropped), 'turn')}.")
     return _turns(conversation)
 
 
@@ -87,10 +86,8 @@ def keep(session: Session, arguments: Arguments) -> None:
 
 def fork(session: Session, arguments: Arguments) -> Conversation:
     """Copy a conversation under another name and make the copy current."""
-    conversations = session.conversations
-    conversation = conversations.fork(_whole(session, arguments), arguments.name)
-    session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
-    return conversation
+    original = _whole(session, arguments)
+    return _current(session, session.conversations.fork(original, arguments.name))
 
 
 def clear(session: Session, arguments: Arguments) -> None:
@@ -98,7 +95,7 @@ def clear(session: Session, arguments: Arguments) -> None:
     conversation = _whole(session, arguments)
     dropped = len(conversation)
     conversation.clear()
-    session.say(f"Dropped {_count(dropped)} of {_name(conversation)}.")
+    session.say(f"Dropped {counted(dropped, 'turn')} of {_name(conversation)}.")
 
 
 def remove(session: Session, arguments: Arguments) -> None:
@@ -131,7 +128,7 @@ def save(session: Session, arguments: Arguments) -> Path:
     conversation = _whole(session, arguments)
     path = Path(arguments.path).expanduser()
     storage.save(conversation, path)
-    session.say(f"Saved {_count(len(conversation))} to {path}.")
+    session.say(f"Saved {counted(len(conversation), 'turn')} to {path}.")
     return path
 
 
@@ -143,8 +140,7 @@ def load(session: Session, arguments: Arguments) -> Conversation:
     _catch_up_all(session)
     session.conversations.put(conversation)
     session.conversations.switch(conversation.name)
-    session.say(f"Current: {_name(conversation)}, {_count(len(conversation))}.")
-    return conversation
+    return _current(session, conversation)
 
 
 def restore(session: Session, arguments: Arguments) -> TurnRows:
@@ -153,8 +149,9 @@ def restore(session: Session, arguments: Arguments) -> TurnRows:
     restored = storage.restore(path)
     _catch_up_all(session)
     session.conversations.put_all(restored)
-    count = _count(restored.turns)
-    session.say(f"Restored {count} from {path.name}, as it was last saved.")
+    session.say(
+        f"Restored {counted(restored.turns, 'turn')} from {path.name}, as it was last saved."
+    )
     for line in restored.lacking:
         session.say(f"Not restored: {line}.")
     return _turns(session.conversations.current)
@@ -170,6 +167,12 @@ def _notebook(path: str | None) -> Path:
     raise NotebookError(
         "The kernel does not know which notebook this is.", hint="%conversation restore PATH"
     )
+
+
+def _current(session: Session, conversation: Conversation) -> Conversation:
+    """Say which conversation %%chat continues."""
+    session.say(f"Current: {_name(conversation)}, {counted(len(conversation), 'turn')}.")
+    return conversation
 
 
 def _chosen(session: Session, arguments: Arguments) -> Conversation:
@@ -197,10 +200,6 @@ def _turns(conversation: Conversation) -> TurnRows:
 
 def _name(conversation: Conversation) -> str:
     return conversation.name or DEFAULT
-
-
-def _count(count: int) -> str:
-    return f"{count} turn{'' if count == 1 else 's'}"
 
 
 _WHICH = Option(

@@ -89,13 +89,14 @@ def replicas(session: Session, arguments: Arguments) -> Replicas:
 
 def _scale(session: Session, machines: Machines, arguments: Arguments) -> list[ReplicaStatus]:
     from xinference_magics.cluster.scaling import Scaling
+    from xinference_magics.display.amounts import counted
     from xinference_magics.display.progress import Part, choose_launch_view
     from xinference_magics.notebook.results.machines import ready_of
 
     uid, wanted = arguments.uid, arguments.count
     scaling = Scaling(machines, uid, wanted, arguments.worker_ip)
     view = choose_launch_view(cancellable=False)
-    view.open(f"Bringing {uid} to {wanted} replica{'' if wanted == 1 else 's'}")
+    view.open(f"Bringing {uid} to {counted(wanted, 'replica')}")
 
     def look(seen: Sequence[ReplicaStatus]) -> None:
         parts = [Part(each.uid, each.status.lower()) for each in seen]

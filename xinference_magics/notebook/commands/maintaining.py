@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from xinference_magics import interrupts
+from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError, PermissionDeniedError
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import THERE, UID, YES, Command, confirm
@@ -52,9 +53,7 @@ def _question(cluster: Cluster) -> str:
 
 
 def _named(what: str, names: list[str]) -> str:
-    if not names:
-        return f"no {what}"
-    return f"{len(names)} {what}{'' if len(names) == 1 else 's'} ({', '.join(names)})"
+    return f"{counted(len(names), what)} ({', '.join(names)})" if names else f"no {what}"
 
 
 def reload(session: Session, arguments: Arguments) -> Operation:

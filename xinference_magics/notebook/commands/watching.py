@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
+from xinference_magics.display.amounts import counted
 from xinference_magics.errors import ConnectError, ServerError
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import THERE, Command
@@ -109,7 +110,7 @@ class Watch:
             return ""
         asked = self._asked[-1][1] - self._asked[0][1]
         seconds = self._asked[-1][0] - self._asked[0][0]
-        return f"{asked} request{'' if asked == 1 else 's'} in the last {seconds:.0f} s"
+        return f"{counted(asked, 'request')} in the last {seconds:.0f} s"
 
 
 def watch(session: Session, arguments: Arguments) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xinference_magics.display.amounts import counted
 from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Connection:
             f"Running: {running}." if running else "No model runs: %xinference launch -n NAME",
         ]
         if self.in_use:
-            so_far = f"{self.turns} turn{'' if self.turns == 1 else 's'} so far"
-            lines.append(f"In use: {', '.join(self.in_use)}; {so_far}.")
+            said = counted(self.turns, "turn")
+            lines.append(f"In use: {', '.join(self.in_use)}; {said} so far.")
         return neutralise("\n".join(lines))
 
     def _notes(self) -> list[str]:

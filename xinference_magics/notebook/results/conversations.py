@@ -7,6 +7,7 @@ from typing import Any
 from xinference_magics.chat.conversation import Conversation
 from xinference_magics.chat.conversations import DEFAULT
 from xinference_magics.chat.turn import Turn
+from xinference_magics.display.amounts import counted
 from xinference_magics.display.tables import Column, Table
 from xinference_magics.notebook.results.rows import Rows
 
@@ -60,8 +61,8 @@ class TurnRows(Rows[Turn]):
         columns = (number, *map(_of_second, self.columns))
         caption = self.caption
         if self.pending:
-            are = "turn is" if self.pending == 1 else "turns are"
-            caption = f"{caption} {self.pending} {are} being answered in the background.".strip()
+            are = f"{counted(self.pending, 'turn')} {'is' if self.pending == 1 else 'are'}"
+            caption = f"{caption} {are} being answered in the background.".strip()
         empty = caption if self.pending else self.empty
         return Table(enumerate(self, 1), columns, empty=empty, caption=caption)
 
