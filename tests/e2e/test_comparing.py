@@ -138,10 +138,12 @@ REFUSED = {
     "--compare tiny-pt Hello": "nothing to compare tiny-pt with: type a,b",
     f"{BOTH} Hello {{{{absent}}}}": "absent",
     f"{BOTH} -p nonsense=1 Hello": "nonsense",
+    f"{BOTH},echo -t 0 Hello": "echo takes no temperature. Set them on its model.",
 }
 
 
 def test_what_is_not_right_is_refused_before_anything_is_sent(ready):
+    ready.run("from langchain_core.runnables import RunnableLambda\necho = RunnableLambda(str)")
     for typed, message in REFUSED.items():
         reply = ready.run(f"%chat {typed}")
         assert reply.status == "error", typed

@@ -40,6 +40,17 @@ class RunnableAnswerer:
         """None are known."""
         return {}
 
+    def refuse(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse generation parameters: its model, if it has one, has them.
+
+        Raises:
+            NotebookError: There are some.
+        """
+        if parameters:
+            raise NotebookError(
+                f"{self.name} takes no {', '.join(parameters)}.", hint="Set them on its model."
+            )
+
     def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
@@ -48,10 +59,7 @@ class RunnableAnswerer:
         Raises:
             NotebookError: Generation parameters are given, or its input is not known.
         """
-        if parameters:
-            raise NotebookError(
-                f"{self.name} takes no {', '.join(parameters)}.", hint="Set them on its model."
-            )
+        self.refuse(parameters)
         if hasattr(self.runnable, "aget_state"):  # a compiled graph of LangGraph
             return _of_graph(self.runnable, messages)
         return _of_chain(self.runnable, self._input(messages))

@@ -10,6 +10,7 @@ from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
+from xinference_magics.chat.runnables import RunnableAnswerer
 from xinference_magics.display.formats import unfenced
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.arguments import leading_options
@@ -156,6 +157,8 @@ def ask(
     for answerer in answerers:
         if isinstance(answerer, ModelAnswerer):
             refuse_unreadable(magics.session, prompt, answerer.name)
+        elif isinstance(answerer, RunnableAnswerer):
+            answerer.refuse(parameters)
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
     return [_question(magics, arguments, prompt, parameters, each) for each in answerers]
