@@ -36,7 +36,7 @@ def play(text, *, reasoning="", rate=100.0, wait=0.0, title="qwen2.5-instruct", 
         usage = {"input_tokens": 9, "output_tokens": len(pieces), "total_tokens": len(pieces) + 9}
         yield AIMessageChunk("", usage_metadata=usage, response_metadata=fields)
 
-    outcome = runner.run(stream, live, view)
+    [outcome] = runner.run([(stream, live)], view)
     turn = Turn(
         "a prompt",
         live.message(),

@@ -19,10 +19,10 @@ SEED = "The transformers engine ignores seed."
 class Unseen:
     stop_requested = False
 
-    def open(self, live):
+    def open(self, lives):
         pass
 
-    def repaint(self, live):
+    def repaint(self, lives):
         pass
 
 
@@ -41,7 +41,8 @@ async def test_code_is_warned(llm):
 
 def test_a_cell_s_notes_come_out_of_the_thread_that_streams(llm):
     with collected_notes() as notes:
-        outcome = runner.run(lambda: llm.astream([HumanMessage("x")]), LiveTurn("tiny"), Unseen())
+        streams = [(lambda: llm.astream([HumanMessage("x")]), LiveTurn("tiny"))]
+        [outcome] = runner.run(streams, Unseen())
     assert outcome.status == "done"
     assert notes == [SEED]
     with pytest.warns(IgnoredByEngineWarning):
@@ -68,6 +69,6 @@ def test_a_stream_of_another_source_is_no_matter(capsys):
         yield AIMessageChunk("Hello")
 
     with collected_notes() as notes:
-        runner.run(stream, LiveTurn("tiny"), Unseen())
+        runner.run([(stream, LiveTurn("tiny"))], Unseen())
     show(notes)
     assert capsys.readouterr().out == ""

@@ -50,10 +50,10 @@ class Record:
         self.in_page, self.stop_requested = in_page, False
         self.lines, self.closed, self.threads = [], None, set()
 
-    def open(self, live):
+    def open(self, lives):
         self.threads.add(threading.current_thread().name)
 
-    def repaint(self, live):
+    def repaint(self, lives):
         self.threads.add(threading.current_thread().name)
 
     def tell(self, lines):

@@ -16,7 +16,7 @@ WHO = contextvars.ContextVar("WHO", default="nobody")
 
 
 class Recorder:
-    """A view that keeps what it was shown, and may ask for the end."""
+    """A view of one turn that keeps what it was shown, and may ask for the end."""
 
     def __init__(self, stop_after=None):
         self.seen = ""
@@ -28,10 +28,11 @@ class Recorder:
     def stop_requested(self):
         return self.stop_after is not None and len(self.seen) >= self.stop_after
 
-    def open(self, live):
+    def open(self, lives):
         self.threads.add(threading.current_thread())
 
-    def repaint(self, live):
+    def repaint(self, lives):
+        [live] = lives
         self.threads.add(threading.current_thread())
         self.seen += "".join(delta.text for delta in live.deltas[self._position :])
         self._position = len(live.deltas)
@@ -56,7 +57,8 @@ def streaming(count=20, seconds=0.005, *, closed=None, error=None):
 
 def run(stream, view):
     live = LiveTurn("m")
-    return live, runner.run(stream, live, view, frame_seconds=0.01)
+    [outcome] = runner.run([(stream, live)], view, frame_seconds=0.01)
+    return live, outcome
 
 
 def test_a_turn_runs_to_its_end():
@@ -155,7 +157,7 @@ def run_together(*streams, view=None):
     lives = [LiveTurn(f"m{number}") for number in range(len(streams))]
     view = view or Watcher()
     paired = list(zip(streams, lives, strict=True))
-    return lives, runner.run_together(paired, view, frame_seconds=0.01)
+    return lives, runner.run(paired, view, frame_seconds=0.01)
 
 
 def test_turns_that_run_together_end_each_by_itself():

@@ -204,12 +204,12 @@ from langchain_core.messages import AIMessageChunk
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.display.stream import choose_view
 live, view = LiveTurn("long"), choose_view(get_ipython())
-view.open(live)
+view.open([live])
 for count, sent in ((1_500, -60), (10, 60), (10, -60)):  # seconds since the last frame
     for _ in range(count):
         live.add(AIMessageChunk("word "))
-    view._page._feeds[0]._last_sent = time.monotonic() + sent
-    view.repaint(live)
+    view._feeds[0]._last_sent = time.monotonic() + sent
+    view.repaint([live])
 view.dismiss()
 """
 

@@ -25,11 +25,11 @@ def show(*pieces, stream=None, status="done"):
     """Print chunks one by one; a piece in a tuple is reasoning."""
     stream = stream or io.StringIO()
     live, view = LiveTurn("qwen"), TerminalView(stream)
-    view.open(live)
+    view.open([live])
     for piece in pieces:
         thought = {"reasoning_content": piece[0]} if isinstance(piece, tuple) else {}
         live.add(AIMessageChunk("" if thought else piece, additional_kwargs=thought))
-        view.repaint(live)
+        view.repaint([live])
     view.close(Turn("?", AIMessage(""), "qwen", seconds=1.5, status=status))
     return stream.getvalue()
 
@@ -65,14 +65,15 @@ def test_newlines_and_tabs_stay():
 def test_waiting_is_shown_after_a_second_and_wiped(monkeypatch):
     stream, live = Terminal(), LiveTurn("qwen")
     view = TerminalView(stream)
-    view.repaint(live)
+    view.open([live])
+    view.repaint([live])
     assert stream.getvalue() == ""
     live.started -= 3
-    view.repaint(live)
-    view.repaint(live)
+    view.repaint([live])
+    view.repaint([live])
     assert stream.getvalue().count("waiting for qwen: 3 s") == 1
     live.add(AIMessageChunk("Paris"))
-    view.repaint(live)
+    view.repaint([live])
     assert stream.getvalue().endswith("\r\x1b[KParis")
 
 

@@ -14,7 +14,7 @@ from xinference_magics.chat.question import Question
 from xinference_magics.chat.runner import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.turn import Turn
@@ -26,10 +26,10 @@ class Unseen:
 
     stop_requested = False
 
-    def open(self, live: LiveTurn) -> None:
+    def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing."""
 
-    def repaint(self, live: LiveTurn) -> None:
+    def repaint(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing."""
 
 
@@ -42,7 +42,7 @@ def ask(
     question = _question(conversation, prompt, model, parameters)
     live = LiveTurn(model.model_uid)
     with interrupts.as_flag() as interrupted:
-        outcome = runner.run(question.source, live, Unseen())
+        [outcome] = runner.run([(question.source, live)], Unseen())
         turn = _kept(conversation, question, live, outcome)
     if interrupted.is_set():
         raise interrupts.one_line("The turn was interrupted; what had arrived is kept.")

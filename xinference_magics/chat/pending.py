@@ -32,7 +32,7 @@ _LONGEST = 60
 """Characters of an answer that its repr shows."""
 
 
-class View(runner.View["LiveTurn"], Protocol):
+class View(runner.View, Protocol):
     """What shows a turn in the background: opened in its cell, then used by its thread only."""
 
     in_page: bool
@@ -42,7 +42,7 @@ class View(runner.View["LiveTurn"], Protocol):
         """Show lines beneath the turn, in the output of its own cell."""
         ...
 
-    def close(self, turn: Turn) -> None:
+    def close(self, turn: Turn, /) -> None:
         """Show the turn in its settled form."""
         ...
 
@@ -100,7 +100,7 @@ class PendingTurn:
 
     def start(self) -> None:
         """Begin, in the cell that shows it."""
-        self._view.open(self._live)
+        self._view.open([self._live])
         with collected_notes() as self._notes:
             context = copy_context()
         threading.Thread(
@@ -203,7 +203,7 @@ class PendingTurn:
         after, self._after = self._after, ()
         for each in after:
             while not (view.stop_requested or each.wait(_STEP)):
-                view.repaint(self._live)
+                view.repaint([self._live])
         if view.stop_requested:
             return Outcome("stopped", 0.0)
         try:
@@ -211,9 +211,9 @@ class PendingTurn:
         except XinferenceError as error:
             return Outcome("failed", 0.0, error)
         self._live = LiveTurn(self.title)
-        return runner.run(
-            self._question.source, self._live, view, frame_seconds=self._frame_seconds
-        )
+        streams = [(self._question.source, self._live)]
+        [outcome] = runner.run(streams, view, frame_seconds=self._frame_seconds)
+        return outcome
 
 
 class _Stoppable:
@@ -227,8 +227,8 @@ class _Stoppable:
     def stop_requested(self) -> bool:
         return self._stop.is_set() or self._view.stop_requested
 
-    def open(self, live: LiveTurn) -> None:
+    def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing more."""
 
-    def repaint(self, live: LiveTurn) -> None:
-        self._view.repaint(live)
+    def repaint(self, lives: Sequence[LiveTurn]) -> None:
+        self._view.repaint(lives)

@@ -13,7 +13,7 @@ import contextvars
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from xinference_magics import interrupts
 from xinference_magics.chat.main_thread import MainThread
@@ -29,23 +29,19 @@ CLOSING_SECONDS = 5.0
 """How long a stopped stream may take to close its connection before it is left to itself."""
 
 
-Shown = TypeVar("Shown")
-Shown_contra = TypeVar("Shown_contra", contravariant=True)
-
-
-class View(Protocol[Shown_contra]):
-    """What shows a turn, or turns, while they run; called on one thread only."""
+class View(Protocol):
+    """What shows turns while they run; called on one thread only."""
 
     @property
     def stop_requested(self) -> bool:
         """Whether the user asked for the end."""
         ...
 
-    def open(self, live: Shown_contra, /) -> None:
-        """Show that the request was sent."""
+    def open(self, lives: Sequence[LiveTurn], /) -> None:
+        """Show that the requests were sent."""
         ...
 
-    def repaint(self, live: Shown_contra, /) -> None:
+    def repaint(self, lives: Sequence[LiveTurn], /) -> None:
         """Show what has arrived since the last call."""
         ...
 
@@ -66,69 +62,40 @@ class Outcome:
 
 
 def run(
-    source: Source,
-    live: LiveTurn,
-    view: View[LiveTurn],
-    *,
-    main_thread: MainThread | None = None,
-    frame_seconds: float = 1 / 30,
-) -> Outcome:
-    """Stream an answer into `live`, repainting `view`, until it ends or is stopped.
-
-    Args:
-        source: Opens the stream; called on the streaming thread, inside its event loop.
-        live: Takes in what arrives.
-        view: Shows it; repainted at most every `frame_seconds` seconds.
-        main_thread: Through which the source has work done on this thread.
-        frame_seconds: Seconds between two repaints.
-
-    Raises:
-        Nothing of the stream's: its error is in the outcome.
-    """
-    [outcome] = _run([(source, live)], live, view, main_thread or MainThread(), frame_seconds)
-    return outcome
-
-
-def run_together(
     streams: Sequence[tuple[Source, LiveTurn]],
-    view: View[Sequence[LiveTurn]],
+    view: View,
     *,
     main_thread: MainThread | None = None,
     frame_seconds: float = 1 / 30,
 ) -> list[Outcome]:
-    """Stream several answers at the same time, as `run` does one.
+    """Stream answers, one or several at the same time, until each ends or all are stopped.
 
     One that fails leaves the others alone; a stop and an interrupt end those that still run.
 
     Args:
-        streams: The source of each answer, and what takes it in.
-        view: Shows all of them.
+        streams: What opens the stream of each answer, called on its streaming thread, inside its
+            event loop; and what takes it in.
+        view: Shows all of them; repainted at most every `frame_seconds` seconds.
         main_thread: Through which the sources have work done on this thread.
         frame_seconds: Seconds between two repaints.
+
+    Raises:
+        Nothing of the streams': their errors are in the outcomes.
     """
+    main_thread = main_thread or MainThread()
     lives = [live for _, live in streams]
-    return _run(streams, lives, view, main_thread or MainThread(), frame_seconds)
-
-
-def _run(
-    streams: Sequence[tuple[Source, LiveTurn]],
-    shown: Shown,
-    view: View[Shown],
-    main_thread: MainThread,
-    frame_seconds: float,
-) -> list[Outcome]:
     with interrupts.as_flag() as interrupted:
         threads = [_Streaming(source, live, main_thread.wake) for source, live in streams]
 
         def stop() -> bool:
-            view.repaint(shown)
+            view.repaint(lives)
             return interrupted.is_set() or view.stop_requested
 
         for each in threads:
             each.start()
         running = threads  # at the last look: an interrupt that comes as they end is theirs
         try:
-            view.open(shown)
+            view.open(lives)
             while left := _unfinished(running):
                 running = left
                 if stop():
@@ -137,7 +104,7 @@ def _run(
                     main_thread.work(frame_seconds, stop)
         finally:
             _stop(_unfinished(threads))
-        view.repaint(shown)
+        view.repaint(lives)
         hit = running if interrupted.is_set() else []
         return [each.outcome(each in hit, view) for each in threads]
 
@@ -210,11 +177,11 @@ class _Streaming(threading.Thread):
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
-    def outcome(self, interrupted: bool, view: View[Any]) -> Outcome:
+    def outcome(self, interrupted: bool, view: View) -> Outcome:
         """Tell how it ended; an interrupt of another's work is not its own."""
         return Outcome(self._status(interrupted, view), self._live.seconds, self.error)
 
-    def _status(self, interrupted: bool, view: View[Any]) -> Status:
+    def _status(self, interrupted: bool, view: View) -> Status:
         if self.stopped and view.stop_requested:
             return "stopped"  # also where the page had to interrupt the kernel to be heard
         if interrupted:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from xinference_magics.display.inbox import Inbox
-from xinference_magics.display.stream import segments
+from xinference_magics.display.stream import SettledView, segments, settled_form
 from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xinference_magics.chat.live import LiveTurn
+    from xinference_magics.display.stream import Answer
 
 _PAUSE = 1.0
 """Seconds without news after which the page is told the last frame's number, once."""
@@ -27,22 +27,21 @@ _LONG, _LONG_FRAME = 1_000, 1 / 15
 lay out its text, and nobody reads as fast as that."""
 
 
-class Page:
-    """One output of the page that runs the cell.
+class PageView(SettledView):
+    """Streams turns into a widget of the page that runs the cell.
 
     Args:
         kernel: The running kernel.
 
     Attributes:
         background: Whether other cells run meanwhile.
-        display_id: By which the output is found again, also when it has settled.
     """
 
     background = False
 
     def __init__(self, kernel: Any) -> None:
+        super().__init__()
         self.kernel = kernel
-        self.display_id = uuid4().hex
         self._acknowledged = False
 
     @property
@@ -80,23 +79,20 @@ class Page:
             else:
                 feed.send_news(live)
 
-    def replace(self, settled: Callable[[], dict[str, Any]]) -> None:
-        """Replace the widget by a mime bundle and close it."""
+    def close(self, answer: Answer) -> None:
+        """Replace the widget by the settled form."""
+        self._replace(lambda: settled_form(answer))
+
+    def dismiss(self) -> None:
+        """Replace the widget by nothing."""
+        self._replace(lambda: {"text/plain": ""})
+
+    def _replace(self, bundle: Callable[[], dict[str, Any]]) -> None:
         self._widget.send({"ended": True})
         try:
-            self.publish(settled())
+            self.publish(bundle())
         finally:
             self._widget.close()
-
-    def publish(self, bundle: dict[str, Any]) -> None:
-        """Publish an output in place of the one that is there."""
-        from IPython.display import update_display
-
-        update_display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
-
-    def clear(self) -> None:
-        """Replace the widget by nothing and close it."""
-        self.replace(lambda: {"text/plain": ""})
 
 
 class _Feed:

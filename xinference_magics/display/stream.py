@@ -1,8 +1,8 @@
-"""What shows a turn while it runs: a base, and one view for each kind of front end.
+"""What shows turns while they run: a base, and one view for each kind of front end.
 
-A view is opened when the request is sent, repainted on the main thread as text arrives, and closed
-with the finished turn, which it then shows in its settled form. The streaming thread never
-touches a view.
+A view is opened when the requests are sent, repainted on the main thread as text arrives, and
+closed with what has ended, a turn or a comparison of several, which it then shows in its settled
+form. The streaming threads never touch a view.
 """
 
 from __future__ import annotations
@@ -10,83 +10,114 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.live import Delta, LiveTurn
     from xinference_magics.chat.turn import Turn
 
+    Answer: TypeAlias = Turn | Comparison
 
 STEPS = ("call", "result")
 """Kinds of deltas that are steps of a tool, as JSON."""
 
 
 class View(ABC):
-    """Shows one turn; all methods are called on one thread, the main one."""
+    """Shows turns, one or several; all methods are called on one thread, the main one."""
 
     @property
     def stop_requested(self) -> bool:
-        """Whether the user asked for the turn to end."""
+        """Whether the user asked for the end."""
         return False
 
     @abstractmethod
-    def open(self, live: LiveTurn) -> None:
-        """Show that the request was sent."""
+    def open(self, lives: Sequence[LiveTurn]) -> None:
+        """Show that the requests were sent."""
 
     @abstractmethod
-    def repaint(self, live: LiveTurn) -> None:
+    def repaint(self, lives: Sequence[LiveTurn]) -> None:
         """Show what has arrived since the last call."""
 
     @abstractmethod
-    def close(self, turn: Turn) -> None:
-        """Show the turn in its settled form and leave nothing else behind."""
+    def close(self, answer: Answer) -> None:
+        """Show the settled form and leave nothing else behind."""
+
+    @abstractmethod
+    def update(self, comparison: Comparison) -> None:
+        """Show, from any later cell, that another turn is kept."""
 
     @abstractmethod
     def dismiss(self) -> None:
-        """Leave nothing behind: the turn failed before anything arrived."""
+        """Leave nothing behind: all failed before anything arrived."""
 
 
-class HeadlessView(View):
-    """Shows the settled turn only, for runs that nobody watches."""
+class SettledView(View):
+    """Shows the settled form only, as an output of the cell: for runs that nobody watches.
 
-    def open(self, live: LiveTurn) -> None:
+    Attributes:
+        display_id: By which the output is found again.
+    """
+
+    def __init__(self) -> None:
+        self.display_id = uuid4().hex
+
+    def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing: no one waits."""
 
-    def repaint(self, live: LiveTurn) -> None:
+    def repaint(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing: no one watches."""
 
-    def close(self, turn: Turn) -> None:
-        """Publish the settled turn as the cell's output."""
+    def close(self, answer: Answer) -> None:
+        """Publish the settled form."""
         from IPython.display import display
 
-        from xinference_magics.display.settled import bundle
+        display(settled_form(answer), raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
 
-        display(bundle(turn), raw=True)  # type: ignore[no-untyped-call]
+    def update(self, comparison: Comparison) -> None:
+        """Publish it anew in the same output."""
+        self.publish(settled_form(comparison))
 
     def dismiss(self) -> None:
         """Show nothing: nothing was shown."""
 
+    def publish(self, bundle: dict[str, Any]) -> None:
+        """Publish an output in place of the one that is there."""
+        from IPython.display import update_display
 
-def choose_view(shell: InteractiveShell) -> View:
+        update_display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
+
+
+def settled_form(answer: Answer) -> dict[str, Any]:
+    """Describe what has ended in every form that a saved notebook needs; see `settled.bundle`."""
+    from xinference_magics.chat.comparison import Comparison
+    from xinference_magics.display import comparison, settled
+
+    return comparison.bundle(answer) if isinstance(answer, Comparison) else settled.bundle(answer)
+
+
+def choose_view(shell: InteractiveShell, *, live: bool = True) -> View:
     """Choose the view that suits the front end which sent the running cell.
 
     Args:
         shell: The shell whose cell is running.
+        live: Whether answers are shown while they come, or only when they are there.
     """
     kind = front_end(shell)
     if kind == "terminal":
         from xinference_magics.display.terminal import TerminalView
 
-        return TerminalView()
-    if kind == "none":
-        return HeadlessView()
-    from xinference_magics.display.notebook import NotebookView
+        return TerminalView(live=live)
+    if kind == "none" or not live:
+        return SettledView()
+    from xinference_magics.display.page import PageView
 
-    return NotebookView(kernel_of(shell))
+    return PageView(kernel_of(shell))
 
 
 def front_end(shell: InteractiveShell) -> Literal["terminal", "page", "none"]:

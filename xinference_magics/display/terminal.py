@@ -1,4 +1,7 @@
-"""A turn in a terminal: text as it arrives, and one line about it at the end."""
+"""Turns in a terminal: text as it arrives, and one line about each at the end.
+
+Of several, one is printed after the other: what the second says, when the first has ended.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,18 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from xinference_magics.chat.comparison import Comparison
+from xinference_magics.display.comparison import about, summaries
 from xinference_magics.display.settled import summary
 from xinference_magics.display.steps import call_line
 from xinference_magics.display.stream import STEPS, View, segments
 from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xinference_magics.chat.live import LiveTurn
-    from xinference_magics.chat.turn import Turn
+    from xinference_magics.display.stream import Answer
 
 _DIM, _PLAIN, _ERASE_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
 
@@ -23,57 +30,118 @@ _WAIT_SHOWN_AFTER = 1.0
 
 
 class TerminalView(View):
-    """Prints a turn as it arrives.
+    """Prints turns in their order.
 
     Args:
         stream: Where to; `sys.stdout` at the time of opening if None.
+        live: Whether they are printed as they arrive, or only at the end.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, *, live: bool = True) -> None:
         self._stream = stream or sys.stdout
-        self._styled = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._live = live
+        self._left: list[tuple[LiveTurn, _Printer]] = []
+        self._gap = ""
+
+    def open(self, lives: Sequence[LiveTurn]) -> None:
+        """Print nothing yet: most answers begin at once."""
+        several = len(lives) > 1
+        self._gap = "\n" if several else ""
+        heads = [f"── {neutralise(live.title)} ──\n" if several else "" for live in lives]
+        printers = [_Printer(self._stream, head) for head in heads]
+        self._left = list(zip(lives, printers, strict=True))
+
+    def repaint(self, lives: Sequence[LiveTurn]) -> None:  # noqa: ARG002  # they are known
+        """Print what is new of the first turn that runs, and all of those that have ended."""
+        if self._live:
+            self._print()
+
+    def close(self, answer: Answer) -> None:
+        """End with a line on each turn: tokens, rate, seconds and how it ended."""
+        self._print(to_the_end=True)
+        if isinstance(answer, Comparison):
+            self._say(*summaries(answer), about(answer))
+        else:
+            self._say(summary(answer))
+
+    def update(self, comparison: Comparison) -> None:
+        """Say which turn is kept."""
+        self._say(about(comparison))
+
+    def dismiss(self) -> None:
+        """Erase the note that something was waited for."""
+        for _, printer in self._left:
+            printer.end_wait()
+        self._stream.flush()
+
+    def _print(self, *, to_the_end: bool = False) -> None:
+        while self._left:
+            live, printer = self._left[0]
+            has_ended = live.ended or to_the_end  # looked at first: more may come meanwhile
+            printer.print(live)
+            if not has_ended:
+                break
+            printer.end()
+            self._stream.write(self._gap)
+            del self._left[0]
+        self._stream.flush()
+
+    def _say(self, *lines: str) -> None:
+        _Printer(self._stream).dimmed("".join(f"{neutralise(line)}\n" for line in lines))
+        self._stream.flush()
+
+
+class _Printer:
+    """Prints one turn piece by piece.
+
+    Args:
+        stream: Where to.
+        head: What is printed first, as it is.
+    """
+
+    def __init__(self, stream: TextIO, head: str = "") -> None:
+        self._stream = stream
+        self._head = head
+        self._styled = stream.isatty() and os.environ.get("TERM") != "dumb"
         self._seen = 0
         self._kind = ""
         self._at_line_start = True
         self._waited = 0
 
-    def open(self, live: LiveTurn) -> None:
-        """Print nothing yet: most answers begin at once."""
-
-    def repaint(self, live: LiveTurn) -> None:
+    def print(self, live: LiveTurn) -> None:
         """Print what is new, or how long it has been waited for."""
+        head, self._head = self._head, ""
+        self._stream.write(head)
         end = len(live.deltas)
-        news = segments(live.deltas[self._seen : end])
-        self._seen = end
-        for kind, text in news:
+        for kind, text in segments(live.deltas[self._seen : end]):
             self._begin(kind)
             self._write(neutralise(_step(kind, text) if kind in STEPS else text))
+        self._seen = end
         if not end:
             self._wait(live)
-        if news:
-            self._stream.flush()
-
-    def close(self, turn: Turn) -> None:
-        """End with a line on tokens, rate, seconds and how the turn ended."""
-        self.end()
-        self._dimmed(neutralise(summary(turn)) + "\n")
-        self._stream.flush()
 
     def end(self) -> None:
         """End what was printed so far with its line."""
-        self._end_wait()
+        self.end_wait()
         self._style(_PLAIN)
         self._fresh_line()
 
-    def dismiss(self) -> None:
+    def end_wait(self) -> None:
         """Erase the note that something was waited for."""
-        self._end_wait()
-        self._stream.flush()
+        if self._waited:
+            self._stream.write(_ERASE_LINE)
+            self._waited = 0
+
+    def dimmed(self, text: str) -> None:
+        """Print a text of ours, dimmed where the stream is a terminal."""
+        self._style(_DIM)
+        self._write(text)
+        self._style(_PLAIN)
 
     def _begin(self, kind: str) -> None:
         if kind == self._kind and kind not in STEPS:
             return
-        self._end_wait()
+        self.end_wait()
         before, self._kind = self._kind, kind
         if before:
             self._style(_PLAIN)
@@ -89,12 +157,6 @@ class TerminalView(View):
             self._waited = seconds
             note = f"waiting for {neutralise(live.title)}: {seconds} s"
             self._stream.write(f"{_ERASE_LINE}{_DIM}{note}{_PLAIN}")
-            self._stream.flush()
-
-    def _end_wait(self) -> None:
-        if self._waited:
-            self._stream.write(_ERASE_LINE)
-            self._waited = 0
 
     def _fresh_line(self) -> None:
         if not self._at_line_start:
@@ -108,11 +170,6 @@ class TerminalView(View):
     def _style(self, code: str) -> None:
         if self._styled:
             self._stream.write(code)
-
-    def _dimmed(self, text: str) -> None:
-        self._style(_DIM)
-        self._write(text)
-        self._style(_PLAIN)
 
 
 def _step(kind: str, text: str) -> str:

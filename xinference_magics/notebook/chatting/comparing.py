@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
-from xinference_magics.chat import runner
 from xinference_magics.chat.comparison import Comparison, first_answer, title_of
-from xinference_magics.chat.live import LiveTurn
-from xinference_magics.display.columns import choose_columns
+from xinference_magics.display.stream import choose_view
 from xinference_magics.errors import XinferenceError
 from xinference_magics.notebook.chatting import conversation_of, interrupted, keep
+from xinference_magics.notebook.chatting.answering import stream
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.main_thread import MainThread
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.runner import Outcome
-    from xinference_magics.display.columns import ColumnsView
+    from xinference_magics.display.stream import View
     from xinference_magics.notebook.magics import XinferenceMagics
 
 
@@ -38,54 +37,32 @@ def compare(
     """
     names = arguments.compare
     asked = zip(names, questions, strict=True)
-    lives = [LiveTurn(title_of(name, question.answerer.name)) for name, question in asked]
-    view = choose_columns(magics.shell, live=arguments.stream)
+    titles = [title_of(name, question.answerer.name) for name, question in asked]
+    view = choose_view(magics.shell, live=arguments.stream)
     with interrupts.as_flag() as flag:
         with collected_notes() as notes:
-            outcomes = _stream(magics, questions, lives, view, main_thread)
-        turns = [
-            question.settled(live, outcome)
-            for question, live, outcome in zip(questions, lives, outcomes, strict=True)
-        ]
+            answers = stream(magics, view, questions, titles, main_thread)
+        turns = [turn for turn, _ in answers]
         conversation = None if arguments.once else conversation_of(magics, arguments)
         comparison = Comparison(names, turns, conversation)
         if answer := first_answer(turns):
             keep(magics, arguments, answer, comparison)
         _settle(magics, comparison, view)
     show(notes)
+    outcomes = [outcome for _, outcome in answers]
     _finish(names, outcomes, empty=all(turn.empty for turn in turns))
     if flag.is_set():
         raise interrupts.one_line("The cell was interrupted; what had arrived is kept.")
     return comparison
 
 
-def _settle(magics: XinferenceMagics, comparison: Comparison, view: ColumnsView) -> None:
+def _settle(magics: XinferenceMagics, comparison: Comparison, view: View) -> None:
     if all(turn.status == "failed" and turn.empty for turn in comparison.turns):
         view.dismiss()
         return
     magics.session.compared = comparison
     comparison.shown_anew = view.update
     view.close(comparison)
-
-
-def _stream(
-    magics: XinferenceMagics,
-    questions: Sequence[Question],
-    lives: Sequence[LiveTurn],
-    view: ColumnsView,
-    main_thread: MainThread,
-) -> list[Outcome]:
-    sources = [question.source for question in questions]
-    try:
-        return runner.run_together(
-            list(zip(sources, lives, strict=True)),
-            view,
-            main_thread=main_thread,
-            frame_seconds=1 / magics.frame_rate,
-        )
-    except BaseException:
-        view.dismiss()
-        raise
 
 
 def _finish(names: Sequence[str], outcomes: Sequence[Outcome], *, empty: bool) -> None:

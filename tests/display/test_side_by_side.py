@@ -10,8 +10,8 @@ from xinference_magics.chat.comparison import COMPARISON_MIME, Comparison
 from xinference_magics.chat.conversation import Conversation
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.turn import Turn
-from xinference_magics.display.columns import TerminalColumns
 from xinference_magics.display.comparison import bundle
+from xinference_magics.display.terminal import TerminalView
 
 FORMS = ("text/html", "text/markdown", "text/plain")
 
@@ -71,7 +71,7 @@ class Pieces:
 
     def __init__(self, **options):
         self.stream = io.StringIO()
-        self.view = TerminalColumns(self.stream, **options)
+        self.view = TerminalView(self.stream, **options)
         self.lives = [LiveTurn("first"), LiveTurn("second")]
         self.view.open(self.lives)
 
