@@ -4,7 +4,6 @@ import json
 import os
 import runpy
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from hypothesis import settings
+from local_server import START, free_port, server_environment
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.keeper import end
@@ -29,7 +29,6 @@ settings.load_profile("quick")
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
-START = 240  # seconds, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -87,15 +86,7 @@ def start_server(server_command, tmp_path_factory):
         with (home / "output.log").open("w") as log:
             process = psutil.Popen(
                 [server_command, "-H", "127.0.0.1", "-p", server.endpoint.rpartition(":")[2]],
-                env={
-                    **os.environ,
-                    "XINFERENCE_HOME": str(home),
-                    "XINFERENCE_AUTH_ADVANCED": "0",
-                    "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT": "300",
-                    "HF_HUB_OFFLINE": "1",
-                    "OMP_NUM_THREADS": "1",
-                    **environment,
-                },
+                env=server_environment(home, **environment),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -159,11 +150,11 @@ def tiny_registered(cluster, tiny_definitions):
 
 @pytest.fixture(scope="session")
 def tiny_request():
-    """Make the request that launches the tiny model: `tiny_request(uid, model_format, ...)`."""
+    """Make the request that launches a tiny model: `tiny_request(uid, model_format, ...)`."""
 
-    def request(uid, model_format, **options):
+    def request(uid, model_format, model_name="tiny-chat", **options):
         return LaunchRequest(
-            model_name="tiny-chat",
+            model_name=model_name,
             model_uid=uid,
             model_format=model_format,
             enable_virtual_env=False,
@@ -184,6 +175,15 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
     for launch in launches:
         launch.wait()
     return tiny
+
+
+@pytest.fixture(scope="module")
+def tiny_text(cluster, tiny_registered, tiny_request):
+    """The UID of a model that only continues texts, while a module runs."""
+    request = tiny_request("tiny-text", "ggufv2", model_name="tiny-text", n_threads=1)
+    uid = cluster.launch(request).wait().uid
+    yield uid
+    cluster.terminate(uid)
 
 
 @pytest.fixture(scope="session")
@@ -242,12 +242,6 @@ def tiny_encoders(cluster, tiny_encoders_registered):
 def closed_port():
     """A port on which nothing listens."""
     return free_port()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

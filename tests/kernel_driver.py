@@ -7,6 +7,20 @@ from queue import Empty
 
 from jupyter_client.manager import KernelManager
 
+CONVERSATION = "get_ipython().find_line_magic('chat').__self__.session.conversations.current"
+"""Code for the current conversation of a kernel."""
+
+
+def environment(folder, **own):
+    """The environment of a kernel whose user has everything in `folder`."""
+    return {
+        **os.environ,
+        "XINFERENCE_MAGICS_STATE": str(folder / "state"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        **own,
+    }
+
 
 @dataclass
 class Reply:
@@ -31,6 +45,20 @@ class Reply:
         """The mime bundles that are shown, updates applied."""
         return [each["data"] for each in self.outputs if each["type"] != "stream"]
 
+    @property
+    def settled(self):
+        """The one mime bundle that a cell which succeeded leaves in the notebook."""
+        assert self.status == "ok", self
+        [bundle] = self.displays
+        return bundle
+
+    @property
+    def failure(self):
+        """The one line that a cell which failed leaves in the notebook."""
+        assert self.status == "error", self
+        [line] = [line for line in self.stdout.splitlines() if line.strip()]
+        return line
+
 
 class Kernel:
     """A running IPython kernel."""
@@ -41,6 +69,13 @@ class Kernel:
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
+
+    @classmethod
+    def loaded(cls, env):
+        """Start one, and load the extension."""
+        made = cls(env)
+        assert made.run("%load_ext xinference_magics").status == "ok"
+        return made
 
     def send(self, code, *, cell_id=None, deleted=(), allow_stdin=True):
         """Send one execution, with the metadata that JupyterLab sends, and do not wait."""

@@ -1,17 +1,14 @@
 """A real cluster on this machine: a supervisor and two workers, each with an address of its own."""
 
-import os
-import socket
 import time
 from pathlib import Path
 
 import psutil
+from local_server import START, free_port, server_environment
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import XinferenceError
-
-START = 240  # seconds, on a busy machine
 
 
 class TwoWorkers:
@@ -25,16 +22,15 @@ class TwoWorkers:
     def __init__(self, local_command, folder):
         self._commands = Path(local_command).parent
         self._folder = folder
-        self._ports = {"127.0.0.1": free_port("127.0.0.1"), "127.0.0.2": free_port("127.0.0.2")}
-        self._supervisor = f"127.0.0.1:{free_port('127.0.0.1')}"
-        self.first, self.second = (f"{host}:{port}" for host, port in self._ports.items())
-        self.endpoint = f"http://127.0.0.1:{free_port('127.0.0.1')}"
+        self.first, self.second = (f"{h}:{free_port(h)}" for h in ("127.0.0.1", "127.0.0.2"))
+        self._supervisor_port = free_port()
+        self._port = free_port()
+        self.endpoint = f"http://127.0.0.1:{self._port}"
         self.cluster = Cluster(self.endpoint)
         self.processes = {}
 
     def start(self):
-        port = self.endpoint.rpartition(":")[2]
-        options = ["-p", port, "--supervisor-port", self._supervisor.rpartition(":")[2]]
+        options = ["-p", str(self._port), "--supervisor-port", str(self._supervisor_port)]
         self._run("supervisor", "supervisor", "127.0.0.1", options)
         self._await(lambda: self.cluster.requires_auth() is False)
         for worker in (self.first, self.second):
@@ -65,15 +61,7 @@ class TwoWorkers:
     def _run(self, name, role, host, options):
         home = self._folder / name.replace(":", "-")
         home.mkdir(exist_ok=True)
-        environment = {
-            **os.environ,
-            "XINFERENCE_HOME": str(home),
-            "XINFERENCE_AUTH_ADVANCED": "0",
-            "XINFERENCE_ENABLE_VIRTUAL_ENV": "0",
-            "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT": "300",
-            "HF_HUB_OFFLINE": "1",
-            "OMP_NUM_THREADS": "1",
-        }
+        environment = server_environment(home, XINFERENCE_ENABLE_VIRTUAL_ENV="0")
         with (self._folder / f"{home.name}.log").open("w") as log:
             self.processes[name] = psutil.Popen(
                 [str(self._commands / f"xinference-{role}"), "-H", host, *options],
@@ -93,9 +81,3 @@ class TwoWorkers:
                 pass
             time.sleep(0.3)
         raise TimeoutError(f"the cluster is not as it should be; its logs are in {self._folder}")
-
-
-def free_port(host):
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]

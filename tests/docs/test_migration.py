@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from xinference_magics.cluster.launch import LaunchRequest
-
 PAGE = Path(__file__).parents[2] / "docs" / "migrating-from-langchain-xinference.md"
 SECTION = re.compile(r"^## (\w+)\n\n```diff\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = dict(SECTION.findall(PAGE.read_text()))
@@ -25,27 +23,13 @@ def test_only_the_import_changes(title):
     assert before.split()[-1] == after.split()[-1]
 
 
-@pytest.fixture(scope="module")
-def text_model(cluster, tiny_registered):
-    """A model that only continues texts."""
-    request = LaunchRequest(
-        model_name="tiny-text",
-        model_uid="documented-text",
-        model_format="ggufv2",
-        enable_virtual_env=False,
-        extra={"n_threads": 1},
-    )
-    yield cluster.launch(request).wait().uid
-    cluster.terminate("documented-text")
-
-
 @pytest.fixture
-def run(run_example, text_model):
+def run(run_example, tiny_text):
     """Run a block as it is after the change."""
 
     def run(title):
         lines = [line[1:] for line in BLOCKS[title].splitlines() if not line.startswith("-")]
-        return run_example("\n".join(lines), title, {"my-text-model": text_model})
+        return run_example("\n".join(lines), title, {"my-text-model": tiny_text})
 
     return run
 

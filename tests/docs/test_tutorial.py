@@ -1,11 +1,10 @@
 """The cells of the tutorial run, in order, in a real kernel."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
-from kernel_driver import Kernel
+from kernel_driver import Kernel, environment
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 CELL = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -24,8 +23,7 @@ def run_cells(server, tiny_chat, tiny_registered, tmp_path):
         ),
         "use my-chat-model": f"use {tiny_chat.gguf}",
     }
-    env = {**os.environ, "XINFERENCE_MAGICS_STATE": str(tmp_path / "state")}
-    kernel = Kernel({**env, "IPYTHONDIR": str(tmp_path / "ipython")})
+    kernel = Kernel(environment(tmp_path))
 
     def run(part):
         replies = []

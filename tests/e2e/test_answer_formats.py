@@ -3,12 +3,6 @@
 import pytest
 
 
-@pytest.fixture
-def ready(kernel, tiny_chat):
-    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
-    return kernel
-
-
 def html(reply):
     assert reply.status == "ok", reply.error
     return reply.displays[-1]["text/html"]
@@ -23,41 +17,41 @@ def html(reply):
         ("math", "Give me the integral of x squared as LaTeX.", "$$\\int x^2"),
     ],
 )
-def test_an_answer_is_shown_as_asked(ready, form, prompt, shown):
-    shown_html = html(ready.run(f"%chat -f {form} {prompt}"))
+def test_an_answer_is_shown_as_asked(chatting, form, prompt, shown):
+    shown_html = html(chatting.run(f"%chat -f {form} {prompt}"))
     assert shown in shown_html.replace("$$\n", "$$")
     assert "<script" not in shown_html
 
 
-def test_code_goes_into_the_next_cell_and_does_not_run(ready):
-    reply = ready.run("%chat -f code Write Python code that prints hello.")
+def test_code_goes_into_the_next_cell_and_does_not_run(chatting):
+    reply = chatting.run("%chat -f code Write Python code that prints hello.")
     assert html(reply)
     [payload] = reply.payload
     assert (payload["source"], payload["text"]) == ("set_next_input", 'print("hello")')
     assert "hello\n" not in reply.stdout
 
 
-def test_a_wrong_format_names_the_right_ones(ready):
-    assert "did you mean markdown?" in ready.run("%chat -f markdwn Hello").error
+def test_a_wrong_format_names_the_right_ones(chatting):
+    assert "did you mean markdown?" in chatting.run("%chat -f markdwn Hello").error
 
 
-def test_a_cell_is_kept_as_ipython_keeps_its_own(ready):
-    assert html(ready.run("%%chat kept << \nHello"))
-    assert ready.value("type(kept).__name__") == "'Turn'"
-    assert "unexpected" in ready.run("%%chat kept <\nHello").error
+def test_a_cell_is_kept_as_ipython_keeps_its_own(chatting):
+    assert html(chatting.run("%%chat kept << \nHello"))
+    assert chatting.value("type(kept).__name__") == "'Turn'"
+    assert "unexpected" in chatting.run("%%chat kept <\nHello").error
 
 
-def test_thinking_is_asked_for_by_the_cell(ready):
+def test_thinking_is_asked_for_by_the_cell(chatting):
     uid = "thinking"
-    launched = ready.run(f"%xinference launch -n tiny-think -u {uid} -f ggufv2", timeout=120)
+    launched = chatting.run(f"%xinference launch -n tiny-think -u {uid} -f ggufv2", timeout=120)
     assert launched.status == "ok", launched.error
     try:
-        reply = ready.run("turn = %chat --think What is 12 * 12?")
+        reply = chatting.run("turn = %chat --think What is 12 * 12?")
         assert "Thought for" in html(reply)
-        assert len(ready.value("turn.reasoning")) > 10
-        assert float(ready.value("turn.reasoning_seconds")) > 0
-        assert ready.value("'<think>' in turn.text") == "False"
-        ready.run("turn = %chat --no-think What is 12 * 12?")
-        assert ready.value("turn.reasoning") == "''"
+        assert len(chatting.value("turn.reasoning")) > 10
+        assert float(chatting.value("turn.reasoning_seconds")) > 0
+        assert chatting.value("'<think>' in turn.text") == "False"
+        chatting.run("turn = %chat --no-think What is 12 * 12?")
+        assert chatting.value("turn.reasoning") == "''"
     finally:
-        ready.run(f"%xinference terminate {uid}")
+        chatting.run(f"%xinference terminate {uid}")

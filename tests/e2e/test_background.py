@@ -1,15 +1,14 @@
 """`%%chat --bg` in a real kernel: other cells run, and hold nothing of it."""
 
-import os
-import sys
 from pathlib import Path
 from queue import Empty
 
 import nbformat
 import pexpect
 import pytest
-from kernel_driver import Kernel
+from kernel_driver import CONVERSATION, Kernel, environment
 from nbclient import NotebookClient
+from terminal_driver import terminal
 
 from xinference_magics.chat.turn import RECORD_MIME
 
@@ -18,15 +17,13 @@ GATED = f"import sys; sys.path.insert(0, {str(TESTS)!r})\nfrom gated import brok
 BEGIN = "%%chat -m tale --bg -o story\nTell me a tale."
 LATER = "print('later', story.done)"
 OUTPUTS = ("stream", "display_data", "update_display_data", "execute_result", "error")
-TURNS = "get_ipython().find_line_magic('chat').__self__.session.conversations.current.turns"
+TURNS = f"{CONVERSATION}.turns"
 
 
 @pytest.fixture(scope="module")
 def plain_env(tmp_path_factory):
     """The environment of a kernel that needs no server."""
-    folder = tmp_path_factory.mktemp("plain")
-    own = {"XINFERENCE_MAGICS_STATE": str(folder), "IPYTHONDIR": str(folder / "ipython")}
-    return {**os.environ, **own, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    return environment(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +171,8 @@ def test_the_tiny_model_answers_in_the_background(kernel, tiny_chat):
 
 
 def test_without_a_page_the_result_is_shown_where_it_is_wanted(plain_env, monkeypatch, tmp_path):
-    for name in ("XINFERENCE_MAGICS_STATE", "IPYTHONDIR"):
-        monkeypatch.setenv(name, plain_env[name])
+    for name, value in plain_env.items():
+        monkeypatch.setenv(name, value)
     code = [f"%load_ext xinference_magics\n{GATED}", BEGIN, "gate.set()", "story.result()"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in code])
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
@@ -188,39 +185,17 @@ def test_without_a_page_the_result_is_shown_where_it_is_wanted(plain_env, monkey
 
 
 def test_in_a_terminal(plain_env):
-    command = ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"]
-    child = pexpect.spawn(
-        sys.executable,
-        command,
-        env=plain_env,
-        encoding="utf-8",
-        timeout=60,
-        dimensions=(50, 200),
-    )
-    try:
-        for number, line in enumerate(("%load_ext xinference_magics", *GATED.splitlines()), 1):
-            child.expect(rf"In \[{number}\]: ")
-            child.sendline(line)
-        child.expect(r"In \[4\]: ")
-        child.sendline("story = %chat -m tale --bg Tell me a tale.")
-        child.expect(r"In \[5\]: ")
-        child.sendline("story")
-        child.expect(r"PendingTurn\('tale', ")
-        child.expect(r"In \[6\]: ")
-        child.sendline("%chat -m tale And then?")
-        child.expect("Waiting for an earlier turn of this conversation: tale.")
-        child.sendintr()
-        child.expect("KeyboardInterrupt: tale goes on answering in the background")
-        child.expect(r"In \[7\]: ")
-        child.sendline("gate.set(); story.result()")
-        child.expect("they lived happily")
-        child.expect(r"In \[8\]: ")
-        child.sendline("gate.clear()")
-        child.expect(r"In \[9\]: ")
-        child.sendline("story = %chat -m tale --bg Tell me a tale.")
-        child.expect(r"In \[10\]: ")
-        child.sendline("exit")
-        child.expect(pexpect.EOF)
-        assert "Traceback" not in child.before
-    finally:
-        child.close(force=True)
+    with terminal(plain_env) as ipython:
+        for line in ("%load_ext xinference_magics", *GATED.splitlines()):
+            ipython.run(line)
+        ipython.run("story = %chat -m tale --bg Tell me a tale.")
+        ipython.run("story", r"PendingTurn\('tale', ")
+        waiting = "Waiting for an earlier turn of this conversation: tale."
+        ipython.run("%chat -m tale And then?", waiting)
+        ipython.child.sendintr()
+        ipython.expect("KeyboardInterrupt: tale goes on answering in the background")
+        ipython.run("gate.set(); story.result()", "they lived happily")
+        ipython.run("gate.clear()")
+        ipython.run("story = %chat -m tale --bg Tell me a tale.")
+        ipython.run("exit", pexpect.EOF)
+        assert "Traceback" not in ipython.child.before

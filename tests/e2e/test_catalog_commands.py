@@ -52,13 +52,6 @@ def text(reply):
     return reply.displays[-1]["text/plain"]
 
 
-def failure(reply):
-    assert reply.status == "error", reply
-    lines = [line for line in reply.stdout.splitlines() if line.strip()]
-    assert len(lines) == 1, reply.stdout
-    return lines[0]
-
-
 def test_a_model_is_registered_from_a_cell(kernel, registered):
     assert "Registered own-model (LLM), until the server restarts" in registered.stdout
     assert "%xinference launch -n own-model" in registered.stdout
@@ -72,12 +65,12 @@ def test_a_model_is_registered_from_a_cell(kernel, registered):
     assert "of your own" in own
     kernel.run("offers = %xinference engine -n own-model -en llama.cpp")
     assert kernel.value("[offer.quantization for offer in offers]") == "['f16']"
-    again = failure(
-        kernel.run("%%xinference register\n" + MINE.format(name="own-model", folder="/"))
-    )
+    again = kernel.run(
+        "%%xinference register\n" + MINE.format(name="own-model", folder="/")
+    ).failure
     assert "own-model is registered already. %xinference unregister -n own-model" in again
     assert "Unregistered own-model" in kernel.run("%xinference unregister -n own-model").stdout
-    gone = failure(kernel.run("%xinference unregister -n own-model"))
+    gone = kernel.run("%xinference unregister -n own-model").failure
     assert "ModelNotFoundError" in gone
 
 
@@ -86,7 +79,7 @@ def test_a_model_is_registered_from_a_file_and_kept(kernel, own_files, server):
     definition = {"model_name": "kept", "language": ["en"], "max_tokens": 8, "dimensions": 4}
     file = own_files / "kept.json"
     file.write_text(json.dumps({**definition, "version": 2, "model_specs": [spec]}))
-    assert "-t embedding" in failure(kernel.run(f"%xinference register -f '{file}'"))
+    assert "-t embedding" in kernel.run(f"%xinference register -f '{file}'").failure
     reply = kernel.run(f"%xinference register -f '{file}' -t embedding -p")
     assert "Registered kept (embedding), kept over restarts." in reply.stdout
     assert list(server.home.rglob("kept.json"))
@@ -106,7 +99,7 @@ def test_a_model_is_registered_from_a_file_and_kept(kernel, own_files, server):
     ],
 )
 def test_what_is_wrong_with_a_registration_is_one_line(kernel, cell, says):
-    assert says in failure(kernel.run(f"%%xinference register\n{cell}"))
+    assert says in kernel.run(f"%%xinference register\n{cell}").failure
 
 
 def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
@@ -131,7 +124,7 @@ def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
         ("cal-model-mem -s 7 -f ggufv2 -c 4096", "ggufv2 needs a quantization"),
         ("cal-model-mem -s 7 -f pytorch -c 4096 --kv-cache-dtype 4", "one of 8, 16, 32"),
     ):
-        assert says in failure(kernel.run(f"%xinference {line}")), line
+        assert says in kernel.run(f"%xinference {line}").failure, line
 
 
 def test_engines_of_all_kinds_of_models(kernel):

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from kernel_driver import CONVERSATION
 
 from xinference_magics.chat.turn import RECORD_MIME, Turn
 
@@ -15,15 +16,8 @@ def uid(request, tiny_chat):
     return request.param
 
 
-def settled(reply):
-    """The mime bundle that stays in the notebook."""
-    assert reply.status == "ok", reply.error
-    [bundle] = reply.displays
-    return bundle
-
-
 def test_the_answer_settles_into_plain_output(kernel, uid):
-    bundle = settled(kernel.run(f"%%chat -m {uid} -t 0\n{CAPITAL}"))
+    bundle = kernel.run(f"%%chat -m {uid} -t 0\n{CAPITAL}").settled
     assert "Eiffel Tower" in bundle["text/plain"]
     assert "Eiffel Tower" in bundle["text/html"]
     assert "Eiffel Tower" in bundle["text/markdown"]
@@ -53,15 +47,15 @@ def test_the_turn_is_a_value_and_not_shown_twice(kernel, uid):
 def test_turns_form_a_conversation_and_a_rerun_replaces_its_own(kernel, tiny_chat):
     kernel.run("%xinference use tiny-gguf")
     kernel.run("%%chat -t 0\nMy name is Alice.", cell_id="one")
-    name = settled(kernel.run("%%chat -t 0\nWhat is my name?", cell_id="two"))
+    name = kernel.run("%%chat -t 0\nWhat is my name?", cell_id="two").settled
     assert "Your name is Alice." in name["text/plain"]
     kernel.run("%%chat -t 0\nMy name is Bob.", cell_id="one")
-    name = settled(kernel.run("%%chat -t 0\nWhat is my name?", cell_id="two"))
+    name = kernel.run("%%chat -t 0\nWhat is my name?", cell_id="two").settled
     assert "Your name is Bob." in name["text/plain"]
 
 
 def test_an_answer_cut_by_max_tokens_says_so(kernel, uid):
-    bundle = settled(kernel.run(f"%%chat -m {uid} -t 0 --max-tokens 5\nCount from 1 to 300."))
+    bundle = kernel.run(f"%%chat -m {uid} -t 0 --max-tokens 5\nCount from 1 to 300.").settled
     assert "max_tokens" in bundle["text/plain"]
     assert Turn.from_record(bundle[RECORD_MIME]).cut
 
@@ -92,13 +86,9 @@ def test_an_interrupt_keeps_the_text_and_stops_run_all(kernel, tiny_chat):
     assert reply.status == "error"
     assert reply.error.startswith("KeyboardInterrupt")
     assert "Traceback" not in reply.stdout
-    turns = "get_ipython().find_line_magic('chat').__self__.session.conversations.current.turns"
-    assert kernel.value(f"{turns}[-1].status") == "'interrupted'"
-    assert "1 2 3" in kernel.value(f"{turns}[-1].text")
+    assert kernel.value(f"{CONVERSATION}.turns[-1].status") == "'interrupted'"
+    assert "1 2 3" in kernel.value(f"{CONVERSATION}.turns[-1].text")
     assert kernel.value("1 + 1") == "2"
-
-
-TURNS = "get_ipython().find_line_magic('chat').__self__.session.conversations.current.turns"
 
 
 def test_turns_of_deleted_cells_go_whatever_cell_runs_next(kernel, tiny_chat):
@@ -106,7 +96,7 @@ def test_turns_of_deleted_cells_go_whatever_cell_runs_next(kernel, tiny_chat):
     kernel.run("%chat -t 0 My name is Bob.", cell_id="a")
     kernel.run("1", cell_id="z", deleted=["a"])
     kernel.run("1", cell_id="y")
-    assert kernel.value(f"len({TURNS})") == "0"
+    assert kernel.value(f"len({CONVERSATION}.turns)") == "0"
 
 
 def test_a_cell_within_a_cell_belongs_to_it(kernel, tiny_chat):
@@ -114,7 +104,7 @@ def test_a_cell_within_a_cell_belongs_to_it(kernel, tiny_chat):
     for _ in range(2):
         kernel.run("%%capture\n%chat -t 0 Hello!", cell_id="q")
         kernel.run("get_ipython().run_cell('pass')\nt = %chat -t 0 Hello!", cell_id="r")
-    assert kernel.value(f"len({TURNS})") == "2"
+    assert kernel.value(f"len({CONVERSATION}.turns)") == "2"
 
 
 def test_an_earlier_turn_of_the_same_cell_is_not_shown_again(kernel, tiny_chat):
@@ -127,11 +117,11 @@ def test_new_begins_a_conversation_only_when_it_is_answered(kernel, tiny_chat):
     kernel.run("%xinference use tiny-gguf")
     kernel.run("%chat -t 0 Hello!", cell_id="a")
     assert kernel.run("%chat --new -m nothing hi", cell_id="b").status == "error"
-    assert kernel.value(f"len({TURNS})") == "1"
+    assert kernel.value(f"len({CONVERSATION}.turns)") == "1"
     kernel.run("%chat --new -t 0 Hello!", cell_id="b")
     kernel.run("%chat -t 0 Thanks!", cell_id="c")
     kernel.run("%chat --new -t 0 Hello!", cell_id="b")
-    assert kernel.value(f"[t.prompt for t in {TURNS}]") == "['Hello!', 'Thanks!']"
+    assert kernel.value(f"[t.prompt for t in {CONVERSATION}.turns]") == "['Hello!', 'Thanks!']"
 
 
 def test_traits_apply_to_the_model_in_use(kernel, tiny_chat):

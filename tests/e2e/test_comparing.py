@@ -1,19 +1,18 @@
 """`%%chat --compare` in a real kernel: two engines of a real server answer at the same time."""
 
 import re
-import sys
 
 import nbformat
-import pexpect
 import pytest
-from kernel_driver import Kernel
+from kernel_driver import CONVERSATION, Kernel
 from nbclient import NotebookClient
+from terminal_driver import terminal
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 
 CAPITAL = "Where can we visit in the capital of France?"
 BOTH = "--compare tiny-gguf,tiny-pt"
-TURNS = "get_ipython().find_line_magic('chat').__self__.session.conversations.current.turns"
+TURNS = f"{CONVERSATION}.turns"
 KEPT = f"' '.join(each.model_uid for each in {TURNS})"
 
 
@@ -23,16 +22,9 @@ def ready(kernel, tiny_chat):
     return kernel
 
 
-def settled(reply):
-    """The mime bundle that stays in the notebook."""
-    assert reply.status == "ok", reply.error
-    [bundle] = reply.displays
-    return bundle
-
-
 def test_both_answer_and_settle_side_by_side(ready):
     reply = ready.run(f"both = %chat {BOTH} {CAPITAL}")
-    bundle = settled(reply)
+    bundle = reply.settled
     assert set(bundle) == {"text/html", "text/markdown", "text/plain", COMPARISON_MIME}
     for form in ("text/html", "text/markdown", "text/plain"):
         assert bundle[form].count("Eiffel Tower") == 2
@@ -53,7 +45,7 @@ def test_both_answer_and_settle_side_by_side(ready):
 def test_the_first_goes_on_until_another_is_kept_and_a_rerun_begins_again(ready):
     ready.run("%chat -m tiny-gguf My name is Alice.", cell_id="a")
     compared = f"%%chat {BOTH}\nWhat is my name?"
-    shown = settled(ready.run(compared, cell_id="b"))
+    shown = ready.run(compared, cell_id="b").settled
     assert shown["text/plain"].count("Your name is Alice.") == 2
     ready.run("%chat -m tiny-gguf Thanks!", cell_id="c")
     assert ready.value(KEPT) == "'tiny-gguf tiny-gguf tiny-gguf'"
@@ -67,10 +59,8 @@ def test_the_first_goes_on_until_another_is_kept_and_a_rerun_begins_again(ready)
 
 
 def test_a_later_cell_changes_the_saved_output_and_what_is_restored(
-    kernel_env, tiny_chat, monkeypatch, tmp_path
+    kernel_env, in_kernel_env, tiny_chat, tmp_path
 ):
-    for name in ("XINFERENCE_ENDPOINT", "XINFERENCE_MAGICS_STATE", "IPYTHONDIR"):
-        monkeypatch.setenv(name, kernel_env[name])
     sources = [
         "%load_ext xinference_magics",
         f"%%chat {BOTH} -t 0 -o both\nMy name is Alice.",
@@ -85,9 +75,8 @@ def test_a_later_cell_changes_the_saved_output_and_what_is_restored(
     assert "widget" not in str(list(output.data))
     path = tmp_path / "compared.ipynb"
     nbformat.write(notebook, path)
-    other = Kernel(kernel_env)
+    other = Kernel.loaded(kernel_env)
     try:
-        other.run("%load_ext xinference_magics")
         restored = other.run(f"%conversation restore {path}")
         assert "Restored 1 turn from compared.ipynb" in restored.stdout
         assert "Not restored" not in restored.stdout
@@ -102,7 +91,7 @@ def test_one_that_fails_leaves_the_others_and_all_that_fail_the_cell(ready):
         "def fail(text):\n    raise ValueError('not today')\n"
         "broken, other = RunnableLambda(fail), RunnableLambda(fail)"
     )
-    shown = settled(ready.run(f"both = %chat --compare broken,tiny-gguf {CAPITAL}"))
+    shown = ready.run(f"both = %chat --compare broken,tiny-gguf {CAPITAL}").settled
     assert "failed: not today" in shown["text/html"]
     assert "Eiffel Tower" in shown["text/html"]
     assert ready.value("both.kept_name") == "'tiny-gguf'"
@@ -118,7 +107,7 @@ def test_a_model_is_compared_with_itself_and_answers_are_read_into_a_schema(read
         "brief = llm.model_copy(update={'max_tokens': 3})\n"
         "long = llm.model_copy(update={'max_tokens': 300})"
     )
-    shown = settled(ready.run("two = %chat --once --compare brief,long Count from 1 to 20."))
+    shown = ready.run("two = %chat --once --compare brief,long Count from 1 to 20.").settled
     assert "brief (tiny-gguf)" in shown["text/html"]
     assert "outside of any conversation" in shown["text/html"]
     assert ready.value("two['brief'].cut, two['long'].cut") == "(True, False)"
@@ -183,30 +172,16 @@ def test_models_call_tools_one_at_a_time(ready):
 
 
 def test_a_terminal_prints_one_after_the_other(kernel_env, tiny_chat):
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"],
-        env=kernel_env,
-        encoding="utf-8",
-        timeout=60,
-        dimensions=(50, 200),
-    )
-    child.expect(r"In \[1\]: ")
-    child.sendline("%load_ext xinference_magics")
-    child.expect(r"In \[2\]: ")
-    child.sendline(f"%chat {BOTH} -t 0 Count from 1 to 20.")
-    for expected in (
-        "── tiny-gguf ──",
-        "18 19 20",
-        "── tiny-pt ──",
-        "18 19 20",
-        r"✓ tiny-gguf · \d+ tokens",
-        r"  tiny-pt · \d+ tokens",
-        r"the conversation goes on with tiny-gguf \(%conversation keep tiny-pt takes another\)",
-        r"In \[3\]: ",
-    ):
-        child.expect(expected)
-    child.sendline("%conversation keep tiny-pt")
-    child.expect("the conversation goes on with tiny-pt")
-    child.expect(r"In \[4\]: ")
-    child.close(force=True)
+    with terminal(kernel_env) as ipython:
+        ipython.run("%load_ext xinference_magics")
+        ipython.run(
+            f"%chat {BOTH} -t 0 Count from 1 to 20.",
+            "── tiny-gguf ──",
+            "18 19 20",
+            "── tiny-pt ──",
+            "18 19 20",
+            r"✓ tiny-gguf · \d+ tokens",
+            r"  tiny-pt · \d+ tokens",
+            r"the conversation goes on with tiny-gguf \(%conversation keep tiny-pt takes another\)",
+        )
+        ipython.run("%conversation keep tiny-pt", "the conversation goes on with tiny-pt")

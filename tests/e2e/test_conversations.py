@@ -1,16 +1,9 @@
 """`%conversation` in a real kernel, with the tiny model."""
 
 import nbformat
-import pytest
 from kernel_driver import Kernel
 
 NAME = "What is my name?"
-
-
-@pytest.fixture
-def chatting(kernel, tiny_chat):
-    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
-    return kernel
 
 
 def plain(reply):
@@ -83,9 +76,9 @@ def test_what_was_saved_is_loaded_elsewhere(chatting, kernel_env, tmp_path):
     chatting.run("%chat My name is Alice.")
     saved = chatting.run(f"%conversation save {tmp_path / 'talk.json'}")
     assert "Saved 1 turn to" in saved.stdout
-    other = Kernel(kernel_env)
+    other = Kernel.loaded(kernel_env)
     try:
-        other.run("%load_ext xinference_magics\n%xinference use tiny-pt")
+        other.run("%xinference use tiny-pt")
         loaded = other.run(f"%conversation load {tmp_path / 'talk.json'} --as talk")
         assert "Current: talk, 1 turn." in loaded.stdout
         assert "Alice" in plain(other.run(f"%chat -t 0 {NAME}"))
@@ -103,9 +96,9 @@ def test_a_restart_of_the_kernel_loses_no_conversation(chatting, kernel_env, tmp
     notebook.cells.append(nbformat.v4.new_code_cell("%%chat\nlost", id="c"))
     path = tmp_path / "talk.ipynb"
     nbformat.write(notebook, path)
-    restarted = Kernel({**kernel_env, "JPY_SESSION_NAME": str(path)})
+    restarted = Kernel.loaded({**kernel_env, "JPY_SESSION_NAME": str(path)})
     try:
-        restarted.run("%load_ext xinference_magics\n%xinference use tiny-gguf")
+        restarted.run("%xinference use tiny-gguf")
         restored = restarted.run("%conversation restore")
         assert "Restored 2 turns from talk.ipynb, as it was last saved." in restored.stdout
         assert "Not restored: cell 3 has no saved answer." in restored.stdout

@@ -2,35 +2,20 @@
 
 import time
 
-import pytest
+from kernel_driver import CONVERSATION
 from test_errors import fails
 
-from xinference_magics.cluster.launch import LaunchRequest
 from xinference_magics.notebook.commands import COMMANDS
 
 NAMES = {
     "qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m": "tiny-chat -f ggufv2 -q f16 -u example-gguf",
     "my-model -f pytorch -q none": "tiny-chat -f pytorch -q none -u example-pt",
     "bge-m3 -t embedding": "tiny-chat -f ggufv2",
-    "my-text-model": "writer",
+    "my-text-model": "tiny-text",
     "my-model,another-model": "tiny-gguf,tiny-pt",
     "my-model": "tiny-gguf",
 }
 """What stands in examples, and what is meant on the test server."""
-
-
-@pytest.fixture(scope="module")
-def writer(cluster, tiny_registered):
-    """A model that only continues texts."""
-    request = LaunchRequest(
-        model_name="tiny-text",
-        model_uid="writer",
-        model_format="ggufv2",
-        enable_virtual_env=False,
-        extra={"n_threads": 1},
-    )
-    yield cluster.launch(request).wait().uid
-    cluster.terminate("writer")
 
 
 def completed(kernel, code):
@@ -118,23 +103,24 @@ def test_status_is_a_value(kernel, tiny_chat):
     assert kernel.value("found").startswith("Connected to ")
 
 
-def test_a_text_is_continued(kernel, writer):
+def test_a_text_is_continued(kernel, tiny_text):
     reply = kernel.run("%%generate -t 0 --max_tokens 12 -o kept\n1, 2, 3, 4, ")
     assert reply.status == "ok", reply
-    assert "Using writer, the only model that runs and can continue texts." in reply.stdout
+    assert "Using tiny-text, the only model that runs and can continue texts." in reply.stdout
     text = kernel.value("kept.text")
     assert len(text) > 4
     assert kernel.value("0 < kept.usage['output_tokens'] <= 12, kept.status, kept.model_uid") == (
-        "(True, 'done', 'writer')"
+        "(True, 'done', 'tiny-text')"
     )
     assert kernel.value("kept.finish_reason") in {"'stop'", "'length'"}
-    assert kernel.value("len(get_ipython().magics_manager.registry['XinferenceMagics']"
-                        ".session.conversations.current)") == "0"  # fmt: skip
-    kernel.run("again = %xinference generate --model-uid writer -t 0 --max-tokens 12 1, 2, 3, 4,")
-    assert kernel.value("again.model_uid") == "'writer'"
+    assert kernel.value(f"len({CONVERSATION})") == "0"
+    kernel.run(
+        "again = %xinference generate --model-uid tiny-text -t 0 --max-tokens 12 1, 2, 3, 4,"
+    )
+    assert kernel.value("again.model_uid") == "'tiny-text'"
     reply = kernel.run("%%xinference generate -t 0 --stream false --max-tokens 4\nOnce upon a time")
     assert reply.status == "ok", reply
-    assert "writer · " in reply.displays[0]["text/plain"]
+    assert "tiny-text · " in reply.displays[0]["text/plain"]
 
 
 def test_chatting_as_a_command(kernel, tiny_chat):
@@ -148,13 +134,15 @@ def test_chatting_as_a_command(kernel, tiny_chat):
     assert "xf-hidden" not in kernel.run("%chat --api-key xf-hidden hi").stdout
 
 
-def test_each_magic_names_the_other_for_a_model_of_the_other_kind(kernel, writer, tiny_chat):
-    fails(kernel, "%chat -m writer hi", "does not chat", "%%generate -m writer")
+def test_each_magic_names_the_other_for_a_model_of_the_other_kind(kernel, tiny_text, tiny_chat):
+    fails(kernel, "%chat -m tiny-text hi", "does not chat", "%%generate -m tiny-text")
     fails(kernel, "%generate -m tiny-gguf hi", "does not continue texts", "%%chat -m tiny-gguf")
-    assert kernel.run("%xinference use writer --as story").stdout.count("%%generate asks it") == 1
+    assert (
+        kernel.run("%xinference use tiny-text --as story").stdout.count("%%generate asks it") == 1
+    )
 
 
-def test_the_examples_of_the_help_run(kernel, writer, tiny_chat):
+def test_the_examples_of_the_help_run(kernel, tiny_text, tiny_chat):
     kernel.run("country = 'France'")
     kernel.run("%xinference use tiny-gguf")
     for name in ("launch", "use", "status", "chat", "generate"):

@@ -28,10 +28,8 @@ def clean_server(cluster, tiny_registered, tiny_encoders_registered):
 
 
 @pytest.fixture
-def execute(kernel_env, clean_server, tmp_path, monkeypatch):
+def execute(in_kernel_env, clean_server, tmp_path):
     """Execute a notebook with the test server's environment; nothing may warn."""
-    for name in ("XINFERENCE_ENDPOINT", "XINFERENCE_MAGICS_STATE", "IPYTHONDIR"):
-        monkeypatch.setenv(name, kernel_env[name])
 
     def run(notebook):
         client = NotebookClient(notebook, timeout=180, resources={"metadata": {"path": tmp_path}})

@@ -1,19 +1,11 @@
 """What reaches the model from a cell: values, earlier cells, attachments, and what fits."""
 
-import pytest
 
-
-@pytest.fixture
-def ready(kernel, tiny_chat):
-    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
-    return kernel
-
-
-def test_tables_and_sources_are_put_in(ready):
-    ready.run(
+def test_tables_and_sources_are_put_in(chatting):
+    chatting.run(
         "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2]})\ndef f(x):\n    return x + 1"
     )
-    shown = ready.run("%%chat --show-prompt\nAbout {{frame}} and {{f}} and {{In[1]}}")
+    shown = chatting.run("%%chat --show-prompt\nAbout {{frame}} and {{f}} and {{In[1]}}")
     assert "DataFrame of 2 rows and 1 columns:\n,a\n0,1\n1,2\n" in shown.stdout
     assert "def f(x):\n    return x + 1" in shown.stdout
     assert "'load_ext', 'xinference_magics'" in shown.stdout
@@ -21,80 +13,82 @@ def test_tables_and_sources_are_put_in(ready):
     assert not shown.displays
 
 
-def test_earlier_cells_are_sent_with_their_outputs(ready):
-    ready.run("x = 20")
-    ready.run("print('printed')\nx + 1")
-    ready.run("x / 0")
-    shown = ready.run("%%chat --show-prompt --context 2\nWhat happened?").stdout
+def test_earlier_cells_are_sent_with_their_outputs(chatting):
+    chatting.run("x = 20")
+    chatting.run("print('printed')\nx + 1")
+    chatting.run("x / 0")
+    shown = chatting.run("%%chat --show-prompt --context 2\nWhat happened?").stdout
     assert "x = 20" not in shown
     assert "```python\nprint('printed')\nx + 1\n```\nOut [" in shown
     assert "printed\n21" in shown
     assert "ZeroDivisionError: division by zero" in shown
     assert "\x1b[" not in shown
-    by_number = ready.run("%%chat --show-prompt --cells 1,3\nWhat?").stdout
+    by_number = chatting.run("%%chat --show-prompt --cells 1,3\nWhat?").stdout
     assert "In [1]:" in by_number
     assert "x = 20" in by_number
-    assert "There is no cell 99" in ready.run("%%chat --cells 99\nWhat?").error
-    assert "ZeroDivisionError" in ready.run("%%chat --show-prompt\n{{Err[5]}}").stdout
+    assert "There is no cell 99" in chatting.run("%%chat --cells 99\nWhat?").error
+    assert "ZeroDivisionError" in chatting.run("%%chat --show-prompt\n{{Err[5]}}").stdout
 
 
-def test_fix_sends_the_last_error_and_its_cell(ready):
-    assert "no cell of this session has failed" in ready.run("%chat --fix").error
-    ready.run("undefined_name + 1")
-    shown = ready.run("%chat --fix --show-prompt").stdout
+def test_fix_sends_the_last_error_and_its_cell(chatting):
+    assert "no cell of this session has failed" in chatting.run("%chat --fix").error
+    chatting.run("undefined_name + 1")
+    shown = chatting.run("%chat --fix --show-prompt").stdout
     assert "undefined_name + 1" in shown
     assert "NameError" in shown
     assert "Explain the error, and show how to fix it." in shown
 
 
-def test_files_are_attached_as_text(ready, tmp_path):
+def test_files_are_attached_as_text(chatting, tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("the secret word is banana")
-    shown = ready.run(f"%chat --show-prompt --file {path} What is it?").stdout
+    shown = chatting.run(f"%chat --show-prompt --file {path} What is it?").stdout
     assert "File notes.txt:\nthe secret word is banana" in shown
-    assert "cannot be read" in ready.run(f"%chat --file {tmp_path}/absent.txt What?").error
+    assert "cannot be read" in chatting.run(f"%chat --file {tmp_path}/absent.txt What?").error
     (tmp_path / "data.bin").write_bytes(b"\xff\xfe\x00")
-    assert "is no text" in ready.run(f"%chat --file {tmp_path}/data.bin What?").error
+    assert "is no text" in chatting.run(f"%chat --file {tmp_path}/data.bin What?").error
 
 
-def test_a_pdf_becomes_text(ready, tmp_path):
-    ready.run(
+def test_a_pdf_becomes_text(chatting, tmp_path):
+    chatting.run(
         "from matplotlib.figure import Figure\nfigure = Figure()\n"
         f"figure.text(0.1, 0.5, 'hello from a page')\nfigure.savefig({str(tmp_path / 'a.pdf')!r})"
     )
-    shown = ready.run(f"%chat --show-prompt --file {tmp_path}/a.pdf What?").stdout
+    shown = chatting.run(f"%chat --show-prompt --file {tmp_path}/a.pdf What?").stdout
     assert "hello from a page" in shown
 
 
-def test_a_picture_for_a_model_that_cannot_see_is_refused_before_it_is_sent(ready):
-    ready.run("import numpy as np\nred = np.full((20, 20, 3), [255, 0, 0], np.uint8)")
-    reply = ready.run("%%chat\nWhat color is {{red}}?")
+def test_a_picture_for_a_model_that_cannot_see_is_refused_before_it_is_sent(chatting):
+    chatting.run("import numpy as np\nred = np.full((20, 20, 3), [255, 0, 0], np.uint8)")
+    reply = chatting.run("%%chat\nWhat color is {{red}}?")
     assert "tiny-gguf takes no image." in reply.error
     assert not reply.displays
     assert "[user]" not in reply.stdout
-    shown = ready.run("%chat --image red --image nothere What?")
+    shown = chatting.run("%chat --image red --image nothere What?")
     assert "--image: name 'nothere' is not defined" in shown.error
 
 
-def test_single_braces_are_text_with_a_hint_once(ready):
-    ready.run("country = 'France'")
-    first = ready.run("%chat --once Hello {country}")
+def test_single_braces_are_text_with_a_hint_once(chatting):
+    chatting.run("country = 'France'")
+    first = chatting.run("%chat --once Hello {country}")
     assert "{country} was sent as it is; {{country}} puts the variable's value in." in first.stdout
-    assert "was sent as it is" not in ready.run("%chat --once Hello {country}").stdout
+    assert "was sent as it is" not in chatting.run("%chat --once Hello {country}").stdout
 
 
-def test_the_oldest_turns_make_room(ready):
-    ready.run("%chat Hello")
-    ready.run("%%conversation edit 1 --prompt\n" + "word " * 40_000)
-    reply = ready.run("%chat My name is Alice.")
+def test_the_oldest_turns_make_room(chatting):
+    chatting.run("%chat Hello")
+    chatting.run("%%conversation edit 1 --prompt\n" + "word " * 40_000)
+    reply = chatting.run("%chat My name is Alice.")
     assert reply.stdout == "Note: Left out the oldest turn: the context of tiny-gguf is full.\n"
-    compared = ready.run("%chat --show-prompt --compare tiny-gguf,tiny-pt What is my name?").stdout
+    compared = chatting.run(
+        "%chat --show-prompt --compare tiny-gguf,tiny-pt What is my name?"
+    ).stdout
     assert compared.count("Note: Left out the oldest turn: the context of tiny-") == 2
-    ready.run("long = 'word ' * 10_000")
-    assert "The prompt has about" in ready.run("%chat {{long}} {{long}} {{long}} {{long}}").error
+    chatting.run("long = 'word ' * 10_000")
+    assert "The prompt has about" in chatting.run("%chat {{long}} {{long}} {{long}} {{long}}").error
 
 
-def test_a_prompt_arrives_byte_for_byte(ready):
+def test_a_prompt_arrives_byte_for_byte(chatting):
     text = "{a} $b \\frac{1}{2} {'x': {'y': 1}} 100% #no ~ `c` \t end"
-    ready.run(f"%%chat --once -o turn\n{text}")
-    assert ready.value(f"turn.prompt == {text!r}") == "True"
+    chatting.run(f"%%chat --once -o turn\n{text}")
+    assert chatting.value(f"turn.prompt == {text!r}") == "True"

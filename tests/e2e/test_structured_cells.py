@@ -34,29 +34,23 @@ SCHEMA = {"title": "Person", "description": "A person.", "type": "object",
 }
 
 
-@pytest.fixture
-def ready(kernel, tiny_chat):
-    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
-    return kernel
-
-
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_the_answer_is_an_object_of_the_schema(ready, name):
-    ready.run(SCHEMAS[name])
-    reply = ready.run(f"turn = %chat --schema {name} {ALICE}")
+def test_the_answer_is_an_object_of_the_schema(chatting, name):
+    chatting.run(SCHEMAS[name])
+    reply = chatting.run(f"turn = %chat --schema {name} {ALICE}")
     assert reply.status == "ok", reply.error
-    person = ready.value("turn.parsed")
+    person = chatting.value("turn.parsed")
     assert "Alice" in person
     assert "30" in person
     shown = reply.displays[-1]["text/html"]
     assert "<table" in shown
     assert "Alice" in shown
     if name in {"Person", "Plain"}:
-        assert ready.value(f"isinstance(turn.parsed, {name})") == "True"
+        assert chatting.value(f"isinstance(turn.parsed, {name})") == "True"
 
 
-def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(ready):
-    ready.run(
+def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(chatting):
+    chatting.run(
         SCHEMAS["Person"]
         + """
     from pydantic import field_validator
@@ -66,19 +60,19 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(ready):
         raise ValueError("nobody is that old")
 """
     )
-    reply = ready.run(f"%chat --schema Person --retries 1 {ALICE}")
+    reply = chatting.run(f"%chat --schema Person --retries 1 {ALICE}")
     assert reply.status == "error"
     assert "nobody is that old" in reply.error
-    ready.run("turn = get_ipython().run_line_magic('conversation', 'show')[-1]")
-    assert ready.value("[m.type for m in turn.messages]") == "['human', 'ai', 'human', 'ai']"
-    assert ready.value("turn.status") == "'failed'"
-    assert "That does not fit" in ready.value("turn.steps[1].content")
+    chatting.run("turn = get_ipython().run_line_magic('conversation', 'show')[-1]")
+    assert chatting.value("[m.type for m in turn.messages]") == "['human', 'ai', 'human', 'ai']"
+    assert chatting.value("turn.status") == "'failed'"
+    assert "That does not fit" in chatting.value("turn.steps[1].content")
 
 
 @pytest.mark.parametrize("given", ["3", "{'type': 'object'}", "int"])
-def test_what_is_no_schema_is_refused(ready, given):
-    ready.run(f"Wrong = {given}")
-    assert "no schema of an answer" in ready.run("%chat --schema Wrong Hello").error
+def test_what_is_no_schema_is_refused(chatting, given):
+    chatting.run(f"Wrong = {given}")
+    assert "no schema of an answer" in chatting.run("%chat --schema Wrong Hello").error
 
 
 CHAIN = """
@@ -91,16 +85,16 @@ text_chain = (lambda text: text) | chain
 
 
 @pytest.mark.parametrize("name", ["chain", "messages_chain", "llm"])
-def test_a_runnable_takes_the_place_of_a_model(ready, name):
-    ready.run(CHAIN)
-    reply = ready.run(f"turn = %chat -m {name} Where can we visit in the capital of France?")
+def test_a_runnable_takes_the_place_of_a_model(chatting, name):
+    chatting.run(CHAIN)
+    reply = chatting.run(f"turn = %chat -m {name} Where can we visit in the capital of France?")
     assert reply.status == "ok", reply.error
-    assert "Eiffel Tower" in ready.value("turn.text")
+    assert "Eiffel Tower" in chatting.value("turn.text")
 
 
-def test_a_chain_of_several_variables_is_explained(ready):
-    ready.run(CHAIN.replace("{question}", "{question} {place}"))
-    error = ready.run("%chat -m chain Hello").error
+def test_a_chain_of_several_variables_is_explained(chatting):
+    chatting.run(CHAIN.replace("{question}", "{question} {place}"))
+    error = chatting.run("%chat -m chain Hello").error
     assert "chain takes" in error
     assert "place" in error
 
@@ -117,12 +111,12 @@ agent = create_agent(llm, [get_weather, multiply])
 """
 
 
-def test_an_agent_of_langgraph_shows_its_steps(ready):
+def test_an_agent_of_langgraph_shows_its_steps(chatting):
     pytest.importorskip("langchain.agents")
-    assert ready.run(AGENT).status == "ok"
-    reply = ready.run("turn = %chat -m agent What is twice the temperature in Paris?")
+    assert chatting.run(AGENT).status == "ok"
+    reply = chatting.run("turn = %chat -m agent What is twice the temperature in Paris?")
     assert reply.status == "ok", reply.error
-    assert ready.value("turn.text") == "'Twice the temperature in Paris is 44 degrees.'"
-    kinds = ready.value("[m.type for m in turn.messages]")
+    assert chatting.value("turn.text") == "'Twice the temperature in Paris is 44 degrees.'"
+    kinds = chatting.value("[m.type for m in turn.messages]")
     assert kinds == "['human', 'ai', 'tool', 'ai', 'tool', 'ai']"
     assert "get_weather(city=&quot;Paris&quot;)" in reply.displays[-1]["text/html"]

@@ -1,52 +1,36 @@
 """A terminal IPython in a pseudo-terminal."""
 
-import sys
-
-import pexpect
 import pytest
+from terminal_driver import terminal
 
 
 @pytest.fixture
-def terminal(kernel_env, tiny_chat):
+def ipython(kernel_env, tiny_chat):
     """An IPython prompt with the extension loaded and a model taken up."""
-    child = pexpect.spawn(
-        sys.executable,
-        ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"],
-        env=kernel_env,
-        encoding="utf-8",
-        timeout=60,
-        dimensions=(50, 200),
-    )
-    child.expect(r"In \[1\]: ")
-    child.sendline("%load_ext xinference_magics")
-    child.expect(r"In \[2\]: ")
-    child.sendline("%xinference use tiny-pt")
-    child.expect(r"Ready: llm is ChatXinference for tiny-pt")
-    child.expect(r"In \[3\]: ")
-    yield child
-    child.close(force=True)
+    with terminal(kernel_env) as made:
+        made.run("%load_ext xinference_magics")
+        made.run(f"%xinference use {tiny_chat.pt}", "Ready: llm is ChatXinference for tiny-pt")
+        yield made
 
 
-def test_the_answer_streams_into_the_terminal(terminal):
-    terminal.sendline("%chat -t 0 Count from 1 to 300.")
-    terminal.expect("1 2 3 4 5")
-    terminal.expect("299 300")
-    terminal.expect("tokens/s")
-    terminal.expect(r"In \[4\]: ")
+def test_the_answer_streams_into_the_terminal(ipython):
+    ipython.run("%chat -t 0 Count from 1 to 300.", "1 2 3 4 5", "299 300", "tokens/s")
+    ipython.await_prompt()
 
 
-def test_ctrl_c_keeps_the_text_and_returns_to_the_prompt(terminal):
-    terminal.sendline("%chat -t 0 Count from 1 to 300.")
-    terminal.expect("1 2 3 4 5")
-    terminal.sendintr()
-    terminal.expect("KeyboardInterrupt: The turn was interrupted; what had arrived is kept.")
-    terminal.expect(r"In \[4\]: ")
-    terminal.sendline("1 + 1")
-    terminal.expect("2")
+def test_an_answer_that_is_not_to_stream_is_printed_when_it_is_there(ipython):
+    ipython.run("%chat -t 0 --stream false Count from 1 to 20.", "18 19 20", "tokens/s")
+    ipython.await_prompt()
 
 
-def test_an_error_is_one_line(terminal):
-    terminal.sendline("%chat -m nothing hi")
-    terminal.expect("ModelNotFoundError: .*nothing")
-    terminal.expect(r"In \[4\]: ")
-    assert "Traceback" not in terminal.before
+def test_ctrl_c_keeps_the_text_and_returns_to_the_prompt(ipython):
+    ipython.run("%chat -t 0 Count from 1 to 300.", "1 2 3 4 5")
+    ipython.child.sendintr()
+    ipython.expect("KeyboardInterrupt: The turn was interrupted; what had arrived is kept.")
+    ipython.run("1 + 1", "2")
+
+
+def test_an_error_is_one_line(ipython):
+    ipython.run("%chat -m nothing hi", "ModelNotFoundError: .*nothing")
+    ipython.await_prompt()
+    assert "Traceback" not in ipython.child.before

@@ -32,11 +32,10 @@ lock.release()
 
 
 @pytest.fixture
-def ready(kernel, tiny_chat):
-    kernel.run("%xinference use tiny-gguf\n%config XinferenceMagics.temperature = 0.0")
-    kernel.run(TOOLS)
-    kernel.run(LOOP)
-    return kernel
+def ready(chatting):
+    chatting.run(TOOLS)
+    chatting.run(LOOP)
+    return chatting
 
 
 @pytest.mark.parametrize("uid", ["tiny-gguf", "tiny-pt"])

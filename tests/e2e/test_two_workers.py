@@ -1,12 +1,11 @@
 """A cluster of two machines, seen and steered from a notebook; its tests follow one story."""
 
 import json
-import os
 import re
 
 import psutil
 import pytest
-from kernel_driver import Kernel
+from kernel_driver import Kernel, environment
 from two_workers import TwoWorkers
 
 from xinference_magics.cluster.launch import LaunchRequest
@@ -43,15 +42,7 @@ def register(cluster, definitions):
 @pytest.fixture(scope="module")
 def notebook(machines, tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebook")
-    environment = {
-        **os.environ,
-        "XINFERENCE_ENDPOINT": machines.endpoint,
-        "XINFERENCE_MAGICS_STATE": str(folder / "state"),
-        "IPYTHONDIR": str(folder / "ipython"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-    made = Kernel(environment)
-    made.run("%load_ext xinference_magics")
+    made = Kernel.loaded(environment(folder, XINFERENCE_ENDPOINT=machines.endpoint))
     yield made
     made.close()
 

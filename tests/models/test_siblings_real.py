@@ -8,7 +8,6 @@ from langchain_core.documents import Document
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 
 from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
-from xinference_magics.cluster.launch import LaunchRequest
 from xinference_magics.errors import ModelNotFoundError
 
 
@@ -56,14 +55,9 @@ async def test_rerank(server, tiny_encoders):
 
 
 @pytest.fixture(scope="module")
-def text_pt(cluster, tiny_registered):
+def text_pt(cluster, tiny_registered, tiny_request):
     """On transformers, a model that chats cannot continue bare text."""
-    request = LaunchRequest(
-        model_name="tiny-text",
-        model_uid="text-pt",
-        model_format="pytorch",
-        enable_virtual_env=False,
-    )
+    request = tiny_request("text-pt", "pytorch", model_name="tiny-text")
     yield cluster.launch(request).wait().uid
     cluster.terminate("text-pt")
 

@@ -1,0 +1,51 @@
+"""IPython in a pseudo-terminal, driven as a person drives it."""
+
+import sys
+from contextlib import contextmanager
+
+import pexpect
+
+
+class Terminal:
+    """A terminal IPython at its prompt.
+
+    Args:
+        child: Its process.
+    """
+
+    def __init__(self, child):
+        self.child = child
+        self._number = 0
+
+    def run(self, line, *expected):
+        """Type a line at the next prompt, and wait for all that is expected, in its order."""
+        self.await_prompt()
+        self.child.sendline(line)
+        self.expect(*expected)
+
+    def expect(self, *expected):
+        """Wait for regular expressions, in their order."""
+        for each in expected:
+            self.child.expect(each)
+
+    def await_prompt(self):
+        """Wait until the line before has ended."""
+        self._number += 1
+        self.child.expect(rf"In \[{self._number}\]: ")
+
+
+@contextmanager
+def terminal(environment):
+    """Start one; it ends with the block."""
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"],
+        env=environment,
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(50, 200),
+    )
+    try:
+        yield Terminal(child)
+    finally:
+        child.close(force=True)
