@@ -1,8 +1,6 @@
 """Secrets are planted everywhere they may come from, and looked for everywhere else."""
 
 import json
-import os
-import secrets
 import stat
 import subprocess
 import sys
@@ -11,12 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from kernel_driver import Kernel
+from kernel_driver import environment
+from test_accounts import PASSWORD, USER, Secured
 
-from xinference_magics.transport.login import Login, sign_in
+from xinference_magics.transport.login import Login
 
-USER = "admin"
-PASSWORD = f"planted-{secrets.token_hex(8)}"
 WATCH = """
 import json, logging, io, pickle, sys, traceback
 log = io.StringIO()
@@ -72,55 +69,22 @@ def everything():
 """
 
 
-class Place:
-    """A server with authentication on, and a user's folders."""
-
-    def __init__(self, server, folder):
-        self.endpoint, self.home, self.folder = server.endpoint, server.home, folder
-        self.kernels = []
-
-    def set_up(self):
-        log = (self.home / "output.log").read_text()
-        token = log.partition("Setup token: ")[2].split()[0]
-        account = {"setup_token": token, "username": USER, "password": PASSWORD}
-        requests.post(f"{self.endpoint}/v1/admin/setup", json=account, timeout=30)
-        return token
-
-    def admin(self, path, body):
-        token = sign_in(self.endpoint, USER, PASSWORD).access
-        headers = {"Authorization": f"Bearer {token}"}
-        return requests.post(self.endpoint + path, json=body, headers=headers, timeout=30).json()
-
-    def kernel(self, **environment):
-        made = Kernel(
-            {
-                **os.environ,
-                "XINFERENCE_ENDPOINT": self.endpoint,
-                "XINFERENCE_MAGICS_STATE": str(self.folder / "state"),
-                "XINFERENCE_HOME": str(self.folder / "home"),
-                "IPYTHONDIR": str(self.folder / "ipython"),
-                "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-                **environment,
-            }
-        )
-        self.kernels.append(made)
-        assert made.run("%load_ext xinference_magics").status == "ok"
-        return made
-
-
 @pytest.fixture(scope="module")
-def place(start_server, tmp_path_factory):
-    made = Place(start_server(XINFERENCE_AUTH_ADVANCED="1"), tmp_path_factory.mktemp("user"))
-    made.setup_token = made.set_up()
+def secured(start_server, tmp_path_factory):
+    """A server with an account, and a user's folders."""
+    made = Secured(start_server(XINFERENCE_AUTH_ADVANCED="1"), tmp_path_factory.mktemp("user"))
+    account = {"setup_token": made.setup_token, "username": USER, "password": PASSWORD}
+    url = f"{made.endpoint}/v1/admin/setup"
+    requests.post(url, json=account, timeout=30).raise_for_status()
     yield made
     for kernel in made.kernels:
         kernel.close()
 
 
-def used(kernel, planted, *, launch, tiny_definitions):
-    """Do everything with a kernel; return all that it shows and keeps."""
+def used(kernel, tiny_definitions=None):
+    """Do everything with a kernel, with definitions a launch too; return all it shows and keeps."""
     shown = [kernel.run(WATCH)]
-    if launch:
+    if tiny_definitions:
         shown.append(kernel.run("%xinference login", answers=[USER, "wrong-" + PASSWORD]))
         shown.append(kernel.run("%tb\n%xmode Verbose\n%tb\n%xmode Context"))
         shown.append(kernel.run("%xinference login", answers=[USER, PASSWORD]))
@@ -147,61 +111,52 @@ def leaks(planted, text):
     return [name for name, secret in planted.items() if secret in text]
 
 
-def test_secrets_are_nowhere(place, tiny_definitions):
-    key = place.admin("/v1/admin/keys", {"name": "notebook"})["key"]
-    planted = {"password": PASSWORD, "setup token": place.setup_token, "key": key}
-
-    kernel = place.kernel()
-    said = used(kernel, planted, launch=True, tiny_definitions=tiny_definitions)
-    os.environ["XINFERENCE_MAGICS_STATE"], before = (
-        str(place.folder / "state"),
-        os.environ.get("XINFERENCE_MAGICS_STATE"),
-    )
-    try:
-        login = Login(place.endpoint)
-        planted |= {"access token": login(), "refresh token": login.kept.refresh}
-        file = Path(login._file)
-    finally:
-        os.environ.pop("XINFERENCE_MAGICS_STATE")
-        if before is not None:
-            os.environ["XINFERENCE_MAGICS_STATE"] = before
+def test_secrets_are_nowhere(secured, tiny_definitions, monkeypatch):
+    key = secured.admin("POST", "/v1/admin/keys", {"name": "notebook"})["key"]
+    kernel = secured.kernel()
+    said = used(kernel, tiny_definitions)
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(secured.state / "magics"))
+    login = Login(secured.endpoint)
+    planted = {
+        "password": PASSWORD,
+        "setup token": secured.setup_token,
+        "key": key,
+        "access token": login(),
+        "refresh token": login.kept.refresh,
+    }
     assert all(planted.values())
     assert not leaks(planted, said)
+    file = Path(login._file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
-    keyed = place.kernel(
-        XINFERENCE_API_KEY=key, XINFERENCE_MAGICS_STATE=str(place.folder / "keyed")
+    keyed = secured.kernel(
+        XINFERENCE_API_KEY=key, XINFERENCE_MAGICS_STATE=str(secured.state / "keyed")
     )
-    assert not leaks(planted, used(keyed, planted, launch=False, tiny_definitions=None))
+    assert not leaks(planted, used(keyed))
     kernel.run("%xinference terminate tiny-chat")
     kernel.close()
     keyed.close()
-    for path in place.folder.rglob("*"):
+    for path in secured.state.rglob("*"):
         if path.is_file() and path != file:
             found = leaks(planted, path.read_bytes().decode("latin-1"))
             assert not found, path
 
 
-def test_a_notebook_that_is_saved_holds_no_secret(place):
+def test_a_notebook_that_is_saved_holds_no_secret(secured):
     """An execution by nbclient, saved with its outputs."""
-    key = place.admin("/v1/admin/keys", {"name": "saved"})["key"]
+    key = secured.admin("POST", "/v1/admin/keys", {"name": "saved"})["key"]
     code = f"""
-import nbformat, os
+import nbformat
 from nbclient import NotebookClient
 cells = ["%load_ext xinference_magics", "%xinference status", "%xinference list", "%xinference"]
 made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
 NotebookClient(made, timeout=60).execute()
-nbformat.write(made, {str(place.folder / "saved.ipynb")!r})
+nbformat.write(made, {str(secured.state / "saved.ipynb")!r})
 """
-    environment = {
-        **os.environ,
-        "XINFERENCE_ENDPOINT": place.endpoint,
-        "XINFERENCE_API_KEY": key,
-        "XINFERENCE_MAGICS_STATE": str(place.folder / "saved-state"),
-        "IPYTHONDIR": str(place.folder / "ipython"),
-    }
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-    saved = (place.folder / "saved.ipynb").read_text()
+    own = {"XINFERENCE_ENDPOINT": secured.endpoint, "XINFERENCE_API_KEY": key}
+    run = [sys.executable, "-c", code]
+    subprocess.run(run, env=environment(secured.state / "saved", **own), check=True)
+    saved = (secured.state / "saved.ipynb").read_text()
     assert "XINFERENCE_API_KEY" in saved
     assert key not in saved
