@@ -3,6 +3,7 @@
 import http.server
 import json
 import threading
+import time
 from contextlib import contextmanager
 from urllib.parse import unquote
 
@@ -12,12 +13,13 @@ class Answers:
 
     `answers["/v1/models/u"] = [(503, {...}), (200, {...})]`; a key may begin with a method, as in
     `"DELETE /v1/models/u"`. Text is sent as it is. `asked` lists what was asked, `sent` the
-    bodies.
+    bodies; each answer comes after `delay` seconds.
     """
 
     def __init__(self):
         self.asked = []
         self.sent = []
+        self.delay = 0.0
         self._scripts = {}
 
     def __setitem__(self, path, script):
@@ -42,6 +44,7 @@ def scripted_api():
             if length:
                 made.sent.append(json.loads(self.rfile.read(length)))
             status, content = made.take(self.command, unquote(self.path.partition("?")[0]))
+            time.sleep(made.delay)
             text = isinstance(content, str)
             data = (content if text else json.dumps(content)).encode()
             self.send_response(status)
@@ -56,7 +59,8 @@ def scripted_api():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        serve = {"poll_interval": 0.01}
+        threading.Thread(target=server.serve_forever, kwargs=serve, daemon=True).start()
         made.endpoint = f"http://127.0.0.1:{server.server_port}"
         yield made
         server.shutdown()

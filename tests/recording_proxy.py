@@ -52,6 +52,7 @@ def recording(server):
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
         recorded = Recorded(f"http://127.0.0.1:{proxy.server_port}")
-        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        serve = {"poll_interval": 0.01}
+        threading.Thread(target=proxy.serve_forever, kwargs=serve, daemon=True).start()
         yield recorded
         proxy.shutdown()

@@ -23,6 +23,7 @@ def answering(body, content_type):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
+        serve = {"poll_interval": 0.01}
+        threading.Thread(target=made.serve_forever, kwargs=serve, daemon=True).start()
         yield f"http://127.0.0.1:{made.server_port}"
         made.shutdown()

@@ -1,13 +1,12 @@
 """What a Tab offers, and what it costs: the lines of the magics, and servers of every kind."""
 
-import json
-import threading
+import socket
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from IPython.core.completer import provisionalcompleter
+from management_server import scripted_api
 
 from xinference_magics.notebook.arguments import Values
 from xinference_magics.notebook.commands import COMMANDS, conversing
@@ -52,39 +51,18 @@ ANSWERS = {
 }
 
 
-class Server:
-    """Answers as an Xinference does, and remembers what it was asked."""
-
-    def __init__(self):
-        self.asked = []
-        self.delay = 0.0
-        self.status = 200
-
-
 @contextmanager
 def running_server():
-    made = Server()
+    """A server that knows these models, and remembers what it was asked."""
+    with scripted_api() as answers:
+        answer(answers, 200)
+        yield answers
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            path = self.path.partition("?")[0]
-            made.asked.append(path)
-            time.sleep(made.delay)
-            body = json.dumps(ANSWERS.get(path)).encode()
-            self.send_response(200 if path == "/v1/cluster/auth" else made.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
 
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        made.endpoint = f"http://127.0.0.1:{http.server_port}"
-        yield made
-        http.shutdown()
+def answer(server, status):
+    """Let it answer everything with this status; whether it wants credentials, anyone may ask."""
+    for path, body in ANSWERS.items():
+        server[path] = [(200 if path == "/v1/cluster/auth" else status, body)]
 
 
 @pytest.fixture
@@ -240,21 +218,19 @@ def test_an_answer_is_offered_while_it_is_asked_for_again(tab, tab_until, server
 
 @pytest.mark.parametrize("status", [401, 429])
 def test_a_server_that_refuses_is_not_asked_again(tab, tab_until, server, magics, status):
-    server.status = status
+    answer(server, status)
     for code in ("%xinference launch -n ", "%xinference use ", "%%chat -m "):
         tab(code)
         time.sleep(0.3)
     refused = [path for path in server.asked if path != "/v1/cluster/auth"]
     assert len(refused) == 1
-    server.status = 200
+    answer(server, 200)
     magics.session.changes += 1  # a command has succeeded
     assert tab_until("%xinference launch -n qw") == ["qwen2.5-instruct", "Qwen3"]
 
 
 def test_a_dead_server_is_asked_once(tab, monkeypatch, tmp_path):
     monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
-    import socket
-
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -35,10 +35,7 @@ def test_the_first_status_connects(shell, server, monkeypatch):
     assert sorted(server.asked) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
 
 
-def test_what_the_server_says_cannot_steer_the_terminal(shell, server, monkeypatch, capsys):
-    import test_completion
-
-    answers = {**test_completion.ANSWERS, "/v1/cluster/version": {"version": "4\x1b[31m"}}
-    monkeypatch.setattr(test_completion, "ANSWERS", answers)
+def test_what_the_server_says_cannot_steer_the_terminal(shell, server, capsys):
+    server["/v1/cluster/version"] = [(200, {"version": "4\x1b[31m"})]
     shell.run_line_magic("xinference", f"connect {server.endpoint}")
     assert "\x1b" not in capsys.readouterr().out
