@@ -12,12 +12,13 @@ from xinference_magics.chat.conversation import Execution
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
+MAGIC = r"(?P<magic>x?chat|generate|conversation|xinference)"
+"""The name of one of our magics, as a regular expression."""
+
 _CALL = re.compile(
-    r"""(?P<indent>\s*)(?P<target>[^%\n]*[^=!<>%\n]=\s*)?
-        %(?P<magic>x?chat|generate|conversation|xinference)\s+(?P<line>\S.*)$""",
-    re.VERBOSE | re.DOTALL,
+    rf"(?P<indent>\s*)(?P<target>[^%\n]*[^=!<>%\n]=\s*)?%{MAGIC}\s+(?P<line>\S.*)$", re.DOTALL
 )
-_CELL = re.compile(r"%%(?P<magic>x?chat|generate|conversation|xinference)(?:[ \t]+(?P<line>.*))?$")
+_CELL = re.compile(rf"%%{MAGIC}(?:[ \t]+(?P<line>.*))?$")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 """A line as Python has it; ``str.splitlines`` knows more ends."""
 

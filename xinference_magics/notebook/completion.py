@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.notebook import known, options
 from xinference_magics.notebook.arguments import Option, Values
+from xinference_magics.notebook.cells import MAGIC
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.known import Known, Query
 from xinference_magics.notebook.ready_made import CHAT, TEXT
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.commands.command import Command
     from xinference_magics.notebook.session import Session
 
-_LINE = re.compile(
-    r"\s*(?:[^%=\n]+=\s*)?%%?(?P<magic>xinference|x?chat|generate|conversation)\s+(?P<typed>.*)",
-    re.DOTALL,
-)
+_LINE = re.compile(rf"\s*(?:[^%=\n]+=\s*)?%%?{MAGIC}\s+(?P<typed>.*)", re.DOTALL)
 _SETS = {"xinference": COMMANDS, "conversation": conversing.COMMANDS}
 _WORD = re.compile(r""""[^"]*"|'[^']*'|\S+""")
 _PLAIN = re.compile(r"""[^\s"'`$#{}\\]+""")

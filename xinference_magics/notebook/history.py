@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import PromptError
+from xinference_magics.notebook.values import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -89,9 +90,9 @@ def _cell(shell: InteractiveShell, number: int) -> str:
     parts = [f"In [{number}]:\n```python\n{sources[number].rstrip()}\n```"]
     outputs = "".join(_outputs(shell, number)).strip()
     if outputs:
-        parts.append(f"Out [{number}]:\n```\n{_cut(outputs)}\n```")
+        parts.append(f"Out [{number}]:\n```\n{cut(outputs, _LONGEST_OUTPUT)}\n```")
     if number in (errors := Errors(shell)):
-        parts.append(f"Error in [{number}]:\n```\n{_cut(errors[number])}\n```")
+        parts.append(f"Error in [{number}]:\n```\n{cut(errors[number], _LONGEST_OUTPUT)}\n```")
     return "\n".join(parts)
 
 
@@ -102,9 +103,3 @@ def _outputs(shell: InteractiveShell, number: int) -> Iterator[str]:
         text = output.bundle.get(name) or ""
         text = "".join(text) if isinstance(text, list) else text
         yield _ANSI.sub("", text) + ("" if output.output_type in _STREAMS else "\n")
-
-
-def _cut(text: str) -> str:
-    if len(text) <= _LONGEST_OUTPUT:
-        return text
-    return f"{text[:_LONGEST_OUTPUT]}\n[cut: {len(text):,} characters]"

@@ -87,6 +87,7 @@ def expand(
     Raises:
         PromptError: An expression does not parse, names something unknown, or fails.
     """
+    variables = {**namespace, **(local or {})}
     pieces: list[str | Block] = []
     position = 0
     while opening := _OPENING.search(text, position):
@@ -97,7 +98,8 @@ def expand(
             continue
         code, source, position = _expression(text, opening.end())
         line = text.count("\n", 0, opening.start()) + 1
-        pieces.append(value_of(code, source, line, {**namespace, **(local or {})}, put))
+        with _explained(f"{{{{{source}}}}} in line {line} of the prompt", variables, _REMEDY):
+            pieces.append(put(_evaluated(code, variables)))
     return joined([*pieces, text[position:]])
 
 
@@ -154,24 +156,13 @@ def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:
         PromptError: It does not parse, names something unknown, or fails.
     """
     with _explained(option, variables):
-        # In one dictionary: a comprehension of the user's would not see separate locals.
-        return eval(compile(source, f"<{option}>", "eval"), {**variables})  # noqa: S307 - as meant
+        return _evaluated(compile(source, f"<{option}>", "eval"), variables)
 
 
-def value_of(
-    code: CodeType,
-    source: str,
-    line: int,
-    variables: dict[str, Any],
-    put: Callable[[Any], str | Block],
-) -> str | Block:
-    """Evaluate an expression of the user's, and make of its value what is put in.
-
-    Raises:
-        PromptError: It names something unknown, or fails, or its value cannot be shown.
-    """
-    with _explained(f"{{{{{source}}}}} in line {line} of the prompt", variables, _REMEDY):
-        return put(eval(code, {**variables}))  # noqa: S307 - the user's own code
+def _evaluated(code: CodeType, variables: Mapping[str, Any]) -> Any:
+    """Run an expression of the user's, whose assignments change no variable."""
+    # In one dictionary: a comprehension of the user's would not see separate locals.
+    return eval(code, {**variables})  # noqa: S307 - the user's own code
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def shown(value: object) -> str | Block:
     """
     if isinstance(value, str):
         return value
-    return picture(value) or _cut(_text(value))
+    return picture(value) or cut(_text(value))
 
 
 def returned(value: object, *, sees: bool) -> str | list[Block]:
@@ -48,7 +48,7 @@ def returned(value: object, *, sees: bool) -> str | list[Block]:
 
     drawn = picture(value)
     if drawn is None:
-        return as_text(value, lambda other: _cut(_text(other)))
+        return as_text(value, lambda other: cut(_text(other)))
     kind = type(value).__name__
     if not sees:
         return f"[{kind}: a picture, which this model cannot see]"
@@ -65,10 +65,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _cut(text: str) -> str:
-    if len(text) <= LONGEST:
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Cut a text after so many characters, with a note."""
+    if len(text) <= longest:
         return text
-    return f"{text[:LONGEST]}\n[cut: {len(text):,} characters]"
+    return f"{text[:longest]}\n[cut: {len(text):,} characters]"
 
 
 def picture(value: Any) -> Block | None:
