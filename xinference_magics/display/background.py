@@ -8,50 +8,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.display.output import Output
 from xinference_magics.display.page import PageView
 from xinference_magics.display.stream import SettledView, front_end, kernel_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from xinference_magics.chat.live import LiveTurn
     from xinference_magics.display.stream import Answer
 
 
-class BackgroundView(PageView):
-    """Streams a turn into the output of a cell that has ended.
+class _EarlierOutput(Output):
+    """An output of the cell that runs now, to be replaced when it has ended.
 
-    What replaces the widget is sent as an answer to that cell's own request: what IPython would
-    publish goes to the cell that runs, and into its ``%%capture``.
+    That is sent as an answer to the cell's own request: what IPython would publish goes to the cell
+    that runs by then, and into its ``%%capture``.
     """
+
+    def __init__(self, kernel: Any) -> None:
+        super().__init__()
+        self._kernel = kernel
+        self._request = kernel.get_parent()
+
+    def replace(self, bundle: dict[str, Any]) -> None:
+        """Replace it where it stands."""
+        content = {"data": bundle, "metadata": {}, "transient": {"display_id": self.id}}
+        self._send("update_display_data", content)
+
+    def print(self, text: str) -> None:
+        """Print text beneath it."""
+        self._send("stream", {"name": "stdout", "text": text})
+
+    def _send(self, kind: str, content: dict[str, Any]) -> None:
+        session, socket = self._kernel.session, self._kernel.iopub_socket
+        session.send(socket, kind, content, parent=self._request, ident=kind.encode())
+
+
+class BackgroundView(PageView):
+    """Streams a turn into the output of a cell that has ended."""
 
     background = True
     in_page = True
+    output: _EarlierOutput
 
-    def open(self, lives: Sequence[LiveTurn]) -> None:
-        """Show the widget, and note whose output it is."""
-        self._parent = self.kernel.get_parent()
-        super().open(lives)
-
-    def publish(self, bundle: dict[str, Any]) -> None:
-        """Publish an output in place of the one that is there."""
-        transient = {"display_id": self.display_id}
-        content = {"data": bundle, "metadata": {}, "transient": transient}
-        self._send("update_display_data", content)
+    def __init__(self, kernel: Any) -> None:
+        super().__init__(kernel)
+        self.output = _EarlierOutput(kernel)
 
     def tell(self, lines: Iterable[str]) -> None:
         """Print lines beneath the turn."""
-        text = "".join(f"{line}\n" for line in lines)
-        if text:
-            self._send("stream", {"name": "stdout", "text": text})
-
-    def _send(self, kind: str, content: dict[str, Any]) -> None:
-        """Send a message as an answer to the cell's request."""
-        kernel = self.kernel
-        topic = kind.encode()
-        kernel.session.send(kernel.iopub_socket, kind, content, parent=self._parent, ident=topic)
+        if text := "".join(f"{line}\n" for line in lines):
+            self.output.print(text)
 
 
 class UnseenView(SettledView):

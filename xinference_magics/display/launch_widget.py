@@ -35,16 +35,13 @@ class WidgetLaunchView(PageLaunchView):
 
     def open(self, title: str) -> None:
         """Show the title, a clock and the Cancel button."""
-        from IPython.display import display
-
         from xinference_magics.display.widget import LaunchWidget
 
         self._title = printable(title)
         self._started = time.monotonic()
         self._widget = LaunchWidget(state=self._state("", None, ()))
         self._inbox = Inbox(self._widget, self._kernel)
-        bundle = self._widget.bundle(neutralise(self._title))
-        display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        self._output.show(self._widget.bundle(neutralise(self._title)))
 
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()

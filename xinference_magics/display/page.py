@@ -52,8 +52,6 @@ class PageView(SettledView):
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show who answers, a clock for each and the Stop button."""
-        from IPython.display import display
-
         from xinference_magics.display.widget import ChatWidget
 
         titles = [live.title for live in lives]
@@ -63,8 +61,7 @@ class PageView(SettledView):
         self._inbox = Inbox(self._widget, self.kernel)
         self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
         who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
-        bundle = self._widget.bundle(f"{who} answering")
-        display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
+        self.output.show(self._widget.bundle(f"{who} answering"))
 
     def repaint(self, lives: Sequence[LiveTurn]) -> None:
         """Send the page what is new, or everything where it asked for that."""
@@ -90,7 +87,7 @@ class PageView(SettledView):
     def _replace(self, bundle: Callable[[], dict[str, Any]]) -> None:
         self._widget.send({"ended": True})
         try:
-            self.publish(bundle())
+            self.output.replace(bundle())
         finally:
             self._widget.close()
 

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, TextIO
-from uuid import uuid4
 
 from xinference_magics.display.amounts import counted, size, used
 from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
+from xinference_magics.display.output import Output
 from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def choose_launch_view(*, cancellable: bool = True) -> LaunchView:
     """
     from IPython.core.getipython import get_ipython
 
-    from xinference_magics.display.stream import is_captured, is_watched
+    from xinference_magics.display.stream import front_end, kernel_of
 
     shell = get_ipython()
-    kernel = getattr(shell, "kernel", None)
+    kernel = kernel_of(shell)
     if shell is None or kernel is None:
         return TerminalLaunchView()
-    if not cancellable or not is_watched(kernel) or is_captured(shell):
+    if not cancellable or front_end(shell) != "page":
         return PageLaunchView()
     from xinference_magics.display.launch_widget import WidgetLaunchView
 
@@ -171,19 +171,16 @@ class PageLaunchView(LaunchView):
     """Shows a bar that is plain HTML, so that the saved notebook keeps its end."""
 
     def __init__(self) -> None:
-        self._display_id = uuid4().hex
+        self._output = Output()
         self._title = ""
         self._started = self._painted = time.monotonic()
         self._shown: tuple[object, ...] = ()
 
     def open(self, title: str) -> None:
         """Show an empty bar."""
-        from IPython.display import display
-
         self._title = printable(title)
         self._started = time.monotonic()
-        bundle = self._bundle("", None, ())
-        display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        self._output.show(self._bundle("", None, ()))
 
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
@@ -197,7 +194,7 @@ class PageLaunchView(LaunchView):
 
     def close(self, outcome: str, ok: bool) -> None:
         """Leave one line: what was done, how it ended and how long it took."""
-        self._publish(self._ended(outcome, ok))
+        self._output.replace(self._ended(outcome, ok))
 
     def _ended(self, outcome: str, ok: bool) -> dict[str, Any]:
         seconds = time.monotonic() - self._started
@@ -210,12 +207,7 @@ class PageLaunchView(LaunchView):
         return {"text/html": html, "text/plain": neutralise(f"{mark} {text}")}
 
     def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
-        self._publish(self._bundle(line, fraction, parts))
-
-    def _publish(self, bundle: dict[str, Any]) -> None:
-        from IPython.display import update_display
-
-        update_display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        self._output.replace(self._bundle(line, fraction, parts))
 
     def _bundle(self, line: str, fraction: float | None, parts: Sequence[Part]) -> dict[str, Any]:
         seconds = f"{time.monotonic() - self._started:.0f} s"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from typing import TextIO
-from uuid import uuid4
+
+from xinference_magics.display.output import Output
 
 
 class RefreshingView(ABC):
@@ -35,16 +36,13 @@ class NotebookRefreshingView(RefreshingView):
     """One output of the cell, replaced in place; the saved notebook keeps the last one."""
 
     def __init__(self) -> None:
-        self._display_id = uuid4().hex
+        self._output = Output()
         self._shown = False
 
     def paint(self, html: str, text: str, note: str) -> None:
         """Show the output, or replace it."""
-        from IPython.display import display, update_display
-
-        bundle = {"text/html": html, "text/plain": f"{text}\n{note}"}
-        publish = update_display if self._shown else display
-        publish(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        publish = self._output.replace if self._shown else self._output.show
+        publish({"text/html": html, "text/plain": f"{text}\n{note}"})
         self._shown = True
 
 

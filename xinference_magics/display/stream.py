@@ -11,7 +11,8 @@ import sys
 from abc import ABC, abstractmethod
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
-from uuid import uuid4
+
+from xinference_magics.display.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,14 +59,14 @@ class View(ABC):
 
 
 class SettledView(View):
-    """Shows the settled form only, as an output of the cell: for runs that nobody watches.
+    """Shows the settled form only, for runs that nobody watches.
 
     Attributes:
-        display_id: By which the output is found again.
+        output: Where it is shown.
     """
 
     def __init__(self) -> None:
-        self.display_id = uuid4().hex
+        self.output = Output()
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing: no one waits."""
@@ -74,23 +75,15 @@ class SettledView(View):
         """Show nothing: no one watches."""
 
     def close(self, answer: Answer) -> None:
-        """Publish the settled form."""
-        from IPython.display import display
-
-        display(settled_form(answer), raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
+        """Show the settled form."""
+        self.output.show(settled_form(answer))
 
     def update(self, comparison: Comparison) -> None:
-        """Publish it anew in the same output."""
-        self.publish(settled_form(comparison))
+        """Show it anew in the same place."""
+        self.output.replace(settled_form(comparison))
 
     def dismiss(self) -> None:
         """Show nothing: nothing was shown."""
-
-    def publish(self, bundle: dict[str, Any]) -> None:
-        """Publish an output in place of the one that is there."""
-        from IPython.display import update_display
-
-        update_display(bundle, raw=True, display_id=self.display_id)  # type: ignore[no-untyped-call]
 
 
 def settled_form(answer: Answer) -> dict[str, Any]:
@@ -127,10 +120,10 @@ def front_end(shell: InteractiveShell) -> Literal["terminal", "page", "none"]:
     if terminal is not None and isinstance(shell, terminal.TerminalInteractiveShell):
         return "terminal"
     kernel = kernel_of(shell)
-    return "none" if kernel is None or not is_watched(kernel) or is_captured(shell) else "page"
+    return "none" if kernel is None or not _is_watched(kernel) or _is_captured(shell) else "page"
 
 
-def kernel_of(shell: InteractiveShell) -> Any:
+def kernel_of(shell: InteractiveShell | None) -> Any:
     """Return the kernel that runs the shell; None where none does."""
     return getattr(shell, "kernel", None)
 
@@ -144,7 +137,7 @@ def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:
     return joined
 
 
-def is_watched(kernel: object) -> bool:
+def _is_watched(kernel: object) -> bool:
     """Tell a page with somebody in front of it from nbclient and what is built on it.
 
     nbclient, papermill and ``nbconvert --execute`` allow no input, and would keep the state of a
@@ -157,7 +150,7 @@ def is_watched(kernel: object) -> bool:
     return bool(content.get("allow_stdin", True))
 
 
-def is_captured(shell: InteractiveShell) -> bool:
+def _is_captured(shell: InteractiveShell) -> bool:
     """Whether ``%%capture`` or the like collects what the cell displays."""
     from IPython.core.displaypub import CapturingDisplayPublisher
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from xinference_magics import interrupts
 from xinference_magics.errors import (
     AuthenticationError,
     ConnectError,
@@ -90,30 +89,19 @@ def replicas(session: Session, arguments: Arguments) -> Replicas:
 def _scale(session: Session, machines: Machines, arguments: Arguments) -> list[ReplicaStatus]:
     from xinference_magics.cluster.scaling import Scaling
     from xinference_magics.display.amounts import counted
-    from xinference_magics.display.progress import Part, choose_launch_view
+    from xinference_magics.display.progress import Part
+    from xinference_magics.notebook.commands.waiting import followed
     from xinference_magics.notebook.results.machines import ready_of
 
     uid, wanted = arguments.uid, arguments.count
-    scaling = Scaling(machines, uid, wanted, arguments.worker_ip)
-    view = choose_launch_view(cancellable=False)
-    view.open(f"Bringing {uid} to {counted(wanted, 'replica')}")
+    goes_on = f"New replicas of {uid} go on loading: %xinference replicas {uid} shows them."
+    with followed(f"Bringing {uid} to {counted(wanted, 'replica')}", "ready", goes_on) as view:
 
-    def look(seen: Sequence[ReplicaStatus]) -> None:
-        parts = [Part(each.uid, each.status.lower()) for each in seen]
-        view.update("loading", None, f"{ready_of(seen)} replicas ready", parts)
+        def look(seen: Sequence[ReplicaStatus]) -> None:
+            parts = [Part(each.uid, each.status.lower()) for each in seen]
+            view.update("loading", None, f"{ready_of(seen)} replicas ready", parts)
 
-    try:
-        found = scaling.run(session.say, look)
-    except KeyboardInterrupt:
-        view.close("still loading", ok=False)
-        raise interrupts.one_line(
-            f"New replicas of {uid} go on loading: %xinference replicas {uid} shows them."
-        ) from None
-    except Exception:
-        view.close("failed", ok=False)
-        raise
-    view.close("ready", ok=True)
-    return found
+        return Scaling(machines, uid, wanted, arguments.worker_ip).run(session.say, look)
 
 
 def logs(session: Session, arguments: Arguments) -> Lines | Events:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from xinference_magics import interrupts
 from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError, PermissionDeniedError
 from xinference_magics.notebook.arguments import Option
@@ -90,24 +89,15 @@ def _shown(
     title: str, run: Callable[[Callable[[Operation], None]], Operation], later: str
 ) -> Operation:
     """Show how an operation of the server goes, until it has ended."""
-    from xinference_magics.display.progress import choose_launch_view
+    from xinference_magics.notebook.commands.waiting import followed
 
-    view = choose_launch_view(cancellable=False)
-    view.open(title)
+    goes_on = f"It goes on without this notebook; later: {later}."
     try:
-        ended = run(lambda seen: view.update(seen.stage or seen.status, None))
-    except KeyboardInterrupt:
-        view.close("goes on", ok=False)
-        raise interrupts.one_line(f"It goes on without this notebook; later: {later}.") from None
+        with followed(title, "done", goes_on) as view:
+            return run(lambda seen: view.update(seen.stage or seen.status, None))
     except PermissionDeniedError as error:
-        view.close("failed", ok=False)
         error.hint = "That takes the login of an administrator."
         raise
-    except Exception:
-        view.close("failed", ok=False)
-        raise
-    view.close("done", ok=True)
-    return ended
 
 
 def service(session: Session, _arguments: Arguments) -> None:

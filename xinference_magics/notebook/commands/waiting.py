@@ -1,9 +1,10 @@
-"""Waiting for a launch with the user: its progress, the Cancel button, the kernel's interrupt."""
+"""Waiting with the user: a launch's progress, its Cancel button, the kernel's interrupt."""
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
@@ -11,6 +12,8 @@ from xinference_magics.cluster.launch import as_word
 from xinference_magics.errors import ConnectError, LaunchError, ServerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xinference_magics.cluster.launch import Cancellation, Launch
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.cluster.progress import LaunchProgress
@@ -22,6 +25,33 @@ _STEP = 0.1  # seconds between two looks at the Cancel button
 
 class _CancelClickedError(Exception):
     """The user wants the launch to end."""
+
+
+@contextmanager
+def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
+    """Show how something goes that the server does and that cannot be cancelled.
+
+    Args:
+        title: What it is.
+        ended: How it is called when the block has ended.
+        goes_on: What is said where the block is interrupted.
+
+    Raises:
+        KeyboardInterrupt: It was; the server goes on.
+    """
+    from xinference_magics.display.progress import choose_launch_view
+
+    view = choose_launch_view(cancellable=False)
+    view.open(title)
+    try:
+        yield view
+    except KeyboardInterrupt:
+        view.close("goes on", ok=False)
+        raise interrupts.one_line(goes_on) from None
+    except Exception:
+        view.close("failed", ok=False)
+        raise
+    view.close(ended, ok=True)
 
 
 def wait(session: Session, launched: Launch) -> RunningModel:
