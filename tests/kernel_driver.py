@@ -45,6 +45,14 @@ class Reply:
         """The mime bundles that are shown, updates applied."""
         return [each["data"] for each in self.outputs if each["type"] != "stream"]
 
+    def streamed(self, kind="text", column=0):
+        """What a page was sent so far of a turn: its text, or its deltas of another kind."""
+        pieces = []
+        for frame in self.frames:
+            if frame.get("column", 0) == column:
+                pieces = frame["all"] if "all" in frame else [*pieces, *frame.get("add", ())]
+        return "".join(text for each, text in pieces if each == kind)
+
     @property
     def settled(self):
         """The one mime bundle that a cell which succeeded leaves in the notebook."""

@@ -3,7 +3,6 @@
 import http.server
 import json
 import threading
-import time
 from contextlib import contextmanager
 from urllib.parse import unquote
 
@@ -13,13 +12,14 @@ class Answers:
 
     `answers["/v1/models/u"] = [(503, {...}), (200, {...})]`; a key may begin with a method, as in
     `"DELETE /v1/models/u"`. Text is sent as it is. `asked` lists what was asked, `sent` the
-    bodies; each answer comes after `delay` seconds.
+    bodies; while `gate` is clear nothing is answered.
     """
 
     def __init__(self):
         self.asked = []
         self.sent = []
-        self.delay = 0.0
+        self.gate = threading.Event()
+        self.gate.set()
         self._scripts = {}
 
     def __setitem__(self, path, script):
@@ -44,7 +44,7 @@ def scripted_api():
             if length:
                 made.sent.append(json.loads(self.rfile.read(length)))
             status, content = made.take(self.command, unquote(self.path.partition("?")[0]))
-            time.sleep(made.delay)
+            made.gate.wait(60)
             text = isinstance(content, str)
             data = (content if text else json.dumps(content)).encode()
             self.send_response(status)
@@ -63,4 +63,5 @@ def scripted_api():
         threading.Thread(target=server.serve_forever, kwargs=serve, daemon=True).start()
         made.endpoint = f"http://127.0.0.1:{server.server_port}"
         yield made
+        made.gate.set()
         server.shutdown()

@@ -141,15 +141,9 @@ def test_what_is_not_right_is_refused_before_anything_is_sent(ready):
     assert ready.value(f"len({TURNS})") == "0"
 
 
-def counts(reply, column):
-    """Whether a column of the page has text."""
-    frames = [frame for frame in reply.frames if frame.get("column", 0) == column]
-    return any(frame.get("add") or frame.get("all") for frame in frames)
-
-
 def test_an_interrupt_keeps_what_had_arrived(ready):
     sent = ready.send(f"%%chat {BOTH} -o both\nCount from 1 to 300.")
-    ready.collect(sent, until=lambda reply: counts(reply, 0) and counts(reply, 1))
+    ready.collect(sent, until=lambda reply: reply.streamed() and reply.streamed(column=1))
     ready.manager.interrupt_kernel()
     reply = ready.collect(sent)
     assert reply.status == "error"

@@ -1,7 +1,5 @@
 """`%%chat --tools` in a real kernel: the tiny model calls the user's own functions."""
 
-import time
-
 import pytest
 
 QUESTION = "What is twice the temperature in Paris?"
@@ -89,7 +87,7 @@ def test_an_interrupt_ends_a_tool_and_nothing_else(ready, slow):
               "        ticks += 1\n        await asyncio.sleep(0.01)\n"
               "task = asyncio.ensure_future(tick())")  # fmt: skip
     sent = ready.send("%chat --tools get_weather,multiply What is the weather in Paris?")
-    time.sleep(4)
+    ready.collect(sent, until=lambda reply: reply.streamed("call"))
     ready.manager.interrupt_kernel()
     reply = ready.collect(sent, timeout=15)
     assert reply.status == "error"

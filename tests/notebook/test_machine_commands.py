@@ -1,7 +1,5 @@
 """The commands around machines, on a scripted cluster."""
 
-import time
-
 import pytest
 from IPython.core.error import UsageError
 from management_server import scripted_api
@@ -275,9 +273,7 @@ def test_a_watch_of_one_who_may_not_see_models_shows_the_workers(watch, answers)
 
 
 def test_a_watch_ends_by_itself(run):
-    began = time.monotonic()
     assert run("watch -i 0.2 --for 0.5") is None
-    assert time.monotonic() - began < 30
     with pytest.raises(UsageError, match=r"'0' is no number of seconds from 0\.2 to 86400"):
         run("watch -i 0")
 
