@@ -76,18 +76,18 @@ def test_a_call_is_declined(ready):
 @pytest.mark.parametrize(
     "slow",
     [
-        "def get_weather(city: str) -> str:\n    import time; time.sleep(30)",
-        "async def get_weather(city: str) -> str:\n    await asyncio.sleep(30)",
+        "def get_weather(city: str) -> str:\n    print('busy')\n    time.sleep(30)",
+        "async def get_weather(city: str) -> str:\n    print('busy')\n    await asyncio.sleep(30)",
     ],
     ids=["sync", "async"],
 )
 def test_an_interrupt_ends_a_tool_and_nothing_else(ready, slow):
-    ready.run(f"import asyncio\n{slow}")
+    ready.run(f"import asyncio, time\n{slow}")
     ready.run("ticks = 0\nasync def tick():\n    global ticks\n    while True:\n"
               "        ticks += 1\n        await asyncio.sleep(0.01)\n"
               "task = asyncio.ensure_future(tick())")  # fmt: skip
     sent = ready.send("%chat --tools get_weather,multiply What is the weather in Paris?")
-    ready.collect(sent, until=lambda reply: reply.streamed("call"))
+    ready.collect(sent, until=lambda reply: "busy" in reply.stdout)
     ready.manager.interrupt_kernel()
     reply = ready.collect(sent, timeout=15)
     assert reply.status == "error"

@@ -243,7 +243,11 @@ def test_a_dead_server_is_asked_once(tab_and_wait, monkeypatch, tmp_path):
     monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         monkeypatch.setenv("XINFERENCE_ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
-        hanging_up = threading.Thread(target=lambda: listening.accept()[0].close())
+
+        def hang_up():
+            listening.accept()[0].close()
+
+        hanging_up = threading.Thread(target=hang_up)
         hanging_up.start()
         for line in (*LINES, *LINES):
             tab_and_wait(line)
