@@ -10,6 +10,18 @@ from jupyter_client.manager import KernelManager
 CONVERSATION = "get_ipython().find_line_magic('chat').__self__.session.conversations.current"
 """Code for the current conversation of a kernel."""
 
+FRAMES = """
+import traceback
+def frames(error):
+    while error is not None:
+        yield repr(error) + repr(vars(error))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if "/xinference_magics/" in frame.f_code.co_filename:
+                yield repr(dict(frame.f_locals))
+        error = error.__cause__ or error.__context__
+"""
+"""Code for `frames(error)`: all that the package's frames knew when it was raised."""
+
 
 def environment(folder, **own):
     """The environment of a kernel whose user has everything in `folder`."""

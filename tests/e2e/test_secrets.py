@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from kernel_driver import environment
+from kernel_driver import FRAMES, environment
 from test_accounts import PASSWORD, USER, Secured
 
 from xinference_magics.transport.login import Login
@@ -43,13 +43,6 @@ except Exception as caught:
     failed = caught
 """
 KEPT = """
-def frames(error):
-    while error is not None:
-        yield repr(error) + repr(vars(error))
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if "/xinference_magics/" in frame.f_code.co_filename:
-                yield repr(dict(frame.f_locals))
-        error = error.__cause__ or error.__context__
 magics = get_ipython().find_line_magic("chat").__self__
 session = magics.session
 def everything():
@@ -99,7 +92,7 @@ def used(kernel, tiny_definitions=None):
         *("%config XinferenceMagics", "%xmode Verbose\n%tb", "%history", "%who", "%whos"),
     )
     shown += map(kernel.run, codes)
-    kept = kernel.run(KEPT)
+    kept = kernel.run(FRAMES + KEPT)
     assert kept.status == "ok", kept
     assert "Hello" in repr(kept), "nothing was searched"
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]

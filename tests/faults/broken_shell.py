@@ -13,8 +13,6 @@ import time
 from dataclasses import dataclass
 
 from faulty_proxy import WELL
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 HANG = 60  # seconds after which a cell counts as one that hangs; none is configured to wait for 2
 
@@ -136,17 +134,6 @@ SETTINGS = """
 %config XinferenceMagics.connect_timeout = 0.5
 %config XinferenceMagics.read_timeout = 0.5
 """
-
-
-@contextlib.contextmanager
-def shell():
-    config = Config()
-    config.HistoryManager.enabled = False
-    config.InteractiveShell.colors = "nocolor"
-    made = InteractiveShell.instance(config=config)
-    made.run_line_magic("load_ext", "xinference_magics")
-    yield made
-    InteractiveShell.clear_instance()
 
 
 def threads():

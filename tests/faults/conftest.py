@@ -1,9 +1,10 @@
 """A real shell whose server, and the way to it, can be broken."""
 
 import pytest
-from broken_shell import SETTINGS, Bench, eventually, shell
+from broken_shell import SETTINGS, Bench, eventually
 from faulty_proxy import FaultyProxy
 from faulty_server import UID, FaultyServer
+from loaded_shell import loaded_shell
 
 from xinference_magics.cluster import launch as launches
 
@@ -20,7 +21,7 @@ def whole_bench(tmp_path_factory):
         patch.setenv("IPYTHONDIR", str(folder))
         patch.setenv("XINFERENCE_MAGICS_STATE", str(folder / "state"))
         patch.setattr(launches, "_PATIENCE", 0.5)
-        with shell() as made:
+        with loaded_shell() as made:
             bench = Bench(made, server, proxy)
             for code in (SETTINGS, f"%xinference connect {proxy.endpoint}", "%xinference use tiny"):
                 assert bench.run(code).error is None

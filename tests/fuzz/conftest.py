@@ -1,9 +1,8 @@
 """A server that answers everything with one answer, and a notebook that talks to it."""
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
+from loaded_shell import loaded_shell
 from management_server import scripted_api
-from traitlets.config import Config
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +24,6 @@ def shell(tmp_path_factory, says):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         patch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path_factory.mktemp("state")))
-        config = Config()
-        config.HistoryManager.enabled = False
-        config.InteractiveShell.colors = "nocolor"
-        made = InteractiveShell.instance(config=config)
-        made.run_line_magic("load_ext", "xinference_magics")
-        made.run_line_magic("config", f"XinferenceMagics.endpoint = {says.endpoint!r}")
-        yield made
-        made.run_line_magic("unload_ext", "xinference_magics")
-        InteractiveShell.clear_instance()
+        with loaded_shell() as made:
+            made.run_line_magic("config", f"XinferenceMagics.endpoint = {says.endpoint!r}")
+            yield made
