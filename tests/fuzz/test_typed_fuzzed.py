@@ -62,7 +62,7 @@ def in_one_line(error):
 @example("-p a=" + "9" * 5000 + " x", None)
 def test_options_of_a_chat(line, cell):
     try:
-        arguments, text = read(line, cell)
+        arguments, text = read(COMMANDS["chat"], line, cell)
         parameters_of(arguments)
     except (UsageError, HelpRequested, XinferenceError) as error:
         in_one_line(error)

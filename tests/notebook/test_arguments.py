@@ -168,6 +168,16 @@ def test_pair_needs_an_equals_sign():
         pair("a")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a", "is not like 3-7"), ("3-", "is not like"), ("1-999999999", "more than 1,000 cells")],
+)
+def test_numbers_of_cells(chat, text, message):
+    assert chat.parse(["--cells", "3-5,1"]).cells == [3, 4, 5, 1]
+    with pytest.raises(UsageError, match=message):
+        chat.parse(["--cells", text])
+
+
 def test_nearest_treats_underscores_as_dashes():
     assert nearest("--model_uid", ["--model-uid", "--model-engine"]) == "--model-uid"
     assert nearest("--zzz", ["--model-uid"]) is None

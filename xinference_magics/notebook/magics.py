@@ -203,7 +203,8 @@ class XinferenceMagics(Magics):
         from xinference_magics.notebook.commands import COMMANDS
 
         try:
-            answer: Answer | None = COMMANDS[name].run(self, line, cell, local)
+            command = COMMANDS[name]
+            answer: Answer | None = command.run(self, command, line, cell, local)
         except HelpRequested as requested:
             _say(str(requested).rstrip())
             return None

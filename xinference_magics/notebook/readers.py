@@ -15,6 +15,9 @@ from xinference_magics.nearest import near
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_MOST_CELLS = 1000
+"""Cells that a range may have: no model reads more."""
+
 
 def not_empty(text: str) -> str:
     """Refuse an empty word."""
@@ -86,9 +89,12 @@ def ranges(text: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ArgumentTypeError(f"{text!r} is not like 3-7 or 1,4")
-        found += range(int(first), int(last if dash else first) + 1)
+        cells = range(number(first), number(last if dash else first) + 1)
+        if len(cells) > _MOST_CELLS:
+            raise ArgumentTypeError(f"{text!r} is more than {_MOST_CELLS:,} cells")
+        found += cells
     return found
 
 

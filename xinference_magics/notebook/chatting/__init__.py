@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.arguments import Parser
+    from xinference_magics.notebook.commands.command import Command
     from xinference_magics.notebook.magics import XinferenceMagics
     from xinference_magics.notebook.session import Session
 
@@ -50,7 +51,11 @@ _KEPT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 
 
 def chat(
-    magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
+    magics: XinferenceMagics,
+    command: Command,
+    line: str,
+    cell: str | None,
+    local: dict[str, Any] | None,
 ) -> Answer | None:
     """Run one turn and keep it; with ``--show-prompt`` only show what it would send.
 
@@ -62,21 +67,20 @@ def chat(
         XinferenceError: The turn failed; what had arrived of it is kept.
         KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
     """
-    arguments, text = read(line, cell)
+    arguments, text = read(command, line, cell)
     conversation = conversation_of(magics, arguments)
     if not (arguments.once or arguments.background):
         catch_up(magics.session, conversation.awaited(magics.cells.current))
     main_thread = MainThread(user_loop)
     with collected_notes() as left_out:
         asked = ask(magics, arguments, text, local, main_thread)
-    if not arguments.background:  # which is fitted once more, when it begins
-        show(left_out)
+    questions = [each.question for each in asked]
+    if arguments.background and not arguments.show_prompt:  # what is left out shows as it begins
+        return background.begin(magics, arguments, questions[0], conversation)
+    show(left_out)
     if arguments.show_prompt:
         _show(magics.session, asked)
         return None
-    questions = [each.question for each in asked]
-    if arguments.background:
-        return background.begin(magics, arguments, questions[0], conversation)
     if arguments.compare:
         from xinference_magics.notebook.chatting.comparing import compare
 
@@ -90,20 +94,18 @@ def chat(
     return finish(turn, error, flag)
 
 
-def read(line: str, cell: str | None, name: str = "chat") -> tuple[Arguments, str]:
+def read(command: Command, line: str, cell: str | None) -> tuple[Arguments, str]:
     """Split what was typed into options and prompt.
 
     Args:
+        command: What it is typed for.
         line: What follows the magic.
         cell: The lines below, where there are any.
-        name: The command that it is read for.
 
     Raises:
         UsageError: An option is not right, or there is no prompt.
     """
-    from xinference_magics.notebook.commands import COMMANDS
-
-    parser = COMMANDS[name].parser(f"%{name}" if cell is None else f"%%{name}")
+    parser = command.parser(f"%{command.name}" if cell is None else f"%%{command.name}")
     # %%generate has fewer options: those it lacks are never given.
     parser.set_defaults(**{option.name: option.default for option in CHAT})
     words, rest = leading_options(line, parser)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.events import Event
     from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.commands.command import Command
     from xinference_magics.notebook.magics import XinferenceMagics
 
 
@@ -53,7 +54,11 @@ class Continuation(ModelAnswerer):
 
 
 def generate(
-    magics: XinferenceMagics, line: str, cell: str | None, local: dict[str, Any] | None
+    magics: XinferenceMagics,
+    command: Command,
+    line: str,
+    cell: str | None,
+    local: dict[str, Any] | None,
 ) -> Turn:
     """Let a model continue a text.
 
@@ -62,7 +67,7 @@ def generate(
         XinferenceError: It failed; `--out` keeps what had arrived.
         KeyboardInterrupt: The kernel was interrupted; `--out` keeps what had arrived.
     """
-    arguments, text = read(line, cell, "generate")
+    arguments, text = read(command, line, cell)
     prompt = text if arguments.raw else _text(expand(text, magics.shell.user_ns, local))
     parameters, session = parameters_of(arguments), magics.session
     uid = model_meant(arguments.model, {**magics.shell.user_ns, **(local or {})})

@@ -53,7 +53,8 @@ class Command:
         help: One line for people.
         run: Does it, with the session and the arguments; what it returns is the value of the
             magic. A command that takes a cell finds its text in `arguments.cell`. One that takes
-            a prompt gets what its magic gets: the magics, line, cell and local variables.
+            a prompt gets the magics, itself, and what its magic gets: line, cell and local
+            variables.
         options: What it takes.
         examples: What to type, a line or a whole cell, shown in its help.
         note: A line more for its help.
