@@ -91,10 +91,10 @@ def ranges(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ArgumentTypeError(f"{text!r} is not like 3-7 or 1,4")
-        cells = range(number(first), number(last if dash else first) + 1)
-        if len(cells) > _MOST_CELLS:
+        start, end = number(first), number(last if dash else first)
+        if end - start >= _MOST_CELLS:
             raise ArgumentTypeError(f"{text!r} is more than {_MOST_CELLS:,} cells")
-        found += cells
+        found += range(start, end + 1)
     return found
 
 
