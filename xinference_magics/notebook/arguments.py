@@ -120,7 +120,7 @@ class Option:
         """Declare this option, or this word without a flag, to `parser`."""
         help_text = self.explained.replace("%", "%%")
         if self.positional:
-            given = {"metavar": self.placeholder, "type": self.type, "nargs": self._count}
+            given = {"metavar": self.placeholder, "type": self.type, "nargs": self._nargs}
             parser.add_argument(self.name, help=help_text, default=self.default, **given)
             return
         parser.add_argument(
@@ -128,7 +128,7 @@ class Option:
         )
 
     @property
-    def _count(self) -> str | None:
+    def _nargs(self) -> str | None:
         """How many words without a flag there may be, as argparse writes it."""
         one, several = (None, "+") if self.required else ("?", "*")
         return several if self.repeat else one
