@@ -83,10 +83,15 @@ def _block(kind: str, data: bytes, mime: str) -> Block:
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > LARGEST:
-            raise PromptError(f"{path} has more than {LARGEST // 1_000_000} MB.")
+            raise PromptError(
+                f"{path} has more than {LARGEST // 1_000_000} MB.", hint="Attach a part of it."
+            )
         return path.read_bytes()
     except OSError as error:
-        raise PromptError(f"{path} cannot be read: {error.strerror}.") from error
+        raise PromptError(
+            f"{path} cannot be read: {error.strerror}.",
+            hint=f"This notebook's folder is {Path.cwd()}.",
+        ) from error
 
 
 def _file(named: str) -> str | Block:
@@ -119,4 +124,6 @@ def _pdf_text(path: Path) -> str:
     try:
         return "\n\n".join(page.extract_text() for page in PdfReader(path).pages)
     except PyPdfError as error:
-        raise PromptError(f"{path} is no readable PDF: {error}.") from error
+        raise PromptError(
+            f"{path} is no readable PDF: {error}.", hint="Attach its text instead."
+        ) from error

@@ -76,7 +76,9 @@ def last_failed(shell: InteractiveShell) -> int:
     """
     failed = [number for number in Errors(shell) if number < _running(shell)]
     if not failed:
-        raise PromptError("--fix: no cell of this session has failed yet.")
+        raise PromptError(
+            "--fix: no cell of this session has failed yet.", hint="Run the cell that fails first."
+        )
     return max(failed)
 
 

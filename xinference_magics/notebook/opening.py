@@ -44,15 +44,25 @@ def open_local(server: LocalServer, timeouts: Timeouts) -> Cluster:
     return Cluster(server.endpoint, token=server.token, timeouts=timeouts)
 
 
-def _identity(endpoint: str) -> Any:
+def require_account(endpoint: str) -> None:
+    """Refuse to log in at a server where nobody can.
+
+    Raises:
+        AuthenticationError: It has no account yet.
+    """
     from xinference_magics.cluster.accounts import needs_setup
-    from xinference_magics.transport.identity import Identity
 
     if needs_setup(endpoint):
         raise AuthenticationError(
             f"{endpoint} is new and has no account yet.",
             hint=f"%xinference setup {endpoint} makes the first.",
         )
+
+
+def _identity(endpoint: str) -> Any:
+    from xinference_magics.transport.identity import Identity
+
+    require_account(endpoint)
     identity = Identity(endpoint)
     if not identity.said:
         raise identity.unknown()

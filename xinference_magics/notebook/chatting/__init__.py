@@ -176,7 +176,8 @@ def _put_in_uids(arguments: Arguments, variables: Mapping[str, Any]) -> None:
     if arguments.compare:
         uids = [model_meant(name, variables, "--compare") for name in arguments.compare]
         if len(set(uids)) < len(uids):
-            raise PromptError(f"--compare names a model twice: {', '.join(map(str, uids))}.")
+            named = ", ".join(map(str, uids))
+            raise PromptError(f"--compare names a model twice: {named}.", hint="Name each once.")
         arguments.compare = uids
 
 

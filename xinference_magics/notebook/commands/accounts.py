@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 from xinference_magics.errors import NotebookError, XinferenceError
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
+from xinference_magics.notebook.opening import require_account
 from xinference_magics.notebook.questions import answered, answered_secretly
 
 if TYPE_CHECKING:
@@ -57,9 +58,8 @@ def _is_open(session: Session, endpoint: str) -> bool:
     """Tell the user where no login is needed.
 
     Raises:
-        NotebookError: The server has no account yet.
+        AuthenticationError: The server has no account yet.
     """
-    from xinference_magics.cluster.accounts import needs_setup
     from xinference_magics.cluster.connection import Cluster
 
     if session.is_private(endpoint):
@@ -70,11 +70,8 @@ def _is_open(session: Session, endpoint: str) -> bool:
     cluster.close()
     if open_to_all:
         session.say(f"{endpoint} wants no login.")
-    elif needs_setup(endpoint):
-        raise NotebookError(
-            f"{endpoint} is new and has no account yet.",
-            hint=f"%xinference setup {endpoint} makes the first.",
-        )
+    else:
+        require_account(endpoint)
     return open_to_all
 
 
