@@ -76,8 +76,9 @@ class Reply:
     def failure(self):
         """The one line that a cell which failed leaves in the notebook."""
         assert self.status == "error", self
-        [line] = [line for line in self.stdout.splitlines() if line.strip()]
-        return line
+        lines = [line for line in self.stdout.splitlines() if line.strip()]
+        assert len(lines) == 1, self.stdout
+        return lines[0]
 
 
 class Kernel:
