@@ -41,7 +41,7 @@ class PageView(SettledView):
 
     def __init__(self, kernel: Any) -> None:
         super().__init__()
-        self.kernel = kernel
+        self._kernel = kernel
         self._acknowledged = False
 
     @property
@@ -58,7 +58,7 @@ class PageView(SettledView):
         self._widget = ChatWidget(
             titles=[printable(title) for title in titles], background=self.background
         )
-        self._inbox = Inbox(self._widget, self.kernel)
+        self._inbox = Inbox(self._widget, self._kernel)
         self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
         who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
         self.output.show(self._widget.bundle(f"{who} answering"))
