@@ -119,22 +119,16 @@ class Option:
     def add_to(self, parser: argparse.ArgumentParser) -> None:
         """Declare this option, or this word without a flag, to `parser`."""
         help_text = self.explained.replace("%", "%%")
-        if self.positional:
-            given = {"metavar": self.placeholder, "type": self.type, "nargs": self._nargs}
-            parser.add_argument(self.name, help=help_text, default=self.default, **given)
-            return
-        parser.add_argument(
-            *self.flags, dest=self.name, help=help_text, default=self.default, **self._value()
-        )
-
-    @property
-    def _nargs(self) -> str | None:
-        """How many words without a flag there may be, as argparse writes it."""
-        one, several = (None, "+") if self.required else ("?", "*")
-        return several if self.repeat else one
+        names, dest = ([self.name], {}) if self.positional else (self.flags, {"dest": self.name})
+        given = {"help": help_text, "default": self.default, **dest, **self._value()}
+        parser.add_argument(*names, **given)
 
     def _value(self) -> dict[str, Any]:
-        """Describe to argparse what stands behind the flag."""
+        """Describe to argparse the word itself, or what stands behind the flag."""
+        if self.positional:
+            one, several = (None, "+") if self.required else ("?", "*")
+            nargs = several if self.repeat else one
+            return {"metavar": self.placeholder, "type": self.type, "nargs": nargs}
         if self.safe_way:
             return {"nargs": "?", "const": True, "type": partial(readers.secret, self.safe_way)}
         if self.words == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xinference_magics.cluster.cache import CachedModel
 from xinference_magics.cluster.engines import Engines, Offer
@@ -29,7 +29,7 @@ def _few(values: Sequence[str]) -> str:
 class Registrations(Rows[Registration]):
     """Models that can be launched; types of models have different fields."""
 
-    columns = (
+    columns: ClassVar[tuple[Column[Any], ...]] = (
         Column("name", lambda model: model.name),
         Column("type", lambda model: model.type),
         Column("abilities", lambda model: ", ".join(model.abilities), optional=True),
