@@ -133,10 +133,10 @@ class Option:
             return {"nargs": "?", "const": True, "type": partial(readers.secret, self.safe_way)}
         if self.words == 0:
             return {"action": "store_const", "const": self.const}
-        several = self.words > 1
+        together = self.words > 1
         return {
-            "metavar": tuple(self.placeholder.split()) if several else self.placeholder,
-            "nargs": self.words if several else None,
+            "metavar": tuple(self.placeholder.split()) if together else self.placeholder,
+            "nargs": self.words if together else None,
             "action": "append" if self.repeat else "store",
             "type": self.type,
             "required": self.required,
