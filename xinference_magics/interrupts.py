@@ -39,6 +39,19 @@ def as_flag() -> Iterator[threading.Event]:
 
 
 @contextmanager
+def held() -> Iterator[None]:
+    """Hold SIGINT back while the block runs: half a message would break the kernel's socket.
+
+    Raises:
+        KeyboardInterrupt: After the block, where one came meanwhile.
+    """
+    with as_flag() as interrupted:
+        yield
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def as_usual() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt while the block runs, also within `as_flag`."""
     if threading.current_thread() is not threading.main_thread():

@@ -68,11 +68,9 @@ def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arg
         session.say(f"Passed on to the model: {', '.join(arguments.extra)}.")
     launched = None
     try:
-        with interrupts.as_flag() as interrupted:  # the UID is to be known before anything else
+        with interrupts.held():  # the UID is to be known before anything else
             launched = cluster.launch(plan.request)
             session.launches.note(cluster.endpoint, launched.uid, plan.request)
-        if interrupted.is_set():
-            raise KeyboardInterrupt  # noqa: TRY301 - treated below like one that comes later
         return _finish(session, launched, arguments)
     except KeyboardInterrupt as error:
         if launched is None:

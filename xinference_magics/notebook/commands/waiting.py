@@ -42,8 +42,9 @@ def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
     from xinference_magics.display.progress import choose_launch_view
 
     view = choose_launch_view(cancellable=False)
-    view.open(title)
     try:
+        with interrupts.held():
+            view.open(title)
         yield view
     except KeyboardInterrupt:
         view.close("goes on", ok=False)
@@ -66,7 +67,8 @@ def wait(session: Session, launched: Launch) -> RunningModel:
     view = choose_launch_view()
     outcome = "failed"
     try:
-        view.open(f"Launching {launched.uid}")
+        with interrupts.held():
+            view.open(f"Launching {launched.uid}")
         while (running := _watch(launched, view)) is None:
             result = _cancel(launched, view)
             outcome = result.state if result.state in _ENDED else outcome
@@ -187,4 +189,5 @@ def _show(view: LaunchView, progress: LaunchProgress) -> None:
         for each in progress.parts
         if several
     ]
-    view.update(progress.stage, progress.fraction, note, parts)
+    with interrupts.held():
+        view.update(progress.stage, progress.fraction, note, parts)

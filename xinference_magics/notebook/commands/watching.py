@@ -94,10 +94,8 @@ class Watch:
             return
         load = Load(self._seen)
         note = " · ".join(filter(None, (f"{time.strftime('%H:%M:%S')}", self._note(), state)))
-        with interrupts.as_flag() as interrupted:  # half a message would break the kernel's socket
+        with interrupts.held():
             self._view.paint(load.html(note), load.text, note)
-        if interrupted.is_set():
-            raise KeyboardInterrupt
 
     def _note(self) -> str:
         """Say what is wrong, or how much was asked."""
