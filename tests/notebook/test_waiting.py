@@ -1,0 +1,35 @@
+"""Waiting with the user for what a server does, and interrupts meanwhile."""
+
+import os
+import signal
+
+import pytest
+
+from xinference_magics.display import progress
+from xinference_magics.notebook.commands.waiting import followed
+
+
+class Interrupting(progress.LaunchView):
+    """A view that is interrupted while it opens."""
+
+    def __init__(self):
+        self.seen = []
+
+    def open(self, title):
+        os.kill(os.getpid(), signal.SIGINT)
+        self.seen.append(title)
+
+    def update(self, stage, fraction, note="", parts=()):
+        self.seen.append(stage)
+
+    def close(self, outcome, ok):
+        self.seen.append((outcome, ok))
+
+
+def test_a_view_is_opened_whole_before_an_interrupt_closes_it(monkeypatch):
+    view = Interrupting()
+    monkeypatch.setattr(progress, "choose_launch_view", lambda **_: view)
+    goes_on = "It goes on."
+    with pytest.raises(KeyboardInterrupt, match=goes_on), followed("It", "done", goes_on):
+        pytest.fail("the interrupt comes before the work")
+    assert view.seen == ["It", ("goes on", False)]
