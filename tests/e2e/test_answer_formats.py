@@ -43,7 +43,9 @@ def test_a_cell_is_kept_as_ipython_keeps_its_own(chatting):
 
 def test_thinking_is_asked_for_by_the_cell(chatting):
     uid = "thinking"
-    launched = chatting.run(f"%xinference launch -n tiny-think -u {uid} -f ggufv2", timeout=120)
+    launched = chatting.run(
+        f"%xinference launch -n tiny-think -u {uid} -f ggufv2 --disable-virtual-env", timeout=120
+    )
     assert launched.status == "ok", launched.error
     try:
         reply = chatting.run("turn = %chat --think What is 12 * 12?")

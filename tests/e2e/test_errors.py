@@ -8,8 +8,10 @@ import pytest
 from throttle import throttled
 
 import xinference_magics
-from xinference_magics.cluster.launch import Launch, LaunchRequest
+from xinference_magics.cluster.launch import Launch
 from xinference_magics.notebook.commands import COMMANDS
+
+LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env"
 
 
 def fails(kernel, code, *parts):
@@ -121,11 +123,8 @@ def test_a_stream_cut_off_keeps_what_had_arrived(kernel, server, tiny_chat):
     assert kernel.value("kept.status") == "'failed'"
 
 
-def test_a_model_that_loads_and_one_that_is_gone(kernel, cluster, tiny_registered):
-    request = LaunchRequest(
-        model_name="tiny-chat", model_uid="fleeting", model_format="ggufv2", extra={"n_threads": 1}
-    )
-    launch = cluster.launch(request)
+def test_a_model_that_loads_and_one_that_is_gone(kernel, cluster, tiny_registered, tiny_request):
+    launch = cluster.launch(tiny_request("fleeting", "ggufv2", n_threads=1))
     fails(kernel, "%xinference use fleeting", "ModelNotReadyError", "still loading")
     launch.wait()
     kernel.run("%xinference use fleeting")
@@ -139,8 +138,7 @@ def test_a_model_that_loads_and_one_that_is_gone(kernel, cluster, tiny_registere
 
 
 def test_an_interrupted_launch_goes_on(kernel, cluster, tiny_registered):
-    launch = "%xinference launch -n tiny-chat -f ggufv2 -u detached --n_threads 1"
-    sent = kernel.send(launch)
+    sent = kernel.send(f"{LAUNCH} -u detached")
     kernel.collect(sent, until=lambda reply: reply.displays)  # the view of a launch that was begun
     kernel.manager.interrupt_kernel()
     reply = kernel.collect(sent)
@@ -183,7 +181,7 @@ def test_a_key_is_not_sent_where_none_is_asked_for(kernel, tiny_chat):
 @pytest.mark.parametrize("seconds", [0.05, 0.3])
 def test_an_interrupt_at_any_moment_of_a_launch_is_one_line(kernel, cluster, seconds):
     uid = f"early-{int(seconds * 100)}"
-    sent = kernel.send(f"%xinference launch -n tiny-chat -f ggufv2 -u {uid} --n_threads 1")
+    sent = kernel.send(f"{LAUNCH} -u {uid}")
     time.sleep(seconds)
     kernel.manager.interrupt_kernel()
     reply = kernel.collect(sent)

@@ -8,8 +8,12 @@ from test_errors import fails
 from xinference_magics.notebook.commands import COMMANDS
 
 NAMES = {
-    "qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m": "tiny-chat -f ggufv2 -q f16 -u example-gguf",
-    "my-model -f pytorch -q none": "tiny-chat -f pytorch -q none -u example-pt",
+    "qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m": (
+        "tiny-chat -f ggufv2 -q f16 -u example-gguf --disable-virtual-env"
+    ),
+    "my-model -f pytorch -q none": (
+        "tiny-chat -f pytorch -q none -u example-pt --disable-virtual-env"
+    ),
     "bge-m3 -t embedding": "tiny-chat -f ggufv2",
     "my-text-model": "tiny-text",
     "my-model,another-model": "tiny-gguf,tiny-pt",
