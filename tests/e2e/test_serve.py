@@ -61,7 +61,8 @@ def test_launch_starts_a_server_where_none_is(notebook):
     assert "NotebookError: No model that can chat runs at" in nothing.stdout
     assert notebook.run(REGISTER).status == "ok"
     reply = notebook.run(
-        "uid = %xinference launch -n tiny-chat -f ggufv2 -q f16 --n_threads 1", timeout=300
+        "uid = %xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env",
+        timeout=300,
     )
     assert reply.status == "ok", reply
     assert "Model uid: tiny-chat" in reply.stdout

@@ -7,7 +7,7 @@ from kernel_driver import Kernel
 
 from xinference_magics.cluster.connection import Cluster
 
-LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 -u mortal --n_threads 1"
+LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 -u mortal --n_threads 1 --disable-virtual-env"
 
 
 def kill(server):
