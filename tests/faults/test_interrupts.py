@@ -4,14 +4,13 @@ An alarm in the kernel's own process sends the signal that Jupyter sends, at a r
 the cell; it is disarmed at the cell's end, as ipykernel loses replies that are interrupted.
 """
 
-import os
 import random
 
 import pytest
 import recorded
 from broken_shell import EVERYWHERE
 from faulty_server import TEXT, FaultyServer
-from kernel_driver import Kernel
+from kernel_driver import Kernel, environment
 from scripted_server import Stream
 
 TIMES = 200 if EVERYWHERE else 20
@@ -44,19 +43,13 @@ def server():
 
 
 @pytest.fixture
-def environment(server, tmp_path):
-    return {
-        **os.environ,
-        "XINFERENCE_ENDPOINT": server.endpoint,
-        "XINFERENCE_MAGICS_STATE": str(tmp_path / "state"),
-        "IPYTHONDIR": str(tmp_path / "ipython"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
+def user(server, tmp_path):
+    return environment(tmp_path, XINFERENCE_ENDPOINT=server.endpoint)
 
 
 @pytest.fixture
-def kernel(environment):
-    made = Kernel(environment)
+def kernel(user):
+    made = Kernel(user)
     made.run(ALARM)
     assert made.run("%load_ext xinference_magics").status == "ok"
     yield made
@@ -108,10 +101,10 @@ def test_a_launch(kernel, server):
 
 
 @pytest.mark.parametrize("number", range(TIMES // 5))
-def test_the_first_turn_of_a_kernel(environment, number):
+def test_the_first_turn_of_a_kernel(user, number):
     """While everything is imported: what an interrupt tears must not stay torn."""
     moment = random.Random(number).uniform(0, 2.5)  # noqa: S311
-    kernel = Kernel(environment)
+    kernel = Kernel(user)
     try:
         kernel.run(ALARM + "%load_ext xinference_magics")
         kernel.run(within(moment, "%chat hi"))

@@ -1,13 +1,12 @@
 """A real server that is killed between two turns, in a turn and in a launch, and is back again."""
 
 import json
-import os
 
-from kernel_driver import Kernel
+from kernel_driver import Kernel, environment
 
 from xinference_magics.cluster.connection import Cluster
 
-LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 -u mortal --n_threads 1 --disable-virtual-env"
+LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 -u mortal --n_threads 1"
 
 
 def kill(server):
@@ -38,17 +37,8 @@ def fails(notebook, code, *parts):
 
 def test_a_server_that_dies_and_comes_back(start_server, tiny_definitions, tmp_path):
     server = registered(start_server(), tiny_definitions)
-    notebook = Kernel(
-        {
-            **os.environ,
-            "XINFERENCE_ENDPOINT": server.endpoint,
-            "XINFERENCE_MAGICS_STATE": str(tmp_path / "state"),
-            "IPYTHONDIR": str(tmp_path / "ipython"),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
-    )
+    notebook = Kernel.loaded(environment(tmp_path, XINFERENCE_ENDPOINT=server.endpoint))
     try:
-        notebook.run("%load_ext xinference_magics")
         assert notebook.run(LAUNCH, timeout=300).status == "ok"
         in_a_turn(notebook, server)
         between_turns(notebook)

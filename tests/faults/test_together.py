@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from faulty_server import TEXT
-from kernel_driver import Kernel
+from kernel_driver import Kernel, environment
 
 from xinference_magics.cluster import local, state
 
@@ -38,14 +38,8 @@ def test_threads_of_two_cells_ask_while_a_third_does(bench):
 
 
 def test_two_notebooks_at_once(bench, tmp_path):
-    environment = {
-        **os.environ,
-        "XINFERENCE_ENDPOINT": bench.proxy.endpoint,
-        "XINFERENCE_MAGICS_STATE": str(tmp_path / "state"),
-        "IPYTHONDIR": str(tmp_path / "ipython"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-    notebooks = [Kernel(environment), Kernel(environment)]
+    user = environment(tmp_path, XINFERENCE_ENDPOINT=bench.proxy.endpoint)
+    notebooks = [Kernel(user), Kernel(user)]
     try:
         loop = "%load_ext xinference_magics\nfor _ in range(20):\n    t = %chat Count."
         sent = [each.send(loop) for each in notebooks]
