@@ -4,7 +4,8 @@ Many vectors stand in one page, so that a page costs seconds and not hours.
 """
 
 import pytest
-from hostile import AWAY, MARKER, PLACES, VECTORS
+from hostile import AWAY, MARKER, VECTORS
+from hostile_places import PLACES
 from jupyterlab_driver import BLOCKED
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
@@ -17,14 +18,14 @@ turn = play(text, reasoning=text, title=VECTORS[0], rate=4000, size=2000)
 """
 SHOWN = """\
 from IPython.display import display
-from hostile import VECTORS, PLACES, show
+from hostile_places import PLACES, show
 for place in PLACES[{start}:{stop}]:
     display(show(place), raw=True)
 print("The end.")
 """
 MARKDOWN = """\
 from IPython.display import display
-from hostile import PLACES, show
+from hostile_places import PLACES, show
 for place in PLACES:
     if "text/markdown" in (shown := show(place)):
         display({"text/markdown": shown["text/markdown"]}, raw=True)

@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from hostile import IN_ANSWERS, PLACES, VECTORS, show
+from hostile import VECTORS
+from hostile_places import IN_ANSWERS, PLACES, show
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
