@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessageChunk
 
 from xinference_magics.chat import runner
 from xinference_magics.chat.live import LiveTurn
+from xinference_magics.chat.main_thread import MainThread
 
 WHO = contextvars.ContextVar("WHO", default="nobody")
 
@@ -88,6 +89,18 @@ def test_an_interrupt_is_a_status_and_not_an_exception():
     assert live.message().content.startswith("0 1 2 3")
     assert closed == ["nobody"]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_outlasts_a_frame_does_not_end_the_frames():
+    main_thread = MainThread()
+    late = threading.Timer(10, main_thread.wake)
+    before = signal.signal(signal.SIGALRM, lambda *_: time.sleep(0.05))
+    late.start()
+    signal.setitimer(signal.ITIMER_REAL, 0.005)
+    main_thread.work(0.02, lambda: False)
+    signal.signal(signal.SIGALRM, before)
+    assert late.is_alive()  # nobody had to wake it
+    late.cancel()
 
 
 def test_an_error_keeps_what_had_arrived():

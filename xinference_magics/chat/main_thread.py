@@ -42,7 +42,8 @@ class MainThread:
         self, loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     ) -> None:
         self._loop = loop
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        # A SimpleQueue waits for ever where a signal's handler ends after the timeout.
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()
 
     async def call(self, function: Callable[[], Any]) -> Any:
         """Call `function` on the waiting thread, from the streaming thread's loop.
