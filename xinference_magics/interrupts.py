@@ -40,14 +40,13 @@ def as_flag() -> Iterator[threading.Event]:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold SIGINT back while the block runs: half a message would break the kernel's socket.
+    """Hold an interrupt back while the block runs, and raise it then: all of it is done or none.
 
-    Raises:
-        KeyboardInterrupt: After the block, where one came meanwhile.
+    Within `as_flag` it is left to that.
     """
     with as_flag() as interrupted:
         yield
-    if interrupted.is_set():
+    if interrupted.is_set() and not isinstance(signal.getsignal(signal.SIGINT), _Flag):
         raise KeyboardInterrupt
 
 
