@@ -245,7 +245,7 @@ def _as_asked(request: LaunchRequest) -> Choice:
 
 def _best(offers: list[Offer]) -> Offer:
     first = min(offers, key=lambda offer: not offer.installed)  # the first of equals
-    alike = [offer for offer in offers if replace(offer, quantization=None) == _bare(first)]
+    alike = [offer for offer in offers if _bare(offer) == _bare(first)]
     preferred = (offer for offer in alike if spelling(offer.quantization or "") in _PREFERRED)
     return next(preferred, first)
 
