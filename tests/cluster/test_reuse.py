@@ -176,7 +176,8 @@ def test_a_plan_that_takes_a_model_chooses_nothing_aloud(cluster, offers):
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.1:9000", "10.0.0.1, 10.0.0.1:9000"])
 def test_a_worker_that_is_there_is_taken(cluster, offers, address):
-    plan(cluster, LaunchRequest(model_name="qwen", worker_ip=address))
+    planned = plan(cluster, LaunchRequest(model_name="qwen", worker_ip=address))
+    assert planned.request.worker_ip == address
 
 
 def test_a_worker_that_is_not_there_is_refused(cluster, offers):
