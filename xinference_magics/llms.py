@@ -71,7 +71,12 @@ class XinferenceLLM(TextModel, BaseLLM):
         **kwargs: Any,
     ) -> LLMResult:
         requests = [self._request(prompt, stop, kwargs) for prompt in prompts]
-        answers = await asyncio.gather(*(self._endpoint.aanswer(each.body) for each in requests))
+        asked = [asyncio.ensure_future(self._endpoint.aanswer(each.body)) for each in requests]
+        try:
+            answers = await asyncio.gather(*asked)
+        finally:
+            for each in asked:
+                each.cancel()  # those that still run, where one has failed
         return _result(
             [to_generation(data, sent) for data, sent in zip(answers, requests, strict=True)]
         )

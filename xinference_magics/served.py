@@ -64,8 +64,8 @@ class ServedModel(BaseModel):
     _asks: ClassVar[Ask]
     """What this kind of model is asked."""
 
-    _clients: InferenceEndpoint | None = PrivateAttr(default=None)
-    _clients_of: tuple[Any, ...] = PrivateAttr(default=())
+    _clients: tuple[tuple[Any, ...], InferenceEndpoint] | None = PrivateAttr(default=None)
+    """The fields that the clients rest on, and the clients: replaced together, for all threads."""
 
     def __init__(
         self,
@@ -100,16 +100,18 @@ class ServedModel(BaseModel):
             self.timeout,
             self.max_retries,
         )
-        if self._clients is None or self._clients_of != rests_on:
-            self._clients_of = rests_on
-            self._clients = InferenceEndpoint(
-                self.server_url,
-                type(self)._asks,  # noqa: SLF001  # not bound to this object
-                token=self._token,
-                timeouts=_timeouts(self.timeout),
-                retries=self.max_retries,
-            )
-        return self._clients
+        known = self._clients
+        if known is not None and known[0] == rests_on:
+            return known[1]
+        endpoint = InferenceEndpoint(
+            self.server_url,
+            type(self)._asks,  # noqa: SLF001  # not bound to this object
+            token=self._token,
+            timeouts=_timeouts(self.timeout),
+            retries=self.max_retries,
+        )
+        self._clients = rests_on, endpoint
+        return endpoint
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -135,7 +137,7 @@ class ServedModel(BaseModel):
     def __getstate__(self) -> dict[Any, Any]:
         """Leave out what belongs to this process: clients, tokens, a key of its environment."""
         state = super().__getstate__()
-        private = {**(state["__pydantic_private__"] or {}), "_clients": None, "_clients_of": ()}
+        private = {**(state["__pydantic_private__"] or {}), "_clients": None}
         fields = {**state["__dict__"], "token_source": None}
         if not self._has_own_key:
             fields["api_key"] = None
@@ -144,7 +146,7 @@ class ServedModel(BaseModel):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Share the source of tokens; the copy makes clients of its own."""
         kept = {id(self.token_source): self.token_source, id(self._clients): None}
-        return super().__deepcopy__({**(memo or {}), **kept, id(self._clients_of): ()})
+        return super().__deepcopy__({**(memo or {}), **kept})
 
 
 def _timeouts(given: float | tuple[float, float | None] | None) -> Timeouts:

@@ -1,5 +1,6 @@
 """Re-running a cell replaces its turns and keeps its place."""
 
+import pytest
 from langchain_core.messages import AIMessage
 
 from xinference_magics.chat.conversation import Conversation, Execution
@@ -52,6 +53,16 @@ def test_without_cell_ids_turns_are_appended():
     made = conversation((Execution(1), "a"), (Execution(2), "b"), (Execution(1), "c"))
     assert texts(made.turns) == ["a", "c", "b"]
     assert texts(made.before(Execution(3))) == ["a", "c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("count", "dropped"),
+    [(1, ["c"]), (2, ["b", "c"]), (9, ["a", "b", "c"]), (0, []), (-1, [])],
+)
+def test_the_last_turns_are_undone(count, dropped):
+    made = conversation((A1, "a"), (B2, "b"), (C3, "c"))
+    assert texts(made.undo(count)) == dropped
+    assert texts(made.turns) == ["a", "b", "c"][: 3 - len(dropped)]
 
 
 def test_deleted_cells_take_their_turns_along():

@@ -5,14 +5,18 @@ import os
 import signal
 import threading
 import warnings
+from contextlib import nullcontext
 
 import pytest
+import recorded
 from langchain_core.messages import AIMessageChunk
+from scripted_server import ScriptedServer, Stream
 
 from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Conversation, Execution
 from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.chat.question import Question
+from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import IgnoredByEngineWarning, PromptError, StreamError
 from xinference_magics.notes import note
 
@@ -187,15 +191,24 @@ def test_one_that_waits_is_stopped_before_it_is_sent(begin):
     assert not one.done
 
 
-def test_a_prompt_that_cannot_be_sent_fails_it(begin):
+@pytest.mark.parametrize("kind", [PromptError, RuntimeError])
+def test_a_prompt_that_cannot_be_sent_fails_it(begin, kind):
     def prepare(_question):
-        raise PromptError("The prompt is too long.")
+        raise kind("The prompt is too long.")
 
     view, kept = Record(), []
     turn = begin(Gated(), view=view, prepare=prepare, keep=kept.append)
-    with pytest.raises(PromptError, match="too long"):
+    with pytest.raises(kind, match="too long"):
         turn.result(10)
     assert view.closed.error == "The prompt is too long."
+
+
+def test_what_it_failed_with_is_kept_in_one_line(begin):
+    view, answerer = Record(), Gated(ValueError("two\nlines \x1b[31m"))
+    answerer.gate.set()
+    with pytest.raises(ValueError, match="two"):
+        begin(answerer, view=view).result(10)
+    assert view.closed.error == "two lines \N{SYMBOL FOR ESCAPE}[31m"
 
 
 def test_a_view_that_breaks_is_told_where_the_result_is_asked_for(begin):
@@ -262,18 +275,26 @@ def test_later_turns_wait_and_earlier_ones_do_not(begin):
     assert talk.awaited(C3) == talk.pending == []
 
 
-async def test_code_that_asks_waits_too(begin):
-    talk = Conversation()
-    turn = begin(answerer := Gated(), keep=lambda turn: talk.add(turn, A1))
+@pytest.mark.parametrize("error", [None, StreamError("The answer broke off.")])
+async def test_code_that_asks_waits_too_and_takes_nothing_of_it(begin, capsys, error):
+    talk, note_ = Conversation(), "The engine ignores seed."
+    turn = begin(
+        answerer := Gated(error, note_),
+        view=Record(in_page=False),
+        keep=lambda turn: talk.add(turn, A1),
+    )
     talk.expect(turn, A1)
-
-    class Model:
-        model_uid = "none"
-
-    asking = asyncio.ensure_future(talk.aask("Hi", model=Model()))
-    await asyncio.sleep(0.05)
-    assert not asking.done()
-    asking.cancel()
-    answerer.gate.set()
-    await asyncio.to_thread(turn.result, 10)
-    assert [each.text for each in talk.turns] == ["Hello, Alice."]
+    with ScriptedServer(Stream(recorded.llama("Yes."))) as server:
+        asking = asyncio.ensure_future(
+            talk.aask("Well?", model=ChatXinference(server.endpoint, "tiny"))
+        )
+        assert await asyncio.to_thread(answerer.asked.wait, 10)
+        assert server.bodies == []
+        answerer.gate.set()
+        assert (await asking).text == "Yes."
+        assert server.bodies[0]["messages"][0]["content"] == "Hi"
+    assert [each.text for each in talk.turns] == [turn._turn.text, "Yes."]
+    assert capsys.readouterr().out == ""
+    with pytest.raises(StreamError) if error else nullcontext():
+        turn.result()
+    assert capsys.readouterr().out == f"Note: {note_}\n"

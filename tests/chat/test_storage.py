@@ -55,6 +55,14 @@ def test_markdown_is_for_people(tmp_path):
     assert text.startswith("# trip\n\n> Be brief.\n\n## You\n\nHello\n\n## m\n\nHi *there*")
 
 
+@pytest.mark.parametrize("name", ["trip.json", "trip.md"])
+def test_half_a_character_of_a_model_s_is_no_hindrance(tmp_path, name):
+    made = Conversation("trip")
+    made.add(Turn("Hello", AIMessage("\ud83d there"), "m"), Execution(1))
+    storage.save(made, tmp_path / name)
+    assert "\ufffd there" in (tmp_path / name).read_text()
+
+
 def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path):
     with pytest.raises(NotebookError, match="cannot be written: No such file"):
         storage.save(conversation(), tmp_path / "absent" / "trip.json")

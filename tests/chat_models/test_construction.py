@@ -2,12 +2,15 @@ import copy
 import pickle
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from xinference_magics import served
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ConnectError
+from xinference_magics.transport.inference import InferenceEndpoint
 
 
 def test_nothing_is_sent(monkeypatch):
@@ -119,6 +122,29 @@ def test_clients_follow_the_fields():
     model.server_url = "http://127.0.0.1:10"
     assert model._endpoint.endpoint == "http://127.0.0.1:10"
     assert model.model_copy(update={"timeout": 1})._endpoint.timeouts.read == 1
+
+
+def test_no_thread_gets_the_clients_of_what_the_fields_were(monkeypatch):
+    making, go_on = threading.Event(), threading.Event()
+
+    class Slow(InferenceEndpoint):
+        def __init__(self, *args, **kwargs):
+            first = not making.is_set()
+            making.set()
+            if first:
+                assert go_on.wait(10)
+            super().__init__(*args, **kwargs)
+
+    model = ChatXinference("http://127.0.0.1:9", "tiny")
+    assert model._endpoint.endpoint == "http://127.0.0.1:9"
+    model.server_url = "http://127.0.0.1:10"
+    monkeypatch.setattr(served, "InferenceEndpoint", Slow)
+    with ThreadPoolExecutor(1) as another:
+        slow = another.submit(lambda: model._endpoint)
+        assert making.wait(10)
+        found = model._endpoint
+        go_on.set()
+        assert found.endpoint == slow.result().endpoint == "http://127.0.0.1:10"
 
 
 @pytest.mark.parametrize(

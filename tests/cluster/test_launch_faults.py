@@ -117,6 +117,16 @@ def test_a_busy_server_is_borne_with(answers, launch):
     assert launch.wait(interval=0.05).uid == "u"
 
 
+def test_whoever_waits_can_end_that_while_a_server_is_busy(answers, launch):
+    answers[INSTANCES] = [(500, {"detail": ""})]
+
+    def pause(_seconds):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        launch.wait(pause=pause)
+
+
 def test_a_server_that_stays_away_is_not(launch):
     launch.cluster._api.endpoint = "http://127.0.0.1:1"
     launch.cluster._api.client.base_url = "http://127.0.0.1:1"

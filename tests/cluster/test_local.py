@@ -22,7 +22,7 @@ from xinference_magics.cluster.keeper import GRACE, Keeper
 from xinference_magics.errors import LocalServerError
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.private import read_private, write_private
-from xinference_magics.transport.process import Identity as Process
+from xinference_magics.transport.process import ProcessIdentity
 
 NOTEBOOK = """
 import sys
@@ -235,7 +235,7 @@ def test_stale_files_do_no_harm(folder, command, content):
 
 def test_an_old_keeper_leaves_a_new_servers_file_alone(folder, command):
     server = local.start(command=command)
-    dead = Process(999_999_999, 1.0)
+    dead = ProcessIdentity(999_999_999, 1.0)
     Keeper(folder, state.Running("http://127.0.0.1:1", dead, dead)).run()
     assert local.find().pid == server.pid
 

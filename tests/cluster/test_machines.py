@@ -127,6 +127,13 @@ def test_replicas_are_added_and_leftovers_cleared_away(machines, answers):
     assert placed["replica_uid"].startswith("m-")
 
 
+def test_a_server_that_is_too_busy_to_answer_is_borne_with(machines, answers):
+    both = [replica(0, FIRST), replica(1, SECOND)]
+    answers["GET /v1/models/m/replicas"] = [(200, both[:1]), (200, "busy"), (200, both)]
+    answers["POST /v1/models/m/replicas"] = [(200, {"replica_id": 1})]
+    assert len(scale(machines, 2)[0]) == 2
+
+
 def test_replicas_are_ended_and_named(machines, answers):
     three = [replica(0, FIRST), replica(1, SECOND), replica(2, SECOND)]
     answers["GET /v1/models/m/replicas"] = [(200, three), (200, three), (200, three[:1])]
@@ -301,7 +308,10 @@ def test_an_interrupt_leaves_the_request_to_the_server(machines, answers):
 
     with pytest.raises(KeyboardInterrupt):
         Scaling(machines, "m", 2).run(lambda _: None, interrupt)
-    assert threading.main_thread().is_alive()
+    for each in threading.enumerate():
+        if each.name == "xinference-magics-scale":
+            each.join(5)
+    assert answers.sent == [{"replica": 1}]
 
 
 def test_an_instance_keeps_all_its_replicas():

@@ -148,9 +148,24 @@ def test_a_plan_holds_the_choice_and_hides_secrets(cluster, offers):
     assert body["model_engine"] == "llama.cpp"
     assert body["envs"] == {"HF_TOKEN": HIDDEN}
     assert (body["api_key"], body["n_threads"]) == (HIDDEN, 1)
-    assert "sk-" not in repr(planned)
+    assert "sk-" not in f"{planned!r}{planned.request!r}"
     assert planned.request.envs == {"HF_TOKEN": "sk-1"}
     assert planned.existing is None
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden"),
+    [
+        ("hf_token", True),
+        ("API_KEY", True),
+        ("client_secret", True),
+        ("max_num_batched_tokens", False),
+        ("tokenizer_mode", False),
+    ],
+)
+def test_a_plan_hides_nothing_but_secrets(cluster, offers, name, hidden):
+    body = plan(cluster, LaunchRequest(model_name="qwen", extra={name: "x"})).body()
+    assert (body[name] == HIDDEN) is hidden
 
 
 def test_a_plan_that_takes_a_model_chooses_nothing_aloud(cluster, offers):
@@ -161,7 +176,8 @@ def test_a_plan_that_takes_a_model_chooses_nothing_aloud(cluster, offers):
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.1:9000", "10.0.0.1, 10.0.0.1:9000"])
 def test_a_worker_that_is_there_is_taken(cluster, offers, address):
-    plan(cluster, LaunchRequest(model_name="qwen", worker_ip=address))
+    planned = plan(cluster, LaunchRequest(model_name="qwen", worker_ip=address))
+    assert planned.request.worker_ip == address
 
 
 def test_a_worker_that_is_not_there_is_refused(cluster, offers):

@@ -84,6 +84,13 @@ async def test_a_vector_for_each_text_or_an_error():
         await both(server, ["a", "b"])
 
 
+def test_a_torn_vector_is_said():
+    torn = base64.b64encode(struct.pack("<f", 1)[:3]).decode()
+    not_known = pytest.raises(ServerError, match="tiny sent an answer of a form that is not known")
+    with ScriptedServer(answering(torn)) as server, not_known:
+        model(server).embed_query("a")
+
+
 async def test_refusals_are_the_chat_model_s_errors():
     unknown = Reply(404, {"detail": "Model not found in the model list, uid: tiny"})
     with ScriptedServer(unknown) as server:

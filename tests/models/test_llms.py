@@ -175,6 +175,15 @@ async def test_refusals_are_the_chat_model_s_errors():
         model(server).invoke("x")
 
 
+async def test_one_text_that_fails_ends_the_others():
+    failed, late = Reply(404, {"detail": "Not Found"}), Reply(body=WHOLE.body, delay=1)
+    with ScriptedServer(failed, late) as server:
+        with pytest.raises(ServerError):
+            await model(server).agenerate(["a", "b"])
+        aborted = await asyncio.to_thread(server.aborted.get, timeout=5)
+        assert aborted == server.bodies[1]["request_id"]
+
+
 async def test_a_stream_that_breaks_off():
     with ScriptedServer(Stream(STREAMS[0][:2], done=False)) as server:
         with pytest.raises(StreamError, match="broke off before its end"):

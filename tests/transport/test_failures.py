@@ -163,8 +163,20 @@ def test_what_a_proxy_says_is_one_line(body, says):
     assert "\n" not in str(error)
 
 
-def test_a_page_of_text_is_cut():
-    assert len(str(failure(400, "x" * 10_000))) < 500
+@pytest.mark.parametrize(
+    ("status", "begin"),
+    [
+        (400, ""),
+        (400, "Model not found "),
+        (401, "API key "),
+        (403, ""),
+        (429, ""),
+        (500, "Connect call failed "),
+        (502, ""),
+    ],
+)
+def test_a_page_of_text_is_cut(status, begin):
+    assert len(failure(status, begin + "x" * 10_000).message) < 500
 
 
 def test_waiting_times_are_passed_on():

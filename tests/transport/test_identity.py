@@ -15,7 +15,7 @@ from xinference_magics import ChatXinference
 from xinference_magics.errors import AuthenticationError
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.login import Login, Tokens
-from xinference_magics.transport.process import Identity as Process
+from xinference_magics.transport.process import ProcessIdentity
 
 ENDPOINT = "http://127.0.0.1:9997"
 
@@ -102,6 +102,11 @@ def test_an_expired_or_broken_token_of_the_command_line_is_not_sent(home, conten
         Identity(ENDPOINT)()
 
 
+def test_a_file_of_the_command_line_that_is_no_text_is_not_sent(home):
+    left_by_cli(home, ENDPOINT, "").write_bytes(b"\xff\xfe.\xff")
+    assert Identity(ENDPOINT).token() is None
+
+
 def test_a_login_is_of_one_server():
     log_in()
     assert Identity("http://localhost:9997")() == "ours"
@@ -144,7 +149,7 @@ def test_an_object_finds_its_credentials_wherever_it_goes(monkeypatch):
 def test_the_key_of_the_private_server_is_for_its_process_only(monkeypatch):
     monkeypatch.setenv("XINFERENCE_API_KEY", "xf-of-another")
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        Login(ENDPOINT).keep(Tokens.of_key("xf-private", Process.of(process.pid)))
+        Login(ENDPOINT).keep(Tokens.of_key("xf-private", ProcessIdentity.of(process.pid)))
         model = ChatXinference(ENDPOINT, "tiny")
         assert model._token() == "xf-private"
     assert model._token() is None

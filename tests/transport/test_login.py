@@ -1,6 +1,9 @@
 """The life of a login: one file a server, renewed once for all, never sent when it has ended."""
 
 import asyncio
+import base64
+import json
+import os
 import pickle
 import signal
 import threading
@@ -18,6 +21,7 @@ from xinference_magics.errors import AuthenticationError, ConnectError
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.login import Login, Tokens, sign_in
+from xinference_magics.transport.private import open_private
 from xinference_magics.transport.sync import open_session
 
 OTHER_NOTEBOOK = """
@@ -72,6 +76,16 @@ def test_the_file_is_private_and_nothing_secret_shows(state):
         shown = f"{login!r}{tokens!r}{Identity(server.endpoint)!r}{pickle.dumps(login)!r}"
         assert tokens.access not in shown
         assert tokens.refresh not in shown
+
+
+def test_a_file_becomes_private_where_there_is_no_fchmod(tmp_path, monkeypatch):
+    """As on Windows, before Python 3.13."""
+    monkeypatch.delattr(os, "fchmod")
+    path = tmp_path / "some.json"
+    path.touch(0o644)
+    with open_private(path) as file:
+        assert path.stat().st_mode & 0o777 == 0o600
+        file.write("{}")
 
 
 def test_it_is_renewed_before_it_ends():
@@ -206,7 +220,15 @@ def test_a_logout_counts_at_once_and_at_the_server():
         assert server.counts["bad"] == 0
 
 
-@pytest.mark.parametrize("said", [b"[1]", b"{}", b'{"access_token": "x"}', b"?"])
+def huge():
+    """An answer whose token expires when no clock can tell."""
+    middle = base64.urlsafe_b64encode(b'{"exp": 1%s}' % (b"0" * 400)).decode().rstrip("=")
+    return json.dumps({"access_token": f"e30.{middle}.sig"}).encode()
+
+
+@pytest.mark.parametrize(
+    "said", [b"[1]", b"{}", b'{"access_token": "x"}', b"?", b"[" * 99_999, huge()]
+)
 def test_what_answers_is_no_xinference(said):
     with (
         answering(said, "application/json") as url,

@@ -90,6 +90,20 @@ def test_tool_calls():
     assert [each["args"] for each in message.invalid_tool_calls] == ["{bad", "[1]"]
 
 
+def test_a_call_cut_before_its_arguments_is_invalid():
+    message = read(recorded.whole({"content": "", "tool_calls": [call("")]}, finish="length"))
+    assert message.tool_calls == []
+    assert [each["name"] for each in message.invalid_tool_calls] == ["f"]
+
+
+@pytest.mark.parametrize("name", ["5", "null", '["f"]'])
+def test_a_call_whose_name_is_none_is_invalid(name):
+    text = f'<tool_call>{{"name": {name}, "arguments": {{}}}}</tool_call>'
+    message = read(recorded.whole({"content": text}), tools=[TOOL])
+    assert (message.content, message.tool_calls) == ("", [])
+    assert len(message.invalid_tool_calls) == 1
+
+
 def test_calls_that_the_engine_left_in_the_text():
     text = 'Let me see.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
     message = read(recorded.whole({"content": text, "tool_calls": []}), tools=[TOOL])

@@ -46,6 +46,24 @@ def test_what_wins_over_what():
     }
 
 
+def test_another_model_s_prompt_is_not_known():
+    model = ModelDefaults(model_uid="tiny", think_prefilled=True)
+    assert chat_request(HELLO, model, {"temperature": 0}).think_prefilled
+    assert not chat_request(HELLO, model, {"model": "other"}).think_prefilled
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image", "base64": 5},
+        {"type": ["image"]},
+    ],
+)
+def test_a_block_that_is_none_is_said(block):
+    with pytest.raises(BadRequestError, match="A message cannot be sent"):
+        to_wire([HumanMessage([block])])
+
+
 def test_generate_config_of_older_code_is_unfolded_and_never_switches_streaming():
     assert body(call={"generate_config": {"max_tokens": 7, "stream": True}}) == {
         **body(),

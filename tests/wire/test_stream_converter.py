@@ -167,8 +167,15 @@ def test_a_call_without_arguments_is_valid():
     assert [each["args"] for each in message.tool_calls] == [{}]
 
 
-@pytest.mark.parametrize("text", ['<tool_call>{"name": "f", "arguments": {"a": 1', "<tool_call>{"])
-def test_a_call_in_the_text_that_was_cut_is_invalid(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<tool_call>{"name": "f", "arguments": {"a": 1',
+        "<tool_call>{",
+        '<tool_call>{"name": 5, "arguments": {}}</tool_call>',
+    ],
+)
+def test_a_call_in_the_text_that_is_none_is_invalid(text):
     message = merged(recorded.transformers(text, finish="length"), tools=[TOOL])
     assert (message.content, message.tool_calls) == ("", [])
     assert len(message.invalid_tool_calls) == 1

@@ -131,6 +131,8 @@ def test_a_choice_of_a_tool_that_is_not_there():
         wire_choice("get_wether", tool_dicts([get_weather]))
     with pytest.raises(BadRequestError, match="The tools are Add"):
         wire_choice("nothing alike", tool_dicts([Add]))
+    with pytest.raises(BadRequestError, match="The tools are none"):
+        wire_choice("search", [{"type": "web_search"}])
 
 
 def test_tools_may_come_in_any_form_and_stay_what_they_are():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -89,8 +88,6 @@ class Agent(ModelAnswerer):
             if self.confirm is not None and not await self._confirmed(call):
                 return failed(call, "The user does not want this call.")
             result = await self.main_thread.call(self.toolbox.caller(call))
-        except asyncio.CancelledError:
-            raise
         except Exception as error:  # noqa: BLE001 - the model reads it and goes on
             return failed(call, f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
         if not isinstance(result, ToolMessage):

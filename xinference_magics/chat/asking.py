@@ -53,8 +53,8 @@ async def aask(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Turn:
     """Ask on the running event loop; see `Conversation.aask`."""
-    earlier = conversation.awaited(conversation.execution)
-    await asyncio.gather(*earlier, return_exceptions=True)
+    for earlier in conversation.awaited(conversation.execution):
+        await earlier.ended()
     question = _question(conversation, prompt, model, parameters)
     live = LiveTurn(model.model_uid)
     try:
@@ -90,7 +90,7 @@ def _kept(conversation: Conversation, question: Question, live: LiveTurn, outcom
         XinferenceError: It failed.
     """
     turn = question.settled(live, outcome)
-    if turn.status == "done" or not turn.empty:
+    if turn.is_answer:
         conversation.add(turn, conversation.execution)
     if outcome.error is not None:
         raise outcome.error

@@ -15,6 +15,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 
 from xinference_magics.errors import PromptError
 from xinference_magics.notes import note
+from xinference_magics.wire.parameters import checked
 
 if TYPE_CHECKING:
     from xinference_magics.chat.question import Question
@@ -38,10 +39,12 @@ def fitted(question: Question) -> Fitted:
 
     Raises:
         PromptError: The prompt by itself is too long.
+        BadRequestError: `max_tokens` is no number that could be sent.
     """
     answerer = question.answerer
     context = answerer.context
-    reserved = int({**answerer.parameters, **question.parameters}.get("max_tokens") or 0)
+    asked = {**answerer.parameters, **question.parameters}.get("max_tokens")
+    reserved = checked({"max_tokens": asked}).get("max_tokens", 0)
     tokens = count_tokens_approximately(question.messages)
     if context is None:
         return Fitted(question, tokens)

@@ -86,7 +86,7 @@ class Comparison:
                 is no longer there: its cell was run again, or it was dropped.
         """
         turn = self[name]
-        if not _is_answer(turn):
+        if not turn.is_answer:
             raise NotebookError(f"{name} has not answered.", hint=turn.error)
         if self.conversation is None or self.kept is None:
             raise NotebookError(
@@ -120,9 +120,5 @@ def title_of(name: str, uid: str) -> str:
 
 def first_answer(turns: Sequence[Turn]) -> Turn | None:
     """Choose the first turn that is an answer; where none is, the first of which some is there."""
-    answers = [turn for turn in turns if _is_answer(turn)]
+    answers = [turn for turn in turns if turn.is_answer]
     return next((turn for turn in answers if turn.status != "failed"), next(iter(answers), None))
-
-
-def _is_answer(turn: Turn) -> bool:
-    return turn.status == "done" or not turn.empty

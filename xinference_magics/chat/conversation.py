@@ -139,8 +139,8 @@ class Conversation:
     def undo(self, count: int = 1) -> list[Turn]:
         """Drop the last turns, and return them."""
         with self._changing:
-            kept, dropped = self._entries[:-count], self._entries[-count:]
-            self._entries = kept
+            left = max(0, len(self._entries) - max(0, count))
+            self._entries, dropped = self._entries[:left], self._entries[left:]
         return [turn for _, turn in dropped]
 
     def drop(self, number: int) -> Turn:

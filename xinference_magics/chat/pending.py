@@ -16,7 +16,6 @@ from xinference_magics.chat import runner
 from xinference_magics.chat.background import goes_on
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.runner import Outcome
-from xinference_magics.errors import XinferenceError
 from xinference_magics.notes import collected_notes, show, wanted
 
 if TYPE_CHECKING:
@@ -163,9 +162,13 @@ class PendingTurn:
         return self._result_later().__await__()
 
     async def _result_later(self) -> Turn:
+        await self.ended()
+        return self.result()
+
+    async def ended(self) -> None:
+        """Wait on the running event loop until it has ended, in whichever way."""
         while not self.done:  # noqa: ASYNC110  # another thread ends it
             await asyncio.sleep(_STEP)
-        return self.result()
 
     def __repr__(self) -> str:
         return f"PendingTurn({self.title!r}, {self._state()})"
@@ -208,7 +211,7 @@ class PendingTurn:
             return Outcome("stopped", 0.0)
         try:
             self._question = self._prepare(self._question)
-        except XinferenceError as error:
+        except Exception as error:  # noqa: BLE001  # shown with the turn, as what fails later
             return Outcome("failed", 0.0, error)
         self._live = LiveTurn(self.title)
         streams = [(self._question.source, self._live)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.turn import Turn
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,5 +81,5 @@ class Question:
             first_token_seconds=live.first_token_seconds,
             reasoning_seconds=live.reasoning_seconds,
             status=outcome.status,
-            error=str(outcome.error or ""),
+            error=neutralise(" ".join(str(outcome.error or "").split())),
         )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 
-from xinference_magics.chat.events import ToolStart
+from xinference_magics.chat.events import Parsed, ToolStart
+from xinference_magics.chat.toolbox import as_text
 from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
@@ -82,16 +83,36 @@ class RunnableAnswerer:
 
 
 async def _of_chain(runnable: Runnable[Any, Any], given: Any) -> AsyncIterator[Event]:
+    """Follow what a chain writes; an object is the answer when it is whole."""
+    grown: Any = None
     async for piece in runnable.astream(given):
-        yield _chunk(piece)
+        if isinstance(piece, str):
+            yield AIMessageChunk(content=piece)
+        elif isinstance(piece, BaseMessage):
+            yield _chunk(piece)
+        else:
+            grown = _grown(grown, piece)
+    if grown is not None:
+        yield AIMessageChunk(content=as_text(grown))
+        yield Parsed(grown)
 
 
-def _chunk(piece: object) -> AIMessageChunk:
-    if isinstance(piece, AIMessageChunk):
+def _grown(so_far: Any, piece: Any) -> Any:
+    """Put a piece to those before it as LangChain does: what cannot be added replaces them."""
+    try:
+        return so_far + piece
+    except TypeError:
         return piece
-    if isinstance(piece, BaseMessage):
-        return AIMessageChunk(content=piece.content)
-    return AIMessageChunk(content=piece if isinstance(piece, str) else str(piece))
+
+
+def _chunk(message: BaseMessage) -> AIMessageChunk:
+    """Take a message that comes whole for a stream of one chunk."""
+    if isinstance(message, AIMessageChunk):
+        return message
+    if not isinstance(message, AIMessage):
+        return AIMessageChunk(content=message.content)
+    fields = AIMessage.model_fields.keys() - {"type"}
+    return AIMessageChunk(**{name: getattr(message, name) for name in fields})
 
 
 async def _of_graph(graph: Any, messages: Sequence[BaseMessage]) -> AsyncIterator[Event]:
@@ -101,7 +122,9 @@ async def _of_graph(graph: Any, messages: Sequence[BaseMessage]) -> AsyncIterato
     ):
         if kind == "messages":
             message = part[0]
-            if isinstance(message, AIMessageChunk | ToolMessage):
+            if isinstance(message, AIMessage):
+                yield _chunk(message)
+            elif isinstance(message, ToolMessage):
                 yield message
             continue
         for update in part.values():

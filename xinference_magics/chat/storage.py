@@ -17,6 +17,7 @@ from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.chat.conversation import Conversation, Execution
 from xinference_magics.chat.turn import RECORD_MIME, Turn
 from xinference_magics.errors import NotebookError
+from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def save(conversation: Conversation, path: Path) -> None:
     """
     text = to_markdown(conversation) if path.suffix == ".md" else to_json(conversation)
     try:
-        _replace(path, text)
+        _replace(path, printable(text))
     except OSError as error:
         raise NotebookError(
             f"{path} cannot be written: {error.strerror}.", hint="The file is as it was."

@@ -50,14 +50,25 @@ class Form:
         if is_typeddict(schema):
             return cls(schema, _adapter(schema))
         if isinstance(schema, type) and is_dataclass(schema):
-            adapter: TypeAdapter[Any] = TypeAdapter(schema)
-            return cls({"title": schema.__name__, **adapter.json_schema()}, adapter)
+            return cls._of_dataclass(schema)
         if isinstance(schema, dict) and "title" in schema:
             return cls(schema)
         raise NotebookError(
             "This is no schema of an answer.",
             hint="Give a Pydantic class, a TypedDict, a dataclass, or a JSON schema with a title.",
         )
+
+    @classmethod
+    def _of_dataclass(cls, schema: type) -> Form:
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(schema)
+            return cls({"title": schema.__name__, **adapter.json_schema()}, adapter)
+        except PydanticUserError as error:
+            said = " ".join(str(error).split()).partition(". ")[0]
+            raise NotebookError(
+                f"{schema.__name__} is no schema of an answer: {said}.",
+                hint="Its fields are texts, numbers, lists and other dataclasses.",
+            ) from error
 
     def read(self, value: Any) -> Any:
         """Read what LangChain has parsed.

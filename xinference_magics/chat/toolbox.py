@@ -9,7 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.tools import BaseTool, StructuredTool, Tool
 
 from xinference_magics.errors import NotebookError
 
@@ -68,7 +68,7 @@ class Toolbox:
             return lambda: failed(call, self._unknown(call["name"]))
         request = {**call, "type": "tool_call"}
         if _is_asynchronous(tool):
-            return lambda: tool.ainvoke(request)
+            return lambda: _ainvoke(tool, request)
         return lambda: tool.invoke(request)
 
     def _unknown(self, name: str) -> str:
@@ -130,7 +130,15 @@ def failed(call: ToolCall | InvalidToolCall, reason: str) -> ToolMessage:
 
 
 def _is_asynchronous(tool: BaseTool) -> bool:
-    """Whether a tool has nothing but a coroutine to run."""
-    if isinstance(tool, StructuredTool):
+    """Whether a tool is meant to be awaited: it may have nothing but a coroutine to run."""
+    if isinstance(tool, StructuredTool | Tool):
         return tool.func is None
     return type(tool)._arun is not BaseTool._arun  # noqa: SLF001 - what subclasses override
+
+
+async def _ainvoke(tool: BaseTool, request: dict[str, Any]) -> Any:
+    """Await a tool; many of LangChain's raise this where they have no coroutine."""
+    try:
+        return await tool.ainvoke(request)
+    except NotImplementedError:
+        return tool.invoke(request)

@@ -124,6 +124,11 @@ class Turn:
         return not (self.text or self.reasoning or self.tool_calls or self.steps)
 
     @property
+    def is_answer(self) -> bool:
+        """Whether a conversation keeps it: it is whole, or something had come of it."""
+        return self.status == "done" or not self.empty
+
+    @property
     def usage(self) -> UsageMetadata | None:
         """Tokens as the server counted them, of all answers of the turn; None where it did not."""
         from langchain_core.messages.ai import add_usage

@@ -14,9 +14,11 @@ from urllib.parse import quote
 import requests
 from xinference_client.client.restful.restful_client import Client
 
-from xinference_magics.errors import BadRequestError, ConnectError
+from xinference_magics.errors import BadRequestError, ConnectError, ServerError
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize
 from xinference_magics.transport.sync import open_session
+from xinference_magics.transport.unreachable import no_xinference
+from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_UNREADABLE = (AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-"""What fails in the client where an answer has another form than expected."""
-
+_INTERNAL_ERROR = 500
 _UNWINDING = 120.0  # seconds: a cancel is answered when the launch has unwound, after 18-60
 
 
@@ -109,17 +109,17 @@ class ManagementApi:
         """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""
         try:
             answer = call(*args, **kwargs)
-        except _UNREADABLE as error:
-            raise self._stranger() from error
+        except (*UNREADABLE, RuntimeError) as error:  # the client's own, for an odd status
+            raise no_xinference(self.endpoint) from error
         if not isinstance(answer, kind):
-            raise self._stranger()
+            raise no_xinference(self.endpoint)
         return answer
 
-    def _stranger(self) -> ConnectError:
-        return ConnectError(
-            f"What answers at {self.endpoint} is not an Xinference server.",
-            hint="%xinference connect URL takes another server.",
-        )
+
+def may_pass(error: Exception) -> bool:
+    """Tell whether asking again may help: nobody has answered, or the server itself has failed."""
+    failed = isinstance(error, ServerError) and (error.status or 0) >= _INTERNAL_ERROR
+    return failed or isinstance(error, ConnectError)
 
 
 def quoted(name: str) -> str:

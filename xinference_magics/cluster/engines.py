@@ -97,9 +97,9 @@ class Engines:
             The values in the server's order, those that need no installation first.
         """
         criteria = [_Criterion(name, value) for name, value in given.items()]
-        fitting = [each for each in self.offers if all(it.fits(each) for it in criteria)]
-        fitting.sort(key=lambda offer: not offer.installed)
-        return _Criterion(field, None).possible(fitting)
+        offers = [each for each in self.offers if all(it.fits(each) for it in criteria)]
+        offers.sort(key=lambda offer: not offer.installed)
+        return _Criterion(field, None).possible(offers)
 
 
 def _offers(engine: str, spec: Mapping[str, Any]) -> Iterator[Offer]:
@@ -215,10 +215,10 @@ def choose(request: LaunchRequest, engines: Engines | None) -> Choice:
     offers = list(engines.offers)
     for criterion in criteria:
         if criterion.wanted is not None:
-            fitting = [offer for offer in offers if criterion.fits(offer)]
-            if not fitting:
+            left = [offer for offer in offers if criterion.fits(offer)]
+            if not left:
                 raise _impossible(criterion, criteria, offers, engines)
-            offers = fitting
+            offers = left
     if request.model_type not in SETTLED:
         return _as_asked(request)
     best = _best(offers)
@@ -245,7 +245,7 @@ def _as_asked(request: LaunchRequest) -> Choice:
 
 def _best(offers: list[Offer]) -> Offer:
     first = min(offers, key=lambda offer: not offer.installed)  # the first of equals
-    alike = [offer for offer in offers if replace(offer, quantization=None) == _bare(first)]
+    alike = [offer for offer in offers if _bare(offer) == _bare(first)]
     preferred = (offer for offer in alike if spelling(offer.quantization or "") in _PREFERRED)
     return next(preferred, first)
 
@@ -313,8 +313,8 @@ def _otherwise(criterion: _Criterion, criteria: tuple[_Criterion, ...], engines:
     asked = [each for each in criteria if each.wanted is not None]
     for other in asked[: asked.index(criterion)]:
         rest = [each for each in asked if each is not other]
-        fitting = (offer for offer in engines.offers if all(each.fits(offer) for each in rest))
-        if values := other.possible(fitting):
+        offers = (offer for offer in engines.offers if all(each.fits(offer) for each in rest))
+        if values := other.possible(offers):
             return f"With {_FLAGS[other.field]} {' or '.join(values)} it is."
     return ""
 

@@ -25,7 +25,7 @@ import psutil
 from xinference_magics.cluster.state import Running, leased
 from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.private import read_private
-from xinference_magics.transport.process import Identity
+from xinference_magics.transport.process import ProcessIdentity
 
 GRACE = 10.0  # seconds: restarting a kernel takes less
 _TICK = 1.0
@@ -34,7 +34,7 @@ _AFTERWARDS = 2.0  # seconds for the processes that it leaves behind
 _LONGEST_LOG = 20_000_000  # bytes; the server keeps rotated logs of its own
 
 
-def spawn(folder: Path, port: int, command: str) -> Identity:
+def spawn(folder: Path, port: int, command: str) -> ProcessIdentity:
     """Start the server, its output into the folder, and return its identity."""
     log = os.open(folder / "server.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     process = subprocess.Popen(  # noqa: S603  # the command was found or given by the user
@@ -47,7 +47,7 @@ def spawn(folder: Path, port: int, command: str) -> Identity:
         start_new_session=True,
     )
     os.close(log)
-    return Identity.of(process.pid)
+    return ProcessIdentity.of(process.pid)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -146,7 +146,7 @@ class Keeper:
 
 def begin(folder: Path, *start: str) -> Running:
     """Start the server, or find the one that runs, and write down that this process keeps it."""
-    keeper = Identity.of(os.getpid())
+    keeper = ProcessIdentity.of(os.getpid())
     if start:
         port, command = start
         running = Running(f"http://127.0.0.1:{port}", spawn(folder, int(port), command), keeper)

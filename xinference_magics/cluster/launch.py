@@ -12,14 +12,10 @@ import time
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from xinference_magics.cluster.api import may_pass
 from xinference_magics.cluster.models import objects
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
-from xinference_magics.errors import (
-    ConnectError,
-    LaunchError,
-    ServerError,
-    XinferenceError,
-)
+from xinference_magics.errors import LaunchError, XinferenceError
 from xinference_magics.transport.failures import one_line
 
 if TYPE_CHECKING:
@@ -28,7 +24,6 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.models import ReplicaStatus, RunningModel
 
-_INTERNAL_ERROR = 500
 _UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
 _LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
 _PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
@@ -84,7 +79,7 @@ class LaunchRequest:
     virtual_env_packages: list[str] | None = None
     virtual_env_find_links: list[str] | None = None
     envs: dict[str, str] | None = field(default=None, repr=False)  # may hold tokens
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)  # likewise
 
     def body(self) -> dict[str, Any]:
         """Return the arguments of `Client.launch_model`."""
@@ -202,7 +197,7 @@ class Launch:
             KeyboardInterrupt: The waiting was interrupted; the launch goes on.
         """
         while True:
-            progress = self._patiently_poll(interval)
+            progress = self._patiently_poll(interval, pause)
             if on_progress:
                 on_progress(progress)
             if progress.failed_reason is not None:
@@ -211,16 +206,16 @@ class Launch:
                 return self.cluster.describe(self.uid)
             pause(interval)
 
-    def _patiently_poll(self, interval: float) -> LaunchProgress:
+    def _patiently_poll(self, interval: float, pause: Callable[[float], None]) -> LaunchProgress:
         """Poll, and bear with a server that is too busy loading to answer for a while."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 return self.poll()
-            except (ConnectError, ServerError) as error:
-                if not _passing(error) or time.monotonic() > deadline:
+            except XinferenceError as error:
+                if not may_pass(error) or time.monotonic() > deadline:
                     raise
-            time.sleep(interval)
+            pause(interval)
 
     def _failure(self, reason: str) -> LaunchError:
         reason = reason or self._last_event()
@@ -300,11 +295,6 @@ def as_word(uid: str) -> str:
     if re.fullmatch(r"[\w.:@+%-]+", uid):
         return uid
     return f"'{uid}'" if '"' in uid else f'"{uid}"'
-
-
-def _passing(error: ConnectError | ServerError) -> bool:
-    """Tell whether an error may pass by itself; refused credentials never do."""
-    return isinstance(error, ConnectError) or (error.status or 0) >= _INTERNAL_ERROR
 
 
 # A part of the server's reason, and what to do about it.

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.cluster.api import in_path, quoted
+from xinference_magics.cluster.api import in_path, may_pass, quoted
 from xinference_magics.cluster.models import (
     Event,
     Instance,
@@ -37,7 +37,6 @@ LATE = 10.0
 
 _DROPPED = 60.0  # seconds; a dead worker is dropped after 20-25
 _TICK = 1.0  # seconds
-_INTERNAL_ERROR = 500
 _LOADING = 3600.0  # seconds: a replica's request is answered when it has loaded, or downloaded
 _REQUESTS = re.compile(
     r'^requests_total_counter\{method="POST",path="/(?:v1/(?:chat/completions|completions|'
@@ -69,8 +68,8 @@ class Device:
         percent = real(data.get("gpu_util"))
         return cls(
             name=text(data.get("name")) or key,
-            memory_used=_bytes(data.get("mem_used")),
-            memory_total=_bytes(data.get("mem_total")),
+            memory_used=_whole(data.get("mem_used")),
+            memory_total=_whole(data.get("mem_total")),
             load=None if percent is None else percent / 100,
         )
 
@@ -123,10 +122,10 @@ class Worker:
             address=address,
             heard=None if reported is None else max(clock - reported, 0.0),
             checks_left=number(data.get("failure_remaining_count")),
-            cpus=_bytes(cpu.get("total")),
+            cpus=_whole(cpu.get("total")),
             cpu_load=real(cpu.get("usage")),
-            memory_used=_bytes(cpu.get("memory_used")),
-            memory_total=_bytes(cpu.get("memory_total")),
+            memory_used=_whole(cpu.get("memory_used")),
+            memory_total=_whole(cpu.get("memory_total")),
             devices=tuple(Device.from_json(name, part) for name, part in status.items()),
         )
 
@@ -281,7 +280,7 @@ class Machines:
                     raise
                 return None
             except ServerError as error:
-                if (error.status or 0) < _INTERNAL_ERROR or time.monotonic() > deadline:
+                if not may_pass(error) or time.monotonic() > deadline:
                     raise
             time.sleep(_TICK)
 
@@ -321,6 +320,6 @@ def _with_replicas(worker: Worker, instances: Iterable[Instance]) -> Worker:
     return replace(worker, replicas=tuple(placed))
 
 
-def _bytes(value: object) -> int | None:
+def _whole(value: object) -> int | None:
     amount = real(value)
     return None if amount is None else int(amount)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 HIDDEN = "••••"
 """Stands for a value that may be a secret."""
+
+_SECRET = re.compile(r"(token|keys?)(?![a-z])|secret|password")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class LaunchPlan:
 
 
 def _is_secret(name: str) -> bool:
-    return any(word in name.casefold() for word in ("token", "key", "secret", "password"))
+    """Tell ``hf_token`` and ``api_key`` from ``max_num_batched_tokens`` and ``tokenizer_mode``."""
+    return _SECRET.search(name.casefold()) is not None
 
 
 def plan(

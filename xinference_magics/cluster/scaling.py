@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from xinference_magics.cluster.api import may_pass
 from xinference_magics.errors import (
     BadRequestError,
     LaunchError,
@@ -86,7 +87,9 @@ class Scaling:
     def _add(self, count: int, on_look: Callable[[Sequence[ReplicaStatus]], None]) -> None:
         """Add replicas; the request lasts as long as they load, so a thread waits for it."""
         failed: list[XinferenceError] = []
-        adding = threading.Thread(target=self._try_add, args=(count, failed), daemon=True)
+        adding = threading.Thread(
+            target=self._try_add, args=(count, failed), name="xinference-magics-scale", daemon=True
+        )
         adding.start()
         self._look(on_look)
         while adding.is_alive():
@@ -104,8 +107,8 @@ class Scaling:
     def _look(self, on_look: Callable[[Sequence[ReplicaStatus]], None]) -> None:
         try:
             on_look(self._machines.replicas(self._uid))
-        except ServerError as error:
-            if error.status is None or error.status < 500:  # noqa: PLR2004  # HTTP's
+        except XinferenceError as error:
+            if not may_pass(error):
                 raise
 
     def _reason(self, error: XinferenceError, count: int) -> XinferenceError:
@@ -135,15 +138,14 @@ class Scaling:
             time.sleep(_TICK)
 
 
-_FORGOTTEN = (
-    "A worker that was started anew does not know what was registered without being kept: "
-    "register the model again."
-)
 # A part of the server's reason, and what to do about it.
 _HINTS = (
     (
         "Model not found, name",
-        _FORGOTTEN,
+        (
+            "A worker that was started anew does not know what was registered without being kept: "
+            "register the model again."
+        ),
     ),
     (
         "Replica uid already exists",

@@ -20,7 +20,7 @@ from xinference_magics.transport.private import (
     state_folder,
     write_private,
 )
-from xinference_magics.transport.process import Identity
+from xinference_magics.transport.process import ProcessIdentity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,8 +49,8 @@ class Running:
     """
 
     endpoint: str
-    server: Identity
-    keeper: Identity
+    server: ProcessIdentity
+    keeper: ProcessIdentity
 
     @property
     def port(self) -> int:
@@ -67,7 +67,9 @@ class Running:
         try:
             data = read_private(folder / "server.json")
             running = cls(
-                str(data["endpoint"]), Identity(**data["server"]), Identity(**data["keeper"])
+                str(data["endpoint"]),
+                ProcessIdentity(**data["server"]),
+                ProcessIdentity(**data["keeper"]),
             )
         except (KeyError, TypeError):
             return None
@@ -95,7 +97,7 @@ def take_lease(folder: Path) -> None:
     """Say that this process needs the server, for as long as it lives."""
     leases = folder / "leases"
     make_private_folder(leases)
-    write_private(leases / str(os.getpid()), asdict(Identity.of(os.getpid())))
+    write_private(leases / str(os.getpid()), asdict(ProcessIdentity.of(os.getpid())))
 
 
 def drop_lease(folder: Path) -> None:
@@ -108,7 +110,7 @@ def leased(folder: Path) -> bool:
     living = False
     for lease in (folder / "leases").glob("[0-9]*"):
         try:
-            holder = Identity(**read_private(lease)).process()
+            holder = ProcessIdentity(**read_private(lease)).process()
         except TypeError:
             holder = None
         if holder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import ssl
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,10 +16,11 @@ from xinference_client.client.restful.async_restful_client import (
     AsyncRESTfulRerankModelHandle,
 )
 
-from xinference_magics.errors import ConnectError
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
+from xinference_magics.transport.trust import bundle
+from xinference_magics.transport.unreachable import connect_error, no_xinference
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -46,7 +46,7 @@ def open_async_session(
     """
     bearer = Bearer.of(endpoint, token)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, ssl=_trusted(_bundle())),
+        connector=aiohttp.TCPConnector(force_close=True, ssl=_trusted(endpoint)),
         timeout=aiohttp.ClientTimeout(
             total=None, sock_connect=timeouts.connect, sock_read=timeouts.read
         ),
@@ -68,18 +68,19 @@ def _proxy(endpoint: str) -> str | None:
     return select_proxy(endpoint, get_environ_proxies(endpoint))
 
 
-def _bundle() -> str | None:
-    """Return the certificates that `requests` is told to trust; aiohttp knows nothing of them."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+def _trusted(endpoint: str) -> ssl.SSLContext | bool:
+    path = bundle(endpoint)
+    try:
+        return True if path is None else _context(path)
+    except ssl.SSLError as error:  # nothing of certificates is in it
+        raise connect_error(error, endpoint) from error
 
 
 @functools.cache
-def _trusted(bundle: str | None) -> ssl.SSLContext | bool:
-    if bundle is None:
-        return True
-    if Path(bundle).is_dir():
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
+def _context(path: str) -> ssl.SSLContext:
+    if Path(path).is_dir():
+        return ssl.create_default_context(capath=path)
+    return ssl.create_default_context(cafile=path)
 
 
 def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:
@@ -97,10 +98,7 @@ def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], 
                 )
         if response.content_type == "text/html":
             response.close()
-            raise ConnectError(
-                f"{endpoint} answers with a web page: it is not an Xinference server.",
-                hint="%xinference connect URL takes another server.",
-            )
+            raise no_xinference(endpoint, "with a web page")
 
     return check
 

@@ -26,7 +26,7 @@ from xinference_magics.errors import (
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.plain import neutralise
 
-LONGEST = 400  # characters of a server's text that still make one line
+_LONGEST = 400  # characters of a server's text that still make one line
 _READ = 10_000  # characters of a text that are looked at
 
 _BAD_GATEWAY = 502  # from here on, a proxy's word that the server cannot answer now
@@ -58,6 +58,11 @@ def other_credentials(endpoint: str) -> str:
 def one_line(text: str) -> str:
     """Return `text` as a single printable line, without the server's address prefix."""
     return neutralise(" ".join(_ADDRESS.sub("", text[:_READ]).split()))
+
+
+def shortened(text: str) -> str:
+    """Return `text` as far as it makes one line."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def detail_of(body: bytes | str) -> str:
@@ -134,7 +139,7 @@ class _Answer:
 
     def error(self, kind: type[ServerError], message: str, hint: str = "") -> ServerError:
         return kind(
-            message,
+            shortened(message),
             status=self.status,
             detail=self.detail,
             request_id=self.request_id,
@@ -321,9 +326,7 @@ def _other(answer: _Answer) -> ServerError:
 def _sentence(answer: _Answer, start: str) -> str:
     """Return `start` and the server's words as one sentence that ends once."""
     text = f"{start}: {answer.detail}" if answer.detail else start
-    if len(text) > LONGEST:
-        text = f"{text[:LONGEST]}…"
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 _BY_STATUS = {

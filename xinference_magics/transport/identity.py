@@ -93,7 +93,8 @@ class Identity:
 
     def left_by_cli(self) -> str | None:
         """Return the token of the command line's login, unless it has expired."""
-        tokens = (path.read_text(encoding="utf-8").strip() for path in _cli_files(self.endpoint))
+        files = _cli_files(self.endpoint)
+        tokens = (path.read_text(encoding="utf-8", errors="replace").strip() for path in files)
         lives = {token: _expiry(token) - time.time() for token in tokens}
         best = max(lives, key=lambda token: lives[token], default=None)
         return best if best and lives[best] > _LEFT else None

@@ -220,7 +220,7 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
-        from xinference_magics.transport.failures import server_error
+        from xinference_magics.transport.failures import server_error, shortened
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
         error = server_error(
@@ -228,7 +228,7 @@ class InferenceEndpoint:
         )
         if type(error) is ServerError:
             failed = ServerError(
-                f"{body['model']} failed while it answered: {error.detail}",
+                shortened(f"{body['model']} failed while it answered: {error.detail}"),
                 detail=error.detail,
                 request_id=error.request_id,
             )

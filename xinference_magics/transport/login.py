@@ -33,6 +33,7 @@ from xinference_magics.transport.private import (
     state_folder,
     write_private,
 )
+from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from requests import Response
 
-    from xinference_magics.transport.process import Identity
+    from xinference_magics.transport.process import ProcessIdentity
 
 _FRESH = 0.75  # of a token's life; then it is renewed
 _MARGIN = 5.0  # seconds: what ends so soon may have ended when it arrives
@@ -73,7 +74,7 @@ class Tokens:
         refresh: Gives new tokens, once; empty where there is none any more.
         expires: When `access` does, in seconds since 1970 by this machine's clock.
         life: Seconds from its making until then.
-        server: The only process they are for, where that is known: its `process.Identity`.
+        server: The only process they are for, where that is known: its `ProcessIdentity`.
     """
 
     username: str = ""
@@ -95,7 +96,7 @@ class Tokens:
         return cls(username, access, str(data.get("refresh_token") or ""), now + life, life)
 
     @classmethod
-    def of_key(cls, api_key: str, server: Identity | None = None) -> Self:
+    def of_key(cls, api_key: str, server: ProcessIdentity | None = None) -> Self:
         """Make tokens of an API key, which is nobody's here and ends when the server says so."""
         return cls(access=api_key, expires=_NEVER, server=asdict(server) if server else None)
 
@@ -111,9 +112,9 @@ class Tokens:
         """Whether the process they are for has ended; what has its port now gets nothing."""
         if self.server is None:
             return False
-        from xinference_magics.transport.process import Identity
+        from xinference_magics.transport.process import ProcessIdentity
 
-        return Identity(**self.server).process() is None
+        return ProcessIdentity(**self.server).process() is None
 
     @property
     def good(self) -> bool:
@@ -138,14 +139,13 @@ def sign_in(endpoint: str, username: str, password: str) -> Tokens:
 
 def _asked(endpoint: str, path: str, body: dict[str, str], username: str) -> Tokens:
     from xinference_magics.transport.sync import open_session
+    from xinference_magics.transport.unreachable import no_xinference
 
     with open_session(endpoint) as session:
         try:
             return Tokens.of(session.post(f"{endpoint}{path}", json=body), username)
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise ConnectError(  # the exception's frames know the password: it goes no further
-                f"What answers at {endpoint} is not an Xinference server."
-            ) from None
+        except UNREADABLE:
+            raise no_xinference(endpoint) from None  # that exception's frames know the password
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def _named(path: Path) -> Iterator[None]:
 def open_private(path: Path) -> TextIO:
     """Open a file for writing that only its owner can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.fchmod(descriptor, 0o600)  # it may have been there
+    path.chmod(0o600)  # it may have been there
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 

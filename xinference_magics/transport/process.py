@@ -11,7 +11,7 @@ _BIRTH_FIELD = 19  # of /proc/PID/stat, counted from the one after the command's
 
 
 @dataclass(frozen=True)
-class Identity:
+class ProcessIdentity:
     """A process, told from all others that had or will have its pid.
 
     Args:
@@ -23,7 +23,7 @@ class Identity:
     birth: float
 
     @classmethod
-    def of(cls, pid: int) -> Identity:
+    def of(cls, pid: int) -> ProcessIdentity:
         """Return the identity of a process that runs."""
         return cls(pid, _birth(pid))
 

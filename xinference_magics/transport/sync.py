@@ -15,11 +15,11 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from xinference_magics.errors import ConnectError
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
-from xinference_magics.transport.unreachable import connect_error
+from xinference_magics.transport.trust import bundle
+from xinference_magics.transport.unreachable import connect_error, no_xinference
 
 _OK = 200
 _FIRST_ERROR = 400
@@ -101,11 +101,12 @@ class _Adapter(HTTPAdapter):
         **kwargs: Any,
     ) -> requests.Response:
         limits: Any = timeout or (self._timeouts.connect, self._timeouts.read)
+        kwargs["verify"] = bundle(self._endpoint) or True
         try:
             response = super().send(request, stream=stream, timeout=limits, **kwargs)
             if not stream or response.status_code >= _FIRST_ERROR:
                 _read_whole(response)  # its errors belong in this try as well
-        except (requests.RequestException, ConnectionError) as error:
+        except OSError as error:  # of `requests`, too
             raise connect_error(error, self._endpoint) from error
         self._check(response)
         return response
@@ -123,10 +124,7 @@ class _Adapter(HTTPAdapter):
             )
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.close()
-            raise ConnectError(
-                f"{self._endpoint} answers with a web page: it is not an Xinference server.",
-                hint="%xinference connect URL takes another server.",
-            )
+            raise no_xinference(self._endpoint, "with a web page")
 
 
 def _read_whole(response: requests.Response) -> None:

@@ -1,4 +1,4 @@
-"""Why a server was not reached, in our own words: network exceptions become our errors.
+"""Why an Xinference was not reached, in our own words: network exceptions become our errors.
 
 Nothing here does I/O or imports an HTTP library.
 """
@@ -9,7 +9,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import ConnectError
-from xinference_magics.transport.failures import LONGEST, one_line
+from xinference_magics.transport.failures import one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +86,13 @@ def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
     return ConnectError(f"{endpoint} {says}.", hint=hint)
 
 
+def no_xinference(endpoint: str, how: str = "in a form of its own") -> ConnectError:
+    """Return the error for a server that answers as Xinference never does."""
+    return ConnectError(
+        f"{endpoint} answers {how}: it is not an Xinference server.", hint=_ELSEWHERE
+    )
+
+
 def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
     names = {kind.__name__ for each in chain for kind in type(each).__mro__}
     for each in chain:
@@ -94,7 +101,7 @@ def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
     for known, says, hint in _BY_NAME:
         if names & known:
             return says, hint
-    return f"cannot be reached: {one_line(str(chain[0]))[:LONGEST]}", _ELSEWHERE
+    return f"cannot be reached: {shortened(one_line(str(chain[0])))}", _ELSEWHERE
 
 
 def _inside(exc: BaseException) -> Iterator[BaseException]:

@@ -46,8 +46,9 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     said = object_in(choice, "message")
     thought, text = _parts(said, request)
     text, in_text = _without_calls(text, request)
-    calls = [_native(call) for call in objects_in(said, "tool_calls")] + in_text
     finish = text_in(choice, "finish_reason") or None
+    native = objects_in(said, "tool_calls")
+    calls = [_native(call, cut=finish == "length") for call in native] + in_text
     if in_text and finish == "stop":
         finish = "tool_calls"
     if not text and not calls and finish == "stop":
@@ -99,10 +100,11 @@ def _without_calls(text: str, request: ChatRequest) -> tuple[str, list[TextCall]
     return before + after, calls + torn
 
 
-def _native(call: Mapping[str, Any]) -> TextCall:
+def _native(call: Mapping[str, Any], *, cut: bool) -> TextCall:
     function = object_in(call, "function")
     arguments = function.get("arguments") or ""
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
     name, call_id = text_in(function, "name") or None, text_in(call, "id") or None
-    return TextCall(name, arguments, is_object(arguments), call_id)
+    complete = is_object(arguments) and not (cut and not arguments)
+    return TextCall(name, arguments, complete, call_id)

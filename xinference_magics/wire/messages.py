@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, convert_to_openai_messages
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.wire.media import ANY_READER
+from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,6 @@ _NOT_SENT = {
     "invalid_tool_call",
 }
 
-
 _LONGEST = 300
 """Characters of langchain-core's reason, which may quote the whole message."""
 
@@ -36,14 +36,17 @@ def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> lis
     """Translate `messages`, in their order, for the model that is to read them.
 
     Raises:
-        BadRequestError: There is a block that the model cannot read; nothing was sent.
+        BadRequestError: There is a block that is none, or that the model cannot read; nothing was
+            sent.
     """
-    repaired = [_repaired(message, reader) for message in messages]
     try:
-        return convert_to_openai_messages(repaired)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        return convert_to_openai_messages([_repaired(message, reader) for message in messages])
+    except UNREADABLE as error:
         said = " ".join(str(error).split())[:_LONGEST]
-        raise BadRequestError(f"A message cannot be sent: {said}") from error
+        raise BadRequestError(
+            f"A message cannot be sent: {said.rstrip('.')}.",
+            hint='Its content is text, or blocks such as {"type": "text", "text": "..."}.',
+        ) from error
 
 
 def _repaired(message: BaseMessage, reader: Reader) -> BaseMessage:

@@ -91,9 +91,9 @@ class ModelDefaults:
     unreadable: frozenset[str] = frozenset()
 
     def for_call(self, arguments: Mapping[str, Any]) -> ModelDefaults:
-        """Return what holds for a call: of another model, neither engine nor media are known."""
+        """Return what holds for a call: of another model neither engine nor prompt are known."""
         if arguments.get("model", self.model_uid) != self.model_uid:
-            return replace(self, engine=None, unreadable=frozenset())
+            return replace(self, engine=None, unreadable=frozenset(), think_prefilled=False)
         return replace(self, engine=self.engine.casefold() if self.engine else None)
 
 

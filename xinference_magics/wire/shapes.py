@@ -6,6 +6,7 @@ be read: langchain-core would keep it, and fail when it merges chunks or counts 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ UNREADABLE = (
     RecursionError,
     TypeError,
     ValueError,
+    struct.error,
 )
 """What fails where data is read that has another form than expected."""
 

@@ -77,6 +77,8 @@ def parse_call(
         name, arguments = data["name"], data.get("arguments") or data.get("parameters") or {}
     except (ValueError, LookupError, TypeError):
         return _torn_call(text)
+    if not isinstance(name, str):
+        return _torn_call(text)
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
     return TextCall(name, arguments, closed and is_object(arguments), _new_id())

@@ -45,7 +45,7 @@ def wire_choice(
         return "required"
     if choice in {"auto", "none"}:
         return choice
-    names = [tool["function"]["name"] for tool in tools]
+    names = [tool["function"]["name"] for tool in tools if "function" in tool]
     if choice not in names:
         hint = did_you_mean(choice, names) or f"The tools are {', '.join(names) or 'none'}."
         raise BadRequestError(f"tool_choice names no tool: {choice!r}.", hint=hint)

@@ -88,7 +88,7 @@ def chat(
     [question] = questions
     with interrupts.as_flag() as flag, collected_notes() as notes:
         turn, error = answer(magics, question, main_thread, live=arguments.stream)
-        if turn.status == "done" or not turn.empty:
+        if turn.is_answer:
             keep(magics, arguments, turn, turn)
     show(notes)
     return finish(turn, error, flag)

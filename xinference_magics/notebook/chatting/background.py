@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from xinference_magics import interrupts
+from xinference_magics.chat.background import goes_on
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.display.background import choose_background_view
@@ -12,7 +14,7 @@ from xinference_magics.display.background import choose_background_view
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
-    from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.conversation import Conversation, Execution
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.arguments import Parser
@@ -35,6 +37,32 @@ def refuse_beside(arguments: Arguments, parser: Parser) -> None:
         parser.error("--stream false has nothing to do with --bg: leave one of them out")
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a turn belongs when it has ended.
+
+    Attributes:
+        conversation: Which it is part of.
+        execution: The run of the cell that asks.
+        anew: Whether the conversation begins with it.
+    """
+
+    conversation: Conversation
+    execution: Execution
+    anew: bool
+
+    def continued(self, question: Question) -> Question:
+        """Put the turns that have been added meanwhile before a question, as far as they fit."""
+        if self.anew:
+            return question
+        before = tuple(self.conversation.before(self.execution))
+        return fitted(replace(question, before=before)).question
+
+    def keep(self, turn: Turn) -> None:
+        if turn.is_answer:
+            self.conversation.add(turn, self.execution, anew=self.anew)
+
+
 def begin(
     magics: XinferenceMagics,
     arguments: Arguments,
@@ -49,30 +77,32 @@ def begin(
         question: What is asked. Where the conversation has turns that are still being answered,
             the question is put once they are there.
         conversation: Where it belongs.
+
+    Raises:
+        KeyboardInterrupt: The kernel was interrupted; the turn has begun, and goes on.
     """
-    execution = magics.cells.current
-    after = [] if arguments.once else conversation.awaited(execution)
-
-    def prepare(asked: Question) -> Question:
-        if arguments.once or arguments.new:
-            return asked
-        return fitted(replace(asked, before=tuple(conversation.before(execution)))).question
-
-    def keep(turn: Turn) -> None:
-        if not arguments.once and (turn.status == "done" or not turn.empty):
-            conversation.add(turn, execution, anew=bool(arguments.new))
-
-    turn = PendingTurn(
-        question,
-        choose_background_view(magics.shell),
-        after=after,
-        prepare=prepare,
-        keep=keep,
-        frame_seconds=1 / magics.frame_rate,
-    )
-    magics.session.background.start(turn, execution)
-    if not arguments.once:
-        conversation.expect(turn, execution)
-    if arguments.out:
-        magics.shell.user_ns[arguments.out] = turn
+    place = _Place(conversation, magics.cells.current, anew=bool(arguments.new))
+    turn = _pending(magics, question, None if arguments.once else place)
+    with interrupts.as_flag() as flag:
+        magics.session.background.start(turn, place.execution)
+        if not arguments.once:
+            conversation.expect(turn, place.execution)
+        if arguments.out:
+            magics.shell.user_ns[arguments.out] = turn
+    if flag.is_set():
+        raise goes_on(turn.title)
     return turn
+
+
+def _pending(magics: XinferenceMagics, question: Question, place: _Place | None) -> PendingTurn:
+    view, frame_seconds = choose_background_view(magics.shell), 1 / magics.frame_rate
+    if place is None:
+        return PendingTurn(question, view, frame_seconds=frame_seconds)
+    return PendingTurn(
+        question,
+        view,
+        after=place.conversation.awaited(place.execution),
+        prepare=place.continued,
+        keep=place.keep,
+        frame_seconds=frame_seconds,
+    )

@@ -81,7 +81,7 @@ def generate(
     )
     with interrupts.as_flag() as interrupted:
         turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)
-        if arguments.out and (turn.status == "done" or not turn.empty):
+        if arguments.out and turn.is_answer:
             magics.shell.user_ns[arguments.out] = turn
     return finish(turn, error, interrupted)
 
