@@ -1,11 +1,17 @@
 """Every way in which a network fails, at each call: one line that helps, in time, nothing lost."""
 
+import os
+import signal
+import socket
+import threading
+
 import pytest
-from broken_shell import CALLS, CHAT_CALLS, eventually
+from broken_shell import CALLS, CHAT_CALLS, SETTINGS, eventually
 from faulty_proxy import Fault
 from faulty_server import TEXT
 
 from xinference_magics.errors import ConnectError, StreamError
+from xinference_magics.transport import sync
 
 HEAD, BODY = 40, 900  # bytes of a stream: within the headers, and when some text has come
 SILENT = "has gone silent: no answer in the time allowed. The reason may be in the server's log."
@@ -104,12 +110,22 @@ def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
         bench.mend()
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_connections_that_were_kept_and_whose_other_end_has_vanished(bench, call, monkeypatch):
+    """As after a sleep of the laptop: nothing refuses what is sent there, and nothing answers."""
+    bench.succeeds(CALLS[call])
+    monkeypatch.setattr(sync, "_KEPT", 0.0)
+    bench.proxy.deaf = set(bench.proxy.open)
+    bench.succeeds(CALLS[call])
+    bench.proxy.drop_all()
+
+
 @pytest.mark.parametrize("call", ["%xinference list", "%%chat\nhi", "m.invoke('hi')"])
 @pytest.mark.parametrize(
     ("scheme", "host", "says"),
     [
         ("http", "no-such-host.invalid", "has a host name that nobody knows. %xinference connect"),
-        ("https", "127.0.0.1", "does not speak a TLS that this machine trusts. Is it http://"),
+        ("https", "127.0.0.1", "does not speak a TLS that this machine understands. Is it http://"),
     ],
 )
 def test_a_name_that_nobody_knows_and_tls_where_there_is_none(bench, call, scheme, host, says):
@@ -119,3 +135,70 @@ def test_a_name_that_nobody_knows_and_tls_where_there_is_none(bench, call, schem
     bench.succeeds(made)
     there = call.replace("list", f"list -e {url}").replace("%%chat", "%%chat -m m")
     bench.fails(there, ConnectError, url, says)
+
+
+class Resolver:
+    """Looks names up, and hangs for those of one domain until the test has ended.
+
+    Attributes:
+        asked: Called as a lookup begins to hang.
+    """
+
+    def __init__(self):
+        self.asked = lambda: None
+        self.ended = threading.Event()
+        self._look_up = socket.getaddrinfo
+
+    def __call__(self, host, *args, **options):
+        if str(host).endswith(".hangs.invalid"):
+            self.asked()
+            self.ended.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return self._look_up(host, *args, **options)
+
+
+@pytest.fixture
+def resolver(bench, monkeypatch):
+    """The system's resolver, whose server has vanished."""
+    made = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", made)
+    yield made
+    made.ended.set()
+
+
+UNFOUND = "http://models.hangs.invalid:9997"
+ELSEWHERE = {
+    "list": f"%xinference list -e {UNFOUND}",
+    "%%chat": "%%chat -m m\nhi",
+    "invoke": "m.invoke('hi')",
+    "stream": "list(m.stream('hi'))",
+    "ainvoke": "await m.ainvoke('hi')",
+    "a loop that ends": "import asyncio\nasyncio.run(m.ainvoke('hi'))",
+}
+
+
+@pytest.mark.parametrize("call", ELSEWHERE)
+def test_a_resolver_that_hangs(bench, resolver, call):
+    """It heeds no timeout, and a thread that waits for it cannot be ended."""
+    bench.succeeds(
+        "from xinference_magics import ChatXinference\n"
+        f"m = ChatXinference('{UNFOUND}', 'tiny', timeout=(0.5, 0.5))"
+    )
+    bench.fails(ELSEWHERE[call], ConnectError, UNFOUND, "no connection in the time allowed")
+    assert not resolver.ended.is_set()
+    bench.succeeds(CALLS["list"])
+    bench.succeeds(CALLS["%%chat"])
+
+
+@pytest.mark.parametrize("call", ["list", "%%chat", "invoke"])
+def test_an_interrupt_while_a_resolver_hangs(bench, resolver, call):
+    bench.succeeds(
+        "%config XinferenceMagics.connect_timeout = 300\n"
+        "from xinference_magics import ChatXinference\n"
+        f"m = ChatXinference('{UNFOUND}', 'tiny', timeout=300)"
+    )
+    resolver.asked = lambda: os.kill(os.getpid(), signal.SIGINT)
+    ran = bench.run(ELSEWHERE[call])
+    assert isinstance(ran.error, KeyboardInterrupt), ran
+    bench.succeeds(SETTINGS)
+    bench.succeeds(CALLS[call])

@@ -26,7 +26,16 @@ def ours():
     names = sorted(t.name for t in threading.enumerate() if t.name.startswith("xinference"))
     turns = [(turn.status, turn.text) for turn in session.conversations.current.turns]
     return names, turns
+def left():
+    import asyncio, gc, psutil
+    from comm import get_comm_manager
+    gc.collect()
+    port = int(os.environ["XINFERENCE_ENDPOINT"].rpartition(":")[2])
+    connections = psutil.Process().net_connections("tcp")
+    there = [each for each in connections if each.raddr and each.raddr.port == port]
+    return len(get_comm_manager().comms), len(asyncio.all_tasks()), len(there)
 """
+KEPT = 2  # connections: of the session and of `llm`
 
 
 def within(moment, line):
@@ -71,6 +80,13 @@ def is_clean(reply):
     return reply.error.startswith("KeyboardInterrupt") and not ours
 
 
+def check_left(kernel, before):
+    """No widget, no task and no connection is open that was not before."""
+    widgets, tasks, connections = eval(kernel.value("left()"))  # noqa: S307  # of our own making
+    assert (widgets, tasks) == before[:2]
+    assert connections <= KEPT
+
+
 def moments(longest):
     """Random moments, the same in each run of the tests."""
     chosen = random.Random(20)  # noqa: S311
@@ -80,7 +96,7 @@ def moments(longest):
 def test_a_turn(kernel):
     kernel.run("%xinference use tiny")
     assert kernel.run("%%chat --new\nhi").status == "ok"
-    kept = 1
+    kept, before = 1, eval(kernel.value("left()"))  # noqa: S307  # of our own making
     for moment in moments(0.3):
         reply = kernel.run(within(moment, "%chat Count."))
         assert is_clean(reply), (moment, reply)
@@ -90,12 +106,14 @@ def test_a_turn(kernel):
         kept = len(turns)
         assert all(TEXT.startswith(text) for _, text in turns)
         assert {status for status, _ in turns} <= {"done", "interrupted"}
+        check_left(kernel, before)
     assert kernel.run("%%chat --new\nhi").status == "ok"
 
 
 def test_a_launch(kernel, server):
     launch = "%xinference launch -n tiny-chat -u new --force --as new"
     assert kernel.run(launch).status == "ok"
+    open_before = eval(kernel.value("left()"))  # noqa: S307  # of our own making
     for moment in moments(1.0):
         before = len([each for each in server.requests if each.path == "/v1/models" and each.body])
         reply = kernel.run(within(moment, launch))
@@ -104,6 +122,7 @@ def test_a_launch(kernel, server):
         if reply.status == "error" and begun > before:
             assert "%xinference use new" in reply.stdout, (moment, reply)
         assert eval(kernel.value("ours()[0]")) == []  # noqa: S307  # of our own making
+        check_left(kernel, open_before)
     assert kernel.run(launch).status == "ok"
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import ssl
+import asyncio
+import socket
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from requests.utils import get_environ_proxies, select_proxy
 from xinference_client.client.restful.async_restful_client import (
     AsyncRESTfulChatModelHandle,
@@ -21,6 +21,9 @@ from xinference_magics.errors import ConnectError
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
+from xinference_magics.transport.names import apart
+from xinference_magics.transport.trust import trusted
+from xinference_magics.transport.vanished import open_probed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -46,9 +49,15 @@ def open_async_session(
     """
     bearer = Bearer.of(endpoint, token)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, ssl=_trusted(_bundle())),
+        connector=aiohttp.TCPConnector(
+            force_close=True,
+            ssl=trusted() if endpoint.startswith("https:") else True,
+            resolver=_Resolver(),
+            use_dns_cache=False,
+            socket_factory=open_probed,
+        ),
         timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=timeouts.connect, sock_read=timeouts.read
+            total=None, connect=timeouts.connect, sock_read=timeouts.read
         ),
         raise_for_status=_check(endpoint, bearer),
         proxy=_proxy(endpoint),
@@ -68,18 +77,33 @@ def _proxy(endpoint: str) -> str | None:
     return select_proxy(endpoint, get_environ_proxies(endpoint))
 
 
-def _bundle() -> str | None:
-    """Return the certificates that `requests` is told to trust; aiohttp knows nothing of them."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+class _Resolver(AbstractResolver):
+    """Looks up names; a lookup that hangs holds up neither the loop's end nor its other work."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=_numeric(address),
+                port=address[1],
+                family=found,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for found, _, protocol, _, address in await asyncio.wrap_future(apart(ask))
+        ]
+
+    async def close(self) -> None:
+        """There is nothing to let go."""
 
 
-@functools.cache
-def _trusted(bundle: str | None) -> ssl.SSLContext | bool:
-    if bundle is None:
-        return True
-    if Path(bundle).is_dir():
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
+def _numeric(address: tuple[Any, ...]) -> str:
+    """Return an address of `socket.getaddrinfo` as text; of a local link, with the link."""
+    host, _, *more = address
+    return f"{host}%{more[1]}" if more and more[1] else str(host)
 
 
 def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:

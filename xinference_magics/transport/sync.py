@@ -8,18 +8,27 @@ anew with each request.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
 
 from xinference_magics.errors import ConnectError
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
+from xinference_magics.transport.names import apart, is_address
+from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import connect_error
+from xinference_magics.transport.vanished import probes
+
+if TYPE_CHECKING:
+    import socket
+    from concurrent.futures import Future
 
 _OK = 200
 _FIRST_ERROR = 400
@@ -93,6 +102,18 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _NoPool, "https": _NoSecurePool}
 
+    def build_connection_pool_key_attributes(  # type: ignore[override]
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, pool = super().build_connection_pool_key_attributes(request, bool(verify), cert)
+        pool["socket_options"] = [*HTTPConnection.default_socket_options, *probes()]
+        if host["scheme"] == "https":
+            pool["ssl_context"] = trusted()
+        return host, pool
+
+    def cert_verify(self, *_: Any) -> None:
+        """Leave the pool's context as it is: it knows what to trust."""
+
     def send(  # type: ignore[override]
         self,
         request: requests.PreparedRequest,
@@ -148,9 +169,43 @@ class _KeepingNone:
             connection.close()
 
 
-class _NoPool(_KeepingNone, HTTPConnectionPool):
+class _InTime:
+    """Have a connection in the time allowed, in which its host's name is looked up as well."""
+
+    timeout: Any
+    _dns_host: str  # with the dot at the end, if it has one
+
+    def _new_conn(self) -> socket.socket:
+        connect = super()._new_conn  # type: ignore[misc]
+        if is_address(self._dns_host):
+            return cast("socket.socket", connect())
+        connecting = apart(connect)
+        try:
+            return cast("socket.socket", connecting.result(self.timeout))
+        except BaseException as error:  # an interrupt, too
+            connecting.add_done_callback(_let_go)
+            if isinstance(error, TimeoutError):
+                raise ConnectTimeoutError(self, "No connection in the time allowed") from None
+            raise
+
+
+def _let_go(connecting: Future[socket.socket]) -> None:
+    """Close a connection that came when nobody waited for it any more."""
+    if connecting.exception() is None:
+        connecting.result().close()
+
+
+class _Connection(_InTime, HTTPConnection):
     pass
+
+
+class _SecureConnection(_InTime, HTTPSConnection):
+    pass
+
+
+class _NoPool(_KeepingNone, HTTPConnectionPool):
+    ConnectionCls = _Connection
 
 
 class _NoSecurePool(_KeepingNone, HTTPSConnectionPool):
-    pass
+    ConnectionCls = _SecureConnection
