@@ -47,7 +47,6 @@ class FaultyProxy:
     Attributes:
         endpoint: The proxy's URL; its port stays the same, whatever happens.
         open: The connections of clients that are open.
-        deaf: Those of them that carry nothing any more.
     """
 
     def __init__(self, target: str) -> None:
@@ -60,7 +59,6 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._ended = False
         self.open: set[socket.socket] = set()
-        self.deaf: set[socket.socket] = set()
         self.endpoint = f"http://127.0.0.1:{self._address[1]}"
 
     @property
@@ -137,7 +135,6 @@ class FaultyProxy:
                 self._pump(client, stack)
         finally:
             self.open.discard(client)
-            self.deaf.discard(client)
             client.close()
 
     def _pump(self, client: socket.socket, stack: ExitStack) -> None:
@@ -150,8 +147,6 @@ class FaultyProxy:
                 piece = source.recv(min(fault.piece, 65536))
                 if not piece:
                     return
-                if client in self.deaf:
-                    continue
                 if source is client:
                     server.sendall(piece)
                     continue

@@ -11,7 +11,6 @@ from faulty_proxy import Fault
 from faulty_server import TEXT
 
 from xinference_magics.errors import ConnectError, StreamError
-from xinference_magics.transport import sync
 
 HEAD, BODY = 40, 900  # bytes of a stream: within the headers, and when some text has come
 SILENT = "has gone silent: no answer in the time allowed. The reason may be in the server's log."
@@ -108,16 +107,6 @@ def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
         eventually(lambda: not bench.proxy.open, "the server is gone")
         bench.fails(CALLS[call], ConnectError, "refuses the connection")
         bench.mend()
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_connections_that_were_kept_and_whose_other_end_has_vanished(bench, call, monkeypatch):
-    """As after a sleep of the laptop: nothing refuses what is sent there, and nothing answers."""
-    bench.succeeds(CALLS[call])
-    monkeypatch.setattr(sync, "_KEPT", 0.0)
-    bench.proxy.deaf = set(bench.proxy.open)
-    bench.succeeds(CALLS[call])
-    bench.proxy.drop_all()
 
 
 @pytest.mark.parametrize("call", ["%xinference list", "%%chat\nhi", "m.invoke('hi')"])
