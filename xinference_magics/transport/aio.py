@@ -88,7 +88,7 @@ class _Resolver(AbstractResolver):
             ResolveResult(
                 hostname=host,
                 host=_numeric(address),
-                port=address[1],
+                port=port,
                 family=found,
                 proto=protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,

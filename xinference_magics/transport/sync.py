@@ -106,10 +106,11 @@ class _Adapter(HTTPAdapter):
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         host, pool = super().build_connection_pool_key_attributes(request, bool(verify), cert)
-        pool["socket_options"] = [*HTTPConnection.default_socket_options, *probes()]
-        if host["scheme"] == "https":
-            pool["ssl_context"] = trusted()
-        return host, pool
+        own: dict[str, Any] = {
+            "socket_options": [*HTTPConnection.default_socket_options, *probes()],
+            **({"ssl_context": trusted()} if host["scheme"] == "https" else {}),
+        }
+        return {**host}, {**pool, **own}
 
     def cert_verify(self, *_: Any) -> None:
         """Leave the pool's context as it is: it knows what to trust."""

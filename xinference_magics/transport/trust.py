@@ -11,7 +11,7 @@ import ssl
 from functools import lru_cache
 from pathlib import Path
 
-from requests.certs import where
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from xinference_magics.errors import ConnectError
 
@@ -46,7 +46,7 @@ def trusted() -> ssl.SSLContext:
 def _context(bundle: str | None, *_of_openssl: str | None) -> ssl.SSLContext:
     if bundle is None:
         context = ssl.create_default_context()  # it looks at OpenSSL's variables by itself
-        context.load_verify_locations(where())
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         return context
     if Path(bundle).is_dir():
         return ssl.create_default_context(capath=bundle)

@@ -39,7 +39,7 @@ _FUNCTION_END = "</function>"
 _PARAMETER = re.compile(r"<parameter=([^>\n]+)>\n?")
 _PARAMETER_END = "</parameter>"
 _NO_SPACE = re.compile(r"\S")
-_AT_ONCE = 65_536  # characters of a text that are searched for tags together
+_AT_ONCE = 4_096  # characters of a text that are searched for tags together, and copied for each
 _WORDS = {"True": True, "False": False, "None": None}
 _JSON_TYPES = {
     dict: {"object"},
