@@ -14,7 +14,7 @@ from xinference_magics.errors import AuthenticationError
 from xinference_magics.transport.login import Login
 
 CHAT = CALLS["%%chat"]
-HAS_ENDED = "has ended. %xinference login http://"
+LOGIN = "%xinference login http://"
 OPEN = {
     "GET /v1/cluster/auth": {"auth": True},
     "GET /v1/admin/setup/status": {"needs_setup": False},
@@ -113,12 +113,13 @@ def test_while_a_tool_runs(bench, guarded):
 
 
 def test_a_login_that_cannot_be_renewed(bench, guarded):
-    """One line, nothing is sent, and after the login the conversation goes on."""
+    """One line, no token is sent, and after the login the conversation goes on."""
     guarded.end_token()
     guarded.tokens.refreshing = False
     before = [*bench.turns]
+    bench.fails(CHAT, AuthenticationError, f"has ended. {LOGIN}")
     for code in CALLS.values():
-        bench.fails(code, AuthenticationError, HAS_ENDED)
+        bench.fails(code, AuthenticationError, LOGIN)
     assert bench.turns == before
     assert guarded.tokens.counts["bad"] == 0
     bench.succeeds(f"%xinference login {guarded.endpoint} --username alice")
@@ -129,9 +130,9 @@ def test_a_login_that_cannot_be_renewed(bench, guarded):
 def test_a_token_that_the_server_has_taken_back(bench, guarded):
     """As when its secret was changed: one that looks good here is sent once more, and no more."""
     guarded.tokens.end_all()
-    bench.fails(CHAT, AuthenticationError, "%xinference login http://")
+    bench.fails(CHAT, AuthenticationError, LOGIN)
     for code in (CHAT, CALLS["invoke"], CALLS["astream"]):
-        bench.fails(code, AuthenticationError, "not sent again", "%xinference login http://")
+        bench.fails(code, AuthenticationError, "not sent again", LOGIN)
     assert guarded.tokens.counts["bad"] == 1
     bench.succeeds(f"%xinference login {guarded.endpoint} --username alice")
     bench.succeeds(CHAT)
