@@ -13,6 +13,7 @@ from web_server import answering
 
 from xinference_magics.display.formats import as_page
 
+FORESIGHTLESS = "--disable-background-networking"  # as no user's browser is
 ANYWHERE = re.compile(r"([a-z]+)\.evil\.example")
 AUTOMATIC = {
     "connected": "<link rel=preconnect href={}>",
@@ -59,8 +60,11 @@ def asked_for(browser, tmp_path):
 
     def show(html, use=lambda _: None):
         log = tmp_path / "network.json"
-        flags = [*CHROMIUM_FLAGS, f"--log-net-log={log}"]
-        alone = browser.browser_type.launch(executable_path=find(), args=flags)
+        alone = browser.browser_type.launch(
+            executable_path=find(),
+            args=[*(set(CHROMIUM_FLAGS) - {FORESIGHTLESS}), f"--log-net-log={log}"],
+            ignore_default_args=[FORESIGHTLESS],
+        )
         with answering(f"<!doctype html>{html}".encode(), "text/html") as url:
             page = alone.new_page()
             page.goto(url)
