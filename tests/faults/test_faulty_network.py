@@ -192,3 +192,30 @@ def test_an_interrupt_while_a_resolver_hangs(bench, resolver, call):
     assert isinstance(ran.error, KeyboardInterrupt), ran
     bench.succeeds(SETTINGS)
     bench.succeeds(CALLS[call])
+
+
+@pytest.mark.parametrize("call", ["list", "%%chat", "invoke", "ainvoke"])
+def test_a_name_whose_first_address_leads_nowhere(bench, monkeypatch, call):
+    """As where a machine thinks that it has IPv6: the others have a part of the time left."""
+    port = int(bench.proxy.endpoint.rpartition(":")[2])
+    look_up = socket.getaddrinfo
+
+    def two_addresses(host, *args, **options):
+        if host != "two.invalid":
+            return look_up(host, *args, **options)
+        kind = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+        return [(*kind, (address, port)) for address in (full.getsockname()[0], "127.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
+    with socket.create_server(("127.0.0.2", port), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        bench.succeeds(
+            "from xinference_magics import ChatXinference\n"
+            f"m = ChatXinference('http://two.invalid:{port}', 'tiny', timeout=(1.0, 5.0))"
+        )
+        bench.succeeds(ELSEWHERE[call].replace(UNFOUND, f"http://two.invalid:{port}"))
+        for each in waiting:
+            each.close()

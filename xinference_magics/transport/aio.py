@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -21,7 +20,7 @@ from xinference_magics.errors import ConnectError
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
-from xinference_magics.transport.names import apart
+from xinference_magics.transport.names import look_up
 from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.vanished import open_probed
 
@@ -83,27 +82,21 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        found = await asyncio.wrap_future(look_up(host, port, family))
         return [
             ResolveResult(
                 hostname=host,
-                host=_numeric(address),
+                host=address.host,
                 port=port,
-                family=found,
-                proto=protocol,
+                family=address.family,
+                proto=address.protocol,
                 flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
             )
-            for found, _, protocol, _, address in await asyncio.wrap_future(apart(ask))
+            for address in found
         ]
 
     async def close(self) -> None:
         """There is nothing to let go."""
-
-
-def _numeric(address: tuple[Any, ...]) -> str:
-    """Return an address of `socket.getaddrinfo` as text; of a local link, with the link."""
-    host, _, *more = address
-    return f"{host}%{more[1]}" if more and more[1] else str(host)
 
 
 def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:

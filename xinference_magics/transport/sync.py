@@ -8,31 +8,30 @@ anew with each request.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import socket
+import time
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from xinference_magics.errors import ConnectError
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
-from xinference_magics.transport.names import apart, is_address
+from xinference_magics.transport.names import is_address, look_up
 from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import connect_error
 from xinference_magics.transport.vanished import probes
 
-if TYPE_CHECKING:
-    import socket
-    from concurrent.futures import Future
-
 _OK = 200
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
+_SHORTEST = 0.1  # seconds for an address, where the lookup has taken all
 
 
 def open_session(
@@ -171,29 +170,43 @@ class _KeepingNone:
 
 
 class _InTime:
-    """Have a connection in the time allowed, in which its host's name is looked up as well."""
+    """Have a connection in the time allowed for all of it: the lookup, and each address tried."""
 
+    host: str
+    port: int
     timeout: Any
     _dns_host: str  # with the dot at the end, if it has one
 
     def _new_conn(self) -> socket.socket:
-        connect = super()._new_conn  # type: ignore[misc]
         if is_address(self._dns_host):
-            return cast("socket.socket", connect())
-        connecting = apart(connect)
+            return self._connected()
+        name, allowed = self._dns_host, self.timeout
+        ends = time.monotonic() + allowed
+        addresses = self._addresses()
         try:
-            return cast("socket.socket", connecting.result(self.timeout))
-        except BaseException as error:  # an interrupt, too
-            connecting.add_done_callback(_let_go)
-            if isinstance(error, TimeoutError):
-                raise ConnectTimeoutError(self, "No connection in the time allowed") from None
-            raise
+            while True:
+                self._dns_host = addresses.pop(0)
+                left = max(ends - time.monotonic(), _SHORTEST)
+                self.timeout = left / (len(addresses) + 1)
+                try:
+                    return self._connected()
+                except (NewConnectionError, ConnectTimeoutError):
+                    if not addresses:
+                        raise
+        finally:
+            self._dns_host, self.timeout = name, allowed
 
+    def _connected(self) -> socket.socket:
+        return super()._new_conn()  # type: ignore[misc,no-any-return]
 
-def _let_go(connecting: Future[socket.socket]) -> None:
-    """Close a connection that came when nobody waited for it any more."""
-    if connecting.exception() is None:
-        connecting.result().close()
+    def _addresses(self) -> list[str]:
+        try:
+            found = look_up(self._dns_host, self.port).result(self.timeout)
+        except TimeoutError:
+            raise ConnectTimeoutError(self, "No address in the time allowed") from None
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        return list(dict.fromkeys(each.host for each in found))
 
 
 class _Connection(_InTime, HTTPConnection):
