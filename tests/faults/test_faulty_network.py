@@ -114,6 +114,7 @@ def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
     ("scheme", "host", "says"),
     [
         ("http", "no-such-host.invalid", "has a host name that nobody knows. %xinference connect"),
+        ("http", "a" * 64 + ".invalid", "cannot be reached: "),
         ("https", "127.0.0.1", "does not speak a TLS that this machine understands. Is it http://"),
     ],
 )

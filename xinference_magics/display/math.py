@@ -94,14 +94,13 @@ def dollars_plugin(markdown: MarkdownIt) -> None:
     def within_limits(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         if not state.src.startswith("$$", state.bMarks[start] + state.tShift[start]):
             return False
-        closing = _closed_after(state, start)
-        return read(state, start, min(end, closing + 1, start + _MAX_FORMULA_LINES), silent)
+        return read(state, start, min(end, _closed_after(state, start) + 1), silent)
 
     markdown.block.ruler.at("math_block", within_limits)
 
 
 def _closed_after(state: StateBlock, start: int) -> int:
-    """Return the first line after `start` that can close a formula, or else `start`.
+    """Return the next line that can close a formula which begins at `start`, or else `start`.
 
     The lines are told once: a reader that looked for itself from each opening that is never
     closed would take quadratic time.
@@ -112,8 +111,9 @@ def _closed_after(state: StateBlock, start: int) -> int:
             number for number, (begin, end) in lines if state.src[begin:end].rstrip().endswith("$$")
         ]
     closing: list[int] = state.env["closing"]
-    next_one = bisect_right(closing, start)
-    return closing[next_one] if next_one < len(closing) else start
+    place = bisect_right(closing, start)
+    within = place < len(closing) and closing[place] < start + _MAX_FORMULA_LINES
+    return closing[place] if within else start
 
 
 def brackets_plugin(markdown: MarkdownIt) -> None:

@@ -44,7 +44,7 @@ def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list
     def run() -> None:
         try:
             found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # also of a name that can be none
             future.set_exception(error)
         else:
             future.set_result([Address(each[0], each[2], _as_text(each[4])) for each in found])
