@@ -85,7 +85,7 @@ def click(page):
 
 
 def test_the_log_tells_what_a_page_asks_for(asked_for):
-    """A page without a frame around it, and links of whose advice a headless Chromium takes none."""
+    """Of a page without the frame's limits; advice to connect is none to a headless Chromium."""
     names = ("loaded", "fetched", "modular", "styled", "pictured", "framed")
     shown = {name: AUTOMATIC[name] for name in names}
     assert asked_for(page_of(shown)) == set(names)
