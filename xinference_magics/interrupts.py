@@ -39,6 +39,18 @@ def as_flag() -> Iterator[threading.Event]:
 
 
 @contextmanager
+def held() -> Iterator[None]:
+    """Hold an interrupt back while the block runs, and raise it then: all of it is done or none.
+
+    Within `as_flag` it is left to that.
+    """
+    with as_flag() as interrupted:
+        yield
+    if interrupted.is_set() and not isinstance(signal.getsignal(signal.SIGINT), _Flag):
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def as_usual() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt while the block runs, also within `as_flag`."""
     if threading.current_thread() is not threading.main_thread():

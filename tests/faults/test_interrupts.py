@@ -9,7 +9,7 @@ import random
 
 import pytest
 import recorded
-from broken_shell import EVERYWHERE
+from broken_shell import EVERYWHERE, eventually
 from faulty_server import TEXT, FaultyServer
 from kernel_driver import Kernel
 from scripted_server import Stream
@@ -80,7 +80,9 @@ def is_clean(reply):
 
 
 def check_left(kernel, before):
-    """No widget, no task and no connection is open that was not before."""
+    """No thread runs; no widget, no task and no connection is open that was not before."""
+    threads = "ours()[0]"  # what is ended on the server is ended by a thread
+    eventually(lambda: kernel.value(threads) == "[]", "the threads have ended")
     assert eval(kernel.value("left()")) == before  # noqa: S307  # of our own making
 
 
@@ -97,13 +99,12 @@ def test_a_turn(kernel):
     for moment in moments(0.3):
         reply = kernel.run(within(moment, "%chat Count."))
         assert is_clean(reply), (moment, reply)
-        names, turns = eval(kernel.value("ours()"))  # noqa: S307  # of our own making
-        assert names == []
+        check_left(kernel, before)
+        _, turns = eval(kernel.value("ours()"))  # noqa: S307  # of our own making
         assert len(turns) in {kept, kept + 1}
         kept = len(turns)
         assert all(TEXT.startswith(text) for _, text in turns)
         assert {status for status, _ in turns} <= {"done", "interrupted"}
-        check_left(kernel, before)
     assert kernel.run("%%chat --new\nhi").status == "ok"
 
 
@@ -118,9 +119,26 @@ def test_a_launch(kernel, server):
         begun = len([each for each in server.requests if each.path == "/v1/models" and each.body])
         if reply.status == "error" and begun > before:
             assert "%xinference use new" in reply.stdout, (moment, reply)
-        assert eval(kernel.value("ours()[0]")) == []  # noqa: S307  # of our own making
         check_left(kernel, open_before)
     assert kernel.run(launch).status == "ok"
+
+
+def test_a_launch_whose_view_is_about_to_open(kernel):
+    """Half a widget could neither be shown nor closed."""
+    kernel.run("%xinference launch -n tiny-chat -u new --force --as new")
+    before = eval(kernel.value("left()"))  # noqa: S307  # of our own making
+    kernel.run("""
+from xinference_magics.display.widget import LaunchWidget
+def interrupted(self, *args, own=LaunchWidget.__init__, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    own(self, *args, **options)
+LaunchWidget.__init__ = interrupted
+""")
+    reply = kernel.run("%xinference launch -n tiny-chat -u new --force --as new")
+    assert reply.status == "error"
+    assert is_clean(reply), reply
+    assert "%xinference use new" in reply.stdout
+    check_left(kernel, before)
 
 
 @pytest.mark.parametrize("number", range(TIMES // 5))

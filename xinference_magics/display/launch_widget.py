@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics import interrupts
 from xinference_magics.display.inbox import Inbox
 from xinference_magics.display.progress import CANCELLING, PageLaunchView
 from xinference_magics.plain import neutralise, printable
@@ -43,11 +44,12 @@ class WidgetLaunchView(PageLaunchView):
 
         self._title = printable(title)
         self._started = time.monotonic()
-        self._widget = LaunchWidget(state=self._state("", None, ()))
-        self._inbox = Inbox(self._widget, self._kernel)
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
-        bundle = {_WIDGET_MIME: view, "text/plain": neutralise(self._title)}
-        display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
+        with interrupts.held():  # half a widget could not be closed
+            self._widget = LaunchWidget(state=self._state("", None, ()))
+            self._inbox = Inbox(self._widget, self._kernel)
+            view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
+            bundle = {_WIDGET_MIME: view, "text/plain": neutralise(self._title)}
+            display(bundle, raw=True, display_id=self._display_id)  # type: ignore[no-untyped-call]
 
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
@@ -61,12 +63,13 @@ class WidgetLaunchView(PageLaunchView):
 
     def close(self, outcome: str, ok: bool) -> None:
         """Replace the widget by one line, and close it with all its comms."""
-        try:
-            super().close(outcome, ok)
-        finally:
-            layout = self._widget.layout
-            self._widget.close()
-            layout.close()
+        with interrupts.held():
+            try:
+                super().close(outcome, ok)
+            finally:
+                layout = self._widget.layout
+                self._widget.close()
+                layout.close()
 
     def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
         self._widget.state = self._state(line, fraction, parts)
