@@ -27,8 +27,10 @@ def ours():
     turns = [(turn.status, turn.text) for turn in session.conversations.current.turns]
     return names, turns
 def left():
-    import asyncio, gc, psutil
+    import asyncio, gc, psutil, sys
     from comm import get_comm_manager
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)  # the last error keeps what it has interrupted
     gc.collect()
     port = int(os.environ["XINFERENCE_ENDPOINT"].rpartition(":")[2])
     connections = psutil.Process().net_connections("tcp")
