@@ -35,8 +35,8 @@ versions: $(VENV)/.installed  ## Run the quick tests on each Python, and on the 
 faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults at every place: 200 interrupts, a cut at each byte
 	FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults
 
-fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours)
-	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
+fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours), or CASES=1000
+	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
 
 bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Measure beside the peers (an hour or less): ONLY="load page", QUICK=1
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)

@@ -24,7 +24,9 @@ from xinference_magics.errors import XinferenceError
 
 # Of property tests, no single example is timed; `make fuzz` takes the long profile.
 settings.register_profile("quick", deadline=None)
-settings.register_profile("fuzz", deadline=None, max_examples=100_000)
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=int(os.environ.get("FUZZ_CASES") or 100_000)
+)
 settings.load_profile("quick")
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -89,6 +89,11 @@ class TokenServer:
         self.ended.append(body["refresh_token"])
         return 200, {}
 
+    def end_all(self):
+        """Let every access token end now."""
+        with self._lock:
+            self._access = dict.fromkeys(self._access, 0)
+
     def new(self):
         with self._lock:
             number = len(self._access)

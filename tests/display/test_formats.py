@@ -1,5 +1,8 @@
 """What answers are shown as, and that nothing in them runs."""
 
+import re
+from html import unescape
+
 import pytest
 
 from xinference_magics.display.formats import FORMATS, answer_html, unfenced
@@ -42,6 +45,17 @@ def test_a_page_is_in_a_frame_that_may_do_nothing():
     assert html.startswith('<iframe sandbox="" ')
     assert "default-src &#x27;none&#x27;" in html
     assert "&lt;h1&gt;Hi&lt;/h1&gt;" in html
+
+
+@pytest.mark.parametrize(
+    "piece", ["<iframe src=x>", "<LINK\nrel=x>", "<base/href=x>", "<Embed>", "<object data=x>"]
+)
+def test_a_page_has_nothing_that_connects_in_advance(piece):
+    frame = answer_html(f"<head>{piece}<style>p {{}}</style><p title='{piece}'>Hi", "html")
+    page = unescape(frame.partition('srcdoc="')[2])
+    name = re.match(r"<(\w+)", piece)[1]
+    assert f"<{name}" not in page
+    assert "<style>p {}</style>" in page
 
 
 @pytest.mark.parametrize("text", ["x^2", "$x^2$", "$$x^2$$", "\\[x^2\\]", "```latex\nx^2\n```"])

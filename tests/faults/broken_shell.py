@@ -85,8 +85,7 @@ class Bench:
 
     def is_tidy(self):
         gc.collect()
-        connections, running = self.left()
-        return connections <= _KEPT and running == 0
+        return self.left() == (0, 0)
 
     def forget(self):
         """Drop all that the user has, as at the end of a notebook."""
@@ -126,9 +125,6 @@ CALLS = {
 
 EVERYWHERE = "FAULTS_LONG" in os.environ
 """Whether faults strike at every place (`make faults-long`), and not only at some."""
-
-_KEPT = 2
-"""Connections that are kept for the next request: of the session and of `llm`."""
 
 SETTINGS = """
 %config XinferenceMagics.connect_timeout = 0.5

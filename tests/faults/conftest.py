@@ -27,12 +27,12 @@ def whole_bench(tmp_path_factory):
                 assert bench.run(code).error is None
             yield bench
             bench.forget()
-            eventually(lambda: bench.left() == (0, 0), "nothing is left open")
+            eventually(bench.is_tidy, "nothing is left open")
 
 
 @pytest.fixture
 def bench(whole_bench):
-    """The same, mended after each test, which leaves nothing open but what is kept for the next."""
+    """The same, mended after each test, which leaves nothing open."""
     yield whole_bench
     whole_bench.mend()
     if whole_bench.session.model.model_uid != UID:

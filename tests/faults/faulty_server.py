@@ -69,12 +69,12 @@ class FaultyServer(ScriptedServer):
         self.answers = healthy()
         self.stream = recorded.llama(*ANSWER)
 
-    def script_for(self, what: str, body: Any) -> Reply | Stream:
+    def script_for(self, what: str, request: Request) -> Reply | Stream:
         for pattern, script in self.faults.items():
             if re.fullmatch(pattern, what):
                 return script() if callable(script) else script
         if what == "POST /v1/chat/completions":
-            if body.get("stream"):
+            if request.body.get("stream"):
                 return Stream(self.stream)
             return Reply(body=recorded.whole({"content": TEXT}))
         if what in self.answers:
@@ -88,11 +88,12 @@ class _Handler(scripted_server._Handler):
         assert isinstance(script, FaultyServer)
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
         path = unquote(urlsplit(self.path).path)
-        script.requests.append(Request(path, dict(self.headers), body, self.client_address[1]))
+        request = Request(path, dict(self.headers), body, self.client_address[1])
+        script.requests.append(request)
         if path.endswith("/abort"):
             script.aborted.put(path.split("/")[-2])
             Reply(body={"msg": "DONE"}).play(self)
         else:
-            script.script_for(f"{self.command} {path}", body).play(self)
+            script.script_for(f"{self.command} {path}", request).play(self)
 
     do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # http.server's names

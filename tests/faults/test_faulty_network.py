@@ -1,7 +1,12 @@
 """Every way in which a network fails, at each call: one line that helps, in time, nothing lost."""
 
+import os
+import signal
+import socket
+import threading
+
 import pytest
-from broken_shell import CALLS, CHAT_CALLS, eventually
+from broken_shell import CALLS, CHAT_CALLS, SETTINGS, eventually
 from faulty_proxy import Fault
 from faulty_server import TEXT
 
@@ -109,7 +114,8 @@ def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
     ("scheme", "host", "says"),
     [
         ("http", "no-such-host.invalid", "has a host name that nobody knows. %xinference connect"),
-        ("https", "127.0.0.1", "does not speak a TLS that this machine trusts. Is it http://"),
+        ("http", "a" * 64 + ".invalid", "cannot be reached: "),
+        ("https", "127.0.0.1", "does not speak a TLS that this machine understands. Is it http://"),
     ],
 )
 def test_a_name_that_nobody_knows_and_tls_where_there_is_none(bench, call, scheme, host, says):
@@ -119,3 +125,98 @@ def test_a_name_that_nobody_knows_and_tls_where_there_is_none(bench, call, schem
     bench.succeeds(made)
     there = call.replace("list", f"list -e {url}").replace("%%chat", "%%chat -m m")
     bench.fails(there, ConnectError, url, says)
+
+
+class Resolver:
+    """Looks names up, and hangs for those of one domain until the test has ended.
+
+    Attributes:
+        asked: Called once, as a lookup begins to hang.
+    """
+
+    def __init__(self):
+        self.asked = lambda: None
+        self.ended = threading.Event()
+        self._look_up = socket.getaddrinfo
+
+    def __call__(self, host, *args, **options):
+        if str(host).endswith(".hangs.invalid"):
+            asked, self.asked = self.asked, lambda: None
+            asked()
+            self.ended.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return self._look_up(host, *args, **options)
+
+
+@pytest.fixture
+def resolver(bench, monkeypatch):
+    """The system's resolver, whose server has vanished."""
+    made = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", made)
+    yield made
+    made.ended.set()
+
+
+UNFOUND = "http://models.hangs.invalid:9997"
+ELSEWHERE = {
+    "list": f"%xinference list -e {UNFOUND}",
+    "%%chat": "%%chat -m m\nhi",
+    "invoke": "m.invoke('hi')",
+    "stream": "list(m.stream('hi'))",
+    "ainvoke": "await m.ainvoke('hi')",
+    "a loop that ends": "import asyncio\nasyncio.run(m.ainvoke('hi'))",
+}
+
+
+@pytest.mark.parametrize("call", ELSEWHERE)
+def test_a_resolver_that_hangs(bench, resolver, call):
+    """It heeds no timeout, and a thread that waits for it cannot be ended."""
+    bench.succeeds(
+        "from xinference_magics import ChatXinference\n"
+        f"m = ChatXinference('{UNFOUND}', 'tiny', timeout=(0.5, 0.5))"
+    )
+    bench.fails(ELSEWHERE[call], ConnectError, UNFOUND, "no connection in the time allowed")
+    assert not resolver.ended.is_set()
+    bench.succeeds(CALLS["list"])
+    bench.succeeds(CALLS["%%chat"])
+
+
+@pytest.mark.parametrize("call", ["list", "%%chat", "invoke"])
+def test_an_interrupt_while_a_resolver_hangs(bench, resolver, call):
+    bench.succeeds(
+        "%config XinferenceMagics.connect_timeout = 300\n"
+        "from xinference_magics import ChatXinference\n"
+        f"m = ChatXinference('{UNFOUND}', 'tiny', timeout=300)"
+    )
+    resolver.asked = lambda: os.kill(os.getpid(), signal.SIGINT)
+    ran = bench.run(ELSEWHERE[call])
+    assert isinstance(ran.error, KeyboardInterrupt), ran
+    bench.succeeds(SETTINGS)
+    bench.succeeds(CALLS[call])
+
+
+@pytest.mark.parametrize("call", ["list", "%%chat", "invoke", "ainvoke"])
+def test_a_name_whose_first_address_leads_nowhere(bench, monkeypatch, call):
+    """As where a machine thinks that it has IPv6: the others have a part of the time left."""
+    port = int(bench.proxy.endpoint.rpartition(":")[2])
+    look_up = socket.getaddrinfo
+
+    def two_addresses(host, *args, **options):
+        if host != "two.invalid":
+            return look_up(host, *args, **options)
+        kind = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+        return [(*kind, (address, port)) for address in (full.getsockname()[0], "127.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two_addresses)
+    with socket.create_server(("127.0.0.2", port), backlog=0) as full:
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(full.getsockname())
+        bench.succeeds(
+            "from xinference_magics import ChatXinference\n"
+            f"m = ChatXinference('http://two.invalid:{port}', 'tiny', timeout=(1.0, 5.0))"
+        )
+        bench.succeeds(ELSEWHERE[call].replace(UNFOUND, f"http://two.invalid:{port}"))
+        for each in waiting:
+            each.close()

@@ -8,7 +8,7 @@ import random
 
 import pytest
 import recorded
-from broken_shell import EVERYWHERE
+from broken_shell import EVERYWHERE, eventually
 from faulty_server import TEXT, FaultyServer
 from kernel_driver import Kernel, environment
 from scripted_server import Stream
@@ -25,6 +25,16 @@ def ours():
     names = sorted(t.name for t in threading.enumerate() if t.name.startswith("xinference"))
     turns = [(turn.status, turn.text) for turn in session.conversations.current.turns]
     return names, turns
+def left():
+    import asyncio, gc, psutil, sys
+    from comm import get_comm_manager
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        vars(sys).pop(name, None)  # the last error keeps what it has interrupted
+    gc.collect()
+    port = int(os.environ["XINFERENCE_ENDPOINT"].rpartition(":")[2])
+    connections = psutil.Process().net_connections("tcp")
+    there = [each for each in connections if each.raddr and each.raddr.port == port]
+    return len(get_comm_manager().comms), len(asyncio.all_tasks()), len(there)
 """
 
 
@@ -64,6 +74,13 @@ def is_clean(reply):
     return reply.error.startswith("KeyboardInterrupt") and not ours
 
 
+def check_left(kernel, before):
+    """No thread runs; no widget, no task and no connection is open that was not before."""
+    threads = "ours()[0]"  # what is ended on the server is ended by a thread
+    eventually(lambda: kernel.value(threads) == "[]", "the threads have ended")
+    assert eval(kernel.value("left()")) == before  # noqa: S307  # of our own making
+
+
 def moments(longest):
     """Random moments, the same in each run of the tests."""
     chosen = random.Random(20)  # noqa: S311
@@ -73,12 +90,12 @@ def moments(longest):
 def test_a_turn(kernel):
     kernel.run("%xinference use tiny")
     assert kernel.run("%%chat --new\nhi").status == "ok"
-    kept = 1
+    kept, before = 1, eval(kernel.value("left()"))  # noqa: S307  # of our own making
     for moment in moments(0.3):
         reply = kernel.run(within(moment, "%chat Count."))
         assert is_clean(reply), (moment, reply)
-        names, turns = eval(kernel.value("ours()"))  # noqa: S307  # of our own making
-        assert names == []
+        check_left(kernel, before)
+        _, turns = eval(kernel.value("ours()"))  # noqa: S307  # of our own making
         assert len(turns) in {kept, kept + 1}
         kept = len(turns)
         assert all(TEXT.startswith(text) for _, text in turns)
@@ -89,6 +106,7 @@ def test_a_turn(kernel):
 def test_a_launch(kernel, server):
     launch = "%xinference launch -n tiny-chat -u new --force --as new"
     assert kernel.run(launch).status == "ok"
+    open_before = eval(kernel.value("left()"))  # noqa: S307  # of our own making
     for moment in moments(1.0):
         before = len([each for each in server.requests if each.path == "/v1/models" and each.body])
         reply = kernel.run(within(moment, launch))
@@ -96,8 +114,26 @@ def test_a_launch(kernel, server):
         begun = len([each for each in server.requests if each.path == "/v1/models" and each.body])
         if reply.status == "error" and begun > before:
             assert "%xinference use new" in reply.stdout, (moment, reply)
-        assert eval(kernel.value("ours()[0]")) == []  # noqa: S307  # of our own making
+        check_left(kernel, open_before)
     assert kernel.run(launch).status == "ok"
+
+
+def test_a_launch_whose_view_is_about_to_open(kernel):
+    """Half a widget could neither be shown nor closed."""
+    kernel.run("%xinference launch -n tiny-chat -u new --force --as new")
+    before = eval(kernel.value("left()"))  # noqa: S307  # of our own making
+    kernel.run("""
+from xinference_magics.display.widget import LaunchWidget
+def interrupted(self, *args, own=LaunchWidget.__init__, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    own(self, *args, **options)
+LaunchWidget.__init__ = interrupted
+""")
+    reply = kernel.run("%xinference launch -n tiny-chat -u new --force --as new")
+    assert reply.status == "error"
+    assert is_clean(reply), reply
+    assert "%xinference use new" in reply.stdout
+    check_left(kernel, before)
 
 
 @pytest.mark.parametrize("number", range(TIMES // 5))

@@ -1,47 +1,84 @@
-"""JSON as no server should send it: any value, or a right one in which something is wrong."""
+"""JSON as no server should send it: any value, or a right one in which something is wrong.
+
+The values are made of a seed by a random generator, and not drawn one by one: drawing took most of
+the time of a case. What fails is shown as it is, and it is small.
+"""
 
 import copy
+import struct
+from random import Random
 
 from hypothesis import strategies as st
 
-TEXT = st.text(max_size=12) | st.sampled_from(["", "0", "nan", "\x1b[2J", "<b>", "${x}", "\ud800"])
-LEAVES = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**20), 10**20)
-    | st.floats()
-    | st.sampled_from([0, -1, 1e308, 10**400])
-    | TEXT
-)
-ANYTHING = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=6,
-)
+SEEDS = st.binary(min_size=8, max_size=8)
+TEXTS = ("", "0", "nan", "\x1b[2J", "<b>", "${x}", "\ud800")
+RANGES = ((0x20, 0x7F), (0, 0x20), (0x80, 0x800), (0x800, 0xD800), (0xE000, 0x110000))
 DEEP = "[" * 5000 + "]" * 5000
 
 
-@st.composite
-def wrong(draw, right, *, most=3):
-    """`right`, a strategy or a value, with up to `most` of its parts lost, doubled or replaced."""
-    value = copy.deepcopy(draw(right) if isinstance(right, st.SearchStrategy) else right)
-    for _ in range(draw(st.integers(1, most))):
-        value = _spoilt(draw, value)
-    return value
+def text(chance):
+    if chance.random() < 0.5:
+        return chance.choice(TEXTS)
+    size = chance.randrange(13)
+    return "".join(chr(chance.randrange(*chance.choice(RANGES))) for _ in range(size))
 
 
-def _spoilt(draw, value):
-    if not isinstance(value, dict | list) or not value or draw(st.integers(0, 5)) == 0:
-        return copy.deepcopy(draw(ANYTHING))
-    places = list(value) if isinstance(value, dict) else range(len(value))
-    place = draw(st.sampled_from(places))
-    change = draw(st.sampled_from(["into", "into", "into", "lose", "more"]))
+def integer(chance):
+    limit = 10 ** chance.randrange(21)
+    return chance.randint(-limit, limit)
+
+
+LEAVES = (
+    lambda _: None,
+    lambda chance: chance.random() < 0.5,
+    integer,
+    lambda chance: struct.unpack("d", chance.randbytes(8))[0],
+    lambda chance: chance.uniform(-2, 2),
+    lambda chance: chance.choice((0, -1, 1e308, 10**400, float("nan"), float("inf"))),
+    text,
+    text,
+)
+
+
+def anything(chance, depth=0):
+    """Any value, nested three times at most."""
+    kind = chance.randrange(3) if depth < 3 else 0
+    if kind == 1:
+        return [anything(chance, depth + 1) for _ in range(chance.randrange(4))]
+    if kind == 2:
+        return {text(chance): anything(chance, depth + 1) for _ in range(chance.randrange(4))}
+    return chance.choice(LEAVES)(chance)
+
+
+def spoilt(chance, value):
+    """`value` with one of its parts lost, doubled or replaced."""
+    if not isinstance(value, dict | list) or not value or chance.randrange(6) == 0:
+        return anything(chance)
+    place = chance.choice([*value] if isinstance(value, dict) else range(len(value)))
+    change = chance.choice(("into", "into", "into", "lose", "more"))
     if change == "lose":
         del value[place]
     elif change == "more" and isinstance(value, list):
-        value.insert(place, copy.deepcopy(draw(ANYTHING)))
+        value.insert(place, anything(chance))
     elif change == "more":
-        value[draw(TEXT)] = copy.deepcopy(draw(ANYTHING))
+        value[text(chance)] = anything(chance)
     else:
-        value[place] = _spoilt(draw, value[place])
+        value[place] = spoilt(chance, value[place])
     return value
+
+
+ANYTHING = SEEDS.map(lambda seed: anything(Random(seed)))  # noqa: S311
+
+
+def wrong(right, *, most=3):
+    """`right`, a strategy or a value, with up to `most` of its parts spoilt."""
+
+    def spoil(drawn):
+        value, seed = drawn
+        chance, value = Random(seed), copy.deepcopy(value)  # noqa: S311
+        for _ in range(chance.randint(1, most)):
+            value = spoilt(chance, value)
+        return value
+
+    chosen = right if isinstance(right, st.SearchStrategy) else st.just(right)
+    return st.tuples(chosen, SEEDS).map(spoil)

@@ -69,28 +69,51 @@ def answer_of(data):
     return answer
 
 
+class Said:
+    """What the server says to every request; the models that hear it are made once."""
+
+    data = b""
+
+    @staticmethod
+    def chunks(_handle, _body):
+        return streaming_response_iterator(answer_of(Said.data).iter_lines())
+
+    @staticmethod
+    async def chunks_as_they_come(_handle, _body):
+        async def lines():
+            for line in Said.data.splitlines(keepends=True):
+                yield line
+
+        return async_streaming_response_iterator(lines())
+
+
+class Reading(ChatXinference):
+    _asks = Said.chunks
+
+
+class ReadingAsync(ChatXinference):
+    _asks = Said.chunks_as_they_come
+
+
+class ReadingText(XinferenceLLM):
+    _asks = Said.chunks
+
+
+PLACE = {"server_url": "http://127.0.0.1:1", "model_uid": "tiny", "api_key": "k"}
+MODELS = {kind: kind(**PLACE) for kind in (Reading, ReadingAsync, ReadingText)}
+
+
 def reading(kind, data):
     """A model whose every answer is `data`."""
-
-    class Reading(kind):
-        @staticmethod
-        def _asks(_handle, _body):
-            return streaming_response_iterator(answer_of(data).iter_lines())
-
-    return Reading(server_url="http://127.0.0.1:1", model_uid="tiny", api_key="k")
+    Said.data = data
+    return MODELS[kind]
 
 
-def reading_async(data):
-    class Reading(ChatXinference):
-        @staticmethod
-        async def _asks(_handle, _body):
-            async def lines():
-                for line in data.splitlines(keepends=True):
-                    yield line
-
-            return async_streaming_response_iterator(lines())
-
-    return Reading(server_url="http://127.0.0.1:1", model_uid="tiny", api_key="k")
+@pytest.fixture(scope="module")
+def runner():
+    """One event loop for all cases."""
+    with asyncio.Runner() as made:
+        yield made
 
 
 def encoded(chunks):
@@ -110,10 +133,20 @@ async def collected(model, **options):
     return [chunk async for chunk in model.astream("?", **options)]
 
 
+@pytest.mark.parametrize("stream", STREAMS)
+def test_right_chunks(runner, stream):
+    """What is fuzzed reads, where there is nothing wrong."""
+    assert sum_of(list(reading(Reading, encoded(stream)).stream("?"))).text.startswith("Yes.")
+    chunks = runner.run(collected(reading(ReadingAsync, encoded(stream))))
+    assert sum_of(chunks).text.startswith("Yes.")
+    text = encoded(recorded.llama_text("a", "b"))
+    assert "".join(reading(ReadingText, text).stream("?")) == "ab"
+
+
 @pytest.mark.parametrize("tools", [[], [TOOL]])
 @given(chunks=wrong(CHUNKS).filter(is_list))
 def test_wrong_chunks(tools, chunks):
-    model = reading(ChatXinference, encoded(chunks))
+    model = reading(Reading, encoded(chunks))
     options = {"tools": tools} if tools else {}
     only_ours(lambda: sum_of(list(model.stream("?", **options))))
 
@@ -124,13 +157,13 @@ def sum_of(chunks):
 
 
 @given(chunks=wrong(CHUNKS).filter(is_list))
-def test_wrong_chunks_read_asynchronously(chunks):
-    model = reading_async(encoded(chunks))
-    only_ours(lambda: asyncio.run(collected(model, tools=[TOOL])))
+def test_wrong_chunks_read_asynchronously(runner, chunks):
+    model = reading(ReadingAsync, encoded(chunks))
+    only_ours(lambda: runner.run(collected(model, tools=[TOOL])))
 
 
 @given(
-    st.lists(
+    data=st.lists(
         st.sampled_from(
             [
                 *(
@@ -154,11 +187,11 @@ def test_wrong_chunks_read_asynchronously(chunks):
         max_size=12,
     ).map(b"".join)
 )
-@example(b"data: " + DEEP.encode() + b"\n")
-@example(b"data: " + b"9" * 5000 + b"\n")
-def test_any_bytes_as_a_stream(data):
-    only_ours(lambda: list(reading(ChatXinference, data).stream("?")))
-    only_ours(lambda: asyncio.run(collected(reading_async(data))))
+@example(data=b"data: " + DEEP.encode() + b"\n")
+@example(data=b"data: " + b"9" * 5000 + b"\n")
+def test_any_bytes_as_a_stream(runner, data):
+    only_ours(lambda: list(reading(Reading, data).stream("?")))
+    only_ours(lambda: runner.run(collected(reading(ReadingAsync, data))))
 
 
 @given(
@@ -167,7 +200,7 @@ def test_any_bytes_as_a_stream(data):
     ).filter(is_list)
 )
 def test_wrong_chunks_of_a_continued_text(chunks):
-    only_ours(lambda: list(reading(XinferenceLLM, encoded(chunks)).stream("?")))
+    only_ours(lambda: list(reading(ReadingText, encoded(chunks)).stream("?")))
 
 
 REQUEST = chat_request([], ModelDefaults(model_uid="tiny"), {"tools": [TOOL]})

@@ -1,7 +1,7 @@
 """Lines and prompts as people might type them: understood, or refused in one line."""
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
@@ -81,9 +81,8 @@ def test_lines_of_commands(command, line):
         in_one_line(error)
 
 
-@given(line=st.text(alphabet="ab \U000f0000\U000f0001{x}$n#", max_size=20))
+@given(line=st.text(alphabet="ab \U000f0000\U000f0001x}n", max_size=20))
 def test_placeholders_for_values_are_not_taken_from_what_is_typed(line):
-    assume("$" not in line and "{" not in line and "#" not in line)
     assert split_line(line + " $x {n}", "%x", VARIABLES) == [*line.split(), "a b", "2"]
 
 

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 _FENCE = re.compile(
     r"^(?P<fence>(?:`{3,20}(?!`))|(?:~{3,20}(?!~)))(?P<language>[^\n`]*)\n", re.MULTILINE
 )
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; "
+    "img-src data:"
+)
+# Policies stop what these would fetch, but browsers open connections for them in advance.
+_CONNECTING = re.compile(
+    r"<(?=(?:iframe|frame|frameset|fencedframe|portal|object|embed|link|meta|base)\b)",
+    re.IGNORECASE,
+)
 _FRAME = "width:100%;height:400px;border:1px solid rgba(128,128,128,0.4);background:white"
 _DEEPEST = 40  # levels of JSON that are shown as a tree
 _MOST = 2_000  # values of JSON that are shown as a tree
@@ -49,7 +57,8 @@ def as_json(text: str) -> str:
 def as_page(text: str) -> str:
     """Show it as a page in a frame where nothing runs and nothing is fetched."""
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    page = escape(policy + unfenced(text)[0], quote=True)
+    inert = _CONNECTING.sub("<not-", unfenced(text)[0])  # of no meaning to a browser
+    page = escape(policy + inert, quote=True)
     return f'<iframe sandbox="" style="{_FRAME}" srcdoc="{page}"></iframe>'
 
 

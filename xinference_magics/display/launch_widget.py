@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics import interrupts
 from xinference_magics.display.inbox import Inbox
 from xinference_magics.display.progress import CANCELLING, PageLaunchView
 from xinference_magics.plain import neutralise, printable
@@ -39,9 +40,10 @@ class WidgetLaunchView(PageLaunchView):
 
         self._title = printable(title)
         self._started = time.monotonic()
-        self._widget = LaunchWidget(state=self._state("", None, ()))
-        self._inbox = Inbox(self._widget, self._kernel)
-        self._output.show(self._widget.bundle(neutralise(self._title)))
+        with interrupts.held():  # half a widget could not be closed
+            self._widget = LaunchWidget(state=self._state("", None, ()))
+            self._inbox = Inbox(self._widget, self._kernel)
+            self._output.show(self._widget.bundle(neutralise(self._title)))
 
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
@@ -55,10 +57,11 @@ class WidgetLaunchView(PageLaunchView):
 
     def close(self, outcome: str, ok: bool) -> None:
         """Replace the widget by one line, and close it."""
-        try:
-            super().close(outcome, ok)
-        finally:
-            self._widget.close()
+        with interrupts.held():
+            try:
+                super().close(outcome, ok)
+            finally:
+                self._widget.close()
 
     def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
         self._widget.state = self._state(line, fraction, parts)

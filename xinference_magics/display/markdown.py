@@ -61,19 +61,12 @@ def to_html(text: str) -> str:
 @cache
 def _renderer() -> MarkdownIt:
     from markdown_it import MarkdownIt
-    from mdit_py_plugins.dollarmath import dollarmath_plugin
 
     from xinference_magics.display import math
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     markdown.validateLink = _is_safe_link  # type: ignore[method-assign]
-    markdown.use(
-        dollarmath_plugin,
-        allow_labels=False,
-        allow_space=False,
-        allow_digits=False,
-        double_inline=True,
-    )
+    markdown.use(math.dollars_plugin)
     markdown.use(math.brackets_plugin)
     markdown.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     markdown.core.ruler.before("inline", "long_paragraphs", _leave_long_paragraphs)

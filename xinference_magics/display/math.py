@@ -7,6 +7,7 @@ extensions or change what later formulas of the page mean. HTML escaping does no
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,45 @@ def _delimited(formula: str, kind: str) -> str:
     if kind == "math_inline":
         return f"\\({formula}\\)" if has_dollar else f"${formula}$"
     return f"\\[{formula}\\]" if has_dollar else f"$${formula}$$"
+
+
+def dollars_plugin(markdown: MarkdownIt) -> None:
+    """Read ``$ … $`` and ``$$ … $$`` as math, where it cannot be money."""
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+    from mdit_py_plugins.dollarmath.index import math_block_dollar
+
+    markdown.use(
+        dollarmath_plugin,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        double_inline=True,
+    )
+    read = math_block_dollar(allow_labels=False, allow_blank_lines=True)
+
+    def within_limits(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        if not state.src.startswith("$$", state.bMarks[start] + state.tShift[start]):
+            return False
+        return read(state, start, min(end, _closed_after(state, start) + 1), silent)
+
+    markdown.block.ruler.at("math_block", within_limits)
+
+
+def _closed_after(state: StateBlock, start: int) -> int:
+    """Return the next line that can close a formula which begins at `start`, or else `start`.
+
+    The lines are told once: a reader that looked for itself from each opening that is never
+    closed would take quadratic time.
+    """
+    if "closing" not in state.env:
+        lines = enumerate(zip(state.bMarks, state.eMarks, strict=True))
+        state.env["closing"] = [
+            number for number, (begin, end) in lines if state.src[begin:end].rstrip().endswith("$$")
+        ]
+    closing: list[int] = state.env["closing"]
+    place = bisect_right(closing, start)
+    within = place < len(closing) and closing[place] < start + _MAX_FORMULA_LINES
+    return closing[place] if within else start
 
 
 def brackets_plugin(markdown: MarkdownIt) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import ssl
+import asyncio
+import socket
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from requests.utils import get_environ_proxies, select_proxy
 from xinference_client.client.restful.async_restful_client import (
     AsyncRESTfulChatModelHandle,
@@ -19,8 +19,10 @@ from xinference_client.client.restful.async_restful_client import (
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
-from xinference_magics.transport.trust import bundle
-from xinference_magics.transport.unreachable import connect_error, no_xinference
+from xinference_magics.transport.names import look_up
+from xinference_magics.transport.trust import trusted
+from xinference_magics.transport.unreachable import no_xinference
+from xinference_magics.transport.vanished import open_probed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -46,9 +48,15 @@ def open_async_session(
     """
     bearer = Bearer.of(endpoint, token)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, ssl=_trusted(endpoint)),
+        connector=aiohttp.TCPConnector(
+            force_close=True,
+            ssl=trusted() if endpoint.startswith("https:") else True,
+            resolver=_Resolver(),
+            use_dns_cache=False,
+            socket_factory=open_probed,
+        ),
         timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=timeouts.connect, sock_read=timeouts.read
+            total=None, connect=timeouts.connect, sock_read=timeouts.read
         ),
         raise_for_status=_check(endpoint, bearer),
         proxy=_proxy(endpoint),
@@ -68,19 +76,27 @@ def _proxy(endpoint: str) -> str | None:
     return select_proxy(endpoint, get_environ_proxies(endpoint))
 
 
-def _trusted(endpoint: str) -> ssl.SSLContext | bool:
-    path = bundle(endpoint)
-    try:
-        return True if path is None else _context(path)
-    except ssl.SSLError as error:  # nothing of certificates is in it
-        raise connect_error(error, endpoint) from error
+class _Resolver(AbstractResolver):
+    """Looks up names; a lookup that hangs holds up neither the loop's end nor its other work."""
 
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await asyncio.wrap_future(look_up(host, port, family))
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address.host,
+                port=port,
+                family=address.family,
+                proto=address.protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for address in found
+        ]
 
-@functools.cache
-def _context(path: str) -> ssl.SSLContext:
-    if Path(path).is_dir():
-        return ssl.create_default_context(capath=path)
-    return ssl.create_default_context(cafile=path)
+    async def close(self) -> None:
+        """There is nothing to let go."""
 
 
 def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:

@@ -8,22 +8,29 @@ anew with each request.
 
 from __future__ import annotations
 
+import socket
+import time
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
-from xinference_magics.transport.trust import bundle
+from xinference_magics.transport.names import is_address, look_up
+from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import connect_error, no_xinference
+from xinference_magics.transport.vanished import probes
 
 _OK = 200
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
+_SHORTEST = 0.1  # seconds for an address, where the lookup has taken all
 
 
 def open_session(
@@ -93,6 +100,19 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _NoPool, "https": _NoSecurePool}
 
+    def build_connection_pool_key_attributes(  # type: ignore[override]
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, pool = super().build_connection_pool_key_attributes(request, bool(verify), cert)
+        own: dict[str, Any] = {
+            "socket_options": [*HTTPConnection.default_socket_options, *probes()],
+            **({"ssl_context": trusted()} if host["scheme"] == "https" else {}),
+        }
+        return {**host}, {**pool, **own}
+
+    def cert_verify(self, *_: Any) -> None:
+        """Leave the pool's context as it is: it knows what to trust."""
+
     def send(  # type: ignore[override]
         self,
         request: requests.PreparedRequest,
@@ -101,7 +121,6 @@ class _Adapter(HTTPAdapter):
         **kwargs: Any,
     ) -> requests.Response:
         limits: Any = timeout or (self._timeouts.connect, self._timeouts.read)
-        kwargs["verify"] = bundle(self._endpoint) or True
         try:
             response = super().send(request, stream=stream, timeout=limits, **kwargs)
             if not stream or response.status_code >= _FIRST_ERROR:
@@ -146,9 +165,57 @@ class _KeepingNone:
             connection.close()
 
 
-class _NoPool(_KeepingNone, HTTPConnectionPool):
+class _InTime:
+    """Have a connection in the time allowed for all of it: the lookup, and each address tried."""
+
+    host: str
+    port: int
+    timeout: Any
+    _dns_host: str  # with the dot at the end, if it has one
+
+    def _new_conn(self) -> socket.socket:
+        if is_address(self._dns_host):
+            return self._connected()
+        name, allowed = self._dns_host, self.timeout
+        ends = time.monotonic() + allowed
+        addresses = self._addresses()
+        try:
+            while True:
+                self._dns_host = addresses.pop(0)
+                left = max(ends - time.monotonic(), _SHORTEST)
+                self.timeout = left / (len(addresses) + 1)
+                try:
+                    return self._connected()
+                except (NewConnectionError, ConnectTimeoutError):
+                    if not addresses:
+                        raise
+        finally:
+            self._dns_host, self.timeout = name, allowed
+
+    def _connected(self) -> socket.socket:
+        return super()._new_conn()  # type: ignore[misc,no-any-return]
+
+    def _addresses(self) -> list[str]:
+        try:
+            found = look_up(self._dns_host, self.port).result(self.timeout)
+        except TimeoutError:
+            raise ConnectTimeoutError(self, "No address in the time allowed") from None
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error  # type: ignore[arg-type]
+        return list(dict.fromkeys(each.host for each in found))
+
+
+class _Connection(_InTime, HTTPConnection):
     pass
+
+
+class _SecureConnection(_InTime, HTTPSConnection):
+    pass
+
+
+class _NoPool(_KeepingNone, HTTPConnectionPool):
+    ConnectionCls = _Connection
 
 
 class _NoSecurePool(_KeepingNone, HTTPSConnectionPool):
-    pass
+    ConnectionCls = _SecureConnection

@@ -1,29 +1,53 @@
-"""The certificates that a server's own is checked against, where the environment names some.
+"""Which certificates are trusted: the same by both sessions, whatever their libraries think.
 
-`requests` reads these variables, but not where the rest of the environment does not count, as on
-this machine; aiohttp does not know them.
+`requests` would trust the list of certifi and what its variables name, aiohttp what OpenSSL's
+name or else this machine's store.
 """
 
 from __future__ import annotations
 
 import os
+import ssl
+from functools import lru_cache
 from pathlib import Path
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from xinference_magics.errors import ConnectError
 
+_INSTEAD = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_BESIDE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
-def bundle(endpoint: str) -> str | None:
-    """Return the file or folder to trust for `endpoint`; None for the usual authorities.
+
+def trusted() -> ssl.SSLContext:
+    """Return what to trust, as the environment says now.
+
+    That is the file or folder in ``$REQUESTS_CA_BUNDLE`` or ``$CURL_CA_BUNDLE``; where neither is
+    set the list of certifi, with this machine's store, in whose place ``$SSL_CERT_FILE`` and
+    ``$SSL_CERT_DIR`` name others.
 
     Raises:
-        ConnectError: It is not there.
+        ConnectError: What the first two name holds no certificates.
     """
-    path = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    if not path or not endpoint.startswith("https://"):
-        return None
-    if not Path(path).exists():
-        raise ConnectError(
-            f"{endpoint} cannot be trusted: there are no certificates at {path}.",
-            hint="REQUESTS_CA_BUNDLE names them.",
+    named = next((name for name in _INSTEAD if os.environ.get(name)), None)
+    try:
+        return _context(
+            os.environ[named] if named else None, *(os.environ.get(each) for each in _BESIDE)
         )
-    return path
+    except OSError as error:  # also of OpenSSL
+        raise ConnectError(
+            f"{named} names {os.environ.get(named or '')}, which holds no certificates "
+            f"that can be read: {error.strerror or error}.",
+            hint=f"%env {named}=/path/to/ca.pem names another file.",
+        ) from None
+
+
+@lru_cache(maxsize=4)
+def _context(bundle: str | None, *_of_openssl: str | None) -> ssl.SSLContext:
+    if bundle is None:
+        context = ssl.create_default_context()  # it looks at OpenSSL's variables by itself
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+        return context
+    if Path(bundle).is_dir():
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)

@@ -24,9 +24,9 @@ _PROXY = {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}
 # The first row that fits counts: a timeout while connecting is also a timeout.
 _BY_NAME = (
     (
-        {"SSLError", "ClientConnectorSSLError", "ClientConnectorCertificateError"},
-        "does not speak a TLS that this machine trusts",
-        "Is it http:// and not https://? A private authority goes into REQUESTS_CA_BUNDLE.",
+        {"SSLError", "ClientConnectorSSLError"},
+        "does not speak a TLS that this machine understands",
+        "Is it http:// and not https://?",
     ),
     (
         {"gaierror", "NameResolutionError", "ClientConnectorDNSError"},
@@ -76,6 +76,13 @@ _BY_NUMBER = {
 }
 
 
+_AUTHORITY = "%env REQUESTS_CA_BUNDLE=/path/to/ca.pem names an authority that is trusted here."
+_CLOCK = "It has to be renewed there, or is this machine's clock wrong?"
+_NAME = "Connect by a name that stands in the certificate."
+_BY_VERIFICATION = {9: _CLOCK, 10: _CLOCK, 62: _NAME, 64: _NAME}
+"""What to do about a certificate, by OpenSSL's number of what is wrong with it (X509_V_ERR_*)."""
+
+
 def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
     """Return the ConnectError that a network exception of any HTTP library stands for.
 
@@ -98,6 +105,10 @@ def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
     for each in chain:
         if isinstance(each, OSError) and each.errno in _BY_NUMBER and not names & _PROXY:
             return _BY_NUMBER[each.errno]
+    for each in chain:
+        if reason := getattr(each, "verify_message", ""):
+            hint = _BY_VERIFICATION.get(getattr(each, "verify_code", 0), _AUTHORITY)
+            return f"has a certificate that is not trusted here: {reason.rstrip('.')}", hint
     for known, says, hint in _BY_NAME:
         if names & known:
             return says, hint

@@ -38,7 +38,8 @@ _FUNCTION = re.compile(r"<function=([^>\n]*)>")
 _FUNCTION_END = "</function>"
 _PARAMETER = re.compile(r"<parameter=([^>\n]+)>\n?")
 _PARAMETER_END = "</parameter>"
-_AT_ONCE = 65_536  # characters of a text that are searched for tags together
+_NO_SPACE = re.compile(r"\S")
+_AT_ONCE = 4_096  # characters of a text that are searched for tags together, and copied for each
 _WORDS = {"True": True, "False": False, "None": None}
 _JSON_TYPES = {
     dict: {"object"},
@@ -111,15 +112,21 @@ def _parameters(text: str) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: Something else stands there, or one of them is not closed.
     """
-    rest = text.strip()
-    while rest:
-        begun, end, rest = rest.partition(_PARAMETER_END)
-        opening = _PARAMETER.match(begun)
-        value = begun[opening.end() :] if opening else ""
-        if not opening or not end or "\n<parameter=" in value:
+    text = text.strip()
+    begin = 0
+    while begin < len(text):
+        end = text.find(_PARAMETER_END, begin)
+        opening = _PARAMETER.match(text, begin, max(end, begin))
+        value = text[opening.end() : end] if opening else ""
+        if not opening or "\n<parameter=" in value:
             raise ValueError(text)
         yield opening[1].strip(), value.removesuffix("\n")
-        rest = rest.lstrip()
+        begin = _beyond_space(text, end + len(_PARAMETER_END))
+
+
+def _beyond_space(text: str, begin: int) -> int:
+    found = _NO_SPACE.search(text, begin)
+    return found.start() if found else len(text)
 
 
 def _schemas(tools: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:

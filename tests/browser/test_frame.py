@@ -1,0 +1,99 @@
+"""A page that a model wrote, shown by `-f html`: what its frame asks the network for is nothing.
+
+Connections that are opened in advance and names that are looked up are no requests, and no page
+hears of them: only the browser's own log of its network has them.
+"""
+
+import re
+
+import pytest
+from conftest import CHROMIUM_FLAGS
+from find_browser import find
+from web_server import answering
+
+from xinference_magics.display.formats import as_page
+
+FORESIGHTLESS = "--disable-background-networking"  # as no user's browser is
+ANYWHERE = re.compile(r"([a-z]+)\.evil\.example")
+AUTOMATIC = {
+    "connected": "<link rel=preconnect href={}>",
+    "crossed": "<link/rel='preconnect' crossorigin href={}>",
+    "shouted": "<LINK\nREL=PRECONNECT HREF={}>",
+    "found": "<link rel=dns-prefetch href={}>",
+    "named": "<meta http-equiv=x-dns-prefetch-control content=on><a href={}>x</a>",
+    "loaded": "<link rel=preload as=image href={}/a.png>",
+    "fetched": "<link rel=prefetch href={}/a>",
+    "rendered": "<link rel=prerender href={}/a>",
+    "modular": "<link rel=modulepreload href={}/a.js>",
+    "manifested": "<link rel=manifest href={}/a.json>",
+    "styled": "<link rel=stylesheet href={}/a.css>",
+    "iconic": "<link rel=icon href={}/a.png>",
+    "refreshed": "<meta http-equiv=refresh content='0;url={}'>",
+    "based": "<base href={}><img src=a.png><link rel=stylesheet href=a.css>",
+    "pictured": "<img src={}/a.png srcset='{}/b.png 2x'>",
+    "drawn": "<svg><image href={}/a.svg /><use href={}/b.svg#x /></svg>",
+    "painted": "<style>@import '{}/a.css'; body {{ background: url({}/a.png) }}</style>",
+    "framed": "<iframe src={}/a></iframe><object data={}/b></object><embed src={}/c>",
+    "played": "<video src={}/a.mp4 poster={}/a.png autoplay></video><audio src={}/a.mp3>",
+    "speculated": '<script type=speculationrules>{{"prefetch": [{{"urls": ["{}"]}}]}}</script>',
+    "scripted": "<script>open('{}')</script><script src={}/a.js></script>",
+}
+CLICKED = {
+    "sent": "<form action={}><button>x</button></form>",
+    "posted": "<form id=f></form><button form=f formaction={} formmethod=post>x</button>",
+    "opened": "<a href={} target=_blank>x</a>",
+    "replaced": "<a href={} target=_top>x</a>",
+    "lifted": "<a href={} target=_parent>x</a>",
+    "called": "<button onclick=\"open('{}')\">x</button>",
+}
+
+
+def page_of(parts):
+    places = ((part, f"http://{name}.evil.example") for name, part in parts.items())
+    return "".join(part.replace("{}", place).replace("{{", "{").replace("}}", "}")
+                   for part, place in places)  # fmt: skip
+
+
+@pytest.fixture
+def asked_for(browser, tmp_path):
+    """Show HTML in a browser of its own; return the hosts it wanted to know or to reach."""
+
+    def show(html, use=lambda _: None):
+        log = tmp_path / "network.json"
+        alone = browser.browser_type.launch(
+            executable_path=find(),
+            args=[*(set(CHROMIUM_FLAGS) - {FORESIGHTLESS}), f"--log-net-log={log}"],
+            ignore_default_args=[FORESIGHTLESS],
+        )
+        with answering(f"<!doctype html>{html}".encode(), "text/html") as url:
+            page = alone.new_page()
+            page.goto(url)
+            use(page)
+            page.evaluate("() => new Promise(done => requestIdleCallback(done))")
+            assert page.url.rstrip("/") == url
+            assert len(page.context.pages) == 1
+        alone.close()
+        return set(ANYWHERE.findall(log.read_text()))
+
+    return show
+
+
+def click(page):
+    """Click on everything in the frame that can be clicked."""
+    for each in page.frames[1].locator("button, a").all():
+        each.click(force=True)
+
+
+def test_the_log_tells_what_a_page_asks_for(asked_for):
+    """Of a page without the frame's limits; advice to connect is none to a headless Chromium."""
+    names = ("loaded", "fetched", "modular", "styled", "pictured", "framed")
+    shown = {name: AUTOMATIC[name] for name in names}
+    assert asked_for(page_of(shown)) == set(names)
+
+
+def test_a_frame_asks_for_nothing(asked_for):
+    assert asked_for(as_page(page_of(AUTOMATIC))) == set()
+
+
+def test_a_click_in_a_frame_leads_nowhere_else(asked_for):
+    assert asked_for(as_page(page_of(CLICKED)), click) == set()

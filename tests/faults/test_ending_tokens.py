@@ -1,0 +1,139 @@
+"""Tokens that end in the middle of a conversation: renewed unseen, or one line that says so."""
+
+import getpass
+from dataclasses import replace
+
+import pytest
+import recorded
+from broken_shell import CALLS
+from faulty_server import ANSWER, TEXT, FaultyServer
+from scripted_server import Reply, Stream
+from token_server import TokenServer
+
+from xinference_magics.errors import AuthenticationError
+from xinference_magics.transport.login import Login
+
+CHAT = CALLS["%%chat"]
+LOGIN = "%xinference login http://"
+OPEN = {
+    "GET /v1/cluster/auth": {"auth": True},
+    "GET /v1/admin/setup/status": {"needs_setup": False},
+}
+
+
+class GuardedServer(FaultyServer):
+    """A server that wants a token with each request; `tokens` gives and takes them."""
+
+    def __init__(self):
+        super().__init__()
+        self.tokens = TokenServer()
+        self.answers |= OPEN
+
+    def __enter__(self):
+        self.tokens.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.tokens.__exit__()
+
+    def script_for(self, what, request):
+        if what in OPEN:
+            return super().script_for(what, request)
+        _, _, token = request.headers.get("Authorization", "").partition(" ")
+        status, content = self.tokens.answer(request.path, request.body, token or None)
+        if status != 200 or "/auth/" in what or "/token" in what:
+            return Reply(status, content)
+        return super().script_for(what, request)
+
+    def end_token(self):
+        """Let the access token end, here and there, as half an hour does."""
+        login = Login(self.endpoint)
+        login.keep(replace(login.kept, expires=0.0))
+        self.tokens.end_all()
+
+
+@pytest.fixture
+def guarded(bench, monkeypatch):
+    """The bench's notebook is logged in at this server, and has begun a conversation."""
+    monkeypatch.setattr(getpass, "getpass", lambda *_: "right")
+    with GuardedServer() as server:
+        bench.succeeds(f"%xinference login {server.endpoint} --username alice")
+        bench.succeeds(f"%xinference connect {server.endpoint}")
+        bench.succeeds("%xinference use tiny")
+        bench.succeeds(CHAT.replace("%%chat", "%%chat --new"))
+        yield server
+        bench.succeeds(f"%xinference connect {bench.proxy.endpoint}")
+        bench.succeeds("%xinference use tiny\n%conversation clear")
+
+
+def goes_on(bench, guarded, turns):
+    """The next turn continues all those before it, with tokens that were renewed once."""
+    bench.succeeds(CHAT)
+    assert [turn.text for turn in bench.turns] == [TEXT] * turns
+    assert len(guarded.bodies[-1]["messages"]) == 2 * turns - 1
+    assert (guarded.tokens.counts["refresh"], guarded.tokens.counts["bad"]) == (1, 0)
+
+
+def test_between_two_turns(bench, guarded):
+    guarded.end_token()
+    goes_on(bench, guarded, turns=2)
+    bench.succeeds(CALLS["list"])
+    bench.succeeds(CALLS["invoke"])
+
+
+def test_while_an_answer_streams(bench, guarded):
+    """It is looked at as a request comes: the answer goes on, and the next turn as well."""
+
+    def chunks():
+        begin, *rest = recorded.llama(*ANSWER)
+        yield begin
+        guarded.end_token()
+        yield from rest
+
+    guarded.faults["POST /v1/chat/completions"] = Stream(chunks())
+    bench.succeeds(CHAT)
+    guarded.faults.clear()
+    goes_on(bench, guarded, turns=3)
+
+
+def test_while_a_tool_runs(bench, guarded):
+    """The model is asked again in the same turn, with a new token."""
+    call = recorded.llama(recorded.call_begin("wait", arguments="{}"), finish="tool_calls")
+    answers = iter([Stream(call)])
+    guarded.faults["POST /v1/chat/completions"] = lambda: next(
+        answers, Stream(recorded.llama(*ANSWER))
+    )
+    bench.shell.user_ns["end_token"] = guarded.end_token
+    bench.succeeds('def wait():\n    """Wait for long."""\n    end_token()\n    return "done"')
+    bench.succeeds(CHAT.replace("%%chat", "%%chat --tools wait"))
+    assert [message.type for message in bench.turns[-1].messages] == ["human", "ai", "tool", "ai"]
+    assert bench.turns[-1].text == TEXT
+    assert (guarded.tokens.counts["refresh"], guarded.tokens.counts["bad"]) == (1, 0)
+
+
+def test_a_login_that_cannot_be_renewed(bench, guarded):
+    """One line, no token is sent, and after the login the conversation goes on."""
+    guarded.end_token()
+    guarded.tokens.refreshing = False
+    before = [*bench.turns]
+    bench.fails(CHAT, AuthenticationError, f"has ended. {LOGIN}")
+    for code in CALLS.values():
+        bench.fails(code, AuthenticationError, LOGIN)
+    assert bench.turns == before
+    assert guarded.tokens.counts["bad"] == 0
+    bench.succeeds(f"%xinference login {guarded.endpoint} --username alice")
+    bench.succeeds(CHAT)
+    assert [turn.text for turn in bench.turns] == [TEXT] * 2
+
+
+def test_a_token_that_the_server_has_taken_back(bench, guarded):
+    """As when its secret was changed: one that looks good here is sent once more, and no more."""
+    guarded.tokens.end_all()
+    bench.fails(CHAT, AuthenticationError, LOGIN)
+    for code in (CHAT, CALLS["invoke"], CALLS["astream"]):
+        bench.fails(code, AuthenticationError, "not sent again", LOGIN)
+    assert guarded.tokens.counts["bad"] == 1
+    bench.succeeds(f"%xinference login {guarded.endpoint} --username alice")
+    bench.succeeds(CHAT)
+    assert [turn.text for turn in bench.turns] == [TEXT] * 2

@@ -1,0 +1,119 @@
+"""A server behind TLS whose certificate or handshake is at fault: one line with the remedy."""
+
+import datetime as dt
+import ssl
+
+import pytest
+import trustme
+from broken_shell import CHAT_CALLS
+from faulty_proxy import Fault, FaultyProxy
+from faulty_server import FaultyServer
+
+from xinference_magics.errors import ConnectError
+
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+UNKNOWN = "has a certificate that is not trusted here: unable to get local issuer certificate."
+MISMATCH = "certificate is not valid for '127.0.0.1'. Connect by a name that stands in"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """An authority that nobody knows; `authority.file` is its certificate."""
+    made = trustme.CA()
+    made.file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    made.cert_pem.write_to_path(made.file)
+    return made
+
+
+@pytest.fixture
+def secured(authority, bench, monkeypatch):
+    """Start a server with a certificate: `secured("127.0.0.1", not_after=...)` is its URL."""
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "")  # what the cells set is undone
+        monkeypatch.delenv(name)
+    started = []
+
+    def start(*names, ask_back=False, **limits):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*names, **limits).configure_cert(context)
+        if ask_back:
+            authority.configure_trust(context)
+            context.verify_mode = ssl.CERT_REQUIRED
+        server = FaultyServer()
+        started.append(server.__enter__())
+        listener = server._http.socket
+        server._http.socket = context.wrap_socket(
+            listener, server_side=True, do_handshake_on_connect=False
+        )
+        return server.endpoint.replace("http:", "https:")
+
+    yield start
+    bench.run("m = None")
+    for each in started:
+        each.__exit__()
+
+
+def calls(bench, url):
+    """What users call at `url`: a cell each."""
+    bench.succeeds(
+        "from xinference_magics import ChatXinference\n"
+        f"m = ChatXinference('{url}', 'tiny', timeout=(0.5, 0.5))"
+    )
+    there = [
+        code.replace("%%chat", "%%chat -m m").replace("llm.", "m.") for code in CHAT_CALLS.values()
+    ]
+    return [f"%xinference list -e {url}", *there]
+
+
+def test_an_authority_that_nobody_knows(bench, secured, authority):
+    """The line that is told to be typed is the remedy, for every call, and from then on."""
+    there = calls(bench, secured("127.0.0.1"))
+    for code in there:
+        bench.fails(code, ConnectError, UNKNOWN, "%env REQUESTS_CA_BUNDLE=")
+    bench.succeeds(f"%env REQUESTS_CA_BUNDLE={authority.file}")
+    for code in there:
+        bench.succeeds(code)
+
+
+@pytest.mark.parametrize("name", ["CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_other_variables_name_an_authority_too(bench, secured, authority, name):
+    bench.succeeds(f"%env {name}={authority.file}")
+    for code in calls(bench, secured("localhost").replace("127.0.0.1", "localhost")):
+        bench.succeeds(code)
+
+
+def test_a_certificate_for_another_host(bench, secured, authority):
+    bench.succeeds(f"%env REQUESTS_CA_BUNDLE={authority.file}")
+    for code in calls(bench, secured("models.example")):
+        bench.fails(code, ConnectError, "is not trusted here", MISMATCH)
+
+
+def test_a_certificate_that_has_expired(bench, secured, authority):
+    bench.succeeds(f"%env REQUESTS_CA_BUNDLE={authority.file}")
+    past = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    for code in calls(bench, secured("127.0.0.1", not_after=past)):
+        bench.fails(code, ConnectError, "certificate has expired. It has to be renewed there")
+
+
+def test_a_server_that_wants_a_certificate_of_ours(bench, secured, authority):
+    bench.succeeds(f"%env REQUESTS_CA_BUNDLE={authority.file}")
+    for code in calls(bench, secured("127.0.0.1", ask_back=True)):
+        bench.fails(code, ConnectError)
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_file_without_certificates(bench, secured, tmp_path, content):
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    bench.succeeds(f"%env REQUESTS_CA_BUNDLE={path}")
+    for code in calls(bench, secured("127.0.0.1")):
+        bench.fails(code, ConnectError, f"REQUESTS_CA_BUNDLE names {path}, which holds no")
+
+
+@pytest.mark.parametrize("then", ["silence", "close", "reset"])
+def test_a_handshake_that_is_not_answered(bench, secured, then):
+    with FaultyProxy(secured("127.0.0.1").replace("https:", "http:")) as proxy:
+        proxy.fault = Fault(then)
+        for code in calls(bench, proxy.endpoint.replace("http:", "https:")):
+            bench.fails(code, ConnectError, proxy.endpoint.replace("http:", "https:"))

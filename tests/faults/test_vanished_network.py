@@ -1,0 +1,21 @@
+"""A network that is gone while an answer is waited for, however long that may take."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).parent / "vanishing_network.py"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a network away")
+@pytest.mark.parametrize("call", ["invoke", "ainvoke", "astream"])
+def test_a_network_that_vanishes_is_noticed_before_the_silence_is_too_long(call):
+    done = subprocess.run(
+        [sys.executable, PROGRAM, call], capture_output=True, text=True, timeout=60, check=True
+    )
+    [line] = done.stdout.splitlines()
+    assert line.startswith("StreamError: " if call == "astream" else "ConnectError: "), line
+    assert done.stderr == ""

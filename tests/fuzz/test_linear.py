@@ -1,0 +1,201 @@
+"""The work that a text takes grows as its length does: counted, not timed."""
+
+import io
+import sys
+
+import pytest
+import recorded
+import requests
+import urllib3
+
+from xinference_magics.display.formats import FORMATS
+from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
+from xinference_magics.transport.lines import read_as_it_comes
+from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.request import ModelDefaults, chat_request
+from xinference_magics.wire.stream import StreamConverter
+from xinference_magics.wire.text_calls import ToolCallSplitter
+
+FROM_A_PLACE = {"find", "index", "startswith"}  # may be told where to begin
+LIMIT = 5  # times the work for four times the text; a quadratic reader takes 16
+TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
+
+
+def work(call, *args, characters=False):
+    """Count the lines of Python that a call runs, and the characters of texts it has searched.
+
+    Args:
+        call: What is called.
+        args: With what.
+        characters: Whether the whole length of each text counts whose methods are called.
+    """
+    done = 0
+
+    def ran(_frame, _event, _arg):
+        nonlocal done
+        done += 1
+        return ran
+
+    def called(_frame, event, function):
+        nonlocal done
+        if event == "c_call" and function.__name__ not in FROM_A_PLACE:
+            own = getattr(function, "__self__", None)
+            done += len(own) if isinstance(own, str | bytes) else 0
+
+    before = sys.gettrace(), sys.getprofile()
+    sys.settrace(ran)
+    if characters:
+        sys.setprofile(called)
+    try:
+        call(*args)
+    finally:
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+    return done
+
+
+def is_linear(call, piece, length, **options):
+    """Compare the work for `length` characters of pieces with that for four times as many."""
+    count = max(1, length // len(piece))
+    call(piece)  # what is made once is made now
+    once, four_times = (work(call, piece * (count * times), **options) for times in (1, 4))
+    assert four_times < LIMIT * once, (piece, once, four_times)
+
+
+def in_characters(splitter):
+    """Feed a text character by character."""
+
+    def feed(text):
+        made = splitter()
+        for each in text:
+            made.text(each)
+        made.end()
+
+    return feed
+
+
+@pytest.mark.parametrize("prefilled", [False, True])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        " ",
+        "\n",
+        "a",
+        "<",
+        "</",
+        "<think>",
+        "</think>",
+        "<think",
+        "</think",
+        "a \n",
+        "<think> </think> ",
+    ],
+)
+def test_thoughts_are_told_apart(piece, prefilled):
+    def once(text):
+        made = ReasoningSplitter(prefilled=prefilled)
+        made.text(text)
+        made.end()
+
+    feed = in_characters(lambda: ReasoningSplitter(prefilled=prefilled))
+    is_linear(feed, piece, 9_000, characters=True)
+    is_linear(once, piece, 9_000, characters=True)
+
+
+REQUEST = chat_request([], ModelDefaults(model_uid="tiny"), {"tools": [TOOL]})
+CALLS = [
+    *(" ", "<", "<tool_call>", "<tool_call", "</tool_call>", "<tool_call></tool_call>", "{", '"'),
+    *('<tool_call>{"name": "a"}</tool_call>\n', '"name": "', '"arguments": ', "\\", "[", "}"),
+    *("<function=", "<parameter=a>\n", "</parameter>", "<parameter=a>\n1\n</parameter>\n"),
+]
+
+
+def find_calls(*pieces):
+    splitter = ToolCallSplitter([TOOL])
+    for piece in pieces:
+        splitter.feed(piece)
+    splitter.end()
+
+
+@pytest.mark.parametrize("begin", ["", "<tool_call>", "<tool_call>\n<function=add>\n"])
+@pytest.mark.parametrize("piece", CALLS)
+def test_tool_calls_are_found(piece, begin):
+    end = "\n</function>\n</tool_call>" if "function" in begin else ""
+    is_linear(lambda text: find_calls(begin + text + end), piece, 9_000, characters=True)
+
+
+@pytest.mark.parametrize("begin", ["", "<tool_call>"])
+@pytest.mark.parametrize("piece", [" ", "<", "<tool_call", "</tool_call>", "{"])
+def test_tool_calls_are_found_in_characters(piece, begin):
+    is_linear(lambda text: find_calls(*(begin + text)), piece, 9_000, characters=True)
+
+
+def convert(text):
+    converter = StreamConverter(REQUEST)
+    for data in recorded.transformers(*text):
+        converter.feed(data)
+    converter.end()
+
+
+@pytest.mark.parametrize("piece", ["a", "<", "<tool_call>", '<tool_call>{"name": "a"}</tool_call>'])
+def test_a_stream_is_converted(piece):
+    is_linear(convert, piece, 500)
+
+
+def read_lines(data):
+    answer = requests.Response()
+    answer.raw = urllib3.HTTPResponse(io.BytesIO(data.encode()), preload_content=False)
+    read_as_it_comes(answer)
+    for _ in answer.iter_lines():
+        pass
+
+
+@pytest.mark.parametrize("piece", ["a", "\n", "a\n", "data: {}\n\n", "\r\n", "a" * 9000 + "\n"])
+def test_lines_of_a_stream_are_read(piece):
+    is_linear(read_lines, piece, 100_000, characters=True)
+
+
+MARKDOWN = [
+    *(
+        "$",
+        "$ ",
+        "$a ",
+        "$$ a\n\n",
+        "$$a\n",
+        "$$\n",
+        "$$a$",
+        "\\(",
+        "\\[ a\n\n",
+        "\\begin{align}\n",
+    ),
+    *("*", "* a ", "*a_ ", "_a __b ", "~~a", "~", "[", "![", "[a](", "](", "[a]: b\n", "[a]\n\n"),
+    *("`", "`a ", "`` ` ", "```\n", "``` ", "~~~ a\n", "<", "<a", "<http://a ", "<!--", "&", "&#"),
+    *("> ", "- ", "1. ", "- a\n  ", "> - ", "+ a\n\n\n", "#", "---\n", "    x\n", "\t", "\\"),
+    *("| a ", "|a|\n", "a|b\n-|-\n", "|-\n", "a\n", "x@y.z ", "](javascript:", "\n", " "),
+]
+
+
+@pytest.mark.parametrize("piece", MARKDOWN)
+@pytest.mark.parametrize("render", [to_html, to_safe_markdown])
+def test_markdown_is_rendered(render, piece):
+    is_linear(render, piece, 800)
+
+
+@pytest.mark.parametrize("form", [each for each in FORMATS if each != "markdown"])
+@pytest.mark.parametrize("piece", ["```\n", "~~~ a\n", "````", "$", "$$", "[", '{"a":', "[1,", "<"])
+def test_answers_are_shown(form, piece):
+    is_linear(FORMATS[form], piece, 800)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *("](", "](a", "]: ", "](\n", "\\", "\\a", "javascript", "data:", "&", "&#", "<", "!", " "),
+        *("```", "`", "$", "$$\n", "\n", "[a]", "a", "file\\:", "\\href", "{", '"'),
+    ],
+)
+def test_huge_texts_are_written_in_no_time(piece):
+    """A quadratic expression would take hours: what it does, nothing can count."""
+    text = piece * (600_000 // len(piece))
+    for write in (to_safe_markdown, to_safe_line, *FORMATS.values()):
+        write(text)
