@@ -7,7 +7,7 @@
 """What people and CI run, each in an environment of its own: ``nox -l`` lists the sessions.
 
 ``make test`` runs every test in one environment; here are the others: other Pythons, the oldest
-and the newest dependencies, the former kernel, and what needs no test at all.
+and the newest dependencies, earlier kernels, and what needs no test at all.
 """
 
 from __future__ import annotations
