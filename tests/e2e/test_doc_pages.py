@@ -20,6 +20,7 @@ MEANT = {
     "-n bge-reranker-v2-m3": "-n tiny-rerank --disable-virtual-env",
     "-n qwen2.5-instruct -s 1_5 -f ggufv2 -q q4_k_m": "-n tiny-chat -f ggufv2 -q f16",
     "-n qwen2.5-instruct -s 0_5\n": "-n tiny-chat -f ggufv2\n",
+    "-n qwen2.5-instruct -s 0_5 -u fast": "-n tiny-chat -u fast",
 }
 """The models of the pages, and those of the test server in their place."""
 
