@@ -29,8 +29,8 @@ quick: $(VENV)/.installed  ## Run the tests that need neither a server nor a bro
 coverage: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests and tell which branches they leave out
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html
 
-versions: $(VENV)/.installed  ## Run the quick tests on each Python, and on the oldest dependencies
-	$(BIN)/nox --sessions tests lowest ipykernel6
+versions: $(VENV)/.installed  ## Run the quick tests on each Python, the oldest dependencies, and earlier kernels
+	$(BIN)/nox --sessions tests lowest ipykernel
 
 faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults at every place: 200 interrupts, a cut at each byte
 	FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults

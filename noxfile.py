@@ -7,7 +7,7 @@
 """What people and CI run, each in an environment of its own: ``nox -l`` lists the sessions.
 
 ``make test`` runs every test in one environment; here are the others: other Pythons, the oldest
-and the newest dependencies, the former kernel, and what needs no test at all.
+and the newest dependencies, earlier kernels, and what needs no test at all.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 OLDEST = PYTHONS[0]
+KERNELS = ["6.31", "7.3"]
 QUICK = ("-m", "not server and not browser")
 
 
@@ -59,9 +60,10 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session(python=OLDEST, default=False)
-def ipykernel6(session: nox.Session) -> None:
-    """Run the tests in the kernel before ipykernel 7."""
-    session.install("--group", "test", ".", "ipykernel==6.31.*")
+@nox.parametrize("version", KERNELS, ids=KERNELS)
+def ipykernel(session: nox.Session, version: str) -> None:
+    """Run the tests in earlier kernels: the one before ipykernel 7, and an earlier 7."""
+    session.install("--group", "test", ".", f"ipykernel=={version}.*")
     session.run("pytest", *(session.posargs or QUICK))
 
 

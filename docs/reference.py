@@ -24,15 +24,16 @@ PAGE = Path(__file__).with_name("commands.md")
 INTRODUCTION = """\
 # Commands and magics
 
-This page is generated from the declarations that the commands themselves are read with: change
-those and run `make docs-reference`. In a notebook, `%xinference` shows where it is connected, what
-runs and the commands; `%xinference help launch`, `%xinference launch -h` and `%xinference launch?`
-show one of them; Tab completes commands, options, and values that the server knows.
+In a notebook, `%xinference` shows where it is connected, what runs and the commands; `%xinference
+help launch`, `%xinference launch -h` and `%xinference launch?` show one of them; Tab completes
+commands, options, and values that the server knows.
 
 Questions (`list`, `describe`, `status` and the like) return a value, which a notebook shows and
 code can use: `running = %xinference list`. Actions print what they did; `launch` returns the UID.
 In the line of a command `{{expression}}`, `{name}` and `$name` put values in; in a prompt only
 `{{expression}}` does.
+
+This page is generated from the declarations that the commands themselves are read with.
 """
 
 

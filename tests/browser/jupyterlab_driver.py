@@ -1,4 +1,4 @@
-"""Starts a JupyterLab and does in it what a person would do."""
+"""Starts a JupyterLab, or a Notebook 7, and does in it what a person would do."""
 
 import json
 import os
@@ -22,6 +22,7 @@ LOCAL = ("http://127.0.0.1:", "data:", "blob:", "about:srcdoc")
 BLOCKED = ("csp", "net::ERR_BLOCKED_BY_CSP")  # a policy of ours: announced, never sent
 EXECUTED = re.compile(r"\[\d+\]:?")
 CELL_MS = 60_000
+PAGES = {"jupyterlab": "lab/tree/{}?reset&", "notebook": "notebooks/{}?"}
 
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -34,9 +35,11 @@ class Lab:
 
     Args:
         folder: An empty folder for its notebooks, settings and kernels.
+        application: `jupyterlab`, or `notebook`, whose pages are made of the same parts.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, application="jupyterlab"):
+        self._application = application
         self.root = folder / "notebooks"
         self.kernels = folder / "jupyter" / "kernels"
         self._folder = folder
@@ -53,7 +56,7 @@ class Lab:
         with (self._folder / "lab.log").open("w") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+                    *(sys.executable, "-m", self._application, "--no-browser", "--allow-root"),
                     "--expose-app-in-browser",
                     f"--ServerApp.port={self._url.rpartition(':')[2]}",
                     "--ServerApp.port_retries=0",
@@ -95,7 +98,8 @@ class Lab:
         return notebook
 
     def page_url(self, path):
-        return f"{self._url}/lab/tree/{path}?reset&token={self._token}"
+        page = PAGES[self._application].format(path)
+        return f"{self._url}/{page}token={self._token}"
 
     def end_sessions(self):
         """Shut all kernels down."""
@@ -143,7 +147,7 @@ class Lab:
             else:
                 return
         log = (self._folder / "lab.log").read_text()
-        raise RuntimeError(f"JupyterLab does not answer:\n{log[-3000:]}")
+        raise RuntimeError(f"{self._application} does not answer:\n{log[-3000:]}")
 
 
 class Notebook:

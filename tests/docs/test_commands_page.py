@@ -2,12 +2,11 @@
 
 import importlib.util
 import re
-import shlex
 from pathlib import Path
 
 import pytest
+from test_typed_lines import read_line
 
-from xinference_magics.notebook.arguments import leading_options
 from xinference_magics.notebook.commands import COMMANDS, conversing
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "reference.py"
@@ -39,17 +38,9 @@ def test_every_command_option_and_trait_is_there(reference):
 @pytest.mark.parametrize("command", EVERY, ids=lambda command: command.name)
 def test_every_example_is_read_by_its_command(command):
     for example in command.examples:
-        line = example.splitlines()[0].partition("%")[2].lstrip("%")
-        magic, _, rest = line.partition(" ")
-        if magic == command.magic[1:]:
-            name, _, rest = rest.partition(" ")
-            assert name == command.name
-        else:
-            assert magic == command.name
-        if command.takes_prompt:
-            command.parser().parse(leading_options(rest, command.parser())[0])
-        else:
-            command._read(command.parser(), shlex.split(rest))
+        magic, _, rest = example.splitlines()[0].partition("%")[2].lstrip("%").partition(" ")
+        assert command.name in {magic, rest.partition(" ")[0]}
+        read_line(magic, rest)
 
 
 @pytest.mark.parametrize("command", EVERY, ids=lambda command: command.name)

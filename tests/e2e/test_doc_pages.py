@@ -1,28 +1,143 @@
 """The cells of the documentation run, in the order of their page, in a real kernel."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from test_accounts import PASSWORD, USER, Secured
 
 DOCS = Path(__file__).parents[2] / "docs"
 CELL = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OPTION = re.compile(r"`(--?[a-z][a-z-]*)")
 
 
-@pytest.mark.parametrize("page", ["chat.md", "coming-from-jupyter-ai.md"])
-def test_the_cells_of_a_page_run(kernel, tiny_chat, page):
-    kernel.run(f"%xinference use {tiny_chat.gguf}\n%config XinferenceMagics.temperature = 0.0")
-    text = (DOCS / page).read_text()
-    for written, meant in {"my-model": tiny_chat.gguf, "another-model": tiny_chat.pt}.items():
-        text = text.replace(written, meant)
-    cells = CELL.findall(text)
-    assert cells
-    for cell in cells:
-        reply = kernel.run(cell.rstrip("\n"))
-        assert reply.status == "ok", f"{cell}\n{reply.error}"
-    for uid in re.findall(r"-u (\w+)", "".join(cells)):
-        kernel.run(f"%xinference terminate {uid}")
+MEANT = {
+    "my-model": "tiny-gguf",
+    "my-chat-model": "tiny-gguf",
+    "another-model": "tiny-pt",
+    "-n bge-m3": "-n tiny-embedding --disable-virtual-env",
+    "-n bge-reranker-v2-m3": "-n tiny-rerank --disable-virtual-env",
+    "-n qwen2.5-instruct -s 1_5 -f ggufv2 -q q4_k_m": "-n tiny-chat -f ggufv2 -q f16",
+    "-n qwen2.5-instruct -s 0_5\n": "-n tiny-chat -f ggufv2\n",
+    "-n qwen2.5-instruct -s 0_5 -u fast": "-n tiny-chat -u fast",
+}
+"""The models of the pages, and those of the test server in their place."""
+
+
+@pytest.fixture
+def clean_cluster(cluster, tiny_chat, tiny_encoders_registered):
+    """The test server; what a page launches there ends with its test."""
+    before = {model.uid for model in cluster.models()}
+    yield cluster
+    for uid in {model.uid for model in cluster.models()} - before:
+        cluster.terminate(uid)
+
+
+@pytest.fixture
+def run_page(kernel, clean_cluster, tmp_path):
+    """Run the cells of a page, in their order; return what each gave."""
+    kernel.run(f"%cd -q {tmp_path}\n%config XinferenceMagics.temperature = 0.0")
+    kernel.run("%xinference use tiny-gguf")
+
+    def run(page, meant=MEANT):
+        text = (DOCS / page).read_text(encoding="utf-8")
+        for written, name in meant.items():
+            text = text.replace(written, name)
+        replies = [kernel.run(cell.rstrip("\n"), timeout=240) for cell in CELL.findall(text)]
+        failed = [reply.stdout for reply in replies if reply.status != "ok"]
+        assert replies
+        assert not failed
+        return replies
+
+    return run
+
+
+def shown(reply):
+    return "\n".join(each["text/plain"] for each in reply.displays)
+
+
+@pytest.mark.parametrize("page", ["chat.md", "coming-from-jupyter-ai.md", "launching.md"])
+def test_the_cells_of_a_page_run(run_page, page):
+    run_page(page)
+
+
+def test_tools_and_agents(run_page):
+    _, asked, messages, bound, _, agent, in_a_cell = run_page("tools.md")
+    assert "Twice the temperature in Paris is 44 degrees." in shown(asked)
+    assert shown(messages).count("'tool'") == 2
+    assert "'name': 'get_weather'" in shown(bound)
+    assert "44 degrees" in shown(agent)
+    assert "It is 22 degrees and sunny in Paris." in shown(in_a_cell)
+
+
+def test_answers_from_documents(run_page, tmp_path):
+    notes = json.loads((DOCS.parent / "examples/tiny_chat/dialogues/retrieval.json").read_text())
+    (tmp_path / "notes").mkdir()
+    for each in notes["documents"]:
+        (tmp_path / "notes" / f"{each['id']}.md").write_text(each["text"])
+    _, _, found, _, asked, _, chained = run_page("rag.md")
+    assert "port.md" in shown(found)
+    assert "The server listens on port 9997." in shown(asked)
+    assert "The engines llama.cpp, transformers, vLLM, SGLang and MLX" in shown(chained)
+
+
+def test_working_offline(run_page, clean_cluster, tiny_definitions, tmp_path):
+    """A model that the server knows, and one that it does not, from files alone."""
+    [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]
+    (tmp_path / "my-model.json").write_text(json.dumps({**definition, "model_name": "my-own"}))
+    file = DOCS.parent / "examples/tiny_chat/model/tiny-chat-f16.gguf"
+    meant = {"/models/qwen.gguf": f"{file} --disable-virtual-env", "-n $name": "-n $name -f ggufv2"}
+    from_file, registered, *_ = run_page("offline.md", meant)
+    assert "Ready: llm" in from_file.stdout
+    assert "my-own" in registered.stdout
+    clean_cluster.registry.unregister("LLM", "my-own")
+
+
+@pytest.fixture
+def secured(start_server, tmp_path):
+    """A new server that asks for credentials."""
+    made = Secured(start_server(XINFERENCE_AUTH_ADVANCED="1"), tmp_path)
+    yield made
+    for kernel in made.kernels:
+        kernel.close()
+
+
+def test_logging_in_and_using_a_cluster(secured, tiny_definitions, tmp_path):
+    """The pages tell one story: an account, logins, a model of two replicas."""
+    notebook = secured.kernel()
+    [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]
+    (tmp_path / "tiny.json").write_text(json.dumps(definition))
+    meant = {
+        "http://gpu-server:9997": secured.endpoint,
+        "http://10.0.0.1:9997": secured.endpoint,
+        "-n qwen2.5-instruct -s 7": "-u both -n tiny-chat -f ggufv2 --disable-virtual-env",
+        "my-chat-model": "both",
+    }
+
+    def cells(page):
+        text = (DOCS / page).read_text(encoding="utf-8")
+        for written, name in meant.items():
+            text = text.replace(written, name)
+        return CELL.findall(text)
+
+    def run(cell, *answers):
+        reply = notebook.run(cell, answers=answers, timeout=240)
+        assert reply.status == "ok", (cell, reply)
+        return reply
+
+    set_up, login, with_key, logout, chat = cells("authentication.md")
+    _, connect, launch, replicas, fewer, _ = cells("cluster.md")
+    run(set_up, secured.setup_token, USER, PASSWORD, PASSWORD)
+    run(login, USER, PASSWORD)
+    run(with_key, secured.admin("POST", "/v1/admin/keys", {"name": "documented"})["key"])
+    assert "Logged out" in run(logout).stdout
+    assert "127.0.0.1" in shown(run(connect, USER, PASSWORD))
+    run(f"%xinference register -f {tmp_path / 'tiny.json'}")
+    run(launch)
+    assert shown(run(replicas)).count("READY") == 2
+    assert shown(run(fewer)).count("READY") == 1
+    assert "Paris" in shown(run(chat))
 
 
 def test_every_option_of_the_other_magic_has_its_line():

@@ -1,7 +1,11 @@
-"""The worked example for contributors works."""
+"""The worked examples for contributors work."""
 
 import inspect
+import os
 import re
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,9 +16,15 @@ from xinference_magics.notebook.commands import COMMANDS
 from xinference_magics.notebook.commands.command import THERE, Command
 
 PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
-FUNCTION, DECLARATION, TEST = re.findall(
-    r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+ROOT = PAGE.parent
+TEXT = PAGE.read_text(encoding="utf-8")
+FUNCTION, DECLARATION, TEST, OPTION_TEST = re.findall(
+    r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL
 )
+CHANGE = re.compile(
+    r"`(xinference_magics/[\w/]+\.py)`.*?^```diff\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
+UNMEASURED = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
 
 
 @pytest.fixture
@@ -32,9 +42,45 @@ def test_the_new_command(shell, server, monkeypatch):
     names["test_ping"](shell, server)
 
 
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package and its tests, to be changed."""
+    for name in ("xinference_magics", "tests"):
+        ignored = shutil.ignore_patterns("__pycache__", "artifacts")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    for name in ("pyproject.toml", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def test_the_new_option(copy):
+    changes = CHANGE.findall(TEXT.partition("## Another one")[2])
+    assert len(changes) == 2
+    for path, diff in changes:
+        file = copy / path
+        text, lines = file.read_text(encoding="utf-8"), diff.splitlines(keepends=True)
+        before = "".join(line[1:] for line in lines if line[0] == " ")
+        assert text.count(before) == 1, path
+        file.write_text(text.replace(before, "".join(line[1:] for line in lines)))
+    tests = copy / "tests" / "notebook" / "test_chat_options.py"
+    tests.write_text(f"{tests.read_text(encoding='utf-8')}\n\n{OPTION_TEST}")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-k", "seed", tests],
+        cwd=copy,
+        env={**UNMEASURED, "PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
 def test_the_modules_that_it_names_are_there():
+    import xinference_magics
     from xinference_magics.notebook.commands import connecting
 
-    assert f"`{Path(inspect.getfile(connecting)).relative_to(PAGE.parent)}`" in PAGE.read_text()
-    for path in re.findall(r"tests/[\w/]+(?:\.py)?", PAGE.read_text(encoding="utf-8")):
-        assert (PAGE.parent / path).exists(), path
+    installed = Path(xinference_magics.__file__).parents[1]
+    assert f"`{Path(inspect.getfile(connecting)).relative_to(installed)}`" in TEXT
+    for path in re.findall(r"tests/[\w/]+(?:\.py)?", TEXT):
+        assert (ROOT / path).exists(), path

@@ -1,0 +1,44 @@
+"""What the options of a chat cell put into the request."""
+
+import pytest
+import recorded
+from scripted_server import ScriptedServer, Stream
+
+from xinference_magics import ChatXinference
+
+
+@pytest.fixture
+def request_of(shell):
+    """Run a cell that asks `-m llm`, and return the request that the server got."""
+    with ScriptedServer(Stream(recorded.llama("Yes."))) as server:
+        shell.user_ns["llm"] = ChatXinference(server_url=server.endpoint, model_uid="tiny")
+
+        def run(cell):
+            before = len(server.bodies)
+            shell.run_cell(cell).raise_error()
+            [body] = server.bodies[before:]
+            return body
+
+        yield run
+
+
+def test_parameters(request_of):
+    body = request_of("%chat -m llm -t 0.5 --max-tokens 7 -p top_k=3 Hello")
+    assert (body["temperature"], body["max_tokens"], body["top_k"]) == (0.5, 7, 3)
+
+
+def test_what_is_typed_goes_before_what_the_object_says(request_of, shell):
+    shell.user_ns["llm"] = shell.user_ns["llm"].model_copy(update={"temperature": 1.0})
+    assert request_of("%chat -m llm Hello")["temperature"] == 1.0
+    assert request_of("%chat -m llm -t 0 Hello")["temperature"] == 0.0
+
+
+def test_a_system_prompt_comes_first(request_of):
+    body = request_of('%chat -m llm -s "Be brief." Hello')
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+    assert body["messages"][0]["content"] == "Be brief."
+
+
+def test_thinking_is_switched(request_of):
+    assert request_of("%chat -m llm --think Hello")["enable_thinking"] is True
+    assert request_of("%chat -m llm --no-think Hello")["enable_thinking"] is False
