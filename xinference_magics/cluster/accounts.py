@@ -5,6 +5,7 @@ from __future__ import annotations
 from xinference_magics.errors import (
     BadRequestError,
     NotebookError,
+    NotOfferedError,
     PermissionDeniedError,
 )
 from xinference_magics.transport.sync import open_session
@@ -19,7 +20,7 @@ def needs_setup(endpoint: str) -> bool:
     with open_session(endpoint) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
-        except ValueError:
+        except (ValueError, NotOfferedError):  # before 3.0 accounts were written into a file
             return False
     return isinstance(said, dict) and bool(said.get("needs_setup"))
 

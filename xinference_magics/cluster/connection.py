@@ -9,13 +9,12 @@ from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
 from xinference_magics.cluster.machines import Machines
-from xinference_magics.cluster.models import ReplicaStatus, RunningModel, objects, text
+from xinference_magics.cluster.models import ReplicaStatus, RunningModel, objects
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
     BadRequestError,
     ModelNotFoundError,
     ModelNotReadyError,
-    PermissionDeniedError,
 )
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
@@ -75,10 +74,7 @@ class Cluster:
 
     def version(self) -> str | None:
         """Return the server's version; None where the credentials may not know it."""
-        try:
-            return text(self._api.get(dict, "/v1/cluster/version").get("version"))
-        except PermissionDeniedError:
-            return None
+        return self._api.version()
 
     def requires_auth(self) -> bool:
         """Tell whether the server wants credentials; asked once, and answered without any."""
