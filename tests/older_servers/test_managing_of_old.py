@@ -142,7 +142,7 @@ def test_scaling(registered, since):
     """`replicas UID N`: more and fewer."""
     registered.launch(tiny("scaled")).wait()
     try:
-        with since("4.0"):
+        with since("3.2"):
             for count in (2, 1):
                 scaling = Scaling(registered.machines, "scaled", count)
                 assert len(scaling.run(lambda _: None, lambda _: None)) == count
@@ -150,8 +150,8 @@ def test_scaling(registered, since):
         registered.terminate("scaled")
 
 
-def test_workers(cluster, kernel, running):
-    """`workers`, `watch`: load, memory, what is placed where."""
+def test_workers(cluster, kernel, running, version, differs):
+    """`workers`, `watch`: load, memory, what is placed where, versions."""
     uid = running("tiny-chat", "llama.cpp")
     (worker,) = cluster.machines.look().workers
     assert worker.memory_total > 2**30
@@ -160,12 +160,10 @@ def test_workers(cluster, kernel, running):
     shown = kernel.value("%xinference workers")
     assert worker.address in shown
     assert uid in shown
-
-
-def test_versions_of_workers(cluster, version, since):
-    """`workers`: the version of each."""
-    with since("4.0"):
-        assert set(cluster.machines.versions().values()) == {version}
+    versions = set(cluster.machines.versions().values())
+    if not versions:
+        differs("the server does not tell the versions of its workers")
+    assert versions <= {version}
 
 
 def test_events(cluster, running):
@@ -214,13 +212,13 @@ def test_reloading(cluster, running, since):
         reload_model(cluster.machines, uid, body, lambda _: None)
 
 
-def test_relaunching(cluster, since):
-    """`relaunch-api`, `relaunch-supervisor` (not of `xinference-local`, which says so)."""
-    for component in ("api", "supervisor"):
-        with since("4.0"):
-            with pytest.raises(ServerError) as refused:
-                relaunch(cluster.machines, component, {}, lambda _: None)
-            assert refused.value.status == 409
+@pytest.mark.parametrize("component", ["api", "supervisor"])
+def test_relaunching(cluster, since, component):
+    """`relaunch-api`, `relaunch-supervisor` (of a cluster; `xinference-local` refuses them)."""
+    with since("4.1"):
+        with pytest.raises(ServerError) as refused:
+            relaunch(cluster.machines, component, {}, lambda _: None)
+        assert refused.value.status == 409
 
 
 def test_stopping(start_server, notebook):

@@ -154,7 +154,7 @@ class Launch:
         """Tell whether a reason may still come: it does when the server lets go of the launch."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        if self.cluster.progress(self.uid).get("stage") != UNKNOWN:
+        if self.cluster.progress(self.uid).get("stage", UNKNOWN) != UNKNOWN:
             self._unknown_since = None
             return now - self._failing_since < _LONGEST_UNWINDING
         self._unknown_since = self._unknown_since or now

@@ -25,7 +25,14 @@ class Offer:
     path: re.Pattern[str]
 
 
-_OFFERS = (Offer("log that can be read from here", "3.0", re.compile(r"/v1/cluster/runtime-logs")),)
+_MODEL = r"/v1/models/[^/]+"
+_OFFERS = (
+    Offer("accounts of its own to set up", "3.0", re.compile(r"/v1/admin/setup")),
+    Offer("way to change the number of replicas", "3.2", re.compile(rf"{_MODEL}/replicas")),
+    Offer("log that can be read from here", "4.0", re.compile(r"/v1/cluster/runtime-logs")),
+    Offer("way to reload a model", "4.0", re.compile(rf"{_MODEL}/reload")),
+    Offer("way to be relaunched", "4.1", re.compile(r"/v1/(api|supervisor)[/-]relaunch")),
+)
 
 
 def offer_at(path: str) -> Offer | None:
