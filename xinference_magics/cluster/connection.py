@@ -157,9 +157,8 @@ class Cluster:
         if request.model_engine is None and request.model_type == "LLM":
             request = self.registry.choose(request).applied_to(request)
         try:
-            uid = self._api.ask(
-                str, self._api.client.launch_model, **request.body(), wait_ready=False
-            )
+            path, body = "/v1/models?wait_ready=false", request.body()
+            uid = self._api.ask(str, lambda: self._api.post(dict, path, body)["model_uid"])
         except BadRequestError as error:
             if "already in the model list" in error.detail:
                 uid = as_word(request.model_uid or request.model_name)

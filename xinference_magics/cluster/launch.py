@@ -87,10 +87,16 @@ class LaunchRequest:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
-        """Return the arguments of `Client.launch_model`."""
-        own: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        """Return what is sent: of what was not asked for only that no GPU is, as its None says.
+
+        To a server that does not know a field, its None is a parameter for the engine.
+        """
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
         extra: dict[str, Any] = own.pop("extra")
-        return own | extra
+        size = own["model_size_in_billions"]
+        own["model_size_in_billions"] = f"{size:g}" if isinstance(size, float) else size
+        given = {name: value for name, value in own.items() if value is not None}
+        return {**given, "n_gpu": self.n_gpu, **extra}
 
 
 @dataclass(frozen=True)
