@@ -38,7 +38,7 @@ faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults a
 fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours)
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
 
-older-servers: $(VENV)/.installed  ## Test with servers of each major version since 1.17 (8 GB, an hour): VERSIONS="1.17.1 2.12.0"
+older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with servers of each major version since 1.17 (6 GB, an hour): VERSIONS="1.17.1 2.12.0"
 	XINFERENCE_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/older_servers
 
 bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Measure beside the peers (an hour or less): ONLY="load page", QUICK=1

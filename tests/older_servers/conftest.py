@@ -31,7 +31,11 @@ def environment(request):
 
 @pytest.fixture(scope="session")
 def server_command(environment, pytestconfig):
-    """The server's executable: what the other fixtures of servers start."""
+    """The server's executable: what the other fixtures of servers start.
+
+    Older ones give up after 30 s of starting, which a busy machine needs longer for.
+    """
+    os.environ["XINFERENCE_HEALTH_CHECK_TIMEOUT"] = "60"
     pytestconfig.stash[FOUND].servers[environment.version] = environment.versions()
     return environment.command
 

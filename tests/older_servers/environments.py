@@ -13,6 +13,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 CACHE = Path(__file__).resolve().parent / ".cache"
+PRESENT = Path(__file__).resolve().parents[2] / ".venv-server"
+"""The environment of the newest, where `make` has made it for the other tests."""
 
 RELEASED = {
     "1.17.1": date(2026, 1, 13),
@@ -30,6 +32,9 @@ WANTED = ("transformers", "accelerate", "sentence-transformers", "xllamacpp", "s
 
 OVERRIDES = (TORCH, "timm; python_version < '3'", "torchvision; python_version < '3'")
 """What the server's requirements ask for and a server without a GPU never uses is left out."""
+
+IMPORTED = "from torchvision import transforms\n"
+"""Servers before 3.0 do so at once, for one model of images; on PyPI it is there for CUDA only."""
 
 TOLD = ("xinference", "xoscar", "xllamacpp", "transformers", "torch", "sentence-transformers")
 """The packages whose versions are worth telling."""
@@ -49,7 +54,8 @@ class Environment:
     @classmethod
     def of(cls, version):
         """Return the environment of a version, making it where there is none yet."""
-        made = cls(version, CACHE / version)
+        newest = version == list(RELEASED)[-1] and PRESENT.exists()
+        made = cls(version, PRESENT if newest else CACHE / version)
         if not (made.folder / ".installed").exists():
             made._install()
         return made
@@ -73,13 +79,19 @@ class Environment:
     def _install(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         _uv("venv", "--quiet", "--python", sys.executable, self.folder)
-        install = ("pip", "install", "--quiet", "--python", self.folder / "bin" / "python")
+        python = self.folder / "bin" / "python"
+        install = ("pip", "install", "--quiet", "--compile-bytecode", "--python", python)
         _uv(*install, TORCH)
         overrides = self.folder / "overrides.txt"
         overrides.write_text("\n".join(OVERRIDES), encoding="utf-8")
         until = RELEASED[self.version] + timedelta(days=7)
         given = ("--exclude-newer", until.isoformat(), "--override", overrides)
         _uv(*install, *given, f"xinference=={self.version}", *WANTED)
+        for module in self.folder.glob("lib/*/site-packages/xinference/model/image/ocr/*.py"):
+            written = module.read_text("utf-8")
+            if IMPORTED in written:
+                module.unlink()  # it may be a link into uv's cache
+                module.write_text(written.replace(IMPORTED, ""), encoding="utf-8")
         (self.folder / ".installed").touch()
 
 

@@ -111,6 +111,18 @@ class Cluster:
         except (ModelNotFoundError, ModelNotReadyError):
             return None
 
+    def knows(self, uid: str) -> bool:
+        """Tell whether the server has a model of that UID, ready or on its way.
+
+        Before 2.x it said of one on its way that there is no replica of it.
+        """
+        try:
+            return self._description(uid) is not None
+        except ModelNotReadyError:
+            return True
+        except ModelNotFoundError as error:
+            return not error.detail.rstrip(".").endswith(f"uid: {uid}")
+
     def _description(self, uid: str) -> RunningModel:
         data = self._api.ask(dict, self._api.client.describe_model, in_path(uid))
         return RunningModel.from_json(uid, data)

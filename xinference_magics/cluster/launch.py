@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from xinference_magics.cluster.models import objects
@@ -169,7 +169,8 @@ class Launch:
     def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
         """Ask for the stage; replicas of a launch that the server has forgotten load for ever."""
         said = self.cluster.progress(self.uid)
-        if said.get("stage") != UNKNOWN:
+        known = said["stage"] != UNKNOWN if "stage" in said else self.cluster.knows(self.uid)
+        if known:
             self._unknown_since = None
             return LaunchProgress.from_json(said, replicas)
         self._unknown_since = self._unknown_since or time.monotonic()
@@ -214,8 +215,14 @@ class Launch:
             if progress.failed_reason is not None:
                 raise self._failure(progress.failed_reason)
             if progress.done:
-                return self.cluster.describe(self.uid)
+                return self._described()
             pause(interval)
+
+    def _described(self) -> RunningModel:
+        """Describe the model; an older server does not tell the engine, which was asked for."""
+        model = self.cluster.describe(self.uid)
+        asked = self.request.model_engine if self.request else None
+        return replace(model, engine=model.engine or asked)
 
     def _patiently_poll(self, interval: float) -> LaunchProgress:
         """Poll, and bear with a server that is too busy loading to answer for a while."""

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xinference_magics.errors import ServerError
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,15 @@ _OFFERS = (
     Offer("way to reload a model", "4.0", re.compile(rf"{_MODEL}/reload")),
     Offer("way to be relaunched", "4.1", re.compile(r"/v1/(api|supervisor)[/-]relaunch")),
 )
+
+
+_WHOLE_ONLY = "Streaming support for tool calls is available only"
+"""How 1.x refuses to stream where tools are offered, for most models and engines."""
+
+
+def streams_no_tools(refusal: ServerError) -> bool:
+    """Tell whether what was refused is only that an answer with tools should stream."""
+    return refusal.detail.startswith(_WHOLE_ONLY)
 
 
 def offer_at(path: str) -> Offer | None:
