@@ -3,7 +3,7 @@
 import pytest
 
 from xinference_magics.cluster import launch as launches
-from xinference_magics.cluster.accounts import needs_setup
+from xinference_magics.cluster.accounts import needs_setup, wants_setup_token
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launch import Launch, LaunchRequest
 from xinference_magics.cluster.operations import relaunch
@@ -60,11 +60,35 @@ def test_accounts_in_a_file_need_no_setup(answers):
     assert not needs_setup(answers.endpoint)
 
 
+@pytest.mark.parametrize(
+    ("status", "detail", "wants"),
+    [(400, "username and password required", False), (403, "Invalid setup token", True)],
+)
+def test_servers_before_4_1_print_no_setup_token(answers, status, detail, wants):
+    answers["POST /v1/admin/setup"] = [(status, {"detail": detail})]
+    assert wants_setup_token(answers.endpoint) is wants
+
+
+def test_a_launch_that_was_cancelled_on_1_17_does_not_load_for_ever(answers, cluster, monkeypatch):
+    monkeypatch.setattr(launches, "_PATIENCE", 0.2)
+    listed = [{"model_uid": "u", "replica_statuses": [{**READY, "status": "CREATING"}]}]
+    answers["/v1/models/instances"] = [(200, listed)]
+    answers["/v1/models/u/progress"] = [(200, {"progress": 0.0})]
+    answers["/v1/models/u"] = [
+        (400, {"detail": f"Model not found in the model list, uid: {each}"})
+        for each in ("u-0", "u")
+    ]
+    assert cluster.knows("u")
+    with pytest.raises(LaunchError, match="the server has lost it"):
+        Launch(cluster, "u").wait(interval=0.05)
+
+
 def test_a_launch_without_stages_loads_and_is_cancelled(answers, cluster, monkeypatch):
     monkeypatch.setattr(launches, "_UNWINDING", 0.2)
     replica = {**READY, "status": "CREATING"}
     failed = {**READY, "status": "ERROR", "error_message": None}
     answers["/v1/models/u/progress"] = [(200, {"progress": 0.5})]
+    answers["/v1/models/u"] = [(503, {"detail": "Model is loading"})]
     answers["/v1/models/instances"] = [
         (200, [{"model_uid": "u", "replica_statuses": [each]}]) for each in (replica, failed)
     ]

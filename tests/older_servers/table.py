@@ -9,8 +9,8 @@ from environments import RELEASED
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
-WORKS, REFUSED, FAILS = "works", "refused", "fails"
-SIGNS = {WORKS: "✓", REFUSED: "–", FAILS: "**no**"}
+WORKS, REFUSED, FLAWED, FAILS = "works", "refused", "flawed", "fails"
+SIGNS = {WORKS: "✓", REFUSED: "–", FLAWED: "✗", FAILS: "**no**"}
 
 
 @dataclass
@@ -25,9 +25,9 @@ class Found:
     def note(self, title, version, variant, report):
         """Take in how a test went; one that fails in several phases has failed."""
         said = dict(report.user_properties)
-        outcome = REFUSED if "refused" in said else WORKS
+        outcome = REFUSED if "refused" in said else FLAWED if "flaw" in said else WORKS
         cell = {"outcome": outcome if report.passed else FAILS}
-        told = said.get("note") or said.get("refused")
+        told = said.get("flaw") or said.get("note") or said.get("refused")
         if report.passed and told:
             cell["said"] = told
         elif not report.passed:

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from xinference_magics import ChatXinference
-from xinference_magics.cluster.accounts import set_up
 from xinference_magics.errors import AuthenticationError
 from xinference_magics.transport.login import sign_in
 from xinference_magics.transport.sync import open_session
@@ -34,12 +33,16 @@ BEFORE_3 = ("1.", "2.")
 
 
 @pytest.fixture(scope="module")
-def secured(start_server, version, tmp_path_factory):
+def secured(start_server, version, notebook, tmp_path_factory):
     """A server that wants credentials."""
     if not version.startswith(BEFORE_3):
         server = start_server(XINFERENCE_AUTH_ADVANCED="1")
-        token = re.search(r"Setup token: (\S+)", (server.home / "output.log").read_text())[1]
-        set_up(server.endpoint, token, USER, PASSWORD)
+        made = notebook(server.endpoint)
+        answers = [USER, PASSWORD, PASSWORD]
+        if token := re.search(r"Setup token: (\S+)", (server.home / "output.log").read_text()):
+            answers = [token[1], *answers]
+        reply = made.run("%xinference setup", answers=answers)
+        assert "logged in as admin" in reply.stdout, reply
         return server.endpoint
     path = tmp_path_factory.mktemp("accounts") / "accounts.json"
     path.write_text(json.dumps(IN_A_FILE))
@@ -61,7 +64,7 @@ def refused(reply, *parts):
 
 
 def test_logging_in(secured, visitor, version):
-    """`login`, `logout`: accounts of a file (`--auth-config`) before 3.0, of a database since."""
+    """`login`, `logout`; before 3.0 with accounts of a file, since then with `setup` first."""
     refused(visitor.run("%xinference list"), "none are known", "%xinference login http://")
     wrong = visitor.run("%xinference login", answers=[USER, "wrong-password"])
     refused(wrong, "the password is wrong")

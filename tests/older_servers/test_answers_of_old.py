@@ -26,7 +26,7 @@ def merge(chunks):
 
 
 async def test_answers(llm):
-    """`llm.invoke`, `stream`, `ainvoke`, `astream`, `batch`: the same answer, with token usage."""
+    """`llm.invoke`, `stream`, `ainvoke`, `astream`, `batch`: the same answer."""
     ways = [
         llm.invoke(FRANCE),
         merge(llm.stream(FRANCE)),
@@ -36,8 +36,17 @@ async def test_answers(llm):
     ]
     assert {each.content for each in ways} == {PARIS}
     assert {each.response_metadata["finish_reason"] for each in ways} == {"stop"}
-    assert len({each.usage_metadata["input_tokens"] for each in ways}) == 1
-    assert len({each.usage_metadata["output_tokens"] for each in ways}) == 1
+
+
+def test_usage(llm, flawed):
+    """Token usage, the same whole and streamed."""
+    for limit in (7, 200):
+        whole = llm.invoke(FRANCE, max_tokens=limit).usage_metadata
+        streamed = merge(llm.stream(FRANCE, max_tokens=limit)).usage_metadata
+        assert whole["output_tokens"] <= limit
+        assert whole["input_tokens"] == streamed["input_tokens"]
+        with flawed("2.0", "transformers", "the server counts more tokens in a stream"):
+            assert whole["output_tokens"] == streamed["output_tokens"]
 
 
 def test_streaming(llm):
@@ -53,7 +62,6 @@ def test_stops_and_limits(llm):
     assert llm.invoke(FRANCE, stop=[","]).content == "In Paris"
     for cut in (llm.invoke(COUNT, max_tokens=7), merge(llm.stream(COUNT, max_tokens=7))):
         assert cut.response_metadata["finish_reason"] == "length"
-        assert cut.usage_metadata["output_tokens"] == 7
 
 
 def get_weather(city: str) -> str:
@@ -61,8 +69,13 @@ def get_weather(city: str) -> str:
     return f"22 degrees in {city}"
 
 
-def test_tools(llm):
+def test_tools(llm, flawed):
     """Tools (`bind_tools`): whole, streamed, and with the result sent back."""
+    with flawed("2.0", "llama.cpp", "the server answers 500 where llama.cpp is offered tools"):
+        use_tools(llm)
+
+
+def use_tools(llm):
     with_tools = llm.bind_tools([get_weather])
     question = HumanMessage("What is the weather in Paris?")
     for answer in (with_tools.invoke([question]), merge(with_tools.stream([question]))):
@@ -115,14 +128,15 @@ def test_log_probabilities(server, running):
         assert len(tokens[0]["top_logprobs"]) == 2
 
 
-async def test_leaving(llm):
+async def test_leaving(llm, flawed):
     """Leaving a stream early; the model answers on."""
     task = asyncio.create_task(anext(llm.astream(COUNT, max_tokens=2000)))
     assert (await task).content
-    stream = llm.stream(COUNT, max_tokens=2000)
-    next(stream)
-    stream.close()
-    assert (await llm.ainvoke("Hello")).content == "Hello! How can I help you?"
+    with flawed("2.0", "transformers", "what is asked right after it fails in the server"):
+        stream = llm.stream(COUNT, max_tokens=2000)
+        next(stream)
+        stream.close()
+        assert (await llm.ainvoke("Hello")).content == "Hello! How can I help you?"
 
 
 def test_wrong_requests(llm):

@@ -41,7 +41,7 @@ def test_interrupts(kernel, running):
     assert "1 2" in kernel.value(f"{TURNS}[-1].text")
 
 
-def test_tools_in_cells(kernel, uid):
+def test_tools_in_cells(kernel, uid, flawed):
     """`%%chat --tools`."""
     kernel.run(
         "def get_weather(city: str) -> str:\n"
@@ -51,8 +51,9 @@ def test_tools_in_cells(kernel, uid):
     reply = kernel.run(
         f"%%chat -m {uid} -t 0 --new --tools get_weather\nWhat is the weather in Paris?"
     )
-    assert reply.status == "ok", reply
-    assert "It is 22 degrees and sunny in Paris." in reply.displays[-1]["text/plain"]
+    with flawed("2.0", "llama.cpp", "the server answers 500 where llama.cpp is offered tools"):
+        assert reply.status == "ok", reply
+        assert "It is 22 degrees and sunny in Paris." in reply.displays[-1]["text/plain"]
 
 
 def test_thinking_in_cells(kernel, running, engine):
