@@ -9,7 +9,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference pictures \
-  package browser faults-long fuzz clean
+  package browser faults-long fuzz older-servers clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults a
 
 fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours), or CASES=1000
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
+
+older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with servers of each major version since 1.17 (6 GB, an hour): VERSIONS="1.17.1 2.12.0"
+	XINFERENCE_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/older_servers
 
 bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Measure beside the peers (an hour or less): ONLY="load page", QUICK=1
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
@@ -72,7 +75,7 @@ browser: $(VENV)/.installed  # A Chromium for the browser tests
 	@$(BIN)/python tests/find_browser.py --install
 
 clean:  ## Remove the environments and what demo and benchmark left
-	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist benchmarks/.cache
+	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist benchmarks/.cache tests/older_servers/.cache
 
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

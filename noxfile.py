@@ -68,6 +68,13 @@ def ipykernel(session: nox.Session, version: str) -> None:
 
 
 @nox.session(python=OLDEST, default=False)
+def older_servers(session: nox.Session) -> None:
+    """Run real servers of each major version; XINFERENCE_VERSIONS="1.17.1 2.12.0" takes some."""
+    session.install("--group", "test", ".", "uv")
+    session.run("pytest", *(session.posargs or ("tests/older_servers",)))
+
+
+@nox.session(python=OLDEST, default=False)
 def coverage(session: nox.Session) -> None:
     """Tell which branches the tests leave out."""
     session.install("--group", "test", "--editable", ".")

@@ -75,19 +75,19 @@ def server_command():
 
 @pytest.fixture(scope="session")
 def start_server(server_command, tmp_path_factory):
-    """Start a server: `start_server(XINFERENCE_AUTH_ADVANCED="1")`; all end with the session.
+    """Start a server: `start_server(*options, XINFERENCE_AUTH_ADVANCED="1")`; all end at the end.
 
     `instead_of` is a server that has ended, whose place it takes.
     """
     started = []
 
-    def start(*, instead_of=None, **environment):
+    def start(*options, instead_of=None, **environment):
         home = instead_of.home if instead_of else tmp_path_factory.mktemp("xinference")
         endpoint = instead_of.endpoint if instead_of else f"http://127.0.0.1:{free_port()}"
         server = Server(endpoint, home, None)
         with (home / "output.log").open("w") as log:
             process = psutil.Popen(
-                [server_command, "-H", "127.0.0.1", "-p", server.endpoint.rpartition(":")[2]],
+                [server_command, "-H", "127.0.0.1", "-p", endpoint.rpartition(":")[2], *options],
                 env=server_environment(home, **environment),
                 stdout=log,
                 stderr=log,

@@ -21,19 +21,28 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
+from xinference_magics.errors import BadRequestError
 from xinference_magics.notes import note
 from xinference_magics.text_model import TextModel, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, chat
+from xinference_magics.transport.offers import streams_no_tools
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.engines import unmet_choice
 from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
 from xinference_magics.wire.profile import unreadable
 from xinference_magics.wire.request import chat_request
-from xinference_magics.wire.stream import StreamConverter
+from xinference_magics.wire.stream import StreamConverter, as_chunk
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Collection,
+        Generator,
+        Iterator,
+        Sequence,
+    )
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
@@ -124,7 +133,7 @@ class ChatXinference(TextModel, BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
         converter = StreamConverter(request, in_blocks=self.output_version == "v1")
-        with closing(self._endpoint.chunks(request.body)) as answer:
+        with closing(self._chunks(request)) as answer:
             for data in answer:
                 chunk = converter.feed(data)
                 if chunk is not None:
@@ -141,13 +150,47 @@ class ChatXinference(TextModel, BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, stream=True)
         converter = StreamConverter(request, in_blocks=self.output_version == "v1")
-        async with aclosing(self._endpoint.achunks(request.body)) as answer:
+        async with aclosing(self._achunks(request)) as answer:
             async for data in answer:
                 chunk = converter.feed(data)
                 if chunk is not None:
                     yield chunk
         yield converter.end()
         _say_if_unmet(request, converter.called)
+
+    def _chunks(self, request: ChatRequest) -> Generator[dict[str, Any]]:
+        """Stream, or answer at once where an old server does not stream with tools."""
+        chunks = self._endpoint.chunks(request.body)
+        if not request.tools:
+            return chunks
+
+        def streamed_or_whole() -> Generator[dict[str, Any]]:
+            try:
+                yield from chunks
+            except BadRequestError as error:
+                if not streams_no_tools(error):
+                    raise
+                yield as_chunk(self._endpoint.answer(request.whole))
+
+        return streamed_or_whole()
+
+    def _achunks(self, request: ChatRequest) -> AsyncGenerator[dict[str, Any]]:
+        """Do the same, asynchronously."""
+        chunks = self._endpoint.achunks(request.body)
+        if not request.tools:
+            return chunks
+
+        async def streamed_or_whole() -> AsyncGenerator[dict[str, Any]]:
+            try:
+                async with aclosing(chunks):
+                    async for chunk in chunks:
+                        yield chunk
+            except BadRequestError as error:
+                if not streams_no_tools(error):
+                    raise
+                yield as_chunk(await self._endpoint.aanswer(request.whole))
+
+        return streamed_or_whole()
 
     def _request(
         self,

@@ -9,6 +9,7 @@
     │   ├── RateLimitError        429: too many requests, or an address banned
     │   ├── BadRequestError       400, 422, 500: the request itself is at fault
     │   │   └── ContextLengthError    prompt and answer do not fit the context
+    │   ├── NotOfferedError       404, 405: the server is older than what was asked of it
     │   └── LaunchError           a model did not start
     ├── ConnectError              nothing answers there, or not in time
     ├── StreamError               an answer broke off before its end
@@ -115,6 +116,10 @@ class BadRequestError(ServerError):
 
 class ContextLengthError(BadRequestError):
     """The prompt, or prompt and answer, do not fit the model's context."""
+
+
+class NotOfferedError(ServerError):
+    """The server is of a version that has no such thing yet."""
 
 
 class LaunchError(ServerError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xinference_magics.errors import (
     BadRequestError,
     NotebookError,
+    NotOfferedError,
     PermissionDeniedError,
 )
 from xinference_magics.transport.sync import open_session
@@ -19,9 +20,24 @@ def needs_setup(endpoint: str) -> bool:
     with open_session(endpoint) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
-        except ValueError:
+        except (ValueError, NotOfferedError):  # before 3.0 accounts were written into a file
             return False
     return isinstance(said, dict) and bool(said.get("needs_setup"))
+
+
+def wants_setup_token(endpoint: str) -> bool:
+    """Tell whether the first account takes a token that the server has printed, as since 4.1.
+
+    It is asked for an account without a name, which no server makes.
+    """
+    with open_session(endpoint) as session:
+        try:
+            session.post(f"{endpoint}/v1/admin/setup", json={"username": "", "password": ""})
+        except BadRequestError:
+            return False
+        except PermissionDeniedError:
+            return True
+    return True
 
 
 def set_up(endpoint: str, setup_token: str, username: str, password: str) -> None:
@@ -29,7 +45,7 @@ def set_up(endpoint: str, setup_token: str, username: str, password: str) -> Non
 
     Args:
         endpoint: A normalized endpoint.
-        setup_token: What the server printed at its first start.
+        setup_token: What the server printed at its first start; empty where it printed none.
         username: The account's name.
         password: Its password, of 8 characters or more.
 

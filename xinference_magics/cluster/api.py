@@ -14,7 +14,14 @@ from urllib.parse import quote
 import requests
 from xinference_client.client.restful.restful_client import Client
 
-from xinference_magics.errors import BadRequestError, ConnectError, ServerError
+from xinference_magics.cluster.models import text
+from xinference_magics.errors import (
+    BadRequestError,
+    ConnectError,
+    NotOfferedError,
+    PermissionDeniedError,
+    ServerError,
+)
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize
 from xinference_magics.transport.sync import open_session
 from xinference_magics.transport.unreachable import no_xinference
@@ -101,14 +108,24 @@ class ManagementApi:
     def slowly(self, method: str, path: str, **query: str | int | None) -> None:
         """Request what ends processes: the client's methods take no timeout of their own."""
         limits = (self._timeouts.connect, _UNWINDING)
-        self.client.session.request(
-            method, f"{self.endpoint}{path}", params=query or None, timeout=limits
-        )
+        url = f"{self.endpoint}{path}"
+        request = self.client.session.request
+        self.ask(object, request, method, url, params=query or None, timeout=limits)
+
+    def version(self) -> str | None:
+        """Return the server's version; None where the credentials may not know it."""
+        try:
+            return text(self.get(dict, "/v1/cluster/version").get("version"))
+        except PermissionDeniedError:
+            return None
 
     def ask(self, kind: type[T], call: Callable[..., object], *args: Any, **kwargs: Any) -> T:
         """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""
         try:
             answer = call(*args, **kwargs)
+        except NotOfferedError as error:
+            error.hint = f"It is Xinference {self.version() or 'of an unknown version'}."
+            raise
         except (*UNREADABLE, RuntimeError) as error:  # the client's own, for an odd status
             raise no_xinference(self.endpoint) from error
         if not isinstance(answer, kind):

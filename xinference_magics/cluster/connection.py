@@ -9,13 +9,12 @@ from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
 from xinference_magics.cluster.machines import Machines
-from xinference_magics.cluster.models import ReplicaStatus, RunningModel, objects, text
+from xinference_magics.cluster.models import ReplicaStatus, RunningModel, objects
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
     BadRequestError,
     ModelNotFoundError,
     ModelNotReadyError,
-    PermissionDeniedError,
 )
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
@@ -75,10 +74,7 @@ class Cluster:
 
     def version(self) -> str | None:
         """Return the server's version; None where the credentials may not know it."""
-        try:
-            return text(self._api.get(dict, "/v1/cluster/version").get("version"))
-        except PermissionDeniedError:
-            return None
+        return self._api.version()
 
     def requires_auth(self) -> bool:
         """Tell whether the server wants credentials; asked once, and answered without any."""
@@ -114,6 +110,18 @@ class Cluster:
             return self._description(uid)
         except (ModelNotFoundError, ModelNotReadyError):
             return None
+
+    def knows(self, uid: str) -> bool:
+        """Tell whether the server has a model of that UID, ready or on its way.
+
+        Before 2.x it said of one on its way that there is no replica of it.
+        """
+        try:
+            return self._description(uid) is not None
+        except ModelNotReadyError:
+            return True
+        except ModelNotFoundError as error:
+            return not error.detail.rstrip(".").endswith(f"uid: {uid}")
 
     def _description(self, uid: str) -> RunningModel:
         data = self._api.ask(dict, self._api.client.describe_model, in_path(uid))
@@ -161,9 +169,8 @@ class Cluster:
         if request.model_engine is None and request.model_type == "LLM":
             request = self.registry.choose(request).applied_to(request)
         try:
-            uid = self._api.ask(
-                str, self._api.client.launch_model, **request.body(), wait_ready=False
-            )
+            path, body = "/v1/models?wait_ready=false", request.body()
+            uid = self._api.ask(str, lambda: self._api.post(dict, path, body)["model_uid"])
         except BadRequestError as error:
             if "already in the model list" in error.detail:
                 uid = as_word(request.model_uid or request.model_name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from xinference_magics.cluster.api import may_pass
@@ -82,10 +82,16 @@ class LaunchRequest:
     extra: dict[str, Any] = field(default_factory=dict, repr=False)  # likewise
 
     def body(self) -> dict[str, Any]:
-        """Return the arguments of `Client.launch_model`."""
-        own: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        """Return what is sent: of what was not asked for only that no GPU is, as its None says.
+
+        To a server that does not know a field, its None is a parameter for the engine.
+        """
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
         extra: dict[str, Any] = own.pop("extra")
-        return own | extra
+        size = own["model_size_in_billions"]
+        own["model_size_in_billions"] = f"{size:g}" if isinstance(size, float) else size
+        given = {name: value for name, value in own.items() if value is not None}
+        return {**given, "n_gpu": self.n_gpu, **extra}
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ class Launch:
         """Tell whether a reason may still come: it does when the server lets go of the launch."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
-        if self.cluster.progress(self.uid).get("stage") != UNKNOWN:
+        if self.cluster.progress(self.uid).get("stage", UNKNOWN) != UNKNOWN:
             self._unknown_since = None
             return now - self._failing_since < _LONGEST_UNWINDING
         self._unknown_since = self._unknown_since or now
@@ -158,7 +164,8 @@ class Launch:
     def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
         """Ask for the stage; replicas of a launch that the server has forgotten load for ever."""
         said = self.cluster.progress(self.uid)
-        if said.get("stage") != UNKNOWN:
+        known = said["stage"] != UNKNOWN if "stage" in said else self.cluster.knows(self.uid)
+        if known:
             self._unknown_since = None
             return LaunchProgress.from_json(said, replicas)
         self._unknown_since = self._unknown_since or time.monotonic()
@@ -203,8 +210,14 @@ class Launch:
             if progress.failed_reason is not None:
                 raise self._failure(progress.failed_reason)
             if progress.done:
-                return self.cluster.describe(self.uid)
+                return self._described()
             pause(interval)
+
+    def _described(self) -> RunningModel:
+        """Describe the model; an older server does not tell the engine, which was asked for."""
+        model = self.cluster.describe(self.uid)
+        asked = self.request.model_engine if self.request else None
+        return replace(model, engine=model.engine or asked)
 
     def _patiently_poll(self, interval: float, pause: Callable[[float], None]) -> LaunchProgress:
         """Poll, and bear with a server that is too busy loading to answer for a while."""

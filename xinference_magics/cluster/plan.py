@@ -45,7 +45,7 @@ class LaunchPlan:
     def body(self) -> dict[str, Any]:
         """Return the request as it is sent, with the values of environment variables hidden."""
         body = self.request.body()
-        if body["envs"]:
+        if body.get("envs"):
             body["envs"] = dict.fromkeys(body["envs"], HIDDEN)
         return body | {name: HIDDEN for name in self.request.extra if _is_secret(name)}
 

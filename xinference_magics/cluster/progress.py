@@ -112,7 +112,8 @@ def _part(replica: ReplicaStatus, data: Mapping[str, Any]) -> ReplicaProgress:
 
 
 def _stage(data: Mapping[str, Any]) -> str:
-    stage = text(data.get("stage")) or ""
+    """Return the stage; older servers tell none, and load as far as can be seen."""
+    stage = text(data.get("stage", "loading")) or ""
     return "starting" if stage in _NOT_BEGUN else stage
 
 

@@ -56,7 +56,7 @@ class Wanted:
             ("quantization", running.quantization, request.quantization),
         )
         asked = (
-            ("engine", "model_engine", running.engine),
+            ("engine", "model_engine", running.engine or request.model_engine),  # 1.17 tells none
             ("replicas", "replica", running.replica),
             ("workers", "n_worker", number(running.raw.get("n_worker"))),
         )
@@ -165,9 +165,10 @@ def check(running: RunningModel, wanted: Wanted) -> None:
 
 def _loads(cluster: Cluster, uid: str, name: str) -> bool:
     replicas = cluster.replicas(uid, name)
-    return any(each.loading for each in replicas) and all(
+    begun = any(each.loading for each in replicas) and all(
         each.loading or each.ready for each in replicas
     )
+    return begun and cluster.knows(uid)  # what was cancelled on 1.17 seems to load for ever
 
 
 def _is_known(cluster: Cluster, wanted: Wanted, own: OwnLaunches, uid: str) -> bool:

@@ -19,12 +19,14 @@ from xinference_magics.errors import (
     LaunchError,
     ModelNotFoundError,
     ModelNotReadyError,
+    NotOfferedError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
 )
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.plain import neutralise
+from xinference_magics.transport.offers import offer_at
 
 _LONGEST = 400  # characters of a server's text that still make one line
 _READ = 10_000  # characters of a text that are looked at
@@ -135,6 +137,7 @@ class _Answer:
     model_uid: str | None
     retry_after: str | None
     challenge: str | None
+    path: str
     invalid: bool
 
     def error(self, kind: type[ServerError], message: str, hint: str = "") -> ServerError:
@@ -161,6 +164,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
     model_uid: str | None = None,
     retry_after: str | None = None,
     challenge: str | None = None,
+    path: str = "",
 ) -> ServerError:
     """Return the error that an HTTP answer with `status` and `body` stands for.
 
@@ -172,6 +176,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         model_uid: The model UID that was asked for, where the body does not name it.
         retry_after: The `Retry-After` header, in seconds.
         challenge: The `WWW-Authenticate` header, which names the permission that is missing.
+        path: What was asked for, as in the request's first line.
     """
     raw = body[:_READ].decode(errors="replace") if isinstance(body, bytes) else body[:_READ]
     answer = _Answer(
@@ -182,6 +187,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         model_uid,
         retry_after,
         challenge,
+        path,
         invalid=_VALIDATION.search(raw) is not None,
     )
     return _BY_STATUS.get(status, _other)(answer)
@@ -255,6 +261,11 @@ def _unavailable(answer: _Answer) -> ServerError:
 def _not_found(answer: _Answer) -> ServerError:
     if _NOT_FOUND.search(answer.detail):
         return _no_model(answer)
+    if offer := offer_at(answer.path):
+        return answer.error(
+            NotOfferedError,
+            f"{answer.endpoint} has no {offer.what}: that takes Xinference {offer.since} or newer.",
+        )
     return answer.error(
         ServerError,
         f"{answer.endpoint} has no such page; is an Xinference server running there?",

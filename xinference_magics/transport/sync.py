@@ -140,6 +140,7 @@ class _Adapter(HTTPAdapter):
                 endpoint=self._endpoint,
                 retry_after=response.headers.get("Retry-After"),
                 challenge=response.headers.get("WWW-Authenticate"),
+                path=response.request.path_url,
             )
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.close()

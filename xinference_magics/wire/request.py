@@ -63,6 +63,12 @@ class ChatRequest(Request):
         return self.body.get("tools") or []
 
     @property
+    def whole(self) -> dict[str, Any]:
+        """The same, asked for without a stream."""
+        left_out = ("stream", "stream_options")
+        return {name: value for name, value in self.body.items() if name not in left_out}
+
+    @property
     def without_thinking(self) -> bool:
         """Whether thinking was switched off, so that all the model says is its answer."""
         return self.body.get("enable_thinking") is False

@@ -38,6 +38,20 @@ _BEYOND_BLOCKS = 1000
 """A number that no text of an answer has: langchain-core counts them from 0."""
 
 
+def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a whole answer the form of a stream's only chunk, for servers that stream no tools."""
+    choices = [
+        {**each, "delta": _numbered(object_in(each, "message"))}
+        for each in objects_in(answer, "choices")
+    ]
+    return {**answer, "choices": choices}
+
+
+def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:
+    calls = enumerate(objects_in(message, "tool_calls"))
+    return {**message, "tool_calls": [{"index": number, **call} for number, call in calls]}
+
+
 class StreamConverter:
     """Convert one stream: `feed` it each chunk in turn, then `end` it once.
 

@@ -108,23 +108,26 @@ def setup(session: Session, arguments: Arguments) -> None:
             differ.
         BadRequestError: The server does not take the name or the password.
     """
-    from xinference_magics.cluster.accounts import needs_setup
+    from xinference_magics.cluster.accounts import needs_setup, wants_setup_token
 
     endpoint = _where(session, arguments)
     if not needs_setup(endpoint):
         raise NotebookError(
             f"{endpoint} is set up already.", hint=f"%xinference login {endpoint} logs in."
         )
-    session.say(f"{endpoint} printed a line 'Setup token: ...' at its first start, into its log.")
-    _without_trace(lambda: _make_account(endpoint, arguments.username))
+    printed = wants_setup_token(endpoint)
+    if printed:
+        said = "printed a line 'Setup token: ...' at its first start, into its log."
+        session.say(f"{endpoint} {said}")
+    _without_trace(lambda: _make_account(endpoint, arguments.username, printed))
     _admit(session, endpoint)
 
 
-def _make_account(endpoint: str, username: str | None) -> None:
+def _make_account(endpoint: str, username: str | None, printed: bool) -> None:
     from xinference_magics.cluster.accounts import set_up
     from xinference_magics.transport.login import Login, sign_in
 
-    setup_token = _asked_secretly("Setup token: ")
+    setup_token = _asked_secretly("Setup token: ") if printed else ""
     username = username or _asked("Name of the new user: ")
     password = _asked_secretly(f"New password of {username} (8 characters or more): ")
     if password != _asked_secretly("The same password again: "):

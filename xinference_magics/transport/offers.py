@@ -1,0 +1,53 @@
+"""What older servers lack, and which version brought it.
+
+Whatever depends on the server's version stands here; what was tried on which is in
+docs/compatibility.md. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xinference_magics.errors import ServerError
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Something that servers have since some version.
+
+    Args:
+        what: For people; follows "has no".
+        since: The first version that has it.
+        path: The paths of its requests.
+    """
+
+    what: str
+    since: str
+    path: re.Pattern[str]
+
+
+_MODEL = r"/v1/models/[^/]+"
+_OFFERS = (
+    Offer("accounts of its own to set up", "3.0", re.compile(r"/v1/admin/setup")),
+    Offer("way to change the number of replicas", "3.2", re.compile(rf"{_MODEL}/replicas")),
+    Offer("log that can be read from here", "4.0", re.compile(r"/v1/cluster/runtime-logs")),
+    Offer("way to reload a model", "4.0", re.compile(rf"{_MODEL}/reload")),
+    Offer("way to be relaunched", "4.1", re.compile(r"/v1/(api|supervisor)[/-]relaunch")),
+)
+
+
+_WHOLE_ONLY = "Streaming support for tool calls is available only"
+"""How 1.x refuses to stream where tools are offered, for most models and engines."""
+
+
+def streams_no_tools(refusal: ServerError) -> bool:
+    """Tell whether what was refused is only that an answer with tools should stream."""
+    return refusal.detail.startswith(_WHOLE_ONLY)
+
+
+def offer_at(path: str) -> Offer | None:
+    """Return what a request asks for that not all servers have; None for all others."""
+    return next((offer for offer in _OFFERS if offer.path.match(path)), None)
