@@ -111,6 +111,12 @@ def test_a_file_without_certificates(bench, secured, tmp_path, content):
         bench.fails(code, ConnectError, f"REQUESTS_CA_BUNDLE names {path}, which holds no")
 
 
+def test_without_tls_no_certificates_are_looked_for(bench, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/absent/ca.pem")
+    for code in calls(bench, bench.proxy.endpoint):
+        bench.succeeds(code)
+
+
 @pytest.mark.parametrize("then", ["silence", "close", "reset"])
 def test_a_handshake_that_is_not_answered(bench, secured, then):
     with FaultyProxy(secured("127.0.0.1").replace("https:", "http:")) as proxy:

@@ -158,7 +158,8 @@ def _take_cell(restored: Restored, number: int, cell: dict[str, Any]) -> None:
 
 
 def _records(cell: dict[str, Any]) -> Iterator[object]:
-    for output in cell.get("outputs") or ():
+    outputs = cell.get("outputs")
+    for output in outputs if isinstance(outputs, list) else ():
         data = output.get("data") if isinstance(output, dict) else None
         if isinstance(data, dict) and RECORD_MIME in data:
             yield data[RECORD_MIME]

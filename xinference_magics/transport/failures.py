@@ -146,7 +146,7 @@ class _Answer:
             status=self.status,
             detail=self.detail,
             request_id=self.request_id,
-            hint=hint,
+            hint=shortened(hint),
             retry_after=_seconds(self.retry_after),
         )
 
