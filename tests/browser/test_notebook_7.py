@@ -1,4 +1,4 @@
-"""The quickstart in Notebook 7: run cell by cell on a real server, streamed, stopped, saved."""
+"""The quickstart in Notebook 7: run cell by cell on a real server; streams, Stop, turns."""
 
 from pathlib import Path
 
@@ -21,31 +21,31 @@ def lab(tmp_path_factory):
     made.stop()
 
 
-@pytest.fixture
-def quickstart(open_notebook, server, tiny_chat):
-    """The code cells of the quickstart, on the test server; a cell that streams for long."""
+def test_the_quickstart_runs(open_notebook, server, tiny_chat):
     cells = nbformat.read(QUICKSTART, as_version=4).cells
     extension, *rest = (cell.source for cell in cells if cell.cell_type == "code")
-    connect = f"{extension}\n%xinference connect {server.endpoint}"
-    return open_notebook([connect, *rest, "%chat --new -o counted Count from 1 to 300."])
-
-
-def test_the_quickstart_runs(quickstart):
-    *cells, count = range(quickstart.page.locator(".jp-CodeCell").count())
-    for index in cells:
-        quickstart.run(index)
-    shown = quickstart.output(3)
-    expect(shown.locator("strong").first).to_be_visible()
-    expect(shown).to_contain_text("Eiffel Tower")
-    quickstart.screenshot("notebook-7")
-    quickstart.run(count, wait=False)
-    expect(quickstart.output(count).locator(".xm-content")).to_contain_text("1 2 3")
-    quickstart.stop_button().click()
-    quickstart.wait(count)
-    saved = quickstart.save().cells
+    sources = [f"{extension}\n%xinference connect {server.endpoint}", *rest]
+    notebook = open_notebook(sources)
+    for index in range(len(sources)):
+        notebook.run(index)
+    expect(notebook.output(3)).to_contain_text("Eiffel Tower")
+    notebook.screenshot("notebook-7")
+    saved = notebook.save().cells
     assert not [cell for cell in saved for output in cell.outputs if output.output_type == "error"]
-    assert saved[3].outputs[0].data[RECORD_MIME]["prompt"].endswith("capital of France?")
-    assert saved[count].outputs[0].data[RECORD_MIME]["status"] == "stopped"
+    [asked] = saved[3].outputs
+    assert asked.data[RECORD_MIME]["prompt"].endswith("in the capital of France?")
+
+
+def test_stop_ends_a_turn_and_the_cell_goes_on(open_notebook):
+    turn = "turn = play(PROSE * 20, rate=30)\nprint('this cell goes on:', turn.status)"
+    notebook = open_notebook(["from synthetic import play, PROSE", turn])
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    content = notebook.output(1).locator(".xm-content")
+    expect(content).to_contain_text("Montmartre", timeout=30_000)
+    notebook.stop_button().click()
+    notebook.wait(1)
+    expect(notebook.output(1).last).to_contain_text("this cell goes on: stopped")
 
 
 def test_a_cell_that_runs_again_replaces_its_turn(open_notebook, server, tiny_chat):

@@ -17,7 +17,6 @@ def run_cells(server, tiny_chat, tiny_registered, tmp_path):
     named = {
         "%xinference serve": f"%xinference connect {server.endpoint}",
         "http://gpu-server:9997": server.endpoint,
-        "\n%xinference login\n": "\n",  # the test server asks for no credentials
         "-n qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m": (
             "-n tiny-chat -f ggufv2 -q f16 --force --disable-virtual-env --n_threads 1"
         ),
@@ -49,8 +48,9 @@ def test_on_a_laptop(run_cells):
 
 
 def test_against_a_cluster(run_cells):
-    connected, listed, used, asked = run_cells(CLUSTER)
+    connected, login, listed, used, asked = run_cells(CLUSTER)
     assert "Connected to" in connected.stdout
+    assert "wants no login" in login.stdout
     assert "tiny-gguf" in listed.displays[-1]["text/plain"]
     assert "Ready: llm" in used.stdout
     assert asked.displays[-1]["text/plain"]

@@ -82,16 +82,19 @@ def test_answers_from_documents(run_page, tmp_path):
     assert "The engines llama.cpp, transformers, vLLM, SGLang and MLX" in shown(chained)
 
 
-def test_working_offline(run_page, clean_cluster, tiny_definitions, tmp_path):
+def test_working_offline(run_page, kernel, tiny_definitions, tmp_path):
     """A model that the server knows, and one that it does not, from files alone."""
     [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]
     (tmp_path / "my-model.json").write_text(json.dumps({**definition, "model_name": "my-own"}))
     file = DOCS.parent / "examples/tiny_chat/model/tiny-chat-f16.gguf"
-    meant = {"/models/qwen.gguf": f"{file} --disable-virtual-env", "-n $name": "-n $name -f ggufv2"}
-    from_file, registered, *_ = run_page("offline.md", meant)
+    meant = {
+        "/models/qwen.gguf": f"{file} --disable-virtual-env",
+        "-n $name": "-n $name -f ggufv2 --disable-virtual-env",
+    }
+    from_file, registered = run_page("offline.md", meant)
     assert "Ready: llm" in from_file.stdout
-    assert "my-own" in registered.stdout
-    clean_cluster.registry.unregister("LLM", "my-own")
+    assert "Ready: llm" in registered.stdout
+    assert kernel.run("%xinference terminate $mine\n%xinference unregister $name").status == "ok"
 
 
 @pytest.fixture
