@@ -50,6 +50,7 @@ def test_a_cell_arrives_byte_for_byte(sent, text):
 @example(text="does this end?")
 @example(text="is it {country}??")
 @example(text="a\u2028b")
+@example(text="a\x0c>>> b")
 @example(text="C:\\new\\")
 @example(text="x = !ls")
 def test_a_line_arrives_byte_for_byte(sent, text):

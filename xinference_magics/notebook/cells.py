@@ -84,8 +84,8 @@ def keep_lines(lines: list[str]) -> list[str]:
     It takes ``%chat is it so?`` for a request for help on ``so``, ends a line at each of Unicode's
     line separators, and takes off a backslash at the end.
 
-    An entry of IPython's ``input_transformers_cleanup``: gets and returns the lines of a cell.
-    ``%xinference COMMAND?`` becomes ``%xinference COMMAND --help``.
+    An entry of IPython's ``input_transformers_cleanup``, before its own and after them: it gets
+    and returns the lines of a cell. ``%xinference COMMAND?`` becomes one with ``--help``.
     """
     if not lines or lines[0].startswith("%%"):
         return lines

@@ -33,8 +33,8 @@ def load(shell: InteractiveShell) -> None:
     magics = XinferenceMagics(shell)
     magics.install()
     shell.events.register("pre_run_cell", magics.pre_run_cell)
-    shell.input_transformers_cleanup.insert(0, keep_body)
-    shell.input_transformers_cleanup.append(keep_lines)
+    cleanup = shell.input_transformers_cleanup
+    cleanup[:] = [keep_body, keep_lines, *cleanup, keep_lines]  # the last: what stood after >>>
     shell.Completer.custom_matchers.append(magics.complete)
     for formatter, name, show in _printers(shell, magics):
         formatter.for_type_by_name(*name, show)
@@ -47,8 +47,9 @@ def unload(shell: InteractiveShell) -> None:
         return
     magics.uninstall()
     shell.events.unregister("pre_run_cell", magics.pre_run_cell)
-    shell.input_transformers_cleanup.remove(keep_body)
-    shell.input_transformers_cleanup.remove(keep_lines)
+    ours = {keep_body, keep_lines}
+    cleanup = shell.input_transformers_cleanup
+    cleanup[:] = [transform for transform in cleanup if transform not in ours]
     shell.Completer.custom_matchers.remove(magics.complete)
     for formatter, name, _ in _printers(shell, magics):
         _forget(formatter, name)
