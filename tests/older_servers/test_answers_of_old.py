@@ -26,16 +26,21 @@ def merge(chunks):
 
 
 async def test_answers(llm):
-    """`llm.invoke`, `stream`, `ainvoke`, `astream`, `batch`: the same answer."""
+    """`llm.invoke`, `stream`, `ainvoke`, `astream`: the same answer."""
     ways = [
         llm.invoke(FRANCE),
         merge(llm.stream(FRANCE)),
         await llm.ainvoke(FRANCE),
         merge([chunk async for chunk in llm.astream(FRANCE)]),
-        *llm.batch([FRANCE, FRANCE]),
     ]
     assert {each.content for each in ways} == {PARIS}
     assert {each.response_metadata["finish_reason"] for each in ways} == {"stop"}
+
+
+def test_batches(llm, flawed):
+    """`llm.batch`: several questions at once."""
+    with flawed("4.0", "transformers", "the server fails, or answers wrongly, now and then"):
+        assert [each.content for each in llm.batch([FRANCE] * 3)] == [PARIS] * 3
 
 
 def test_usage(llm, flawed):
@@ -45,7 +50,7 @@ def test_usage(llm, flawed):
         streamed = merge(llm.stream(FRANCE, max_tokens=limit)).usage_metadata
         assert whole["output_tokens"] <= limit
         assert whole["input_tokens"] == streamed["input_tokens"]
-        with flawed("2.0", "transformers", "the server counts more tokens in a stream"):
+        with flawed("3.0", "transformers", "the server counts more tokens in a stream"):
             assert abs(whole["output_tokens"] - streamed["output_tokens"]) <= 1
 
 

@@ -192,16 +192,23 @@ def test_cached(cluster, running, tiny_definitions):
     assert found[0].size_bytes or found[0].path
 
 
-def test_removing(registered, tiny_definitions):
-    """`remove-cache`."""
-    own = {**tiny_definitions[0], "model_name": "kept-model"}
+def test_removing(registered, kernel, tiny_definitions, tmp_path, differs):
+    """`remove-cache`, which says what goes."""
+    copy = tmp_path / "model"
+    shutil.copytree(tiny_definitions[0]["model_specs"][0]["model_uri"], copy)
+    specs = [{**spec, "model_uri": str(copy)} for spec in tiny_definitions[0]["model_specs"]]
+    own = {**tiny_definitions[0], "model_name": "kept-model", "model_specs": specs}
     registered.registry.register("LLM", json.dumps(own))
     registered.launch(tiny("kept", model_name="kept-model")).wait()
     registered.terminate("kept")
     (model,) = registered.cache.models("kept-model")
-    assert registered.cache.files(model.version)
-    registered.cache.remove(model.version)
+    reply = kernel.run(f"%xinference remove-cache -n {model.version} --yes")
+    assert reply.status == "ok", reply
     assert not registered.cache.models("kept-model")
+    there = (copy / "config.json").exists()
+    assert ("This server removes the originals, too" in reply.stdout) is not there
+    if not there:
+        differs("the server removes the model's original files, too; the command says so")
     registered.registry.unregister("LLM", "kept-model")
 
 

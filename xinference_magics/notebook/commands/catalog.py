@@ -196,8 +196,11 @@ def remove_cache(session: Session, arguments: Arguments) -> None:
         for model in cache.models(worker=worker)
         if model.version == version and model.path in files and model.real_path != model.path
     }
-    if linked:
-        session.say(f"What it links to stays: {', '.join(sorted(filter(None, linked)))}")
+    elsewhere = set(filter(None, linked))
+    if stay := sorted(elsewhere - set(files)):
+        session.say(f"What it links to stays: {', '.join(stay)}")
+    if lost := sorted(elsewhere & set(files)):  # as before 3.0
+        session.say(f"This server removes the originals, too: {', '.join(lost)}")
     confirm(arguments, f"Remove the cached files of {version}?")
     cache.remove(version, worker=worker)
     session.say(f"Removed {version}.")
