@@ -94,7 +94,7 @@ def test_working_offline(run_page, kernel, tiny_definitions, tmp_path):
     from_file, registered = run_page("offline.md", meant)
     assert "Ready: llm" in from_file.stdout
     assert "Ready: llm" in registered.stdout
-    assert kernel.run("%xinference terminate $mine\n%xinference unregister $name").status == "ok"
+    assert kernel.run("%xinference terminate $mine\n%xinference unregister -n $name").status == "ok"
 
 
 @pytest.fixture
