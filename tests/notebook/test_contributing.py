@@ -65,7 +65,7 @@ def test_the_new_option(copy):
     tests = copy / "tests" / "notebook" / "test_chat_options.py"
     tests.write_text(f"{tests.read_text(encoding='utf-8')}\n\n{OPTION_TEST}")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-k", "seed", tests],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:anyio", "-k", "seed", tests],
         cwd=copy,
         env={**UNMEASURED, "PYTHONPATH": str(copy)},
         capture_output=True,
