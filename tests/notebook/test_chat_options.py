@@ -2,6 +2,7 @@
 
 import pytest
 import recorded
+from IPython.core.error import UsageError
 from scripted_server import ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
@@ -42,3 +43,24 @@ def test_a_system_prompt_comes_first(request_of):
 def test_thinking_is_switched(request_of):
     assert request_of("%chat -m llm --think Hello")["enable_thinking"] is True
     assert request_of("%chat -m llm --no-think Hello")["enable_thinking"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--schema dict --tools print", "leave one out"),
+        ("--compare a,b -m a", "name it in --compare"),
+        ("--compare a,b --tools print --confirm", "leave out --compare"),
+        ("--bg --tools print", "leave out --bg"),
+        ("--bg --compare a,b", "leave out --bg"),
+        ("--bg --confirm", "leave out --bg"),
+        ("--bg --stream false", "leave one of them out"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(shell, options, message):
+    with ScriptedServer(Stream(recorded.llama("Yes."))) as server:
+        shell.user_ns["a"] = ChatXinference(server_url=server.endpoint, model_uid="tiny")
+        result = shell.run_cell(f"%chat {options} Hello")
+        with pytest.raises(UsageError, match=message):
+            result.raise_error()
+        assert not server.bodies

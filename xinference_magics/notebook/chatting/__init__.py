@@ -119,6 +119,8 @@ def read(command: Command, line: str, cell: str | None) -> tuple[Arguments, str]
         text = FIX
     if not text.strip():
         parser.error("there is no prompt")
+    if arguments.schema is not None and arguments.tools is not None:
+        parser.error("--schema asks for one answer, --tools for calls before it: leave one out")
     if arguments.compare:
         _refuse_beside_compare(arguments, parser)
     if arguments.background:
