@@ -40,10 +40,9 @@ class WidgetLaunchView(PageLaunchView):
 
         self._title = printable(title)
         self._started = time.monotonic()
-        with interrupts.held():  # half a widget could not be closed
-            self._widget = LaunchWidget(state=self._state("", None, ()))
-            self._inbox = Inbox(self._widget, self._kernel)
-            self._output.show(self._widget.bundle(neutralise(self._title)))
+        self._widget = LaunchWidget(state=self._state("", None, ()))
+        self._inbox = Inbox(self._widget, self._kernel)
+        self._output.show(self._widget.bundle(neutralise(self._title)))
 
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
