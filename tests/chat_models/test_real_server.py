@@ -4,29 +4,19 @@ import asyncio
 import time
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from exchanges import FRANCE, PARIS, calls_and_answers, comes_in_pieces, merge
+from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import PromptTemplate
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ModelNotFoundError
 
-FRANCE = "Q: where can we visit in the capital of France? A:"
-PARIS = (
-    "In Paris, the capital of France, you can visit the Eiffel Tower, "
-    "the Louvre Museum and Notre-Dame Cathedral."
-)
-
 
 @pytest.fixture(scope="module", params=["llama.cpp", "transformers"])
 def llm(request, tiny_chat):
     uid = tiny_chat.gguf if request.param == "llama.cpp" else tiny_chat.pt
     return ChatXinference(tiny_chat.endpoint, uid, engine=request.param, temperature=0)
-
-
-def merge(chunks):
-    first, *others = chunks
-    return first + others
 
 
 def test_the_documentation_s_first_call(llm):
@@ -77,37 +67,15 @@ async def test_all_ways_of_asking_say_the_same(llm):
 
 
 def test_a_stream_arrives_in_pieces_with_one_usage(llm):
-    chunks = list(llm.stream(FRANCE))
-    assert len(chunks) > 5
-    assert sum(chunk.usage_metadata is not None for chunk in chunks) == 1
-    assert chunks[-1].chunk_position == "last"
+    comes_in_pieces(llm)
 
 
 def test_a_stop_ends_the_answer(llm):
     assert llm.invoke(FRANCE, stop=[","]).content == "In Paris"
 
 
-def get_weather(city: str) -> str:
-    """Get the current weather of a city."""
-    return f"22 degrees in {city}"
-
-
 def test_tools_are_called_and_answered(llm):
-    with_tools = llm.bind_tools([get_weather])
-    question = HumanMessage("What is the weather in Paris?")
-    for answer in (with_tools.invoke([question]), merge(with_tools.stream([question]))):
-        assert answer.content == ""
-        assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
-            ("get_weather", {"city": "Paris"})
-        ]
-        assert answer.response_metadata["finish_reason"] == "tool_calls"
-    call = answer.tool_calls[0]
-    history = [
-        question,
-        AIMessage("", tool_calls=[call]),
-        ToolMessage("22 degrees and sunny", tool_call_id=call["id"]),
-    ]
-    assert with_tools.invoke(history).content == "It is 22 degrees and sunny in Paris."
+    calls_and_answers(llm)
 
 
 def test_an_unknown_model(llm):

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
+from exchanges import FRANCE, PARIS, calls_and_answers, comes_in_pieces, merge
 from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from pydantic import BaseModel
 
 from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
@@ -12,17 +12,7 @@ from xinference_magics.chat_models import ChatXinference
 from xinference_magics.cluster.launch import LaunchRequest
 from xinference_magics.errors import BadRequestError, ModelNotFoundError
 
-FRANCE = "Q: where can we visit in the capital of France? A:"
-PARIS = (
-    "In Paris, the capital of France, you can visit the Eiffel Tower, "
-    "the Louvre Museum and Notre-Dame Cathedral."
-)
 COUNT = "Count from 1 to 300."
-
-
-def merge(chunks):
-    first, *others = chunks
-    return first + others
 
 
 async def test_answers(llm):
@@ -56,10 +46,7 @@ def test_usage(llm, flawed):
 
 def test_streaming(llm):
     """A stream comes in pieces, and its usage once."""
-    chunks = list(llm.stream(FRANCE))
-    assert len(chunks) > 5
-    assert sum(chunk.usage_metadata is not None for chunk in chunks) == 1
-    assert chunks[-1].chunk_position == "last"
+    comes_in_pieces(llm)
 
 
 def test_stops_and_limits(llm):
@@ -69,30 +56,10 @@ def test_stops_and_limits(llm):
         assert cut.response_metadata["finish_reason"] == "length"
 
 
-def get_weather(city: str) -> str:
-    """Get the current weather of a city."""
-    return f"22 degrees in {city}"
-
-
 def test_tools(llm, flawed):
     """Tools (`bind_tools`): whole, streamed, and with the result sent back."""
     with flawed("2.0", "llama.cpp", "the server answers 500 where llama.cpp is offered tools"):
-        use_tools(llm)
-
-
-def use_tools(llm):
-    with_tools = llm.bind_tools([get_weather])
-    question = HumanMessage("What is the weather in Paris?")
-    for answer in (with_tools.invoke([question]), merge(with_tools.stream([question]))):
-        assert answer.content == ""
-        assert [(call["name"], call["args"]) for call in answer.tool_calls] == [
-            ("get_weather", {"city": "Paris"})
-        ]
-        assert answer.response_metadata["finish_reason"] == "tool_calls"
-    call = answer.tool_calls[0]
-    result = ToolMessage("22 degrees and sunny", tool_call_id=call["id"])
-    history = [question, AIMessage("", tool_calls=[call]), result]
-    assert with_tools.invoke(history).content == "It is 22 degrees and sunny in Paris."
+        calls_and_answers(llm)
 
 
 class Person(BaseModel):
