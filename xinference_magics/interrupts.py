@@ -76,3 +76,12 @@ def in_one_line(
 ) -> KeyboardInterrupt:
     """Return `error` if it came from `one_line`, else one with `message`."""
     return error if hasattr(error, "_render_traceback_") else one_line(message)
+
+
+@contextmanager
+def as_one_line() -> Iterator[None]:
+    """Raise an interrupt of the block as one line, unless it is one already."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise in_one_line(error) from None

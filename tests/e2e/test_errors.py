@@ -181,7 +181,8 @@ def test_a_key_is_not_sent_where_none_is_asked_for(kernel, tiny_chat):
 @pytest.mark.parametrize("seconds", [0.05, 0.3])
 def test_an_interrupt_at_any_moment_of_a_launch_is_one_line(kernel, cluster, seconds):
     uid = f"early-{int(seconds * 100)}"
-    sent = kernel.send(f"{LAUNCH} -u {uid}")
+    sent = kernel.send(f"print('begun')\n{LAUNCH} -u {uid}")
+    kernel.collect(sent, until=lambda reply: "begun" in reply.stdout)
     time.sleep(seconds)
     kernel.manager.interrupt_kernel()
     reply = kernel.collect(sent)

@@ -14,8 +14,11 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from xinference_magics.cluster import credentials, state
 from xinference_magics.cluster.keeper import end
@@ -99,18 +102,18 @@ class LocalServer:
             LocalServerError: It still runs after a minute.
         """
         (self.folder / "keep").unlink(missing_ok=True)
-        keeper, server = self._running.keeper.process(), self._running.server.process()
-        if keeper:
-            keeper.terminate()
-        elif server:
-            end(server)
+        if keeper := self._running.keeper.process():
+            with suppress(psutil.NoSuchProcess):
+                keeper.terminate()
         self._await_end()
 
     def _await_end(self) -> None:
         deadline = time.monotonic() + _STOP
-        while self._running.server.process() or self._running.keeper.process():
+        while (server := self._running.server.process()) or self._running.keeper.process():
             if time.monotonic() > deadline:
                 raise LocalServerError(f"The local server (pid {self.pid}) does not end.")
+            if server and not self._running.keeper.process():
+                end(server)  # its keeper was gone, or died before it could
             time.sleep(_TICK)
         self._running.forget(self.folder)
 

@@ -130,6 +130,7 @@ class XinferenceMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
+    @interrupts.as_one_line()
     def xinference(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
@@ -145,6 +146,7 @@ class XinferenceMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
+    @interrupts.as_one_line()
     def chat(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
@@ -155,6 +157,7 @@ class XinferenceMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
+    @interrupts.as_one_line()
     def xchat(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
@@ -165,6 +168,7 @@ class XinferenceMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
+    @interrupts.as_one_line()
     def generate(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
@@ -175,6 +179,7 @@ class XinferenceMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
+    @interrupts.as_one_line()
     def conversation(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
@@ -186,14 +191,11 @@ class XinferenceMagics(Magics):
     def _run(
         self, commands: CommandSet, line: str, cell: str | None, local: dict[str, Any] | None
     ) -> Any:
-        """Run a command; an interrupt is one line."""
+        """Run a command."""
         from xinference_magics.notebook.words import split_line
 
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
-        try:
-            return commands.run(self.session, words, cell)
-        except KeyboardInterrupt as error:
-            raise interrupts.in_one_line(error) from None
+        return commands.run(self.session, words, cell)
 
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
@@ -208,8 +210,6 @@ class XinferenceMagics(Magics):
         except HelpRequested as requested:
             _say(str(requested).rstrip())
             return None
-        except KeyboardInterrupt as error:
-            raise interrupts.in_one_line(error) from None
         self.session.changes += 1
         if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
             return answer
