@@ -1,6 +1,7 @@
-"""Takes the README's pictures of chat cells: examples/chat.ipynb in JupyterLab, on the tiny models.
+"""Takes the README's pictures of chat cells in JupyterLab, on the tiny models.
 
-``python docs/pictures.py`` starts the private server of ``make demo`` and writes into docs/images.
+``python docs/pictures.py`` starts the private server of ``make demo`` and writes into docs/images:
+a page of short cells, the last of which still streams, and cells of examples/chat.ipynb.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
 from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
@@ -28,42 +32,74 @@ PICTURES = {
     "compare": "--compare",
 }
 """A part of each cell that is shown, by the name of its picture."""
-WIDTH, HEIGHT = 900, 760
+FIRST = [
+    "%load_ext xinference_magics\n%config XinferenceMagics.temperature = 0",
+    "uid = %xinference launch -n tiny-chat -f ggufv2 -q f16 -u tiny-chat",
+    'country = "France"',
+    "%%chat\nWhere can we visit in the capital of {{country}}?",
+    "%%chat\nShow me a sample of Markdown.",
+    "%%chat\nCount from 1 to 300.",
+]
+SHOWN = "53"  # what the last of them has come to in the picture
+WIDTH, HEIGHT, TALL = 900, 860, 1100
 CELL_MS = 300_000
 FOLDED = ("thinking", "tools")
 
 
 def main() -> None:
-    """Run the notebook cell by cell and keep a picture of some."""
+    """Run the cells, and keep a picture of some."""
     demo.serve()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = Lab(Path(folder))
         shutil.copy(ROOT / "examples" / "chat.ipynb", lab.root)
         lab.start()
+        browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
         try:
-            take(lab)
+            take_streaming(lab, new_page(browser, TALL))
+            take_cells(lab, new_page(browser, HEIGHT))
         finally:
+            browser.close()
             lab.stop()
 
 
-def take(lab: Lab) -> None:
-    """Open the notebook in a browser, and run it."""
-    sources = [cell.source for cell in nbformat.read(lab.root / "chat.ipynb", 4).cells]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=2)
-        notebook = lab.open(page, "chat.ipynb", IMAGES)
-        for index, cell in enumerate(lab.read_notebook("chat.ipynb").cells):
-            if cell.cell_type == "code":
-                notebook.run(index, wait=False)
-                notebook.wait(index, timeout=CELL_MS)
-        page.wait_for_timeout(2000)
-        for name, part in PICTURES.items():
-            index = next(i for i, source in enumerate(sources) if part in source and "%%" in source)
-            if name in FOLDED:
-                notebook.output(index).locator("summary").first.click()
-            notebook.screenshot(name, of=notebook.cell(index))
-        browser.close()
+def new_page(browser: Browser, height: int) -> Page:
+    """Open a page in the resolution of good screens."""
+    return browser.new_page(viewport={"width": WIDTH, "height": height}, device_scale_factor=2)
+
+
+def take_streaming(lab: Lab, page: Page) -> None:
+    """Take the page while its last cell streams."""
+    notebook = lab.open(page, lab.write_notebook("first.ipynb", FIRST), IMAGES)
+    last = len(FIRST) - 1
+    for index in range(last):
+        notebook.run(index)
+    notebook.run(last, wait=False)
+    notebook.output(last).get_by_text(SHOWN).wait_for(timeout=CELL_MS)
+    page.wait_for_function("() => document.querySelectorAll('mjx-container').length >= 2")
+    top = notebook.cell(FIRST.index('country = "France"')).bounding_box()
+    end = notebook.cell(last).bounding_box()
+    area = {"x": top["x"], "y": top["y"], "width": top["width"]}
+    page.screenshot(
+        path=IMAGES / "cell.png", clip={**area, "height": end["y"] + end["height"] - top["y"]}
+    )
+
+
+def take_cells(lab: Lab, page: Page) -> None:
+    """Run the notebook of chat cells, and take some of them."""
+    cells = lab.read_notebook("chat.ipynb").cells
+    notebook = lab.open(page, "chat.ipynb", IMAGES)
+    for index, cell in enumerate(cells):
+        if cell.cell_type == "code":
+            notebook.run(index, wait=False)
+            notebook.wait(index, timeout=CELL_MS)
+    page.wait_for_timeout(2000)
+    for name, part in PICTURES.items():
+        index = next(
+            i for i, each in enumerate(cells) if part in each.source and "%%" in each.source
+        )
+        if name in FOLDED:
+            notebook.output(index).locator("summary").first.click()
+        notebook.screenshot(name, of=notebook.cell(index))
 
 
 if __name__ == "__main__":
