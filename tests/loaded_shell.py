@@ -1,5 +1,6 @@
 """A real IPython shell in this process, with the extension loaded."""
 
+import atexit
 from contextlib import contextmanager
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -17,3 +18,4 @@ def loaded_shell():
     yield made
     made.run_line_magic("unload_ext", "xinference_magics")
     InteractiveShell.clear_instance()
+    atexit.unregister(made.atexit_operations)  # thousands of them take minutes when Python ends

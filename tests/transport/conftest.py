@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -33,6 +34,8 @@ class Script:
         return self.endpoint
 
     def close(self):
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone leaves `accept` waiting
         for each in [self._listener, *self._open]:
             each.close()
 
