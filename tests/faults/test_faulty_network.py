@@ -181,6 +181,18 @@ def test_a_resolver_that_hangs(bench, resolver, call):
     bench.succeeds(CALLS["%%chat"])
 
 
+@pytest.mark.parametrize("call", ["list", "%%chat", "invoke", "ainvoke"])
+def test_a_resolver_that_hangs_for_the_proxy(bench, resolver, monkeypatch, call):
+    monkeypatch.setenv("http_proxy", "http://proxy.hangs.invalid:3128")
+    bench.succeeds(
+        "from xinference_magics import ChatXinference\n"
+        f"m = ChatXinference('{UNFOUND}', 'tiny', timeout=(0.5, 0.5))"
+    )
+    bench.fails(ELSEWHERE[call], ConnectError, UNFOUND)
+    assert not resolver.ended.is_set()
+    bench.succeeds(CALLS["list"])
+
+
 @pytest.mark.parametrize("call", ["list", "%%chat", "invoke"])
 def test_an_interrupt_while_a_resolver_hangs(bench, resolver, call):
     bench.succeeds(

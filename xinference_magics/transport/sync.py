@@ -98,7 +98,7 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _NoPool, "https": _NoSecurePool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def build_connection_pool_key_attributes(  # type: ignore[override]
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
@@ -109,6 +109,12 @@ class _Adapter(HTTPAdapter):
             **({"ssl_context": trusted()} if host["scheme"] == "https" else {}),
         }
         return {**host}, {**pool, **own}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if proxy.startswith("http"):  # those of SOCKS come with connections of their own
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def cert_verify(self, *_: Any) -> None:
         """Leave the pool's context as it is: it knows what to trust."""
@@ -220,3 +226,6 @@ class _NoPool(_KeepingNone, HTTPConnectionPool):
 
 class _NoSecurePool(_KeepingNone, HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
+
+
+_POOLS = {"http": _NoPool, "https": _NoSecurePool}
