@@ -6,7 +6,6 @@ Importing this package imports nothing heavy: every public name is loaded at fir
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,7 +45,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562)."""
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+        from xinference_magics.interrupts import imported
+
+        return getattr(imported(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

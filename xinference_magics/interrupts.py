@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,16 @@ def held() -> Iterator[None]:
         yield
     if interrupted.is_set() and not isinstance(signal.getsignal(signal.SIGINT), _Flag):
         raise KeyboardInterrupt
+
+
+def imported(module: str) -> Any:
+    """Import a module with interrupts held back.
+
+    What langsmith and pydantic set up while they are imported stays broken for the rest of the
+    process where an interrupt tears it.
+    """
+    with held():
+        return import_module(module)
 
 
 @contextmanager

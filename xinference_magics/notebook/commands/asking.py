@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.interrupts import imported
 from xinference_magics.notebook import options
 from xinference_magics.notebook.commands.command import Command
 
@@ -14,16 +15,14 @@ if TYPE_CHECKING:
 
 def chat(*typed: Any) -> Answer | None:
     """Send a prompt as the next turn of the conversation."""
-    from xinference_magics.notebook import chatting
-
-    return chatting.chat(*typed)
+    answer: Answer | None = imported("xinference_magics.notebook.chatting").chat(*typed)
+    return answer
 
 
 def generate(*typed: Any) -> Turn:
     """Let a model continue a text."""
-    from xinference_magics.notebook.chatting import continuing
-
-    return continuing.generate(*typed)
+    turn: Turn = imported("xinference_magics.notebook.chatting.continuing").generate(*typed)
+    return turn
 
 
 COMMANDS = (
