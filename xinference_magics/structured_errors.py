@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003  # pydantic reads the field's type
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableSerializable
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration
+from langchain_core.runnables import RunnableSerializable
 from pydantic import ConfigDict, ValidationError
 from typing_extensions import override
 
@@ -23,10 +25,11 @@ FOLLOW_A_SCHEMA = (LLAMA_CPP, "vllm", "sglang")
 
 
 class CheckedParser(RunnableSerializable[Any, Any]):
-    """A parser that says what went wrong in terms of the engine.
+    """A parser that checks what it reads, and says what went wrong in terms of the engine.
 
     Args:
-        parser: Parses an answer, or its chunks.
+        parser: An output parser of LangChain's.
+        misfit: Says what is wrong with what was parsed, where the parser does not check it.
         model_uid: The model that answers.
         engine: Its engine, where it is known.
         method: The method that was asked for.
@@ -34,7 +37,8 @@ class CheckedParser(RunnableSerializable[Any, Any]):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    parser: Runnable[Any, Any]
+    parser: Any
+    misfit: Callable[[Any], str | None] | None
     model_uid: str
     engine: str | None
     method: str
@@ -42,27 +46,55 @@ class CheckedParser(RunnableSerializable[Any, Any]):
     @override
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
-            return _there(self.parser.invoke(input, config, **kwargs))
+            return self._fitting(self.parser.invoke(input, config, **kwargs))
 
     @override
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
-            return _there(await self.parser.ainvoke(input, config, **kwargs))
+            return self._fitting(await self.parser.ainvoke(input, config, **kwargs))
 
     @override
     def transform(
         self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Any]:
-        with self._explaining():
-            yield from self.parser.transform(input, config, **kwargs)
+        heard: list[Any] = []
+
+        def hearing() -> Iterator[Any]:
+            for chunk in input:
+                heard.append(chunk)
+                yield chunk
+
+        yield from self.parser.transform(hearing(), config, **kwargs)
+        self._check_all(heard)
 
     @override
     async def atransform(
         self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        with self._explaining():
-            async for parsed in self.parser.atransform(input, config, **kwargs):
-                yield parsed
+        heard: list[Any] = []
+
+        async def hearing() -> AsyncIterator[Any]:
+            async for chunk in input:
+                heard.append(chunk)
+                yield chunk
+
+        async for parsed in self.parser.atransform(hearing(), config, **kwargs):
+            yield parsed
+        self._check_all(heard)
+
+    def _check_all(self, chunks: list[AIMessageChunk]) -> None:
+        """Check a streamed answer as a whole: a parser passes over pieces that do not fit."""
+        first, *others = chunks or [AIMessageChunk(content="")]
+        answer = first + others if others else first
+        with self._explaining(answer):
+            self._fitting(self.parser.parse_result([ChatGeneration(message=answer)]))
+
+    def _fitting(self, parsed: Any) -> Any:
+        if parsed is None:
+            raise OutputParserException(ValueError("it holds nothing of the kind"))
+        if self.misfit and (fault := self.misfit(parsed)):
+            raise OutputParserException(ValueError(fault))
+        return parsed
 
     @contextmanager
     def _explaining(self, answer: Any = None) -> Iterator[None]:
@@ -96,9 +128,3 @@ def advice(engine: str | None, method: str) -> str:
     if name == TRANSFORMERS:
         return f'The {engine} engine enforces no form; on {LLAMA_CPP} method="json_schema" does.'
     return ""
-
-
-def _there(parsed: Any) -> Any:
-    if parsed is None:
-        raise OutputParserException(ValueError("it holds nothing of the kind"))
-    return parsed

@@ -7,23 +7,27 @@ enforced by neither, but its schema is at least in the prompt. Whatever comes is
 
 from __future__ import annotations
 
-from operator import itemgetter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from langchain_core.exceptions import OutputParserException
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import (
     JsonOutputKeyToolsParser,
     PydanticToolsParser,
 )
-from langchain_core.runnables import RunnableMap, RunnablePassthrough
+from langchain_core.runnables import RunnableLambda, RunnableMap
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.structured_errors import FOLLOW_A_SCHEMA, CheckedParser
+from xinference_magics.wire.schema import misfit, refuse_no_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.runnables import Runnable
 
     from xinference_magics.chat_models import ChatXinference
@@ -44,7 +48,7 @@ def structured(
     """Return `llm` with its answers parsed into `schema`.
 
     Raises:
-        BadRequestError: There is no such method, or it needs a schema.
+        BadRequestError: There is no such method, it needs a schema, or the schema is none.
     """
     chosen = method or _best(llm.engine)
     if chosen not in _METHODS:
@@ -56,7 +60,13 @@ def structured(
     if schema is not None:
         kwargs["ls_structured_output_format"] = trace
     answers, bare = _FORMS[chosen](llm, schema, strict, kwargs)
-    parser = CheckedParser(parser=bare, model_uid=llm.model_uid, engine=llm.engine, method=chosen)
+    parser = CheckedParser(
+        parser=bare,
+        misfit=_check(schema, strict),
+        model_uid=llm.model_uid,
+        engine=llm.engine,
+        method=chosen,
+    )
     return _with_raw(answers, parser) if include_raw else answers | parser
 
 
@@ -104,9 +114,35 @@ def _is_pydantic(schema: Any) -> bool:
     return isinstance(schema, type) and is_basemodel_subclass(schema)
 
 
-def _with_raw(answers: Any, parser: Any) -> Runnable[Any, Any]:
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-    )
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=answers) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+def _check(schema: Any, strict: bool | None) -> Callable[[Any], str | None] | None:
+    """Return what says where an answer does not fit; None where Pydantic does, or nothing is asked.
+
+    Raises:
+        BadRequestError: It is no JSON schema.
+    """
+    if schema is None or _is_pydantic(schema):
+        return None
+    given = isinstance(schema, dict)
+    wanted = schema
+    if not given or {"title", "name", "function"} & schema.keys():
+        wanted = convert_to_openai_tool(schema, strict=strict)["function"].get("parameters", {})
+    refuse_no_schema(wanted)
+    return partial(misfit, schema=wanted, nulls=not given)
+
+
+def _with_raw(answers: Any, parser: CheckedParser) -> Runnable[Any, Any]:
+    def read(answer: dict[str, Any]) -> dict[str, Any]:
+        try:
+            parsed, error = parser.invoke(answer["raw"]), None
+        except OutputParserException as failed:
+            parsed, error = None, failed
+        return {**answer, "parsed": parsed, "parsing_error": error}
+
+    async def aread(answer: dict[str, Any]) -> dict[str, Any]:
+        try:
+            parsed, error = await parser.ainvoke(answer["raw"]), None
+        except OutputParserException as failed:
+            parsed, error = None, failed
+        return {**answer, "parsed": parsed, "parsing_error": error}
+
+    return RunnableMap(raw=answers) | RunnableLambda(read, aread)

@@ -128,16 +128,43 @@ def test_the_method_follows_the_engine(engine, field):
     assert field in server.bodies[0]
 
 
+WRONG = '{"name": 1}'
+
+
+@pytest.mark.parametrize("schema", [Person, PersonDict, SCHEMA])
 @pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
-def test_answers_that_do_not_fit_are_errors(method):
-    with answering({**call('{"name": 1}'), "content": '{"name": 1}'}) as server:
-        llm = model(server)
-        with pytest.raises((OutputParserException, ValueError)):
-            llm.with_structured_output(Person, method=method).invoke("x")
-        raw = llm.with_structured_output(Person, method=method, include_raw=True).invoke("x")
-    assert raw["parsed"] is None
-    assert raw["parsing_error"] is not None
-    assert raw["raw"].content == '{"name": 1}'
+async def test_answers_that_do_not_fit_are_errors(schema, method):
+    name = getattr(schema, "__name__", "Person")
+    wrong = {**call(WRONG, name), "content": WRONG}
+    wrong["tool_calls"][0]["index"] = 0
+    says = pytest.raises(OutputParserException, match="The answer of tiny does not have the form")
+    with ScriptedServer(Reply(body=recorded.whole(wrong))) as server:
+        llm = model(server).with_structured_output(schema, method=method)
+        raw = model(server).with_structured_output(schema, method=method, include_raw=True)
+        with says:
+            llm.invoke("x")
+        with says:
+            await llm.ainvoke("x")
+        found = [raw.invoke("x"), await raw.ainvoke("x")]
+        server.scripts = [Stream(recorded.llama(wrong))]
+        with says:
+            list(llm.stream("x"))
+        with says:
+            [each async for each in llm.astream("x")]
+        found += [*raw.stream("x"), *[each async for each in raw.astream("x")]]
+    assert len(found) == 4
+    for each in found:
+        assert each["parsed"] is None
+        assert isinstance(each["parsing_error"], OutputParserException)
+        assert each["raw"].content == WRONG
+
+
+async def test_raw_answers_come_with_what_was_parsed():
+    with answering({"content": json.dumps(ADA)}) as server:
+        raw = model(server).with_structured_output(SCHEMA, method="json_schema", include_raw=True)
+        for found in (raw.invoke("x"), await raw.ainvoke("x")):
+            assert (found["parsed"], found["parsing_error"]) == (ADA, None)
+            assert found["raw"].usage_metadata["total_tokens"] == 36
 
 
 @pytest.mark.parametrize(
@@ -189,6 +216,8 @@ def test_what_cannot_be_is_refused():
     llm = ChatXinference(model="tiny")
     with pytest.raises(BadRequestError, match="Did you mean json_mode"):
         llm.with_structured_output(Person, method="json_mod")
+    with pytest.raises(BadRequestError, match=r"no JSON schema: properties\.a\.type: 'int' is not"):
+        llm.with_structured_output({"title": "A", "properties": {"a": {"type": "int"}}})
     with pytest.raises(BadRequestError, match="json_schema needs a schema"):
         llm.with_structured_output(method="json_schema")
     with pytest.raises(BadRequestError, match="strict means nothing to json_mode"):
