@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, closing
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.language_models.llms import BaseLLM
-from langchain_core.outputs import LLMResult
+from langchain_core.outputs import Generation, LLMResult
 from langchain_core.runnables import Runnable
 from pydantic import ConfigDict
 from typing_extensions import override
@@ -23,12 +25,12 @@ from xinference_magics.wire.request import text_request
 from xinference_magics.wire.text import TextStreamConverter, to_generation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
-    from langchain_core.outputs import Generation, GenerationChunk
+    from langchain_core.outputs import GenerationChunk
     from langchain_core.runnables import RunnableConfig
 
     from xinference_magics.wire.request import Request
@@ -59,8 +61,13 @@ class XinferenceLLM(TextModel, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        requests = [self._request(prompt, stop, kwargs) for prompt in prompts]
-        return _result([to_generation(self._endpoint.answer(each.body), each) for each in requests])
+        requests = [self._request(each, stop, kwargs, stream=self.streaming) for each in prompts]
+        return _result([self._answer(each, run_manager) for each in requests])
+
+    def _answer(self, request: Request, run_manager: CallbackManagerForLLMRun | None) -> Generation:
+        if self.streaming:
+            return _whole(list(self._read(request, run_manager)))
+        return to_generation(self._endpoint.answer(request.body), request)
 
     @override
     async def _agenerate(
@@ -70,16 +77,20 @@ class XinferenceLLM(TextModel, BaseLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        requests = [self._request(prompt, stop, kwargs) for prompt in prompts]
-        asked = [asyncio.ensure_future(self._endpoint.aanswer(each.body)) for each in requests]
+        requests = [self._request(each, stop, kwargs, stream=self.streaming) for each in prompts]
+        asked = [asyncio.ensure_future(self._aanswer(each, run_manager)) for each in requests]
         try:
-            answers = await asyncio.gather(*asked)
+            return _result(await asyncio.gather(*asked))
         finally:
             for each in asked:
                 each.cancel()  # those that still run, where one has failed
-        return _result(
-            [to_generation(data, sent) for data, sent in zip(answers, requests, strict=True)]
-        )
+
+    async def _aanswer(
+        self, request: Request, run_manager: AsyncCallbackManagerForLLMRun | None
+    ) -> Generation:
+        if self.streaming:
+            return _whole([chunk async for chunk in self._aread(request, run_manager)])
+        return to_generation(await self._endpoint.aanswer(request.body), request)
 
     @override
     def _stream(
@@ -89,7 +100,11 @@ class XinferenceLLM(TextModel, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
-        request = self._request(prompt, stop, kwargs, stream=True)
+        return self._read(self._request(prompt, stop, kwargs, stream=True), run_manager)
+
+    def _read(
+        self, request: Request, run_manager: CallbackManagerForLLMRun | None
+    ) -> Iterator[GenerationChunk]:
         converter = TextStreamConverter(request)
         with closing(self._endpoint.chunks(request.body)) as answer:
             for data in answer:
@@ -101,14 +116,18 @@ class XinferenceLLM(TextModel, BaseLLM):
         yield converter.end()
 
     @override
-    async def _astream(
+    def _astream(
         self,
         prompt: str,
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[GenerationChunk]:
-        request = self._request(prompt, stop, kwargs, stream=True)
+        return self._aread(self._request(prompt, stop, kwargs, stream=True), run_manager)
+
+    async def _aread(
+        self, request: Request, run_manager: AsyncCallbackManagerForLLMRun | None
+    ) -> AsyncIterator[GenerationChunk]:
         converter = TextStreamConverter(request)
         async with aclosing(self._endpoint.achunks(request.body)) as answer:
             async for data in answer:
@@ -169,7 +188,12 @@ class XinferenceLLM(TextModel, BaseLLM):
         return self._traced(super()._get_ls_params(stop=self._stops(stop), **kwargs), kwargs)
 
 
-def _result(generations: list[Generation]) -> LLMResult:
+def _whole(chunks: list[GenerationChunk]) -> Generation:
+    whole = reduce(add, chunks)
+    return Generation(text=whole.text, generation_info=whole.generation_info)
+
+
+def _result(generations: Sequence[Generation]) -> LLMResult:
     infos = [each.generation_info or {} for each in generations]
     usage: dict[str, int] = {}
     for info in infos:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLanguageModel[Any]):
     """A model that writes text, to stand before a langchain-core model among the bases."""
 
+    streaming: bool = False
+    """Whether `invoke` streams too, for callbacks that want tokens."""
+
     stream_usage: bool = True
     """Whether a stream ends with its token usage."""
 

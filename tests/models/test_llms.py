@@ -85,6 +85,20 @@ async def test_streams(chunks):
         assert generation.generation_info["usage_metadata"]["total_tokens"] == 36
 
 
+@pytest.mark.parametrize("name", ["streaming", "stream"])
+async def test_invoke_may_stream_for_callbacks(name):
+    with ScriptedServer(Stream(STREAMS[0])) as server:
+        heard = [Listener(), Listener()]
+        llm = model(server, **{name: True})
+        assert llm.invoke("Once upon", config={"callbacks": heard[:1]}) == " a time"
+        assert await llm.ainvoke("Once upon", config={"callbacks": heard[1:]}) == " a time"
+    for each in heard:
+        assert each.tokens == [" a", " time"]
+        [[generation]] = each.result.generations
+        assert generation.generation_info["usage_metadata"]["total_tokens"] == 36
+        assert generation.generation_info["finish_reason"] == "stop"
+
+
 @pytest.mark.parametrize(
     ("asked", "sent"),
     [
