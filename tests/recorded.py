@@ -186,6 +186,18 @@ SHAPES: dict[str, tuple[bytes, dict[str, Any]]] = {
         events(*llama(thought("Ich "), thought("überlege."), said("Ja."))),
         {**_SAID, "thought": "Ich überlege.", "text": "Ja."},
     ),
+    "llama.cpp, thinking, launched with a reasoning parser": (
+        events(
+            *llama(
+                {"reasoning_content": "Ich "},
+                {"reasoning_content": "überlege."},
+                {"reasoning_content": "\n"},
+                thought("Ja"),
+                thought("."),
+            )
+        ),
+        {**_SAID, "thought": "Ich überlege.", "text": "Ja."},
+    ),
     "llama.cpp, tools": (
         events(
             *llama(

@@ -16,7 +16,11 @@ from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models.chat_models import (
+    BaseChatModel,
+    agenerate_from_stream,
+    generate_from_stream,
+)
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
@@ -27,9 +31,10 @@ from xinference_magics.text_model import TextModel, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.transport.offers import streams_no_tools
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.engines import unmet_choice
+from xinference_magics.wire.engines import tells_no_thoughts, unmet_choice
+from xinference_magics.wire.messages import hold_media
 from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
-from xinference_magics.wire.profile import unreadable
+from xinference_magics.wire.profile import as_described, unreadable
 from xinference_magics.wire.request import chat_request
 from xinference_magics.wire.stream import StreamConverter, as_chunk
 from xinference_magics.wire.tools import tool_dicts, wire_choice
@@ -70,9 +75,10 @@ class ChatXinference(TextModel, BaseChatModel):
     is refused; `extra_body` passes anything through.
 
     Images, sounds and videos go as LangChain's blocks, or in the spelling of OpenAI, Anthropic
-    or Vertex, and are sent as the `engine` reads them. An address is opened by the server, never
-    here; a path or ``file://`` by nobody, and neither is a kind that the model is known not to
-    take: such a message raises BadRequestError before anything is sent.
+    or Vertex, and are sent as the model's engine reads them; where `engine` or `profile` is
+    missing, the server is asked for it. An address is opened by the server, never here; a path
+    or ``file://`` by nobody, and neither is a kind that the model does not take: such a message
+    raises BadRequestError before anything is sent.
 
     Examples:
         >>> llm = ChatXinference(server_url="http://127.0.0.1:9997", model_uid="qwen3")
@@ -88,9 +94,6 @@ class ChatXinference(TextModel, BaseChatModel):
 
     _asks: ClassVar[Ask] = chat
 
-    streaming: bool = False
-    """Whether `invoke` streams too, for callbacks that want tokens."""
-
     think_prefilled: bool = False
     """Whether the chat template ends in ``<think>``, so that answers only close the tag."""
 
@@ -99,7 +102,7 @@ class ChatXinference(TextModel, BaseChatModel):
         return replace(
             super()._defaults,
             think_prefilled=self.think_prefilled,
-            unreadable=unreadable(self.profile),
+            unreadable=None if self.profile is None else unreadable(self.profile),
         )
 
     # What langchain-core calls
@@ -111,7 +114,9 @@ class ChatXinference(TextModel, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._request(messages, stop, kwargs)
+        request = self._asked(messages, stop, kwargs)
+        if tells_no_thoughts(request, thinks=self._thinks(request)):
+            return generate_from_stream(self._read(request.streamed))
         return _result(self._endpoint.answer(request.body), request)
 
     async def _agenerate(
@@ -121,7 +126,9 @@ class ChatXinference(TextModel, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._request(messages, stop, kwargs)
+        request = await self._aasked(messages, stop, kwargs)
+        if tells_no_thoughts(request, thinks=self._thinks(request)):
+            return await agenerate_from_stream(self._aread(request.streamed))
         return _result(await self._endpoint.aanswer(request.body), request)
 
     def _stream(
@@ -131,7 +138,21 @@ class ChatXinference(TextModel, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        request = self._request(messages, stop, kwargs, stream=True)
+        return self._read(self._asked(messages, stop, kwargs, stream=True))
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        request = await self._aasked(messages, stop, kwargs, stream=True)
+        async with aclosing(self._aread(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def _read(self, request: ChatRequest) -> Iterator[ChatGenerationChunk]:
         converter = StreamConverter(request, in_blocks=self.output_version == "v1")
         with closing(self._chunks(request)) as answer:
             for data in answer:
@@ -141,14 +162,7 @@ class ChatXinference(TextModel, BaseChatModel):
         yield converter.end()
         _say_if_unmet(request, converter.called)
 
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        request = self._request(messages, stop, kwargs, stream=True)
+    async def _aread(self, request: ChatRequest) -> AsyncGenerator[ChatGenerationChunk]:
         converter = StreamConverter(request, in_blocks=self.output_version == "v1")
         async with aclosing(self._achunks(request)) as answer:
             async for data in answer:
@@ -157,6 +171,11 @@ class ChatXinference(TextModel, BaseChatModel):
                     yield chunk
         yield converter.end()
         _say_if_unmet(request, converter.called)
+
+    def _thinks(self, request: ChatRequest) -> bool:
+        """Whether the model is known to think where nothing is said of it."""
+        known = request.model_uid == self.model_uid and self.profile
+        return bool(known and known.get("reasoning_output"))
 
     def _chunks(self, request: ChatRequest) -> Generator[dict[str, Any]]:
         """Stream, or answer at once where an old server does not stream with tools."""
@@ -192,7 +211,7 @@ class ChatXinference(TextModel, BaseChatModel):
 
         return streamed_or_whole()
 
-    def _request(
+    def _asked(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
@@ -200,9 +219,29 @@ class ChatXinference(TextModel, BaseChatModel):
         *,
         stream: bool = False,
     ) -> ChatRequest:
-        request = chat_request(messages, self._defaults, {**call, "stop": stop}, stream=stream)
-        say_what_is_unheeded(request)
-        return request
+        model = self._defaults
+        if uid := self._unknown(messages, call):
+            model = as_described(model, uid, self._endpoint.description(uid))
+        return _request(messages, model, {**call, "stop": stop}, stream=stream)
+
+    async def _aasked(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        call: dict[str, Any],
+        *,
+        stream: bool = False,
+    ) -> ChatRequest:
+        model = self._defaults
+        if uid := self._unknown(messages, call):
+            model = as_described(model, uid, await self._endpoint.adescription(uid))
+        return _request(messages, model, {**call, "stop": stop}, stream=stream)
+
+    def _unknown(self, messages: list[BaseMessage], call: dict[str, Any]) -> str | None:
+        """Return the model's UID where its server has to say how it takes `messages`."""
+        uid = call.get("model") or self.model_uid
+        known = uid == self.model_uid and self.engine and self.profile is not None
+        return None if known or not hold_media(messages) else str(uid)
 
     # Tools and structured output
 
@@ -296,6 +335,14 @@ class ChatXinference(TextModel, BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return self._traced(super()._get_ls_params(stop=self._stops(stop), **kwargs), kwargs)
+
+
+def _request(
+    messages: list[BaseMessage], model: ModelDefaults, call: dict[str, Any], *, stream: bool
+) -> ChatRequest:
+    request = chat_request(messages, model, call, stream=stream)
+    say_what_is_unheeded(request)
+    return request
 
 
 def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:

@@ -36,6 +36,9 @@ class XinferenceError(Exception):
         hint: What to do next, usually a line to type; shown after the message.
     """
 
+    request_id: str | None = None
+    """The `request_id` that was sent with the request; the server's log knows it, too."""
+
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message

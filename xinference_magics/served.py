@@ -9,12 +9,18 @@ from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.transport.bearer import Bearer
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.wire.parameters import refuse_unknown
 
-_OTHER_NAMES = {"base_url": "server_url", "model": "model_uid", "model_kwargs": "extra_body"}
+_OTHER_NAMES = {
+    "base_url": "server_url",
+    "model": "model_uid",
+    "model_kwargs": "extra_body",
+    "stream": "streaming",
+}
 
 
 class ServedModel(BaseModel):
@@ -83,11 +89,12 @@ class ServedModel(BaseModel):
         """Accept LangChain's usual names too, and refuse unknown ones with the nearest."""
         if not isinstance(given, dict):
             return given
-        for other, name in _OTHER_NAMES.items():
+        others = {o: name for o, name in _OTHER_NAMES.items() if name in cls.model_fields}
+        for other, name in others.items():
             if other in given and name in given:
                 raise BadRequestError(f"{other} and {name} are the same; give one of them.")
-        refuse_unknown(given, [*cls.model_fields, *_OTHER_NAMES])
-        taken = {_OTHER_NAMES.get(name, name): value for name, value in given.items()}
+        refuse_unknown(given, [*cls.model_fields, *others])
+        taken = {others.get(name, name): value for name, value in given.items()}
         return {**taken, "server_url": resolve(taken.get("server_url"))}
 
     @property
@@ -106,7 +113,7 @@ class ServedModel(BaseModel):
         endpoint = InferenceEndpoint(
             self.server_url,
             type(self)._asks,  # noqa: SLF001  # not bound to this object
-            token=self._token,
+            token=Bearer(self.server_url, self._token, at_once=self._key_alone),
             timeouts=_timeouts(self.timeout),
             retries=self.max_retries,
         )
@@ -128,6 +135,11 @@ class ServedModel(BaseModel):
             return self.token_source()
         key = self.api_key.get_secret_value() if self.api_key else None
         return key if self._has_own_key else Identity(self.server_url).token(key)
+
+    @property
+    def _key_alone(self) -> bool:
+        """Whether nothing but the object's own key can be sent."""
+        return self._has_own_key and self.token_source is None
 
     @property
     def _has_own_key(self) -> bool:

@@ -22,6 +22,7 @@ from xinference_magics.errors import (
     ConnectError,
     ModelNotFoundError,
     ModelNotReadyError,
+    ServerError,
     XinferenceError,
 )
 
@@ -196,6 +197,20 @@ def test_threads_share_the_clients(server):
     assert {answer.content for answer in answers} == {"Hello!"}
 
 
+class NoThreads(ThreadPoolExecutor):
+    def submit(self, *_, **__):
+        pytest.fail("a thread")
+
+
+async def test_no_thread_is_needed(server, streaming):
+    asyncio.get_running_loop().set_default_executor(NoThreads())
+    assert (await model(server, api_key="xf-key").ainvoke("x")).content == "Hello!"
+    chunks = [chunk async for chunk in model(streaming, api_key="xf-key").astream("x")]
+    assert len(chunks) == 3
+    sent = [each.headers["Authorization"] for each in (*server.requests, *streaming.requests)]
+    assert sent == ["Bearer xf-key"] * 2
+
+
 async def test_many_at_once(server):
     answers = await model(server).abatch(["x"] * 20)
     assert {answer.content for answer in answers} == {"Hello!"}
@@ -268,8 +283,8 @@ async def test_refusals_become_our_errors(reply, error, message, stream):
         with pytest.raises(error, match=message) as caught_async:
             await (anext(llm.astream("x")) if stream else llm.ainvoke("x"))
         for each, body in zip((caught, caught_async), server.bodies, strict=True):
+            assert each.value.request_id == body["request_id"]
             if reply.status != 200:
-                assert each.value.request_id == body["request_id"]
                 assert each.value.status == reply.status
 
 
@@ -333,3 +348,24 @@ async def test_an_answer_that_is_no_json():
             model(server).invoke("x")
         with pytest.raises(Exception, match="no JSON"):
             await model(server).ainvoke("x")
+
+
+async def test_an_answer_of_another_form_names_its_request():
+    with ScriptedServer(Reply(body={"choices": [{"message": "Hello"}]})) as server:
+        with pytest.raises(ServerError, match="a form that is not known") as caught:
+            model(server).invoke("x")
+        with pytest.raises(ServerError, match="a form that is not known") as caught_async:
+            await model(server).ainvoke("x")
+    found = [caught.value.request_id, caught_async.value.request_id]
+    assert found == [body["request_id"] for body in server.bodies]
+
+
+async def test_what_is_no_json_is_not_the_server_s_fault(server):
+    llm = model(server)
+    with pytest.raises(BadRequestError, match="with_structured_output takes classes"):
+        llm.invoke("x", response_format=HumanMessage)
+    with pytest.raises(BadRequestError, match="The request cannot be written as JSON"):
+        llm.invoke("x", extra_body={"x": object()})
+    with pytest.raises(BadRequestError, match="The request cannot be written as JSON"):
+        await llm.ainvoke("x", extra_body={"x": object()})
+    assert server.requests == []

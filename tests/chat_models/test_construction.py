@@ -5,9 +5,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, ValidationError
 
-from xinference_magics import served
+from xinference_magics import XinferenceEmbeddings, served
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ConnectError
 from xinference_magics.transport.inference import InferenceEndpoint
@@ -43,6 +44,14 @@ def test_the_endpoint_comes_from_the_environment(monkeypatch):
     assert ChatXinference(model="tiny").server_url == "http://server:9990"
     monkeypatch.delenv("XINFERENCE_ENDPOINT")
     assert ChatXinference(model="tiny").server_url == "http://127.0.0.1:9997"
+
+
+def test_older_code_names_streaming_otherwise():
+    assert ChatXinference(model="tiny", stream=True).streaming
+    with pytest.raises(BadRequestError, match="stream and streaming are the same"):
+        ChatXinference(model="tiny", stream=True, streaming=False)
+    with pytest.raises(BadRequestError, match="There is no parameter 'stream'"):
+        XinferenceEmbeddings(model="tiny", stream=True)
 
 
 def test_names_are_given_once():
@@ -173,5 +182,9 @@ def test_what_traces_see():
 def test_tokens_are_counted_without_a_download():
     model = ChatXinference(model="tiny")
     assert 2 <= model.get_num_tokens("Where can we visit?") <= 10
+    asked = [HumanMessage("Where can we visit?")]
+    without = model.get_num_tokens_from_messages(asked)
+    tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    assert 2 <= without < model.get_num_tokens_from_messages(asked, [tool])
     exact = ChatXinference(model="tiny", custom_get_token_ids=lambda text: [ord(c) for c in text])
     assert exact.get_num_tokens("four") == 4

@@ -55,10 +55,11 @@ async def both(server, **fields):
 )
 async def test_a_stream_that_breaks_off(script, message):
     with ScriptedServer(script) as server:
-        for texts, error in await both(server):
+        for (texts, error), body in zip(await both(server), server.bodies, strict=True):
             assert texts == ["Hel", "lo"]
             assert isinstance(error, StreamError)
             assert message in str(error)
+            assert error.request_id == body["request_id"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import PromptTemplate
 
 from xinference_magics.chat_models import ChatXinference
-from xinference_magics.errors import BadRequestError, ModelNotFoundError
+from xinference_magics.errors import BadRequestError, ContextLengthError, ModelNotFoundError
 
 
 @pytest.fixture(scope="module", params=["llama.cpp", "transformers"])
@@ -88,6 +88,36 @@ def test_what_the_server_would_answer_with_500_is_said_in_a_line(llm):
     with pytest.raises(BadRequestError, match="top_k"):
         llm.invoke("Hello", extra_body={"top_k": "many"})
     assert llm.invoke("Hello").content  # after which the server has dropped the connection
+
+
+@pytest.fixture
+def gguf(tiny_chat):
+    return ChatXinference(tiny_chat.endpoint, tiny_chat.gguf, temperature=0, max_tokens=20)
+
+
+def test_a_prompt_that_does_not_fit_is_told_by_its_reason(gguf):
+    too_long = "word " * 40_000
+    for ask in (gguf.invoke, lambda prompt: list(gguf.stream(prompt))):
+        with pytest.raises(ContextLengthError, match="exceeds the available context size"):
+            ask(too_long)
+
+
+def test_an_image_for_a_model_that_cannot_see(llm):
+    image = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+    nameless = ChatXinference(llm.server_url, llm.model_uid)
+    with pytest.raises(BadRequestError, match="cannot read image input"):
+        nameless.invoke([HumanMessage([{"type": "text", "text": "Hello"}, image])])
+
+
+def test_log_probabilities_of_llama_cpp(gguf):
+    ways = [
+        gguf.invoke("Hello", logprobs=True, top_logprobs=2),
+        merge(gguf.stream("Hello", logprobs=True, top_logprobs=2)),
+    ]
+    for answer in ways:
+        tokens = answer.response_metadata["logprobs"]["content"]
+        assert "".join(each["token"] for each in tokens).startswith(answer.content)
+        assert {len(each["top_logprobs"]) for each in tokens} == {2}
 
 
 async def test_leaving_a_stream_leaves_the_server_usable(llm):

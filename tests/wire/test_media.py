@@ -6,7 +6,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.wire.media import Reader
@@ -92,6 +92,22 @@ def test_sounds_are_spelled_for_the_engine(block):
         assert sent(block, engine=engine) == [SOUND]
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "text-plain", "text": "Hello", "mime_type": "text/plain"},
+        {"type": "text-plain", "base64": "SGVsbG8=", "mime_type": "text/plain"},
+        {"type": "file", "source_type": "text", "text": "Hello", "mime_type": "text/plain"},
+        {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "Hello"},
+        },
+    ],
+)
+def test_text_files_are_text(block):
+    assert sent(block) == "Hello"
+
+
 @pytest.mark.parametrize("kind", ["image", "audio", "video"])
 def test_an_address_is_left_to_the_server(kind):
     [part] = sent({"type": kind, "url": WEB})
@@ -125,6 +141,18 @@ def test_a_tool_s_result_may_hold_an_image():
         ),
         ({"type": "audio", "url": WEB}, "llama.cpp", "not from a URL. Send the bytes"),
         ({"type": "image"}, None, "No model can read this block: image/png"),
+        ({"type": "text-plain", "url": WEB}, None, "No model can read this block: text/plain"),
+        ({"type": "text-plain", "base64": "/w=="}, None, "No model can read this block"),
+        (
+            {
+                "type": "document",
+                "source": {"type": "base64", "media_type": "application/pdf", "data": "AA"},
+            },
+            None,
+            "No model can read this block: application/pdf",
+        ),
+        ({"type": "non_standard", "value": {}}, None, "this block: non_standard"),
+        ({"type": "video_frames", "frames": []}, "transformers", "this block: video_frames"),
         ({"type": "image", "file_id": "file-1"}, None, "No model can read this block"),
         ({"type": "image_url"}, None, "No model can read this block: image_url"),
         ({"type": "image_url", "image_url": {}}, None, "No model can read this block"),
@@ -142,6 +170,20 @@ def test_what_no_engine_reads_is_refused(block, engine, message):
     with pytest.raises(BadRequestError) as refused:
         sent(block, engine=engine)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "server_tool_call", "name": "search", "args": {}, "id": "1"},
+        {"type": "server_tool_result", "tool_call_id": "1", "status": "success"},
+        {"type": "non_standard", "value": {}},
+        {"type": "redacted_thinking", "data": "x"},
+    ],
+)
+def test_what_other_servers_did_for_an_answer_is_not_sent_again(block):
+    [said] = to_wire([AIMessage([{"type": "text", "text": "Hello"}, block])])
+    assert said["content"] == "Hello"
 
 
 PARSE = """

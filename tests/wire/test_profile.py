@@ -5,7 +5,8 @@ from langchain_core.messages import HumanMessage
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.profile import model_profile, unreadable
+from xinference_magics.wire.profile import as_described, model_profile, unreadable
+from xinference_magics.wire.request import ModelDefaults, chat_request
 
 BLOCKS = {
     "image": {"type": "image", "base64": "aGk=", "mime_type": "image/png"},
@@ -31,16 +32,16 @@ def test_media_follow_the_abilities(abilities, kinds):
         asked = [HumanMessage([block])]
         if kind in kinds:
             with pytest.raises(BadRequestError, match=f"The model tiny cannot read {kind} input"):
-                llm._request(asked, None, {})
+                chat_request(asked, llm._defaults, {})
         else:
-            assert llm._request(asked, None, {}).body
-        assert llm._request(asked, None, {"model": "other"}).body
+            assert chat_request(asked, llm._defaults, {}).body
+        assert chat_request(asked, llm._defaults, {"model": "other"}).body
 
 
 def test_without_a_profile_everything_is_sent():
-    assert unreadable(None) == unreadable({}) == set()
+    assert unreadable({}) == set()
     llm = ChatXinference(model="tiny")
-    assert llm._request([HumanMessage([*BLOCKS.values()])], None, {}).body
+    assert chat_request([HumanMessage([*BLOCKS.values()])], llm._defaults, {}).body
 
 
 def test_what_a_profile_says():
@@ -63,5 +64,38 @@ def test_langchain_core_knows_every_key():
 )
 def test_openai_s_sounds_are_spelled_for_the_engine(engine, kind):
     llm = ChatXinference(model="tiny", engine=engine)
-    body = llm._request([HumanMessage([BLOCKS["audio"]])], None, {}).body
+    body = chat_request([HumanMessage([BLOCKS["audio"]])], llm._defaults, {}).body
     assert [part["type"] for part in body["messages"][0]["content"]] == [kind]
+
+
+SEES = {"model_engine": "llama.cpp", "model_ability": ["chat", "vision"]}
+
+
+@pytest.mark.parametrize(
+    ("description", "engine", "kinds"),
+    [
+        (SEES, "llama.cpp", {"audio"}),
+        ({"model_engine": "Transformers"}, "Transformers", None),
+        ({"model_engine": 5, "model_ability": "chat"}, None, None),
+        ({"model_ability": ["vision", None]}, None, {"audio"}),
+        ({"model_ability": []}, None, None),
+        (None, None, None),
+        ([], None, None),
+    ],
+)
+def test_a_description_tells_engine_and_abilities(description, engine, kinds):
+    found = as_described(ModelDefaults(model_uid="tiny"), "tiny", description)
+    assert (found.model_uid, found.engine, found.unreadable) == ("tiny", engine, kinds)
+
+
+def test_what_is_known_counts_before_a_description():
+    tiny = ModelDefaults(model_uid="tiny", engine="vLLM", unreadable=frozenset({"video"}))
+    found = as_described(tiny, "tiny", SEES)
+    assert (found.engine, found.unreadable) == ("vllm", {"video"})
+
+
+def test_another_model_s_description_replaces_what_is_known():
+    tiny = ModelDefaults(model_uid="tiny", engine="transformers", think_prefilled=True)
+    found = as_described(tiny, "other", SEES)
+    assert (found.model_uid, found.engine) == ("other", "llama.cpp")
+    assert not found.think_prefilled

@@ -24,11 +24,13 @@ class Bearer:
     Args:
         endpoint: Where they are sent.
         source: Asked before each request; None sends none.
+        at_once: Whether asking it never waits, so that no thread is needed for it.
     """
 
-    def __init__(self, endpoint: str, source: Token | None) -> None:
+    def __init__(self, endpoint: str, source: Token | None, *, at_once: bool = False) -> None:
         self._endpoint = endpoint
         self._source = source
+        self._at_once = at_once
         self._refused: str | None = None
         self._again_at = 0.0
         self._looking: asyncio.Task[str | None] | None = None
@@ -62,6 +64,8 @@ class Bearer:
         Raises:
             AuthenticationError: It was refused a short while ago; nothing was sent.
         """
+        if self._at_once:
+            return self()
         looking, loop = self._looking, asyncio.get_running_loop()
         if looking is None or looking.get_loop() is not loop:
             looking = self._looking = loop.create_task(asyncio.to_thread(self))

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import aclosing, closing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
 from json import JSONDecodeError
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from xinference_magics.errors import (
+    BadRequestError,
     ModelNotReadyError,
     ServerError,
     StreamError,
@@ -25,6 +27,7 @@ from xinference_magics.errors import (
 from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts
+from xinference_magics.transport.reasons import last_failure, says_nothing
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -66,11 +69,11 @@ _WANTED = {
 }
 """What answers a request with an error that explains nothing where it is of another kind."""
 
-_SOUNDS = 'If the engine is llama.cpp, sounds take ChatXinference(..., engine="llama.cpp").'
 _MEDIA = (
     "Is each image, sound or video whole? On llama.cpp a model takes them only if it was "
-    "launched with its multimodal_projector; the cause is in the server's log."
+    "launched with its multimodal_projector."
 )
+_PATIENCE = Timeouts(read=5.0)  # for what the server says beside an answer
 
 
 class InferenceEndpoint:
@@ -107,31 +110,98 @@ class InferenceEndpoint:
 
     def answer(self, body: Body) -> Any:
         """Return the whole answer to `body`."""
-        with self._watched(body, self._unanswered):
+        with self._reasoned(body), self._watched(body, self._unanswered):
             return self._asked(body)
 
     async def aanswer(self, body: Body) -> Any:
         """Return the whole answer to `body`."""
-        with self._watched(body, self._unanswered):
-            async with self._async(body) as handle:
-                return await self._aasked(handle, body)
+        async with self._areasoned(body):
+            with self._watched(body, self._unanswered):
+                async with self._async(body) as handle:
+                    return await self._aasked(handle, body)
 
     def chunks(self, body: Body) -> Generator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
-        with self._watched(body, self._unanswered):
-            stream = self._asked(body)
-        with self._watched(body, self._broken), closing(stream):
-            yield from stream
+        with self._reasoned(body):
+            with self._watched(body, self._unanswered):
+                stream = self._asked(body)
+            with self._watched(body, self._broken), closing(stream):
+                yield from stream
 
     async def achunks(self, body: Body) -> AsyncGenerator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
-        async with self._async(body) as handle:
+        async with self._areasoned(body), self._async(body) as handle:
             with self._watched(body, self._unanswered):
                 stream = await self._aasked(handle, body)
             with self._watched(body, self._broken):
                 async with aclosing(stream):
                     async for chunk in stream:
                         yield chunk
+
+    def description(self, model_uid: str) -> Any:
+        """Return what the server says of a running model; None where it says nothing."""
+        return self._told(model_uid)
+
+    async def adescription(self, model_uid: str) -> Any:
+        """Return what the server says of a running model; None where it says nothing."""
+        return await self._atold(model_uid)
+
+    def _told(self, model_uid: str, about: str = "") -> Any:
+        """Return what stands at a model's path; never raises, and waits for little."""
+        limits = (_PATIENCE.connect, _PATIENCE.read)
+        with suppress(Exception):
+            return self._opened().get(self._path(model_uid, about), timeout=limits).json()
+        return None
+
+    async def _atold(self, model_uid: str, about: str = "") -> Any:
+        from xinference_magics.transport.aio import open_async_session
+
+        with suppress(Exception):
+            opened = open_async_session(self.endpoint, token=self.token, timeouts=_PATIENCE)
+            path = self._path(model_uid, about)
+            async with opened as session, session.get(path) as response:
+                return await response.json()
+        return None
+
+    def _path(self, model_uid: str, about: str) -> str:
+        return f"{self.endpoint}/v1/models/{quote(model_uid, safe='')}{about}"
+
+    @contextmanager
+    def _reasoned(self, body: Body) -> Iterator[None]:
+        """Look for the reason of what fails where the server has not told it."""
+        try:
+            yield
+        except ServerError as error:
+            if not says_nothing(error):
+                raise
+            self._tell(error, body, self._told(body["model"], "/events"))
+            raise
+
+    @asynccontextmanager
+    async def _areasoned(self, body: Body) -> AsyncIterator[None]:
+        """Do the same, asynchronously."""
+        try:
+            yield
+        except ServerError as error:
+            if not says_nothing(error):
+                raise
+            self._tell(error, body, await self._atold(body["model"], "/events"))
+            raise
+
+    def _tell(self, error: ServerError, body: Body, events: Any) -> None:
+        """Raise the error that the reason stands for, where `events` tell one."""
+        reason = last_failure(events)
+        if reason is None:
+            return
+        if error.status is None:
+            found = self._event(reason, body)
+        else:
+            from xinference_magics.transport.failures import server_error
+
+            found = server_error(error.status, reason, endpoint=self.endpoint)
+            self._advise(found, body)
+        found.request_id = error.request_id
+        raise found from error
 
     def _asked(self, body: Body) -> Any:
         handle = self._sync(body)
@@ -175,37 +245,38 @@ class InferenceEndpoint:
         """Make one of our errors of whatever fails; end what is left early on the server too."""
         try:
             yield
-        except ServerError as error:
+        except XinferenceError as error:
             error.request_id = body.get("request_id")
             self._advise(error, body)
-            raise
-        except XinferenceError:
             raise
         except Exception as error:
             # Whoever keeps the error keeps the client's frames, and in them an open connection.
             clear_frames(error.__traceback__)
-            raise explain(error, body) from error
+            explained = explain(error, body)
+            explained.request_id = body.get("request_id")
+            raise explained from error
         except BaseException:  # the stream was closed, its task cancelled, or Ctrl-C pressed
             if "request_id" in body:
                 abort_soon(self.endpoint, body["model"], body["request_id"], self.token)
             raise
 
-    def _advise(self, error: ServerError, body: Body) -> None:
+    def _advise(self, error: XinferenceError, body: Body) -> None:
         """Say what to look at where the server gives no reason."""
         if type(error) is not ServerError or error.hint:
             return
         if self._ask in _WANTED:
             error.hint = f"Is {body['model']} {_WANTED[self._ask]}?"
-        elif parts := _media_in(body):
-            error.hint = _SOUNDS if "audio" in parts else _MEDIA
+        elif _has_media(body):
+            error.hint = _MEDIA
 
-    def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
+    def _unanswered(self, error: Exception, _body: Body) -> XinferenceError:
         if _is_no_answer(error):
             return ServerError(
                 f"{self.endpoint} sent an answer that is no JSON.",
-                request_id=body.get("request_id"),
                 hint="Does a proxy change it? The server's log may say more.",
             )
+        if isinstance(error, TypeError) or type(error).__name__ == "InvalidJSONError":
+            return BadRequestError(f"The request cannot be written as JSON: {error}.")
         from xinference_magics.transport.unreachable import connect_error
 
         return connect_error(error, self.endpoint)
@@ -223,14 +294,11 @@ class InferenceEndpoint:
         from xinference_magics.transport.failures import server_error, shortened
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
-        error = server_error(
-            status, text, endpoint=self.endpoint, request_id=body.get("request_id")
-        )
+        error = server_error(status, text, endpoint=self.endpoint)
         if type(error) is ServerError:
             failed = ServerError(
                 shortened(f"{body['model']} failed while it answered: {error.detail}"),
                 detail=error.detail,
-                request_id=error.request_id,
             )
             self._advise(failed, body)
             return failed
@@ -260,11 +328,11 @@ class InferenceEndpoint:
         return open_handle(body["model"], self.endpoint, token=self.token, timeouts=self.timeouts)
 
 
-def _media_in(body: Body) -> set[str]:
-    """Return the types of the parts in `body`'s messages that are no text."""
+def _has_media(body: Body) -> bool:
+    """Tell whether `body`'s messages have parts that are no text."""
     contents = (message.get("content") for message in body.get("messages") or ())
     parts = (part for content in contents if isinstance(content, list) for part in content)
-    return {part["type"] for part in parts} - {"text"}
+    return any(part["type"] != "text" for part in parts)
 
 
 def _is_no_answer(error: Exception) -> bool:

@@ -34,7 +34,7 @@ def to_message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     Raises:
         ServerError: It has no message in it, or another form than it has to have.
     """
-    with understood(request.model_uid):
+    with understood(request.model_uid, request.request_id):
         return _message(data, request)
 
 

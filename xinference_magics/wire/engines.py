@@ -32,6 +32,21 @@ def unheeded(request: Request) -> Iterator[str]:
         yield f"The {engine} engine ignores parallel_tool_calls=False."
 
 
+def tells_no_thoughts(request: ChatRequest, *, thinks: bool) -> bool:
+    """Tell whether `request` would be answered without the thought, unless it is streamed.
+
+    The server leaves it out of llama.cpp's whole answers.
+
+    Args:
+        request: A request for a whole answer.
+        thinks: Whether the model is known to think where nothing else is asked for.
+    """
+    if request.engine not in (LLAMA_CPP, None):
+        return False
+    asked = request.body.get("enable_thinking")
+    return thinks if asked is None else bool(asked)
+
+
 def _wants_any_json(body: dict[str, Any]) -> bool:
     return (body.get("response_format") or {}).get("type") == "json_object"
 

@@ -10,7 +10,7 @@ there; what a message names may come from anyone.
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Collection  # noqa: TC003  # the dataclass is inspected
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from xinference_magics.wire.engines import LLAMA_CPP
 _BY_URL = {"image_url": "image", "audio_url": "audio", "video_url": "video"}
 _BY_DATA = {"input_audio": "audio", "input_video": "video"}
 _STANDARD = {"image", "audio", "video", "file", "media"}
+_TEXTS = {"text-plain", "document"}
 _USUAL = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
 _REMEDY = 'Send the bytes: {{"type": "{kind}", "base64": ..., "mime_type": "{mime}"}}.'
 
@@ -40,15 +41,14 @@ class Reader:
     unreadable: Collection[str] = ()
 
     def part(self, block: dict[str, Any]) -> dict[str, Any]:
-        """Return `block` as this model reads it; a block that is no media comes back as it is.
+        """Return `block` as this model reads it; one that is no file comes back as it is.
 
         Raises:
             BadRequestError: The model cannot read such a block; nothing was sent.
         """
-        kind = block.get("type")
-        if kind == "text-plain":
-            return {"type": "text", "text": block.get("text", "")}
-        if kind not in _STANDARD and kind not in _BY_URL and kind not in _BY_DATA:
+        if block.get("type") in _TEXTS or block.get("source_type") == "text":
+            return {"type": "text", "text": _text(block)}
+        if not is_media(block):
             return block
         media = _media(block)
         if media.kind in self.unreadable:
@@ -65,6 +65,38 @@ class Reader:
 
 
 ANY_READER = Reader()
+
+
+def is_media(block: Any) -> bool:
+    """Tell whether `block` is an image, a sound, a video, or a file that may be one."""
+    kind = block.get("type") if isinstance(block, dict) else None
+    return kind in _STANDARD or kind in _BY_URL or kind in _BY_DATA
+
+
+def no_part(what: object) -> BadRequestError:
+    """Return the error for a block that is neither text nor media."""
+    return BadRequestError(
+        f"No model can read this block: {what}.",
+        hint="Images, sounds and videos go as url or base64 with their mime_type.",
+    )
+
+
+def _text(block: dict[str, Any]) -> str:
+    """Return what a text file holds: LangChain's of both spellings, or Anthropic's.
+
+    Raises:
+        BadRequestError: It is not in the block, or is no text.
+    """
+    inner = block.get("source")
+    source = inner if isinstance(inner, dict) else block
+    text = source.get("text") or (source.get("data") if source.get("type") == "text" else None)
+    if isinstance(text, str):
+        return text
+    mime = source.get("mime_type") or source.get("media_type") or "text/plain"
+    try:
+        return b64decode(source["base64"]).decode()
+    except (LookupError, TypeError, ValueError):
+        raise no_part(mime) from None
 
 
 @dataclass(frozen=True)
@@ -122,11 +154,7 @@ def _media(block: dict[str, Any]) -> _Media:
     """
     kind, mime, url = _spelled(block)
     if kind not in _USUAL or not isinstance(url, str) or not url:
-        what = mime or block["type"]
-        raise BadRequestError(
-            f"No model can read this block: {what}.",
-            hint="Images, sounds and videos go as url or base64 with their mime_type.",
-        )
+        raise no_part(mime or block["type"])
     return _Media(kind, url)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, convert_to_openai_messages
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.media import ANY_READER
+from xinference_magics.wire.media import ANY_READER, is_media, no_part
 from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
@@ -17,19 +17,24 @@ if TYPE_CHECKING:
 
     from xinference_magics.wire.media import Reader
 
-# Blocks of an answer that no request may carry: calls travel beside the content, and a
-# thought that is sent back makes servers fail or models repeat it.
-_NOT_SENT = {
-    "reasoning",
-    "thinking",
-    "redacted_thinking",
-    "tool_call",
-    "tool_call_chunk",
-    "invalid_tool_call",
-}
+_SENT_AGAIN = {"text", "text-plain", "tool_use", None}
+"""Blocks of an answer that a request may carry, besides media.
+
+Calls travel beside the content; a thought that is sent back makes servers fail or models repeat
+it; and what other providers' servers did for an answer means nothing to this one.
+"""
+
+_PARTS = {"text", "image_url", "video_url", "audio", "input_audio"}
+"""What engines know. Xinference passes the others on, and transformers drops them unsaid."""
 
 _LONGEST = 300
 """Characters of langchain-core's reason, which may quote the whole message."""
+
+
+def hold_media(messages: Sequence[BaseMessage]) -> bool:
+    """Tell whether there is an image, a sound or a video in `messages`."""
+    contents = (message.content for message in messages if not isinstance(message.content, str))
+    return any(is_media(block) for content in contents for block in content)
 
 
 def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> list[dict[str, Any]]:
@@ -40,7 +45,8 @@ def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> lis
             sent.
     """
     try:
-        return convert_to_openai_messages([_repaired(message, reader) for message in messages])
+        sent = convert_to_openai_messages([_repaired(message, reader) for message in messages])
+        return [_checked(message) for message in sent]
     except UNREADABLE as error:
         said = " ".join(str(error).split())[:_LONGEST]
         raise BadRequestError(
@@ -65,5 +71,14 @@ def _left_out(message: BaseMessage, block: str | dict[str, Any]) -> bool:
     return (
         isinstance(message, AIMessage)
         and isinstance(block, dict)
-        and block.get("type") in _NOT_SENT
+        and block.get("type") not in _SENT_AGAIN
+        and not is_media(block)
     )
+
+
+def _checked(message: dict[str, Any]) -> dict[str, Any]:
+    content = message.get("content")
+    for part in content if isinstance(content, list) else ():
+        if part["type"] not in _PARTS:
+            raise no_part(part["type"])
+    return message

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
     from langchain_core.language_models import ModelProfile
+
+    from xinference_magics.wire.request import ModelDefaults
 
 _INPUTS = {"image": "image_inputs", "audio": "audio_inputs", "video": "video_inputs"}
 
@@ -38,6 +42,25 @@ def model_profile(abilities: Collection[str], context_length: int | None) -> Mod
     return profile
 
 
-def unreadable(profile: ModelProfile | None) -> frozenset[str]:
+def unreadable(profile: ModelProfile) -> frozenset[str]:
     """Return the kinds of media that a model with `profile` is known not to take."""
-    return frozenset(kind for kind, key in _INPUTS.items() if profile and profile.get(key) is False)
+    return frozenset(kind for kind, key in _INPUTS.items() if profile.get(key) is False)
+
+
+def as_described(model: ModelDefaults, model_uid: str, description: Any) -> ModelDefaults:
+    """Add what is not known of a running model from its description.
+
+    Args:
+        model: What is known.
+        model_uid: The model that is described.
+        description: The answer of ``GET /v1/models/{uid}``.
+    """
+    described = description if isinstance(description, dict) else {}
+    engine, abilities = described.get("model_engine"), described.get("model_ability")
+    known = model.for_call({"model": model_uid})
+    if known.engine is None and isinstance(engine, str):
+        known = replace(known, engine=engine)
+    listed = isinstance(abilities, list) and [each for each in abilities if isinstance(each, str)]
+    if known.unreadable is None and listed:
+        known = replace(known, unreadable=unreadable(model_profile(listed, None)))
+    return replace(known, model_uid=model_uid)

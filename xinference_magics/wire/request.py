@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from xinference_magics.errors import StreamError
+from xinference_magics.errors import BadRequestError, StreamError
 from xinference_magics.wire.media import Reader
 from xinference_magics.wire.messages import to_wire
 from xinference_magics.wire.parameters import (
@@ -45,10 +45,12 @@ class Request:
 
     def broken_off(self) -> StreamError:
         """Return the error that stands for an answer without an end."""
-        return StreamError(
+        error = StreamError(
             f"The answer of {self.model_uid} broke off before its end.",
             hint="What had arrived was delivered; the reason may be in the server's log.",
         )
+        error.request_id = self.request_id
+        return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,12 @@ class ChatRequest(Request):
         return {name: value for name, value in self.body.items() if name not in left_out}
 
     @property
+    def streamed(self) -> ChatRequest:
+        """The same, asked for as a stream with its usage."""
+        beside = {"stream": True, "stream_options": {"include_usage": True}}
+        return replace(self, body={**self.body, **beside})
+
+    @property
     def without_thinking(self) -> bool:
         """Whether thinking was switched off, so that all the model says is its answer."""
         return self.body.get("enable_thinking") is False
@@ -85,7 +93,7 @@ class ModelDefaults:
         engine: The model's engine, which decides how media are spelled.
         think_prefilled: Whether the model's prompt ends in ``<think>``.
         stream_usage: Whether a stream shall report its token usage.
-        unreadable: The kinds of media that the model is known not to take.
+        unreadable: The kinds of media that the model does not take; None where that is not known.
     """
 
     model_uid: str
@@ -94,12 +102,12 @@ class ModelDefaults:
     engine: str | None = None
     think_prefilled: bool = False
     stream_usage: bool = True
-    unreadable: frozenset[str] = frozenset()
+    unreadable: frozenset[str] | None = None
 
     def for_call(self, arguments: Mapping[str, Any]) -> ModelDefaults:
         """Return what holds for a call: of another model neither engine nor prompt are known."""
         if arguments.get("model", self.model_uid) != self.model_uid:
-            return replace(self, engine=None, unreadable=frozenset(), think_prefilled=False)
+            return replace(self, engine=None, unreadable=None, think_prefilled=False)
         return replace(self, engine=self.engine.casefold() if self.engine else None)
 
 
@@ -136,8 +144,12 @@ def chat_request(
         BadRequestError: The request cannot be built; nothing was sent.
     """
     arguments = call_arguments(call)
+    if not isinstance(arguments.get("response_format", {}), dict):
+        raise BadRequestError(
+            "response_format is a dict, as OpenAI's.", hint="with_structured_output takes classes."
+        )
     model = model.for_call(arguments)
-    sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable))
+    sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable or ()))
     body = _body({"messages": sent, **_tools(arguments)}, model, arguments, stream)
     return ChatRequest(body, model.engine, model.think_prefilled)
 

@@ -33,13 +33,15 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
 
     Args:
         model_uid: Whose answer it is.
+        request_id: The id of the request that it answers, if it had one.
 
     Raises:
         ServerError: It has another form than it has to have.
     """
 
-    def __init__(self, model_uid: str) -> None:
+    def __init__(self, model_uid: str, request_id: str | None = None) -> None:
         self._model_uid = model_uid
+        self._request_id = request_id
 
     def __exit__(
         self,
@@ -51,8 +53,11 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
         if isinstance(error, UNREADABLE):
             raise ServerError(
                 f"{self._model_uid} sent an answer of a form that is not known.",
+                request_id=self._request_id,
                 hint="Does a proxy change it? The server's log may say more.",
             ) from error
+        if isinstance(error, ServerError):
+            error.request_id = self._request_id
 
 
 def text_in(data: Mapping[str, Any], name: str) -> str:

@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from xinference_magics.wire.engines import LLAMA_CPP
 from xinference_magics.wire.metadata import response_metadata, usage_metadata
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
@@ -64,11 +65,14 @@ class StreamConverter:
 
     def __init__(self, request: ChatRequest, *, in_blocks: bool = False) -> None:
         self._request = request
+        self._understood = understood(request.model_uid, request.request_id)
         self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
         self._tags = ToolCallSplitter(request.tools) if request.tools else None
         self._calls = _Calls(_BEYOND_BLOCKS if in_blocks else 0)
         self.called = self._calls.names
         self._thoughts: list[str] = []
+        self._may_misplace = request.engine in (LLAMA_CPP, None)
+        self._of_its_own = False
         self._answered = False
         self._finish: str | None = None
         self._beside: dict[str, Any] = {}
@@ -79,7 +83,7 @@ class StreamConverter:
         Raises:
             ServerError: It has another form than it has to have.
         """
-        with understood(self._request.model_uid):
+        with self._understood:
             return self._read(data)
 
     def _read(self, data: Mapping[str, Any]) -> ChatGenerationChunk | None:
@@ -108,7 +112,7 @@ class StreamConverter:
         """
         if self._finish is None:
             raise self._request.broken_off()
-        with understood(self._request.model_uid):
+        with self._understood:
             return self._last(self._finish)
 
     def _last(self, finish: str) -> ChatGenerationChunk:
@@ -117,7 +121,7 @@ class StreamConverter:
             finish = "tool_calls"
         answered = self._answered or text or calls or self._calls.any
         if not answered and finish == "stop":
-            # With its reasoning parser on, llama.cpp calls thought and answer alike reasoning.
+            # An answer without a thought, or one whose engine calls all of it a thought.
             text = "".join(self._thoughts)
         metadata = response_metadata(self._request, finish, self._beside)
         usage = object_in(self._beside, "usage")
@@ -142,11 +146,24 @@ class StreamConverter:
         if thought:
             if self._request.without_thinking:
                 return "", thought + text
+            if self._misplaced(delta):
+                return self._reasoning.text(thought)
             thought = self._reasoning.thought(thought)
         if self._reasoning.settled or not text:
             return thought, text
         more, text = self._reasoning.text(text)
         return thought + more, text
+
+    def _misplaced(self, delta: Mapping[str, Any]) -> bool:
+        """Tell whether what `delta` calls a thought is the answer.
+
+        Launched with a reasoning parser, a model of llama.cpp has two: the engine's own, whose
+        thoughts stand alone, and then Xinference's, which takes what the first has left as the
+        answer for a thought. Its deltas have a `content` of null as well.
+        """
+        alone = "content" not in delta
+        self._of_its_own = self._of_its_own or alone
+        return self._may_misplace and self._of_its_own and not alone
 
     def _chunk(
         self, text: str, thought: str, calls: list[ToolCallChunk], logprobs: Any

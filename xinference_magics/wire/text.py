@@ -32,7 +32,7 @@ def to_generation(data: Mapping[str, Any], request: Request) -> Generation:
     Raises:
         ServerError: It has no text in it, or another form than it has to have.
     """
-    with understood(request.model_uid):
+    with understood(request.model_uid, request.request_id):
         choices = objects_in(data, "choices")
         if not choices:
             raise ServerError(f"{request.model_uid} sent an answer without a text.")
@@ -48,6 +48,7 @@ class TextStreamConverter:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+        self._understood = understood(request.model_uid, request.request_id)
         self._finish: str | None = None
         self._beside: dict[str, Any] = {}
 
@@ -57,7 +58,7 @@ class TextStreamConverter:
         Raises:
             ServerError: It has another form than it has to have.
         """
-        with understood(self._request.model_uid):
+        with self._understood:
             return self._read(data)
 
     def _read(self, data: Mapping[str, Any]) -> GenerationChunk | None:
@@ -81,7 +82,7 @@ class TextStreamConverter:
         """
         if self._finish is None:
             raise self._request.broken_off()
-        with understood(self._request.model_uid):
+        with self._understood:
             info = _info(self._request, self._finish, self._beside)
         return GenerationChunk(text="", generation_info=info)
 

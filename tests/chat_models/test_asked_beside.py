@@ -1,0 +1,149 @@
+"""What the server is asked beside an answer: why one failed, and what a model takes."""
+
+import json
+
+import pytest
+import recorded
+from langchain_core.messages import HumanMessage
+from management_server import scripted_api
+
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import BadRequestError, ContextLengthError, ServerError
+
+CHAT = "POST /v1/chat/completions"
+EVENTS = "GET /v1/models/tiny/events"
+DESCRIPTION = "GET /v1/models/tiny"
+TOO_LONG = "request (40008 tokens) exceeds the available context size (16384 tokens)"
+WHOLE = recorded.whole({"content": "Hello!"})
+SOUND = {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"}
+IMAGE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+
+
+@pytest.fixture
+def server():
+    with scripted_api() as made:
+        yield made
+
+
+def happened(*texts):
+    launched = {"event_type": "INFO", "event_ts": 1, "event_content": "Launch model"}
+    failed = [
+        {"event_type": "ERROR", "event_ts": 2, "event_content": f"[address=1:2, pid=3] {text}"}
+        for text in texts
+    ]
+    return [(200, [launched, *failed, launched])]
+
+
+async def failures(llm, *, stream):
+    """Return the errors of both ways of asking."""
+    with pytest.raises(ServerError) as caught:
+        list(llm.stream("x")) if stream else llm.invoke("x")
+    with pytest.raises(ServerError) as caught_async:
+        await (anext(llm.astream("x")) if stream else llm.ainvoke("x"))
+    return [caught.value, caught_async.value]
+
+
+@pytest.fixture(params=["whole", "stream"])
+def failing(request, server):
+    """Whether to stream from a server that says nothing of why it fails."""
+    if request.param == "whole":
+        server[CHAT] = [(500, {"detail": recorded.FAILED})]
+    else:
+        server[CHAT] = [(200, f"data: {json.dumps({'error': recorded.FAILED})}\r\n\r\n")]
+    return request.param == "stream"
+
+
+async def test_the_reason_of_a_failure_is_looked_for(server, failing):
+    server[EVENTS] = happened("CUDA out of memory", "<think> is no token")
+    for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
+        assert type(error) is ServerError
+        assert error.detail == "<think> is no token"
+        assert "<think> is no token" in str(error)
+        assert error.status == (None if failing else 500)
+        assert error.request_id in [body["request_id"] for body in server.sent]
+
+
+async def test_the_reason_decides_which_error_it_is(server, failing):
+    server[EVENTS] = happened(TOO_LONG)
+    for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
+        assert type(error) is ContextLengthError
+        assert error.detail == TOO_LONG
+    spare = ChatXinference(server.endpoint, "tiny").with_fallbacks(
+        [ChatXinference(server.endpoint, "tiny")], exceptions_to_handle=(ContextLengthError,)
+    )
+    if not failing:
+        server[CHAT] = [(500, {"detail": recorded.FAILED}), (200, WHOLE)]
+        assert spare.invoke("x").content == "Hello!"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (404, {"detail": "Not Found"}),
+        (200, []),
+        (200, {"a": 1}),
+        (200, [5, {"event_type": "ERROR", "event_content": None}]),
+        (200, "nonsense"),
+    ],
+)
+async def test_where_no_reason_is_found_the_failure_is_told(server, failing, events):
+    server[EVENTS] = [events]
+    for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
+        assert error.detail == recorded.FAILED
+
+
+async def test_what_says_its_reason_is_not_looked_for(server):
+    server[CHAT] = [(500, {"detail": "CUDA out of memory"})]
+    await failures(ChatXinference(server.endpoint, "tiny"), stream=False)
+    assert server.asked == ["/v1/chat/completions"] * 2
+
+
+def takes(engine, *abilities):
+    return [(200, {"model_engine": engine, "model_ability": ["chat", *abilities]})]
+
+
+async def test_the_server_says_how_a_model_takes_media(server):
+    server[DESCRIPTION] = takes("llama.cpp", "audio")
+    server[CHAT] = [(200, WHOLE)]
+    llm = ChatXinference(server.endpoint, "tiny")
+    llm.invoke([HumanMessage([SOUND])])
+    await llm.ainvoke([HumanMessage([SOUND])])
+    parts = [body["messages"][0]["content"][0]["type"] for body in server.sent]
+    assert parts == ["input_audio"] * 2
+
+
+async def test_what_it_does_not_take_is_refused_before_it_is_sent(server):
+    server[DESCRIPTION] = takes("Transformers")
+    llm = ChatXinference(server.endpoint, "tiny")
+    for ask in (llm.invoke, lambda messages: list(llm.stream(messages))):
+        with pytest.raises(BadRequestError, match="The model tiny cannot read image input"):
+            ask([HumanMessage([IMAGE])])
+    with pytest.raises(BadRequestError, match="The model tiny cannot read image input"):
+        await llm.ainvoke([HumanMessage([IMAGE])])
+    with pytest.raises(BadRequestError, match="The model tiny cannot read image input"):
+        await anext(llm.astream([HumanMessage([IMAGE])]))
+    assert server.sent == []
+
+
+def test_another_model_for_a_call_is_asked_about_itself(server):
+    server["GET /v1/models/other"] = takes("llama.cpp", "audio")
+    server[CHAT] = [(200, WHOLE)]
+    known = ChatXinference(server.endpoint, "tiny", engine="vLLM", profile={"audio_inputs": False})
+    known.invoke([HumanMessage([SOUND])], model="other")
+    assert server.sent[0]["messages"][0]["content"][0]["type"] == "input_audio"
+
+
+@pytest.mark.parametrize("description", [(404, {"detail": "Not Found"}), (200, "nonsense")])
+def test_a_server_that_does_not_say_is_sent_what_most_engines_read(server, description):
+    server[DESCRIPTION] = [description]
+    server[CHAT] = [(200, WHOLE)]
+    ChatXinference(server.endpoint, "tiny").invoke([HumanMessage([SOUND])])
+    assert server.sent[0]["messages"][0]["content"][0]["type"] == "audio"
+
+
+def test_nothing_is_asked_about_text_or_what_is_known(server):
+    server[CHAT] = [(200, WHOLE)]
+    ChatXinference(server.endpoint, "tiny").invoke("x")
+    known = ChatXinference(server.endpoint, "tiny", engine="vLLM", profile={"image_inputs": True})
+    known.invoke([HumanMessage([IMAGE])])
+    assert server.asked == ["/v1/chat/completions"] * 2
