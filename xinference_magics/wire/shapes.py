@@ -7,13 +7,13 @@ be read: langchain-core would keep it, and fail when it merges chunks or counts 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 UNREADABLE = (
@@ -75,7 +75,7 @@ def object_in(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     Raises:
         TypeError: It is something else.
     """
-    return _checked(data.get(name), Mapping, name) or {}
+    return _checked(data.get(name), dict, name) or {}
 
 
 def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -85,7 +85,7 @@ def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
         TypeError: It is something else.
     """
     listed: list[Mapping[str, Any]] = _checked(data.get(name), list, name) or []
-    return [_checked(each, Mapping, name) for each in listed]
+    return [_checked(each, dict, name) for each in listed]
 
 
 def logprobs_in(choice: Mapping[str, Any]) -> dict[str, Any]:
