@@ -76,11 +76,12 @@ def _command(command: Command) -> Iterable[str]:
 
 
 def _option(option: Option) -> tuple[str, str]:
-    flags = [option.placeholder] if option.positional else spellings(option.flags)
-    placeholder = "" if option.positional or not option.placeholder else f" {option.placeholder}"
+    placeholder = f" {option.placeholder}" if option.placeholder else ""
+    flags = f"{', '.join(spellings(option.flags))}{placeholder}"
+    spelt = option.either_way if option.positional else flags
     needed = " Needed." if option.required and not option.positional else ""
     repeated = " May be given several times." if option.repeat else ""
-    return f"`{', '.join(flags)}{placeholder}`", _text(f"{option.explained}{needed}{repeated}")
+    return f"`{spelt}`", _text(f"{option.explained}{needed}{repeated}")
 
 
 def _fenced(examples: Iterable[str]) -> str:

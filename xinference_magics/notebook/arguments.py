@@ -54,7 +54,8 @@ class Option:
     """One option of a magic.
 
     Attributes:
-        flags: Its spellings, the long one first; a word without dashes is positional.
+        flags: Its spellings, the long one first; a word without dashes is positional, and what
+            stands behind it are flags by which the same can be given.
         help: One line for people.
         dest: The name of its value; from the long flag if empty.
         metavar: What stands for the value in help; empty for a switch.
@@ -107,6 +108,12 @@ class Option:
         return self.metavar or self.flags[0].lstrip("-").replace("-", "_").upper()
 
     @property
+    def either_way(self) -> str:
+        """The placeholder of a word, and the flags by which the same can be given."""
+        flags = ", ".join(self.flags[1:])
+        return self.placeholder + (f" or {flags} {self.placeholder}" if flags else "")
+
+    @property
     def explained(self) -> str:
         """The line for people, with the words that are possible and the default."""
         words = self.values if isinstance(self.values, tuple) else ()
@@ -128,7 +135,7 @@ class Option:
         if self.positional:
             one, several = (None, "+") if self.required else ("?", "*")
             nargs = several if self.repeat else one
-            return {"metavar": self.placeholder, "type": self.type, "nargs": nargs}
+            return {"metavar": self.either_way, "type": self.type, "nargs": nargs}
         if self.safe_way:
             return {"nargs": "?", "const": True, "type": partial(readers.secret, self.safe_way)}
         if self.words == 0:
@@ -218,10 +225,21 @@ class Parser(argparse.ArgumentParser):
             UsageError: A word or its value is not right; the message names the nearest option.
             HelpRequested: Help was asked for.
         """
-        arguments, unknown = self.parse_known_args(list(words))
+        arguments, unknown = self.parse_known_args(self.in_place(words))
         if unknown:
             self.error(self.unknown(unknown[0]))
         return arguments
+
+    def in_place(self, words: Sequence[str]) -> list[str]:
+        """Put what a flag gives for the first word there: ``--model-uid m`` is ``m``."""
+        first = next((option for option in self.options if option.positional), None)
+        for place, word in enumerate(words if first else ()):
+            flag, equals, value = word.partition("=")
+            if first and flag in first.flags[1:]:
+                rest = words[place + (1 if equals else 2) :]
+                given = [value] if equals else words[place + 1 : place + 2]
+                return [*given, *words[:place], *rest]
+        return list(words)
 
     def unknown(self, word: str) -> str:
         """Say that `word` is not known, and what is near it."""

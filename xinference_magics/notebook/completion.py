@@ -219,6 +219,7 @@ def placed(command: Command, words: list[str]) -> Place | None:
             place.option = option
             return place if option.words == 1 else None
         else:
+            positional = [each for each in positional if each is not option]
             count = 0 if equals else option.words
             place.given[option.name] = value if equals else " ".join(rest[:count])
             del rest[:count]
@@ -241,8 +242,9 @@ def _flags(place: Place, fragment: str) -> tuple[str, ...]:
     found = []
     for option in place.command.options:
         usable = option.repeat or option.name not in place.given
-        if not option.positional and usable and option is not options.API_KEY:
-            found += [flag for flag in option.flags if flag.startswith(fragment)][:1]
+        if usable and option is not options.API_KEY:
+            flags = option.flags[option.positional :]
+            found += [flag for flag in flags if flag.startswith(fragment)][:1]
     return (*found, "--help") if "--help".startswith(fragment) else tuple(found)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from IPython.core.error import UsageError
-
 from xinference_magics.errors import NotebookError, XinferenceError
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
@@ -31,7 +29,7 @@ def login(session: Session, arguments: Arguments) -> None:
     """
     from xinference_magics.transport.login import Login
 
-    endpoint = _where(session, arguments)
+    endpoint = session.where(arguments.endpoint)
     if _is_open(session, endpoint):
         return
     _without_trace(lambda: Login(endpoint).keep(_tokens(endpoint, arguments)))
@@ -90,7 +88,7 @@ def logout(session: Session, arguments: Arguments) -> None:
     """
     from xinference_magics.transport.identity import Identity
 
-    identity = Identity(_where(session, arguments))
+    identity = Identity(session.where(arguments.endpoint))
     if session.is_private(identity.endpoint) or not identity.login.end():
         raise NotebookError(
             f"No login at {identity.endpoint} is kept here.",
@@ -110,7 +108,7 @@ def setup(session: Session, arguments: Arguments) -> None:
     """
     from xinference_magics.cluster.accounts import needs_setup, wants_setup_token
 
-    endpoint = _where(session, arguments)
+    endpoint = session.where(arguments.endpoint)
     if not needs_setup(endpoint):
         raise NotebookError(
             f"{endpoint} is set up already.", hint=f"%xinference login {endpoint} logs in."
@@ -138,12 +136,6 @@ def _make_account(endpoint: str, username: str | None, printed: bool) -> None:
     Login(endpoint).keep(sign_in(endpoint, username, password))
 
 
-def _where(session: Session, arguments: Arguments) -> str:
-    if arguments.endpoint and arguments.there and arguments.endpoint != arguments.there:
-        raise UsageError("%xinference: two endpoints are given")
-    return session.where(arguments.endpoint or arguments.there)
-
-
 def _asked(question: str) -> str:
     return _not_empty(answered(question, otherwise=_ELSEWHERE)).strip()
 
@@ -168,9 +160,9 @@ def _without_trace(ask: Callable[[], None]) -> None:
         raise bare from None
 
 
-_WHERE = (
-    Option(("endpoint",), "URL of the server (default: the one in use, or configured)."),
-    Option(("--endpoint", "-e"), "The same, as the command line spells it.", "there", "URL"),
+_WHERE = Option(
+    ("endpoint", "--endpoint", "-e"),
+    "URL of the server (default: the one in use, or configured).",
 )
 _USERNAME = Option(("--username",), "Name of the user (asked for where left out).")
 _PASSWORD = Option(("--password",), "Asked for, never typed.", safe_way="you are asked for it")
@@ -181,7 +173,7 @@ COMMANDS = (
         "Log in at a server; the password is asked for, and the login kept for hours.",
         login,
         (
-            *_WHERE,
+            _WHERE,
             _USERNAME,
             _PASSWORD,
             Option(
@@ -192,11 +184,11 @@ COMMANDS = (
         ),
         ("%xinference login http://gpu-server:9997", "%xinference login --api-key"),
     ),
-    Command("logout", "Forget the login at a server, and end it there.", logout, _WHERE),
+    Command("logout", "Forget the login at a server, and end it there.", logout, (_WHERE,)),
     Command(
         "setup",
         "Make the first account of a new server; its setup token is asked for.",
         setup,
-        (*_WHERE, _USERNAME, _PASSWORD),
+        (_WHERE, _USERNAME, _PASSWORD),
     ),
 )

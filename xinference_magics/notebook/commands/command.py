@@ -14,6 +14,7 @@ from xinference_magics.notebook.arguments import (
     extra_pairs,
     help_width,
 )
+from xinference_magics.notebook.options import API_KEY
 from xinference_magics.notebook.questions import agreed
 from xinference_magics.notebook.readers import not_empty
 
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.session import Session
 
 UID = Option(
-    ("uid",),
+    ("uid", "--model-uid"),
     "UID of a running model.",
     type=not_empty,
     required=True,
     values=Values.RUNNING,
 )
-THERE = Option(("--endpoint", "-e"), "Another Xinference endpoint, for this command only.")
+THERE = (
+    Option(("--endpoint", "-e"), "Another Xinference endpoint, for this command only."),
+    API_KEY,
+)
 YES = Option(("--yes", "-y", "--check"), "Do it without asking.", words=0)
 
 
@@ -106,7 +110,7 @@ class Command:
     def _read(self, parser: Parser, words: Sequence[str]) -> Arguments:
         if not self.takes_extra:
             return parser.parse(words)
-        arguments, unknown = parser.parse_known_args(list(words))
+        arguments, unknown = parser.parse_known_args(parser.in_place(words))
         forced = {key.replace("-", "_"): value for key, value in arguments.extra or []}
         arguments.extra = {**extra_pairs(unknown, parser), **forced}
         return arguments

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
 
+from xinference_magics import __version__
 from xinference_magics.errors import XinferenceError
 from xinference_magics.nearest import near
 from xinference_magics.notebook.arguments import HelpRequested
@@ -36,6 +37,11 @@ class CommandSet(dict[str, "Command"]):
         self.default = default
 
     def __missing__(self, name: str) -> NoReturn:
+        if name.startswith("-"):
+            raise UsageError(
+                f"{self.magic}: no option {name.partition('=')[0]}; a command comes first. "
+                "%xinference serve starts a server here, with its own --port"
+            )
         meant = near(name, self)
         hint = f"did you mean {meant[0]}?" if meant else f"commands: {', '.join(self)}"
         raise UsageError(f"{self.magic}: no command {name!r}; {hint}")
@@ -49,6 +55,9 @@ class CommandSet(dict[str, "Command"]):
         name, *rest = words or [self.default]
         if name in {"", "-h", "--help", "help"}:
             session.say(self.help(rest) if name else f"{_where(session)}\n\n{self.help()}")
+            return None
+        if name in {"-v", "--version"}:
+            session.say(f"xinference_magics {__version__}\n{_where(session)}")
             return None
         try:
             value = self[name](session, rest, cell)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
+from xinference_magics.notebook.options import API_KEY
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -42,7 +43,13 @@ COMMANDS = (
         "connect",
         "Connect to a server.",
         connect,
-        (Option(("endpoint",), "Its URL (default: configured, or found on this machine)."),),
+        (
+            Option(
+                ("endpoint", "--endpoint", "-e"),
+                "Its URL (default: configured, or found on this machine).",
+            ),
+            API_KEY,
+        ),
         ("%xinference connect http://gpu-server:9997",),
     ),
     Command(

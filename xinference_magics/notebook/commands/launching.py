@@ -155,6 +155,6 @@ COMMANDS = (
         "cancel",
         "Cancel a launch that is still loading.",
         cancel,
-        (replace(UID, help="UID of the model that loads.", values=Values.LOADING), THERE),
+        (replace(UID, help="UID of the model that loads.", values=Values.LOADING), *THERE),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import (
@@ -15,7 +16,7 @@ from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import THERE, UID, Command
 from xinference_magics.notebook.commands.watching import WATCH
-from xinference_magics.notebook.readers import count, not_empty
+from xinference_magics.notebook.readers import count
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -37,8 +38,6 @@ def _replica_count(text: str) -> int:
 
 def workers(session: Session, arguments: Arguments) -> Workers:
     """Show the workers, what is placed there, and how they are."""
-    from dataclasses import replace
-
     from xinference_magics.display.amounts import duration
     from xinference_magics.notebook.results.machines import Workers
 
@@ -142,7 +141,7 @@ COMMANDS = (
         "workers",
         "The cluster's workers: load, memory, replicas, health.",
         workers,
-        (THERE,),
+        THERE,
     ),
     Command(
         "replicas",
@@ -152,7 +151,7 @@ COMMANDS = (
             UID,
             Option(("count",), "How many there shall be.", metavar="N", type=_replica_count),
             options.WORKER_IP,
-            THERE,
+            *THERE,
         ),
         ("%xinference replicas my-model", "%xinference replicas my-model 3"),
     ),
@@ -162,13 +161,12 @@ COMMANDS = (
         "The server's log; with a UID, what happened to that model.",
         logs,
         (
-            Option(("uid",), "UID of a model (default: the server's log).", type=not_empty,
-                   values=Values.RUNNING),
+            replace(UID, help="UID of a model (default: the server's log).", required=False),
             Option(("--lines", "-n"), "How many of the last lines.", "", "N", count,
                    default=_LINES),
             Option(("--worker", "-w"), "Address of a worker whose log it shall be.",
                    metavar="ADDRESS", values=Values.WORKER),
-            THERE,
+            *THERE,
         ),
         ("%xinference logs -n 20", "%xinference logs my-model"),
     ),

@@ -100,11 +100,13 @@ def _shown(
         raise
 
 
-def service(session: Session, _arguments: Arguments) -> None:
-    """Say where the system service is managed."""
+def service(session: Session, arguments: Arguments) -> None:
+    """Say where the system service is managed, and with which line."""
+    system = ["--system"] if arguments.system else []
+    line = " ".join(["xinference service", *system, *(arguments.action or ["install --start"])])
+    then = "." if arguments.action else ", then status, logs, stop, restart or uninstall."
     session.say(
-        "A service belongs to its machine, not to a notebook. In a terminal there: "
-        "xinference service install --start, then status, logs, stop, restart or uninstall."
+        f"A service belongs to its machine, not to a notebook. In a terminal there: {line}{then}"
     )
 
 
@@ -113,7 +115,7 @@ _PYTHON = Option(("--python-executable",), "Another Python on the server's machi
 _RELAUNCH = (
     _PYTHON,
     Option(("--request-id",), "A name for it: the same one again does not begin anew."),
-    THERE,
+    *THERE,
 )
 
 COMMANDS = (
@@ -128,7 +130,7 @@ COMMANDS = (
             Option(("--drain-timeout",), "Seconds that running requests may still take.", "",
                    "SECONDS", partial(seconds, 0.1, _LONGEST_DRAIN), default=300.0),
             _PYTHON,
-            THERE,
+            *THERE,
         ),
         ("""%xinference reload my-model --model-config '{"max_model_len": 8192}'""",),
     ),
@@ -148,7 +150,15 @@ COMMANDS = (
         "stop-cluster",
         "Stop a whole cluster for everyone: supervisor, workers, models.",
         stop_cluster,
-        (YES, THERE),
+        (YES, *THERE),
     ),
-    Command("service", "Where Xinference as a system service is managed.", service),
+    Command(
+        "service",
+        "Where Xinference as a service of a machine is managed.",
+        service,
+        (
+            Option(("action",), "What is to be done there, such as status.", repeat=True),
+            Option(("--system",), "With a service of the system, not of a user.", words=0),
+        ),
+    ),
 )  # fmt: skip

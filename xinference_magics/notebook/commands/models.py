@@ -42,14 +42,14 @@ def terminate(session: Session, arguments: Arguments) -> None:
 
 
 COMMANDS = (
-    Command("list", "The models that run.", list_models, (THERE,)),
-    Command("describe", "One running model.", describe, (UID, THERE)),
+    Command("list", "The models that run.", list_models, THERE),
+    Command("describe", "One running model.", describe, (UID, *THERE)),
     Command(
         "use",
         "Take up a running model: %%chat asks it, and its object is put into the namespace.",
         use,
-        (UID, options.AS_NAME, options.ENDPOINT),
+        (UID, options.AS_NAME, options.ENDPOINT, options.API_KEY),
         ("%xinference use my-model --as llm2",),
     ),
-    Command("terminate", "End a running model.", terminate, (UID, THERE)),
+    Command("terminate", "End a running model.", terminate, (UID, *THERE)),
 )

@@ -129,7 +129,7 @@ WATCH = Command(
                default=_INTERVAL),
         Option(("--for",), "End by itself after so many seconds.", "seconds", "SECONDS", _seconds),
         Option(("--count", "-n"), "End by itself after so many looks.", "", "N", count),
-        THERE,
+        *THERE,
     ),
     ("%xinference watch", "%xinference watch -i 5 --for 60"),
 )  # fmt: skip
