@@ -54,6 +54,12 @@ def test_ones_own_registrations_come_first(registry):
     assert listed[2].abilities == ("chat", "vision")
 
 
+def test_sizes_are_sorted_as_numbers():
+    specs = [{"model_size_in_billions": size} for size in ("235", 4, "A3B", "1_8", "0.5", 30, 4)]
+    read = Registration.from_json("LLM", {"model_name": "m", "model_specs": specs})
+    assert read.sizes == ("0.5", "1_8", "4", "30", "235", "A3B")
+
+
 def test_older_servers_tell_no_abilities(registry, answers):
     answers["/v1/models/families"] = [(404, {"detail": "Not Found"})]
     assert [each.abilities for each in registry.registrations()] == [(), (), ()]

@@ -168,6 +168,13 @@ def test_a_plan_hides_nothing_but_secrets(cluster, offers, name, hidden):
     assert (body[name] == HIDDEN) is hidden
 
 
+@pytest.mark.parametrize(("workers", "said"), [(1, False), (2, True)])
+def test_workers_that_an_engine_does_not_take_are_told(cluster, offers, workers, said):
+    planned = plan(cluster, LaunchRequest(model_name="qwen", n_worker=workers))
+    note = "llama.cpp runs a model on one worker: --n-worker 2 changes nothing."
+    assert (note in planned.said) is said
+
+
 def test_a_plan_that_takes_a_model_chooses_nothing_aloud(cluster, offers):
     planned = plan(cluster, LaunchRequest(model_name="qwen"), own=OwnLaunches())
     assert planned.existing.uid == "mine"

@@ -19,6 +19,21 @@ def test_text_is_aligned_and_numbers_stand_right():
     ]
 
 
+def test_what_only_some_rows_have_is_a_gap_in_the_others():
+    columns = [COLUMNS[0], Column("note", lambda row: row[1], optional=True)]
+    table = Table([("qwen", "new"), ("llama", None)], columns)
+    assert table.text.splitlines() == ["UID    note", "qwen   new", "llama"]
+    assert "–" not in table.html
+    assert "note" not in Table([("llama", None)], columns).text
+
+
+def test_names_are_not_broken_at_their_dashes():
+    named = Table([("qwen2.5-vl-instruct", 1, "many words")], COLUMNS).html
+    assert 'text-align:left;white-space:nowrap">qwen2.5-vl-instruct<' in named
+    assert 'text-align:left">many words<' in named
+    assert "left;white-space" not in Table([("x" * 200, 1, "")], COLUMNS).html
+
+
 def test_html_escapes_everything_that_comes_from_a_server():
     html = Table([("<img src=x>", 1, "&")], COLUMNS, caption="<b>")._repr_mimebundle_()["text/html"]
     assert "<img" not in html

@@ -43,6 +43,11 @@ def test_every_example_is_read_by_its_command(command):
         read_line(magic, rest)
 
 
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
+def test_every_command_has_examples(command):
+    assert f"  {command.examples[0].splitlines()[0]}" in command.parser().format_help()
+
+
 @pytest.mark.parametrize("command", EVERY, ids=lambda command: command.name)
 def test_help_fits_a_cell(command):
     lines = command.parser().format_help().splitlines()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import requests
 from recording_proxy import recording
+from test_help import offered
 
 from xinference_magics.cluster.launch import LaunchRequest
 
@@ -153,11 +154,16 @@ def test_the_large_registry_is_never_fetched(kernel, server):
             "engine -n qwen2.5-instruct",
             "engine -n bge-m3",
             "vllm-models",
+            "launch -n qwen2.5-instruct --dry-run",
+            "launch -n bge-m3 -t embedding --dry-run",
         ):
             assert kernel.run(f"%xinference {command} -e {recorded.endpoint}").status == "ok", (
                 command
             )
         assert kernel.run(f"%xinference engine -n nope -e {recorded.endpoint}").status == "error"
+        typed = f"%xinference launch -e {recorded.endpoint} -n qwen2.5-inst"
+        offered(kernel, typed, "qwen2.5-instruct")
+        offered(kernel, f"{typed}ruct -f ", "ggufv2")
     assert any("embedding?detailed=true" in path for path in recorded.paths)
     assert not [path for path in recorded.paths if "/LLM" in path and "detailed=true" in path]
     listed = requests.get(f"{server.endpoint}/v1/model_registrations/LLM", timeout=60).json()

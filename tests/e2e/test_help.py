@@ -5,6 +5,7 @@ import time
 from kernel_driver import CONVERSATION
 from test_errors import fails
 
+from xinference_magics import __version__
 from xinference_magics.notebook.commands import COMMANDS
 
 NAMES = {
@@ -87,7 +88,15 @@ def test_help_in_every_spelling(kernel):
     assert "examples:" in inspected(kernel, "%chat")
     assert "examples:" in inspected(kernel, "%%generate")
     assert "Models that run" in inspected(kernel, "%xinference")
+    assert "examples:\n  uid = %xinference launch -n " in inspected(kernel, "%xinference")
     assert "undo" in inspected(kernel, "%conversation")
+
+
+def test_the_options_before_a_command_are_known(kernel, server):
+    shown = kernel.run("%xinference --version").stdout
+    assert f"xinference_magics {__version__}\nConnected to {server.endpoint}" in shown
+    assert "(Xinference 4.1.0)" in shown
+    fails(kernel, "%xinference -H 0.0.0.0 -p 9997", "no option -H", "%xinference serve")
 
 
 def test_status_is_a_value(kernel, tiny_chat):

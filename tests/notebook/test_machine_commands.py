@@ -203,6 +203,8 @@ def test_how_a_relaunch_ended_is_shown_as_a_table(run, shell, answers):
 def test_service_says_where_it_is_managed(run, capsys):
     run("service")
     assert "xinference service install --start" in capsys.readouterr().out
+    run("service status --system")
+    assert "there: xinference service --system status.\n" in capsys.readouterr().out
 
 
 def test_a_watch_shows_what_runs_and_forgets_old_failures(watch):

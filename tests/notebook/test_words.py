@@ -25,9 +25,12 @@ def test_a_line_becomes_words(line, words):
     assert split_line(line, "%xinference", NAMES) == words
 
 
-def test_an_unclosed_quote_is_named():
-    with pytest.raises(UsageError, match='a quote is not closed in "use what\'s"'):
-        split_line("use what's", "%xinference", NAMES)
+@pytest.mark.parametrize("line", ["use what's", "login --password 'what", 'launch -ak what"s'])
+def test_an_unclosed_quote_is_told_without_what_may_be_a_secret(line):
+    with pytest.raises(UsageError, match="%xinference: a quote is not closed") as caught:
+        split_line(line, "%xinference", NAMES)
+    assert "what's" not in str(caught.value)
+    assert "launch" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

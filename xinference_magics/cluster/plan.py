@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 HIDDEN = "••••"
 """Stands for a value that may be a secret."""
 
+_SPREADING = {"vllm", "sglang", "mlx", "trt-llm"}
+"""Engines that spread a model over workers, or (TensorRT-LLM) are refused it by the server."""
+
 _SECRET = re.compile(r"(token|keys?)(?![a-z])|secret|password")
 
 
@@ -82,8 +85,16 @@ def plan(
     found = Found() if own is None else find(cluster, wanted, own)
     if found.existing is None:
         _check_workers(cluster, request.worker_ip)
-    said = [] if found.existing else [choice.said, found.said]
+    said = [] if found.existing else [choice.said, found.said, _ignored(wanted.request)]
     return LaunchPlan(cluster.endpoint, wanted, tuple(filter(None, said)), found.existing)
+
+
+def _ignored(request: LaunchRequest) -> str:
+    """Say that one model is not spread over workers where the server would not say so."""
+    engine = request.model_engine
+    if request.n_worker == 1 or engine is None or engine.casefold() in _SPREADING:
+        return ""
+    return f"{engine} runs a model on one worker: --n-worker {request.n_worker} changes nothing."
 
 
 def _check_workers(cluster: Cluster, named: str | None) -> None:

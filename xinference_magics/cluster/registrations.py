@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ class Registration:
         builtin: Whether it comes with Xinference; False for a registration of the users'.
         abilities: ``chat``, ``vision``, ``text2image``, ...
         languages: Two-letter codes.
-        sizes: Billions of parameters, as in ``7`` or ``0_5``.
+        sizes: Billions of parameters, as in ``0_5`` or ``7``, the smallest first.
         formats: ``pytorch``, ``ggufv2``, ...
         context_length: Tokens that it reads at once.
         dimensions: Numbers in an embedding's vector.
@@ -55,7 +56,7 @@ class Registration:
             builtin=bool(data.get("is_builtin")),
             abilities=texts(data.get("model_ability")),
             languages=texts(data.get("model_lang")) or texts(data.get("language")),
-            sizes=_each(spec.get("model_size_in_billions") for spec in specs),
+            sizes=_sorted(_each(spec.get("model_size_in_billions") for spec in specs)),
             formats=_each(spec.get("model_format") for spec in specs),
             context_length=number(data.get("context_length")) or number(data.get("max_tokens")),
             dimensions=number(data.get("dimensions")),
@@ -69,6 +70,16 @@ def _specs(data: Json) -> Iterator[Json]:
     return (
         (spec for spec in specs if isinstance(spec, dict)) if isinstance(specs, list) else iter(())
     )
+
+
+def _sorted(sizes: Iterable[str]) -> tuple[str, ...]:
+    """Sort sizes as numbers, what is none last."""
+
+    def as_number(size: str) -> tuple[bool, float]:
+        found = re.fullmatch(r"\d{1,6}([._]\d{1,6})?", size, re.ASCII)
+        return not found, float(size.replace("_", ".")) if found else 0.0
+
+    return tuple(sorted(sizes, key=as_number))
 
 
 def _each(values: Iterable[Any]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ _WIDEST = 60
 _TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0"
 _HEAD = "padding:4px 12px;border-bottom:1px solid rgba(128,128,128,0.5);text-align:"
 _CELL = "padding:4px 12px;text-align:"
+_WHOLE = ";white-space:nowrap"
+_RIGHT = f"right{_WHOLE}"
 _CAPTION = "font-size:12px;opacity:0.75;line-height:24px"
 
 
@@ -33,7 +35,8 @@ class Column(Generic[Row]):
         title: The heading.
         value: Takes what is shown out of a row; None is shown as a dash.
         right: Whether it stands right although it is text, such as a size.
-        optional: Whether it is left out where no row has a value.
+        optional: Whether it is left out where no row has a value; where only some have, a gap
+            stands in the others and no dash.
     """
 
     title: str
@@ -76,7 +79,7 @@ class Table(Generic[Row]):
             return neutralise(self.empty)
         head = [neutralise(column.title) for column in self.columns]
         lines = [head] if any(head) else []
-        lines += [[_text(value) for value in row] for row in self._values()]
+        lines += [list(map(_text, row)) for row in self._written()]
         widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
         sides = self._numeric()
         written = ["  ".join(map(_padded, line, widths, sides)).rstrip() for line in lines]
@@ -87,9 +90,12 @@ class Table(Generic[Row]):
         """The table as HTML in which nothing of the rows is markup."""
         if not self.rows:
             return f'<div class="{IGNORED_BY_MATHJAX}">{escape(printable(self.empty))}</div>'
-        sides = ["right;white-space:nowrap" if each else "left" for each in self._numeric()]
-        titles = [column.title for column in self.columns]
-        rows = "".join(_row("td", _CELL, row, sides) for row in self._values())
+        sides = [_RIGHT if each else "left" for each in self._numeric()]
+        written = self._written()
+        if max(len(row[0]) for row in written) <= _WIDEST:  # a name is not broken at its dashes
+            sides[0] += _WHOLE
+        titles = [printable(column.title) for column in self.columns]
+        rows = "".join(_row("td", _CELL, row, sides) for row in written)
         head = f"<thead>{_row('th', _HEAD, titles, sides)}</thead>" if any(titles) else ""
         return (
             f'<div class="{IGNORED_BY_MATHJAX}"><table style="{_TABLE}">'
@@ -105,6 +111,10 @@ class Table(Generic[Row]):
 
     def _values(self) -> list[list[object]]:
         return [[column.value(row) for column in self.columns] for row in self.rows]
+
+    def _written(self) -> list[list[str]]:
+        gaps = ["" if column.optional else "–" for column in self.columns]
+        return [list(map(_shown, row, gaps)) for row in self._values()]
 
     def _numeric(self) -> list[bool]:
         """Tell which columns stand right: those of numbers, with nothing else but gaps."""
@@ -134,9 +144,9 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, gap: str) -> str:
     if value is None or value == "":
-        return "–"
+        return gap
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -146,14 +156,14 @@ def _shown(value: object) -> str:
     return printable(str(value))
 
 
-def _text(value: object) -> str:
-    text = " ".join(neutralise(_shown(value)).split())
+def _text(written: str) -> str:
+    text = " ".join(neutralise(written).split())
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
-def _row(tag: str, style: str, values: Iterable[object], sides: Iterable[str]) -> str:
-    cells = zip(values, sides, strict=True)
-    written = (f'<{tag} style="{style}{side}">{escape(_shown(it))}</{tag}>' for it, side in cells)
+def _row(tag: str, style: str, texts: Iterable[str], sides: Iterable[str]) -> str:
+    cells = zip(texts, sides, strict=True)
+    written = (f'<{tag} style="{style}{side}">{escape(text)}</{tag}>' for text, side in cells)
     return f"<tr>{''.join(written)}</tr>"
 
 

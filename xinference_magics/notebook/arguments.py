@@ -314,7 +314,7 @@ def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
 def _unquoted(word: str, parser: Parser) -> str:
     bare = _QUOTED.sub("", word)
     if re.search(r"""(^|=)["']""", bare):
-        parser.error(f"a quote is not closed in {word}")
+        parser.error("a quote is not closed")  # without the word, which may be a secret
     return _QUOTED.sub(lambda match: match[1] + match[2][1:-1], word)
 
 

@@ -57,8 +57,9 @@ def _words(line: str, magic: str) -> list[str]:
     try:
         return _shell_words(line)
     except ValueError:
+        # Without the line: what stands behind the quote may be a secret.
         raise UsageError(
-            f'{magic}: a quote is not closed in {line.strip()!r}; put " around it'
+            f'{magic}: a quote is not closed; what holds an apostrophe goes between two of "'
         ) from None
 
 

@@ -23,5 +23,10 @@ COMMANDS = CommandSet(
         "Machines": machines.COMMANDS,
         "Looking after the cluster": maintaining.COMMANDS,
     },
+    examples=(
+        "uid = %xinference launch -n qwen2.5-instruct -s 0_5",
+        "running = %xinference list",
+        "%chat What is the capital of France?",
+    ),
 )
 """Every command of ``%xinference``."""

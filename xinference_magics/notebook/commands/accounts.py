@@ -184,11 +184,18 @@ COMMANDS = (
         ),
         ("%xinference login http://gpu-server:9997", "%xinference login --api-key"),
     ),
-    Command("logout", "Forget the login at a server, and end it there.", logout, (_WHERE,)),
+    Command(
+        "logout",
+        "Forget the login at a server, and end it there.",
+        logout,
+        (_WHERE,),
+        ("%xinference logout",),
+    ),
     Command(
         "setup",
         "Make the first account of a new server; its setup token is asked for.",
         setup,
         (_WHERE, _USERNAME, _PASSWORD),
+        ("%xinference setup http://gpu-server:9997",),
     ),
 )

@@ -336,6 +336,7 @@ COMMANDS = (
             _WORKER,
             *THERE,
         ),
+        ("%xinference cached", "%xinference cached -n qwen2.5-instruct"),
     ),
     Command(
         "remove-cache",
@@ -350,7 +351,13 @@ COMMANDS = (
         ),
         ("%xinference remove-cache -n qwen2.5-instruct--0_5B--ggufv2--q4_k_m",),
     ),
-    Command("vllm-models", "The architectures that vLLM runs.", vllm_models, THERE),
+    Command(
+        "vllm-models",
+        "The architectures that vLLM runs.",
+        vllm_models,
+        THERE,
+        ("%xinference vllm-models",),
+    ),
     Command(
         "cal-model-mem",
         "Estimate the GPU memory of a model, with the server package of this machine.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.error import UsageError
@@ -26,15 +27,21 @@ class CommandSet(dict[str, "Command"]):
         groups: All of them, under the titles of help.
         default: The one that runs where none is named; empty to show where the notebook is
             connected, and help.
+        examples: What to type, a line or a whole cell, shown below the list of commands.
     """
 
     def __init__(
-        self, magic: str, groups: Mapping[str, Sequence[Command]], default: str = ""
+        self,
+        magic: str,
+        groups: Mapping[str, Sequence[Command]],
+        default: str = "",
+        examples: Sequence[str] = (),
     ) -> None:
         super().__init__((each.name, each) for commands in groups.values() for each in commands)
         self.magic = magic
         self.groups = groups
         self.default = default
+        self.examples = examples
 
     def __missing__(self, name: str) -> NoReturn:
         if name.startswith("-"):
@@ -76,6 +83,8 @@ class CommandSet(dict[str, "Command"]):
         for title, commands in self.groups.items():
             lines += ["", *([title] if title else [])]
             lines += [f"  {command.name:{width}}  {command.help}" for command in commands]
+        if self.examples:
+            lines += ["", "examples:", *(indent(example, "  ") for example in self.examples)]
         return "\n".join([*lines, "", f"{self.magic} help COMMAND tells the options of one."])
 
 

@@ -60,9 +60,15 @@ COMMANDS = (
             Option(("--port",), "Port to listen on (default: a free one).", type=int),
             Option(("--keep",), "Let it run on when the last notebook is gone.", words=0),
         ),
-        ("%xinference serve",),
+        ("%xinference serve", "%xinference serve --port 9997 --keep"),
     ),
-    Command("stop", "Stop the private Xinference of this machine.", stop),
+    Command(
+        "stop",
+        "Stop the private Xinference of this machine.",
+        stop,
+        (),
+        ("%xinference stop",),
+    ),
     Command(
         "status",
         "Where this notebook is connected, and what runs.",

@@ -156,5 +156,6 @@ COMMANDS = (
         "Cancel a launch that is still loading.",
         cancel,
         (replace(UID, help="UID of the model that loads.", values=Values.LOADING), *THERE),
+        ("%xinference cancel my-model",),
     ),
 )

@@ -142,6 +142,7 @@ COMMANDS = (
         "The cluster's workers: load, memory, replicas, health.",
         workers,
         THERE,
+        ("%xinference workers",),
     ),
     Command(
         "replicas",

@@ -139,18 +139,21 @@ COMMANDS = (
         "Replace the server's API process; models go on.",
         partial(_relaunch, "api"),
         _RELAUNCH,
+        ("%xinference relaunch-api",),
     ),
     Command(
         "relaunch-supervisor",
         "Replace the supervisor's process; models go on.",
         partial(_relaunch, "supervisor"),
         _RELAUNCH,
+        ("%xinference relaunch-supervisor --python-executable /opt/xinference/bin/python",),
     ),
     Command(
         "stop-cluster",
         "Stop a whole cluster for everyone: supervisor, workers, models.",
         stop_cluster,
         (YES, *THERE),
+        ("%xinference stop-cluster -e http://gpu-server:9997",),
     ),
     Command(
         "service",
@@ -160,5 +163,6 @@ COMMANDS = (
             Option(("action",), "What is to be done there, such as status.", repeat=True),
             Option(("--system",), "With a service of the system, not of a user.", words=0),
         ),
+        ("%xinference service", "%xinference service status"),
     ),
 )  # fmt: skip

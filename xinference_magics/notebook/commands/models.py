@@ -42,8 +42,20 @@ def terminate(session: Session, arguments: Arguments) -> None:
 
 
 COMMANDS = (
-    Command("list", "The models that run.", list_models, THERE),
-    Command("describe", "One running model.", describe, (UID, *THERE)),
+    Command(
+        "list",
+        "The models that run.",
+        list_models,
+        THERE,
+        ("running = %xinference list", "%xinference list -e http://gpu-server:9997"),
+    ),
+    Command(
+        "describe",
+        "One running model.",
+        describe,
+        (UID, *THERE),
+        ("%xinference describe my-model",),
+    ),
     Command(
         "use",
         "Take up a running model: %%chat asks it, and its object is put into the namespace.",
@@ -51,5 +63,11 @@ COMMANDS = (
         (UID, options.AS_NAME, options.ENDPOINT, options.API_KEY),
         ("%xinference use my-model --as llm2",),
     ),
-    Command("terminate", "End a running model.", terminate, (UID, *THERE)),
+    Command(
+        "terminate",
+        "End a running model.",
+        terminate,
+        (UID, *THERE),
+        ("%xinference terminate my-model",),
+    ),
 )

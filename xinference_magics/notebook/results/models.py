@@ -37,7 +37,7 @@ _DETAILS = (
     Column[Any]("abilities", lambda model: ", ".join(model.abilities)),
     Column[Any]("family", lambda model: model.family),
     Column[Any]("languages", lambda model: ", ".join(model.languages)),
-    Column[Any]("worker", lambda model: model.address),
+    Column[Any]("address", lambda model: model.address),
 )
 
 
