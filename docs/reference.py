@@ -28,8 +28,11 @@ In a notebook, `%xinference` shows where it is connected, what runs and the comm
 help launch`, `%xinference launch -h` and `%xinference launch?` show one of them; Tab completes
 commands, options, and values that the server knows.
 
-Questions (`list`, `describe`, `status` and the like) return a value, which a notebook shows and
-code can use: `running = %xinference list`. Actions print what they did; `launch` returns the UID.
+Each command returns a value for code, as in `running = %xinference list` and `running[0].uid`. What
+a question finds (`list`, `describe`, `status` and the like) the notebook shows, mostly as a table;
+`.to_pandas()` makes a DataFrame of it. An action says what it did, and its value is not shown as
+well: `launch` returns the UID, `use` the description of the model, `connect` the connection,
+`terminate` what was done and to which model.
 In the line of a command `{{expression}}`, `{name}` and `$name` put values in; in a prompt only
 `{{expression}}` does.
 

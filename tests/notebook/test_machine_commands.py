@@ -275,7 +275,8 @@ def test_a_watch_of_one_who_may_not_see_models_shows_the_workers(watch, answers)
 
 
 def test_a_watch_ends_by_itself(run):
-    assert run("watch -i 0.2 --for 0.5") is None
+    seen = run("watch -i 0.2 --for 0.5")
+    assert [worker.address for worker in seen.workers] == [FIRST, SECOND]
     with pytest.raises(UsageError, match=r"'0' is no number of seconds from 0\.2 to 86400"):
         run("watch -i 0")
 

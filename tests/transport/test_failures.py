@@ -34,6 +34,7 @@ def failure(status, detail, **options):
     [
         (401, "Could not validate credentials", AuthenticationError, "XINFERENCE_API_KEY"),
         (401, "API key has expired", AuthenticationError, "API key has expired"),
+        (401, "API key is disabled", AuthenticationError, "API key is disabled"),
         (401, "Incorrect username or password", AuthenticationError, "is wrong"),
         (
             403,

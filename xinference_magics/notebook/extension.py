@@ -18,12 +18,25 @@ _BUNDLES = {
     ("chat.turn", "Turn"): ("display.settled", "bundle"),
     ("chat.comparison", "Comparison"): ("display.comparison", "bundle"),
     ("cluster.memory", "MemoryEstimate"): ("notebook.results.catalog", "memory"),
+    ("cluster.machines", "Snapshot"): ("notebook.results.machines", "load"),
     ("cluster.models", "RunningModel"): ("notebook.results.models", "description"),
     ("cluster.operations", "Operation"): ("notebook.results.machines", "operation"),
     ("cluster.plan", "LaunchPlan"): ("notebook.results.plan", "plan"),
 }
 """Types by module and name, and the functions that make mime bundles of them: rooms below know
 nothing of how they are shown. Neither is imported before a value is there."""
+
+_SHOWN_BEFORE = (
+    ("chat.turn", "Turn"),
+    ("chat.comparison", "Comparison"),
+    ("chat.pending", "PendingTurn"),
+    ("cluster.launch", "Cancellation"),
+    ("cluster.machines", "Snapshot"),
+    ("cluster.models", "RunningModel"),
+    ("notebook.results.connection", "Connection"),
+    ("notebook.results.done", "Done"),
+)
+"""Types of values that the cell may have shown before they become its value."""
 
 
 def load(shell: InteractiveShell) -> None:
@@ -67,11 +80,8 @@ def _printers(
     display: Any = shell.display_formatter
     for (module, name), function in _BUNDLES.items():
         yield display.mimebundle_formatter, _full(module, name), partial(_bundle, *function)
-    for module, name, show in (
-        ("chat.turn", "Turn", magics.show_once),
-        ("chat.comparison", "Comparison", magics.show_once),
-        ("chat.pending", "PendingTurn", magics.show_pending_once),
-    ):
+    for module, name in _SHOWN_BEFORE:
+        show = magics.show_pending_once if name == "PendingTurn" else magics.show_once
         yield display.ipython_display_formatter, _full(module, name), show
 
 

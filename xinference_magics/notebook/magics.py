@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
-    from xinference_magics.chat.comparison import Comparison
-    from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.chatting import Answer
     from xinference_magics.notebook.commands.command_set import CommandSet
     from xinference_magics.notebook.completion import Completer
@@ -121,7 +119,7 @@ class XinferenceMagics(Magics):
             _say,
             lambda: self.cells.current,
         )
-        self._shown: tuple[int, list[Answer]] = (0, [])
+        self._shown: tuple[int, list[Any]] = (0, [])
         self._completer: Completer | None = None
         self._replaced: dict[tuple[str, str], Any] = {}
         super().__init__(shell, parent=shell)
@@ -195,7 +193,10 @@ class XinferenceMagics(Magics):
         from xinference_magics.notebook.words import split_line
 
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
-        return commands.run(self.session, words, cell)
+        value = commands.run(self.session, words, cell)
+        if value is not None and words and commands[words[0]].acts:
+            self._note_shown(value)
+        return value
 
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
@@ -213,10 +214,14 @@ class XinferenceMagics(Magics):
         self.session.changes += 1
         if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
             return answer
+        self._note_shown(answer)
+        return answer
+
+    def _note_shown(self, value: Any) -> None:
+        """Note what this cell has shown already, which it then need not show as its value."""
         number, shown = self._shown
         current = self.cells.current.number
-        self._shown = (current, [*shown, answer] if number == current else [answer])
-        return answer
+        self._shown = (current, [*shown, value] if number == current else [value])
 
     @context_matcher(identifier="xinference_magics")  # type: ignore[untyped-decorator]
     def complete(self, context: CompletionContext) -> Any:
@@ -238,25 +243,25 @@ class XinferenceMagics(Magics):
         self.session.background.discard(self.cells.current, deleted)
         self.session.conversations.forget_cells(deleted)
 
-    def show_once(self, answer: Turn | Comparison) -> None:
-        """Show nothing for an answer in the execution that streamed it (IPython's display hook).
+    def show_once(self, value: Any) -> None:
+        """Show nothing for a value in the execution that has shown it (IPython's display hook).
 
         Raises:
             NotImplementedError: It is another execution; IPython then shows its mime bundle.
         """
-        self.show_pending_once(answer)
+        self.show_pending_once(value)
         if getattr(self.shell, "kernel", None) is None:
             # A terminal has printed "Out[n]:" already.
-            _say(f"<{answer.label}>")
+            _say(f"<{getattr(value, 'label', type(value).__name__)}>")
 
-    def show_pending_once(self, answer: Answer) -> None:
+    def show_pending_once(self, value: Any) -> None:
         """Show nothing for a turn in the background where its cell shows it.
 
         Raises:
             NotImplementedError: It does not; IPython then shows its repr.
         """
         number, shown = self._shown
-        if number != self.cells.current.number or not any(answer is each for each in shown):
+        if number != self.cells.current.number or not any(value is each for each in shown):
             raise NotImplementedError
 
     def install(self) -> None:

@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING
 from xinference_magics.errors import NotebookError, XinferenceError
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
+from xinference_magics.notebook.commands.connecting import told
 from xinference_magics.notebook.opening import require_account
 from xinference_magics.notebook.questions import answered, answered_secretly
+from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
     from collections.abc import Callable
 
+    from xinference_magics.notebook.results.connection import Connection
+    from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
     from xinference_magics.transport.login import Tokens
 
 _ELSEWHERE = "Log in from a notebook, which is kept, or set XINFERENCE_API_KEY."
 
 
-def login(session: Session, arguments: Arguments) -> None:
+def login(session: Session, arguments: Arguments) -> Connection | Done:
     """Log in at a server, and keep the login for all notebooks of this user.
 
     Raises:
@@ -30,10 +34,10 @@ def login(session: Session, arguments: Arguments) -> None:
     from xinference_magics.transport.login import Login
 
     endpoint = session.where(arguments.endpoint)
-    if _is_open(session, endpoint):
-        return
+    if needless := _needless(session, endpoint):
+        return done(session, needless, endpoint)
     _without_trace(lambda: Login(endpoint).keep(_tokens(endpoint, arguments)))
-    _admit(session, endpoint)
+    return _admit(session, endpoint)
 
 
 def _tokens(endpoint: str, arguments: Arguments) -> Tokens:
@@ -52,8 +56,8 @@ def _tokens(endpoint: str, arguments: Arguments) -> Tokens:
     return tokens
 
 
-def _is_open(session: Session, endpoint: str) -> bool:
-    """Tell the user where no login is needed.
+def _needless(session: Session, endpoint: str) -> str:
+    """Say why no login is needed; empty where one is.
 
     Raises:
         AuthenticationError: The server has no account yet.
@@ -61,26 +65,24 @@ def _is_open(session: Session, endpoint: str) -> bool:
     from xinference_magics.cluster.connection import Cluster
 
     if session.is_private(endpoint):
-        session.say(f"{endpoint} is this machine's private server: its login is made for you.")
-        return True
+        return f"{endpoint} is this machine's private server: its login is made for you."
     cluster = Cluster(endpoint)
     open_to_all = not cluster.requires_auth()
     cluster.close()
     if open_to_all:
-        session.say(f"{endpoint} wants no login.")
-    else:
-        require_account(endpoint)
-    return open_to_all
+        return f"{endpoint} wants no login."
+    require_account(endpoint)
+    return ""
 
 
-def _admit(session: Session, endpoint: str) -> None:
+def _admit(session: Session, endpoint: str) -> Connection | Done:
     if session.admitted(endpoint):
-        session.say(repr(session.connection(known=True)))
-    else:
-        session.say(f"The login is kept; %xinference connect {endpoint} uses it.")
+        return told(session)
+    kept = f"The login is kept; %xinference connect {endpoint} uses it."
+    return done(session, kept, endpoint)
 
 
-def logout(session: Session, arguments: Arguments) -> None:
+def logout(session: Session, arguments: Arguments) -> Done:
     """End a login, at the server and in all notebooks of this user.
 
     Raises:
@@ -95,10 +97,10 @@ def logout(session: Session, arguments: Arguments) -> None:
             hint="%xinference status shows where the notebook is connected.",
         )
     left = f" What remains: {identity.said}." if identity.said else ""
-    session.say(f"Logged out of {identity.endpoint}.{left}")
+    return done(session, f"Logged out of {identity.endpoint}.{left}", identity.endpoint)
 
 
-def setup(session: Session, arguments: Arguments) -> None:
+def setup(session: Session, arguments: Arguments) -> Connection | Done:
     """Make the first account of a new server, and log in with it.
 
     Raises:
@@ -118,7 +120,7 @@ def setup(session: Session, arguments: Arguments) -> None:
         said = "printed a line 'Setup token: ...' at its first start, into its log."
         session.say(f"{endpoint} {said}")
     _without_trace(lambda: _make_account(endpoint, arguments.username, printed))
-    _admit(session, endpoint)
+    return _admit(session, endpoint)
 
 
 def _make_account(endpoint: str, username: str | None, printed: bool) -> None:
@@ -183,6 +185,7 @@ COMMANDS = (
             ),
         ),
         ("%xinference login http://gpu-server:9997", "%xinference login --api-key"),
+        acts=True,
     ),
     Command(
         "logout",
@@ -190,6 +193,7 @@ COMMANDS = (
         logout,
         (_WHERE,),
         ("%xinference logout",),
+        acts=True,
     ),
     Command(
         "setup",
@@ -197,5 +201,6 @@ COMMANDS = (
         setup,
         (_WHERE, _USERNAME, _PASSWORD),
         ("%xinference setup http://gpu-server:9997",),
+        acts=True,
     ),
 )

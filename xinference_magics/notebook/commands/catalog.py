@@ -14,6 +14,7 @@ from xinference_magics.notebook import options
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import THERE, YES, Command, confirm
 from xinference_magics.notebook.readers import not_empty, one_of
+from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Registrations,
         VllmModels,
     )
+    from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
 
 _DETAILED = 10
@@ -99,20 +101,21 @@ def _definition(arguments: Arguments) -> tuple[str, str]:
         ) from None
 
 
-def unregister(session: Session, arguments: Arguments) -> None:
+def unregister(session: Session, arguments: Arguments) -> Done:
     """Remove a registration of one's own; what runs of it goes on, and its files stay."""
     cluster, name = session.visit(arguments.endpoint), arguments.model_name
     files: list[CachedModel] = []
     with suppress(ServerError):  # not everybody may look there
         files = cluster.cache.models(name)  # which lists them no more when the name is gone
     cluster.registry.unregister(arguments.model_type, name)
-    session.say(f"Unregistered {name} ({arguments.model_type}).")
+    removed = done(session, f"Unregistered {name} ({arguments.model_type}).", name)
     running = [model.uid for model in cluster.models() if model.name == name]
     if running:
         session.say(f"What runs of it goes on: {', '.join(running)}.")
     if files:
         paths = ", ".join(dict.fromkeys(str(each.path) for each in files))
         session.say(f"Still in the cache, and not listed there any more: {paths}")
+    return removed
 
 
 def engine(session: Session, arguments: Arguments) -> EngineOffers:
@@ -180,7 +183,7 @@ def cached(session: Session, arguments: Arguments) -> CachedModels:
     return found
 
 
-def remove_cache(session: Session, arguments: Arguments) -> None:
+def remove_cache(session: Session, arguments: Arguments) -> Done:
     """Remove a version's files from the workers' disks, after asking.
 
     Raises:
@@ -203,7 +206,7 @@ def remove_cache(session: Session, arguments: Arguments) -> None:
         session.say(f"This server removes the originals, too: {', '.join(lost)}")
     confirm(arguments, f"Remove the cached files of {version}?")
     cache.remove(version, worker=worker)
-    session.say(f"Removed {version}.")
+    return done(session, f"Removed {version}.", version)
 
 
 def search(session: Session, arguments: Arguments) -> Found:
@@ -308,6 +311,7 @@ COMMANDS = (
         unregister,
         (_NAME, _TYPE, *THERE),
         ("%xinference unregister -n my-model",),
+        acts=True,
     ),
     Command(
         "engine",
@@ -350,6 +354,7 @@ COMMANDS = (
             *THERE,
         ),
         ("%xinference remove-cache -n qwen2.5-instruct--0_5B--ggufv2--q4_k_m",),
+        acts=True,
     ),
     Command(
         "vllm-models",

@@ -64,6 +64,7 @@ class Command:
         note: A line more for its help.
         takes_extra: Whether undeclared ``--key value`` pairs are passed on.
         takes_cell: Whether ``%%xinference NAME`` gives it the cell's text.
+        acts: Whether it says what it did: a cell then does not show its value as well.
         takes_prompt: Whether what follows its options is a prompt, read as it stands. Such a
             command is a magic by itself, too.
         magic: What it is a command of.
@@ -78,6 +79,7 @@ class Command:
     takes_extra: bool = False
     takes_cell: bool = False
     takes_prompt: bool = False
+    acts: bool = False
     magic: str = "%xinference"
 
     def parser(self, typed: str = "") -> Parser:

@@ -7,30 +7,39 @@ from typing import TYPE_CHECKING
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.options import API_KEY
+from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
     from xinference_magics.notebook.results.connection import Connection
+    from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
 
 
-def connect(session: Session, arguments: Arguments) -> None:
+def connect(session: Session, arguments: Arguments) -> Connection:
     """Connect to an endpoint and say what runs there."""
     session.connect(arguments.endpoint)
-    session.say(repr(session.connection(known=True)))
+    return told(session)
 
 
-def serve(session: Session, arguments: Arguments) -> None:
+def serve(session: Session, arguments: Arguments) -> Connection:
     """Start the private local server, or join the one that runs."""
     session.serve(port=arguments.port, keep=bool(arguments.keep))
-    session.say(repr(session.connection(known=True)))
+    return told(session)
 
 
-def stop(session: Session, _arguments: Arguments) -> None:
+def told(session: Session) -> Connection:
+    """Say where the notebook has just been connected."""
+    connection = session.connection(known=True)
+    session.say(repr(connection))
+    return connection
+
+
+def stop(session: Session, _arguments: Arguments) -> Done:
     """Stop the private local server."""
     session.stop_local()
-    session.say("Stopped the local server.")
+    return done(session, "Stopped the local server.", "the local server")
 
 
 def status(session: Session, _arguments: Arguments) -> Connection:
@@ -51,6 +60,7 @@ COMMANDS = (
             API_KEY,
         ),
         ("%xinference connect http://gpu-server:9997",),
+        acts=True,
     ),
     Command(
         "serve",
@@ -61,6 +71,7 @@ COMMANDS = (
             Option(("--keep",), "Let it run on when the last notebook is gone.", words=0),
         ),
         ("%xinference serve", "%xinference serve --port 9997 --keep"),
+        acts=True,
     ),
     Command(
         "stop",
@@ -68,6 +79,7 @@ COMMANDS = (
         stop,
         (),
         ("%xinference stop",),
+        acts=True,
     ),
     Command(
         "status",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launch import Launch
+    from xinference_magics.cluster.launch import Cancellation, Launch
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.cluster.plan import LaunchPlan
     from xinference_magics.notebook.session import Session
@@ -115,7 +115,7 @@ def _take_up(session: Session, running: RunningModel, arguments: Arguments) -> s
     return running.uid
 
 
-def cancel(session: Session, arguments: Arguments) -> None:
+def cancel(session: Session, arguments: Arguments) -> Cancellation:
     """Cancel a launch that is still loading, and say how that ended.
 
     Raises:
@@ -135,6 +135,7 @@ def cancel(session: Session, arguments: Arguments) -> None:
     if result.state not in {"cancelled", "failed"}:
         raise LaunchError(result.message)
     session.say(result.message)
+    return result
 
 
 COMMANDS = (
@@ -157,5 +158,6 @@ COMMANDS = (
         cancel,
         (replace(UID, help="UID of the model that loads.", values=Values.LOADING), *THERE),
         ("%xinference cancel my-model",),
+        acts=True,
     ),
 )

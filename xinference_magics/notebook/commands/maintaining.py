@@ -12,6 +12,7 @@ from xinference_magics.errors import NotebookError, PermissionDeniedError
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import THERE, UID, YES, Command, confirm
 from xinference_magics.notebook.readers import json_object, seconds
+from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.operations import Operation
+    from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
 
 _LONGEST_DRAIN = 3600.0  # seconds, the server's limit
 
 
-def stop_cluster(session: Session, arguments: Arguments) -> None:
+def stop_cluster(session: Session, arguments: Arguments) -> Done:
     """Stop supervisor, workers and every model of a cluster, having asked."""
     from xinference_magics.cluster import local
 
@@ -36,9 +38,9 @@ def stop_cluster(session: Session, arguments: Arguments) -> None:
         )
     confirm(arguments, _question(cluster))
     cluster.machines.stop()
-    session.say(f"Stopped the cluster at {cluster.endpoint}.")
     if session.cluster_in_use is cluster:
         session.leave()
+    return done(session, f"Stopped the cluster at {cluster.endpoint}.", cluster.endpoint)
 
 
 def _question(cluster: Cluster) -> str:
@@ -100,14 +102,13 @@ def _shown(
         raise
 
 
-def service(session: Session, arguments: Arguments) -> None:
+def service(session: Session, arguments: Arguments) -> Done:
     """Say where the system service is managed, and with which line."""
     system = ["--system"] if arguments.system else []
     line = " ".join(["xinference service", *system, *(arguments.action or ["install --start"])])
     then = "." if arguments.action else ", then status, logs, stop, restart or uninstall."
-    session.say(
-        f"A service belongs to its machine, not to a notebook. In a terminal there: {line}{then}"
-    )
+    said = f"A service belongs to its machine, not to a notebook. In a terminal there: {line}{then}"
+    return done(session, said, line)
 
 
 _PYTHON = Option(("--python-executable",), "Another Python on the server's machine.",
@@ -154,6 +155,7 @@ COMMANDS = (
         stop_cluster,
         (YES, *THERE),
         ("%xinference stop-cluster -e http://gpu-server:9997",),
+        acts=True,
     ),
     Command(
         "service",
@@ -164,5 +166,6 @@ COMMANDS = (
             Option(("--system",), "With a service of the system, not of a user.", words=0),
         ),
         ("%xinference service", "%xinference service status"),
+        acts=True,
     ),
 )  # fmt: skip

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.notebook import options
 from xinference_magics.notebook.commands.command import THERE, UID, Command
+from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
     from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.results.models import Models
     from xinference_magics.notebook.session import Session
 
@@ -27,18 +29,19 @@ def describe(session: Session, arguments: Arguments) -> RunningModel:
     return session.visit(arguments.endpoint).describe(arguments.uid)
 
 
-def use(session: Session, arguments: Arguments) -> None:
+def use(session: Session, arguments: Arguments) -> RunningModel:
     """Take up a model that runs."""
     running = session.cluster(arguments.endpoint).describe(arguments.uid)
     session.say(session.take_up(running, arguments.as_name))
+    return running
 
 
-def terminate(session: Session, arguments: Arguments) -> None:
+def terminate(session: Session, arguments: Arguments) -> Done:
     """End a model that runs."""
     session.visit(arguments.endpoint).terminate(arguments.uid)
     if arguments.endpoint is None:
         session.forget(arguments.uid)
-    session.say(f"Terminated {arguments.uid}.")
+    return done(session, f"Terminated {arguments.uid}.", arguments.uid)
 
 
 COMMANDS = (
@@ -62,6 +65,7 @@ COMMANDS = (
         use,
         (UID, options.AS_NAME, options.ENDPOINT, options.API_KEY),
         ("%xinference use my-model --as llm2",),
+        acts=True,
     ),
     Command(
         "terminate",
@@ -69,5 +73,6 @@ COMMANDS = (
         terminate,
         (UID, *THERE),
         ("%xinference terminate my-model",),
+        acts=True,
     ),
 )

@@ -43,7 +43,7 @@ class Watch:
         self._silent_since: float | None = None
         self._trouble = ""
 
-    def run(self, interval: float, seconds: float | None, count: int | None) -> None:
+    def run(self, interval: float, seconds: float | None, count: int | None) -> Snapshot | None:
         """Show it every `interval` seconds, until an interrupt, for `seconds` or `count` times.
 
         Raises:
@@ -65,6 +65,7 @@ class Watch:
             pass
         finally:
             self._paint(f"watched for {time.monotonic() - started:.0f} s")
+        return self._seen
 
     def _look(self) -> None:
         try:
@@ -111,13 +112,13 @@ class Watch:
         return f"{counted(asked, 'request')} in the last {seconds:.0f} s"
 
 
-def watch(session: Session, arguments: Arguments) -> None:
-    """Show what runs until an interrupt; the last table stays."""
+def watch(session: Session, arguments: Arguments) -> Snapshot | None:
+    """Show what runs until an interrupt; the last table stays, and is what is returned."""
     from xinference_magics.display.refreshing import choose_refreshing_view
 
     machines = session.visit(arguments.endpoint).machines
     watching = Watch(machines, choose_refreshing_view())
-    watching.run(arguments.interval, arguments.seconds, arguments.count)
+    return watching.run(arguments.interval, arguments.seconds, arguments.count)
 
 
 WATCH = Command(
@@ -132,5 +133,6 @@ WATCH = Command(
         *THERE,
     ),
     ("%xinference watch", "%xinference watch -i 5 --for 60"),
+    acts=True,
 )  # fmt: skip
 """Refreshes in place; a server out of reach is waited for."""

@@ -26,6 +26,12 @@ def operation(ended: Operation) -> dict[str, Any]:
     return table_of(known, "", "")._repr_mimebundle_()
 
 
+def load(seen: Snapshot) -> dict[str, Any]:
+    """Show what a watch saw last (IPython's mimebundle formatter)."""
+    shown = Load(seen)
+    return {"text/html": shown.html(""), "text/plain": shown.text}
+
+
 def devices(found: Sequence[Device]) -> str:
     """Say which GPUs there are, how full, and how busy on the average."""
     return "; ".join(
@@ -175,6 +181,7 @@ class Load:
         return f"{self._models.text}\n\n{self._workers.text}"
 
     def html(self, note: str) -> str:
-        """Both tables and a line below them, in which nothing of the server's is markup."""
+        """Both tables and a line below them, if any, in which nothing of the server's is markup."""
         gap = '<div style="height:8px"></div>'
-        return f"{self._models.html}{gap}{self._workers.html}{line_html(note)}"
+        below = line_html(note) if note else ""
+        return f"{self._models.html}{gap}{self._workers.html}{below}"

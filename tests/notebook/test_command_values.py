@@ -1,0 +1,64 @@
+"""What the commands return, for code; a cell does not show again what a command has said."""
+
+import pytest
+from test_completion import running_server
+
+TALKER = {"model_type": "LLM", "model_name": "talker", "model_ability": ["chat"]}
+LOADING = [{"model_uid": "coming", "replica_statuses": [{"status": "LOADING"}]}]
+MINE = {"model_name": "my-qwen", "is_builtin": False}
+CACHED = {
+    "model_name": "my-qwen",
+    "model_version": "my-qwen--7B",
+    "path": "/cache/my-qwen",
+    "actor_ip_address": "10.0.0.1:9978",
+}
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
+    with running_server() as made:
+        monkeypatch.setenv("XINFERENCE_ENDPOINT", made.endpoint)
+        for path in ("/v1/models/talker", "/v1/models/writer"):
+            made[path] = [(200, TALKER)]
+            made[f"DELETE {path}"] = [(200, None)]
+        made["/v1/models/coming/cancel"] = [(200, None)]
+        made["/v1/models/instances"] = [(200, LOADING), (200, LOADING), (200, [])] * 2
+        made["/v1/model_registrations/LLM"] = [(200, [MINE])]
+        made["/v1/model_registrations/LLM/my-qwen"] = [(200, MINE)]
+        made["/v1/cache/models"] = [(200, {"list": [CACHED]})]
+        made["/v1/cache/models/files"] = [(200, {"paths": ["/cache/my-qwen"]})]
+        yield made
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("line", "kind", "said"),
+    [
+        ("connect", "Connection", "Connected to http://127.0.0.1:"),
+        ("login", "Done", "wants no login"),
+        ("use talker", "RunningModel", "Ready: llm is ChatXinference for talker"),
+        ("terminate talker", "Done", "Terminated talker."),
+        ("cancel coming", "Cancellation", "The launch of coming is cancelled."),
+        ("unregister -n my-qwen", "Done", "Unregistered my-qwen (LLM)."),
+        ("service status", "Done", "xinference service status"),
+        ("watch -n 1", "Snapshot", ""),
+    ],
+)
+def test_what_an_action_did_is_said_once_and_a_value(shell, capsys, line, kind, said):
+    shell.run_cell(f"%xinference {line}")
+    once = capsys.readouterr().out
+    assert once.count(said) == 1 or not said
+    assert once.endswith(f": <{kind}>\n")
+    shell.run_cell(f"value = %xinference {line}\nvalue_kind = type(value).__name__")
+    assert shell.user_ns["value_kind"] == kind
+    capsys.readouterr()
+    shell.run_cell("value")
+    assert f"<{kind}>" not in capsys.readouterr().out
+
+
+def test_a_value_names_what_it_was_done_to(shell, server):
+    done = shell.run_line_magic("xinference", "terminate talker")
+    assert (done.subject, str(done)) == ("talker", "Terminated talker.")
+    assert shell.run_line_magic("xinference", "use talker").abilities == ("chat",)
+    assert shell.run_line_magic("xinference", "connect").endpoint == server.endpoint
