@@ -192,6 +192,17 @@ def test_a_worker_that_is_not_there_is_refused(cluster, offers):
         plan(cluster, LaunchRequest(model_name="qwen", worker_ip="10.0.0.1,10.0.0.2"))
 
 
+@pytest.mark.parametrize(("address", "there"), [("10.0.0.1:9000", True), ("10.0.0.1", False)])
+def test_a_replica_is_placed_on_a_worker_with_its_port(cluster, offers, address, there):
+    placed = [{"devices": [{"worker_ip": address}]}, {"odd": 1}]
+    asked = LaunchRequest(model_name="qwen", replica=2, replica_config=placed)
+    if there:
+        assert plan(cluster, asked).request.replica_config == placed
+        return
+    with pytest.raises(BadRequestError, match=r"--replica-config 10\.0\.0\.1: .* no such worker"):
+        plan(cluster, asked)
+
+
 def test_a_uid_with_a_slash_is_refused_before_anything_is_asked(cluster, answers):
     with pytest.raises(BadRequestError, match="No URL can name"):
         plan(cluster, LaunchRequest(model_name="qwen", model_uid="a/b"))

@@ -54,6 +54,16 @@ def shown(notebook, code, **options):
     return "\n".join([reply.stdout, *(each["text/plain"] for each in reply.displays)])
 
 
+def test_replicas_are_placed_one_by_one(notebook, machines):
+    place = f'[{{"devices": [{{"worker_ip": "{machines.first}"}}]}}]'
+    launch = f"%xinference launch {LAUNCH} -u by-config --replica-config '{place}'"
+    assert "Model uid: by-config" in shown(notebook, launch, timeout=300)
+    assert machines.first in shown(notebook, "%xinference replicas by-config")
+    shown(notebook, "%xinference terminate by-config")
+    elsewhere = launch.replace(machines.first, "127.0.0.9:1")
+    assert "--replica-config 127.0.0.9:1: " in notebook.run(elsewhere).stdout
+
+
 def test_a_model_is_launched_where_it_is_told(notebook, machines):
     placed = f"%xinference launch {LAUNCH} -u placed --worker-ip {machines.second}"
     assert "Model uid: placed" in shown(notebook, placed, timeout=300)

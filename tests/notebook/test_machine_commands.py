@@ -177,6 +177,7 @@ def test_reload_checks_what_it_is_given(run):
         ("", "nothing to change"),
         ("--model-config [1]", "not a JSON object"),
         ("--model-config {", "not JSON"),
+        ('--model-config {"a":1}', "' around it keep its quotes"),
         ("--model-config {} --drain-timeout 9999", "is no number of seconds from 0.1 to 3600"),
     ):
         with pytest.raises(UsageError, match=said):

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import in_path
+from xinference_magics.cluster.models import objects, text
 from xinference_magics.cluster.reuse import Found, OwnLaunches, Wanted, find
 from xinference_magics.errors import BadRequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.launch import LaunchRequest
     from xinference_magics.cluster.reuse import Existing
@@ -84,7 +87,7 @@ def plan(
     wanted = Wanted(choice.applied_to(request), typed, hidden)
     found = Found() if own is None else find(cluster, wanted, own)
     if found.existing is None:
-        _check_workers(cluster, request.worker_ip)
+        _check_workers(cluster, request)
     said = [] if found.existing else [choice.said, found.said, _ignored(wanted.request)]
     return LaunchPlan(cluster.endpoint, wanted, tuple(filter(None, said)), found.existing)
 
@@ -97,17 +100,25 @@ def _ignored(request: LaunchRequest) -> str:
     return f"{engine} runs a model on one worker: --n-worker {request.n_worker} changes nothing."
 
 
-def _check_workers(cluster: Cluster, named: str | None) -> None:
+def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
     """Refuse a worker that is not there: a server with a worker of its own would ignore it."""
-    if named is None:
-        return
-    workers = cluster.workers()
-    if not workers:  # a server that does not tell
-        return
-    known = {*workers, *(worker.rpartition(":")[0] for worker in workers)}
-    for address in filter(None, map(str.strip, named.split(","))):
-        if address not in known:
+    wanted = list(_places(request))
+    workers = cluster.workers() if wanted else []
+    hosts = {worker.rpartition(":")[0] for worker in workers}
+    for option, address in wanted if workers else ():  # some servers do not tell
+        if address not in workers and not (option == "--worker-ip" and address in hosts):
             raise BadRequestError(
-                f"--worker-ip {address}: {cluster.endpoint} has no such worker.",
+                f"{option} {address}: {cluster.endpoint} has no such worker.",
                 hint=f"Workers: {', '.join(workers)}.",
             )
+
+
+def _places(request: LaunchRequest) -> Iterator[tuple[str, str]]:
+    """Yield the workers that are named, with the option; a replica's place is one with its port."""
+    for address in (request.worker_ip or "").split(","):
+        if address.strip():
+            yield "--worker-ip", address.strip()
+    for each in request.replica_config or ():
+        for device in objects(each.get("devices")):
+            if worker := text(device.get("worker_ip")):
+                yield "--replica-config", worker

@@ -71,7 +71,7 @@ LAUNCH_ONLY = (
     Option(("--replica", "-r"), "Replicas.", "", "N", count, default=None),
     Option(
         ("--replica-config", "--replica_config"),
-        "Placement of each replica, a JSON array.",
+        'Placement of each replica, as in [{"devices": [{"worker_ip": "host:port"}]}].',
         "",
         "JSON",
         json_objects,

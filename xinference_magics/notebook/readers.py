@@ -170,4 +170,5 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ArgumentTypeError(f"not JSON: {error}") from None
+        quoted = "" if '"' in text else "; ' around it keep its quotes"
+        raise ArgumentTypeError(f"not JSON: {error}{quoted}") from None
