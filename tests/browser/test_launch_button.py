@@ -21,6 +21,20 @@ def both_themes(notebook, name, index=1):
     notebook.use_theme("JupyterLab Light")
 
 
+@pytest.mark.usefixtures("tiny_registered")
+def test_a_failed_launch_says_why_and_what_to_do(open_notebook, server):
+    connect, launch, _ = cells(server, "lost")
+    notebook = open_notebook([connect, f"{launch} --model-path /no/such/model.gguf"])
+    notebook.run(0)
+    notebook.run(1)
+    output = notebook.output(1)
+    expect(output.nth(1)).to_contain_text("✗ Launching lost: failed")
+    expect(output.last).to_contain_text("LaunchError: lost did not start: ")
+    expect(output.last).to_contain_text("File or directory does not exist")
+    expect(output.last).to_contain_text("The path must exist on the machine that runs the model.")
+    both_themes(notebook, "launch-failed")
+
+
 @pytest.mark.usefixtures("tiny_registered", "old_kernel")
 @pytest.mark.parametrize("kernel", ["python3", "ipykernel6"])
 def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, cluster, kernel):

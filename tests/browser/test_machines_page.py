@@ -45,9 +45,7 @@ def test_a_cluster_on_a_page(open_notebook, cluster):
     expect(left).to_contain_text("watched for 3 s", timeout=60_000)
     assert left.locator("table").count() == 2
     assert cluster.asked.count("/status") > 3
-    notebook.screenshot("machines-light")
-    notebook.screenshot("watch-light", left)
-    notebook.use_theme("JupyterLab Dark")
-    notebook.screenshot("machines-dark")
-    notebook.screenshot("watch-dark", left)
-    notebook.use_theme("JupyterLab Light")
+    for theme in ("Dark", "Light"):
+        notebook.use_theme(f"JupyterLab {theme}")
+        for index, name in enumerate(("list", "workers", "replicas", "watch"), 1):
+            notebook.screenshot(f"machines-{name}-{theme.lower()}", of=notebook.cell(index))
