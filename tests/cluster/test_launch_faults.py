@@ -4,7 +4,7 @@ import pytest
 
 from xinference_magics.cluster import launch as launches
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launch import Launch
+from xinference_magics.cluster.launch import Launch, LaunchRequest
 from xinference_magics.cluster.progress import Download
 from xinference_magics.errors import AuthenticationError, ConnectError, LaunchError
 
@@ -46,6 +46,13 @@ def failure(launch):
     with pytest.raises(LaunchError) as caught:
         launch.wait(interval=0.05)
     return caught.value
+
+
+def test_the_uid_is_the_one_that_the_server_gives(answers, launch):
+    """The name of the model where that is free, else the name and eight characters."""
+    answers["/v1/models"] = [(200, {"model_uid": "qwen-T54iEA0b"})]
+    asked = LaunchRequest(model_name="qwen", model_engine="llama.cpp")
+    assert launch.cluster.launch(asked).uid == "qwen-T54iEA0b"
 
 
 def test_one_ready_replica_is_not_success(answers, launch):
