@@ -11,6 +11,7 @@ from xinference_magics.notebook.arguments import (
     leading_options,
     nearest,
 )
+from xinference_magics.notebook.commands import COMMANDS
 from xinference_magics.notebook.options import CHAT, LAUNCH
 from xinference_magics.notebook.readers import literal, pair
 
@@ -111,6 +112,12 @@ def test_sizes_are_sent_as_the_command_line_sends_them(launch, size, value):
 def test_values_that_cannot_be_meant(launch, words, message):
     with pytest.raises(UsageError, match=message):
         launch.parse(words)
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "-1", "http"])
+def test_a_port_is_one_that_there_is(port):
+    with pytest.raises(UsageError, match=r"is no port from 1 to 65535|is no number"):
+        COMMANDS["serve"].parser().parse([f"--port={port}"])
 
 
 def test_types_of_models_in_any_case(launch):

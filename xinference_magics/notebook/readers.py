@@ -15,6 +15,7 @@ from xinference_magics.nearest import near
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_LAST_PORT = 65_535
 _MOST_CELLS = 1000
 """Cells that a range may have: no model reads more."""
 
@@ -54,6 +55,14 @@ def count(text: str) -> int:
     value = number(text)
     if value < 1:
         raise ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def port(text: str) -> int:
+    """Read the number of a port."""
+    value = number(text)
+    if not 1 <= value <= _LAST_PORT:
+        raise ArgumentTypeError(f"{text} is no port from 1 to {_LAST_PORT}")
     return value
 
 

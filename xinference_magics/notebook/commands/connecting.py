@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.options import API_KEY
+from xinference_magics.notebook.readers import port
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ COMMANDS = (
         "Start a private Xinference on this machine, or join the one that runs.",
         serve,
         (
-            Option(("--port",), "Port to listen on (default: a free one).", type=int),
+            Option(("--port",), "Port to listen on (default: a free one).", type=port),
             Option(("--keep",), "Let it run on when the last notebook is gone.", words=0),
         ),
         ("%xinference serve", "%xinference serve --port 9997 --keep"),
