@@ -114,6 +114,8 @@ def test_options(tab):
     assert tab("%xinference launch --model_p") == ["--model_path"]
     assert "--quantization" in tab("%xinference launch -n x ")
     assert "--model-name" not in tab("%xinference launch -n x ")
+    assert tab("%xinference terminate --mo") == ["--model-uid"]
+    assert "--model-uid" not in tab("%xinference replicas --model-uid m 3 --")
     assert "--env" in tab("%xinference launch --env A 1 ")
     assert not [flag for flag in tab("%xinference launch -") if "api" in flag]
 
@@ -171,6 +173,11 @@ def test_uids_are_of_models_that_can_do_it(tab, tab_until, server):
     assert tab("%%chat --compare talker,") == []
     assert tab_until("%%generate --model-uid ") == ["writer"]
     assert tab_until("%xinference cancel ") == ["coming"]
+
+
+def test_uids_behind_their_flag(tab_until, server):
+    assert tab_until("%xinference terminate --model-uid wri") == ["writer"]
+    assert tab_until("%xinference terminate --model-uid=wri") == ["writer"]
 
 
 def test_workers(tab_until, server):
