@@ -66,6 +66,26 @@ def test_one_ready_replica_is_not_success(answers, launch):
     assert [progress.done for progress in seen] == [False, False, True]
 
 
+def spread(status):
+    """The instances of a model on two workers, of which the server lists no replica."""
+    return 200, [{"model_uid": "u", "status": status, "replica": 1, "n_worker": 2}]
+
+
+def test_a_model_that_is_spread_over_workers_is_waited_for(answers, launch, monkeypatch):
+    monkeypatch.setattr(launches, "_PATIENCE", 0.0)
+    answers[INSTANCES] = [*[spread("CREATING")] * 5, spread("READY")]
+    answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "launching", "replicas": []})]
+    answers[DESCRIBE] = [(503, {"detail": "Model is loading"}), READY]
+    seen = []
+    assert launch.wait(seen.append, interval=0.01).uid == "u"
+    assert [progress.stage for progress in seen] == ["starting"] * 6 + ["ready"]
+
+
+def test_a_model_that_is_spread_over_workers_fails_without_a_reason(answers, launch):
+    answers[INSTANCES] = [spread("CREATING"), spread("ERROR")]
+    assert "the server gives no reason" in failure(launch).message
+
+
 def test_one_failed_replica_is_failure_with_its_reason(answers, launch):
     answers[INSTANCES] = [
         CREATING,

@@ -9,7 +9,7 @@ from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
 from xinference_magics.cluster.machines import Machines
-from xinference_magics.cluster.models import ReplicaStatus, RunningModel, objects
+from xinference_magics.cluster.models import Instance, RunningModel, objects
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
     BadRequestError,
@@ -20,6 +20,7 @@ from xinference_magics.nearest import did_you_mean
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 
 if TYPE_CHECKING:
+    from xinference_magics.cluster.models import ReplicaStatus
     from xinference_magics.transport.bearer import Token
 
 
@@ -153,9 +154,9 @@ class Cluster:
         """
         instances = self._api.ask(list, self._api.client.get_instance_info, name, uid)
         return [
-            ReplicaStatus.from_json(replica)
+            replica
             for instance in objects(instances)
-            for replica in objects(instance.get("replica_statuses"))
+            for replica in Instance.from_json(instance).replicas
         ]
 
     def launch(self, request: LaunchRequest) -> Launch:

@@ -14,6 +14,9 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+_MOST_REPLICAS = 1000
+"""More than any cluster has: an odd number of a server must not fill the memory."""
+
 
 def text(value: object) -> str | None:
     """Return `value` as text where it is text or a number, else None."""
@@ -179,9 +182,25 @@ class Instance:
             uid=uid,
             name=text(data.get("model_name")) or uid,
             status=text(data.get("status")) or "",
-            replicas=tuple(map(ReplicaStatus.from_json, objects(data.get("replica_statuses")))),
+            replicas=_replicas(uid, data),
             created=number(data.get("instance_created_ts")),
         )
+
+
+def _replicas(uid: str, data: Json) -> tuple[ReplicaStatus, ...]:
+    """Read the replicas of an element of `instances`.
+
+    Of a model that is spread over workers the server tells nothing but one status for all of it.
+    """
+    told = tuple(map(ReplicaStatus.from_json, objects(data.get("replica_statuses"))))
+    if told or (number(data.get("n_worker")) or 1) == 1:
+        return told
+    status = text(data.get("status")) or ""
+    count = min(number(data.get("replica")) or 1, _MOST_REPLICAS)
+    error = "" if status == "ERROR" else None
+    return tuple(
+        ReplicaStatus(f"{uid}-rep{id_}", status, error=error, id=id_) for id_ in range(count)
+    )
 
 
 @dataclass(frozen=True)
