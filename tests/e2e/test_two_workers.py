@@ -64,6 +64,15 @@ def test_replicas_are_placed_one_by_one(notebook, machines):
     assert "--replica-config 127.0.0.9:1: " in notebook.run(elsewhere).stdout
 
 
+def test_a_model_that_is_to_be_spread_is_waited_for(notebook, machines):
+    spread = f"%xinference launch {LAUNCH} -u spread --n-worker 2"
+    said = shown(notebook, spread, timeout=300)
+    assert "llama.cpp runs a model on one worker: --n-worker 2 changes nothing." in said
+    assert "Model uid: spread" in said
+    assert "does not answer" not in shown(notebook, "%xinference replicas spread")
+    shown(notebook, "%xinference terminate spread")
+
+
 def test_a_model_is_launched_where_it_is_told(notebook, machines):
     placed = f"%xinference launch {LAUNCH} -u placed --worker-ip {machines.second}"
     assert "Model uid: placed" in shown(notebook, placed, timeout=300)

@@ -107,6 +107,13 @@ def test_a_replica_that_only_seems_ready_is_said(run, answers):
     assert f"{SECOND} does not answer" in repr(found)
 
 
+def test_a_replica_without_a_worker_is_not_said_to_be_lost(run, answers):
+    """As the only one of a model that is spread over workers."""
+    whole = {**replica(0, None), "model_address": None}
+    answers["/v1/models/m/replicas"] = [(200, [whole])]
+    assert "does not answer" not in repr(run("replicas m"))
+
+
 def test_a_place_without_a_number_is_refused(run):
     with pytest.raises(NotebookError, match="replicas m N --worker-ip"):
         run(f"replicas m --worker-ip {FIRST}")

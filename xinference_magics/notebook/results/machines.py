@@ -131,9 +131,9 @@ class Replicas(Rows[ReplicaStatus]):
     @property
     def caption(self) -> str:  # type: ignore[override]
         """Which replicas only seem ready: the server tells no process of theirs."""
-        gone = [each for each in self if each.ready and each.address is None]
-        workers = ", ".join(sorted({each.worker for each in gone if each.worker}))
-        return f"{workers} does not answer: what is ready there may be lost." if gone else ""
+        gone = {each.worker for each in self if each.ready and each.address is None}
+        workers = ", ".join(sorted(filter(None, gone)))  # none is told where a model is spread
+        return f"{workers} does not answer: what is ready there may be lost." if workers else ""
 
 
 class Events(Rows[Event]):
