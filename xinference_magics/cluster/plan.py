@@ -101,9 +101,13 @@ def _ignored(request: LaunchRequest) -> str:
 
 
 def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
-    """Refuse a worker that is not there: a server with a worker of its own would ignore it."""
+    """Refuse workers that are not there.
+
+    A server with a worker of its own would ignore them, and a cluster would load for ever what is
+    to be spread over more than it has.
+    """
     wanted = list(_places(request))
-    workers = cluster.workers() if wanted else []
+    workers = cluster.workers() if wanted or request.n_worker > 1 else []
     hosts = {worker.rpartition(":")[0] for worker in workers}
     for option, address in wanted if workers else ():  # some servers do not tell
         if address not in workers and not (option == "--worker-ip" and address in hosts):
@@ -111,6 +115,12 @@ def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
                 f"{option} {address}: {cluster.endpoint} has no such worker.",
                 hint=f"Workers: {', '.join(workers)}.",
             )
+    several = [address for option, address in wanted if option == "--worker-ip"] or workers
+    if workers and request.n_worker > len(several):
+        raise BadRequestError(
+            f"--n-worker {request.n_worker} is more than there are at {cluster.endpoint}.",
+            hint=f"Workers: {', '.join(several)}.",
+        )
 
 
 def _places(request: LaunchRequest) -> Iterator[tuple[str, str]]:
