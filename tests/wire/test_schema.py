@@ -60,3 +60,9 @@ def test_what_is_no_schema():
     refuse_no_schema(PERSON)
     with pytest.raises(BadRequestError, match=r"no JSON schema: properties\.a\.type: 'text'"):
         refuse_no_schema({"properties": {"a": {"type": "text"}}})
+
+
+def test_a_schema_that_is_elsewhere_is_not_fetched():
+    schema = {"properties": {"age": {"$ref": "https://example.com/age.json"}}}
+    with pytest.raises(BadRequestError, match=r"refers to https://example\.com/age\.json"):
+        misfit(ADA, schema)

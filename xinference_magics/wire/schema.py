@@ -37,10 +37,14 @@ def misfit(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str
         schema: A JSON schema. Null stands for a value that may be left out.
         nulls: Whether null stands for any value: of a TypedDict langchain-core makes a schema
             that does not say which ones may be null.
+
+    Raises:
+        BadRequestError: The schema refers to another, which nobody fetches.
     """
     from jsonschema.exceptions import best_match
     from jsonschema.validators import extend, validator_for
     from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
     kind = validator_for(schema)
     of_properties = kind.VALIDATORS["properties"]
@@ -52,7 +56,10 @@ def misfit(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str
         yield from of_properties(validator, wanted, value, schema)
 
     lenient = extend(kind, {"properties": properties})
-    fault = best_match(lenient(schema, registry=Registry()).iter_errors(value))  # fetches nothing
+    try:
+        fault = best_match(lenient(schema, registry=Registry()).iter_errors(value))
+    except Unresolvable as error:
+        raise BadRequestError(f"The schema refers to {error.ref}, which it does not hold.") from None
     return None if fault is None else _placed(fault)
 
 
