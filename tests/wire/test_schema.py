@@ -50,12 +50,6 @@ def test_optional_values_of_a_typed_dict():
     assert misfit({"name": "Ada"}, schema, nulls=True)
 
 
-def test_nothing_is_fetched():
-    schema = {"properties": {"a": {"$ref": "http://127.0.0.1:9/schema.json"}}}
-    with pytest.raises(Exception, match="Unresolvable"):
-        misfit({"a": 1}, schema)
-
-
 def test_what_is_no_schema():
     refuse_no_schema(PERSON)
     with pytest.raises(BadRequestError, match=r"no JSON schema: properties\.a\.type: 'text'"):

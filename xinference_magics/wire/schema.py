@@ -59,7 +59,9 @@ def misfit(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str
     try:
         fault = best_match(lenient(schema, registry=Registry()).iter_errors(value))
     except Unresolvable as error:
-        raise BadRequestError(f"The schema refers to {error.ref}, which it does not hold.") from None
+        raise BadRequestError(
+            f"The schema refers to {error.ref}, which it does not hold."
+        ) from None
     return None if fault is None else _placed(fault)
 
 
