@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from queue import Empty
 
+import ipykernel
 import pytest
 from jupyter_client.manager import KernelManager
 from synthetic import PROSE
@@ -141,6 +142,9 @@ def test_a_pause_is_one_short_message_with_the_last_number(kernel):
         assert pause["n"] == seen[seen.index(pause) - 1]["n"]
 
 
+@pytest.mark.skipif(
+    (7, 0) <= ipykernel.version_info < (7, 4), reason="these need a front end with subshells"
+)
 def test_stop_is_heard_while_the_cell_runs_without_any_help_of_the_front_end(kernel):
     page = Page(kernel)
 
@@ -168,10 +172,11 @@ def test_messages_of_strangers_do_no_harm(kernel):
     assert printed(messages) == "done\n"
 
 
+@pytest.mark.skipif(ipykernel.version_info < (7, 4), reason="it asks since 7.4")
 def test_ipykernel_still_asks_comms_where_their_messages_go(kernel):
-    code = "import ipykernel\nfrom ipykernel.comm.comm import BaseComm\n"
-    code += "print(ipykernel.version_info >= (7, 4), hasattr(BaseComm, '_reply_subshell_for'))"
-    assert printed(run(kernel, code)) == "True True\n"
+    code = "from ipykernel.comm.comm import BaseComm\n"
+    code += "print(hasattr(BaseComm, '_reply_subshell_for'))"
+    assert printed(run(kernel, code)) == "True\n"
 
 
 def test_a_run_that_nobody_watches_gets_no_widget(kernel):
