@@ -41,7 +41,7 @@ FIRST = [
     "%%chat\nCount from 1 to 300.",
 ]
 SHOWN = "53"  # what the last of them has come to in the picture
-WIDTH, HEIGHT, TALL = 900, 860, 1100
+WIDTH, HEIGHT, TALL = 900, 860, 1300
 CELL_MS = 300_000
 FOLDED = ("thinking", "tools")
 
