@@ -21,8 +21,11 @@ class Recorded:
 
 
 @contextmanager
-def recording(server):
-    """Pass requests on to the server with that URL; yields what was recorded."""
+def recording(server, moved=None):
+    """Pass requests on to the server with that URL; yields what was recorded.
+
+    `moved` are addresses elsewhere that bodies name, and where on this machine that is instead.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -31,11 +34,14 @@ def recording(server):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
             recorded.bodies.append(json.loads(body))
+            for elsewhere, here in (moved or {}).items():
+                body = body.replace(elsewhere.encode(), here.encode())
             self._pass_on(body)
 
         def _pass_on(self, body):
             recorded.paths.append(self.path)
-            headers = {name: self.headers[name] for name in self.headers if name != "Host"}
+            own = {"Host", "Content-Length"}
+            headers = {name: self.headers[name] for name in self.headers if name not in own}
             answer = requests.request(
                 self.command, server + self.path, data=body, headers=headers, timeout=60
             )

@@ -1,13 +1,16 @@
 """langchain-tests' standard tests with images, sounds and documents, on llama.cpp.
 
 The suite downloads its samples; here they are made: a white image for its diagram, a high tone
-for its bird. What is sent to the model is the suite's own.
+for its bird. What is sent to the model is the suite's own, and where it sends an address, the
+server finds that image on this machine.
 """
 
 import httpx
 import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests.chat_models import ChatModelTests
+from recording_proxy import recording
+from web_server import answering
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError
@@ -16,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:LANGCHAIN_TESTS_USER_AGENT environment variable not set",
 )
 
+DOWNLOADS = "https://raw.githubusercontent.com"
 NO_PDF = pytest.mark.xfail(
     reason="no engine of Xinference reads PDFs: they are refused before anything is sent",
     raises=BadRequestError,
@@ -30,8 +34,13 @@ class TestMedia(ChatModelTests):
     uid: str
 
     @pytest.fixture(autouse=True)
-    def find_server(self, cluster, tiny_sight):
-        type(self).endpoint, type(self).uid = cluster.endpoint, tiny_sight
+    def find_server(self, cluster, tiny_sight, samples):
+        with (
+            answering(samples.png("white"), "image/png") as here,
+            recording(cluster.endpoint, {DOWNLOADS: here}) as passed,
+        ):
+            type(self).endpoint, type(self).uid = passed.endpoint, tiny_sight
+            yield
 
     @pytest.fixture(autouse=True)
     def samples_of_our_own(self, monkeypatch, samples):
@@ -57,7 +66,7 @@ class TestMedia(ChatModelTests):
         }
 
     supports_image_inputs = True
-    supports_image_urls = False  # the server would have to reach the suite's picture on GitHub
+    supports_image_urls = True
     supports_image_tool_message = True
     supports_audio_inputs = True
     supports_anthropic_inputs = True
