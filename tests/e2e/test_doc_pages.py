@@ -130,7 +130,7 @@ def test_logging_in_and_using_a_cluster(secured, tiny_definitions, tmp_path):
         return reply
 
     set_up, login, with_key, logout, chat = cells("authentication.md")
-    _, connect, launch, replicas, fewer, _ = cells("cluster.md")
+    _, connect, launch, replicas, fewer, *_ = cells("cluster.md")
     run(set_up, secured.setup_token, USER, PASSWORD, PASSWORD)
     run(login, USER, PASSWORD)
     run(with_key, secured.admin("POST", "/v1/admin/keys", {"name": "documented"})["key"])
