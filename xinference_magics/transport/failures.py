@@ -67,6 +67,11 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
+def worker_gone(detail: str) -> bool:
+    """Tell whether the server did not reach the worker that has the model."""
+    return bool(_WORKER_GONE.search(detail))
+
+
 def detail_of(body: bytes | str) -> str:
     """Return the server's own words out of an error body: JSON, plain text or a page of HTML."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
@@ -309,7 +314,7 @@ def _bad_request(answer: _Answer) -> ServerError:
 def _internal(answer: _Answer) -> ServerError:
     if answer.invalid or _CONTEXT.search(answer.detail):
         return _bad_request(answer)
-    if _WORKER_GONE.search(answer.detail):
+    if worker_gone(answer.detail):
         return answer.error(
             ServerError,
             f"A worker of {answer.endpoint} does not answer: {answer.detail}.",

@@ -291,11 +291,11 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
-        from xinference_magics.transport.failures import server_error, shortened
+        from xinference_magics.transport.failures import server_error, shortened, worker_gone
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
         error = server_error(status, text, endpoint=self.endpoint)
-        if type(error) is ServerError:
+        if type(error) is ServerError and not worker_gone(error.detail):
             failed = ServerError(
                 shortened(f"{body['model']} failed while it answered: {error.detail}"),
                 detail=error.detail,
