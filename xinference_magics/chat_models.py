@@ -114,7 +114,7 @@ class ChatXinference(TextModel, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._asked(messages, stop, kwargs)
+        request = _request(messages, self._described(messages, kwargs), stop, kwargs)
         if tells_no_thoughts(request, thinks=self._thinks(request)):
             return generate_from_stream(self._read(request.streamed))
         return _result(self._endpoint.answer(request.body), request)
@@ -126,7 +126,7 @@ class ChatXinference(TextModel, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> ChatResult:
-        request = await self._aasked(messages, stop, kwargs)
+        request = _request(messages, await self._adescribed(messages, kwargs), stop, kwargs)
         if tells_no_thoughts(request, thinks=self._thinks(request)):
             return await agenerate_from_stream(self._aread(request.streamed))
         return _result(await self._endpoint.aanswer(request.body), request)
@@ -138,7 +138,8 @@ class ChatXinference(TextModel, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        return self._read(self._asked(messages, stop, kwargs, stream=True))
+        model = self._described(messages, kwargs)
+        return self._read(_request(messages, model, stop, kwargs, stream=True))
 
     async def _astream(
         self,
@@ -147,7 +148,8 @@ class ChatXinference(TextModel, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        request = await self._aasked(messages, stop, kwargs, stream=True)
+        model = await self._adescribed(messages, kwargs)
+        request = _request(messages, model, stop, kwargs, stream=True)
         async with aclosing(self._aread(request)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -211,31 +213,17 @@ class ChatXinference(TextModel, BaseChatModel):
 
         return streamed_or_whole()
 
-    def _asked(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        call: dict[str, Any],
-        *,
-        stream: bool = False,
-    ) -> ChatRequest:
-        model = self._defaults
+    def _described(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
+        """Return what is known of the model, from its server too where `messages` need that."""
         if uid := self._unknown(messages, call):
-            model = as_described(model, uid, self._endpoint.description(uid))
-        return _request(messages, model, {**call, "stop": stop}, stream=stream)
+            return as_described(self._defaults, uid, self._endpoint.description(uid))
+        return self._defaults
 
-    async def _aasked(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        call: dict[str, Any],
-        *,
-        stream: bool = False,
-    ) -> ChatRequest:
-        model = self._defaults
+    async def _adescribed(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
+        """Do the same, asynchronously."""
         if uid := self._unknown(messages, call):
-            model = as_described(model, uid, await self._endpoint.adescription(uid))
-        return _request(messages, model, {**call, "stop": stop}, stream=stream)
+            return as_described(self._defaults, uid, await self._endpoint.adescription(uid))
+        return self._defaults
 
     def _unknown(self, messages: list[BaseMessage], call: dict[str, Any]) -> str | None:
         """Return the model's UID where its server has to say how it takes `messages`."""
@@ -338,9 +326,14 @@ class ChatXinference(TextModel, BaseChatModel):
 
 
 def _request(
-    messages: list[BaseMessage], model: ModelDefaults, call: dict[str, Any], *, stream: bool
+    messages: list[BaseMessage],
+    model: ModelDefaults,
+    stop: list[str] | None,
+    call: dict[str, Any],
+    *,
+    stream: bool = False,
 ) -> ChatRequest:
-    request = chat_request(messages, model, call, stream=stream)
+    request = chat_request(messages, model, {**call, "stop": stop}, stream=stream)
     say_what_is_unheeded(request)
     return request
 

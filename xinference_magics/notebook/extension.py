@@ -29,7 +29,6 @@ nothing of how they are shown. Neither is imported before a value is there."""
 _SHOWN_BEFORE = (
     ("chat.turn", "Turn"),
     ("chat.comparison", "Comparison"),
-    ("chat.pending", "PendingTurn"),
     ("cluster.launch", "Cancellation"),
     ("cluster.machines", "Snapshot"),
     ("cluster.models", "RunningModel"),
@@ -81,8 +80,9 @@ def _printers(
     for (module, name), function in _BUNDLES.items():
         yield display.mimebundle_formatter, _full(module, name), partial(_bundle, *function)
     for module, name in _SHOWN_BEFORE:
-        show = magics.show_pending_once if name == "PendingTurn" else magics.show_once
-        yield display.ipython_display_formatter, _full(module, name), show
+        yield display.ipython_display_formatter, _full(module, name), magics.show_once
+    pending = _full("chat.pending", "PendingTurn")
+    yield display.ipython_display_formatter, pending, magics.show_pending_once
 
 
 def _full(module: str, name: str) -> tuple[str, str]:
