@@ -8,16 +8,17 @@ from xinference_magics.errors import (
     NotOfferedError,
     PermissionDeniedError,
 )
+from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.sync import open_session
 
 
-def needs_setup(endpoint: str) -> bool:
+def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
     """Tell whether a server with authentication on waits for its first account.
 
     Raises:
         ConnectError: Nothing answers there.
     """
-    with open_session(endpoint) as session:
+    with open_session(endpoint, timeouts=timeouts) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
         except (ValueError, NotOfferedError):  # before 3.0 accounts were written into a file
@@ -25,12 +26,12 @@ def needs_setup(endpoint: str) -> bool:
     return isinstance(said, dict) and bool(said.get("needs_setup"))
 
 
-def wants_setup_token(endpoint: str) -> bool:
+def wants_setup_token(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
     """Tell whether the first account takes a token that the server has printed, as since 4.1.
 
     It is asked for an account without a name, which no server makes.
     """
-    with open_session(endpoint) as session:
+    with open_session(endpoint, timeouts=timeouts) as session:
         try:
             session.post(f"{endpoint}/v1/admin/setup", json={"username": "", "password": ""})
         except BadRequestError:
@@ -40,7 +41,13 @@ def wants_setup_token(endpoint: str) -> bool:
     return True
 
 
-def set_up(endpoint: str, setup_token: str, username: str, password: str) -> None:
+def set_up(
+    endpoint: str,
+    setup_token: str,
+    username: str,
+    password: str,
+    timeouts: Timeouts = MANAGEMENT,
+) -> None:
     """Make the first account of a server, its administrator.
 
     Args:
@@ -48,13 +55,14 @@ def set_up(endpoint: str, setup_token: str, username: str, password: str) -> Non
         setup_token: What the server printed at its first start; empty where it printed none.
         username: The account's name.
         password: Its password, of 8 characters or more.
+        timeouts: Limits in seconds.
 
     Raises:
         NotebookError: The token is not the one that was printed, or the server is set up.
         BadRequestError: It does not take the name or the password.
     """
     account = {"setup_token": setup_token, "username": username, "password": password}
-    with open_session(endpoint) as session:
+    with open_session(endpoint, timeouts=timeouts) as session:
         try:
             session.post(f"{endpoint}/v1/admin/setup", json=account)
         except PermissionDeniedError as error:

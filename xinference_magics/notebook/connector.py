@@ -126,14 +126,14 @@ class Connector:
         """
         used = self._cluster
         if endpoint is None and used is not None:
-            return type(used)(used.endpoint, token=used.token, timeouts=self._timeouts)
+            return type(used)(used.endpoint, token=used.token, timeouts=self.timeouts)
         if endpoint or self.configured:
             return self._opened(self.where(endpoint))[0]
         try:
             return self._opened(endpoints.DEFAULT_ENDPOINT)[0]
         except ConnectError:
             if local := self._find_local():
-                return opening.open_local(local, self._timeouts)
+                return opening.open_local(local, self.timeouts)
             raise
 
     def cluster(self, endpoint: str | None = None) -> Cluster:
@@ -209,16 +209,17 @@ class Connector:
         return cluster
 
     def _use_local(self, server: LocalServer) -> Cluster:
-        cluster = opening.open_local(server, self._timeouts)
+        cluster = opening.open_local(server, self.timeouts)
         self._replace(cluster, server)
         self.server_version = cluster.version()
         return cluster
 
     def _opened(self, endpoint: str) -> tuple[Cluster, LocalServer | None]:
-        return opening.open_cluster(endpoint, self._timeouts)
+        return opening.open_cluster(endpoint, self.timeouts)
 
     @property
-    def _timeouts(self) -> endpoints.Timeouts:
+    def timeouts(self) -> endpoints.Timeouts:
+        """How long to wait for what is managed, in seconds."""
         longest = min(self.settings.read_timeout, endpoints.MANAGEMENT.read or math.inf)
         return endpoints.Timeouts(connect=self.settings.connect_timeout, read=longest)
 

@@ -34,7 +34,7 @@ def open_cluster(endpoint: str, timeouts: Timeouts) -> tuple[Cluster, LocalServe
     if not cluster.requires_auth():
         return cluster, None
     cluster.close()
-    return Cluster(endpoint, token=_identity(endpoint), timeouts=timeouts), None
+    return Cluster(endpoint, token=_identity(endpoint, timeouts), timeouts=timeouts), None
 
 
 def open_local(server: LocalServer, timeouts: Timeouts) -> Cluster:
@@ -44,7 +44,7 @@ def open_local(server: LocalServer, timeouts: Timeouts) -> Cluster:
     return Cluster(server.endpoint, token=server.token, timeouts=timeouts)
 
 
-def require_account(endpoint: str) -> None:
+def require_account(endpoint: str, timeouts: Timeouts) -> None:
     """Refuse to log in at a server where nobody can.
 
     Raises:
@@ -52,17 +52,17 @@ def require_account(endpoint: str) -> None:
     """
     from xinference_magics.cluster.accounts import needs_setup
 
-    if needs_setup(endpoint):
+    if needs_setup(endpoint, timeouts):
         raise AuthenticationError(
             f"{endpoint} is new and has no account yet.",
             hint=f"%xinference setup {endpoint} makes the first.",
         )
 
 
-def _identity(endpoint: str) -> Any:
+def _identity(endpoint: str, timeouts: Timeouts) -> Any:
     from xinference_magics.transport.identity import Identity
 
-    require_account(endpoint)
+    require_account(endpoint, timeouts)
     identity = Identity(endpoint)
     if not identity.said:
         raise identity.unknown()

@@ -25,7 +25,7 @@ from xinference_magics.errors import (
     NotebookError,
     XinferenceError,
 )
-from xinference_magics.transport.endpoint import is_loopback
+from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.private import (
     locked,
     make_private_folder,
@@ -127,21 +127,26 @@ class Tokens:
         return time.time() < self.expires - (1 - _FRESH) * self.life
 
 
-def sign_in(endpoint: str, username: str, password: str) -> Tokens:
+def sign_in(
+    endpoint: str, username: str, password: str, timeouts: Timeouts = MANAGEMENT
+) -> Tokens:
     """Log in by name and password.
 
     Raises:
         AuthenticationError: One of them is wrong.
         ConnectError: Nothing answers there, or what does is no Xinference.
     """
-    return _asked(endpoint, "/token", {"username": username, "password": password}, username)
+    body = {"username": username, "password": password}
+    return _asked(endpoint, "/token", body, username, timeouts)
 
 
-def _asked(endpoint: str, path: str, body: dict[str, str], username: str) -> Tokens:
+def _asked(
+    endpoint: str, path: str, body: dict[str, str], username: str, timeouts: Timeouts
+) -> Tokens:
     from xinference_magics.transport.sync import open_session
     from xinference_magics.transport.unreachable import no_xinference
 
-    with open_session(endpoint) as session:
+    with open_session(endpoint, timeouts=timeouts) as session:
         try:
             return Tokens.of(session.post(f"{endpoint}{path}", json=body), username)
         except UNREADABLE:
@@ -189,7 +194,7 @@ class Login:
         with locked(self._lock):
             write_private(self._file, asdict(tokens))
 
-    def end(self) -> bool:
+    def end(self, timeouts: Timeouts = MANAGEMENT) -> bool:
         """Log out, also at the server if it can be reached; return whether a login was kept."""
         if not self._file.exists():
             return False
@@ -197,7 +202,7 @@ class Login:
             refresh = self.kept.refresh
             self._file.unlink(missing_ok=True)
         with suppress(XinferenceError):
-            self._revoke(refresh)
+            self._revoke(refresh, timeouts)
         return True
 
     def __call__(self) -> str:
@@ -259,15 +264,15 @@ class Login:
         # It serves once: it must not be spent where the new one could not be written down.
         write_private(self._file, asdict(tokens))
         body = {"refresh_token": tokens.refresh}
-        try:
-            return _asked(self.endpoint, "/v1/auth/refresh", body, tokens.username)
+        try:  # with patience: who does not wait for the answer has spent the token for nothing
+            return _asked(self.endpoint, "/v1/auth/refresh", body, tokens.username, MANAGEMENT)
         except AuthenticationError:
             return None
 
-    def _revoke(self, refresh: str) -> None:
+    def _revoke(self, refresh: str, timeouts: Timeouts) -> None:
         from xinference_magics.transport.sync import open_session
 
-        with open_session(self.endpoint) as session:
+        with open_session(self.endpoint, timeouts=timeouts) as session:
             session.post(f"{self.endpoint}/v1/auth/logout", json={"refresh_token": refresh})
 
 

@@ -40,10 +40,12 @@ def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Docum
         ServerError: The answer ranks what was not sent, or is no ranking.
     """
     with understood("The rerank model"):
-        results = sorted(objects_in(data, "results"), key=lambda each: -each["relevance_score"])
+        if not (results := objects_in(data, "results")):
+            raise ServerError("The answer ranks nothing.", hint="Does a rerank model run there?")
         if any(not 0 <= each["index"] < len(documents) for each in results):
             raise ServerError(f"The answer ranks more than the {len(documents)} documents sent.")
-        return [_scored(documents[each["index"]], each["relevance_score"]) for each in results]
+        best = sorted(results, key=lambda each: -each["relevance_score"])
+        return [_scored(documents[each["index"]], each["relevance_score"]) for each in best]
 
 
 def _scored(document: Document, score: float) -> Document:

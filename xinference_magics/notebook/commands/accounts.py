@@ -36,19 +36,20 @@ def login(session: Session, arguments: Arguments) -> Connection | Done:
     endpoint = session.where(arguments.endpoint)
     if needless := _needless(session, endpoint):
         return done(session, needless, endpoint)
-    _without_trace(lambda: Login(endpoint).keep(_tokens(endpoint, arguments)))
+    _without_trace(lambda: Login(endpoint).keep(_tokens(session, endpoint, arguments)))
     return _admit(session, endpoint)
 
 
-def _tokens(endpoint: str, arguments: Arguments) -> Tokens:
+def _tokens(session: Session, endpoint: str, arguments: Arguments) -> Tokens:
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.transport.login import Tokens, sign_in
 
     if not arguments.api_key:
         username = arguments.username or _asked(f"User name at {endpoint}: ")
-        return sign_in(endpoint, username, _asked_secretly(f"Password of {username}: "))
+        password = _asked_secretly(f"Password of {username}: ")
+        return sign_in(endpoint, username, password, session.timeouts)
     tokens = Tokens.of_key(_asked_secretly(f"API key of {endpoint}: "))
-    cluster = Cluster(endpoint, token=lambda: tokens.access)
+    cluster = Cluster(endpoint, token=lambda: tokens.access, timeouts=session.timeouts)
     try:
         cluster.models()  # says whether the key is good
     finally:
@@ -66,12 +67,12 @@ def _needless(session: Session, endpoint: str) -> str:
 
     if session.is_private(endpoint):
         return f"{endpoint} is this machine's private server: its login is made for you."
-    cluster = Cluster(endpoint)
+    cluster = Cluster(endpoint, timeouts=session.timeouts)
     open_to_all = not cluster.requires_auth()
     cluster.close()
     if open_to_all:
         return f"{endpoint} wants no login."
-    require_account(endpoint)
+    require_account(endpoint, session.timeouts)
     return ""
 
 
@@ -91,7 +92,7 @@ def logout(session: Session, arguments: Arguments) -> Done:
     from xinference_magics.transport.identity import Identity
 
     identity = Identity(session.where(arguments.endpoint))
-    if session.is_private(identity.endpoint) or not identity.login.end():
+    if session.is_private(identity.endpoint) or not identity.login.end(session.timeouts):
         raise NotebookError(
             f"No login at {identity.endpoint} is kept here.",
             hint="%xinference status shows where the notebook is connected.",
@@ -111,19 +112,21 @@ def setup(session: Session, arguments: Arguments) -> Connection | Done:
     from xinference_magics.cluster.accounts import needs_setup, wants_setup_token
 
     endpoint = session.where(arguments.endpoint)
-    if not needs_setup(endpoint):
+    if not needs_setup(endpoint, session.timeouts):
         raise NotebookError(
             f"{endpoint} is set up already.", hint=f"%xinference login {endpoint} logs in."
         )
-    printed = wants_setup_token(endpoint)
+    printed = wants_setup_token(endpoint, session.timeouts)
     if printed:
         said = "printed a line 'Setup token: ...' at its first start, into its log."
         session.say(f"{endpoint} {said}")
-    _without_trace(lambda: _make_account(endpoint, arguments.username, printed))
+    _without_trace(lambda: _make_account(session, endpoint, arguments.username, printed))
     return _admit(session, endpoint)
 
 
-def _make_account(endpoint: str, username: str | None, printed: bool) -> None:
+def _make_account(
+    session: Session, endpoint: str, username: str | None, printed: bool
+) -> None:
     from xinference_magics.cluster.accounts import set_up
     from xinference_magics.transport.login import Login, sign_in
 
@@ -134,8 +137,8 @@ def _make_account(endpoint: str, username: str | None, printed: bool) -> None:
         raise NotebookError(
             "The two passwords differ; no account was made.", hint="Run the cell again."
         )
-    set_up(endpoint, setup_token, username, password)
-    Login(endpoint).keep(sign_in(endpoint, username, password))
+    set_up(endpoint, setup_token, username, password, session.timeouts)
+    Login(endpoint).keep(sign_in(endpoint, username, password, session.timeouts))
 
 
 def _asked(question: str) -> str:
