@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.plain import neutralise
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -76,6 +78,7 @@ def as_usual() -> Iterator[None]:
 
 def one_line(message: str) -> KeyboardInterrupt:
     """Return a KeyboardInterrupt to raise: Run All stops, and no traceback of ours is shown."""
+    message = neutralise(message)
     error = KeyboardInterrupt(message)
     # IPython asks this of the exception itself, and shows its lines in place of a traceback.
     error._render_traceback_ = lambda: [f"KeyboardInterrupt: {message}"]  # type: ignore[attr-defined]

@@ -24,7 +24,7 @@ def note(sentence: str) -> None:
     """Warn with `sentence`, or hand it to whoever collects notes in this context."""
     collected = _COLLECTED.get()
     if collected is None:
-        warnings.warn(sentence, IgnoredByEngineWarning, stacklevel=4)
+        warnings.warn(neutralise(sentence), IgnoredByEngineWarning, stacklevel=4)
     else:
         collected.append(sentence)
 

@@ -29,7 +29,10 @@ class ServedModel(BaseModel):
     Making one sends nothing, and it may be used from any thread and event loop.
     """
 
-    model_config = ConfigDict(defer_build=True)  # most of these classes are never instantiated
+    model_config = ConfigDict(
+        defer_build=True,  # most of these classes are never instantiated
+        hide_input_in_errors=True,  # the key may be in it
+    )
 
     server_url: str
     """Where the server is; ``$XINFERENCE_ENDPOINT`` or ``http://127.0.0.1:9997`` if left out."""

@@ -304,9 +304,14 @@ class Launch:
 
 
 def as_word(uid: str) -> str:
-    """Write a UID as it is typed on a command line, quoted where it has to be."""
+    """Write a UID as it is typed on a command line, quoted where it has to be.
+
+    What would be taken for an expression there becomes one that is only a text.
+    """
     if re.fullmatch(r"[\w.:@+%-]+", uid):
         return uid
+    if re.search(r"[${}]", uid) or {"'", '"'} <= {*uid}:
+        return f"{{{{{uid!r}}}}}"
     return f"'{uid}'" if '"' in uid else f'"{uid}"'
 
 

@@ -100,6 +100,8 @@ class Session(Connector):
         Raises:
             NotebookError: There is no LangChain class for such a model.
         """
+        from xinference_magics.cluster.launch import as_word
+
         kind = kind_of(running)
         if kind is None:
             raise _no_use(running, "There is no LangChain class for it")
@@ -112,7 +114,7 @@ class Session(Connector):
             return f"Ready: {name} is {kind.class_name} for {running.uid}{asked}."
         return (
             f"{name} is a variable of yours and stays as it is; "
-            f"%xinference use {running.uid} --as NAME puts the object elsewhere."
+            f"%xinference use {as_word(running.uid)} --as NAME puts the object elsewhere."
         )
 
     def model_in_use(
@@ -197,9 +199,15 @@ class Session(Connector):
 
 
 def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> NotebookError:
+    from xinference_magics.cluster.launch import as_word
+
     abilities = ", ".join(running.abilities) or "no abilities"
     others = (other for other in KINDS if other.magic and other is not kind)
-    able = [f"{other.magic} -m {running.uid} asks it." for other in others if other.fits(running)]
+    able = [
+        f"{other.magic} -m {as_word(running.uid)} asks it."
+        for other in others
+        if other.fits(running)
+    ]
     return NotebookError(
         f"{running.uid} is of type {running.type} with {abilities}. {why}.",
         hint=able[0] if able and kind else "%xinference list shows the others.",
@@ -207,6 +215,8 @@ def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> Notebo
 
 
 def _undecided(endpoint: str, running: list[RunningModel], kind: Kind) -> NotebookError:
+    from xinference_magics.cluster.launch import as_word
+
     if not running:
         return NotebookError(
             f"No model that can {kind.does} runs at {endpoint}.",
@@ -215,5 +225,5 @@ def _undecided(endpoint: str, running: list[RunningModel], kind: Kind) -> Notebo
     uids = ", ".join(model.uid for model in running)
     return NotebookError(
         f"Several models run that can {kind.does}: {uids}.",
-        hint=f"Take one up: %xinference use {running[0].uid} (or ask one with -m UID).",
+        hint=f"Take one up: %xinference use {as_word(running[0].uid)} (or ask one with -m UID).",
     )

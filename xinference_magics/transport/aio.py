@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -21,7 +22,7 @@ from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopbac
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.names import look_up
 from xinference_magics.transport.trust import trusted
-from xinference_magics.transport.unreachable import no_xinference
+from xinference_magics.transport.unreachable import misused_proxy, no_xinference
 from xinference_magics.transport.vanished import open_probed
 
 if TYPE_CHECKING:
@@ -70,10 +71,21 @@ def _proxy(endpoint: str) -> str | None:
 
     aiohttp can look for one itself, but then it also puts a netrc's password beside our token,
     and fails.
+
+    Raises:
+        ConnectError: The environment names something that is no URL.
     """
     if is_loopback(endpoint):
         return None
-    return select_proxy(endpoint, get_environ_proxies(endpoint))
+    named = select_proxy(endpoint, get_environ_proxies(endpoint))
+    if named is None:
+        return None
+    url = named if "://" in named else f"http://{named}"
+    with suppress(ValueError):  # of which aiohttp's would show a password in it
+        parts = urlsplit(url)
+        if parts.hostname and parts.port != 0:
+            return url
+    raise misused_proxy(endpoint)
 
 
 class _Resolver(AbstractResolver):

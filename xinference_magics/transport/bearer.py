@@ -49,6 +49,7 @@ class Bearer:
         token = self._source() if self._source else None
         left = self._again_at - time.monotonic()
         if token and token == self._refused and left > 0:
+            del token  # a traceback may show what its frames know
             raise AuthenticationError(
                 f"{self._endpoint} has refused these credentials; as bad ones ban an address, "
                 f"they are not sent again for {left:.0f} s.",

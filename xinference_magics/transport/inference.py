@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
 from json import JSONDecodeError
-from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -28,6 +27,7 @@ from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts
 from xinference_magics.transport.reasons import last_failure, says_nothing
+from xinference_magics.transport.traces import forget
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -246,16 +246,17 @@ class InferenceEndpoint:
         try:
             yield
         except XinferenceError as error:
+            forget(error)
             error.request_id = body.get("request_id")
             self._advise(error, body)
             raise
         except Exception as error:
-            # Whoever keeps the error keeps the client's frames, and in them an open connection.
-            clear_frames(error.__traceback__)
+            forget(error)
             explained = explain(error, body)
             explained.request_id = body.get("request_id")
             raise explained from error
-        except BaseException:  # the stream was closed, its task cancelled, or Ctrl-C pressed
+        except BaseException as error:  # the stream was closed, its task cancelled, or Ctrl-C
+            forget(error)
             if "request_id" in body:
                 abort_soon(self.endpoint, body["model"], body["request_id"], self.token)
             raise

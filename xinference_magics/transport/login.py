@@ -127,9 +127,7 @@ class Tokens:
         return time.time() < self.expires - (1 - _FRESH) * self.life
 
 
-def sign_in(
-    endpoint: str, username: str, password: str, timeouts: Timeouts = MANAGEMENT
-) -> Tokens:
+def sign_in(endpoint: str, username: str, password: str, timeouts: Timeouts = MANAGEMENT) -> Tokens:
     """Log in by name and password.
 
     Raises:

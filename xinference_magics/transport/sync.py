@@ -23,6 +23,7 @@ from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.names import is_address, look_up
+from xinference_magics.transport.traces import forgotten
 from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import connect_error, no_xinference
 from xinference_magics.transport.vanished import probes
@@ -68,10 +69,11 @@ class _Session(requests.Session):
         self._endpoint = endpoint
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        try:
-            return super().send(request, **kwargs)
-        except (requests.RequestException, ValueError) as error:
-            raise connect_error(error, self._endpoint) from error
+        with forgotten():
+            try:
+                return super().send(request, **kwargs)
+            except (requests.RequestException, ValueError) as error:
+                raise connect_error(error, self._endpoint) from error
 
 
 class _Authorization(AuthBase):

@@ -6,23 +6,25 @@ Nothing here does I/O or imports an HTTP library.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from xinference_magics.errors import ConnectError
 from xinference_magics.transport.failures import one_line, shortened
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from xinference_magics.transport.traces import inside
 
 _ELSEWHERE = "%xinference connect URL takes another server."
 _NOBODY = "%xinference serve starts a local server; %xinference connect URL takes another."
 _LOG = "The reason may be in the server's log."
 
-_PROXY = {"ProxyError", "ClientProxyConnectionError", "ClientHttpProxyError"}
+_PROXY = {"ProxyError", "InvalidProxyURL", "ClientProxyConnectionError", "ClientHttpProxyError"}
+_BEHIND = (
+    "is behind a proxy that does not let through",
+    "Check http_proxy, https_proxy and all_proxy, or put the host into no_proxy.",
+)
 
 # By the names of exception classes, in requests, urllib3 and aiohttp: what is said, and the hint.
 # The first row that fits counts: a timeout while connecting is also a timeout.
 _BY_NAME = (
+    (_PROXY, *_BEHIND),
     (
         {"SSLError", "ClientConnectorSSLError"},
         "does not speak a TLS that this machine understands",
@@ -43,11 +45,6 @@ _BY_NAME = (
         {"ContentDecodingError", "ContentEncodingError"},
         "sent an answer that cannot be decoded",
         "Does a proxy before the server change it?",
-    ),
-    (
-        _PROXY,
-        "is behind a proxy that does not let through",
-        "Check http_proxy and https_proxy, or put the host into no_proxy.",
     ),
     (
         {"ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"},
@@ -89,7 +86,7 @@ def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
     The library's classes are told by their names, inner exceptions included, so that none
     of them has to be imported here.
     """
-    says, hint = _diagnosis(list(_inside(exc)))
+    says, hint = _diagnosis(list(inside(exc)))
     return ConnectError(f"{endpoint} {says}.", hint=hint)
 
 
@@ -98,6 +95,12 @@ def no_xinference(endpoint: str, how: str = "in a form of its own") -> ConnectEr
     return ConnectError(
         f"{endpoint} answers {how}: it is not an Xinference server.", hint=_ELSEWHERE
     )
+
+
+def misused_proxy(endpoint: str) -> ConnectError:
+    """Return the error for an environment that names what cannot be a proxy."""
+    says, hint = _BEHIND
+    return ConnectError(f"{endpoint} {says}.", hint=hint)
 
 
 def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
@@ -109,20 +112,9 @@ def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
         if reason := getattr(each, "verify_message", ""):
             hint = _BY_VERIFICATION.get(getattr(each, "verify_code", 0), _AUTHORITY)
             return f"has a certificate that is not trusted here: {reason.rstrip('.')}", hint
+    if "SOCKS" in str(chain[0]):  # `requests` without its extra package for it
+        return _BEHIND
     for known, says, hint in _BY_NAME:
         if names & known:
             return says, hint
     return f"cannot be reached: {shortened(one_line(str(chain[0])))}", _ELSEWHERE
-
-
-def _inside(exc: BaseException) -> Iterator[BaseException]:
-    """Walk through `exc` and the exceptions it carries, wherever a library puts them."""
-    seen: set[int] = set()
-    todo: list[object] = [exc]
-    while todo:
-        each = todo.pop(0)
-        if isinstance(each, BaseException) and id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            inner = (getattr(each, name, None) for name in ("reason", "os_error"))
-            todo += [*each.args, *inner, each.__cause__, each.__context__]

@@ -63,6 +63,8 @@ def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
     Raises:
         PromptError: It cannot; the hint names running models that can.
     """
+    from xinference_magics.cluster.launch import as_word
+
     kinds = [block["type"] for block in prompt.blocks or () if block["type"] in _ABILITIES]
     if not kinds:
         return
@@ -72,5 +74,7 @@ def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
     if asked is None or needed <= set(asked.abilities):
         return
     able = [model.uid for model in models if needed <= set(model.abilities)]
-    hint = f"-m {able[0]} can." if able else "No running model can; %xinference launch one."
+    hint = (
+        f"-m {as_word(able[0])} can." if able else "No running model can; %xinference launch one."
+    )
     raise PromptError(f"{uid} takes no {' and no '.join(dict.fromkeys(kinds))}.", hint=hint)

@@ -124,9 +124,7 @@ def setup(session: Session, arguments: Arguments) -> Connection | Done:
     return _admit(session, endpoint)
 
 
-def _make_account(
-    session: Session, endpoint: str, username: str | None, printed: bool
-) -> None:
+def _make_account(session: Session, endpoint: str, username: str | None, printed: bool) -> None:
     from xinference_magics.cluster.accounts import set_up
     from xinference_magics.transport.login import Login, sign_in
 
@@ -159,7 +157,7 @@ def _without_trace(ask: Callable[[], None]) -> None:
     """Cut an error off from the frames and exceptions below, which know what was typed."""
     try:
         ask()
-    except XinferenceError as error:
+    except (XinferenceError, KeyboardInterrupt) as error:
         bare = error.with_traceback(None)
         bare.__context__ = None
         raise bare from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xinference_magics.cluster.launch import as_word
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.display.tables import Column, table_of
 from xinference_magics.notebook.results.rows import Rows
@@ -29,7 +30,7 @@ class Models(Rows[RunningModel]):
     def caption(self) -> str:  # type: ignore[override]
         """Where several replicas are shown, if there are any."""
         spread = next((model.uid for model in self if model.replica > 1), None)
-        return f"%xinference replicas {spread} shows where they run." if spread else ""
+        return f"%xinference replicas {as_word(spread)} shows where they run." if spread else ""
 
 
 _DETAILS = (

@@ -1,0 +1,73 @@
+"""What an exception knows of a request: cleared, since a token was in one of its headers.
+
+Tracebacks can show what their frames held (``%xmode Verbose``, rich, error trackers), and
+aiohttp's exceptions carry the headers, and the proxy with its password, themselves.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SECRET = ("headers", "proxy", "proxy_auth")
+"""Fields of what aiohttp's exceptions carry: `RequestInfo` and `ConnectionKey`."""
+_CLIENTS = {"aiohttp", "contextlib", "http", "requests", "urllib3", "xinference_client"}
+_CLEARED = {*_CLIENTS, "xinference_magics"}
+"""Whose frames are cleared: exceptions of the user's may be inside as well."""
+
+
+def inside(exc: BaseException) -> Iterator[BaseException]:
+    """Walk through `exc` and the exceptions it carries, wherever a library puts them."""
+    seen: set[int] = set()
+    todo: list[object] = [exc]
+    while todo:
+        each = todo.pop(0)
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            inner = (getattr(each, name, None) for name in ("reason", "os_error"))
+            todo += [*each.args, *inner, each.__cause__, each.__context__]
+
+
+def forget(exc: BaseException) -> None:
+    """Clear the frames that have ended, and what was sent; the lines of the traceback stay.
+
+    With its frames goes what they had open, as a connection.
+    """
+    for each in inside(exc):
+        for frame, _ in walk_tb(each.__traceback__):
+            if frame.f_globals.get("__name__", "").partition(".")[0] in _CLEARED:
+                with suppress(RuntimeError):  # it still runs
+                    frame.clear()
+        _clear(each)
+
+
+def _clear(exc: BaseException) -> None:
+    if any(map(_secrets_in, exc.args)):
+        exc.args = tuple(map(_cleared, exc.args))
+    for name, value in vars(exc).items():
+        if _secrets_in(value):
+            setattr(exc, name, _cleared(value))
+
+
+def _secrets_in(value: Any) -> list[str]:
+    return [name for name in _SECRET if name in getattr(value, "_fields", ())]
+
+
+def _cleared(value: Any) -> Any:
+    secrets = _secrets_in(value)
+    return value._replace(**dict.fromkeys(secrets)) if secrets else value
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """Do so to whatever leaves the block, an interrupt included."""
+    try:
+        yield
+    except BaseException as error:
+        forget(error)
+        raise
