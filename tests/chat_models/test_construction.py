@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, ValidationError
 
-from xinference_magics import XinferenceEmbeddings, served
+from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank, served
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ConnectError
 from xinference_magics.transport.inference import InferenceEndpoint
@@ -68,6 +68,24 @@ def test_a_misspelt_parameter_is_refused_with_the_nearest_name(name):
 def test_a_misspelt_parameter_is_refused_by_bind():
     with pytest.raises(BadRequestError, match="Did you mean max_tokens"):
         ChatXinference(model="tiny").bind(max_token=5)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api_key": "xf-planted"},
+        {"model": "tiny", "api_key": ["xf-planted"]},
+        {"model": "tiny", "api_key": "xf-planted", "timeout": "xf-planted"},
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", [ChatXinference, XinferenceLLM, XinferenceEmbeddings, XinferenceRerank]
+)
+def test_what_is_refused_shows_no_key(kind, given):
+    """Pydantic would quote the beginning and the end of all that was given."""
+    with pytest.raises(ValidationError) as caught:
+        kind(**given)
+    assert "xf-" not in str(caught.value)
 
 
 def test_bad_values_and_a_missing_model_are_refused():

@@ -94,6 +94,15 @@ async def test_refusals_are_the_chat_model_s_errors():
             await model(server).acompress_documents(DOCUMENTS, "which?")
 
 
+@pytest.mark.parametrize("answer", [{"a": 1}, {"results": None}, {"results": []}])
+async def test_an_answer_without_a_ranking_is_no_empty_one(answer):
+    with ScriptedServer(Reply(body=answer)) as server:
+        with pytest.raises(ServerError, match="ranks nothing"):
+            model(server).compress_documents(DOCUMENTS, "which?")
+        with pytest.raises(ServerError, match="ranks nothing"):
+            await model(server).acompress_documents(DOCUMENTS, "which?")
+
+
 def test_at_least_one_is_kept():
     with pytest.raises(ValidationError, match="top_n"):
         XinferenceRerank(model="tiny", top_n=0)

@@ -3,6 +3,7 @@
 import pytest
 from IPython.core.error import UsageError
 
+from xinference_magics.cluster.launch import as_word
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.words import split_line
 
@@ -49,6 +50,20 @@ def test_an_unclosed_quote_is_told_without_what_may_be_a_secret(line):
 )
 def test_values_are_put_in_whatever_is_in_them(line, words):
     assert split_line(line, "%xinference", NAMES) == words
+
+
+@pytest.mark.parametrize(
+    "uid",
+    [
+        *("a", "a b", "a'b", 'a"b', """a'"b""", "a # b", "`a`", "a\\b", "$country", "{country}"),
+        *("{{1 / 0}}", "}} {{1 / 0}}", """x'"}}{{country}}""", r"\{{country}}", "a {d['a']} b"),
+    ],
+)
+def test_what_a_server_calls_a_model_is_no_expression_in_a_line_to_type(uid):
+    """Who types the line of a hint runs nothing that the server has thought of."""
+    assert split_line(f"use {as_word(uid)} --as x", "%xinference", NAMES) == [
+        *("use", uid, "--as", "x")
+    ]
 
 
 def test_a_failing_expression_is_named():

@@ -1,5 +1,8 @@
 """Proxies of the environment: used for what is elsewhere, never for this machine."""
 
+import os
+from inspect import isawaitable
+
 import pytest
 import recorded
 from forward_proxy import forward_proxy
@@ -81,6 +84,36 @@ async def test_a_proxy_that_is_down_is_named(monkeypatch, closed_port):
         llm.invoke("x")
     with pytest.raises(ConnectError, match="proxy"):
         await llm.ainvoke("x")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        *("http://me:hunter2@127.0.0.1:{port}", "https://me:hunter2@127.0.0.1:{port}"),
+        *("me:hunter2@127.0.0.1:{port}", "http://me:hunter2@[::1/", "http://me:hunter2@host:port"),
+        *("socks5://me:hunter2@127.0.0.1:{port}", "http://", "http://me:hunter2@:1"),
+    ],
+)
+async def test_what_is_wrong_with_a_proxy_shows_no_password_of_it(monkeypatch, closed_port, named):
+    """Neither do the exceptions below the error."""
+    monkeypatch.setenv("http_proxy", named.format(port=closed_port))
+    llm = ChatXinference(ELSEWHERE, "tiny")
+    for ask in (llm.invoke, llm.ainvoke):
+        with pytest.raises(ConnectError) as caught:
+            await asked if isawaitable(asked := ask("x")) else asked
+        error = caught.value
+        if ask == llm.ainvoke:
+            assert "http_proxy" in error.hint
+        while error is not None:
+            assert "hunter2" not in f"{error} {error!r} {vars(error)}"
+            error = error.__cause__ or error.__context__
+
+
+async def test_a_proxy_may_be_named_without_its_scheme(proxy, server, monkeypatch):
+    """As curl and `requests` take it."""
+    monkeypatch.setenv("http_proxy", os.environ["http_proxy"].removeprefix("http://"))
+    assert await answers(ChatXinference(ELSEWHERE, "tiny")) == ["Hello!"] * 4
+    assert len(proxy) == 4
 
 
 async def test_a_netrc_never_replaces_the_key(proxy, server, tmp_path, monkeypatch):
