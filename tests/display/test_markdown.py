@@ -127,6 +127,14 @@ def test_safe_markdown_holds_no_markup_outside_of_fences(piece):
     assert is_safe(safe)
 
 
+@pytest.mark.parametrize("command", ["input", "VerbatimInput", "lstinputlisting", "directlua"])
+def test_safe_markdown_reads_no_file_where_a_notebook_is_exported_by_latex(command):
+    """Pandoc hands on what it takes for LaTeX, also outside of formulas."""
+    for text in (f"a \\{command}{{/etc/passwd}}", f"`\\{command}{{/etc/passwd}}`{{=latex}}"):
+        assert f"\\{command}" not in to_safe_markdown(text)
+    assert "=latex" not in to_safe_markdown(f"``` {{=latex}}\n\\{command}{{x}}\n```")
+
+
 def test_safe_markdown_keeps_what_is_harmless():
     text = "# A title\n\n*x* < y, `a < b`, [ok](https://example.org)\n\n```python\na <b> c\n```"
     assert to_safe_markdown(text) == text

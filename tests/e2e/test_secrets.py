@@ -20,7 +20,8 @@ log = io.StringIO()
 logging.basicConfig(level=logging.DEBUG, stream=log, force=True)
 import http.client
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.load import dumpd
+from langchain_core.load import dumpd, dumps
+from langchain_core.tracers.run_collector import RunCollectorCallbackHandler
 class Trace(BaseCallbackHandler):
     seen = []
     def on_chat_model_start(self, *given, **named):
@@ -31,16 +32,33 @@ class Trace(BaseCallbackHandler):
         self.seen.append(repr((given, named)))
 """
 USE = """
-trace = Trace()
-answer = llm.invoke("Hello!", {"callbacks": [trace]}, max_tokens=2)
+trace, traced = Trace(), RunCollectorCallbackHandler()
+answer = llm.invoke("Hello!", {"callbacks": [trace, traced]}, max_tokens=2)
 bound = llm.bind_tools([]).with_config(tags=["x"])
-[each async for each in bound.astream("Hello!", {"callbacks": [trace]}, max_tokens=2)]
+[each async for each in bound.astream("Hello!", {"callbacks": [trace, traced]}, max_tokens=2)]
+from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
+siblings = [
+    kind(llm.server_url, llm.model_uid)
+    for kind in (XinferenceEmbeddings, XinferenceLLM, XinferenceRerank)
+]
 """
 FAIL = """
 try:
     llm.model_copy(update={"model_uid": "nothing"}).invoke("Hello!", {"callbacks": [trace]})
 except Exception as caught:
     failed = caught
+"""
+FAIL_IN_MINE = """
+try:
+    await llm.model_copy(update={"model_uid": "nothing"}).ainvoke("Hello!")
+except Exception as caught:
+    raise RuntimeError("mine") from caught
+"""
+KEEP = """
+folder = __import__("os").environ["IPYTHONDIR"]
+%notebook {folder}/kept.ipynb
+%save -f {folder}/kept.py 1-99
+%history -f {folder}/kept.txt
 """
 KEPT = """
 magics = get_ipython().find_line_magic("chat").__self__
@@ -53,6 +71,11 @@ def everything():
     yield from (repr(llm.model_dump()), llm.model_dump_json())
     yield from (repr(session), repr(vars(session)), repr(session.cluster()))
     yield repr(session.connection())
+    for each in siblings:
+        yield from (repr(each), repr(vars(each)), each.model_dump_json(), dumps(each))
+        yield from (repr(pickle.dumps(each)), repr(each.model_copy()))
+    yield from (repr(vars(run)) for run in traced.traced_runs)
+    assert len(traced.traced_runs) == 2
     yield from (repr(Trace.seen), log.getvalue(), repr(sys.argv))
     yield from frames(failed)
     yield "".join(traceback.format_exception(failed))
@@ -89,7 +112,8 @@ def used(kernel, tiny_definitions=None):
         *("%xinference", "%xinference status", "%xinference list", "%xinference use tiny-chat"),
         *("%%chat -t 0 --max-tokens 4\nHello!", "%chat --new -m nothing hi", USE, FAIL),
         *("%xinference launch -n tiny-chat --dry-run", "%xinference logs tiny-chat", "llm"),
-        *("%config XinferenceMagics", "%xmode Verbose\n%tb", "%history", "%who", "%whos"),
+        *("%config XinferenceMagics", "%xmode Verbose\n%tb", FAIL_IN_MINE, "%tb"),
+        *("%history", "%who", "%whos", KEEP),
     )
     shown += map(kernel.run, codes)
     kept = kernel.run(FRAMES + KEPT)

@@ -1,6 +1,7 @@
 """Error bodies of any server or proxy: one line, printable, in linear time."""
 
 import json
+import re
 
 import pytest
 from hypothesis import example, given
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 from json_values import ANYTHING, DEEP
 
 from xinference_magics.errors import ServerError, XinferenceError
+from xinference_magics.interrupts import one_line
 from xinference_magics.transport.failures import detail_of, server_error
 
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 STATUS = st.sampled_from([400, 401, 403, 404, 409, 422, 429, 499, 500, 502, 503, 504])
 WORDS = st.sampled_from(
     [
@@ -68,6 +71,14 @@ def test_any_error_body_becomes_one_printable_line(status, body, retry_after, ch
                 challenge=challenge,
             )
         )
+
+
+@given(st.text() | st.lists(WORDS).map("".join))
+@example("\x1b]0;x\x07\x1b[2J\x9b2J")
+def test_an_interrupt_that_names_a_model_steers_no_terminal(uid):
+    shown = "".join(one_line(f"{uid} goes on loading")._render_traceback_())
+    assert not CONTROL.search(shown)
+    shown.encode()
 
 
 @pytest.mark.parametrize(

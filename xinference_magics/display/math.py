@@ -33,6 +33,8 @@ _UNSAFE = frozenset(
     renewenvironment declaremathoperator declarepaireddelimiter declarepaireddelimiters
     declarepaireddelimitersx declarepaireddelimitersxpp newtagform renewtagform usetagform
     newcolumntype definecolor csname endcsname catcode input include write openin openout read
+    verbatiminput bverbatiminput lverbatiminput lstinputlisting inputminted subfile import
+    subimport includepdf includesvg includeonly usepackage directlua shellescape
     special newextarrow mathtoolsset setoptions newcases renewcases newgathered renewgathered
     """.split()  # noqa: SIM905 - a list of words reads better as text
 )
