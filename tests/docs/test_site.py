@@ -1,5 +1,6 @@
 """The documentation builds, needs no network, and is true to the tree."""
 
+import json
 import os
 import re
 import subprocess
@@ -85,6 +86,17 @@ def test_the_reference_of_python_has_every_public_class(site):
         assert f'id="xinference_magics.{name}"' in page
     errors = (site / "errors.html").read_text(encoding="utf-8")
     assert 'id="xinference_magics.errors.ConnectError"' in errors
+
+
+def test_every_example_says_what_it_shows_and_what_to_change():
+    examples = [json.loads(path.read_text()) for path in (ROOT / "examples").glob("*.ipynb")]
+    assert len(examples) == 6
+    for example in examples:
+        opening = "".join(example["cells"][0]["source"])
+        assert opening.startswith("# ")
+        assert len(opening.split("\n\n")) > 2
+        assert re.search(r"For (a real model|a real one|real ones) change the line with", opening)
+        assert not any(cell.get("outputs") for cell in example["cells"])
 
 
 def test_every_test_and_target_that_is_named_is_there():
