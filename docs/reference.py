@@ -148,7 +148,7 @@ def _fenced(examples: Iterable[str]) -> str:
 def _parameters() -> Iterable[tuple[str, str, str]]:
     for name, field in GenerationParameters.model_fields.items():
         kind = GenerationParameters.__annotations__[name].removesuffix(" | None")
-        yield f"`{name}`", f"`{kind}`".replace("|", "\\|"), _text(field.description or "")
+        yield f"`{name}`", f"`{kind}`".replace(" | ", "` or `"), _text(field.description or "")
 
 
 def _traits() -> Iterable[tuple[str, str, str]]:

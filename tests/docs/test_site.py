@@ -11,7 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from xinference_magics import ChatXinference, XinferenceEmbeddings, XinferenceLLM
 from xinference_magics.wire import engines
+from xinference_magics.wire.parameters import NAMES
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs"
@@ -86,6 +88,16 @@ def test_the_reference_of_python_has_every_public_class(site):
         assert f'id="xinference_magics.{name}"' in page
     errors = (site / "errors.html").read_text(encoding="utf-8")
     assert 'id="xinference_magics.errors.ConnectError"' in errors
+
+
+@pytest.mark.parametrize("kind", [ChatXinference, XinferenceLLM, XinferenceEmbeddings])
+def test_the_reference_of_python_has_every_field_of_ours(site, kind):
+    page = (site / "python.html").read_text(encoding="utf-8")
+    ours = [base for base in kind.__mro__ if base.__module__.startswith("xinference_magics.")]
+    fields = {name for base in ours for name in base.__annotations__ if name in kind.model_fields}
+    assert "timeout" in fields
+    for name in fields - set(NAMES):
+        assert f'.{name}"' in page, name
 
 
 def test_every_example_says_what_it_shows_and_what_to_change():
