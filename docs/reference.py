@@ -5,12 +5,19 @@
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+import xinference_magics
+from xinference_magics import chat, cluster
+from xinference_magics.notebook import results
 from xinference_magics.notebook.arguments import spellings
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.magics import XinferenceMagics
+from xinference_magics.wire.parameters import GenerationParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.commands.command_set import CommandSet
 
 PAGE = Path(__file__).with_name("commands.md")
+ALIASES = {"Answer": "Turn | Comparison | PendingTurn"}
 
 INTRODUCTION = """\
 # Commands and magics
@@ -32,11 +40,19 @@ Each command returns a value for code, as in `running = %xinference list` and `r
 a question finds (`list`, `describe`, `status` and the like) the notebook shows, mostly as a table;
 `.to_pandas()` makes a DataFrame of it. An action says what it did, and its value is not shown as
 well: `launch` returns the UID, `use` the description of the model, `connect` the connection,
-`terminate` what was done and to which model.
+`terminate` what was done and to which model. [Python](python.md#values-of-the-magics) has the
+classes of these values.
+
 In the line of a command `{{expression}}`, `{name}` and `$name` put values in; in a prompt only
 `{{expression}}` does.
 
 This page is generated from the declarations that the commands themselves are read with.
+"""
+
+PARAMETERS = """\
+`-p NAME=VALUE` of `%%chat` and `%%generate` takes these. In Python they are fields of
+`ChatXinference` and `XinferenceLLM`, and arguments of each call. What is left out is the engine's
+choice.
 """
 
 
@@ -47,6 +63,9 @@ def page() -> str:
         *_commands(COMMANDS),
         "## Conversations: `%conversation`\n",
         *_commands(conversing.COMMANDS),
+        "## Parameters of the generation\n",
+        PARAMETERS,
+        _table(("parameter", "type", ""), _parameters()),
         "## Traits: `%config XinferenceMagics`\n",
         "In a cell, or in `ipython_config.py` as `c.XinferenceMagics.temperature = 0`.\n",
         _table(("trait", "default", ""), _traits()),
@@ -74,6 +93,8 @@ def _command(command: Command) -> Iterable[str]:
         yield f"Also {magics}; the rest of the line, or the cell, is the prompt.\n"
     if command.options:
         yield _table(("", ""), map(_option, command.options))
+    if kinds := returned(command):
+        yield f"Returns {' or '.join(kinds)}.\n"
     if command.examples:
         yield _fenced(command.examples)
 
@@ -87,9 +108,47 @@ def _option(option: Option) -> tuple[str, str]:
     return f"`{spelt}`", _text(f"{option.explained}{needed}{repeated}")
 
 
+def returned(command: Command) -> dict[str, type]:
+    """Return what its value can be: words for it, and the class (of a list, of what it holds)."""
+    annotation = str(inspect.signature(command.run).return_annotation)
+    known = {**_classes(), "str": str, "Path": Path}
+    names = ALIASES.get(annotation.removesuffix(" | None"), annotation).split(" | ")
+    return dict(_named(known[name]) for name in names if name != "None")
+
+
+def _classes() -> dict[str, type]:
+    """Find the classes of what commands return, by their names."""
+    modules = [
+        import_module(found.name)
+        for room in (chat, cluster, results)
+        for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+    ]
+    return {
+        name: kind for each in modules for name, kind in inspect.getmembers(each, inspect.isclass)
+    }
+
+
+def _named(kind: type) -> tuple[str, type]:
+    if issubclass(kind, list):
+        [base] = kind.__orig_bases__
+        word, held = _named(get_args(base)[0])
+        return f"a list of {word}", held
+    name = kind.__name__
+    if not kind.__module__.startswith("xinference_magics."):
+        return f"`{name}`", kind
+    place = "xinference_magics" if name in xinference_magics.__all__ else kind.__module__
+    return f"[`{name}`](python.md#{place}.{name})", kind
+
+
 def _fenced(examples: Iterable[str]) -> str:
     """Show each example in a block of its own, as it stands in a cell of its own."""
     return "\n".join(f"```python\n{example}\n```\n" for example in examples)
+
+
+def _parameters() -> Iterable[tuple[str, str, str]]:
+    for name, field in GenerationParameters.model_fields.items():
+        kind = GenerationParameters.__annotations__[name].removesuffix(" | None")
+        yield f"`{name}`", f"`{kind}`".replace(" | ", "` or `"), _text(field.description or "")
 
 
 def _traits() -> Iterable[tuple[str, str, str]]:

@@ -14,7 +14,7 @@
     ├── ConnectError              nothing answers there, or not in time
     ├── StreamError               an answer broke off before its end
     ├── LocalServerError          the local server did not start or stop
-    ├── PromptError               an ``{{expression}}`` of a prompt failed
+    ├── PromptError               an {{expression}} of a prompt failed
     └── NotebookError             the notebook's state does not allow it
 
 A message is one line: what happened, to which thing. `hint` is what to type next.

@@ -8,6 +8,8 @@ import pytest
 from test_typed_lines import read_line
 
 from xinference_magics.notebook.commands import COMMANDS, conversing
+from xinference_magics.notebook.magics import XinferenceMagics
+from xinference_magics.wire.parameters import NAMES
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "reference.py"
 EVERY = [*COMMANDS.values(), *conversing.COMMANDS.values()]
@@ -32,7 +34,8 @@ def test_every_command_option_and_trait_is_there(reference):
         assert f"### `{command.magic} {command.name}" in page
         for option in command.options:
             assert option.positional or option.flags[0] in page
-    assert "`read_timeout`" in page
+    for name in (*XinferenceMagics.class_trait_names(config=True), *NAMES):
+        assert f"\n| `{name}` | " in page
 
 
 @pytest.mark.parametrize("command", EVERY, ids=lambda command: command.name)

@@ -1,15 +1,19 @@
 """The documentation builds, needs no network, and is true to the tree."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from xinference_magics import ChatXinference, XinferenceEmbeddings, XinferenceLLM
 from xinference_magics.wire import engines
+from xinference_magics.wire.parameters import NAMES
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs"
@@ -27,16 +31,23 @@ def site(tmp_path_factory):
     return folder
 
 
-class Fetched(HTMLParser):
-    """The addresses that a browser fetches to show a page."""
+class Page(HTMLParser):
+    """What a browser fetches to show a page, where its links lead, and what they may lead to."""
 
-    def __init__(self):
+    def __init__(self, file):
         super().__init__()
+        self.file = file
         self.addresses = []
+        self.links = []
+        self.places = {""}
         self.scripts = ""
+        self.feed(file.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
+        self.places.add(attributes.get("id"))
+        if tag == "a" and attributes.get("href"):
+            self.links.append(urlsplit(attributes["href"]))
         if tag in {"script", "img", "iframe"}:
             self.addresses.append(attributes.get("src"))
         elif tag == "link" and attributes.get("rel") in {"stylesheet", "icon", "preconnect"}:
@@ -47,14 +58,28 @@ class Fetched(HTMLParser):
             self.scripts += data
 
 
-def test_the_pages_fetch_nothing_from_elsewhere(site):
-    pages = list(site.rglob("*.html"))
+@pytest.fixture(scope="module")
+def pages(site):
+    """The built pages, read."""
+    return [Page(file) for file in site.rglob("*.html")]
+
+
+def test_the_pages_fetch_nothing_from_elsewhere(pages):
     assert len(pages) > len(list(PAGES.glob("*.md")))  # and one for what is not found
     for page in pages:
-        fetched = Fetched()
-        fetched.feed(page.read_text(encoding="utf-8"))
-        assert [each for each in fetched.addresses if each and "//" in each] == [], page.name
-        assert "http" not in fetched.scripts, page.name  # some write a script's address
+        assert [each for each in page.addresses if each and "//" in each] == [], page.file
+        assert "http" not in page.scripts, page.file  # some write a script's address
+
+
+def test_every_link_leads_somewhere(pages):
+    places = {page.file: page.places for page in pages}
+    for page in pages:
+        inside = [link for link in page.links if not link.scheme and page.file.name != "404.html"]
+        for link in inside:
+            file = (page.file.parent / link.path).resolve() if link.path else page.file
+            assert file.exists(), (page.file, link)
+            assert unquote(link.fragment) in places.get(file, {""}), (page.file, link)
+    assert any(link.scheme == "https" for page in pages for link in page.links)
 
 
 def test_the_reference_of_python_has_every_public_class(site):
@@ -63,6 +88,45 @@ def test_the_reference_of_python_has_every_public_class(site):
         assert f'id="xinference_magics.{name}"' in page
     errors = (site / "errors.html").read_text(encoding="utf-8")
     assert 'id="xinference_magics.errors.ConnectError"' in errors
+
+
+@pytest.mark.parametrize("kind", [ChatXinference, XinferenceLLM, XinferenceEmbeddings])
+def test_the_reference_of_python_has_every_field_of_ours(site, kind):
+    page = (site / "python.html").read_text(encoding="utf-8")
+    ours = [base for base in kind.__mro__ if base.__module__.startswith("xinference_magics.")]
+    fields = {name for base in ours for name in base.__annotations__ if name in kind.model_fields}
+    assert "timeout" in fields
+    for name in fields - set(NAMES):
+        assert f'.{name}"' in page, name
+
+
+def test_every_example_says_what_it_shows_and_what_to_change():
+    examples = [json.loads(path.read_text()) for path in (ROOT / "examples").glob("*.ipynb")]
+    assert len(examples) == 6
+    for example in examples:
+        opening = "".join(example["cells"][0]["source"])
+        assert opening.startswith("# ")
+        assert len(opening.split("\n\n")) > 2
+        assert re.search(r"For (a real model|a real one|real ones) change the line with", opening)
+        assert not any(cell.get("outputs") for cell in example["cells"])
+
+
+def test_every_test_and_target_that_is_named_is_there():
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in (*PAGES.glob("*.md"), *ROOT.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        assert set(re.findall(r"\btest_\w+\.py", text)) <= tests, page.name
+        named = re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)
+        assert set(named) <= targets, page.name
+
+
+def test_every_room_is_named_by_the_architecture():
+    text = (PAGES / "architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "xinference_magics"
+    inside = [*package.glob("[!_]*.py"), *package.glob("[!_]*/"), *package.glob("notebook/[!_]*/")]
+    for path in inside:
+        assert f"{path.name}{'/' if path.is_dir() else ''}" in text, path
 
 
 def test_every_module_that_the_architecture_names_is_there():

@@ -53,6 +53,38 @@ def run_page(kernel, clean_cluster, tmp_path):
     return run
 
 
+ELSEWHERE = {
+    "cancel my-model": "e2e/test_launching.py",
+    "login": "e2e/test_accounts.py",
+    "logout": "e2e/test_accounts.py",
+    "relaunch-": "notebook/test_machine_commands.py",
+    "reload": "e2e/test_two_workers.py",
+    "remove-cache": "e2e/test_catalog_commands.py",
+    "replicas my-model 3": "e2e/test_two_workers.py",
+    "serve": "e2e/test_serve.py",
+    "setup": "e2e/test_accounts.py",
+    "stop\n": "faults/test_together.py",
+    "stop-cluster": "e2e/test_two_workers.py",
+    "watch": "e2e/test_two_workers.py",
+}
+"""Examples that end or change what others use, or wait for somebody, and what runs their like."""
+
+OF_REFERENCE = {
+    "http://gpu-server:9997": "$SERVER",
+    "register -f my-model.json": "register -f documented.json",
+    "unregister -n my-model": "unregister -n documented",
+    "terminate my-model": "terminate documented",
+    "-n my-model -f pytorch -q none": "-n tiny-chat -f ggufv2 -u documented",
+    "-n qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m": "-n tiny-chat -f ggufv2 -q f16",
+    "-n bge-m3": "-n tiny-embedding --disable-virtual-env",
+    "my-text-model": "tiny-text",
+    "--max-tokens 64": "-m tiny-text --max-tokens 64",
+    '{"version": 2, "model_name": "my-model", ...}': "$DEFINITION",
+    "my-model": "tiny-gguf",
+    "another-model": "tiny-pt",
+}
+
+
 def shown(reply):
     return "\n".join(each["text/plain"] for each in reply.displays)
 
@@ -95,6 +127,32 @@ def test_working_offline(run_page, kernel, tiny_definitions, tmp_path):
     assert "Ready: llm" in from_file.stdout
     assert "Ready: llm" in registered.stdout
     assert kernel.run("%xinference terminate $mine\n%xinference unregister -n $name").status == "ok"
+
+
+def test_the_examples_of_the_reference(
+    kernel, clean_cluster, tiny_text, tiny_definitions, tmp_path
+):
+    """One after the other, but for those that are run elsewhere; what is launched ends last."""
+    [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]
+    own = json.dumps({**definition, "model_name": "documented"})
+    (tmp_path / "documented.json").write_text(own)
+    kernel.run(f"%cd -q {tmp_path}")
+    meant = {**OF_REFERENCE, "$SERVER": clean_cluster.endpoint, "$DEFINITION": own}
+    cells = CELL.findall((DOCS / "commands.md").read_text(encoding="utf-8"))
+    run = [cell for cell in cells if not any(f"%xinference {each}" in cell for each in ELSEWHERE)]
+    assert len(run) > 30
+    for cell in sorted(run, key=lambda cell: "terminate" in cell):
+        for written, name in meant.items():
+            cell = cell.replace(written, name)  # noqa: PLW2901
+        reply = kernel.run(cell.rstrip("\n"), timeout=240)
+        assert reply.status == "ok", (cell, reply)
+
+
+def test_what_the_reference_leaves_to_others_is_run_there():
+    tests = DOCS.parent / "tests"
+    for command, path in ELSEWHERE.items():
+        name = command.split()[0]
+        assert re.search(rf"\b{name}", (tests / path).read_text(encoding="utf-8")), command
 
 
 @pytest.fixture

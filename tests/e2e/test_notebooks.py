@@ -189,7 +189,7 @@ def test_cluster(execute, server_command, all_parts_ended, monkeypatch):
     launch = shown(source_of(done, "--replica 2"))
     assert "Model uid: tiny-chat" in launch
     assert shown(source_of(done, "left = ")).count("READY") == 1
-    assert shown(source_of(done, "[spare]")).count("READY") == 2
+    assert shown(source_of(done, "spare = ")).count("READY") == 2
     assert "Colosseum" in shown(source_of(done, "capital of Italy"))
     assert shown(source_of(done, "len(known) > 1")).count("READY") == 1
     assert "The Colosseum is the tallest" in shown(source_of(done, "tallest"))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +12,9 @@ from two_workers import TwoWorkers
 from xinference_magics.cluster.launch import LaunchRequest
 
 LAUNCH = "-n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env"
+PAGE = Path(__file__).parents[2] / "docs" / "cluster.md"
+CELL = re.compile(r"^```python\n(.*?)\n```", re.MULTILINE | re.DOTALL)
+*_, PLACED, EACH_PLACED = CELL.findall(PAGE.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +51,15 @@ def notebook(machines, tmp_path_factory):
     made.close()
 
 
+def as_here(cell, machines, model, uid):
+    """A cell of the page on clusters, on the workers of this one, which have no GPUs."""
+    there = {"10.0.0.1:9978": machines.first, "10.0.0.2:9978": machines.second}
+    there |= {"10.0.0.2 ": f"{machines.second} ", "--gpu-idx 0,1": "", ', "gpu_idx": [0]': ""}
+    for written, meant in {**there, model: f"{LAUNCH} -u {uid}"}.items():
+        cell = cell.replace(written, meant)
+    return cell
+
+
 def shown(notebook, code, **options):
     """What a cell shows: its value as text, after what it says."""
     reply = notebook.run(code, **options)
@@ -55,10 +68,10 @@ def shown(notebook, code, **options):
 
 
 def test_replicas_are_placed_one_by_one(notebook, machines):
-    place = f'[{{"devices": [{{"worker_ip": "{machines.first}"}}]}}]'
-    launch = f"%xinference launch {LAUNCH} -u by-config --replica-config '{place}'"
+    launch = as_here(EACH_PLACED, machines, "-n qwen3 -s 8", "by-config")
     assert "Model uid: by-config" in shown(notebook, launch, timeout=300)
-    assert machines.first in shown(notebook, "%xinference replicas by-config")
+    replicas = shown(notebook, "%xinference replicas by-config")
+    assert all(address in replicas for address in (machines.first, machines.second))
     shown(notebook, "%xinference terminate by-config")
     elsewhere = launch.replace(machines.first, "127.0.0.9:1")
     assert "--replica-config 127.0.0.9:1: " in notebook.run(elsewhere).stdout
@@ -74,7 +87,7 @@ def test_a_model_that_is_to_be_spread_is_waited_for(notebook, machines):
 
 
 def test_a_model_is_launched_where_it_is_told(notebook, machines):
-    placed = f"%xinference launch {LAUNCH} -u placed --worker-ip {machines.second}"
+    placed = as_here(PLACED, machines, "-n qwen3 -s 32", "placed")
     assert "Model uid: placed" in shown(notebook, placed, timeout=300)
     replicas = shown(notebook, "%xinference replicas placed")
     assert "placed-rep0" in replicas

@@ -54,16 +54,19 @@ def copy(tmp_path):
 
 
 def test_the_new_option(copy):
+    """Also where somebody has followed the page, and made the change in the tree itself."""
     changes = CHANGE.findall(TEXT.partition("## Another one")[2])
     assert len(changes) == 2
     for path, diff in changes:
         file = copy / path
         text, lines = file.read_text(encoding="utf-8"), diff.splitlines(keepends=True)
         before = "".join(line[1:] for line in lines if line[0] == " ")
+        after = "".join(line[1:] for line in lines)
         assert text.count(before) == 1, path
-        file.write_text(text.replace(before, "".join(line[1:] for line in lines)))
+        file.write_text(text if after in text else text.replace(before, after))
     tests = copy / "tests" / "notebook" / "test_chat_options.py"
-    tests.write_text(f"{tests.read_text(encoding='utf-8')}\n\n{OPTION_TEST}")
+    text = tests.read_text(encoding="utf-8")
+    tests.write_text(text if OPTION_TEST in text else f"{text}\n\n{OPTION_TEST}")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:anyio", "-k", "seed", tests],
         cwd=copy,
