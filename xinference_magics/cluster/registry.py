@@ -7,16 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster import retired
-from xinference_magics.cluster.api import ManagementApi, quoted
 from xinference_magics.cluster.engines import Choice, Engines, choose
 from xinference_magics.cluster.models import objects, text, texts
 from xinference_magics.cluster.registrations import Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.transport.endpoint import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xinference_magics.cluster.api import ManagementApi
     from xinference_magics.cluster.definitions import Definition
     from xinference_magics.cluster.launch import LaunchRequest
 

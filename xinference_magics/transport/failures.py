@@ -32,7 +32,7 @@ _LONGEST = 400  # characters of a server's text that still make one line
 _READ = 10_000  # characters of a text that are looked at
 
 _BAD_GATEWAY = 502  # from here on, a proxy's word that the server cannot answer now
-_SAYS_NOTHING = ("", "Internal Server Error")
+_WITHOUT_A_REASON = ("", "Internal Server Error")
 
 _ADDRESS = re.compile(r"\[address=[^\]]{0,200}\]\s*")
 _VALIDATION = re.compile(r"(?<!\d)\d+ validation errors? for \w+\n")
@@ -323,7 +323,7 @@ def _internal(answer: _Answer) -> ServerError:
     return answer.error(
         ServerError,
         _sentence(answer, f"{answer.endpoint} failed (HTTP {answer.status})"),
-        "The reason is in the server's log." if answer.detail in _SAYS_NOTHING else "",
+        "The reason is in the server's log." if answer.detail in _WITHOUT_A_REASON else "",
     )
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xinference_magics.errors import ServerError
 
-_SAYS_NOTHING = "request failed. Check the server logs for details."
+_KEPT_BACK = "request failed. Check the server logs for details."
 
 
 def says_nothing(error: ServerError) -> bool:
     """Tell whether the server kept the reason to itself."""
-    return error.detail.endswith(_SAYS_NOTHING)
+    return error.detail.endswith(_KEPT_BACK)
 
 
 def last_failure(events: Any) -> str | None:
