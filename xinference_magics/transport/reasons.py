@@ -29,7 +29,7 @@ def last_failure(events: Any) -> str | None:
         events: The answer of ``GET /v1/models/{uid}/events``, oldest first; None for none.
     """
     for each in reversed(events if isinstance(events, list) else []):
-        if isinstance(each, dict) and each.get("event_type") == "ERROR":
+        if isinstance(each, dict) and str(each.get("event_type")).upper() == "ERROR":
             said = each.get("event_content")
             return said if isinstance(said, str) and said.strip() else None
     return None
