@@ -7,6 +7,7 @@ from scripted_server import ScriptedServer, Stream
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.models import RunningModel
+from xinference_magics.errors import PromptError
 
 
 def running(*abilities, **known):
@@ -56,3 +57,24 @@ def test_a_model_terminated_elsewhere_leaves_that_in_use(magics):
         magics.session.take_up(running("chat"))
         magics.xinference(f"terminate tiny -e {answers.endpoint}")
         assert magics.session.model.model_uid == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("abilities", "hint"),
+    [
+        (["chat", "omni"], "-m other can."),  # which says both that it sees and that it hears
+        (["chat", "vision"], "No running model can;"),
+        (["embed", "audio"], "No running model can;"),
+    ],
+)
+def test_a_sound_is_refused_with_a_running_model_that_hears(magics, abilities, hint):
+    with scripted_api() as answers:
+        listed = [("tiny", ["chat"]), ("other", abilities)]
+        models = [{"id": uid, "model_ability": able} for uid, able in listed]
+        answers["/v1/models"] = [(200, {"data": models})]
+        magics.session._cluster = Cluster(answers.endpoint)
+        magics.session.take_up(running("chat"))
+        magics.shell.user_ns["sound"] = b"RIFF"
+        with pytest.raises(PromptError, match=rf"tiny takes no audio\. {hint}"):
+            magics.chat("--audio sound What is heard?")
+        assert answers.asked == ["/v1/models"]
