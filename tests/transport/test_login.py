@@ -21,7 +21,7 @@ from xinference_magics.errors import AuthenticationError, ConnectError
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.login import Login, Tokens, sign_in
-from xinference_magics.transport.private import open_private
+from xinference_magics.transport.private import locked, open_private
 from xinference_magics.transport.sync import open_session
 
 OTHER_NOTEBOOK = """
@@ -205,6 +205,19 @@ def test_an_interrupt_while_it_is_renewed_does_not_lose_it():
             login()
         assert login()
         assert (server.counts["refresh"], server.counts["refused refresh"]) == (1, 0)
+
+
+def test_another_notebook_that_renews_without_end_is_waited_for_in_vain(monkeypatch):
+    monkeypatch.setattr("xinference_magics.transport.login._PATIENCE", 0.1)
+    with TokenServer() as server:
+        login = logged_in(server)
+        login.keep(replace(login.kept, expires=0.0))
+        with (
+            locked(login._lock),
+            pytest.raises(ConnectError, match="another notebook has been at it"),
+        ):
+            chat_model(server).invoke("hi")
+        assert chat_model(server).invoke("hi").text == "ok"
 
 
 def test_a_logout_counts_at_once_and_at_the_server():
