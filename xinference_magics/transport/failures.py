@@ -26,7 +26,7 @@ from xinference_magics.errors import (
 )
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.plain import neutralise
-from xinference_magics.transport.offers import offer_at
+from xinference_magics.transport.features import feature_at
 
 _LONGEST = 400  # characters of a server's text that still make one line
 _READ = 10_000  # characters of a text that are looked at
@@ -266,10 +266,11 @@ def _unavailable(answer: _Answer) -> ServerError:
 def _not_found(answer: _Answer) -> ServerError:
     if _NOT_FOUND.search(answer.detail):
         return _no_model(answer)
-    if offer := offer_at(answer.path):
+    if feature := feature_at(answer.path):
         return answer.error(
             NotOfferedError,
-            f"{answer.endpoint} has no {offer.what}: that takes Xinference {offer.since} or newer.",
+            f"{answer.endpoint} has no {feature.what}: that takes Xinference {feature.since} "
+            "or newer.",
         )
     return answer.error(
         ServerError,
