@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from json_values import ANYTHING, DEEP
 
 from xinference_magics.errors import ServerError, XinferenceError
-from xinference_magics.transport.failures import detail_of, server_error
+from xinference_magics.transport.details import detail_of
+from xinference_magics.transport.failures import server_error
 
 STATUS = st.sampled_from([400, 401, 403, 404, 409, 422, 429, 499, 500, 502, 503, 504])
 WORDS = st.sampled_from(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xinference_magics.cluster.api import may_pass
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import LaunchError, XinferenceError
-from xinference_magics.transport.failures import one_line
+from xinference_magics.transport.details import one_line
 from xinference_magics.transport.reasons import last_failure
 
 if TYPE_CHECKING:

@@ -288,7 +288,8 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
-        from xinference_magics.transport.failures import server_error, shortened, worker_gone
+        from xinference_magics.transport.details import shortened
+        from xinference_magics.transport.failures import server_error, worker_gone
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
         error = server_error(status, text, endpoint=self.endpoint)

@@ -9,7 +9,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import ConnectError
-from xinference_magics.transport.failures import one_line, shortened
+from xinference_magics.transport.details import one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
