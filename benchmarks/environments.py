@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 CACHE, PROGRAMS = HERE / ".cache", HERE / "programs"
+sys.path.insert(0, str(HERE.parent / "tests"))  # what starts kernels and servers serves here, too
 
 WANTED = {
     "package": ("--editable", str(HERE.parent), "ipykernel>=6.31", "langchain-openai", "openai"),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from environments import HERE
 
-sys.path.insert(0, str(HERE.parent / "tests"))
 sys.path.insert(0, str(HERE.parent / "tests" / "browser"))
 from find_browser import REMEDY, find
 from jupyterlab_driver import Lab

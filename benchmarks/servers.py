@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import runpy
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from environments import CACHE, HERE, clean_environment
+from local_server import START, free_port
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.keeper import end
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROOT = HERE.parent
-_START = 240  # seconds, on a busy machine
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Real:
 def real() -> Iterator[Real]:
     """Run a real Xinference and launch the tiny chat model on both engines."""
     folder = ROOT / ".venv-server" / ("Scripts" if os.name == "nt" else "bin")
-    port = _free_port()
+    port = free_port()
     endpoint, home = f"http://127.0.0.1:{port}", CACHE / "xinference"
     home.mkdir(parents=True, exist_ok=True)
     environment = {
@@ -124,7 +123,7 @@ def _launched(cluster: Cluster) -> dict[str, str]:
 
 
 def _await(cluster: Cluster, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START
+    deadline = time.monotonic() + START
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(XinferenceError):
             cluster.requires_auth()
@@ -139,9 +138,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(psutil.NoSuchProcess):
         end(psutil.Process(process.pid))
     process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -29,7 +29,7 @@ _HEAD = (
     b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 )
 _AT_ONCE = 50  # events in one write of an answer that is sent as fast as it is read
-_ENDING = {"transformers": 3, "llama": 3}  # events after the last token: finish, usage, [DONE]
+_ENDING = 3  # events after the last token: finish, usage, [DONE]
 _SHAPES = {"transformers": recorded.transformers, "llama": recorded.llama}
 
 PROSE = (
@@ -191,7 +191,7 @@ async def _stream(script: Script, answer: Answer, writer: asyncio.StreamWriter) 
 
 async def _in_time(script: Script, answer: Answer, writer: asyncio.StreamWriter) -> None:
     events = _events(script.shape, script.count)
-    ending = len(events) - _ENDING[script.shape]
+    ending = len(events) - _ENDING
     begun, sent = time.monotonic(), 0
     while sent < ending and not answer.left:
         due = min(ending, 1 + int((time.monotonic() - begun) * script.rate))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from ast import literal_eval
 from contextlib import contextmanager
@@ -11,15 +10,13 @@ from dataclasses import dataclass
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-from environments import CACHE, HERE, PROGRAMS, Environment, clean_environment
-
-sys.path.insert(0, str(HERE.parent / "tests"))
+from environments import CACHE, PROGRAMS, Environment, clean_environment
 from kernel_driver import Kernel
+
+from xinference_magics.chat.turn import RECORD_MIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-RECORD_MIME = "application/vnd.xinference-magics.turn+json"
 
 
 @dataclass

@@ -1,10 +1,11 @@
 """A forward proxy, as companies have one; it knows host names that nobody else does."""
 
 import http.client
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from web_server import serving
 
 HOP_BY_HOP = {"connection", "proxy-authorization", "proxy-connection", "transfer-encoding"}
 
@@ -15,13 +16,9 @@ def forward_proxy(target):
 
     Yields its URL, and a list of what it was asked for: URLs, each with its headers.
     """
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+    with serving(_Handler) as server:
         server.target, server.asked = urlsplit(target), []
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", server.asked
-        server.shutdown()
-        thread.join()
+        yield server.endpoint, server.asked
 
 
 class _Handler(BaseHTTPRequestHandler):

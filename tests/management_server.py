@@ -6,6 +6,8 @@ import threading
 from contextlib import contextmanager
 from urllib.parse import unquote
 
+from web_server import serving
+
 
 class Answers:
     """For each path the answers in order, the last one for ever.
@@ -58,10 +60,9 @@ def scripted_api():
         def log_message(self, *_):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        serve = {"poll_interval": 0.01}
-        threading.Thread(target=server.serve_forever, kwargs=serve, daemon=True).start()
-        made.endpoint = f"http://127.0.0.1:{server.server_port}"
-        yield made
-        made.gate.set()
-        server.shutdown()
+    with serving(Handler) as server:
+        made.endpoint = server.endpoint
+        try:
+            yield made
+        finally:
+            made.gate.set()

@@ -1,11 +1,11 @@
 """A proxy in front of a real server that keeps what it is asked."""
 
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import requests
+from web_server import serving
 
 HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "server",
               "transfer-encoding"}  # fmt: skip
@@ -56,9 +56,6 @@ def recording(server, moved=None):
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        recorded = Recorded(f"http://127.0.0.1:{proxy.server_port}")
-        serve = {"poll_interval": 0.01}
-        threading.Thread(target=proxy.serve_forever, kwargs=serve, daemon=True).start()
+    with serving(Handler) as proxy:
+        recorded = Recorded(proxy.endpoint)
         yield recorded
-        proxy.shutdown()

@@ -1,8 +1,21 @@
-"""A web server that gives one answer to everything, and is no Xinference."""
+"""Web servers of tests, such as one that gives one answer to everything, and is no Xinference."""
 
 import http.server
 import threading
 from contextlib import contextmanager
+
+
+@contextmanager
+def serving(handler):
+    """Run a server that hands each request to a `handler`; yields it, its URL as `endpoint`."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as made:
+        made.endpoint = f"http://127.0.0.1:{made.server_port}"
+        serve = {"poll_interval": 0.01}
+        threading.Thread(target=made.serve_forever, kwargs=serve, daemon=True).start()
+        try:
+            yield made
+        finally:
+            made.shutdown()
 
 
 @contextmanager
@@ -22,8 +35,5 @@ def answering(body, content_type):
         def log_message(self, *_):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        serve = {"poll_interval": 0.01}
-        threading.Thread(target=made.serve_forever, kwargs=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_port}"
-        made.shutdown()
+    with serving(Handler) as made:
+        yield made.endpoint

@@ -28,8 +28,8 @@ from pydantic import ConfigDict
 from xinference_magics.errors import BadRequestError
 from xinference_magics.notes import note
 from xinference_magics.text_model import TextModel, say_what_is_unheeded
+from xinference_magics.transport.features import streams_no_tools
 from xinference_magics.transport.inference import Ask, chat
-from xinference_magics.transport.offers import streams_no_tools
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.engines import tells_no_thoughts, unmet_choice
 from xinference_magics.wire.messages import hold_media

@@ -1,4 +1,4 @@
-"""Reads a stream in every way: `chat_model.py ENDPOINT UID CHUNKS ROUNDS`.
+"""Reads a stream in every way: `chat_model.py ENDPOINT UID ROUNDS`.
 
 Prints the seconds and CPU seconds of each way in each round.
 """

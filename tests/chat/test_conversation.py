@@ -1,5 +1,7 @@
 """Re-running a cell replaces its turns and keeps its place."""
 
+from threading import Thread
+
 import pytest
 from langchain_core.messages import AIMessage
 
@@ -29,6 +31,26 @@ def test_cells_append():
     made = conversation((A1, "a"), (B2, "b"))
     assert texts(made.turns) == ["a", "b"]
     assert [m.content for m in made.messages] == ["a", "A", "b", "B"]
+
+
+def test_a_turn_that_is_added_meanwhile_moves_no_border():
+    """By a thread of the background, while a cell that runs again looks for what it continues."""
+    again, adding = Execution(4, "B"), []
+
+    class Meanwhile(Conversation):
+        def _place(self, execution):
+            if execution == again:
+                adding.append(Thread(target=self.add, args=(turn("a2"), A1)))
+                adding[0].start()
+                adding[0].join(0.2)  # it waits for its turn
+            return super()._place(execution)
+
+    made = Meanwhile()
+    made.add(turn("a"), A1)
+    made.add(turn("b"), B2)
+    assert texts(made.before(again)) == ["a"]
+    adding[0].join()
+    assert texts(made.turns) == ["a", "a2", "b"]
 
 
 def test_a_rerun_replaces_in_place_and_keeps_what_follows():

@@ -1,12 +1,12 @@
 """Images, sounds and videos on a real Xinference, through llama.cpp and its projector."""
 
-import threading
 from base64 import b64encode
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from web_server import serving
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ServerError
@@ -188,11 +188,9 @@ def test_an_address_is_opened_by_the_server(llm, samples, tmp_path):
         def log_message(self, *arguments):
             opened.append(self.path)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=tmp_path)) as web:
-        threading.Thread(target=web.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{web.server_port}/image.png"
+    with serving(partial(Handler, directory=tmp_path)) as web:
+        url = f"{web.endpoint}/image.png"
         answer = llm.invoke([asked(COLOR, {"type": "image", "url": url})])
-        web.shutdown()
     assert answer.content == "The image is cyan."
     assert "/image.png" in opened
 

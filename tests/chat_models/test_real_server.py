@@ -1,7 +1,6 @@
 """ChatXinference against a real Xinference, on both of its CPU engines."""
 
 import asyncio
-import time
 
 import pytest
 from exchanges import FRANCE, PARIS, calls_and_answers, comes_in_pieces, merge
@@ -125,7 +124,5 @@ async def test_leaving_a_stream_leaves_the_server_usable(llm):
     assert (await task).content
     stream = llm.stream("Count from 1 to 300.", max_tokens=2000)
     next(stream)
-    begun = time.monotonic()
     stream.close()
-    assert time.monotonic() - begun < 0.5
     assert (await llm.ainvoke("Hello")).content == "Hello! How can I help you?"

@@ -24,6 +24,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         answers = {
             "/v1/cluster/auth": {"auth": os.environ["XINFERENCE_AUTH_ADVANCED"] == "1"},
+            "/v1/cluster/version": {"version": "4.1.0"},
             "/v1/admin/setup/status": {"needs_setup": not DATABASE.exists()},
         }
         self.answer(200, answers[self.path])

@@ -7,8 +7,7 @@ from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.definitions import Definition
 from xinference_magics.cluster.engines import Engines, Offer, fitting
 from xinference_magics.cluster.launch import LaunchRequest
-from xinference_magics.cluster.registrations import Registration, VllmModel
-from xinference_magics.cluster.registry import TYPES
+from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 
 REGISTRATIONS = "/v1/model_registrations"
@@ -29,7 +28,7 @@ ENGINES = {
 @pytest.fixture
 def registry(answers):
     """A registry of a few models; `registry.asked` lists what it asked the server for."""
-    for each in TYPES:
+    for each in MODEL_TYPES:
         named = NAMES.get(each, [])
         listed = [{"model_name": name, "is_builtin": builtin} for name, builtin in named]
         answers[f"{REGISTRATIONS}/{each}"] = [(200, listed)]

@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -20,6 +21,7 @@ import pytest
 from xinference_magics.cluster import local, state
 from xinference_magics.cluster.keeper import GRACE, Keeper
 from xinference_magics.errors import LocalServerError
+from xinference_magics.notebook.connector import Connector
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.private import read_private, write_private
 from xinference_magics.transport.process import ProcessIdentity
@@ -201,9 +203,9 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
     server = local.start(command=command)
     assert Identity(server.endpoint).token() == server.api_key
     port = int(server.endpoint.rpartition(":")[2])
-    model = family(server)[-1]
-    os.kill(server.pid, signal.SIGKILL)
-    assert gone([psutil.Process(server.pid)] if psutil.pid_exists(server.pid) else [])
+    process, model = family(server)
+    process.kill()
+    assert gone([process])
     model.kill()
     with socket.create_server(("127.0.0.1", port)) as stranger:
         stranger.settimeout(0.5)
@@ -214,6 +216,24 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
         with pytest.raises(TimeoutError):
             stranger.accept()
         assert local.start(command=command).endpoint != server.endpoint
+
+
+def test_what_needs_a_server_starts_another_where_that_in_use_has_died(
+    folder, command, monkeypatch
+):
+    monkeypatch.delenv("XINFERENCE_ENDPOINT", raising=False)
+    settings = {"endpoint": "", "server_command": command}
+    limits = {"connect_timeout": 5.0, "read_timeout": 5.0}
+    connector = Connector(SimpleNamespace(**settings, **limits), lambda _: None)
+    connector.serve()
+    first = local.find()
+    assert connector.cluster_or_serve() is connector.cluster_in_use
+    process = psutil.Process(first.pid)
+    process.kill()
+    assert gone([process])
+    assert connector.cluster_or_serve().version() == "4.1.0"
+    assert local.find().pid != first.pid
+    connector.disconnect()
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,19 @@ def test_a_terminal_rewrites_one_line():
     assert "\r\x1b[K  downloading · 25% · 0 s" in stream.getvalue()
 
 
+def test_a_terminal_s_line_stays_one(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = Terminal()
+    view = TerminalLaunchView(stream)
+    view.open("Launching qwen")
+    view.update(
+        "loading", None, "1 of 9 replicas", [Part(f"q-rep{i}", "loading") for i in range(9)]
+    )
+    *_, line = stream.getvalue().split("\x1b[K")
+    assert line.startswith("  loading · 1 of 9 replicas · q-rep0: ")
+    assert len(line) == 39
+
+
 def test_what_a_server_says_cannot_steer_the_terminal():
     stream = io.StringIO()
     view = TerminalLaunchView(stream)

@@ -1,6 +1,9 @@
 """A finished turn as plain output."""
 
+import base64
 import json
+import struct
+import zlib
 
 import pytest
 from langchain_core.messages import AIMessage, ToolMessage
@@ -91,3 +94,19 @@ def test_a_tools_picture_is_shown_small_in_its_step():
     assert 'src="data:image/png;base64,iVBORw0KGgo="' in shown["text/html"]
     assert "Figure, as a picture:" in shown["text/html"]
     assert Turn.from_record(shown[RECORD_MIME]).steps[1].content == content
+
+
+def test_a_picture_too_large_to_be_drawn_is_named():
+    """Pillow refuses to open it, as it might be made to fill the memory."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    data = struct.pack(">I", 100_000) + b"IDAT" + bytes(100_000)
+    picture = {
+        "type": "image",
+        "base64": base64.b64encode(png + data).decode(),
+        "mime_type": "image/png",
+        "extras": {"name": "map.png"},
+    }
+    shown = bundle(turn(blocks=[{"type": "text", "text": "What?"}, picture]))
+    assert "[map.png]" in shown["text/html"]
+    assert "<img" not in shown["text/html"]

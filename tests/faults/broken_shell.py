@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 
 from faulty_proxy import WELL
@@ -79,13 +80,11 @@ class Bench:
         self.proxy.fault = WELL
         self.server.faults.clear()
 
-    def left(self):
-        """What the cells have left open: connections, and threads of the package."""
-        return len(self.proxy.open), len(threads())
-
     def is_tidy(self):
-        gc.collect()
-        return self.left() == (0, 0)
+        """Whether the cells have left nothing open: no connection, no thread of the package."""
+        if self.proxy.open:
+            gc.collect()  # of a cell that failed, the error keeps what it met
+        return not self.proxy.open and not threads()
 
     def forget(self):
         """Drop all that the user has, as at the end of a notebook."""
@@ -138,8 +137,13 @@ def threads():
 
 
 def eventually(condition, what):
-    """Wait until something is so."""
+    """Wait until something is so; where it never is, tell what the package's threads do."""
     deadline = time.monotonic() + 30
     while not condition():
-        assert time.monotonic() < deadline, what
+        assert time.monotonic() < deadline, f"{what}: {[*map(_doing, threads())]}"
         time.sleep(0.01)
+
+
+def _doing(thread):
+    frame = sys._current_frames().get(thread.ident)
+    return thread.name, traceback.format_stack(frame) if frame else "it has ended"

@@ -1,14 +1,13 @@
 """Tokens that end in the middle of a conversation: renewed unseen, or one line that says so."""
 
 import getpass
-from dataclasses import replace
 
 import pytest
 import recorded
 from broken_shell import CALLS
 from faulty_server import ANSWER, TEXT, FaultyServer
 from scripted_server import Reply, Stream
-from token_server import TokenServer
+from token_server import TokenServer, end_token
 
 from xinference_magics.errors import AuthenticationError
 from xinference_magics.transport.login import Login
@@ -47,10 +46,8 @@ class GuardedServer(FaultyServer):
         return super().script_for(what, request)
 
     def end_token(self):
-        """Let the access token end, here and there, as half an hour does."""
-        login = Login(self.endpoint)
-        login.keep(replace(login.kept, expires=0.0))
-        self.tokens.end_all()
+        """Let the access token end."""
+        end_token(Login(self.endpoint), self.tokens)
 
 
 @pytest.fixture

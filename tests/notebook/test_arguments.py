@@ -40,6 +40,7 @@ def launch():
         ("", [], ""),
         ('--system="Be brief" hi', ["--system=Be brief"], " hi"),
         ("-s='a b' hi", ["-s=a b"], " hi"),
+        ("--system= hi", ["--system="], " hi"),
         ("-s it's hi", ["-s", "it's"], " hi"),
         ('-p stop="a b" hi', ["-p", "stop=a b"], " hi"),
         ("-p stop='[\"a\"]' hi", ["-p", 'stop=["a"]'], " hi"),

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
-from token_server import TokenServer
+from token_server import TokenServer, end_token
 from web_server import answering
 
 from xinference_magics import ChatXinference
@@ -21,7 +21,7 @@ from xinference_magics.errors import AuthenticationError, ConnectError
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.login import Login, Tokens, sign_in
-from xinference_magics.transport.private import open_private
+from xinference_magics.transport.private import locked, open_private
 from xinference_magics.transport.sync import open_session
 
 OTHER_NOTEBOOK = """
@@ -107,12 +107,15 @@ def test_a_clock_that_goes_wrong_does_no_harm(ahead):
         assert (server.counts["refresh"], server.counts["bad"]) == (0, 0)
 
 
-@pytest.mark.parametrize("late", [0.8, 1.2], ids=["near its end", "after its end"])
+@pytest.mark.parametrize("late", [False, True], ids=["near its end", "after its end"])
 def test_thirty_two_calls_at_the_moment_of_expiry_cost_no_bad_attempt(late):
-    with TokenServer(life=5, delay=0.3) as server:
-        logged_in(server)
+    with TokenServer(delay=0.3) as server:
+        login = logged_in(server)
         sync, others = chat_model(server), chat_model(server)
-        time.sleep(5 * late)
+        if late:
+            end_token(login, server)
+        else:
+            near_its_end(login)
 
         async def ask():
             return await asyncio.gather(*(others.ainvoke("hi") for _ in range(16)))
@@ -127,9 +130,8 @@ def test_thirty_two_calls_at_the_moment_of_expiry_cost_no_bad_attempt(late):
 
 
 def test_the_event_loop_goes_on_while_a_token_is_renewed():
-    with TokenServer(life=1, delay=1.0) as server:
-        logged_in(server)
-        time.sleep(1.1)
+    with TokenServer(delay=1.0) as server:
+        end_token(logged_in(server), server)
 
         async def ask():
             asked = asyncio.ensure_future(chat_model(server).ainvoke("hi"))
@@ -143,14 +145,13 @@ def test_the_event_loop_goes_on_while_a_token_is_renewed():
 
 
 def test_two_processes_at_once_renew_once(run_python):
-    with TokenServer(life=3, delay=0.3) as server:
-        logged_in(server)
+    with TokenServer(delay=0.3) as server:
+        login = logged_in(server)
         code = OTHER_NOTEBOOK.format(endpoint=server.endpoint)
         notebooks = [run_python(code) for _ in range(3)]
         for each in notebooks:
             assert each.stdout.readline() == "ready\n"
-        time.sleep(3)
-        server.life = 1800
+        end_token(login, server)
         for each in notebooks:
             each.stdin.write("go\n")
             each.stdin.flush()
@@ -159,11 +160,11 @@ def test_two_processes_at_once_renew_once(run_python):
 
 
 def test_a_login_that_has_ended_is_told_and_nothing_is_sent():
-    with TokenServer(life=1) as server:
+    with TokenServer() as server:
         login = logged_in(server)
         llm = chat_model(server)
         server.refreshing = False
-        time.sleep(1.1)
+        end_token(login, server)
         for _ in range(3):
             with pytest.raises(AuthenticationError, match="has ended") as caught:
                 login()
@@ -187,24 +188,36 @@ def test_a_refresh_that_is_refused_early_leaves_the_rest_of_the_token():
 
 
 def test_a_server_that_is_away_for_a_moment_does_not_end_a_login():
-    with TokenServer(life=1) as server:
+    with TokenServer() as server:
         login = logged_in(server)
-        time.sleep(1.1)
+        end_token(login, server)
     with pytest.raises(ConnectError):
         login()
     assert login.usable
 
 
 def test_an_interrupt_while_it_is_renewed_does_not_lose_it():
-    with TokenServer(life=1, delay=1.0) as server:
+    with TokenServer(delay=1.0) as server:
         login = logged_in(server)
-        server.life = 1800
-        time.sleep(1.1)
+        end_token(login, server)
         threading.Timer(0.4, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
             login()
         assert login()
         assert (server.counts["refresh"], server.counts["refused refresh"]) == (1, 0)
+
+
+def test_another_notebook_that_renews_without_end_is_waited_for_in_vain(monkeypatch):
+    monkeypatch.setattr("xinference_magics.transport.login._PATIENCE", 0.1)
+    with TokenServer() as server:
+        login = logged_in(server)
+        end_token(login, server)
+        with (
+            locked(login._lock),
+            pytest.raises(ConnectError, match="another notebook has been at it"),
+        ):
+            chat_model(server).invoke("hi")
+        assert chat_model(server).invoke("hi").text == "ok"
 
 
 def test_a_logout_counts_at_once_and_at_the_server():

@@ -96,7 +96,8 @@ class Conversation:
 
     def before(self, execution: Execution) -> list[Turn]:
         """The turns that `execution` continues, its own earlier ones among them."""
-        return self.turns[: self._place(execution)]
+        with self._changing:
+            return self.turns[: self._place(execution)]
 
     @property
     def pending(self) -> list[PendingTurn]:
@@ -154,7 +155,9 @@ class Conversation:
         """
         with self._changing:
             self._check(number)
-            return self._entries.pop(number - 1)[1]
+            dropped = self._entries[number - 1]
+            self._entries = [entry for entry in self._entries if entry is not dropped]
+        return dropped[1]
 
     def edit(self, number: int, *, prompt: str | None = None, answer: str | None = None) -> Turn:
         """Put other words into a turn, and return it.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 
 import requests
 from xinference_client.client.restful.restful_client import Client
@@ -22,7 +21,7 @@ from xinference_magics.errors import (
     PermissionDeniedError,
     ServerError,
 )
-from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize
+from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize, quoted
 from xinference_magics.transport.sync import open_session
 from xinference_magics.transport.unreachable import no_xinference
 from xinference_magics.wire.shapes import UNREADABLE
@@ -139,13 +138,10 @@ def may_pass(error: Exception) -> bool:
     return failed or isinstance(error, ConnectError)
 
 
-def quoted(name: str) -> str:
-    """Make a name fit for a URL's path: the client puts it in as it is."""
-    return quote(name, safe="")
-
-
 def in_path(uid: str) -> str:
-    """Make a UID fit for a URL's path; some can be launched but never be asked for again.
+    """Make a UID fit for a URL's path: the client puts it in as it is.
+
+    Some can be launched but never be asked for again.
 
     Raises:
         BadRequestError: No path can hold it.

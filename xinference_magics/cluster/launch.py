@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from xinference_magics.cluster.api import may_pass
-from xinference_magics.cluster.models import objects
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import LaunchError, XinferenceError
-from xinference_magics.transport.failures import one_line
+from xinference_magics.transport.details import one_line
+from xinference_magics.transport.reasons import last_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -240,11 +240,9 @@ class Launch:
     def _last_event(self) -> str:
         """Return the last error among the model's events, where there is one."""
         try:
-            events = objects(self.cluster.events(self.uid))
+            return one_line(last_failure(self.cluster.events(self.uid)) or "")
         except XinferenceError:
             return ""
-        errors = [each for each in events if str(each.get("event_type")).upper() == "ERROR"]
-        return one_line(str(errors[-1].get("event_content") or "")) if errors else ""
 
     def _hint(self, reason: str) -> str:
         """Say what can be done about a failure that is known."""

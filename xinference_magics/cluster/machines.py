@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.cluster.api import in_path, may_pass, quoted
+from xinference_magics.cluster.api import in_path, may_pass
 from xinference_magics.cluster.models import (
     Event,
     Instance,
@@ -26,6 +26,7 @@ from xinference_magics.cluster.models import (
     text,
 )
 from xinference_magics.errors import ConnectError, PermissionDeniedError, ServerError
+from xinference_magics.transport.endpoint import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

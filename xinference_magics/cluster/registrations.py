@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.models import Json
 
+MODEL_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
+"""The types of models of Xinference 4.1."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:

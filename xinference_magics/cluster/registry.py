@@ -7,21 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster import retired
-from xinference_magics.cluster.api import ManagementApi, quoted
 from xinference_magics.cluster.engines import Choice, Engines, choose
 from xinference_magics.cluster.models import objects, text, texts
-from xinference_magics.cluster.registrations import Registration, VllmModel
+from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.transport.endpoint import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xinference_magics.cluster.api import ManagementApi
     from xinference_magics.cluster.definitions import Definition
     from xinference_magics.cluster.launch import LaunchRequest
-
-TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
-"""The types of models of Xinference 4.1."""
 
 
 class Registry:
@@ -142,7 +140,7 @@ class Registry:
         wanted = [word.casefold() for word in words]
         found = [
             registration
-            for each in ([model_type] if model_type else TYPES)
+            for each in ([model_type] if model_type else MODEL_TYPES)
             for registration in self._of_type(each)
             if _fits(registration, wanted)
         ]
@@ -154,7 +152,7 @@ class Registry:
 
     def nothing_like(self, text: str, model_type: str | None = None) -> ModelNotFoundError:
         """Return the error for a search without hits, with near names of all types."""
-        types = [model_type] if model_type else TYPES
+        types = [model_type] if model_type else MODEL_TYPES
         near = did_you_mean(text, [name for each in types for name in self._names_of(each)])
         kind = f" of type {model_type}" if model_type else ""
         return ModelNotFoundError(
@@ -251,7 +249,7 @@ class Registry:
 
     def types_of(self, name: str) -> list[str]:
         """Return the types that have a model of that name: light lists, 20 kB in all."""
-        return [each for each in TYPES if name in self._names_of(each)]
+        return [each for each in MODEL_TYPES if name in self._names_of(each)]
 
     def _names_of(self, model_type: str) -> list[str]:
         with suppress(ServerError):

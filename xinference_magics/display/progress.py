@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -145,6 +146,7 @@ class TerminalLaunchView(LaunchView):
         said = [words(stage, fraction, note), *map(_shortly, parts), seconds]
         line = " ".join(neutralise(f"  {' · '.join(filter(None, said))}").split("\n"))
         if self._stream.isatty():
+            line = line[: shutil.get_terminal_size().columns - 1]  # of two, one could be erased
             if line != self._line:
                 self._print(f"\r\x1b[K{line}")
         elif stage != self._stage:

@@ -299,11 +299,11 @@ def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
         position = match.end()
         if flag == "--":
             break
-        name, _, value = flag.partition("=")
+        name, equals, _ = flag.partition("=")
         if name not in words_of:
             parser.error(parser.unknown(name) + "; '--' before it makes it text")
         words.append(_unquoted(flag, parser))
-        for _ in range(0 if value else words_of[name]):
+        for _ in range(0 if equals else words_of[name]):
             if (match := _WORD.match(text, position)) is None:
                 break
             words.append(_unquoted(match[1], parser))

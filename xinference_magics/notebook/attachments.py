@@ -118,12 +118,12 @@ def _decoded(path: Path, data: bytes) -> str:
 def _pdf_text(path: Path) -> str:
     try:
         from pypdf import PdfReader
-        from pypdf.errors import PyPdfError
+        from pypdf.errors import DependencyError, PyPdfError
     except ImportError:
         raise PromptError(f"Nothing here reads PDF: {path}.", hint="%pip install pypdf") from None
     try:
         return "\n\n".join(page.extract_text() for page in PdfReader(path).pages)
-    except PyPdfError as error:
+    except (PyPdfError, DependencyError) as error:
         raise PromptError(
             f"{path} is no readable PDF: {error}.", hint="Attach its text instead."
         ) from error

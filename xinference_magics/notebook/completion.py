@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.cluster.registrations import MODEL_TYPES
 from xinference_magics.notebook import known, options
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.cells import MAGIC
@@ -73,7 +74,7 @@ class Place:
     @property
     def model_type(self) -> str:
         """The type of model that is meant."""
-        by_name = {name.lower(): name for name in options.MODEL_TYPES}
+        by_name = {name.lower(): name for name in MODEL_TYPES}
         return by_name.get(self.given.get("model_type", "").lower(), "LLM")
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from xinference_magics import interrupts
-from xinference_magics.errors import ConnectError, NotebookError
+from xinference_magics.errors import ConnectError, LocalServerError, NotebookError
 from xinference_magics.notebook import opening
 from xinference_magics.transport import endpoint as endpoints
 
@@ -147,7 +147,7 @@ class Connector:
         """Return a connection that answers, starting the local server where none is configured."""
         if endpoint or self.configured or self._named:
             return self.cluster(endpoint)
-        with suppress(ConnectError):
+        with suppress(ConnectError, LocalServerError):
             cluster = self.cluster()
             cluster.version()
             return cluster

@@ -328,8 +328,7 @@ class XinferenceMagics(Magics):
     @observe("temperature", "top_p", "seed", "max_tokens")
     def _adjust(self, change: dict[str, Any]) -> None:
         """Let a new default apply to the models in use, too."""
-        for model in self.session.in_use.values():
-            setattr(model, change["name"], change["new"])
+        self.session.adjust(change["name"])
 
     @validate("name")
     def _check_name(self, proposal: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from xinference_magics.cluster.registrations import MODEL_TYPES
 from xinference_magics.display.formats import FORMATS
 from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.readers import (
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BOOLEANS = ("true", "false")
-MODEL_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
 
 ENDPOINT = Option(("--endpoint", "-e"), "Xinference endpoint, for this command and later ones.")
 AS_NAME = Option(

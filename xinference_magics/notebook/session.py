@@ -54,6 +54,7 @@ class Session(Connector):
         self.conversations = Conversations(self)
         self.background = Background()
         self.in_use: dict[Kind, Any] = {}
+        self._contexts: dict[str, int | None] = {}  # of models that were taken up, by UID
         self.hinted = False
         self.compared: Comparison | None = None
 
@@ -153,10 +154,17 @@ class Session(Connector):
             raise _no_use(running, f"It does not {kind.does}", kind)
         return self._make(kind, running)
 
-    def forget(self, uid: str) -> None:
-        """Note that the model `uid` was terminated."""
-        self.launches.forget(self.cluster().endpoint, uid)
-        self.in_use = {k: model for k, model in self.in_use.items() if model.model_uid != uid}
+    def adjust(self, parameter: str) -> None:
+        """Let a new default apply to the models in use, too."""
+        for model in self.in_use.values():
+            defaults = self._generation(self._contexts.get(model.model_uid))
+            setattr(model, parameter, defaults.get(parameter))
+
+    def forget(self, endpoint: str, uid: str) -> None:
+        """Note that the model `uid` of a server was terminated."""
+        self.launches.forget(endpoint, uid)
+        if self._cluster is not None and self._cluster.endpoint == endpoint:
+            self.in_use = {k: model for k, model in self.in_use.items() if model.model_uid != uid}
 
     def _only(self, running: RunningModel, kind: Kind) -> Any:
         """Take up the only model that a magic can ask, saying so."""
@@ -175,15 +183,16 @@ class Session(Connector):
             **opening.for_objects(self.cluster()),
         }
         if kind.model_type == "LLM":
-            fields |= {"engine": running.engine, **self._generation(running)}
+            self._contexts[running.uid] = running.context_length
+            fields |= {"engine": running.engine, **self._generation(running.context_length)}
         return kind.make(running, **fields)
 
-    def _generation(self, running: RunningModel) -> dict[str, Any]:
+    def _generation(self, context: int | None) -> dict[str, Any]:
         """Default parameters, with an answer that leaves half of the context to the prompt."""
         settings = self.settings
         limit = settings.max_tokens
-        if limit is not None and running.context_length:
-            limit = min(limit, max(running.context_length // 2, 1))
+        if limit is not None and context:
+            limit = min(limit, max(context // 2, 1))
         given = {
             "temperature": settings.temperature,
             "max_tokens": limit,
@@ -196,6 +205,7 @@ class Session(Connector):
         """Forget the connection, and the models that were taken up there."""
         super().leave()
         self.in_use.clear()
+        self._contexts.clear()
 
 
 def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> NotebookError:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from xinference_magics.transport.endpoint import Timeouts
+from xinference_magics.transport.endpoint import Timeouts, model_url, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +41,6 @@ def _abort(
 ) -> None:
     from xinference_magics.transport.sync import open_session
 
-    path = f"/v1/models/{quote(model_uid, safe='')}/requests/{quote(request_id, safe='')}/abort"
+    url = model_url(endpoint, model_uid, f"/requests/{quoted(request_id)}/abort")
     with suppress(Exception), open_session(endpoint, token=token, timeouts=_PATIENCE) as session:
-        session.post(endpoint + path, json={"block_duration": 0})
+        session.post(url, json={"block_duration": 0})

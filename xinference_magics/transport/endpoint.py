@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from xinference_magics.errors import ConnectError
 
@@ -85,6 +85,16 @@ def resolve(explicit: str | None, configured: str | None = None) -> str:
     """Return the endpoint to use: `explicit`, `configured`, ``$XINFERENCE_ENDPOINT``, default."""
     chosen = explicit or configured or os.environ.get("XINFERENCE_ENDPOINT") or DEFAULT_ENDPOINT
     return normalize(chosen)
+
+
+def quoted(name: str) -> str:
+    """Make a name fit for a URL's path."""
+    return quote(name, safe="")
+
+
+def model_url(endpoint: str, model_uid: str, about: str = "") -> str:
+    """Return where a model is found; `about` is the rest of the path, as ``/events``."""
+    return f"{endpoint}/v1/models/{quoted(model_uid)}{about}"
 
 
 def is_loopback(endpoint: str) -> bool:

@@ -5,12 +5,8 @@ Nothing here does I/O or imports an HTTP library. The wordings were observed on 
 
 from __future__ import annotations
 
-import html
-import json
 import re
-from ast import literal_eval
 from dataclasses import dataclass
-from typing import Any
 
 from xinference_magics.errors import (
     AuthenticationError,
@@ -25,18 +21,12 @@ from xinference_magics.errors import (
     ServerError,
 )
 from xinference_magics.nearest import did_you_mean
-from xinference_magics.plain import neutralise
-from xinference_magics.transport.offers import offer_at
-
-_LONGEST = 400  # characters of a server's text that still make one line
-_READ = 10_000  # characters of a text that are looked at
+from xinference_magics.transport.details import detail_of, is_validation, literal, shortened
+from xinference_magics.transport.features import feature_at
 
 _BAD_GATEWAY = 502  # from here on, a proxy's word that the server cannot answer now
-_SAYS_NOTHING = ("", "Internal Server Error")
+_WITHOUT_A_REASON = ("", "Internal Server Error")
 
-_ADDRESS = re.compile(r"\[address=[^\]]{0,200}\]\s*")
-_VALIDATION = re.compile(r"(?<!\d)\d+ validation errors? for \w+\n")
-_FIELD = re.compile(r"^(?P<name>\S.*)\n {2}(?P<fault>\S.*)$", re.MULTILINE)
 _CONTEXT = re.compile(
     r"context[ _](length|size|window|limit)|maximum context|leaves no room for output",
     re.IGNORECASE,
@@ -48,8 +38,6 @@ _UID = re.compile(
 )
 _AVAILABLE = re.compile(r"Available model uids: (?P<uids>\[.*?\])")
 _SCOPE = re.compile(r'scope="(?P<scope>[^"]+)"')
-_TAG = re.compile(r"<(style|script).*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
-_TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORECASE)
 
 
 def other_credentials(endpoint: str) -> str:
@@ -57,78 +45,9 @@ def other_credentials(endpoint: str) -> str:
     return f"%xinference login {endpoint} asks for them, or set XINFERENCE_API_KEY."
 
 
-def one_line(text: str) -> str:
-    """Return `text` as a single printable line, without the server's address prefix."""
-    return neutralise(" ".join(_ADDRESS.sub("", text[:_READ]).split()))
-
-
-def shortened(text: str) -> str:
-    """Return `text` as far as it makes one line."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
 def worker_gone(detail: str) -> bool:
     """Tell whether the server did not reach the worker that has the model."""
     return bool(_WORKER_GONE.search(detail))
-
-
-def detail_of(body: bytes | str) -> str:
-    """Return the server's own words out of an error body: JSON, plain text or a page of HTML."""
-    text = body.decode(errors="replace") if isinstance(body, bytes) else body
-    try:
-        return one_line(_said(_data(text)))
-    except (ValueError, RecursionError):
-        text = text[:_READ]
-    if "<html" in text[:1000].lower() or text.lstrip().startswith("<"):
-        title = _TITLE.search(text)
-        return one_line(html.unescape(title["title"] if title else _TAG.sub(" ", text)))
-    return one_line(_validation(text))
-
-
-def _data(text: str) -> object:
-    """Read JSON, or the Python that xinference-client makes of an error event's object.
-
-    Raises:
-        ValueError: It is neither.
-    """
-    if not text.startswith("{'"):
-        return json.loads(text)
-    return _literal(text)
-
-
-def _literal(text: str) -> Any:
-    """Read a literal of Python's.
-
-    Raises:
-        ValueError: It is none.
-    """
-    try:
-        return literal_eval(text[:_READ])
-    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError("no literal") from error
-
-
-def _said(data: object) -> str:
-    """Find the text in `detail`, `error`, `message`, or FastAPI's list of invalid fields."""
-    if isinstance(data, dict):
-        for key in ("detail", "error", "message"):
-            if data.get(key):
-                return _said(data[key])
-        if isinstance(place := data.get("loc"), list) and "msg" in data:
-            return f"{'.'.join(map(str, place[1:]))}: {data['msg']}"
-        return ""
-    if isinstance(data, list):
-        return "; ".join(filter(None, map(_said, data)))
-    return "" if data is None else str(data)
-
-
-def _validation(text: str) -> str:
-    """Turn pydantic's report, a line per field and an indented one per fault, into pairs."""
-    found = _VALIDATION.search(text)
-    if not found:
-        return text
-    pairs = _FIELD.finditer(text, found.end())
-    return "; ".join(f"{pair['name']}: {pair['fault']}" for pair in pairs)
 
 
 @dataclass(frozen=True)
@@ -183,7 +102,6 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         challenge: The `WWW-Authenticate` header, which names the permission that is missing.
         path: What was asked for, as in the request's first line.
     """
-    raw = body[:_READ].decode(errors="replace") if isinstance(body, bytes) else body[:_READ]
     answer = _Answer(
         status,
         detail_of(body),
@@ -193,7 +111,7 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
         retry_after,
         challenge,
         path,
-        invalid=_VALIDATION.search(raw) is not None,
+        invalid=is_validation(body),
     )
     return _BY_STATUS.get(status, _other)(answer)
 
@@ -266,10 +184,11 @@ def _unavailable(answer: _Answer) -> ServerError:
 def _not_found(answer: _Answer) -> ServerError:
     if _NOT_FOUND.search(answer.detail):
         return _no_model(answer)
-    if offer := offer_at(answer.path):
+    if feature := feature_at(answer.path):
         return answer.error(
             NotOfferedError,
-            f"{answer.endpoint} has no {offer.what}: that takes Xinference {offer.since} or newer.",
+            f"{answer.endpoint} has no {feature.what}: that takes Xinference {feature.since} "
+            "or newer.",
         )
     return answer.error(
         ServerError,
@@ -299,7 +218,7 @@ def _uid_in(detail: str) -> str | None:
 
 def _names(text: str) -> list[str]:
     try:
-        return [str(each) for each in _literal(text)]
+        return [str(each) for each in literal(text)]
     except ValueError:
         return []
 
@@ -323,7 +242,7 @@ def _internal(answer: _Answer) -> ServerError:
     return answer.error(
         ServerError,
         _sentence(answer, f"{answer.endpoint} failed (HTTP {answer.status})"),
-        "The reason is in the server's log." if answer.detail in _SAYS_NOTHING else "",
+        "The reason is in the server's log." if answer.detail in _WITHOUT_A_REASON else "",
     )
 
 

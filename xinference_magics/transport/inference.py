@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from xinference_magics.errors import (
     BadRequestError,
@@ -25,7 +24,7 @@ from xinference_magics.errors import (
 )
 from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.bearer import Bearer, Token
-from xinference_magics.transport.endpoint import INFERENCE, Timeouts
+from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
 from xinference_magics.transport.reasons import last_failure, says_nothing
 from xinference_magics.transport.traces import forget
 
@@ -150,7 +149,8 @@ class InferenceEndpoint:
         """Return what stands at a model's path; never raises, and waits for little."""
         limits = (_PATIENCE.connect, _PATIENCE.read)
         with suppress(Exception):
-            return self._opened().get(self._path(model_uid, about), timeout=limits).json()
+            url = model_url(self.endpoint, model_uid, about)
+            return self._opened().get(url, timeout=limits).json()
         return None
 
     async def _atold(self, model_uid: str, about: str = "") -> Any:
@@ -158,13 +158,10 @@ class InferenceEndpoint:
 
         with suppress(Exception):
             opened = open_async_session(self.endpoint, token=self.token, timeouts=_PATIENCE)
-            path = self._path(model_uid, about)
-            async with opened as session, session.get(path) as response:
+            url = model_url(self.endpoint, model_uid, about)
+            async with opened as session, session.get(url) as response:
                 return await response.json()
         return None
-
-    def _path(self, model_uid: str, about: str) -> str:
-        return f"{self.endpoint}/v1/models/{quote(model_uid, safe='')}{about}"
 
     @contextmanager
     def _reasoned(self, body: Body) -> Iterator[None]:
@@ -292,7 +289,8 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Translate an error inside a stream, which has no status."""
-        from xinference_magics.transport.failures import server_error, shortened, worker_gone
+        from xinference_magics.transport.details import shortened
+        from xinference_magics.transport.failures import server_error, worker_gone
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
         error = server_error(status, text, endpoint=self.endpoint)

@@ -208,7 +208,8 @@ class Login:
 
         Raises:
             AuthenticationError: The login has ended; nothing was sent.
-            ConnectError: The token has expired, and the server that renews it does not answer.
+            ConnectError: The token has expired, and the server that renews it does not answer,
+                or another notebook waits for that without end.
             NotebookError: It has expired, and a new one could not be written down.
         """
         tokens = self.kept
@@ -234,12 +235,19 @@ class Login:
         except TimeoutError:
             if not tokens.good:
                 if patience:
-                    raise
+                    raise self._busy() from None
                 return self._in_turn(tokens)  # it has ended just now
         except (ConnectError, NotebookError):
             if not tokens.good:
                 raise
         return tokens.access
+
+    def _busy(self) -> ConnectError:
+        return ConnectError(
+            f"The login at {self.endpoint} is not renewed: another notebook has been at it for "
+            f"{_PATIENCE:.0f} s.",
+            hint="Try again soon.",
+        )
 
     def _renewed(self, tokens: Tokens) -> Tokens:
         renewed = self._refreshed(tokens)

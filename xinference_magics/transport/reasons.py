@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xinference_magics.errors import ServerError
 
-_SAYS_NOTHING = "request failed. Check the server logs for details."
+_KEPT_BACK = "request failed. Check the server logs for details."
 
 
 def says_nothing(error: ServerError) -> bool:
     """Tell whether the server kept the reason to itself."""
-    return error.detail.endswith(_SAYS_NOTHING)
+    return error.detail.endswith(_KEPT_BACK)
 
 
 def last_failure(events: Any) -> str | None:
@@ -29,7 +29,7 @@ def last_failure(events: Any) -> str | None:
         events: The answer of ``GET /v1/models/{uid}/events``, oldest first; None for none.
     """
     for each in reversed(events if isinstance(events, list) else []):
-        if isinstance(each, dict) and each.get("event_type") == "ERROR":
+        if isinstance(each, dict) and str(each.get("event_type")).upper() == "ERROR":
             said = each.get("event_content")
             return said if isinstance(said, str) and said.strip() else None
     return None

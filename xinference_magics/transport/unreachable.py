@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 
 from xinference_magics.errors import ConnectError
-from xinference_magics.transport.failures import one_line, shortened
+from xinference_magics.transport.details import one_line, shortened
 from xinference_magics.transport.traces import inside
 
 _ELSEWHERE = "%xinference connect URL takes another server."

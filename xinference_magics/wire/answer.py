@@ -18,7 +18,7 @@ from xinference_magics.wire.shapes import (
     text_in,
     understood,
 )
-from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, is_object
+from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, as_json, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,9 +102,7 @@ def _without_calls(text: str, request: ChatRequest) -> tuple[str, list[TextCall]
 
 def _native(call: Mapping[str, Any], *, cut: bool) -> TextCall:
     function = object_in(call, "function")
-    arguments = function.get("arguments") or ""
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
+    arguments = as_json(function.get("arguments") or "")
     name, call_id = text_in(function, "name") or None, text_in(call, "id") or None
     complete = is_object(arguments) and not (cut and not arguments)
     return TextCall(name, arguments, complete, call_id)

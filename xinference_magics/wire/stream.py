@@ -8,7 +8,6 @@ thoughts and tool calls as they arrive, then one last chunk with usage and finis
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessageChunk
@@ -25,7 +24,13 @@ from xinference_magics.wire.shapes import (
     text_in,
     understood,
 )
-from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, beyond_repair, is_object
+from xinference_magics.wire.text_calls import (
+    TextCall,
+    ToolCallSplitter,
+    as_json,
+    beyond_repair,
+    is_object,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -221,9 +226,7 @@ class _Calls:
 
     def _delta(self, raw: Mapping[str, Any]) -> ToolCallChunk:
         function = object_in(raw, "function")
-        arguments = function.get("arguments") or ""
-        if not isinstance(arguments, str):
-            arguments = json.dumps(arguments, ensure_ascii=False)
+        arguments = as_json(function.get("arguments") or "")
         name = text_in(function, "name") or None
         if name:
             self.names.add(name)

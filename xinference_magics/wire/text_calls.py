@@ -80,8 +80,7 @@ def parse_call(
         return _torn_call(text)
     if not isinstance(name, str):
         return _torn_call(text)
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
+    arguments = as_json(arguments)
     return TextCall(name, arguments, closed and is_object(arguments), _new_id())
 
 
@@ -179,6 +178,11 @@ def _load(text: str) -> Any:
 
 def _new_id() -> str:
     return f"call_{uuid4()}"
+
+
+def as_json(arguments: Any) -> str:
+    """Return a call's arguments as JSON, which some models and engines send as an object."""
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def is_object(arguments: str) -> bool:

@@ -14,6 +14,7 @@ from xinference_magics.notebook.chatting.answerers import model_meant, user_loop
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.prompt import Prompt, expand
 from xinference_magics.notebook.ready_made import TEXT
+from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -79,10 +80,11 @@ def generate(
         conversation=None,
         server_version=session.server_version,
     )
-    with interrupts.as_flag() as interrupted:
+    with interrupts.as_flag() as interrupted, collected_notes() as notes:
         turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)
         if arguments.out and turn.is_answer:
             magics.shell.user_ns[arguments.out] = turn
+    show(notes)
     return finish(turn, error, interrupted)
 
 

@@ -8,6 +8,7 @@ from xinference_magics.errors import PromptError
 from xinference_magics.notebook.attachments import attached
 from xinference_magics.notebook.history import Errors, described, last_cells, last_failed
 from xinference_magics.notebook.prompt import Prompt, braced_names, expand, joined
+from xinference_magics.notebook.ready_made import CHAT
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -15,12 +16,11 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.session import Session
 
 FIX = "Explain the error, and show how to fix it."
 """What is asked with ``--fix`` where the cell asks nothing."""
-
-_ABILITIES = {"image": "vision", "audio": "audio", "video": "vision"}
 
 
 def prompt_of(
@@ -65,16 +65,22 @@ def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
     """
     from xinference_magics.cluster.launch import as_word
 
-    kinds = [block["type"] for block in prompt.blocks or () if block["type"] in _ABILITIES]
+    kinds = dict.fromkeys(each["type"] for each in prompt.blocks or () if each["type"] != "text")
     if not kinds:
         return
-    needed = {_ABILITIES[kind] for kind in kinds}
-    models = session.cluster().models()
-    asked = next((model for model in models if model.uid == uid), None)
-    if asked is None or needed <= set(asked.abilities):
+    models = [model for model in session.cluster().models() if CHAT.fits(model)]
+    refusing = {model.uid: _unreadable(model) for model in models}
+    refused = [kind for kind in kinds if kind in refusing.get(uid, ())]
+    if not refused:
         return
-    able = [model.uid for model in models if needed <= set(model.abilities)]
+    able = [other for other, unread in refusing.items() if unread.isdisjoint(kinds)]
     hint = (
         f"-m {as_word(able[0])} can." if able else "No running model can; %xinference launch one."
     )
-    raise PromptError(f"{uid} takes no {' and no '.join(dict.fromkeys(kinds))}.", hint=hint)
+    raise PromptError(f"{uid} takes no {' and no '.join(refused)}.", hint=hint)
+
+
+def _unreadable(model: RunningModel) -> frozenset[str]:
+    from xinference_magics.wire.profile import model_profile, unreadable
+
+    return unreadable(model_profile(model.abilities, None))

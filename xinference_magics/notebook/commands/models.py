@@ -38,9 +38,9 @@ def use(session: Session, arguments: Arguments) -> RunningModel:
 
 def terminate(session: Session, arguments: Arguments) -> Done:
     """End a model that runs."""
-    session.visit(arguments.endpoint).terminate(arguments.uid)
-    if arguments.endpoint is None:
-        session.forget(arguments.uid)
+    cluster = session.visit(arguments.endpoint)
+    cluster.terminate(arguments.uid)
+    session.forget(cluster.endpoint, arguments.uid)
     return done(session, f"Terminated {arguments.uid}.", arguments.uid)
 
 

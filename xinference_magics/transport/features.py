@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Offer:
+class Feature:
     """Something that servers have since some version.
 
     Args:
@@ -30,12 +30,12 @@ class Offer:
 
 
 _MODEL = r"/v1/models/[^/]+"
-_OFFERS = (
-    Offer("accounts of its own to set up", "3.0", re.compile(r"/v1/admin/setup")),
-    Offer("way to change the number of replicas", "3.2", re.compile(rf"{_MODEL}/replicas")),
-    Offer("log that can be read from here", "4.0", re.compile(r"/v1/cluster/runtime-logs")),
-    Offer("way to reload a model", "4.0", re.compile(rf"{_MODEL}/reload")),
-    Offer("way to be relaunched", "4.1", re.compile(r"/v1/(api|supervisor)[/-]relaunch")),
+_FEATURES = (
+    Feature("accounts of its own to set up", "3.0", re.compile(r"/v1/admin/setup")),
+    Feature("way to change the number of replicas", "3.2", re.compile(rf"{_MODEL}/replicas")),
+    Feature("log that can be read from here", "4.0", re.compile(r"/v1/cluster/runtime-logs")),
+    Feature("way to reload a model", "4.0", re.compile(rf"{_MODEL}/reload")),
+    Feature("way to be relaunched", "4.1", re.compile(r"/v1/(api|supervisor)[/-]relaunch")),
 )
 
 
@@ -48,6 +48,6 @@ def streams_no_tools(refusal: ServerError) -> bool:
     return refusal.detail.startswith(_WHOLE_ONLY)
 
 
-def offer_at(path: str) -> Offer | None:
+def feature_at(path: str) -> Feature | None:
     """Return what a request asks for that not all servers have; None for all others."""
-    return next((offer for offer in _OFFERS if offer.path.match(path)), None)
+    return next((feature for feature in _FEATURES if feature.path.match(path)), None)
