@@ -122,8 +122,14 @@ def _pdf_text(path: Path) -> str:
     except ImportError:
         raise PromptError(f"Nothing here reads PDF: {path}.", hint="%pip install pypdf") from None
     try:
-        return "\n\n".join(page.extract_text() for page in PdfReader(path).pages)
+        text = "\n\n".join(page.extract_text() for page in PdfReader(path).pages)
     except (PyPdfError, DependencyError) as error:
         raise PromptError(
             f"{path} is no readable PDF: {error}.", hint="Attach its text instead."
         ) from error
+    if not text.strip():
+        raise PromptError(
+            f"{path} has no text that can be read: it may be scanned, or protected.",
+            hint="Attach its pages as images: --image FILE.",
+        )
+    return text
