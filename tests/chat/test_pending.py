@@ -9,13 +9,15 @@ from contextlib import nullcontext
 
 import pytest
 import recorded
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 from scripted_server import ScriptedServer, Stream
 
 from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Conversation, Execution
 from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.chat.question import Question
+from xinference_magics.chat.turn import Turn
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import IgnoredByEngineWarning, PromptError, StreamError
 from xinference_magics.notes import note
@@ -273,6 +275,35 @@ def test_later_turns_wait_and_earlier_ones_do_not(begin):
     answerer.gate.set()
     turn.result(10)
     assert talk.awaited(C3) == talk.pending == []
+
+
+async def test_code_that_asks_keeps_its_place_while_other_cells_run():
+    class Notebook:
+        run = A1
+        server_version = None
+
+        def execution(self):
+            return self.run
+
+    talk, go_on = Conversation(host=Notebook()), asyncio.Event()
+
+    class Waiting(ChatXinference):
+        async def _astream(self, *_, **__):
+            await go_on.wait()
+            yield ChatGenerationChunk(message=AIMessageChunk("Yes."))
+
+    asking = asyncio.ensure_future(talk.aask("Well?", model=Waiting(model="tiny")))
+    await asyncio.sleep(0)
+    talk.host.run = B2
+    talk.add(Turn("Hi", AIMessage("Hello"), "tiny"), B2)
+    go_on.set()
+    await asking
+    assert [run for run, _ in talk._entries] == [B2, A1]
+    again = Execution(3, "A")
+    talk.add(Turn("Well!", AIMessage("No."), "tiny"), again)
+    assert [turn.prompt for turn in talk.turns] == ["Hi", "Well!"]
+    talk.add(Turn("Well?", AIMessage("Late."), "tiny"), A1)
+    assert [turn.prompt for turn in talk.turns] == ["Hi", "Well!", "Well?"]
 
 
 @pytest.mark.parametrize("error", [None, StreamError("The answer broke off.")])

@@ -16,7 +16,7 @@ from xinference_magics.chat.runner import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.conversation import Conversation, Execution
     from xinference_magics.chat.turn import Turn
     from xinference_magics.chat_models import ChatXinference
 
@@ -37,13 +37,14 @@ def ask(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Turn:
     """Ask and wait; see `Conversation.ask`."""
-    for earlier in conversation.awaited(conversation.execution):
+    place = conversation.execution
+    for earlier in conversation.awaited(place):
         earlier.wait()
-    question = _question(conversation, prompt, model, parameters)
+    question = _question(conversation, place, prompt, model, parameters)
     live = LiveTurn(model.model_uid)
     with interrupts.as_flag() as interrupted:
         [outcome] = runner.run([(question.source, live)], Unseen())
-        turn = _kept(conversation, question, live, outcome)
+        turn = _kept(conversation, place, question, live, outcome)
     if interrupted.is_set():
         raise interrupts.one_line("The turn was interrupted; what had arrived is kept.")
     return turn
@@ -52,30 +53,38 @@ def ask(
 async def aask(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Turn:
-    """Ask on the running event loop; see `Conversation.aask`."""
-    for earlier in conversation.awaited(conversation.execution):
+    """Ask on the running event loop; see `Conversation.aask`.
+
+    The turn stands where it was begun: other cells may run meanwhile.
+    """
+    place = conversation.execution
+    for earlier in conversation.awaited(place):
         await earlier.ended()
-    question = _question(conversation, prompt, model, parameters)
+    question = _question(conversation, place, prompt, model, parameters)
     live = LiveTurn(model.model_uid)
     try:
         async for event in question.source():
             live.add(event)
     except asyncio.CancelledError:
-        _kept(conversation, question, live, Outcome("interrupted", live.seconds))
+        _kept(conversation, place, question, live, Outcome("interrupted", live.seconds))
         raise
     except Exception as error:  # noqa: BLE001 - raised when what had arrived is kept
-        return _kept(conversation, question, live, Outcome("failed", live.seconds, error))
-    return _kept(conversation, question, live, Outcome("done", live.seconds))
+        return _kept(conversation, place, question, live, Outcome("failed", live.seconds, error))
+    return _kept(conversation, place, question, live, Outcome("done", live.seconds))
 
 
 def _question(
-    conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
+    conversation: Conversation,
+    place: Execution,
+    prompt: str,
+    model: ChatXinference,
+    parameters: Mapping[str, Any],
 ) -> Question:
     question = Question(
         answerer=ModelAnswerer(model),
         prompt=prompt,
         system=conversation.system or "",
-        before=tuple(conversation.before(conversation.execution)),
+        before=tuple(conversation.before(place)),
         parameters=dict(parameters),
         conversation=conversation.name,
         server_version=conversation.host.server_version if conversation.host else None,
@@ -83,7 +92,13 @@ def _question(
     return fitted(question).question
 
 
-def _kept(conversation: Conversation, question: Question, live: LiveTurn, outcome: Outcome) -> Turn:
+def _kept(
+    conversation: Conversation,
+    place: Execution,
+    question: Question,
+    live: LiveTurn,
+    outcome: Outcome,
+) -> Turn:
     """Settle the turn and keep it, unless nothing came of it.
 
     Raises:
@@ -91,7 +106,7 @@ def _kept(conversation: Conversation, question: Question, live: LiveTurn, outcom
     """
     turn = question.settled(live, outcome)
     if turn.is_answer:
-        conversation.add(turn, conversation.execution)
+        conversation.add(turn, place)
     if outcome.error is not None:
         raise outcome.error
     return turn

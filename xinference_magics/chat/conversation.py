@@ -36,7 +36,7 @@ class Execution:
         return (
             self.cell_id is not None
             and self.cell_id == other.cell_id
-            and self.number != other.number
+            and self.number > other.number  # what a cell began may end when it runs again
         )
 
 
