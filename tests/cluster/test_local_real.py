@@ -1,12 +1,19 @@
-"""The local server, real: started, shared, used with both credentials, gone with its notebooks."""
+"""The local server, real: its notebooks share it, nobody else gets in, and it ends with them."""
 
 import json
+import os
+import pwd
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
-from xinference_magics.cluster import local, state
+from xinference_magics.cluster import credentials, local, state
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.keeper import GRACE
 from xinference_magics.errors import AuthenticationError, PermissionDeniedError
@@ -17,36 +24,136 @@ from xinference_magics.cluster import local
 print(local.start(command={command!r}).pid, flush=True)
 sys.stdin.read()
 """
+STRANGER = """
+import encodings.idna, os, socket, sys  # this Python may be out of the stranger's reach
+os.setgroups([])
+os.setgid({gid})
+os.setuid({uid})
+for path in sys.argv[2:]:
+    try:
+        open(path).read()
+        print("READ", path)
+    except OSError:
+        pass
+peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 10)
+peer.sendall(b"GET /v1/models HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+print(peer.recv(4096).split(b"\\r\\n")[0].decode())
+"""
 
 
-@pytest.fixture
-def environment(tmp_path, monkeypatch):
-    """A home and a state of its own, for this process and for its notebooks."""
-    monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("XINFERENCE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XINFERENCE_AUTH_ADVANCED", "0")  # must not open the private server
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    yield
-    local.stop()
+@pytest.fixture(scope="module")
+def notebooks(server_command, run_python, tmp_path_factory):
+    """Two kernel-like processes that have started the server together, in folders of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("local")
+        patch.setenv("XINFERENCE_MAGICS_STATE", str(folder / "state"))
+        patch.setenv("XINFERENCE_HOME", str(folder / "home"))
+        patch.setenv("XINFERENCE_AUTH_ADVANCED", "0")  # must not open the private server
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        made = [run_python(NOTEBOOK.format(command=server_command)) for _ in range(2)]
+        try:
+            pids = {int(notebook.stdout.readline()) for notebook in made}
+            assert pids == {local.find().pid}
+            yield made
+        finally:
+            local.stop()
 
 
-@pytest.mark.usefixtures("environment")
-def test_the_life_of_a_local_server(server_command, run_python, tiny_definitions, tiny_request):
-    notebooks = [run_python(NOTEBOOK.format(command=server_command)) for _ in range(2)]
-    pids = {int(notebook.stdout.readline()) for notebook in notebooks}
-    server = local.find()
-    assert pids == {server.pid}
-    keeper = state.Running.load(server.folder).keeper.process()
+@pytest.fixture(scope="module")
+def ours(notebooks):
+    """That server."""
+    return local.find()
+
+
+def port_of(server):
+    return int(server.endpoint.rpartition(":")[2])
+
+
+def test_it_listens_on_loopback_only(ours):
+    process = psutil.Process(ours.pid)
+    family = [process, *process.children(recursive=True)]
+    listening = [
+        each.laddr.ip
+        for member in family
+        for each in member.net_connections("inet")
+        if each.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert set(listening) <= {"127.0.0.1", "::1"}
+    addresses = {
+        each.address
+        for found in psutil.net_if_addrs().values()
+        for each in found
+        if each.family == socket.AF_INET and not each.address.startswith("127.")
+    }
+    for address in addresses:
+        with socket.socket() as probe:
+            probe.settimeout(5)
+            assert probe.connect_ex((address, port_of(ours))) != 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *(("GET", "/v1/models"), ("POST", "/v1/models"), ("DELETE", "/v1/models/m")),
+        *(
+            ("POST", "/v1/chat/completions"),
+            ("POST", "/v1/completions"),
+            ("POST", "/v1/embeddings"),
+        ),
+        *(("GET", "/v1/model_registrations/LLM"), ("POST", "/v1/model_registrations/LLM")),
+        *(("GET", "/v1/admin/users"), ("POST", "/v1/admin/keys"), ("DELETE", "/v1/clusters")),
+        *(("GET", "/v1/models/instances"), ("GET", "/v1/cache/models"), ("GET", "/v1/workers")),
+        *(("GET", "/v1/cluster/runtime-logs"), ("POST", "/v1/supervisor/relaunch")),
+    ],
+)
+def test_nobody_gets_in_without_credentials(ours, method, path):
+    body = {} if method == "POST" else None
+    answer = requests.request(method, ours.endpoint + path, json=body, timeout=30)
+    assert answer.status_code in {401, 403}, answer.text
+
+
+def test_its_files_are_its_owners_only(ours):
+    logins = Path(os.environ["XINFERENCE_MAGICS_STATE"]) / "logins"
+    folder = ours.folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for name in ("secrets.json", "server.json", "server.log", "keeper.log"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600, name
+    for path in logins.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_another_user_can_neither_read_nor_use_it(ours):
+    nobody = pwd.getpwnam("nobody")
+    code = STRANGER.format(uid=nobody.pw_uid, gid=nobody.pw_gid)
+    files = [str(path) for path in ours.folder.rglob("*") if path.is_file()]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(port_of(ours)), *files],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    assert done.stdout.strip() == "HTTP/1.1 401 Unauthorized"
+    assert credentials.api_key(ours.folder) not in done.stdout
+
+
+def test_it_serves_with_both_credentials_and_ends_with_its_notebooks(
+    ours, notebooks, tiny_definitions, tiny_request
+):
+    """The last of these tests, as it ends the server."""
+    keeper = state.Running.load(ours.folder).keeper.process()
 
     with pytest.raises(AuthenticationError):
-        Cluster(server.endpoint).models()
+        Cluster(ours.endpoint).models()
 
-    manager = Cluster(server.endpoint, token=server.token)
+    manager = Cluster(ours.endpoint, token=ours.token)
     assert manager.version().startswith("4.")
     manager.registry.register("LLM", json.dumps(tiny_definitions[0]))
     model = manager.launch(tiny_request("mine", "ggufv2", n_threads=1)).wait()
 
-    user = Cluster(server.endpoint, token=lambda: server.api_key)
+    user = Cluster(ours.endpoint, token=lambda: ours.api_key)
     assert [each.uid for each in user.models()] == ["mine"]
     for refused in (
         lambda: user.terminate("mine"),
@@ -55,14 +162,14 @@ def test_the_life_of_a_local_server(server_command, run_python, tiny_definitions
         with pytest.raises(PermissionDeniedError, match="This is an API key"):
             refused()
     answer = requests.post(
-        f"{server.endpoint}/v1/chat/completions",
+        f"{ours.endpoint}/v1/chat/completions",
         json={"model": model.uid, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 3},
-        headers={"Authorization": f"Bearer {server.api_key}"},
+        headers={"Authorization": f"Bearer {ours.api_key}"},
         timeout=60,
     )
     assert answer.json()["usage"]["completion_tokens"] > 0
 
-    process = psutil.Process(server.pid)
+    process = psutil.Process(ours.pid)
     family = [process, *process.children(recursive=True), keeper]
     assert any("mine" in " ".join(each.cmdline()) for each in family)
     for notebook in notebooks:
