@@ -157,8 +157,8 @@ def _table(value: Any) -> str | None:
     head = value.head(_ROWS)
     if columns > _COLUMNS:
         head = head.iloc[:, :_COLUMNS] if hasattr(head, "iloc") else head[:, :_COLUMNS]
-    cut = rows > _ROWS or columns > _COLUMNS
-    note = f", of which the first {min(rows, _ROWS)} and {min(columns, _COLUMNS)}" if cut else ""
+    is_cut = rows > _ROWS or columns > _COLUMNS
+    note = f", of which the first {min(rows, _ROWS)} and {min(columns, _COLUMNS)}" if is_cut else ""
     csv = head.to_csv() if hasattr(head, "to_csv") else head.write_csv()
     return f"{kind} of {rows:,} rows and {columns} columns{note}:\n{csv}"
 
