@@ -1,7 +1,7 @@
 """A stand-in for `xinference-local`: accounts and a model process, up in a tenth of a second.
 
 Its environment directs it: FAKE_END lets it end at once, FAKE_DELAY (seconds) answer late,
-FAKE_LIFE (seconds) is the life of its tokens, FAKE_ORPHAN leaves the model process behind.
+FAKE_ORPHAN leaves the model process behind.
 Logins are counted in the folder of its database.
 """
 
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def token():
-    claims = {"exp": int(time.time()) + int(os.environ.get("FAKE_LIFE", "1800")), "at": time.time()}
+    claims = {"exp": int(time.time()) + 1800, "at": time.time()}
     middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return f"e30.{middle}.sig"
 

@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from xinference_magics.cluster import local, state
+from xinference_magics.cluster import credentials, local, state
 from xinference_magics.cluster.keeper import GRACE, Keeper
 from xinference_magics.errors import LocalServerError
 from xinference_magics.notebook.connector import Connector
@@ -311,14 +312,14 @@ def test_a_start_that_was_interrupted_can_be_stopped(folder, command, monkeypatc
     assert gone(processes)
 
 
-def test_a_token_is_renewed_in_time_and_by_one_caller(folder, command, monkeypatch):
-    monkeypatch.setenv("FAKE_LIFE", "4")
+def test_a_token_is_renewed_in_time_and_by_one_caller(folder, command):
     server = local.start(command=command)
     logins = folder / "logins"
     first = server.token()
     assert server.token() == first
     before = logins.stat().st_size
-    time.sleep(4.2)
+    login = credentials.login(folder, server.endpoint)
+    login.keep(replace(login.kept, expires=0.0))
     with ThreadPoolExecutor(16) as pool:
         tokens = set(pool.map(lambda _: server.token(), range(32)))
     assert len(tokens) == 1
