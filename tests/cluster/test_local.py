@@ -228,7 +228,7 @@ def test_what_needs_a_server_starts_another_where_that_in_use_has_died(
     connector = Connector(SimpleNamespace(**settings, **limits), lambda _: None)
     connector.serve()
     first = local.find()
-    assert connector.cluster_or_serve() is connector.cluster_in_use
+    assert connector.cluster_or_serve() is connector.cluster()
     process = psutil.Process(first.pid)
     process.kill()
     assert gone([process])

@@ -164,13 +164,15 @@ def test_stop_cluster_asks_and_names_what_would_end(run, answers, monkeypatch):
     assert "/v1/clusters" not in answers.asked
 
 
-@pytest.mark.parametrize("flag", ["--yes", "-y", "--check"])
-def test_stop_cluster_without_a_question(run, answers, magics, flag):
+@pytest.mark.parametrize("options", ["--yes", "-y", "--check", "-y -e {endpoint}/"])
+def test_stop_cluster_without_a_question(run, answers, magics, options):
     answers["/v1/models"] = [(200, {"data": []})]
     answers["DELETE /v1/clusters"] = [(200, {"result": True})]
-    run(f"stop-cluster {flag}")
+    run("list")
+    assert magics.session.uses(answers.endpoint)
+    run(f"stop-cluster {options.format(endpoint=answers.endpoint)}")
     assert "/v1/clusters" in answers.asked
-    assert magics.session.cluster_in_use is None
+    assert not magics.session.uses(answers.endpoint)
 
 
 def test_the_private_server_is_not_stopped_as_a_cluster(run, monkeypatch):

@@ -63,10 +63,9 @@ class Connector:
         """Whether an endpoint is named by ``%config`` or the environment."""
         return bool(self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
 
-    @property
-    def cluster_in_use(self) -> Cluster | None:
-        """The connection, where one was made."""
-        return self._cluster
+    def uses(self, endpoint: str) -> bool:
+        """Tell whether the notebook is connected to the server of that URL."""
+        return self._cluster is not None and self._cluster.endpoint == endpoint
 
     def connect(self, endpoint: str | None = None) -> Cluster:
         """Connect to `endpoint`, or to the one that is configured or found on this machine.
@@ -109,7 +108,7 @@ class Connector:
         Returns:
             Whether the notebook is connected to `endpoint`.
         """
-        if self._cluster is not None and self._cluster.endpoint != endpoint:
+        if self._cluster is not None and not self.uses(endpoint):
             return False
         self._use(endpoint)
         self._named = True

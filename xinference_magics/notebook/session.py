@@ -163,7 +163,7 @@ class Session(Connector):
     def forget(self, endpoint: str, uid: str) -> None:
         """Note that the model `uid` of a server was terminated."""
         self.launches.forget(endpoint, uid)
-        if self._cluster is not None and self._cluster.endpoint == endpoint:
+        if self.uses(endpoint):
             self.in_use = {k: model for k, model in self.in_use.items() if model.model_uid != uid}
 
     def _only(self, running: RunningModel, kind: Kind) -> Any:

@@ -38,7 +38,7 @@ def stop_cluster(session: Session, arguments: Arguments) -> Done:
         )
     confirm(arguments, _question(cluster))
     cluster.machines.stop()
-    if session.cluster_in_use is cluster:
+    if session.uses(cluster.endpoint):
         session.leave()
     return done(session, f"Stopped the cluster at {cluster.endpoint}.", cluster.endpoint)
 
