@@ -246,9 +246,9 @@ def closed_port():
     return free_port()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run_python():
-    """Run Python code in a process of its own, as another notebook would."""
+    """Run Python code in a process of its own, as another notebook would, while a module runs."""
     processes = []
 
     def run(code, **environment):
