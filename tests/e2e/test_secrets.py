@@ -55,7 +55,9 @@ except Exception as caught:
     raise RuntimeError("mine") from caught
 """
 KEEP = """
-folder = __import__("os").environ["IPYTHONDIR"]
+import os
+folder = os.environ["XINFERENCE_MAGICS_STATE"] + "-kept"
+os.makedirs(folder)
 %notebook {folder}/kept.ipynb
 %save -f {folder}/kept.py 1-99
 %history -f {folder}/kept.txt
@@ -154,6 +156,7 @@ def test_secrets_are_nowhere(secured, tiny_definitions, monkeypatch):
     kernel.run("%xinference terminate tiny-chat")
     kernel.close()
     keyed.close()
+    assert len([*secured.state.rglob("kept.*")]) == 6
     for path in secured.state.rglob("*"):
         if path.is_file() and path != file:
             found = leaks(planted, path.read_bytes().decode("latin-1"))

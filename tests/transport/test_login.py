@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from traceback import walk_tb
 
 import pytest
 from pydantic import SecretStr
@@ -17,7 +18,7 @@ from token_server import TokenServer, end_token
 from web_server import answering
 
 from xinference_magics import ChatXinference
-from xinference_magics.errors import AuthenticationError, ConnectError
+from xinference_magics.errors import AuthenticationError, ConnectError, ServerError
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.login import Login, Tokens, sign_in
@@ -194,6 +195,24 @@ def test_a_server_that_is_away_for_a_moment_does_not_end_a_login():
     with pytest.raises(ConnectError):
         login()
     assert login.usable
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_a_server_that_fails_to_renew_a_token_leaves_the_rest_of_it(monkeypatch, status):
+    """Only when it has ended is the failure told, by an exception that knows no token."""
+    with TokenServer() as server:
+        login = logged_in(server)
+        monkeypatch.setattr(server, "refresh", lambda _: (status, {"detail": "busy"}))
+        near_its_end(login)
+        first = login.kept
+        assert login() == first.access
+        login.keep(replace(first, expires=time.time() - 1))
+        with pytest.raises(ServerError, match="busy") as caught:
+            login()
+        assert login.kept.refresh == first.refresh
+        frames = [frame for frame, _ in walk_tb(caught.value.__traceback__)]
+        held = [repr(frame.f_locals) for frame in frames if "test_login" not in str(frame.f_code)]
+        assert not [text for text in held if first.refresh in text or first.access in text]
 
 
 def test_an_interrupt_while_it_is_renewed_does_not_lose_it():

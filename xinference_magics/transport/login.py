@@ -19,12 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from xinference_magics.errors import (
-    AuthenticationError,
-    ConnectError,
-    NotebookError,
-    XinferenceError,
-)
+from xinference_magics.errors import AuthenticationError, ConnectError, XinferenceError
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.private import (
     locked,
@@ -33,6 +28,7 @@ from xinference_magics.transport.private import (
     state_folder,
     write_private,
 )
+from xinference_magics.transport.traces import forgotten
 from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
@@ -210,13 +206,14 @@ class Login:
             AuthenticationError: The login has ended; nothing was sent.
             ConnectError: The token has expired, and the server that renews it does not answer,
                 or another notebook waits for that without end.
+            ServerError: The same, and the server that renews it fails.
             NotebookError: It has expired, and a new one could not be written down.
         """
         tokens = self.kept
         if tokens.fresh:
             return tokens.access
         # An interrupt while the answer is on its way would lose the only refresh token.
-        with ThreadPoolExecutor(1, "xinference-login") as apart:
+        with forgotten(), ThreadPoolExecutor(1, "xinference-login") as apart:
             return apart.submit(self._in_turn, tokens).result()
 
     @property
@@ -237,7 +234,7 @@ class Login:
                 if patience:
                     raise self._busy() from None
                 return self._in_turn(tokens)  # it has ended just now
-        except (ConnectError, NotebookError):
+        except XinferenceError:
             if not tokens.good:
                 raise
         return tokens.access
