@@ -125,3 +125,5 @@ def test_it_is_a_collection_that_names_its_turns():
     assert len(comparison) == 2
     assert comparison.titles == ["a (m)", "b (m)"]
     assert repr(comparison) == "<Comparison of a, b: the conversation goes on with a>"
+    comparison.names = ("a\x1b[2J", "b")
+    assert "\x1b" not in repr(comparison)

@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
+from xinference_magics.cluster.launch import as_word
 from xinference_magics.errors import PromptError, XinferenceError
 from xinference_magics.notebook.arguments import HelpRequested
 from xinference_magics.notebook.chatting import parameters_of, read
@@ -79,6 +80,13 @@ def test_lines_of_commands(command, line):
         command._read(command.parser(), words)
     except (UsageError, HelpRequested, XinferenceError) as error:
         in_one_line(error)
+
+
+@given(st.text(min_size=1) | WORDS.filter(bool))
+def test_any_name_of_a_server_is_a_word_in_a_line_to_type(uid):
+    assert split_line(f"use {as_word(uid)} --as x", "%xinference", VARIABLES) == [
+        *("use", uid, "--as", "x")
+    ]
 
 
 @given(line=st.text(alphabet="ab \U000f0000\U000f0001x}n", max_size=20))

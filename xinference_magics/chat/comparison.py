@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.turn import RECORD_VERSION
 from xinference_magics.errors import NotebookError
+from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +56,7 @@ class Comparison:
         return self.turns[self.names.index(name)]
 
     def __repr__(self) -> str:
-        return f"<{self.label}>"
+        return neutralise(f"<{self.label}>")
 
     @property
     def label(self) -> str:
