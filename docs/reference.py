@@ -93,8 +93,8 @@ def _command(command: Command) -> Iterable[str]:
         yield f"Also {magics}; the rest of the line, or the cell, is the prompt.\n"
     if command.options:
         yield _table(("", ""), map(_option, command.options))
-    if kinds := returned(command):
-        yield f"Returns {' or '.join(kinds)}.\n"
+    if words := _returned(command):
+        yield f"Returns {' or '.join(words)}.\n"
     if command.examples:
         yield _fenced(command.examples)
 
@@ -108,12 +108,12 @@ def _option(option: Option) -> tuple[str, str]:
     return f"`{spelt}`", _text(f"{option.explained}{needed}{repeated}")
 
 
-def returned(command: Command) -> dict[str, type]:
-    """Return what its value can be: words for it, and the class (of a list, of what it holds)."""
+def _returned(command: Command) -> list[str]:
+    """Say what its value can be."""
     annotation = str(inspect.signature(command.run).return_annotation)
     known = {**_classes(), "str": str, "Path": Path}
     names = ALIASES.get(annotation.removesuffix(" | None"), annotation).split(" | ")
-    return dict(_named(known[name]) for name in names if name != "None")
+    return [_word(known[name]) for name in names if name != "None"]
 
 
 def _classes() -> dict[str, type]:
@@ -128,16 +128,15 @@ def _classes() -> dict[str, type]:
     }
 
 
-def _named(kind: type) -> tuple[str, type]:
+def _word(kind: type) -> str:
     if issubclass(kind, list):
         [base] = kind.__orig_bases__
-        word, held = _named(get_args(base)[0])
-        return f"a list of {word}", held
+        return f"a list of {_word(get_args(base)[0])}"
     name = kind.__name__
     if not kind.__module__.startswith("xinference_magics."):
-        return f"`{name}`", kind
+        return f"`{name}`"
     place = "xinference_magics" if name in xinference_magics.__all__ else kind.__module__
-    return f"[`{name}`](python.md#{place}.{name})", kind
+    return f"[`{name}`](python.md#{place}.{name})"
 
 
 def _fenced(examples: Iterable[str]) -> str:

@@ -131,6 +131,7 @@ def test_the_metadata_tell_what_it_is(told):
     assert told.metadata["License-Expression"] == "Apache-2.0"
     classifiers = set(told.metadata.get_all("Classifier"))
     assert {"Framework :: IPython", "Framework :: Jupyter", "Typing :: Typed"} <= classifiers
+    assert told.metadata["Author"]
     assert told.metadata.get_all("Project-URL")
 
 
