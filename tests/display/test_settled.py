@@ -96,6 +96,23 @@ def test_a_tools_picture_is_shown_small_in_its_step():
     assert Turn.from_record(shown[RECORD_MIME]).steps[1].content == content
 
 
+def test_what_is_said_before_a_call_stays_above_its_line():
+    calls = [{"id": each, "name": "look", "args": {"at": each}} for each in ("1", "2")]
+    steps = [
+        AIMessage("Let me **look** <i>.", tool_calls=calls),
+        ToolMessage("sun", tool_call_id="1"),
+        ToolMessage("rain", tool_call_id="2"),
+    ]
+    shown = bundle(turn(steps=steps))
+    said = "Let me **look**"
+    plain = shown["text/plain"]
+    assert plain.startswith(f'{said} <i>.\n\n[look(at="1")]\n[look(at="2")]\n\nThe answer.')
+    assert shown["text/markdown"].count(said) == plain.count(said) == 1
+    assert shown["text/markdown"].index(said) < shown["text/markdown"].index("- look")
+    html = shown["text/html"]
+    assert html.index("Let me <strong>look</strong> &lt;i&gt;.") < html.index("<details")
+
+
 def test_a_picture_too_large_to_be_drawn_is_named():
     """Pillow refuses to open it, as it might be made to fill the memory."""
     head = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)

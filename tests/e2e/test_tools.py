@@ -1,5 +1,7 @@
 """`%%chat --tools` in a real kernel: the tiny model calls the user's own functions."""
 
+import re
+
 import pytest
 
 QUESTION = "What is twice the temperature in Paris?"
@@ -45,9 +47,9 @@ def test_tools_run_where_their_things_live_until_the_answer_is_there(ready, uid)
     kinds = ready.value("[m.type for m in turn.messages]")
     assert kinds == "['human', 'ai', 'tool', 'ai', 'tool', 'ai']"
     [shown] = reply.displays
-    assert "get_weather(city=&quot;Paris&quot;) · 0.0 s" in shown["text/html"]
+    assert re.search(r"get_weather\(city=&quot;Paris&quot;\) · \d+\.\d s", shown["text/html"])
     assert "22 degrees and sunny" in shown["text/html"]
-    assert "[multiply(a=22, b=2) · 0.0 s]" in shown["text/plain"]
+    assert re.search(r"\[multiply\(a=22, b=2\) · \d+\.\d s\]", shown["text/plain"])
     assert int(ready.value("turn.tokens")) > 20
 
 

@@ -204,6 +204,14 @@ def test_a_worker_that_is_back_is_there_and_has_forgotten_the_model(notebook, ma
     assert "Hello" in shown(notebook, "%chat -t 0 --new Hello!")
 
 
+def test_the_supervisor_is_relaunched_and_finds_its_workers_again(notebook, machines):
+    ended = shown(notebook, "done = %xinference relaunch-supervisor", timeout=300)
+    assert "✓ Relaunching the supervisor: done" in ended
+    assert notebook.value("done.status") == "'succeeded'"
+    machines.await_workers(2)
+    assert "Hello" in shown(notebook, "%chat -t 0 --new Hello!")
+
+
 def test_a_cluster_is_stopped_when_the_question_is_answered(notebook, machines):
     models = [
         process

@@ -137,10 +137,11 @@ def _thinking(reasoning: str, seconds: float | None) -> str:
 
 
 def _step(step: Step) -> str:
+    said = to_html(step.said) if step.said else ""
     if step.result is None:
-        return f'<div style="{_NOTE}">{escape(step.line)}</div>'
+        return f'{said}<div style="{_NOTE}">{escape(step.line)}</div>'
     result = f'<div style="white-space:pre-wrap">{escape(printable(step.result))}</div>'
-    return _fold(step.line, result + thumbnails(step.blocks))
+    return said + _fold(step.line, result + thumbnails(step.blocks))
 
 
 def _fold(title: str, body: str) -> str:
@@ -159,8 +160,12 @@ def markdown(turn: Turn) -> str:
     """Write what is in a turn as Markdown."""
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
     quoted = "\n".join(f"> {line}" for line in to_safe_markdown(reasoning).splitlines())
-    steps = "\n".join(f"- {to_safe_line(step.line)}" for step in steps_of(turn.steps))
-    return "\n\n".join(part for part in (steps, quoted, to_safe_markdown(text)) if part)
+    steps = [
+        (to_safe_markdown(step.said), f"- {to_safe_line(step.line)}")
+        for step in steps_of(turn.steps)
+    ]
+    parts = (_one_below_another(steps), quoted, to_safe_markdown(text))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _plain(turn: Turn) -> str:
@@ -170,6 +175,12 @@ def _plain(turn: Turn) -> str:
 def plain(turn: Turn) -> str:
     """Write what is in a turn as text."""
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
-    steps = "\n".join(f"[{step.line}]" for step in steps_of(turn.steps))
+    steps = _one_below_another([(step.said, f"[{step.line}]") for step in steps_of(turn.steps)])
     thinking = f"[thinking]\n{reasoning}\n[/thinking]" if reasoning else ""
     return neutralise("\n\n".join(part for part in (steps, thinking, text) if part))
+
+
+def _one_below_another(steps: list[tuple[str, str]]) -> str:
+    """Join the steps' lines, what was said before one of them in a paragraph of its own."""
+    lines = (f"\n{said}\n\n{line}" if said else line for said, line in steps)
+    return "\n".join(lines).lstrip("\n")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from langchain_core.messages import BaseMessage
 
@@ -27,6 +27,7 @@ class Step:
         seconds: How long it took; None where that is not known.
         failed: Whether it was an error.
         blocks: The result as content blocks, where it is more than text.
+        said: What the model said before it called, as Markdown.
     """
 
     call: str
@@ -34,6 +35,7 @@ class Step:
     seconds: float | None = None
     failed: bool = False
     blocks: tuple[dict[str, Any], ...] = ()
+    said: str = ""
 
     @property
     def line(self) -> str:
@@ -60,10 +62,16 @@ def steps_of(messages: Iterable[BaseMessage]) -> list[Step]:
         getattr(each, "tool_call_id", None): each for each in messages if each.type == "tool"
     }
     return [
-        _step(call, results.get(call["id"]))
+        _step(call, results.get(call["id"]), str(each.text).strip() if first else "")
         for each in messages
-        for call in (*getattr(each, "tool_calls", ()), *_broken(each))
+        for first, call in _calls(each)
     ]
+
+
+def _calls(message: BaseMessage) -> Iterator[tuple[bool, Mapping[str, Any]]]:
+    """Go through the calls of a message, each with whether it is the first."""
+    calls = [*getattr(message, "tool_calls", ()), *_broken(message)]
+    return ((not place, call) for place, call in enumerate(calls))
 
 
 def _broken(message: BaseMessage) -> list[dict[str, Any]]:
@@ -71,10 +79,10 @@ def _broken(message: BaseMessage) -> list[dict[str, Any]]:
     return [{"name": each["name"] or "", "args": {}, "id": each["id"]} for each in calls]
 
 
-def _step(call: Mapping[str, Any], result: BaseMessage | None) -> Step:
+def _step(call: Mapping[str, Any], result: BaseMessage | None, said: str) -> Step:
     line = call_line(call["name"], call["args"])
     if result is None:
-        return Step(line)
+        return Step(line, said=said)
     seconds = result.response_metadata.get("seconds")
     return Step(
         line,
@@ -82,4 +90,5 @@ def _step(call: Mapping[str, Any], result: BaseMessage | None) -> Step:
         seconds if isinstance(seconds, int | float) else None,
         failed=getattr(result, "status", "") == "error",
         blocks=tuple(block for block in result.content if isinstance(block, dict)),
+        said=said,
     )
