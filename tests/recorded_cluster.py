@@ -3,7 +3,6 @@
 import time
 
 FIRST, SECOND = "127.0.0.1:19932", "127.0.0.2:19933"
-CLOCK = time.time()
 
 CPU = {
     "usage": 0.25,
@@ -57,7 +56,7 @@ def replica(number, worker, status="READY", error=None, uid="m"):
         "model_address": "127.0.0.1:4000" if status == "READY" else None,
         "accelerators": [],
         "status": status,
-        "created_ts": int(CLOCK) - 60,
+        "created_ts": int(time.time()) - 60,
         "error_message": error,
         "replica_uid": None,
         "gpu_idx": None,
@@ -72,17 +71,21 @@ def instance(uid, replicas, status="READY", age=60):
         "model_ability": ["chat", "tools"],
         "replica": len(replicas),
         "status": status,
-        "instance_created_ts": int(CLOCK) - age,
+        "instance_created_ts": int(time.time()) - age,
         "n_worker": 1,
         "replica_statuses": replicas,
     }
 
 
-INSTANCES = [
-    instance("m", [replica(0, FIRST), replica(1, SECOND)]),
-    instance("broken", [replica(0, FIRST, "ERROR", "<b>bad</b> file", uid="broken")], "ERROR"),
-    instance("old", [replica(0, FIRST, "ERROR", uid="old")], "ERROR", age=86400),
-]
+def instances():
+    """What runs, what failed a minute ago, and what failed yesterday."""
+    return [
+        instance("m", [replica(0, FIRST), replica(1, SECOND)]),
+        instance("broken", [replica(0, FIRST, "ERROR", "<b>bad</b> file", uid="broken")], "ERROR"),
+        instance("old", [replica(0, FIRST, "ERROR", uid="old")], "ERROR", age=86400),
+    ]
+
+
 FORBIDDEN = (403, {"detail": "API keys can only access model query and inference endpoints"})
 UNAUTHORIZED = (401, {"detail": "Could not validate credentials"})
 
@@ -90,7 +93,7 @@ UNAUTHORIZED = (401, {"detail": "Could not validate credentials"})
 def play(answers):
     """Let a scripted server answer as this cluster does."""
     answers["/status"] = [(200, status())]
-    answers["/v1/models/instances"] = [(200, INSTANCES)]
+    answers["/v1/models/instances"] = [(200, instances())]
     answers["/v1/address"] = [(200, '"127.0.0.1:19931"')]
     answers["/v1/cluster/info"] = [(200, INFO)]
     answers["/v1/cluster/auth"] = [(200, {"auth": False})]

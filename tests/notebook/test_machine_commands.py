@@ -6,9 +6,9 @@ from management_server import scripted_api
 from recorded_cluster import (
     FIRST,
     FORBIDDEN,
-    INSTANCES,
     SECOND,
     UNAUTHORIZED,
+    instances,
     play,
     replica,
     status,
@@ -268,7 +268,7 @@ def test_a_watch_begins_only_where_a_server_answers(closed_port):
     ],
 )
 def test_a_watch_stops_at_the_first_refusal_and_leaves_its_table(watch, answers, answer, error):
-    answers["/v1/models/instances"] = [(200, INSTANCES), answer]
+    answers["/v1/models/instances"] = [(200, instances()), answer]
     watching, painted = watch
     with pytest.raises(error):
         watching.run(0.01, None, None)

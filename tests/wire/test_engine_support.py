@@ -32,6 +32,13 @@ def test_what_an_engine_ignores_is_said(engine, call, said):
 
 
 @pytest.mark.parametrize(
+    "choice", [{}, {"type": "auto"}, {"function": 1}, {"function": {"name": []}}]
+)
+def test_a_choice_of_another_form_asks_for_nothing(choice):
+    assert unmet_choice(request(extra_body={"tool_choice": choice}), set()) is None
+
+
+@pytest.mark.parametrize(
     ("choice", "called", "said"),
     [
         (None, set(), None),

@@ -65,9 +65,16 @@ def unmet_choice(request: ChatRequest, called: Collection[str | None]) -> str | 
         wanted = "called a tool though tool_choice forbids it"
     elif choice == "required" and not called:
         wanted = "called no tool though tool_choice requires one"
-    elif isinstance(choice, dict) and choice["function"]["name"] not in called:
-        wanted = f"did not call {choice['function']['name']} though tool_choice requires it"
+    elif (name := _named(choice)) and name not in called:
+        wanted = f"did not call {name} though tool_choice requires it"
     else:
         return None
     engine = f"; the {request.engine} engine does not enforce it" if request.engine else ""
     return f"{request.model_uid} {wanted}{engine}."
+
+
+def _named(choice: object) -> str | None:
+    """Find the tool that a choice names; one from `extra_body` may have any form."""
+    function = choice.get("function") if isinstance(choice, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else None
