@@ -159,6 +159,7 @@ class Kernel:
         if self.manager.has_kernel:
             self.client.stop_channels()
             # Killed, it could not write down what `make coverage` wants to know.
+            self.manager.shutdown_wait_time = 60
             self.manager.shutdown_kernel(now="COVERAGE_PROCESS_CONFIG" not in os.environ)
 
     def _replied(self, reply, msg_id):
