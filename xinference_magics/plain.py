@@ -1,4 +1,4 @@
-"""Untrusted text made fit for terminals and messages."""
+"""Untrusted text made fit for terminals, messages, and lines that are typed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ def printable(text: str) -> str:
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def as_word(uid: str) -> str:
+    """Write a UID as it is typed on a command line, quoted where it has to be.
+
+    What would be taken for an expression there becomes one that is only a text.
+    """
+    if re.fullmatch(r"[\w.:@+%-]+", uid):
+        return uid
+    if re.search(r"[${}]", uid) or {"'", '"'} <= {*uid}:
+        return f"{{{{{uid!r}}}}}"
+    return f"'{uid}'" if '"' in uid else f'"{uid}"'
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -237,11 +237,3 @@ def test_a_number_that_stands_still_is_no_fraction(answers, launch):
     assert launch.poll().fraction is None
     answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "launching"})]
     assert launch.poll().stage == "starting"
-
-
-@pytest.mark.parametrize(
-    ("uid", "word"),
-    [("qwen2.5-instruct", "qwen2.5-instruct"), ("a b", '"a b"'), ('a"b?', "'a\"b?'")],
-)
-def test_a_uid_is_named_as_it_is_typed(uid, word):
-    assert launches.as_word(uid) == word

@@ -5,7 +5,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
-from xinference_magics.cluster.launch import as_word
 from xinference_magics.errors import PromptError, XinferenceError
 from xinference_magics.notebook.arguments import HelpRequested
 from xinference_magics.notebook.chatting import parameters_of, read
@@ -13,6 +12,7 @@ from xinference_magics.notebook.commands import COMMANDS
 from xinference_magics.notebook.commands.conversing import COMMANDS as CONVERSING
 from xinference_magics.notebook.prompt import expand
 from xinference_magics.notebook.words import split_line
+from xinference_magics.plain import as_word
 
 VARIABLES = {"x": "a b", "n": 2, "d": {"k": [1]}, "quote": 'say "it\'s"', "f": lambda x: x}
 FLAGS = sorted({flag for command in COMMANDS.values() for flag in command.parser().flags})

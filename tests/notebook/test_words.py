@@ -3,9 +3,9 @@
 import pytest
 from IPython.core.error import UsageError
 
-from xinference_magics.cluster.launch import as_word
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.words import split_line
+from xinference_magics.plain import as_word
 
 NAMES = {"country": "France", "spaced": "a 'b\" # c", "d": {"a": 1}}
 
@@ -69,3 +69,11 @@ def test_what_a_server_calls_a_model_is_no_expression_in_a_line_to_type(uid):
 def test_a_failing_expression_is_named():
     with pytest.raises(PromptError, match="countri"):
         split_line("use {{countri}}", "%xinference", NAMES)
+
+
+@pytest.mark.parametrize(
+    ("uid", "word"),
+    [("qwen2.5-instruct", "qwen2.5-instruct"), ("a b", '"a b"'), ('a"b?', "'a\"b?'")],
+)
+def test_a_uid_is_named_as_it_is_typed(uid, word):
+    assert as_word(uid) == word

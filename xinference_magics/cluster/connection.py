@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
-from xinference_magics.cluster.launch import Launch, LaunchRequest, as_word
+from xinference_magics.cluster.launch import Launch, LaunchRequest
 from xinference_magics.cluster.machines import Machines
 from xinference_magics.cluster.models import Instance, RunningModel, objects
 from xinference_magics.cluster.registry import Registry
@@ -17,6 +17,7 @@ from xinference_magics.errors import (
     ModelNotReadyError,
 )
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.plain import as_word
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 
 if TYPE_CHECKING:

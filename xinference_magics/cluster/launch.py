@@ -7,7 +7,6 @@ The server's progress number is 1.0 after a failure too and decides nothing here
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xinference_magics.cluster.api import may_pass
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import LaunchError, XinferenceError
+from xinference_magics.plain import as_word
 from xinference_magics.transport.details import one_line
 from xinference_magics.transport.reasons import last_failure
 
@@ -299,18 +299,6 @@ class Launch:
                 f"would lose them: when all are, %xinference terminate {uid} stops it.",
             )
         return Cancellation("failed", f"The launch of {self.uid} has already failed.")
-
-
-def as_word(uid: str) -> str:
-    """Write a UID as it is typed on a command line, quoted where it has to be.
-
-    What would be taken for an expression there becomes one that is only a text.
-    """
-    if re.fullmatch(r"[\w.:@+%-]+", uid):
-        return uid
-    if re.search(r"[${}]", uid) or {"'", '"'} <= {*uid}:
-        return f"{{{{{uid!r}}}}}"
-    return f"'{uid}'" if '"' in uid else f'"{uid}"'
 
 
 # A part of the server's reason, and what to do about it.

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster.engines import spelling
-from xinference_magics.cluster.launch import as_word
 from xinference_magics.cluster.models import number, text
 from xinference_magics.errors import BadRequestError
+from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster

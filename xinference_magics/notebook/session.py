@@ -12,6 +12,7 @@ from xinference_magics.errors import NotebookError
 from xinference_magics.notebook import opening
 from xinference_magics.notebook.connector import Connector
 from xinference_magics.notebook.ready_made import CHAT, KINDS, kind_of
+from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,8 +102,6 @@ class Session(Connector):
         Raises:
             NotebookError: There is no LangChain class for such a model.
         """
-        from xinference_magics.cluster.launch import as_word
-
         kind = kind_of(running)
         if kind is None:
             raise _no_use(running, "There is no LangChain class for it")
@@ -209,8 +208,6 @@ class Session(Connector):
 
 
 def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> NotebookError:
-    from xinference_magics.cluster.launch import as_word
-
     abilities = ", ".join(running.abilities) or "no abilities"
     others = (other for other in KINDS if other.magic and other is not kind)
     able = [
@@ -225,8 +222,6 @@ def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> Notebo
 
 
 def _undecided(endpoint: str, running: list[RunningModel], kind: Kind) -> NotebookError:
-    from xinference_magics.cluster.launch import as_word
-
     if not running:
         return NotebookError(
             f"No model that can {kind.does} runs at {endpoint}.",

@@ -9,6 +9,7 @@ from xinference_magics.notebook.attachments import attached
 from xinference_magics.notebook.history import Errors, described, last_cells, last_failed
 from xinference_magics.notebook.prompt import Prompt, braced_names, expand, joined
 from xinference_magics.notebook.ready_made import CHAT
+from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -63,8 +64,6 @@ def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
     Raises:
         PromptError: It cannot; the hint names running models that can.
     """
-    from xinference_magics.cluster.launch import as_word
-
     kinds = dict.fromkeys(each["type"] for each in prompt.blocks or () if each["type"] != "text")
     if not kinds:
         return

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
-from xinference_magics.cluster.launch import as_word
 from xinference_magics.errors import ConnectError, LaunchError, ServerError
+from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinference_magics.cluster.launch import as_word
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.display.tables import Column, table_of
 from xinference_magics.notebook.results.rows import Rows
+from xinference_magics.plain import as_word
 
 
 class Models(Rows[RunningModel]):
