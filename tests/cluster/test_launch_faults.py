@@ -197,9 +197,16 @@ def test_a_launch_that_the_server_has_forgotten_has_failed(answers, launch):
     assert "the server has lost it" in failure(launch).message
 
 
-def test_a_package_that_is_missing_names_the_remedy(answers, launch):
-    answers[INSTANCES] = [states(("ERROR", "No module named 'vllm'"))]
-    assert "--enable-virtual-env" in failure(launch).hint
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("No module named 'vllm'", "--enable-virtual-env"),
+        ("Failed to download model 'm' (size: 7) after multiple retries", "--model-path"),
+    ],
+)
+def test_a_failure_that_is_known_names_the_remedy(answers, launch, reason, remedy):
+    answers[INSTANCES] = [states(("ERROR", reason))]
+    assert remedy in failure(launch).hint
 
 
 def test_each_replica_has_its_stage_and_files(answers, launch):

@@ -309,6 +309,10 @@ _HINTS = (
     ),
     ("SafetensorError", "The model's files may be damaged or not complete."),
     ("Error while deserializing header", "The model's files may be damaged or not complete."),
+    (
+        "Failed to download",
+        "Does the machine reach the model hub? --model-path takes files that are there already.",
+    ),
     ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),
     ("does not exist", "The path must exist on the machine that runs the model."),
     ("cannot be run on engine", "Without --model-engine one is chosen that can."),
