@@ -9,7 +9,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference pictures \
-  package browser faults-long fuzz older-servers clean
+  package browser faults-long fuzz fuzz-guided older-servers clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults a
 
 fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours), or CASES=1000
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
+
+fuzz-guided: $(VENV)/.installed  ## Let libFuzzer look for cases that reach new branches: SECONDS=60 for each test
+	@$(call pip_install,$(BIN),--group guided)
+	$(BIN)/python tests/fuzz/guided.py $(or $(SECONDS),60)
 
 older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with servers of each major version since 1.17 (6 GB, an hour): VERSIONS="1.17.1 2.12.0"
 	XINFERENCE_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/older_servers
