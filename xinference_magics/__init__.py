@@ -6,6 +6,7 @@ Importing this package imports nothing heavy: every public name is loaded at fir
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from xinference_magics.rerank import XinferenceRerank as XinferenceRerank
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _LAZY = {
     "ChatXinference": "xinference_magics.chat_models",

@@ -47,7 +47,6 @@ async def both(server, **fields):
     ("script", "message"),
     [
         (Stream(BEGUN, done=False), "broke off before its end"),
-        (Stream(BEGUN), "broke off before its end"),
         (Stream(BEGUN, end="reset"), "broke off: the connection was lost"),
         (Stream(BEGUN, end="torn"), "broke off: the connection was lost"),
         (Stream([*BEGUN, b"data: {nonsense}\n\n"]), "broke off: a line of it cannot be read"),

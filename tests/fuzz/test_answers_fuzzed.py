@@ -12,14 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from json_values import ANYTHING, DEEP, wrong
 from langchain_core.documents import Document
-from xinference_client.client.common import (
-    async_streaming_response_iterator,
-    streaming_response_iterator,
-)
 
 from xinference_magics import ChatXinference, XinferenceLLM
 from xinference_magics.errors import XinferenceError
-from xinference_magics.transport.lines import read_as_it_comes
+from xinference_magics.transport.events import aread, read
+from xinference_magics.transport.lines import lines
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.ranking import ranked
 from xinference_magics.wire.request import ModelDefaults, chat_request
@@ -65,7 +62,6 @@ def answer_of(data):
     answer = requests.Response()
     answer.status_code = 200
     answer.raw = urllib3.HTTPResponse(io.BytesIO(data), preload_content=False)
-    read_as_it_comes(answer)
     return answer
 
 
@@ -76,15 +72,15 @@ class Said:
 
     @staticmethod
     def chunks(_handle, _body):
-        return streaming_response_iterator(answer_of(Said.data).iter_lines())
+        return read(lines(answer_of(Said.data)))
 
     @staticmethod
     async def chunks_as_they_come(_handle, _body):
-        async def lines():
+        async def received():
             for line in Said.data.splitlines(keepends=True):
                 yield line
 
-        return async_streaming_response_iterator(lines())
+        return aread(received())
 
 
 class Reading(ChatXinference):
@@ -228,7 +224,7 @@ def test_wrong_scores(data):
 
 @given(ANYTHING)
 def test_anything_as_an_answer(data):
-    for read in (to_message, to_generation):
-        only_ours(read, data, REQUEST)
+    for translate in (to_message, to_generation):
+        only_ours(translate, data, REQUEST)
     only_ours(vectors, data, {"model": "tiny", "input": ["a"]})
     only_ours(ranked, data, [])

@@ -10,14 +10,11 @@ import urllib3
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import StreamReader
 from scripted_server import Reply, ScriptedServer, Stream
-from xinference_client.client.common import (
-    async_streaming_response_iterator,
-    streaming_response_iterator,
-)
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import XinferenceError
-from xinference_magics.transport.lines import read_as_it_comes
+from xinference_magics.transport.events import aread, read
+from xinference_magics.transport.lines import lines
 
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {}}}
 SHAPES = pytest.mark.parametrize("shape", recorded.SHAPES)
@@ -41,12 +38,11 @@ def received(*pieces):
     """Return what the synchronous reader makes of the pieces, and what ended it."""
     response = requests.Response()
     response.raw = urllib3.HTTPResponse(Pieces(*pieces), preload_content=False)
-    read_as_it_comes(response)
     chunks = []
     try:
-        for chunk in streaming_response_iterator(response.iter_lines()):
+        for chunk in read(lines(response)):
             chunks.append(chunk)  # noqa: PERF402  # what came before the error counts
-    except Exception as error:  # noqa: BLE001  # the client raises bare ones
+    except Exception as error:  # noqa: BLE001
         return chunks, (type(error), str(error))
     return chunks, None
 
@@ -60,7 +56,7 @@ async def areceived(*pieces):
     reader.feed_eof()
     chunks = []
     try:
-        async for chunk in async_streaming_response_iterator(reader):
+        async for chunk in aread(reader):
             chunks.append(chunk)  # noqa: PERF401
     except Exception as error:  # noqa: BLE001
         return chunks, (type(error), str(error))

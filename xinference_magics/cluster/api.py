@@ -6,6 +6,7 @@ than expected comes from no Xinference.
 
 from __future__ import annotations
 
+import logging
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ from xinference_magics.errors import (
 )
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize, quoted
 from xinference_magics.transport.sync import open_session
+from xinference_magics.transport.traces import raised_in
 from xinference_magics.transport.unreachable import no_xinference
 from xinference_magics.wire.shapes import UNREADABLE
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.transport.bearer import Token
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -119,13 +123,20 @@ class ManagementApi:
             return None
 
     def ask(self, kind: type[T], call: Callable[..., object], *args: Any, **kwargs: Any) -> T:
-        """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's."""
+        """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's.
+
+        Only what the client and the reader of JSON raise is taken for that. Whatever fails in this
+        package is a bug of it, and surfaces as itself.
+        """
         try:
             answer = call(*args, **kwargs)
         except NotOfferedError as error:
             error.hint = f"It is Xinference {self.version() or 'of an unknown version'}."
             raise
         except (*UNREADABLE, RuntimeError) as error:  # the client's own, for an odd status
+            if not raised_in(error, "json", "requests", "simplejson", "xinference_client"):
+                raise
+            _log.debug("The answer cannot be read", exc_info=True)
             raise no_xinference(self.endpoint) from error
         if not isinstance(answer, kind):
             raise no_xinference(self.endpoint)

@@ -9,7 +9,7 @@ from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launch import Launch, LaunchRequest
 from xinference_magics.cluster.machines import Machines
-from xinference_magics.cluster.models import Instance, RunningModel, objects
+from xinference_magics.cluster.models import Instance, RunningModel, objects, text
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
     BadRequestError,
@@ -19,6 +19,7 @@ from xinference_magics.errors import (
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.plain import as_word
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
+from xinference_magics.transport.unreachable import no_xinference
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus
@@ -172,13 +173,15 @@ class Cluster:
             request = self.registry.choose(request).applied_to(request)
         try:
             path, body = "/v1/models?wait_ready=false", request.body()
-            uid = self._api.ask(str, lambda: self._api.post(dict, path, body)["model_uid"])
+            launched = text(self._api.post(dict, path, body).get("model_uid"))
         except BadRequestError as error:
             if "already in the model list" in error.detail:
                 uid = as_word(request.model_uid or request.model_name)
                 error.hint = f"%xinference use {uid} takes it up; -u NAME gives another UID."
             raise
-        return Launch(self, uid, request)
+        if launched is None:
+            raise no_xinference(self._api.endpoint)
+        return Launch(self, launched, request)
 
     def progress(self, uid: str) -> dict[str, Any]:
         """Return the server's account of a launch; never a sign of success."""

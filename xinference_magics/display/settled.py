@@ -29,6 +29,14 @@ _FOLD = "margin:0 0 8px 0"
 _FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
 _FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
 
+_ENDS = {
+    "length": "cut off by max_tokens (raise with --max-tokens N)",
+    "abort": "aborted on the server before its end",
+    "error": "ended by an error of the engine (the log of the server says more)",
+    "content_filter": "ended by a content filter of the server",
+}
+"""Why an answer is not whole, by its finish reason; vLLM and SGLang know `abort`."""
+
 
 def bundle(turn: Turn) -> dict[str, Any]:
     """Describe a finished turn in every form that a saved notebook needs.
@@ -68,8 +76,8 @@ def _figures(turn: Turn) -> list[str]:
 def _notes(turn: Turn) -> list[str]:
     """Tell what there is to know about the end of a turn; nothing if all went well."""
     notes = []
-    if turn.cut:
-        notes.append("cut off by max_tokens (raise with --max-tokens N)")
+    if early := _ENDS.get(str(turn.finish_reason)):
+        notes.append(early)
     if turn.status == "failed":
         notes.append(f"failed: {turn.error}" if turn.error else "failed")
     elif turn.status != "done":

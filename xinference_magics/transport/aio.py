@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from requests.utils import get_environ_proxies, select_proxy
-from xinference_client.client.restful.async_restful_client import (
-    AsyncRESTfulChatModelHandle,
-    AsyncRESTfulEmbeddingModelHandle,
-    AsyncRESTfulRerankModelHandle,
-)
 
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
+from xinference_magics.transport.events import aread, whole, written
 from xinference_magics.transport.failures import server_error
+from xinference_magics.transport.handle import JSON, check_status
+from xinference_magics.transport.logs import timed
 from xinference_magics.transport.names import look_up
 from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import misused_proxy, no_xinference
@@ -28,6 +27,8 @@ from xinference_magics.transport.vanished import open_probed
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from types import SimpleNamespace
+
+_log = logging.getLogger(__name__)
 
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
@@ -146,29 +147,46 @@ def _authorization(bearer: Bearer) -> aiohttp.TraceConfig:
     return trace
 
 
-class _ModelHandle(
-    AsyncRESTfulChatModelHandle,  # type: ignore[misc]  # untyped
-    AsyncRESTfulEmbeddingModelHandle,  # type: ignore[misc]
-    AsyncRESTfulRerankModelHandle,  # type: ignore[misc]
-):
-    """All of the client's handles in one, over a session of ours."""
+class AsyncModelHandle:
+    """Sends the bodies of requests, asynchronously.
 
-    def __init__(self, model_uid: str, endpoint: str, session: aiohttp.ClientSession) -> None:
-        # The client's own constructor would open a session, and only a coroutine can close it.
-        self._model_uid = model_uid
-        self._base_url = endpoint
-        self.auth_headers: dict[str, str] = {}
-        self.session = session
+    Args:
+        endpoint: A normalized endpoint.
+        session: Of the running loop.
+    """
+
+    def __init__(self, endpoint: str, session: aiohttp.ClientSession) -> None:
+        self._endpoint = endpoint
+        self._session = session
+
+    async def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Send `body`; return the whole answer, or its chunks where it asks for a stream."""
+        url = f"{self._endpoint}{path}"
+        with timed(_log, logging.DEBUG, "POST", path) as asked:
+            response = await self._session.post(url, data=written(body), headers=JSON)
+            asked.status = response.status
+        if body.get("stream"):
+            return _chunks(response)
+        async with response:
+            check_status(response.status)
+            return whole(await response.read())
+
+
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, Any]]:
+    async with response, aclosing(aread(response.content)) as chunks:
+        check_status(response.status)
+        async for chunk in chunks:
+            yield chunk
 
 
 @asynccontextmanager
 async def open_handle(
-    model_uid: str, endpoint: str, *, token: Token | None, timeouts: Timeouts
-) -> AsyncGenerator[_ModelHandle]:
-    """Lend a handle of xinference-client for one request on the running loop.
+    endpoint: str, *, token: Token | None, timeouts: Timeouts
+) -> AsyncGenerator[AsyncModelHandle]:
+    """Lend a handle for one request on the running loop.
 
     A connection serves one request, so a session does too: then none is bound to a loop that
     has ended, and none is left unclosed.
     """
     async with open_async_session(endpoint, token=token, timeouts=timeouts) as session:
-        yield _ModelHandle(model_uid, endpoint, session)
+        yield AsyncModelHandle(endpoint, session)

@@ -1,37 +1,54 @@
-"""The client's synchronous handles, over a session that they neither open nor close."""
+"""What asks a model synchronously, over a session that it neither opens nor closes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
-from xinference_client.client.restful.restful_client import (
-    RESTfulChatModelHandle,
-    RESTfulEmbeddingModelHandle,
-    RESTfulRerankModelHandle,
-)
+from xinference_magics.transport.events import read, whole, written
+from xinference_magics.transport.lines import lines
+from xinference_magics.wire.shapes import MalformedError
 
 if TYPE_CHECKING:
-    from requests import Session
+    from collections.abc import Generator
+
+    from requests import Response, Session
+
+JSON = {"Content-Type": "application/json"}
+_OK = 200
 
 
-class ModelHandle(
-    RESTfulChatModelHandle,  # type: ignore[misc]  # untyped
-    RESTfulEmbeddingModelHandle,  # type: ignore[misc]
-    RESTfulRerankModelHandle,  # type: ignore[misc]
-):
-    """All of the client's handles in one, made anew for each request.
+class ModelHandle:
+    """Sends the bodies of requests.
 
     Args:
-        model_uid: The model to ask.
         endpoint: A normalized endpoint.
         session: Shared with other handles, in other threads too.
     """
 
-    def __init__(self, model_uid: str, endpoint: str, session: Session) -> None:
-        self._model_uid = model_uid
-        self._base_url = endpoint
-        self.auth_headers: dict[str, str] = {}
-        self.session = session
+    def __init__(self, endpoint: str, session: Session) -> None:
+        self._endpoint = endpoint
+        self._session = session
 
-    def close(self) -> None:
-        """Leave the session open; the client's handles call this when they are dropped."""
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Send `body`; return the whole answer, or its chunks where it asks for a stream."""
+        stream = bool(body.get("stream"))
+        url = f"{self._endpoint}{path}"
+        response = self._session.post(url, data=written(body), headers=JSON, stream=stream)
+        check_status(response.status_code)
+        return _chunks(response) if stream else whole(response.content)
+
+
+def _chunks(response: Response) -> Generator[dict[str, Any]]:
+    with closing(lines(response)) as received:
+        yield from read(received)
+
+
+def check_status(status: int) -> None:
+    """Refuse a good status of an answer that has nothing in it.
+
+    Raises:
+        MalformedError: It is not 200.
+    """
+    if status != _OK:
+        raise MalformedError(f"the answer has the status {status}")

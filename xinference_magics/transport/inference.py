@@ -1,22 +1,19 @@
-"""What a server's models are asked, sync and async, over xinference-client's handles.
+"""What a server's models are asked, sync and async: a POST, and an answer or a stream of events.
 
-The client builds the requests and reads the answers; sessions of ours stand in for its own.
-What it lacks is added here: errors that keep their status, and streams that are ended on
-the server when they are left early.
+Errors keep their status, and streams are ended on the server when they are left early.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager, suppress
-from json import JSONDecodeError
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import (
-    BadRequestError,
     ModelNotReadyError,
     ServerError,
     StreamError,
@@ -25,41 +22,55 @@ from xinference_magics.errors import (
 from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
+from xinference_magics.transport.events import EventError, whole, written
+from xinference_magics.transport.logs import timed
 from xinference_magics.transport.reasons import last_failure, says_nothing
-from xinference_magics.transport.traces import forget
+from xinference_magics.transport.traces import forget, raised_in
+from xinference_magics.wire.shapes import MalformedError
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from requests import Session
 
+_log = logging.getLogger(__name__)
+
 Body = dict[str, Any]
 Ask = Callable[[Any, Body], Any]
-"""Sends a body by one method of a client's handle, which may be an asynchronous one."""
+"""Sends a body by a handle, which may be an asynchronous one."""
 
 _TOO_MANY, _FAILED, _UNAVAILABLE = 429, 500, 503
 _LONGEST_WAIT = 30.0  # seconds; what the server itself proposes while a model loads
+_RERANK = {"model", "query", "documents", "top_n", "max_chunks_per_doc", "return_documents"}
 
 
 def chat(handle: Any, body: Body) -> Any:
     """Ask for the next message of a chat."""
-    return handle.chat(body["messages"], generate_config=body)
+    return handle.post(_PATHS[chat], body)
 
 
 def complete(handle: Any, body: Body) -> Any:
     """Ask for the continuation of a text."""
-    return handle.generate(body["prompt"], generate_config=body)
+    return handle.post(_PATHS[complete], body)
 
 
 def embed(handle: Any, body: Body) -> Any:
     """Ask for the vectors of texts."""
-    return handle.create_embedding(**body)
+    return handle.post(_PATHS[embed], body)
 
 
 def rerank(handle: Any, body: Body) -> Any:
-    """Ask how well documents answer a query; what the client does not know goes to the model."""
-    return handle.rerank(**{name: value for name, value in body.items() if name != "model"})
+    """Ask how well documents answer a query; what Xinference does not know goes to the model."""
+    others = {name: value for name, value in body.items() if name not in _RERANK}
+    return handle.post(_PATHS[rerank], {**body, "kwargs": written(others).decode()})
 
+
+_PATHS: dict[Ask, str] = {
+    chat: "/v1/chat/completions",
+    complete: "/v1/completions",
+    embed: "/v1/embeddings",
+    rerank: "/v1/rerank",
+}
 
 _WANTED = {
     complete: "a model that continues texts",
@@ -116,7 +127,7 @@ class InferenceEndpoint:
         """Return the whole answer to `body`."""
         async with self._areasoned(body):
             with self._watched(body, self._unanswered):
-                async with self._async(body) as handle:
+                async with self._async() as handle:
                     return await self._aasked(handle, body)
 
     def chunks(self, body: Body) -> Generator[Any]:
@@ -129,7 +140,7 @@ class InferenceEndpoint:
 
     async def achunks(self, body: Body) -> AsyncGenerator[Any]:
         """Stream the answer to `body`, which asks for a stream."""
-        async with self._areasoned(body), self._async(body) as handle:
+        async with self._areasoned(body), self._async() as handle:
             with self._watched(body, self._unanswered):
                 stream = await self._aasked(handle, body)
             with self._watched(body, self._broken):
@@ -148,26 +159,31 @@ class InferenceEndpoint:
     def _told(self, model_uid: str, about: str = "") -> Any:
         """Return what stands at a model's path; never raises, and waits for little."""
         limits = (_PATIENCE.connect, _PATIENCE.read)
-        with suppress(Exception):
+        try:
             url = model_url(self.endpoint, model_uid, about)
             return self._opened().get(url, timeout=limits).json()
-        return None
+        except Exception:  # noqa: BLE001  # the call goes on without it
+            _log.debug("%s says nothing of %s", self.endpoint, model_uid, exc_info=True)
+            return None
 
     async def _atold(self, model_uid: str, about: str = "") -> Any:
         from xinference_magics.transport.aio import open_async_session
 
-        with suppress(Exception):
+        try:
             opened = open_async_session(self.endpoint, token=self.token, timeouts=_PATIENCE)
             url = model_url(self.endpoint, model_uid, about)
             async with opened as session, session.get(url) as response:
-                return await response.json()
-        return None
+                return whole(await response.read())
+        except Exception:  # noqa: BLE001  # the call goes on without it
+            _log.debug("%s says nothing of %s", self.endpoint, model_uid, exc_info=True)
+            return None
 
     @contextmanager
     def _reasoned(self, body: Body) -> Iterator[None]:
         """Look for the reason of what fails where the server has not told it."""
         try:
-            yield
+            with self._logged(body):
+                yield
         except ServerError as error:
             if not says_nothing(error):
                 raise
@@ -178,12 +194,17 @@ class InferenceEndpoint:
     async def _areasoned(self, body: Body) -> AsyncIterator[None]:
         """Do the same, asynchronously."""
         try:
-            yield
+            with self._logged(body):
+                yield
         except ServerError as error:
             if not says_nothing(error):
                 raise
             self._tell(error, body, await self._atold(body["model"], "/events"))
             raise
+
+    def _logged(self, body: Body) -> timed:
+        path = f"{_PATHS.get(self._ask, '')} of {body['model']}"
+        return timed(_log, logging.INFO, "POST", path, body.get("request_id"))
 
     def _tell(self, error: ServerError, body: Body, events: Any) -> None:
         """Raise the error that the reason stands for, where `events` tell one."""
@@ -201,7 +222,7 @@ class InferenceEndpoint:
         raise found from error
 
     def _asked(self, body: Body) -> Any:
-        handle = self._sync(body)
+        handle = self._sync()
         attempts = 0
         while True:
             try:
@@ -249,6 +270,9 @@ class InferenceEndpoint:
             raise
         except Exception as error:
             forget(error)
+            if _is_ours(error):
+                raise
+            _log.debug("Request %s failed", body.get("request_id"), exc_info=True)
             explained = explain(error, body)
             explained.request_id = body.get("request_id")
             raise explained from error
@@ -267,20 +291,20 @@ class InferenceEndpoint:
         elif _has_media(body):
             error.hint = _MEDIA
 
-    def _unanswered(self, error: Exception, _body: Body) -> XinferenceError:
-        if _is_no_answer(error):
+    def _unanswered(self, error: Exception, body: Body) -> XinferenceError:
+        if isinstance(error, EventError):
+            return self._event(str(error), body)
+        if isinstance(error, MalformedError):
             return ServerError(
                 f"{self.endpoint} sent an answer that is no JSON.",
                 hint="Does a proxy change it? The server's log may say more.",
             )
-        if isinstance(error, TypeError) or type(error).__name__ == "InvalidJSONError":
-            return BadRequestError(f"The request cannot be written as JSON: {error}.")
         from xinference_magics.transport.unreachable import connect_error
 
         return connect_error(error, self.endpoint)
 
     def _broken(self, error: Exception, body: Body) -> XinferenceError:
-        if type(error) is Exception:  # how the client raises an error event
+        if isinstance(error, EventError):
             return self._event(str(error), body)
         return StreamError(
             f"The answer of {body['model']} broke off: {_reason(error)}.",
@@ -304,27 +328,25 @@ class InferenceEndpoint:
         error.status = None
         return error
 
-    def _sync(self, body: Body) -> Any:
+    def _sync(self) -> Any:
         from xinference_magics.transport.handle import ModelHandle
 
-        return ModelHandle(body["model"], self.endpoint, self._opened())
+        return ModelHandle(self.endpoint, self._opened())
 
     def _opened(self) -> Session:
         with self._making:
             if self._session is None:
-                from xinference_magics.transport.lines import read_as_it_comes
                 from xinference_magics.transport.sync import open_session
 
                 self._session = open_session(
                     self.endpoint, token=self.token, timeouts=self.timeouts
                 )
-                self._session.hooks["response"].append(read_as_it_comes)
             return self._session
 
-    def _async(self, body: Body) -> AbstractAsyncContextManager[Any]:
+    def _async(self) -> AbstractAsyncContextManager[Any]:
         from xinference_magics.transport.aio import open_handle
 
-        return open_handle(body["model"], self.endpoint, token=self.token, timeouts=self.timeouts)
+        return open_handle(self.endpoint, token=self.token, timeouts=self.timeouts)
 
 
 def _has_media(body: Body) -> bool:
@@ -334,15 +356,15 @@ def _has_media(body: Body) -> bool:
     return any(part["type"] != "text" for part in parts)
 
 
-def _is_no_answer(error: Exception) -> bool:
-    """Tell an answer that cannot be read; the client has a RuntimeError for an odd status."""
-    unread = isinstance(error, JSONDecodeError) or type(error).__name__ == "ContentTypeError"
-    return unread or (type(error) is RuntimeError and str(error).startswith("Failed to "))
+def _is_ours(error: Exception) -> bool:
+    """Tell a bug of this package from what the network and the server do."""
+    expected = isinstance(error, OSError | MalformedError | EventError)
+    return not expected and raised_in(error, "xinference_magics")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError) or "timed out" in str(error):
         return "the server has gone silent"
-    if isinstance(error, ValueError | AttributeError):
+    if isinstance(error, MalformedError | ValueError):
         return "a line of it cannot be read"
     return "the connection was lost"

@@ -8,6 +8,7 @@ anew with each request.
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from typing import Any
@@ -22,11 +23,14 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
+from xinference_magics.transport.logs import timed
 from xinference_magics.transport.names import is_address, look_up
 from xinference_magics.transport.traces import forgotten
 from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import connect_error, no_xinference
 from xinference_magics.transport.vanished import probes
+
+_log = logging.getLogger(__name__)
 
 _OK = 200
 _FIRST_ERROR = 400
@@ -129,13 +133,16 @@ class _Adapter(HTTPAdapter):
         **kwargs: Any,
     ) -> requests.Response:
         limits: Any = timeout or (self._timeouts.connect, self._timeouts.read)
-        try:
-            response = super().send(request, stream=stream, timeout=limits, **kwargs)
-            if not stream or response.status_code >= _FIRST_ERROR:
-                _read_whole(response)  # its errors belong in this try as well
-        except OSError as error:  # of `requests`, too
-            raise connect_error(error, self._endpoint) from error
-        self._check(response)
+        with timed(_log, logging.DEBUG, str(request.method), request.path_url) as asked:
+            try:
+                response = super().send(request, stream=stream, timeout=limits, **kwargs)
+                asked.status = response.status_code
+                if not stream or response.status_code >= _FIRST_ERROR:
+                    _read_whole(response)  # its errors belong in this try as well
+            except OSError as error:  # of `requests`, too
+                _log.debug("The request failed", exc_info=True)
+                raise connect_error(error, self._endpoint) from error
+            self._check(response)
         return response
 
     def _check(self, response: requests.Response) -> None:
@@ -150,7 +157,10 @@ class _Adapter(HTTPAdapter):
                 challenge=response.headers.get("WWW-Authenticate"),
                 path=response.request.path_url,
             )
-        if response.headers.get("Content-Type", "").startswith("text/html"):
+        kind = response.headers.get("Content-Type", "")
+        if "charset" not in kind:
+            response.encoding = "utf-8"  # requests takes text/plain for Latin-1
+        if kind.startswith("text/html"):
             response.close()
             raise no_xinference(self._endpoint, "with a web page")
 

@@ -33,6 +33,15 @@ def inside(exc: BaseException) -> Iterator[BaseException]:
             todo += [*each.args, *inner, each.__cause__, each.__context__]
 
 
+def raised_in(exc: BaseException, *packages: str) -> bool:
+    """Tell whether code of one of the `packages` has raised `exc`."""
+    trace = exc.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    module = trace.tb_frame.f_globals.get("__name__", "") if trace else ""
+    return module.partition(".")[0] in packages
+
+
 def forget(exc: BaseException) -> None:
     """Clear the frames that have ended, and what was sent; the lines of the traceback stay.
 

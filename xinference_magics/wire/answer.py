@@ -9,16 +9,28 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.metadata import response_metadata, usage_metadata
+from xinference_magics.wire.calls import (
+    arguments_in,
+    function_in,
+    id_in,
+    name_in,
+    new_id,
+    unwrapped,
+)
+from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
+    calls_in,
+    content_in,
+    finish_in,
     logprobs_in,
     object_in,
     objects_in,
     text_in,
     understood,
+    whole_characters,
 )
-from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, as_json, is_object
+from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +58,8 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     said = object_in(choice, "message")
     thought, text = _parts(said, request)
     text, in_text = _without_calls(text, request)
-    finish = text_in(choice, "finish_reason") or None
-    native = objects_in(said, "tool_calls")
-    calls = [_native(call, cut=finish == "length") for call in native] + in_text
+    finish = finish_in(choice) or None
+    calls = _native_calls(said, cut=finish == "length") + in_text
     if in_text and finish == "stop":
         finish = "tool_calls"
     if not text and not calls and finish == "stop":
@@ -61,7 +72,7 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
         content=text,
         additional_kwargs={"reasoning_content": thought} if thought else {},
         response_metadata=metadata,
-        usage_metadata=usage_metadata(usage) if (usage := object_in(data, "usage")) else None,
+        usage_metadata=usage_in(data),
         tool_calls=[_valid(call) for call in calls if call.complete],
         invalid_tool_calls=[_invalid(call) for call in calls if not call.complete],
     )
@@ -69,6 +80,8 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
 
 def _valid(call: TextCall) -> ToolCall:
     arguments = json.loads(call.arguments or "{}", strict=False)
+    if "\\u" in call.arguments:  # it may spell half a character
+        arguments = json.loads(whole_characters(json.dumps(arguments, ensure_ascii=False)))
     return tool_call(name=call.name or "", args=arguments, id=call.id)
 
 
@@ -80,8 +93,8 @@ def _invalid(call: TextCall) -> InvalidToolCall:
 
 def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
     """Return thought and answer."""
-    text = text_in(said, "content")
-    thought = text_in(said, "reasoning_content") or text_in(said, "reasoning")
+    in_blocks, text = map(whole_characters, content_in(said))
+    thought = text_in(said, "reasoning_content") or text_in(said, "reasoning") or in_blocks
     if request.without_thinking and thought:
         return "", thought + text
     splitter = ReasoningSplitter(prefilled=request.think_prefilled and not thought)
@@ -100,9 +113,18 @@ def _without_calls(text: str, request: ChatRequest) -> tuple[str, list[TextCall]
     return before + after, calls + torn
 
 
-def _native(call: Mapping[str, Any], *, cut: bool) -> TextCall:
-    function = object_in(call, "function")
-    arguments = as_json(function.get("arguments") or "")
-    name, call_id = text_in(function, "name") or None, text_in(call, "id") or None
+def _native_calls(said: Mapping[str, Any], *, cut: bool) -> list[TextCall]:
+    """Return the calls beside the text, each with an id of its own."""
+    calls: dict[str, TextCall] = {}
+    for raw in calls_in(said):
+        given = id_in(raw)
+        call_id = given if given and given not in calls else new_id()
+        calls[call_id] = _native(raw, call_id, cut=cut)
+    return list(calls.values())
+
+
+def _native(raw: Mapping[str, Any], call_id: str, *, cut: bool) -> TextCall:
+    function = function_in(raw)
+    arguments = unwrapped(whole_characters(arguments_in(function)))
     complete = is_object(arguments) and not (cut and not arguments)
-    return TextCall(name, arguments, complete, call_id)
+    return TextCall(name_in(function) or None, arguments, complete, call_id)

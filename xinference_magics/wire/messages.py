@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, convert_to_openai_messages
+from langchain_core.messages import AIMessage, ToolMessage, convert_to_openai_messages
+from langchain_core.messages.tool import tool_call
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.wire.media import ANY_READER, is_media, no_part
@@ -44,15 +45,32 @@ def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> lis
         BadRequestError: There is a block that is none, or that the model cannot read; nothing was
             sent.
     """
+    answered = {each.tool_call_id for each in messages if isinstance(each, ToolMessage)}
+    repaired = [_repaired(_with_calls(each, answered), reader) for each in messages]
     try:
-        sent = convert_to_openai_messages([_repaired(message, reader) for message in messages])
-        return [_checked(message) for message in sent]
+        sent = convert_to_openai_messages(repaired)
     except UNREADABLE as error:
         said = " ".join(str(error).split())[:_LONGEST]
         raise BadRequestError(
             f"A message cannot be sent: {said.rstrip('.')}.",
             hint='Its content is text, or blocks such as {"type": "text", "text": "..."}.',
         ) from error
+    return [_checked(message) for message in sent]
+
+
+def _with_calls(message: BaseMessage, answered: set[str]) -> BaseMessage:
+    """Return `message` with the invalid calls that a result answers among its calls.
+
+    Without them the result would be an answer to nothing. Their arguments are left out: servers
+    read those of earlier calls as JSON, and the result says what was wrong with them.
+    """
+    if not isinstance(message, AIMessage):
+        return message
+    invalid = [call for call in message.invalid_tool_calls if call["id"] in answered]
+    if not invalid:
+        return message
+    named = [tool_call(name=call["name"] or "unknown", args={}, id=call["id"]) for call in invalid]
+    return message.model_copy(update={"tool_calls": [*message.tool_calls, *named]})
 
 
 def _repaired(message: BaseMessage, reader: Reader) -> BaseMessage:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
-from xinference_magics.wire.shapes import object_in
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,22 +13,46 @@ if TYPE_CHECKING:
 
 PROVIDER = "xinference"
 
+_MOST = 2**53
+"""Tokens that no answer has; every number below it is exact as a float, too."""
 
-def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
-    """Translate OpenAI's usage object; cached and reasoning tokens where they are given."""
-    read, written = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+
+def usage_in(data: Mapping[str, Any]) -> UsageMetadata | None:
+    """Return OpenAI's usage, cached and reasoning tokens where they are given.
+
+    An answer is not lost because its tokens are not counted: -1, which engines send for what they
+    have not counted, and whatever else is no count are none.
+    """
+    usage = _object(data.get("usage"))
+    given = [usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
+    read, written, total = map(_count, given)
+    counted = read is not None or written is not None
+    if not counted or any(_count(each) is None for each in given if each is not None):
+        return None
     result = UsageMetadata(
-        input_tokens=read,
-        output_tokens=written,
-        total_tokens=usage.get("total_tokens") or read + written,
+        input_tokens=read or 0,
+        output_tokens=written or 0,
+        total_tokens=total or (read or 0) + (written or 0),
     )
-    cached = object_in(usage, "prompt_tokens_details").get("cached_tokens")
+    cached = _count(_object(usage.get("prompt_tokens_details")).get("cached_tokens"))
     if cached is not None:
         result["input_token_details"] = InputTokenDetails(cache_read=cached)
-    thought = object_in(usage, "completion_tokens_details").get("reasoning_tokens")
+    thought = _count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens"))
     if thought is not None:
         result["output_token_details"] = OutputTokenDetails(reasoning=thought)
     return result
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int | None:
+    """Return a number of tokens; None for what is none."""
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if not whole or isinstance(value, bool) or not 0 <= value < _MOST:
+        return None
+    return int(value)
 
 
 def response_metadata(

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.shapes import objects_in, understood
+from xinference_magics.wire.shapes import integer_in, number_in, objects_in, understood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,10 +42,13 @@ def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Docum
     with understood("The rerank model"):
         if not (results := objects_in(data, "results")):
             raise ServerError("The answer ranks nothing.", hint="Does a rerank model run there?")
-        if any(not 0 <= each["index"] < len(documents) for each in results):
+        scores = [
+            (integer_in(each, "index"), number_in(each, "relevance_score")) for each in results
+        ]
+        if any(index is None or not 0 <= index < len(documents) for index, _ in scores):
             raise ServerError(f"The answer ranks more than the {len(documents)} documents sent.")
-        best = sorted(results, key=lambda each: -each["relevance_score"])
-        return [_scored(documents[each["index"]], each["relevance_score"]) for each in best]
+        best = sorted(scores, key=lambda each: -each[1])
+        return [_scored(documents[index], score) for index, score in best if index is not None]
 
 
 def _scored(document: Document, score: float) -> Document:

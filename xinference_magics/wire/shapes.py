@@ -2,19 +2,25 @@
 
 Null and what is missing are empty. Anything else of a wrong type makes the answer one that cannot
 be read: langchain-core would keep it, and fail when it merges chunks or counts tokens.
+
+Only these readers raise `MalformedError`, and only that is translated into the server's error.
+Whatever else fails while an answer is read is a bug of this package, and surfaces as itself.
 """
 
 from __future__ import annotations
 
+import logging
 import struct
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
+
+_log = logging.getLogger(__name__)
 
 UNREADABLE = (
     ArithmeticError,
@@ -25,11 +31,19 @@ UNREADABLE = (
     ValueError,
     struct.error,
 )
-"""What fails where data is read that has another form than expected."""
+"""What fails where data is read by code that does not check it first."""
+
+
+DONE = "[DONE]"
+"""The name in the chunk that stands for the end of an event stream, which the server sent whole."""
+
+
+class MalformedError(Exception):
+    """A server's JSON has another form than it has to have."""
 
 
 class understood(AbstractContextManager[None]):  # noqa: N801  # used as a function
-    """Take whatever fails while an answer is read for an answer that cannot be read.
+    """Translate what the readers below refuse into an error that names the model.
 
     Args:
         model_uid: Whose answer it is.
@@ -50,7 +64,10 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
         trace: TracebackType | None,
     ) -> None:
         """Raise the error that stands for `error`."""
-        if isinstance(error, UNREADABLE):
+        if isinstance(error, MalformedError):
+            _log.debug(
+                "Request %s was answered in an unknown form", self._request_id, exc_info=error
+            )
             raise ServerError(
                 f"{self._model_uid} sent an answer of a form that is not known.",
                 request_id=self._request_id,
@@ -61,44 +78,194 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
 
 
 def text_in(data: Mapping[str, Any], name: str) -> str:
-    """Return the text under `name`.
+    """Return the text under `name`; half a character, which no encoding can hold, becomes U+FFFD.
 
     Raises:
-        TypeError: It is something else.
+        MalformedError: It is something else.
     """
-    return _checked(data.get(name), str, name) or ""
+    return whole_characters(raw_text_in(data, name))
+
+
+def raw_text_in(data: Mapping[str, Any], name: str) -> str:
+    """Return the text under `name` as it is, for one that the next piece goes on with.
+
+    Raises:
+        MalformedError: It is something else.
+    """
+    value = _of(data).get(name)
+    if value.__class__ is str:  # nearly always, for every chunk of a stream
+        return value
+    return _checked(value, str, name) or ""
+
+
+def content_in(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the thought and the text under ``content``, which is a text or a list of blocks.
+
+    Mistral's models send blocks of type ``thinking`` whose own blocks are under that name.
+
+    Raises:
+        MalformedError: It is something else.
+    """
+    value = _of(data).get("content")
+    if value.__class__ is str:
+        return "", value
+    if not isinstance(value, list | Mapping):
+        return "", _checked(value, str, "content") or ""
+    parts = [_block(each) for each in (value if isinstance(value, list) else [value])]
+    return "".join(thought for thought, _ in parts), "".join(text for _, text in parts)
+
+
+def _block(block: Any) -> tuple[str, str]:
+    if isinstance(block, Mapping) and "thinking" in block:
+        inner = block["thinking"]
+        return "".join(map(_words, inner if isinstance(inner, list) else [inner])), ""
+    return "", _words(block)
+
+
+def _words(block: Any) -> str:
+    if isinstance(block, str):
+        return block
+    for name in ("text", "refusal"):
+        if name in _of(block):
+            return raw_text_in(block, name)
+    raise MalformedError(f"a block of the content holds {sorted(block)}")
 
 
 def object_in(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the object under `name`.
 
     Raises:
-        TypeError: It is something else.
+        MalformedError: It is something else.
     """
-    return _checked(data.get(name), dict, name) or {}
+    return _checked(_of(data).get(name), dict, name) or {}
 
 
 def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """Return the list of objects under `name`.
 
     Raises:
-        TypeError: It is something else.
+        MalformedError: It is something else.
     """
-    listed: list[Mapping[str, Any]] = _checked(data.get(name), list, name) or []
-    return [_checked(each, dict, name) for each in listed]
+    listed: list[Mapping[str, Any]] = _checked(_of(data).get(name), list, name) or []
+    return [_checked(each, dict, name, required=True) for each in listed]
+
+
+def calls_in(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the tool calls of a message or a piece of one; a single one may stand alone.
+
+    Raises:
+        MalformedError: They are something else.
+    """
+    found = _of(said).get("tool_calls")
+    return [found] if isinstance(found, Mapping) and found else objects_in(said, "tool_calls")
+
+
+def finish_in(choice: Mapping[str, Any]) -> str:
+    """Return why the answer ended; empty where it has not.
+
+    SGLang sends an object: ``{"type": "length", "length": 256}``.
+
+    Raises:
+        MalformedError: It is something else.
+    """
+    value = _of(choice).get("finish_reason")
+    if isinstance(value, Mapping):
+        return text_in(value, "type")
+    return text_in(choice, "finish_reason")
+
+
+def integer_in(data: Mapping[str, Any], name: str) -> int | None:
+    """Return the integer under `name`, which may be written as a text.
+
+    Raises:
+        MalformedError: It is something else.
+    """
+    value = _of(data).get(name)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:  # noqa: PLR2004
+        return int(value)
+    raise MalformedError(f"{name} is a {type(value).__name__}")
+
+
+def number_in(data: Mapping[str, Any], name: str) -> float:
+    """Return the number under `name`.
+
+    Raises:
+        MalformedError: There is none, or it is something else.
+    """
+    return number(_of(data).get(name), name)
+
+
+def number(value: Any, name: str) -> float:
+    """Return `value`, which is a number.
+
+    Raises:
+        MalformedError: It is something else.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise MalformedError(f"{name} is a {type(value).__name__}")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise MalformedError(f"{name} is larger than any number") from error
 
 
 def logprobs_in(choice: Mapping[str, Any]) -> dict[str, Any]:
     """Return the log probabilities: lists, which go together when chunks are merged.
 
     Raises:
-        TypeError: They are something else.
+        MalformedError: They are something else.
     """
     found = object_in(choice, "logprobs")
     return {name: value for name, value in found.items() if _checked(value, list, name)}
 
 
-def _checked(value: Any, kind: type, name: str) -> Any:
-    if value is not None and not isinstance(value, kind):
-        raise TypeError(f"{name} is a {type(value).__name__}")
-    return value
+def whole_characters(text: str) -> str:
+    """Join the halves of characters beyond U+FFFF; a half without its other becomes U+FFFD.
+
+    JSON may spell such a character as two escapes, and a server may send them one by one.
+    """
+    if text.isascii() or not _has_halves(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _has_halves(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+class Characters:
+    """Take a text's pieces as they come; return them in whole characters."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def feed(self, piece: str) -> str:
+        """Take a piece; the first half of a character at its end is held back."""
+        if piece.isascii() and not self._half:
+            return piece
+        piece = self._half + piece
+        self._half = piece[-1:] if "\ud800" <= piece[-1:] <= "\udbff" else ""
+        return whole_characters(piece.removesuffix(self._half))
+
+    def end(self) -> str:
+        """Return what stands for a half whose other never came."""
+        held, self._half = self._half, ""
+        return whole_characters(held)
+
+
+def _of(data: Any) -> Mapping[str, Any]:
+    if data.__class__ is dict:
+        return data
+    return _checked(data, Mapping, "the answer", required=True)  # type: ignore[no-any-return]
+
+
+def _checked(value: Any, kind: type, name: str, *, required: bool = False) -> Any:
+    if isinstance(value, kind) or (value is None and not required):
+        return value
+    raise MalformedError(f"{name} is a {type(value).__name__}")

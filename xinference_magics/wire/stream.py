@@ -14,26 +14,40 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from xinference_magics.wire.calls import (
+    arguments_in,
+    function_in,
+    id_in,
+    may_be_wrapped,
+    name_in,
+    new_id,
+    unwrapped,
+)
 from xinference_magics.wire.engines import LLAMA_CPP
-from xinference_magics.wire.metadata import response_metadata, usage_metadata
+from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
+    DONE,
+    Characters,
+    calls_in,
+    content_in,
+    finish_in,
+    integer_in,
     logprobs_in,
     object_in,
     objects_in,
-    text_in,
+    raw_text_in,
     understood,
 )
 from xinference_magics.wire.text_calls import (
     TextCall,
     ToolCallSplitter,
-    as_json,
     beyond_repair,
     is_object,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from langchain_core.messages import ToolCallChunk
 
@@ -54,8 +68,14 @@ def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:
-    calls = enumerate(objects_in(message, "tool_calls"))
-    return {**message, "tool_calls": [{"index": number, **call} for number, call in calls]}
+    """Tell whole calls apart, which a stream does by their numbers and ids."""
+    ids: set[str | None] = set()
+    calls = []
+    for number, call in enumerate(calls_in(message)):
+        given = id_in(call)
+        calls.append({**call, "index": number, "id": None if given in ids else given})
+        ids.add(given)
+    return {**message, "tool_calls": calls}
 
 
 class StreamConverter:
@@ -73,8 +93,9 @@ class StreamConverter:
         self._understood = understood(request.model_uid, request.request_id)
         self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
         self._tags = ToolCallSplitter(request.tools) if request.tools else None
-        self._calls = _Calls(_BEYOND_BLOCKS if in_blocks else 0)
+        self._calls = _Calls(_BEYOND_BLOCKS if in_blocks else 0, request.tools)
         self.called = self._calls.names
+        self._text, self._thought = Characters(), Characters()
         self._thoughts: list[str] = []
         self._may_misplace = request.engine in (LLAMA_CPP, None)
         self._of_its_own = False
@@ -97,12 +118,12 @@ class StreamConverter:
             self._note(data)
             return None
         choice = choices[0]
-        if finish := text_in(choice, "finish_reason"):
+        if choice.get("finish_reason") and (finish := finish_in(choice)):
             self._finish = self._finish or finish
             self._note(data)
-        delta = object_in(choice, "delta")
+        delta = object_in(choice, "delta") or object_in(choice, "message")
         thought, text = self._parts(delta)
-        calls = self._calls.deltas(objects_in(delta, "tool_calls"))
+        calls = self._calls.deltas(calls_in(delta)) if delta.get("tool_calls") else []
         if self._tags and text:
             text, in_text = self._tags.feed(text)
             calls += map(self._calls.whole, in_text)
@@ -113,28 +134,25 @@ class StreamConverter:
 
         Raises:
             StreamError: The server never said that the answer was complete.
-            ServerError: What it said of it has another form than it has to have.
         """
-        if self._finish is None:
+        if self._finish is None and not self._beside.get(DONE):
             raise self._request.broken_off()
-        with self._understood:
-            return self._last(self._finish)
+        return self._last(self._finish or "stop")
 
     def _last(self, finish: str) -> ChatGenerationChunk:
         text, thought, calls = self._held_back()
-        if self._calls.in_text and finish == "stop":
+        if finish == "stop" and (self._calls.in_text or (self._calls.any and not self._finish)):
             finish = "tool_calls"
         answered = self._answered or text or calls or self._calls.any
         if not answered and finish == "stop":
             # An answer without a thought, or one whose engine calls all of it a thought.
             text = "".join(self._thoughts)
         metadata = response_metadata(self._request, finish, self._beside)
-        usage = object_in(self._beside, "usage")
         message = AIMessageChunk(
             content=text,
             additional_kwargs={"reasoning_content": thought} if thought else {},
             tool_call_chunks=calls,
-            usage_metadata=usage_metadata(usage) if usage else None,
+            usage_metadata=usage_in(self._beside),
             response_metadata=metadata,
             chunk_position="last",
         )
@@ -146,9 +164,10 @@ class StreamConverter:
 
     def _parts(self, delta: Mapping[str, Any]) -> tuple[str, str]:
         """Return thought and answer; the engine's own division counts before tags."""
-        text = text_in(delta, "content")
-        thought = text_in(delta, "reasoning_content") or text_in(delta, "reasoning")
-        if thought:
+        in_blocks, text = content_in(delta)
+        text = self._text.feed(text)
+        thought = raw_text_in(delta, "reasoning_content") or raw_text_in(delta, "reasoning")
+        if thought := self._thought.feed(thought or in_blocks):
             if self._request.without_thinking:
                 return "", thought + text
             if self._misplaced(delta):
@@ -191,6 +210,7 @@ class StreamConverter:
     def _held_back(self) -> tuple[str, str, list[ToolCallChunk]]:
         """Return text, thought and calls that waited for what might have followed."""
         thought, text = self._reasoning.end()
+        thought, text = self._thought.end() + thought, text + self._text.end()
         if thought:
             self._thoughts.append(thought)
         calls: list[ToolCallChunk] = []
@@ -199,7 +219,29 @@ class StreamConverter:
             text, torn = self._tags.end()
             text = before + text
             calls += map(self._calls.whole, whole + torn)
+        calls += self._calls.held_back()
         return text, thought, calls + self._calls.torn(self._finish)
+
+
+class _Call:
+    """A call whose pieces arrive.
+
+    Args:
+        number: The number under which langchain-core merges its pieces.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.name = ""
+        self.begun = False
+        self.wrapped: bool | None = None  # None: before the first character of its arguments
+        self.characters = Characters()
+
+    def shown(self, arguments: str) -> str:
+        """Return what can be passed on of a piece: arguments encoded twice wait for their end."""
+        if self.wrapped is None and arguments.strip():
+            self.wrapped = may_be_wrapped(arguments)
+        return "" if self.wrapped else arguments
 
 
 class _Calls:
@@ -207,11 +249,16 @@ class _Calls:
 
     Args:
         first: The number of the first one.
+        tools: What the model could call, as OpenAI's dicts.
     """
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, tools: Iterable[Mapping[str, Any]] = ()) -> None:
         self._first = first
+        self._offered = [str((each.get("function") or {}).get("name")) for each in tools]
         self._arguments: dict[int, list[str]] = {}
+        self._calls: list[_Call] = []
+        self._by_id: dict[str | None, _Call] = {}
+        self._by_index: dict[int | None, _Call] = {}
         self.names: set[str | None] = set()
         self.in_text = False
 
@@ -225,17 +272,87 @@ class _Calls:
         return [self._delta(each) for each in raw]
 
     def _delta(self, raw: Mapping[str, Any]) -> ToolCallChunk:
-        function = object_in(raw, "function")
-        arguments = as_json(function.get("arguments") or "")
-        name = text_in(function, "name") or None
-        if name:
-            self.names.add(name)
-        index = raw.get("index")
-        index = self._first + (len(self._arguments) if index is None else int(index))
-        self._arguments.setdefault(index, []).append(arguments)
+        function, given, index = function_in(raw), id_in(raw), integer_in(raw, "index")
+        name, arguments = name_in(function), arguments_in(function)
+        call = self._with_id(given, index, name, arguments) if given else None
+        if not given:
+            call = self._without_id(index, name, arguments)
+        call = call or self._begin()
+        self._by_index[index] = self._by_index[None] = call
+        if given:
+            self._by_id[given] = call
+        first, call.begun = not call.begun, True
+        arguments = call.characters.feed(arguments)
+        self._arguments[call.number].append(arguments)
         return tool_call_chunk(
-            name=name, args=arguments, id=text_in(raw, "id") or None, index=index
+            name=self._name(call, name),
+            args=call.shown(arguments),
+            id=(given or new_id()) if first else None,
+            index=call.number,
         )
+
+    def _begin(self) -> _Call:
+        call = _Call(self._first + len(self._arguments))
+        self._calls.append(call)
+        self._arguments[call.number] = []
+        return call
+
+    def _with_id(self, given: str, index: int | None, name: str, arguments: str) -> _Call | None:
+        """Return the call that a piece with an id goes on with; None for one that begins.
+
+        Xinference before 4.0 on vLLM, and SGLang, number all calls 0: the id counts.
+        """
+        call = self._by_id.get(given) or self._by_index.get(index)
+        if call is None or call is self._by_id.get(given) or not call.name:
+            return call
+        begins = name or (arguments and self._is_whole(call))
+        return None if begins else call
+
+    def _without_id(self, index: int | None, name: str, arguments: str) -> _Call | None:
+        """Return the call that a piece without an id goes on with; None for one that begins.
+
+        Some servers repeat the name in every piece, or number nothing.
+        """
+        call = self._by_index.get(index)
+        if not name:
+            return call or self._by_index.get(None)
+        if call is None or not call.name:
+            return call
+        if name != call.name:
+            return call if self._is_part(call.name + name) else None
+        begins = arguments.lstrip()[:1] in {"{", '"'} and self._is_whole(call)
+        return None if begins else call
+
+    def _is_whole(self, call: _Call) -> bool:
+        parts = self._arguments[call.number]
+        if not parts or parts[-1].rstrip()[-1:] not in {"}", '"'}:
+            return False  # soon seen: pieces may be many
+        arguments = "".join(parts)
+        return bool(arguments) and is_object(unwrapped(arguments))
+
+    def _is_part(self, name: str) -> bool:
+        return any(each.startswith(name) for each in self._offered)
+
+    def _name(self, call: _Call, name: str) -> str | None:
+        """Return what is new of a name, which langchain-core would put together."""
+        if not name or name == call.name:
+            return None
+        self.names.discard(call.name)
+        call.name += name
+        self.names.add(call.name)
+        return name
+
+    def held_back(self) -> list[ToolCallChunk]:
+        """Return what waited for the end: arguments encoded twice, half a character."""
+        return [chunk for call in self._calls for chunk in self._rest(call)]
+
+    def _rest(self, call: _Call) -> Iterator[ToolCallChunk]:
+        parts = self._arguments[call.number]
+        parts.append(rest := call.characters.end())
+        if call.wrapped:
+            parts[:] = [rest := unwrapped("".join(parts))]
+        if rest:
+            yield tool_call_chunk(name=None, args=rest, id=None, index=call.number)
 
     def whole(self, call: TextCall) -> ToolCallChunk:
         """Translate a call that was found in the text."""

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.outputs import Generation, GenerationChunk
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.metadata import response_metadata, usage_metadata
+from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.shapes import (
+    DONE,
+    Characters,
+    finish_in,
     logprobs_in,
-    object_in,
     objects_in,
+    raw_text_in,
     text_in,
     understood,
 )
@@ -37,7 +40,7 @@ def to_generation(data: Mapping[str, Any], request: Request) -> Generation:
         if not choices:
             raise ServerError(f"{request.model_uid} sent an answer without a text.")
         choice = choices[0]
-        info = _info(request, text_in(choice, "finish_reason") or None, data)
+        info = _info(request, finish_in(choice) or None, data)
         if logprobs := logprobs_in(choice):
             info["logprobs"] = logprobs
         return Generation(text=text_in(choice, "text"), generation_info=info)
@@ -51,6 +54,7 @@ class TextStreamConverter:
         self._understood = understood(request.model_uid, request.request_id)
         self._finish: str | None = None
         self._beside: dict[str, Any] = {}
+        self._characters = Characters()
 
     def feed(self, data: Mapping[str, Any]) -> GenerationChunk | None:
         """Take a chunk as the server sent it; return None where it says nothing yet.
@@ -62,33 +66,32 @@ class TextStreamConverter:
             return self._read(data)
 
     def _read(self, data: Mapping[str, Any]) -> GenerationChunk | None:
-        self._beside |= {name: value for name, value in data.items() if value is not None}
         choices = objects_in(data, "choices")
+        self._beside |= {name: value for name, value in data.items() if value is not None}
         if not choices:
             return None
-        text, logprobs = text_in(choices[0], "text"), logprobs_in(choices[0])
-        self._finish = self._finish or text_in(choices[0], "finish_reason") or None
+        text = self._characters.feed(raw_text_in(choices[0], "text"))
+        logprobs = logprobs_in(choices[0])
+        self._finish = self._finish or finish_in(choices[0]) or None
         if not text and not logprobs:
             return None
         info = {"logprobs": logprobs} if logprobs else None
         return GenerationChunk(text=text, generation_info=info)
 
     def end(self) -> GenerationChunk:
-        """Return the last chunk, which has no text.
+        """Return the last chunk, which has no text but for half a character.
 
         Raises:
             StreamError: The server never said that the answer was complete.
-            ServerError: What it said of it has another form than it has to have.
         """
-        if self._finish is None:
+        if self._finish is None and not self._beside.get(DONE):
             raise self._request.broken_off()
-        with self._understood:
-            info = _info(self._request, self._finish, self._beside)
-        return GenerationChunk(text="", generation_info=info)
+        info = _info(self._request, self._finish or "stop", self._beside)
+        return GenerationChunk(text=self._characters.end(), generation_info=info)
 
 
 def _info(request: Request, finish: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
     info = response_metadata(request, finish, data)
-    if usage := object_in(data, "usage"):
-        info["usage_metadata"] = usage_metadata(usage)
+    if usage := usage_in(data):
+        info["usage_metadata"] = usage
     return info

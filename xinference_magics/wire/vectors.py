@@ -7,7 +7,13 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.shapes import objects_in, understood
+from xinference_magics.wire.shapes import (
+    MalformedError,
+    integer_in,
+    number,
+    objects_in,
+    understood,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +45,7 @@ def vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float
 
 
 def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float]]:
-    found = {each.get("index"): each.get("embedding") for each in objects_in(data, "data")}
+    found = {integer_in(each, "index"): each.get("embedding") for each in objects_in(data, "data")}
     wanted = range(len(body["input"]))
     if any(found.get(index) is None for index in wanted):
         raise ServerError(
@@ -51,7 +57,10 @@ def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[floa
 
 def _floats(vector: Any) -> list[float]:
     """Decode a vector; servers that know no base64 send a list of numbers."""
-    if not isinstance(vector, str):
-        return list(map(float, vector))
-    packed = base64.b64decode(vector)
-    return list(struct.unpack(f"<{len(packed) // _FLOAT_SIZE}f", packed))
+    if isinstance(vector, list):
+        return [number(each, "a number of a vector") for each in vector]
+    try:
+        packed = base64.b64decode(vector)
+        return list(struct.unpack(f"<{len(packed) // _FLOAT_SIZE}f", packed))
+    except (TypeError, ValueError, struct.error) as error:
+        raise MalformedError("a vector is neither base64 nor a list") from error

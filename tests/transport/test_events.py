@@ -1,0 +1,158 @@
+"""Event streams in all the ways in which servers and proxies write them."""
+
+import json
+
+import pytest
+import recorded
+
+from xinference_magics.transport.events import EventError, aread, read, whole
+from xinference_magics.wire.shapes import DONE, MalformedError
+
+A, B = {"choices": [{"delta": {"content": "a"}}]}, {"choices": [], "usage": None}
+ENDED = [A, B, {DONE: True}]
+DATA = [b"data: " + json.dumps(each).encode() for each in (A, B)] + [b"data: [DONE]"]
+HALVES = [b"data: " + part for part in json.dumps(A).encode().split(b" ", 1)]
+
+RIGHT = {
+    "as usual": [DATA[0], b"", DATA[1], b"", DATA[2], b""],
+    "with CRLF": [each + b"\r" for each in [DATA[0], b"", DATA[1], b"", DATA[2], b""]],
+    "without empty lines": DATA,
+    "without spaces": [each.replace(b"data: ", b"data:") for each in DATA],
+    "empty data": [b"data:", b"", DATA[0], b"", b"data: ", b"", DATA[1], b"data", DATA[2]],
+    "null": [b"data: null", b"", DATA[0], b"", DATA[1], b"", b"data: null", b"", DATA[2]],
+    "several data lines": [*HALVES, b"", DATA[1], b"", DATA[2], b""],
+    "several data lines at the end": [DATA[1], b"", *HALVES],
+    "a byte order mark": [b"\xef\xbb\xbf" + DATA[0], b"", *DATA[1:]],
+    "comments and other fields": [
+        *(b": ping", b"", b"id: 1", b"retry: 5", b"event: message", DATA[0], b""),
+        *(b"event: ping", b"data:", b"", *DATA[1:]),
+    ],
+    "errors that are none": [
+        b"data: " + json.dumps({**A, "error": None}).encode(),
+        b"data: " + json.dumps({**B, "error": ""}).encode(),
+        DATA[2],
+    ],
+    "done at once": [b"data: [DONE]", b""],
+    "a whole answer": [b"{", b'  "choices": []', b"}"],
+}
+MEANT = {
+    "several data lines at the end": [B, A],
+    "errors that are none": [{**A, "error": None}, {**B, "error": ""}, {DONE: True}],
+    "done at once": [],
+    "a whole answer": [{"choices": []}],
+}
+
+
+async def both(lines):
+    """Read synchronously and asynchronously; return what came, and what ended it."""
+
+    async def sent():
+        for line in lines:
+            yield line
+
+    found = list_of(read(iter(lines)))
+    assert found == await alist_of(aread(sent()))
+    return found
+
+
+def list_of(events):
+    found = []
+    try:
+        found.extend(events)
+    except (EventError, MalformedError) as error:
+        return found, (type(error), str(error))
+    return found, None
+
+
+async def alist_of(events):
+    found = []
+    try:
+        async for each in events:
+            found.append(each)  # noqa: PERF401
+    except (EventError, MalformedError) as error:
+        return found, (type(error), str(error))
+    return found, None
+
+
+@pytest.mark.parametrize("shape", RIGHT)
+async def test_events_of_other_servers(shape):
+    assert await both(RIGHT[shape]) == (MEANT.get(shape, ENDED), None)
+
+
+SAID = {"object": "error", "message": "out of memory", "code": 500}
+FAILED = {
+    "an event called error": ([b"event: error", b"data: " + json.dumps(SAID).encode()], SAID),
+    "an event called error, as text": ([b"event: error", b"data: it failed", b""], "it failed"),
+    "an error in an event": (
+        [b"data: " + json.dumps({"error": {"message": "m"}}).encode()],
+        {"message": "m"},
+    ),
+    "an error object in an event": ([b"data: " + json.dumps(SAID).encode()], SAID),
+    "an error as the whole answer": ([b'{"error": "it failed"}'], "it failed"),
+    "details as the whole answer": (
+        [b"{", b'"detail": "it failed"', b"}"],
+        {"detail": "it failed"},
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", FAILED)
+async def test_the_server_s_own_words(shape):
+    lines, words = FAILED[shape]
+    found, (kind, said) = await both([DATA[0], b"", *lines] if "whole" not in shape else lines)
+    assert found == ([A] if "whole" not in shape else [])
+    assert kind is EventError
+    assert said == (words if isinstance(words, str) else json.dumps(words))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"data: {nonsense}", b""],
+        [b'data: {"choi'],
+        [b"data: 5"],
+        [b"data: []"],
+        [b"data: \xff", b""],
+        [b"data: " + b"[" * 5000],
+        [b"nonsense"],
+        [b"[1]"],
+    ],
+)
+async def test_what_cannot_be_read(lines):
+    found, (kind, _) = await both(lines)
+    assert (found, kind) == ([], MalformedError)
+
+
+def test_the_end_of_an_error_is_the_end_of_its_name():
+    lines = [b"event: error", b"", DATA[0]]
+    assert list(read(iter(lines))) == [A]
+
+
+@pytest.mark.parametrize("data", [recorded.whole({"content": "ü"}), recorded.vectors([1.0])])
+def test_a_whole_answer(data):
+    for body in (
+        json.dumps(data, ensure_ascii=False).encode(),
+        json.dumps(data).encode("utf-8-sig"),
+    ):
+        assert whole(body) == data
+
+
+@pytest.mark.parametrize("body", [b"", b"{'a':", b"\xff", b"[" * 5000, b"9" * 5000])
+def test_a_whole_answer_that_is_no_json(body):
+    with pytest.raises(MalformedError):
+        whole(body)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"error": "it failed"}, "it failed"),
+        ({"error": {"message": "m"}}, '{"message": "m"}'),
+        ({"detail": "it failed"}, '{"detail": "it failed"}'),
+        (SAID, json.dumps(SAID)),
+    ],
+)
+def test_a_whole_answer_that_is_an_error(data, words):
+    with pytest.raises(EventError) as caught:
+        whole(json.dumps(data).encode())
+    assert str(caught.value) == words

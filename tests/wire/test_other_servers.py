@@ -1,0 +1,414 @@
+"""Answers as other servers and versions send them, whole and streamed."""
+
+import json
+from itertools import pairwise
+
+import pytest
+import recorded
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages.tool import invalid_tool_call, tool_call
+
+from xinference_magics.errors import ServerError, StreamError
+from xinference_magics.wire import answer, stream
+from xinference_magics.wire.answer import to_message
+from xinference_magics.wire.messages import to_wire
+from xinference_magics.wire.request import ModelDefaults, chat_request, text_request
+from xinference_magics.wire.shapes import DONE, Characters
+from xinference_magics.wire.stream import StreamConverter, as_chunk
+from xinference_magics.wire.text import TextStreamConverter, to_generation
+
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+TIME = {"type": "function", "function": {"name": "time", "parameters": {}}}
+REQUEST = chat_request(
+    [HumanMessage("x")], ModelDefaults(model_uid="tiny"), {"tools": [WEATHER, TIME]}
+)
+TEXT_REQUEST = text_request("x", ModelDefaults(model_uid="tiny"), {})
+PARIS, ROME = '{"city": "Paris"}', '{"city": "Rome"}'
+BOTH = [("weather", {"city": "Paris"}), ("weather", {"city": "Rome"})]
+
+
+def streamed(chunks):
+    converter = StreamConverter(REQUEST)
+    found = [converter.feed(chunk) for chunk in chunks]
+    generations = [*(each for each in found if each is not None), converter.end()]
+    first, *others = [each.message for each in generations]
+    return first + others if others else first
+
+
+def of_pieces(*pieces, finish="tool_calls"):
+    """The message of a stream in which each piece of a call comes in a chunk of its own."""
+    deltas = [{"tool_calls": [each]} for each in pieces]
+    return streamed([*map(recorded.chunk, deltas), recorded.chunk({}, finish)])
+
+
+def piece(arguments=None, name=None, **beside):
+    function = {"arguments": arguments, "name": name}
+    given = {key: value for key, value in function.items() if value is not None}
+    return {"type": "function", "function": given, **beside}
+
+
+def called(message):
+    """The calls of a message, all valid and each with an id of its own."""
+    assert message.invalid_tool_calls == []
+    ids = [call["id"] for call in message.tool_calls]
+    assert all(isinstance(each, str) and each for each in ids)
+    assert len(set(ids)) == len(ids)
+    return [(call["name"], call["args"]) for call in message.tool_calls]
+
+
+PARALLEL = {
+    "whole": [
+        piece(PARIS, "weather", index=0, id="a"),
+        piece(ROME, "weather", index=0, id="b"),
+    ],
+    "in pieces": [
+        piece("", "weather", index=0, id="a"),
+        piece(PARIS[:9], index=0),
+        piece(PARIS[9:], index=0),
+        piece("", "weather", index=0, id="b"),
+        piece(ROME[:9], index=0),
+        piece(ROME[9:], index=0),
+    ],
+    "in pieces with ids": [
+        piece(PARIS[:9], "weather", index=0, id="a"),
+        piece(ROME[:9], "weather", index=0, id="b"),
+        piece(PARIS[9:], index=0, id="a"),
+        piece(ROME[9:], index=0, id="b"),
+    ],
+    "without ids": [
+        piece(PARIS, "weather", index=0, id=None),
+        piece(ROME, "weather", index=0, id=""),
+    ],
+    "without ids and numbers": [
+        piece(PARIS[:9], "weather"),
+        piece(PARIS[9:]),
+        piece(ROME, "weather"),
+    ],
+    "without an id in the second": [
+        piece(PARIS, "weather", index=0, id="a"),
+        piece(ROME, "weather", index=1),
+    ],
+    "numbers for ids": [
+        piece(PARIS, "weather", index=0, id=0),
+        piece(ROME, "weather", index=1, id=0),
+    ],
+    "numbers written as texts": [
+        piece(PARIS, "weather", index="0", id="a"),
+        piece(ROME, "weather", index="1", id="b"),
+    ],
+    "a new id in every piece": [
+        piece(PARIS[:9], "weather", index=0, id="a"),
+        piece(PARIS[9:], index=0, id="b"),
+        piece(ROME[:9], "weather", index=1, id="c"),
+        piece(ROME[9:], index=1, id="d"),
+    ],
+    "name and id apart": [
+        piece(index=0, id="a"),
+        piece("", "weather", index=0),
+        piece(PARIS, index=0),
+        piece(index=0, id="b"),
+        piece(ROME, "weather", index=0),
+    ],
+}
+
+
+@pytest.mark.parametrize("pieces", PARALLEL.values(), ids=PARALLEL)
+def test_two_calls_of_one_stream(pieces):
+    assert called(of_pieces(*pieces)) == BOTH
+
+
+ONE = {
+    "without a number": [piece(PARIS[:9], "weather", id="a"), piece(PARIS[9:])],
+    "its name again and again": [
+        piece("", "weather", index=0, id="a"),
+        *(piece(part, "weather", index=0) for part in (PARIS[:9], PARIS[9:], "")),
+    ],
+    "its id again and again": [
+        piece(PARIS[:9], "weather", index=0, id="a"),
+        piece(PARIS[9:], "weather", index=0, id="a"),
+        piece("", "weather", index=0, id="a"),
+    ],
+    "two numbers": [
+        piece(PARIS[:9], "weather", index=0, id="a"),
+        piece(PARIS[9:], "weather", index=1, id="a"),
+    ],
+    "numbered pieces without an id": [
+        piece("", "weather", index=0),
+        piece(PARIS[:9], index=1),
+        piece(PARIS[9:], index=2),
+    ],
+    "its name in pieces": [
+        piece("", "wea", index=0, id="a"),
+        piece("", "ther", index=0),
+        piece(PARIS, index=0),
+    ],
+    "no id": [piece(PARIS[:9], "weather", index=0, id=None), piece(PARIS[9:], index=0, id="")],
+    "an id that comes late": [piece("", "weather", index=0), piece(PARIS, index=0, id="late")],
+    "arguments that are an object": [piece({"city": "Paris"}, "weather", index=0, id="a")],
+    "no function around it": [{"index": 0, "id": "a", "name": "weather", "arguments": PARIS}],
+    "encoded twice": [piece(json.dumps(PARIS), "weather", index=0, id="a")],
+    "encoded twice, in pieces": [
+        piece("", "weather", index=0, id="a"),
+        *(piece(each, index=0) for each in [" ", *json.dumps(PARIS)]),
+    ],
+}
+
+
+@pytest.mark.parametrize("pieces", ONE.values(), ids=ONE)
+def test_one_call_of_a_stream(pieces):
+    assert called(of_pieces(*pieces)) == BOTH[:1]
+
+
+def test_calls_of_two_tools_under_one_number_and_no_id():
+    pieces = piece("", "time", index=0), piece(PARIS, "weather", index=0)
+    assert called(of_pieces(*pieces)) == [("time", {}), *BOTH[:1]]
+
+
+def test_one_call_as_the_object_itself():
+    call = piece(PARIS, "weather", id="a")
+    stream = [recorded.chunk({"tool_calls": call}), recorded.chunk({}, "tool_calls")]
+    assert called(streamed(stream)) == BOTH[:1]
+    whole = recorded.whole({"content": None, "tool_calls": call}, "tool_calls")
+    assert called(to_message(whole, REQUEST)) == BOTH[:1]
+    assert called(streamed([as_chunk(whole)])) == BOTH[:1]
+
+
+@pytest.mark.parametrize("key", [None, "", "same", 0, 7.5])
+@pytest.mark.parametrize(
+    "read", [lambda data: to_message(data, REQUEST), lambda data: streamed([as_chunk(data)])]
+)
+def test_ids_of_a_whole_answer(read, key):
+    calls = [piece(PARIS, "weather", index=0, id=key), piece(ROME, "weather", index=0, id=key)]
+    message = read(recorded.whole({"content": None, "tool_calls": calls}, "tool_calls"))
+    assert called(message) == BOTH
+    assert (message.tool_calls[0]["id"] == "same") is (key == "same")
+
+
+@pytest.mark.parametrize(
+    "arguments", [json.dumps(PARIS), {"city": "Paris"}, PARIS, f" {json.dumps(PARIS)}\n"]
+)
+def test_arguments_of_a_whole_answer(arguments):
+    call = piece(arguments, "weather", id="a")
+    whole = recorded.whole({"content": "", "tool_calls": [call]}, "tool_calls")
+    assert called(to_message(whole, REQUEST)) == BOTH[:1]
+
+
+@pytest.mark.parametrize("arguments", ['"Paris"', '"[1]"', json.dumps(json.dumps(PARIS)), '""'])
+def test_what_is_unwrapped_once_is_an_object_or_invalid(arguments):
+    call = piece(arguments, "weather", id="a")
+    whole = to_message(recorded.whole({"tool_calls": [call]}, "tool_calls"), REQUEST)
+    for message in (whole, of_pieces({**call, "index": 0})):
+        assert message.tool_calls == []
+        assert [each["name"] for each in message.invalid_tool_calls] == ["weather"]
+
+
+def test_arguments_encoded_twice_and_cut():
+    cut = json.dumps(PARIS)[:12]
+    message = of_pieces(piece(cut, "weather", index=0, id="a"), finish="length")
+    assert message.tool_calls == []
+    [call] = message.invalid_tool_calls
+    assert call["args"].startswith(cut)
+
+
+BLOCKS = [
+    ([{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}], "", "Hello"),
+    (["Hel", {"text": "lo"}], "", "Hello"),
+    ({"type": "text", "text": "Hello"}, "", "Hello"),
+    ([{"type": "refusal", "refusal": "No."}], "", "No."),
+    ([], "", ""),
+    (
+        [
+            {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+            {"type": "text", "text": "Hello"},
+        ],
+        "Hm.",
+        "Hello",
+    ),
+    ([{"type": "thinking", "thinking": "Hm."}, "Hello"], "Hm.", "Hello"),
+]
+
+
+@pytest.mark.parametrize(("content", "thought", "text"), BLOCKS)
+def test_content_in_blocks(content, thought, text):
+    whole = to_message(recorded.whole({"content": content}), REQUEST)
+    chunks = [recorded.chunk({"content": content}), recorded.chunk({}, "stop")]
+    for message in (whole, streamed(chunks)):
+        assert message.content == text
+        assert message.additional_kwargs.get("reasoning_content", "") == thought
+
+
+@pytest.mark.parametrize("content", [5, [5], [{"type": "image_url"}], [["a"]], {"thinking": {}}])
+def test_content_that_is_none(content):
+    with pytest.raises(ServerError, match="of a form that is not known"):
+        to_message(recorded.whole({"content": content}), REQUEST)
+    with pytest.raises(ServerError, match="of a form that is not known"):
+        streamed([recorded.chunk({"content": content})])
+
+
+@pytest.mark.parametrize("kind", ["length", "stop", "abort"])
+def test_a_finish_reason_that_is_an_object(kind):
+    finish = {"type": kind, "length": 10}
+    whole = to_message(recorded.whole({"content": "a"}, finish), REQUEST)
+    chunks = [recorded.chunk({"content": "a"}), recorded.chunk({}, finish)]
+    for message in (whole, streamed(chunks)):
+        assert message.response_metadata["finish_reason"] == kind
+    text = to_generation(recorded.whole_text("a", finish), TEXT_REQUEST)
+    assert text.generation_info["finish_reason"] == kind
+    converter = TextStreamConverter(TEXT_REQUEST)
+    converter.feed(recorded.text_chunk("a", finish))
+    assert converter.end().generation_info["finish_reason"] == kind
+
+
+@pytest.mark.parametrize("finish", [None, ""])
+def test_a_stream_without_a_finish_reason_ends_at_done(finish):
+    chunks = [recorded.chunk({"content": "a"}, finish), recorded.chunk({"content": "b"}, finish)]
+    with pytest.raises(StreamError, match="broke off before its end"):
+        streamed(chunks)
+    message = streamed([*chunks, {DONE: True}])
+    assert (message.content, message.response_metadata["finish_reason"]) == ("ab", "stop")
+    call = recorded.chunk({"tool_calls": [piece(PARIS, "weather")]}, finish)
+    message = streamed([call, {DONE: True}])
+    assert called(message) == BOTH[:1]
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("finish", [None, ""])
+def test_a_continued_text_without_a_finish_reason_ends_at_done(finish):
+    converter = TextStreamConverter(TEXT_REQUEST)
+    converter.feed(recorded.text_chunk("a", finish))
+    with pytest.raises(StreamError, match="broke off before its end"):
+        converter.end()
+    converter.feed({DONE: True})
+    assert converter.end().generation_info["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        {"prompt_tokens": -1, "completion_tokens": -1, "total_tokens": -1},
+        {"prompt_tokens": 24, "completion_tokens": -1, "total_tokens": 23},
+        {"prompt_tokens": None, "completion_tokens": None},
+        {"total_tokens": 36},
+        {"prompt_tokens": "24", "completion_tokens": 12},
+        {"prompt_tokens": 10**400, "completion_tokens": 12},
+        "x",
+        [],
+    ],
+)
+def test_usage_that_is_none(usage):
+    whole = to_message(recorded.whole({"content": "a"}, usage=usage), REQUEST)
+    chunks = [recorded.chunk({"content": "a"}), recorded.chunk({}, "stop", usage=usage)]
+    for message in (whole, streamed(chunks)):
+        assert message.usage_metadata is None
+    info = to_generation(recorded.whole_text("a") | {"usage": usage}, TEXT_REQUEST).generation_info
+    assert "usage_metadata" not in info
+
+
+def test_details_of_usage_that_are_none():
+    usage = {
+        **recorded.USAGE,
+        "prompt_tokens_details": {"cached_tokens": -1},
+        "completion_tokens_details": None,
+    }
+    message = to_message(recorded.whole({"content": "a"}, usage=usage), REQUEST)
+    assert message.usage_metadata == {"input_tokens": 24, "output_tokens": 12, "total_tokens": 36}
+
+
+HALVES = [
+    (("a\ud83d", "\ude00b"), "a😀b"),
+    (("\ud83d", "", "\ude00\ud83d", "\ude01"), "😀😁"),
+    (("a\ud83d", "b"), "a\ufffdb"),
+    (("\ude00", "b"), "\ufffdb"),
+    (("a\ud83d",), "a\ufffd"),
+    (("\ud83d\ud83d", "\ude00"), "\ufffd😀"),
+]
+
+
+@pytest.mark.parametrize(("pieces", "text"), HALVES)
+def test_halves_of_characters(pieces, text):
+    for name in ("content", "reasoning_content"):
+        chunks = [recorded.chunk({name: each}) for each in pieces]
+        message = streamed([*chunks, recorded.chunk({}, "length")])
+        said = message.additional_kwargs.get("reasoning_content") or message.content
+        assert said == text
+    arguments = [piece('{"city": "', "weather", index=0, id="a"), *map(piece, pieces), piece('"}')]
+    assert called(of_pieces(*arguments)) == [("weather", {"city": text})]
+    converter = TextStreamConverter(TEXT_REQUEST)
+    found = [converter.feed(recorded.text_chunk(each)) for each in pieces]
+    converter.feed(recorded.text_chunk("", "stop"))
+    assert "".join(each.text for each in [*found, converter.end()] if each) == text
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"city": "a\ud83d"}, '{"city": "a\ud83d"}', r'{"city": "a\ud83d"}']
+)
+def test_half_a_character_in_a_whole_answer(arguments):
+    call = piece(arguments, "weather", id="a")
+    said = {"content": "a\ud83d", "reasoning_content": "\ude00", "tool_calls": [call]}
+    message = to_message(recorded.whole(said, "tool_calls"), REQUEST)
+    assert message.content == "a\ufffd"
+    assert message.additional_kwargs["reasoning_content"] == "\ufffd"
+    assert called(message) == [("weather", {"city": "a\ufffd"})]
+    text = to_generation(recorded.whole_text("a\ud83d"), TEXT_REQUEST).text
+    assert text == "a\ufffd"
+
+
+@given(
+    st.text(st.sampled_from("aü世😀"), max_size=8).flatmap(
+        lambda text: st.tuples(st.just(text), st.lists(st.integers(0, 20), max_size=5))
+    )
+)
+def test_a_text_cut_anywhere_in_utf_16(case):
+    text, cuts = case
+    units = text.encode("utf-16-le")
+    bounds = [0, *sorted(min(2 * cut, len(units)) for cut in cuts), len(units)]
+    pieces = [
+        units[begin:end].decode("utf-16-le", "surrogatepass") for begin, end in pairwise(bounds)
+    ]
+    characters = Characters()
+    assert "".join([*map(characters.feed, pieces), characters.end()]) == text
+
+
+def test_a_message_for_a_delta():
+    message = {"role": "assistant", "content": "Hello", "tool_calls": [piece(PARIS, "weather")]}
+    chunk = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    found = streamed([chunk])
+    assert found.content == "Hello"
+    assert called(found) == BOTH[:1]
+
+
+def test_a_result_of_an_invalid_call_has_its_call():
+    lost = invalid_tool_call(name="weather", args='{"city": "Par', id="b", error="cut")
+    unanswered = invalid_tool_call(name="time", args="", id="c", error="cut")
+    good = tool_call(name="weather", args={"city": "Rome"}, id="a")
+    history = [
+        HumanMessage("x"),
+        AIMessage("", tool_calls=[good], invalid_tool_calls=[lost, unanswered]),
+        ToolMessage("22", tool_call_id="a"),
+        ToolMessage("The arguments are no JSON object.", tool_call_id="b"),
+    ]
+    sent = to_wire(history)
+    calls = [(each["id"], each["function"]["name"]) for each in sent[1]["tool_calls"]]
+    assert calls == [("a", "weather"), ("b", "weather")]
+    assert all(
+        json.loads(each["function"]["arguments"]) is not None for each in sent[1]["tool_calls"]
+    )
+    assert [each["tool_call_id"] for each in sent[2:]] == ["a", "b"]
+    assert len(history[1].tool_calls) == 1
+
+
+@pytest.mark.parametrize("kind", [AttributeError, TypeError, ValueError, KeyError, RecursionError])
+def test_a_bug_of_ours_surfaces_as_itself(monkeypatch, kind):
+    def broken(*_args):
+        raise kind("of ours")
+
+    monkeypatch.setattr(answer, "response_metadata", broken)
+    monkeypatch.setattr(stream, "object_in", broken)
+    with pytest.raises(kind, match="of ours"):
+        to_message(recorded.whole({"content": "a"}), REQUEST)
+    with pytest.raises(kind, match="of ours"):
+        StreamConverter(REQUEST).feed(recorded.chunk({"content": "a"}))

@@ -1,0 +1,178 @@
+"""The JSON of an answer: of a whole one, and of the events of a stream. Nothing here does I/O.
+
+Servers and the proxies before them write event streams in many ways: with empty events, ``null``,
+an event of several lines, a byte order mark, or an error by its name (``event: error``). Some
+answer an error with status 200, or a request for a stream with a whole answer.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import BadRequestError
+from xinference_magics.wire.shapes import DONE, MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ANSWERS = {"choices", "data", "results"}
+"""Names of which every right answer has one."""
+
+
+class EventError(Exception):
+    """The server says in its answer that it has failed; the text is its own words."""
+
+
+def written(body: Mapping[str, Any]) -> bytes:
+    """Write a request as JSON.
+
+    Raises:
+        BadRequestError: It holds what JSON has no form for; nothing was sent.
+    """
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequestError(f"The request cannot be written as JSON: {error}.") from error
+
+
+def whole(body: bytes) -> Any:
+    """Read a whole answer, whatever its content type says.
+
+    Raises:
+        EventError: It is an error, though its status is good.
+        MalformedError: It is not JSON.
+    """
+    data = _json(body)
+    if isinstance(data, dict) and (said := _error_in(data)):
+        raise EventError(said)
+    return data
+
+
+def read(lines: Iterable[bytes]) -> Generator[dict[str, Any]]:
+    """Read the events of a stream.
+
+    Raises:
+        EventError: The server says that it has failed.
+        MalformedError: An event is not a JSON object.
+    """
+    events = Events()
+    for line in lines:
+        data = events.feed(line)
+        if data is not None:
+            yield data
+    if (data := events.end()) is not None:
+        yield data
+
+
+async def aread(lines: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any]]:
+    """Do the same, asynchronously."""
+    events = Events()
+    async for line in lines:
+        data = events.feed(line)
+        if data is not None:
+            yield data
+    if (data := events.end()) is not None:
+        yield data
+
+
+class Events:
+    """Take the lines of a stream as they come; each may complete an event.
+
+    An event is read at its first line, where that is all of it: not every server puts an empty
+    line behind it.
+    """
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._failed = False  # whether the event is called an error
+        self._lines: list[bytes] = []  # of an event that is not whole yet
+        self._other: list[bytes] = []  # of what is no event stream
+
+    def feed(self, line: bytes) -> dict[str, Any] | None:
+        """Take a line; return the event that it completes."""
+        line = line.strip()
+        if line.startswith(b"data:"):
+            return self._data(line[5:].lstrip())
+        if not line:
+            found = self._event(b"\n".join(self._lines)) if self._lines else None
+            self._failed = False
+            return found
+        if line.startswith(_BYTE_ORDER_MARK):
+            return self.feed(line.removeprefix(_BYTE_ORDER_MARK))
+        self._field(line)
+        return None
+
+    def end(self) -> dict[str, Any] | None:
+        """Return what the end completes: an event, or a whole answer that is no stream."""
+        if not self._lines and not self._begun:
+            self._lines = self._other
+        return self._event(b"\n".join(self._lines)) if self._lines else None
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        if name == b"event":
+            self._failed = value.strip() == b"error"
+        elif name not in {b"", b"data", b"id", b"retry"} and not self._begun:
+            self._other.append(line)
+
+    def _data(self, text: bytes) -> dict[str, Any] | None:
+        if self._lines:
+            self._lines.append(text)
+            return None
+        if text == b"[DONE]":
+            return {DONE: True} if self._begun else None
+        if not text:
+            return None
+        try:
+            data = _json(text)
+        except MalformedError:
+            self._lines.append(text)  # more of it may follow
+            return None
+        return self._said(data)
+
+    def _event(self, text: bytes) -> dict[str, Any] | None:
+        self._lines = []
+        try:
+            data = _json(text)
+        except MalformedError:
+            if self._failed:
+                raise EventError(text.decode(errors="replace")) from None
+            raise
+        return self._said(data)
+
+    def _said(self, data: Any) -> dict[str, Any] | None:
+        if self._failed and data:
+            raise EventError(_words(data))
+        if data is None:
+            return None
+        if not isinstance(data, dict):
+            raise MalformedError(f"an event is a {type(data).__name__}")
+        if said := _error_in(data):
+            raise EventError(said)
+        self._begun = True
+        return data
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return json.loads(text.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"no JSON: {type(error).__name__}") from error
+
+
+def _error_in(data: Mapping[str, Any]) -> str | None:
+    """Return the words of an error that stands where an answer should."""
+    if error := data.get("error"):
+        return _words(error)
+    if not _ANSWERS.isdisjoint(data):
+        return None
+    return _words(data) if data.get("detail") or data.get("object") == "error" else None
+
+
+def _words(error: Any) -> str:
+    try:
+        return error if isinstance(error, str) else json.dumps(error)
+    except RecursionError as deep:
+        raise MalformedError("an error is nested too deeply") from deep

@@ -1,0 +1,50 @@
+"""What is logged of a request: never a header, a key, or what was asked and answered."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from logging import Logger
+    from types import TracebackType
+
+
+class timed(AbstractContextManager["timed"]):  # noqa: N801  # used as a function
+    """Log a request when it has ended: method, path, status, seconds and its id.
+
+    Args:
+        log: Where to.
+        level: How loud.
+        method: GET, POST, ...
+        path: What is asked for; its query is left out.
+        request_id: The `request_id` that is sent with it, if any.
+    """
+
+    def __init__(
+        self, log: Logger, level: int, method: str, path: str, request_id: str | None = None
+    ) -> None:
+        self._log = log
+        self._level = level
+        self._what = f"{method} {path.partition('?')[0]}"
+        self._request_id = request_id
+        self.status: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take the time."""
+        self._begun = time.monotonic()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Log it; an error is named by its status, or by its class where nothing was answered."""
+        failed = kind.__name__ if kind else None
+        outcome = getattr(error, "status", None) or failed or self.status or "answered"
+        seconds = time.monotonic() - self._begun
+        asked = f", request {self._request_id}" if self._request_id else ""
+        self._log.log(self._level, "%s: %s in %.3f s%s", self._what, outcome, seconds, asked)

@@ -1,0 +1,82 @@
+"""The tool calls that a server sends beside the text, as many servers spell them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from xinference_magics.wire.shapes import (
+    MalformedError,
+    object_in,
+    raw_text_in,
+    text_in,
+    whole_characters,
+)
+from xinference_magics.wire.text_calls import as_json, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def function_in(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what has the name and the arguments; some servers write both into the call itself."""
+    return object_in(call, "function") or call
+
+
+def id_in(call: Mapping[str, Any]) -> str | None:
+    """Return a call's id; None for one that is missing, empty, or a number, as a position is."""
+    value = call.get("id")
+    return value if isinstance(value, str) and value else None
+
+
+def new_id() -> str:
+    """Return an id for a call that has none, so that a result can name it."""
+    return f"call_{uuid4()}"
+
+
+def name_in(function: Mapping[str, Any]) -> str:
+    """Return the name of the tool, empty where this piece does not have it.
+
+    Raises:
+        MalformedError: It is not a text.
+    """
+    return text_in(function, "name")
+
+
+def arguments_in(function: Mapping[str, Any]) -> str:
+    """Return a call's arguments, or a piece of them, as JSON; some servers send an object.
+
+    Raises:
+        MalformedError: They are neither a text nor an object.
+    """
+    value = function.get("arguments")
+    if isinstance(value, dict):
+        return whole_characters(_written(value))
+    return raw_text_in(function, "arguments")
+
+
+def _written(value: Any) -> str:
+    try:
+        return as_json(value)
+    except RecursionError as error:
+        raise MalformedError("the arguments are nested too deeply") from error
+
+
+def unwrapped(arguments: str) -> str:
+    """Return the object in arguments that were encoded twice; others as they are.
+
+    The templates of 15 families show earlier calls in this way, and the models copy it.
+    """
+    if not may_be_wrapped(arguments):
+        return arguments
+    try:
+        inner = json.loads(arguments, strict=False)
+    except ValueError:
+        return arguments
+    return inner if inner and is_object(inner) else arguments
+
+
+def may_be_wrapped(arguments: str) -> bool:
+    """Tell whether `arguments` begin as those that were encoded twice."""
+    return arguments.lstrip()[:1] == '"'
