@@ -124,7 +124,7 @@ class Login:
 def test_it_can_be_pickled_and_copied(used):
     model = ChatXinference(model="tiny", temperature=0.5, token_source=Login().token)
     if used:
-        model._endpoint._sync({"model": "tiny"})
+        model._endpoint._sync()
     pickled = pickle.loads(pickle.dumps(model))  # noqa: S301  # our own
     assert pickled.generation_parameters == {"temperature": 0.5}
     assert pickled.token_source is None

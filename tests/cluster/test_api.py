@@ -1,0 +1,70 @@
+"""What an answer of the management API means, and what is a bug of ours."""
+
+import json
+
+import pytest
+from management_server import scripted_api
+
+from xinference_magics.cluster.api import ManagementApi
+from xinference_magics.cluster.connection import Cluster
+from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.errors import ConnectError
+
+
+@pytest.fixture
+def says():
+    with scripted_api() as answers:
+        answers.content = {}
+        answers.take = lambda _method, _path: (200, answers.content)
+        yield answers
+
+
+@pytest.fixture
+def api(says):
+    made = ManagementApi(says.endpoint, token=lambda: "sk-secret")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    "kind", [AttributeError, KeyError, TypeError, ValueError, RuntimeError, RecursionError]
+)
+def test_a_bug_of_ours_surfaces_as_itself(api, kind):
+    def broken():
+        raise kind("of ours")
+
+    with pytest.raises(kind, match="of ours"):
+        api.ask(dict, broken)
+
+
+def test_wrong_arguments_for_the_client_are_a_bug_of_ours(api):
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        api.ask(dict, api.client.list_models, odd=1)
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [1], None, "x", {"data": [{}]}, {"data": 5}])
+def test_what_the_client_cannot_read_is_no_xinference_s_and_is_logged(api, says, caplog, content):
+    caplog.set_level("DEBUG", logger="xinference_magics")
+    says.content = content
+    with pytest.raises(ConnectError, match="is not an Xinference server"):
+        api.ask(dict, api.client.list_models)
+    [record] = [each for each in caplog.records if each.exc_info]
+    assert record.name == "xinference_magics.cluster.api"
+    assert "GET /v1/models: 200 in 0." in caplog.text
+    assert "sk-secret" not in caplog.text
+
+
+def test_a_launch_that_names_no_uid_is_no_xinference_s(says):
+    cluster = Cluster(says.endpoint)
+    says.content = {"a": 1}
+    with pytest.raises(ConnectError, match="is not an Xinference server"):
+        cluster.launch(LaunchRequest(model_name="x", model_engine="vLLM"))
+    cluster.close()
+
+
+def test_json_that_is_called_text(says):
+    cluster = Cluster(says.endpoint)
+    listed = {"data": [{"id": "grüße", "model_name": "世界"}]}
+    says.content = json.dumps(listed, ensure_ascii=False)  # sent as text/plain
+    assert [(each.uid, each.name) for each in cluster.models()] == [("grüße", "世界")]
+    cluster.close()
