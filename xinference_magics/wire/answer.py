@@ -9,7 +9,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.calls import (
+from xinference_magics.wire.metadata import response_metadata, usage_in
+from xinference_magics.wire.native_calls import (
     arguments_in,
     function_in,
     id_in,
@@ -17,7 +18,6 @@ from xinference_magics.wire.calls import (
     new_id,
     unwrapped,
 )
-from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
     calls_in,

@@ -14,7 +14,9 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from xinference_magics.wire.calls import (
+from xinference_magics.wire.engines import LLAMA_CPP
+from xinference_magics.wire.metadata import response_metadata, usage_in
+from xinference_magics.wire.native_calls import (
     arguments_in,
     function_in,
     id_in,
@@ -23,8 +25,6 @@ from xinference_magics.wire.calls import (
     new_id,
     unwrapped,
 )
-from xinference_magics.wire.engines import LLAMA_CPP
-from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
     DONE,
