@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
+_SCHEMES = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"}
+
 
 def usable(named: str) -> str | None:
     """Return the URL of a proxy that the environment names; None for what cannot be one.
@@ -16,6 +18,7 @@ def usable(named: str) -> str | None:
     with suppress(ValueError):
         parts = urlsplit(url)
         unquote(parts.netloc).encode("latin-1")
-        if parts.hostname and parts.port != 0 and "@" not in url.partition(parts.netloc)[2]:
+        whole = parts.hostname and parts.port != 0 and "@" not in url.partition(parts.netloc)[2]
+        if whole and parts.scheme in _SCHEMES:
             return url
     return None
