@@ -10,9 +10,10 @@ import traceback
 from types import FrameType, FunctionType, ModuleType
 
 import pytest
+import recorded
 from forward_proxy import forward_proxy
 from langchain_core.documents import Document
-from scripted_server import Reply, ScriptedServer
+from scripted_server import Reply, ScriptedServer, Stream
 from token_server import TokenServer
 
 from xinference_magics import (
@@ -218,12 +219,14 @@ FAULTS = {
     "redirects to nowhere": Reply(307, "", {"Location": "http://[::1"}),
     "too short": Reply(200, "{}", {"Content-Length": "500", "Content-Type": "application/json"}),
     "bad gzip": Reply(200, "x", {"Content-Encoding": "gzip"}),
+    "an error event": Stream([b'data: {"error": "boom"}\n\n']),
 }
+BROKEN = {each: Stream(recorded.llama("One")[:2], end=each) for each in ("torn", "reset")}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_no_exception_leads_to_a_key_that_was_sent(monkeypatch, fault):
-    with ScriptedServer(FAULTS[fault]) as server:
+@pytest.mark.parametrize("fault", [*FAULTS, *BROKEN])
+def test_no_exception_leads_to_a_key_that_was_sent(fault):
+    with ScriptedServer((FAULTS | BROKEN)[fault]) as server:
         for error in asked(server.endpoint, token_source=source_of(f"xf-{PLANTED}")):
             assert not knows(error, PLANTED)
         assert server.requests
