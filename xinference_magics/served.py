@@ -13,6 +13,7 @@ from xinference_magics.transport.bearer import Bearer
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
+from xinference_magics.transport.traces import forget
 from xinference_magics.wire.parameters import refuse_unknown
 
 _OTHER_NAMES = {
@@ -83,8 +84,16 @@ class ServedModel(BaseModel):
         api_key: SecretStr | str | None = None,
         **fields: Any,
     ) -> None:
+        if isinstance(api_key, str):
+            api_key = SecretStr(api_key)  # a traceback may show what its frames know
         named = {"server_url": server_url, "model_uid": model_uid, "api_key": api_key}
-        super().__init__(**{k: v for k, v in named.items() if v is not None}, **fields)
+        given = {k: v for k, v in named.items() if v is not None}
+        try:
+            super().__init__(**given, **fields)
+        except BaseException as error:
+            del server_url, api_key, named, given, fields
+            forget(error, "langchain_core", "pydantic")
+            raise
 
     @model_validator(mode="before")
     @classmethod

@@ -12,7 +12,9 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+import psutil
 from faulty_proxy import WELL
 
 HANG = 28  # seconds after which a cell counts as one that hangs: less than the 30 of a default
@@ -81,10 +83,11 @@ class Bench:
         self.server.faults.clear()
 
     def is_tidy(self):
-        """Whether the cells have left nothing open: no connection, no thread of the package."""
-        if self.proxy.open:
-            gc.collect()  # of a cell that failed, the error keeps what it met
-        return not self.proxy.open and not threads()
+        """Whether the cells have left nothing open: no connection, no thread of the package.
+
+        No garbage is collected for it: what a call has opened is closed when it has ended.
+        """
+        return not connections(self.proxy.endpoint) and not threads()
 
     def forget(self):
         """Drop all that the user has, as at the end of a notebook."""
@@ -131,6 +134,19 @@ SETTINGS = """
 """
 
 
+def connections(*endpoints):
+    """The sockets of this process that lead to `endpoints`, each with its state.
+
+    Those of others do not count: JupyterLab tries for ever to reach kernels that have ended, and
+    whoever gets one of their ports hears from it.
+    """
+    ports = {urlsplit(each).port for each in endpoints}
+    found = psutil.Process().net_connections("tcp")
+    return {
+        (each.laddr.port, each.status) for each in found if each.raddr and each.raddr.port in ports
+    }
+
+
 def threads():
     """The threads of the package that run."""
     return {each for each in threading.enumerate() if each.name.startswith("xinference")}
@@ -140,8 +156,12 @@ def eventually(condition, what):
     """Wait until something is so; where it never is, tell what the package's threads do."""
     deadline = time.monotonic() + 30
     while not condition():
-        assert time.monotonic() < deadline, f"{what}: {[*map(_doing, threads())]}"
+        assert time.monotonic() < deadline, f"{what}: {_open()}"
         time.sleep(0.01)
+
+
+def _open():
+    return [*map(_doing, threads())], psutil.Process().net_connections("tcp")
 
 
 def _doing(thread):

@@ -1,5 +1,7 @@
 """A real shell whose server, and the way to it, can be broken."""
 
+import gc
+
 import pytest
 from broken_shell import SETTINGS, Bench, eventually
 from faulty_proxy import FaultyProxy
@@ -32,9 +34,16 @@ def whole_bench(tmp_path_factory):
 
 @pytest.fixture
 def bench(whole_bench):
-    """The same, mended after each test, which leaves nothing open."""
-    yield whole_bench
-    whole_bench.mend()
-    if whole_bench.session.model.model_uid != UID:
-        whole_bench.succeeds(f"%xinference use {UID}")
-    eventually(whole_bench.is_tidy, "nothing is left open")
+    """The same, mended after each test, which leaves nothing open.
+
+    Garbage is not collected meanwhile: nothing may need that to be closed.
+    """
+    gc.disable()
+    try:
+        yield whole_bench
+        whole_bench.mend()
+        if whole_bench.session.model.model_uid != UID:
+            whole_bench.succeeds(f"%xinference use {UID}")
+        eventually(whole_bench.is_tidy, "nothing is left open")
+    finally:
+        gc.enable()

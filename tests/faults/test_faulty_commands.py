@@ -9,7 +9,7 @@ from pathlib import Path
 import IPython
 import pytest
 import recorded
-from broken_shell import CALLS
+from broken_shell import CALLS, CHAT_CALLS
 from faulty_proxy import Fault
 from scripted_server import Reply, Stream
 from token_server import TokenServer
@@ -243,3 +243,48 @@ def test_no_exception_and_no_frame_knows_the_key(bench, url, call):
         bench.mend()
         bench.succeeds(make)  # what was refused is not sent again
     bench.run("del k, e, key")
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        (f"{KEY}\nmore", "there is a line break or another control character in them."),
+        (f"{KEY}-ключ", "there is a character in them that is not ASCII."),
+    ],
+)
+def test_no_command_shows_a_key_that_cannot_be_sent(bench, asked, monkeypatch, key, says):
+    """Neither where all is shown that frames know, nor afterwards."""
+    monkeypatch.setenv("XINFERENCE_API_KEY", key)
+    url, says = bench.proxy.endpoint, f"cannot be sent: {says} %xinference login"
+    made = f"from xinference_magics import ChatXinference\nk = ChatXinference({url!r}, 'tiny')"
+    bench.succeeds(made)
+    bench.server.requests.clear()
+    bench.succeeds("%xmode Verbose")
+    for cell in (
+        f"%xinference connect {url}",
+        *(f"%xinference {each} -e {url}" for each in ("list", "describe tiny", "cached")),
+        "%%chat -m k\nCount.",
+        *(each.replace("llm.", "k.") for each in CHAT_CALLS.values() if "llm." in each),
+    ):
+        ran = bench.fails(cell, AuthenticationError, f"The credentials for {url} {says}")
+        shown = ran.shown + bench.run("%tb").shown
+        assert not [each for each in (KEY, "ключ") if each in shown + "".join(known(ran.error))]
+    bench.succeeds("%xmode Context\ndel k")
+    asked_for = {each.path for each in bench.server.requests}
+    assert asked_for == {"/v1/cluster/auth", "/v1/admin/setup/status"}
+
+
+def test_a_key_with_a_line_break_behind_it_is_good(bench, asked, monkeypatch):
+    """As one that was read from a file."""
+    monkeypatch.setenv("XINFERENCE_API_KEY", f"{KEY}\n")
+    bench.server.requests.clear()
+    bench.succeeds(f"%xinference list -e {bench.proxy.endpoint}")
+    sent = {each.headers.get("Authorization") for each in bench.server.requests}
+    assert sent == {None, f"Bearer {KEY}"}
+
+
+def test_no_frame_of_a_command_knows_the_password_of_a_proxy(bench, monkeypatch, closed_port):
+    monkeypatch.setenv("http_proxy", f"http://me:{PASSWORD}@127.0.0.1:{closed_port}")
+    for code in ("%xinference list -e", "%xinference connect"):
+        ran = bench.fails(f"{code} http://models.example", ConnectError, "behind a proxy")
+        assert PASSWORD not in "".join(known(ran.error))

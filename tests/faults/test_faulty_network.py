@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from broken_shell import CALLS, CHAT_CALLS, SETTINGS, eventually
+from broken_shell import CALLS, CHAT_CALLS, SETTINGS, connections, eventually
 from faulty_proxy import Fault
 from faulty_server import TEXT
 
@@ -32,7 +32,7 @@ UNANSWERED = {
 def bench(bench):
     """With no connection kept from another test: what breaks is the first answer."""
     bench.proxy.drop_all()
-    eventually(lambda: not bench.proxy.open, "the connections are closed")
+    eventually(lambda: not connections(bench.proxy.endpoint), "the connections are closed")
     return bench
 
 
@@ -104,7 +104,7 @@ def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
         bench.succeeds(CALLS[call])
         bench.proxy.fault = Fault("refuse")
         bench.proxy.drop_all()
-        eventually(lambda: not bench.proxy.open, "the server is gone")
+        eventually(lambda: not connections(bench.proxy.endpoint), "the server is gone")
         bench.fails(CALLS[call], ConnectError, "refuses the connection")
         bench.mend()
 

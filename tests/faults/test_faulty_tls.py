@@ -1,13 +1,13 @@
 """A server behind TLS whose certificate or handshake is at fault: one line with the remedy."""
 
 import datetime as dt
-import ssl
+from contextlib import ExitStack
 
 import pytest
 import trustme
 from broken_shell import CHAT_CALLS
 from faulty_proxy import Fault, FaultyProxy
-from faulty_server import FaultyServer
+from secured_server import secured_server
 
 from xinference_magics.errors import ConnectError
 
@@ -31,26 +31,13 @@ def secured(authority, bench, monkeypatch):
     for name in VARIABLES:
         monkeypatch.setenv(name, "")  # what the cells set is undone
         monkeypatch.delenv(name)
-    started = []
+    with ExitStack() as started:
 
-    def start(*names, ask_back=False, **limits):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*names, **limits).configure_cert(context)
-        if ask_back:
-            authority.configure_trust(context)
-            context.verify_mode = ssl.CERT_REQUIRED
-        server = FaultyServer()
-        started.append(server.__enter__())
-        listener = server._http.socket
-        server._http.socket = context.wrap_socket(
-            listener, server_side=True, do_handshake_on_connect=False
-        )
-        return server.endpoint.replace("http:", "https:")
+        def start(*names, **options):
+            return started.enter_context(secured_server(authority, *names, **options))[1]
 
-    yield start
-    bench.run("m = None")
-    for each in started:
-        each.__exit__()
+        yield start
+        bench.run("m = None")
 
 
 def calls(bench, url):

@@ -22,6 +22,7 @@ from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.namespace import Namespace
 from xinference_magics.notebook.session import Session
 from xinference_magics.plain import neutralise
+from xinference_magics.transport.traces import forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,7 +194,8 @@ class XinferenceMagics(Magics):
         from xinference_magics.notebook.words import split_line
 
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
-        value = commands.run(self.session, words, cell)
+        with forgotten():
+            value = commands.run(self.session, words, cell)
         if value is not None and words and commands[words[0]].acts:
             self._note_shown(value)
         return value
@@ -207,7 +209,8 @@ class XinferenceMagics(Magics):
 
         try:
             command = COMMANDS[name]
-            answer: Answer | None = command.run(self, command, line, cell, local)
+            with forgotten():
+                answer: Answer | None = command.run(self, command, line, cell, local)
         except HelpRequested as requested:
             _say(str(requested).rstrip())
             return None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -20,9 +19,10 @@ from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.handle import JSON, check_status
 from xinference_magics.transport.logs import timed
 from xinference_magics.transport.names import look_up
+from xinference_magics.transport.proxies import usable
 from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import misused_proxy, no_xinference
-from xinference_magics.transport.vanished import open_probed
+from xinference_magics.transport.vanished import end_all, open_probed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
+_ROUNDS = 1000  # it takes five
 _LONGEST_LINE = 32 * 2**20  # bytes of one event; aiohttp allows twice its buffer
 
 
@@ -50,12 +51,11 @@ def open_async_session(
     """
     bearer = Bearer.of(endpoint, token)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
+        connector=_Connector(
             force_close=True,
             ssl=trusted() if endpoint.startswith("https:") else True,
             resolver=_Resolver(),
             use_dns_cache=False,
-            socket_factory=open_probed,
         ),
         timeout=aiohttp.ClientTimeout(
             total=None, connect=timeouts.connect, sock_read=timeouts.read
@@ -79,14 +79,37 @@ def _proxy(endpoint: str) -> str | None:
     if is_loopback(endpoint):
         return None
     named = select_proxy(endpoint, get_environ_proxies(endpoint))
-    if named is None:
-        return None
-    url = named if "://" in named else f"http://{named}"
-    with suppress(ValueError):  # of which aiohttp's would show a password in it
-        parts = urlsplit(url)
-        if parts.hostname and parts.port != 0:
-            return url
-    raise misused_proxy(endpoint)
+    url = usable(named) if named else None
+    if named and url is None:
+        del named  # a traceback may show what its frames know
+        raise misused_proxy(endpoint)
+    return url
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Leaves no connection open when it is closed.
+
+    aiohttp lets TLS take its leave first, for which asyncio waits 30 s where nobody answers; by
+    then the loop may have ended, and the connection would be there until garbage is collected.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._sockets: list[socket.socket] = []
+        super().__init__(socket_factory=self._opened, **options)
+
+    def _opened(self, address: Any) -> socket.socket:
+        self._sockets.append(open_probed(address))
+        return self._sockets[-1]
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        end_all(self._sockets)
+        await super().close(abort_ssl=abort_ssl)
+        for _ in range(_ROUNDS):  # of the loop, which closes them
+            if all(each.fileno() < 0 for each in self._sockets):
+                return
+            await asyncio.sleep(0)
+        for each in self._sockets:
+            each.close()
 
 
 class _Resolver(AbstractResolver):

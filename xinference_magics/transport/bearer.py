@@ -1,4 +1,6 @@
-"""The token of the moment, for each request; one that was refused is not sent again soon.
+"""The token of the moment, for each request: never one that no header can carry.
+
+One that was refused is not sent again soon.
 
 Ten bad tokens within 300 seconds ban an address for an hour, for all who work from there. A
 loop that goes on after a refusal must not be what sends them.
@@ -7,8 +9,10 @@ loop that goes on after a refusal must not be what sends them.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from xinference_magics.errors import AuthenticationError
 from xinference_magics.transport.failures import other_credentials
@@ -16,6 +20,14 @@ from xinference_magics.transport.failures import other_credentials
 Token = Callable[[], str | None]
 
 _PAUSE = 120.0  # seconds: leaves three attempts within the time in which ten ban
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a look for a token gave: asyncio's debug log shows what a task returns."""
+
+    token: str | None = field(repr=False)
 
 
 class Bearer:
@@ -33,7 +45,7 @@ class Bearer:
         self._at_once = at_once
         self._refused: str | None = None
         self._again_at = 0.0
-        self._looking: asyncio.Task[str | None] | None = None
+        self._looking: asyncio.Task[_Found] | None = None
 
     @classmethod
     def of(cls, endpoint: str, source: Token | None) -> Bearer:
@@ -41,12 +53,21 @@ class Bearer:
         return source if isinstance(source, Bearer) else cls(endpoint, source)
 
     def __call__(self) -> str | None:
-        """Return the token to send.
+        """Return the token to send, without the white space around it.
 
         Raises:
-            AuthenticationError: It was refused a short while ago; nothing was sent.
+            AuthenticationError: No header can carry it, or it was refused a short while ago;
+                nothing was sent.
         """
         token = self._source() if self._source else None
+        if isinstance(token, str):
+            token = token.strip()
+        if fault := _fault(token):
+            del token
+            raise AuthenticationError(
+                f"The credentials for {self._endpoint} cannot be sent: {fault}.",
+                hint=other_credentials(self._endpoint),
+            )
         left = self._again_at - time.monotonic()
         if token and token == self._refused and left > 0:
             del token  # a traceback may show what its frames know
@@ -63,24 +84,42 @@ class Bearer:
         Requests of one loop that begin while another's token is looked up share it.
 
         Raises:
-            AuthenticationError: It was refused a short while ago; nothing was sent.
+            AuthenticationError: As by a call.
         """
         if self._at_once:
             return self()
         looking, loop = self._looking, asyncio.get_running_loop()
         if looking is None or looking.get_loop() is not loop:
-            looking = self._looking = loop.create_task(asyncio.to_thread(self))
+            looking = self._looking = loop.create_task(asyncio.to_thread(self._look))
             looking.add_done_callback(self._looked)
-        return await asyncio.shield(looking)
+        return (await asyncio.shield(looking)).token
+
+    def _look(self) -> _Found:
+        return _Found(self())
 
     def refused(self, authorization: str | None) -> None:
         """Take note that the server has answered 401 to this Authorization header."""
         self._refused = (authorization or "").removeprefix("Bearer ") or None
         self._again_at = time.monotonic() + _PAUSE
 
-    def _looked(self, looking: asyncio.Task[str | None]) -> None:
+    def _looked(self, looking: asyncio.Task[_Found]) -> None:
         """Keep no token, and do not complain of an error whose requests were all cancelled."""
         if self._looking is looking:
             self._looking = None
         if not looking.cancelled():
             looking.exception()
+
+
+def _fault(token: object) -> str:
+    """Say why no header can carry a token; empty where one can.
+
+    Beyond ASCII, `requests` would send Latin-1 and aiohttp UTF-8, and no bearer token has such
+    characters (RFC 6750, 2.1).
+    """
+    if token is None:
+        return ""
+    if not isinstance(token, str):
+        return f"their source gave a {type(token).__name__}, not text"
+    if _CONTROLS.search(token):
+        return "there is a line break or another control character in them"
+    return "" if token.isascii() else "there is a character in them that is not ASCII"

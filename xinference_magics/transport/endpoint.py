@@ -39,6 +39,12 @@ def normalize(endpoint: str) -> str:
     Raises:
         ConnectError: It cannot be the address of a server.
     """
+    if "@" in endpoint:
+        del endpoint  # a traceback may show what its frames know
+        raise ConnectError(
+            "An endpoint with a user name in it would show its password in the notebook.",
+            hint="Leave it out and set XINFERENCE_API_KEY.",
+        )
     typed = endpoint.strip()
     bare = "://" not in typed
     try:
@@ -48,19 +54,12 @@ def normalize(endpoint: str) -> str:
         raise _no_address(endpoint) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or " " in parts.netloc:
         raise _no_address(endpoint)
-    if parts.username is not None:
-        raise ConnectError(
-            "An endpoint with a user name in it would show its password in the notebook.",
-            hint="Leave it out and set XINFERENCE_API_KEY.",
-        )
     return f"{parts.scheme}://{_host(parts)}{_port(port, bare)}{_path(parts.path)}"
 
 
 def _no_address(endpoint: str) -> ConnectError:
-    _, at, rest = endpoint.rpartition("@")  # a password may stand before it
-    shown = f"…@{rest}" if at else endpoint
     return ConnectError(
-        f"{shown!r} is not the address of a server.", hint=f"An example: {DEFAULT_ENDPOINT}"
+        f"{endpoint!r} is not the address of a server.", hint=f"An example: {DEFAULT_ENDPOINT}"
     )
 
 

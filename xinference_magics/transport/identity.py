@@ -67,7 +67,7 @@ class Identity:
             return None
         if login.usable:
             return login()
-        return api_key or os.environ.get("XINFERENCE_API_KEY") or self.left_by_cli()
+        return (api_key or "").strip() or _of_environment() or self.left_by_cli()
 
     def unknown(self) -> AuthenticationError:
         """Say that there are no credentials to send, or that they are known to have ended."""
@@ -87,7 +87,7 @@ class Identity:
         login = self.login
         if login.usable:
             return f"logged in as {login.username}" if login.username else "with an API key"
-        if os.environ.get("XINFERENCE_API_KEY"):
+        if _of_environment():
             return "with the key in XINFERENCE_API_KEY"
         return "with the command line's login" if self.left_by_cli() else ""
 
@@ -98,6 +98,10 @@ class Identity:
         lives = {token: _expiry(token) - time.time() for token in tokens}
         best = max(lives, key=lambda token: lives[token], default=None)
         return best if best and lives[best] > _LEFT else None
+
+
+def _of_environment() -> str:
+    return os.environ.get("XINFERENCE_API_KEY", "").strip()
 
 
 def _expiry(token: str) -> float:

@@ -94,7 +94,9 @@ class Tokens:
     @classmethod
     def of_key(cls, api_key: str, server: ProcessIdentity | None = None) -> Self:
         """Make tokens of an API key, which is nobody's here and ends when the server says so."""
-        return cls(access=api_key, expires=_NEVER, server=asdict(server) if server else None)
+        return cls(
+            access=api_key.strip(), expires=_NEVER, server=asdict(server) if server else None
+        )
 
     @classmethod
     def load(cls, path: Path) -> Self:

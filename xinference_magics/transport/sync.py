@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -25,9 +26,10 @@ from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopba
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.logs import timed
 from xinference_magics.transport.names import is_address, look_up
+from xinference_magics.transport.proxies import usable
 from xinference_magics.transport.traces import forgotten
 from xinference_magics.transport.trust import trusted
-from xinference_magics.transport.unreachable import connect_error, no_xinference
+from xinference_magics.transport.unreachable import connect_error, misused_proxy, no_xinference
 from xinference_magics.transport.vanished import probes
 
 _log = logging.getLogger(__name__)
@@ -72,12 +74,15 @@ class _Session(requests.Session):
         super().__init__()
         self._endpoint = endpoint
 
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        with forgotten():  # its frames know the token, and the environment's proxies
+            return super().request(*args, **kwargs)
+
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        with forgotten():
-            try:
-                return super().send(request, **kwargs)
-            except (requests.RequestException, ValueError) as error:
-                raise connect_error(error, self._endpoint) from error
+        try:
+            return super().send(request, **kwargs)
+        except (requests.RequestException, ValueError) as error:
+            raise connect_error(error, self._endpoint) from error
 
 
 class _Authorization(AuthBase):
@@ -115,6 +120,14 @@ class _Adapter(HTTPAdapter):
             **({"ssl_context": trusted()} if host["scheme"] == "https" else {}),
         }
         return {**host}, {**pool, **own}
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        named = select_proxy(request.url or "", proxies)
+        if named and usable(named) is None:
+            raise misused_proxy(self._endpoint)
+        return super().get_connection_with_tls_context(request, verify, proxies, cert)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)

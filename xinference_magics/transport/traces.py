@@ -1,7 +1,7 @@
 """What an exception knows of a request: cleared, since a token was in one of its headers.
 
 Tracebacks can show what their frames held (``%xmode Verbose``, rich, error trackers), and
-aiohttp's exceptions carry the headers, and the proxy with its password, themselves.
+clients' exceptions carry what was sent, and the proxy with its password, themselves.
 """
 
 from __future__ import annotations
@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_INNER = ("reason", "os_error", "original_error", "certificate_error")
+"""Attributes in which libraries carry an exception."""
 _SECRET = ("headers", "proxy", "proxy_auth")
 """Fields of what aiohttp's exceptions carry: `RequestInfo` and `ConnectionKey`."""
+_OBJECTS = ("request", "response", "history", "pool", "_pool", "conn", "_conn")
+"""Attributes of clients' exceptions that lead to what was sent."""
+_PLAIN = (str, bytes, int, float, BaseException)
 _CLIENTS = {"aiohttp", "contextlib", "http", "requests", "urllib3", "xinference_client"}
 _CLEARED = {*_CLIENTS, "xinference_magics"}
 """Whose frames are cleared: exceptions of the user's may be inside as well."""
@@ -29,7 +34,7 @@ def inside(exc: BaseException) -> Iterator[BaseException]:
         if isinstance(each, BaseException) and id(each) not in seen:
             seen.add(id(each))
             yield each
-            inner = (getattr(each, name, None) for name in ("reason", "os_error"))
+            inner = (getattr(each, name, None) for name in _INNER)
             todo += [*each.args, *inner, each.__cause__, each.__context__]
 
 
@@ -42,25 +47,46 @@ def raised_in(exc: BaseException, *packages: str) -> bool:
     return module.partition(".")[0] in packages
 
 
-def forget(exc: BaseException) -> None:
+def forget(exc: BaseException, *others: str) -> None:
     """Clear the frames that have ended, and what was sent; the lines of the traceback stay.
 
     With its frames goes what they had open, as a connection.
+
+    Args:
+        exc: With all that is `inside` it.
+        others: Packages whose frames are cleared as well.
     """
     for each in inside(exc):
         for frame, _ in walk_tb(each.__traceback__):
-            if frame.f_globals.get("__name__", "").partition(".")[0] in _CLEARED:
+            if _package(frame.f_globals.get("__name__")) in {*_CLEARED, *others}:
                 with suppress(RuntimeError):  # it still runs
                     frame.clear()
         _clear(each)
 
 
+def _package(module: str | None) -> str:
+    return (module or "").partition(".")[0]
+
+
 def _clear(exc: BaseException) -> None:
+    if isinstance(exc, UnicodeEncodeError | UnicodeDecodeError):  # it has all that was to be sent
+        exc.args = (exc.args[0],) if exc.args else ()
+        exc.object = b"" if isinstance(exc, UnicodeDecodeError) else ""
     if any(map(_secrets_in, exc.args)):
         exc.args = tuple(map(_cleared, exc.args))
     for name, value in vars(exc).items():
         if _secrets_in(value):
             setattr(exc, name, _cleared(value))
+    if _package(type(exc).__module__) in _CLIENTS:
+        _clear_objects(exc)
+
+
+def _clear_objects(exc: BaseException) -> None:
+    exc.args = tuple(
+        each if isinstance(each, _PLAIN) or hasattr(each, "_fields") else None for each in exc.args
+    )
+    for name in {*_OBJECTS} & vars(exc).keys():
+        setattr(exc, name, None)
 
 
 def _secrets_in(value: Any) -> list[str]:

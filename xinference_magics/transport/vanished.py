@@ -7,6 +7,11 @@ probes tell, and what stands between does not forget a connection on which they 
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SECONDS_UNTIL, _SECONDS_BETWEEN, _UNANSWERED = 30, 10, 6
 _OPTIONS = {
@@ -34,3 +39,10 @@ def open_probed(address: tuple[int, int, int, str, object]) -> socket.socket:
     for option in probes():
         opened.setsockopt(*option)
     return opened
+
+
+def end_all(sockets: Iterable[socket.socket]) -> None:
+    """End connections both ways: whoever reads from them or writes to them learns it at once."""
+    for each in sockets:
+        with suppress(OSError):  # it is closed, or was never connected
+            each.shutdown(socket.SHUT_RDWR)

@@ -128,7 +128,7 @@ def _make_account(session: Session, endpoint: str, username: str | None, printed
     from xinference_magics.cluster.accounts import set_up
     from xinference_magics.transport.login import Login, sign_in
 
-    setup_token = _asked_secretly("Setup token: ") if printed else ""
+    setup_token = _asked_secretly("Setup token: ").strip() if printed else ""
     username = username or _asked("Name of the new user: ")
     password = _asked_secretly(f"New password of {username} (8 characters or more): ")
     if password != _asked_secretly("The same password again: "):
