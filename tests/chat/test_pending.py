@@ -15,6 +15,7 @@ from scripted_server import ScriptedServer, Stream
 
 from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Conversation, Execution
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.turn import Turn
@@ -28,7 +29,7 @@ A1, B2, C3 = Execution(1, "A"), Execution(2, "B"), Execution(3, "C")
 class Gated:
     """Answers "Hello", and goes on when the gate is open."""
 
-    name, engine, parameters, context = "gated", None, {}, None
+    name, engine, parameters, context, tools = "gated", None, {}, None, ()
 
     def __init__(self, error=None, remark=""):
         self.gate = threading.Event()
@@ -281,6 +282,7 @@ async def test_code_that_asks_keeps_its_place_while_other_cells_run():
     class Notebook:
         run = A1
         server_version = None
+        lessons = Lessons()
 
         def execution(self):
             return self.run

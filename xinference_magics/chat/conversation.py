@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Host(Protocol):
         """The version of the server, where it is known."""
         ...
 
+    @property
+    def lessons(self) -> Lessons:
+        """What is learnt about the models that are asked."""
+        ...
+
     def model_in_use(self) -> ChatXinference:
         """Return the model that is asked where none is given."""
         ...
@@ -76,6 +82,7 @@ class Conversation:
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
     _pending: list[tuple[Execution, PendingTurn]] = field(default_factory=list, compare=False)
     _changing: threading.RLock = field(default_factory=threading.RLock, compare=False)
+    _lessons: Lessons = field(default_factory=Lessons, compare=False)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -226,6 +233,11 @@ class Conversation:
         from xinference_magics.chat import asking
 
         return await asking.aask(self, prompt, self._chosen(model), parameters)
+
+    @property
+    def lessons(self) -> Lessons:
+        """What is learnt about the models that are asked, by all conversations of a notebook."""
+        return self.host.lessons if self.host else self._lessons
 
     @property
     def execution(self) -> Execution:

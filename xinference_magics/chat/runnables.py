@@ -31,6 +31,7 @@ class RunnableAnswerer:
 
     engine = None
     context = None
+    tools = ()
 
     def __init__(self, name: str, runnable: Runnable[Any, Any]) -> None:
         self.name = name

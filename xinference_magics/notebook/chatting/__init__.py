@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.learnt import Learnt
     from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.arguments import Parser
@@ -202,8 +203,14 @@ def _question(
         conversation=None if arguments.once else conversation.name,
         format=arguments.format,
         server_version=magics.session.server_version,
+        learnt=_learnt(magics.session, answerer),
     )
     return fitted(question)
+
+
+def _learnt(session: Session, answerer: Answerer) -> Learnt | None:
+    """Return what is learnt about who answers, where that is a model and not a chain."""
+    return session.lessons.of(answerer.model) if isinstance(answerer, ModelAnswerer) else None
 
 
 def _show(session: Session, asked: list[Fitted]) -> None:
