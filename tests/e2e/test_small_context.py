@@ -3,7 +3,10 @@
 import pytest
 
 FILLER = "filler = 'The quick brown fox jumps over the lazy dog and runs away. ' * 100"
-LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --n_parallel 8 -u tiny-eight"
+LAUNCH = (
+    "%xinference launch -n tiny-chat -f ggufv2 --disable-virtual-env --n_threads 1 "
+    "--n_parallel 8 -u tiny-eight"
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +42,9 @@ def test_code_that_asks_goes_on_too(kernel, eight):
 
 
 def test_an_own_launch_is_known_before_anything_is_refused(kernel, cluster, tiny_registered):
+    reply = kernel.run(LAUNCH, timeout=300)
+    assert reply.status == "ok", reply.error
     try:
-        reply = kernel.run(LAUNCH)
-        assert reply.status == "ok", reply.error
         kernel.run(FILLER)
         assert kernel.value("llm.profile['max_input_tokens'], llm.max_tokens") == "(4096, 2048)"
         shown = kernel.run("%xinference describe tiny-eight").displays[0]["text/plain"]

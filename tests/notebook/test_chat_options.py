@@ -3,9 +3,11 @@
 import pytest
 import recorded
 from IPython.core.error import UsageError
-from scripted_server import ScriptedServer, Stream
+from langchain_core.runnables import chain
+from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
+from xinference_magics.errors import PromptError
 
 
 @pytest.fixture
@@ -64,3 +66,23 @@ def test_options_that_contradict_each_other_are_refused(shell, options, message)
         with pytest.raises(UsageError, match=message):
             result.raise_error()
         assert not server.bodies
+
+
+def test_a_function_is_named_as_one(shell):
+    with ScriptedServer(Reply(404, {"detail": "Model not found, uid: plain"})) as server:
+        shell.user_ns["plain"] = str.upper
+        shell.run_cell(f"%config XinferenceMagics.endpoint = '{server.endpoint}'")
+        result = shell.run_cell("%chat -m plain Hello")
+        with pytest.raises(PromptError, match=r"RunnableLambda\(plain\) makes a chain of it"):
+            result.raise_error()
+
+
+def test_a_synchronous_generator_answers(shell):
+    @chain
+    def plain(_prompt):
+        yield "Hel"
+        yield "lo."
+
+    shell.user_ns["plain"] = plain
+    shell.run_cell("turn = %chat --once -m plain Hi").raise_error()
+    assert shell.user_ns["turn"].text == "Hello."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
 
 from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.chat_models import ChatXinference
+
+
+def new_thread() -> str:
+    """Return an id for what an agent keeps of a conversation, which no other conversation has."""
+    return uuid4().hex[:12]
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,13 @@ class Conversation:
         name: What it is called; empty for the default one.
         system: Its standing system prompt; None leaves it to the setting for all.
         host: The notebook it belongs to; None for one that was read from a file.
+        thread: The id under which an agent's checkpointer keeps what belongs to it.
     """
 
     name: str = ""
     system: str | None = None
     host: Host | None = field(default=None, compare=False)
+    thread: str = field(default_factory=new_thread, compare=False, kw_only=True)
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
     _pending: list[tuple[Execution, PendingTurn]] = field(default_factory=list, compare=False)
     _changing: threading.RLock = field(default_factory=threading.RLock, compare=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from xinference_magics import interrupts
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.budget import fitted
+from xinference_magics.chat.conversation import new_thread
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.runnables import RunnableAnswerer
@@ -155,8 +156,9 @@ def ask(
     prompt = prompt_of(magics.shell, arguments, text, variables)
     parameters = parameters_of(arguments)
     _put_in_uids(arguments, variables)
+    thread = _thread(magics, arguments)
     answerers = [
-        choose(magics, arguments, variables, main_thread, name)
+        choose(magics, arguments, variables, main_thread, name, thread)
         for name in arguments.compare or [arguments.model]
     ]
     for answerer in answerers:
@@ -167,6 +169,16 @@ def ask(
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
     return [_question(magics, arguments, prompt, parameters, each) for each in answerers]
+
+
+def _thread(magics: XinferenceMagics, arguments: Arguments) -> str:
+    """Return the id under which an agent keeps what belongs to the conversation."""
+    if arguments.once:
+        return new_thread()
+    conversation = conversation_of(magics, arguments)
+    if arguments.new and not arguments.show_prompt:
+        conversation.thread = new_thread()
+    return conversation.thread
 
 
 def _put_in_uids(arguments: Arguments, variables: Mapping[str, Any]) -> None:
