@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from xinference_magics.chat.learnt import Lessons
@@ -81,12 +81,14 @@ class Conversation:
         system: Its standing system prompt; None leaves it to the setting for all.
         host: The notebook it belongs to; None for one that was read from a file.
         thread: The id under which an agent's checkpointer keeps what belongs to it.
+        unknown: What a file of a later version has beside this; it is saved again as it is.
     """
 
     name: str = ""
     system: str | None = None
     host: Host | None = field(default=None, compare=False)
     thread: str = field(default_factory=new_thread, compare=False, kw_only=True)
+    unknown: dict[str, Any] = field(default_factory=dict, compare=False, kw_only=True)
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
     _pending: list[tuple[Execution, PendingTurn]] = field(default_factory=list, compare=False)
     _changing: threading.RLock = field(default_factory=threading.RLock, compare=False)
@@ -117,17 +119,21 @@ class Conversation:
     @property
     def pending(self) -> list[PendingTurn]:
         """The turns that are still being answered in the background."""
-        self._pending = [(run, each) for run, each in self._pending if not each.done]
-        return [each for _, each in self._pending]
+        with self._changing:
+            self._pending = [(run, each) for run, each in self._pending if not each.done]
+            return [each for _, each in self._pending]
 
     def expect(self, turn: PendingTurn, execution: Execution) -> None:
         """Note a turn that is being answered in the background."""
-        self._pending.append((execution, turn))
+        with self._changing:
+            self._pending.append((execution, turn))
 
     def awaited(self, execution: Execution) -> list[PendingTurn]:
         """The turns that end before one of `execution` begins: those that it continues."""
-        place = self._place(execution)
-        return [each for run, each in self._pending if not each.done and self._place(run) <= place]
+        with self._changing:
+            place = self._place(execution)
+            waiting = [(run, each) for run, each in self._pending if not each.done]
+            return [each for run, each in waiting if self._place(run) <= place]
 
     def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
         """Put in a turn, dropping those that an earlier run of the same cell left.
