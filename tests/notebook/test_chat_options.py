@@ -8,6 +8,7 @@ from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
 from xinference_magics.errors import PromptError
+from xinference_magics.wire.profile import model_profile
 
 
 @pytest.fixture
@@ -47,6 +48,20 @@ def test_thinking_is_switched(request_of):
     assert request_of("%chat -m llm --no-think Hello")["enable_thinking"] is False
 
 
+@pytest.mark.parametrize("background", ["", "--bg "])
+def test_thinking_is_asked_of_a_model_that_has_none(request_of, shell, capsys, background):
+    said = "Note: tiny is not described as a model that thinks: --think may do nothing.\n"
+    for abilities, says in [(["chat"], True), (["chat", "hybrid"], False)]:
+        profile = model_profile(abilities, None)
+        shell.user_ns["llm"] = shell.user_ns["llm"].model_copy(update={"profile": profile})
+        for options, asked in [("--think", True), ("-p enable_thinking=true", True), ("", False)]:
+            shell.user_ns.pop("turn", None)
+            shell.run_cell(f"turn = %chat --once {background}-m llm {options} Hi").raise_error()
+            if background:
+                shell.user_ns["turn"].result(20)
+            assert capsys.readouterr().out.count(said) == int(says and asked)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -57,6 +72,8 @@ def test_thinking_is_switched(request_of):
         ("--bg --compare a,b", "leave out --bg"),
         ("--bg --confirm", "leave out --bg"),
         ("--bg --stream false", "leave one of them out"),
+        ("--think --no-think", "--think and --no-think contradict each other: leave one out"),
+        ("--no-think -t 0 --think", "leave one out"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(shell, options, message):

@@ -21,6 +21,7 @@ from xinference_magics.notebook.chatting.answerers import choose, model_meant, u
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.chatting.prompting import (
     FIX,
+    cannot_think,
     hint_at_braces,
     prompt_of,
     refuse_unreadable,
@@ -111,6 +112,8 @@ def read(command: Command, line: str, cell: str | None) -> tuple[Arguments, str]
     # %%generate has fewer options: those it lacks are never given.
     parser.set_defaults(**{option.name: option.default for option in CHAT})
     words, rest = leading_options(line, parser)
+    if {"--think", "--no-think"} <= set(words):
+        parser.error("--think and --no-think contradict each other: leave one out")
     arguments = parser.parse(words)
     if cell is not None and (kept := _KEPT.fullmatch(rest)):
         arguments.out, rest = kept["name"], ""
@@ -166,6 +169,8 @@ def ask(
             refuse_unreadable(magics.session, prompt, answerer.name)
         elif isinstance(answerer, RunnableAnswerer):
             answerer.refuse(parameters)
+    if parameters.get("enable_thinking"):
+        show(filter(None, map(cannot_think, answerers)))
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
     return [_question(magics, arguments, prompt, parameters, each) for each in answerers]
