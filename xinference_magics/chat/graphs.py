@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.events import Event
 
-_ALL_MESSAGES = "__remove_all__"
-"""The id by which LangGraph's reducer of messages drops those that a thread has."""
+_REDUCER = "langgraph.graph.message"
+"""Where LangGraph's own reducer of messages is, which can drop those that a thread has."""
 
 
 def is_graph(runnable: object) -> bool:
@@ -71,8 +72,8 @@ def _kept(
     """
     if not getattr(graph, "checkpointer", None):
         return None, list(messages)
-    if _replaces_messages(graph):
-        return _config(thread), [RemoveMessage(id=_ALL_MESSAGES), *messages]
+    if all_messages := _removing_all(graph):
+        return _config(thread), [RemoveMessage(id=all_messages), *messages]
     return _config(f"{thread}-{uuid4().hex[:8]}"), list(messages)
 
 
@@ -80,9 +81,12 @@ def _config(thread: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread}}
 
 
-def _replaces_messages(graph: Any) -> bool:
+def _removing_all(graph: Any) -> str | None:
+    """Return the id that stands for all messages of a thread, where these can be removed."""
     reducer = getattr(graph.channels.get("messages"), "operator", None)
-    return getattr(reducer, "__module__", "") == "langgraph.graph.message"
+    if getattr(reducer, "__module__", "") != _REDUCER:
+        return None
+    return getattr(sys.modules[_REDUCER], "REMOVE_ALL_MESSAGES", None)
 
 
 def _calls(updates: Any) -> list[ToolStart]:

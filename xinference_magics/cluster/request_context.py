@@ -29,12 +29,16 @@ def launched_with(request: LaunchRequest, running: RunningModel) -> RequestConte
         request: The launch.
         running: What has come of it.
     """
-    engine = spelling(running.engine or request.model_engine or "")
-    names = ("context_length", _PARAMETERS.get(engine, ""))
+    names = ("context_length", _PARAMETERS.get(spelling(running.engine or ""), ""))
     for name in names:
         if tokens := _positive(request.extra.get(name)):
             return RequestContext(tokens, f"launched with {name}={tokens}")
-    return _of_slots(request, running) if engine == spelling(_LLAMA) else None
+    return _of_slots(request, running) if is_divided(running) else None
+
+
+def is_divided(running: RunningModel) -> bool:
+    """Whether the engine of a model divides its context among slots."""
+    return spelling(running.engine or "") == spelling(_LLAMA)
 
 
 def _of_slots(request: LaunchRequest, running: RunningModel) -> RequestContext | None:
@@ -57,7 +61,7 @@ def guessed(
     """
     whole = _positive(own.extra.get("n_ctx")) if own else None
     whole = whole or running.context_length
-    if spelling(running.engine or "") != spelling(_LLAMA) or not cpus or not whole:
+    if not is_divided(running) or not cpus or not whole:
         return None
     slots = min(_MOST_SLOTS, cpus)
     why = f"{cpus} CPUs, so n_parallel={slots}"

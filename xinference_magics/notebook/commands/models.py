@@ -39,8 +39,10 @@ def describe(session: Session, arguments: Arguments) -> RunningModel:
 
 def _guessed(session: Session, cluster: Cluster, running: RunningModel) -> RequestContext | None:
     """Guess it from the CPUs of the model's worker, where the server says how many these are."""
-    from xinference_magics.cluster.request_context import guessed
+    from xinference_magics.cluster.request_context import guessed, is_divided
 
+    if not is_divided(running):
+        return None
     with suppress(XinferenceError):
         workers = cluster.machines.status().workers
         cpus = next((each.cpus for each in workers if _is_at(running, each)), None)
