@@ -120,6 +120,12 @@ class BadRequestError(ServerError):
 class ContextLengthError(BadRequestError):
     """The prompt, or prompt and answer, do not fit the model's context."""
 
+    limit: int | None = None
+    """Tokens that a request may have, where the server named the number."""
+
+    asked: int | None = None
+    """Tokens that the prompt had by the server's count, where it named the number."""
+
 
 class NotOfferedError(ServerError):
     """The server is of a version that has no such thing yet."""

@@ -15,6 +15,7 @@ from scripted_server import ScriptedServer, Stream
 
 from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Conversation, Execution
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.turn import Turn
@@ -28,7 +29,7 @@ A1, B2, C3 = Execution(1, "A"), Execution(2, "B"), Execution(3, "C")
 class Gated:
     """Answers "Hello", and goes on when the gate is open."""
 
-    name, engine, parameters, context = "gated", None, {}, None
+    name, engine, parameters, context, tools = "gated", None, {}, None, ()
 
     def __init__(self, error=None, remark=""):
         self.gate = threading.Event()
@@ -224,6 +225,61 @@ def test_a_view_that_breaks_is_told_where_the_result_is_asked_for(begin):
         begin(answerer, view=Broken()).result(10)
 
 
+def test_a_view_is_closed_also_where_the_turn_cannot_be_kept(begin):
+    def keep(_turn):
+        raise RuntimeError("the conversation is broken")
+
+    view, answerer = Record(), Gated(remark="The engine ignores seed.")
+    answerer.gate.set()
+    with pytest.raises(RuntimeError, match="the conversation is broken"):
+        begin(answerer, view=view, keep=keep).result(10)
+    assert view.closed.text == "Hello, Alice."
+    assert view.lines == ["Note: The engine ignores seed."]
+
+
+def test_a_view_is_closed_also_where_the_pieces_do_not_fit_together(begin):
+    class Odd(Gated):
+        async def events(self, messages, parameters):
+            yield AIMessageChunk("Hello", additional_kwargs={"a": 1.5})
+            yield AIMessageChunk("", additional_kwargs={"a": "text"})
+
+    view = Record()
+    turn = begin(Odd(), view=view)
+    with pytest.raises(TypeError) as caught:
+        turn.result(10)
+    assert (view.closed.status, view.closed.error) == (
+        "failed",
+        " ".join(str(caught.value).split()),
+    )
+    assert turn.done
+
+
+def test_a_turn_of_a_deleted_cell_does_not_come_back(begin, background):
+    """Its thread is putting it into the conversation as the cell is found to be gone."""
+    talk, keeping, go_on = Conversation(), threading.Event(), threading.Event()
+
+    def keep(turn):
+        keeping.set()
+        go_on.wait(10)
+        talk.add(turn, A1)
+
+    def forget():
+        background.discard(B2, ["A"])
+        talk.forget_cells(["A"])
+
+    answerer = Gated()
+    answerer.gate.set()
+    turn = begin(answerer, keep=keep)
+    assert keeping.wait(10)
+    forgetting = threading.Thread(target=forget)
+    forgetting.start()
+    forgetting.join(0.2)  # it waits for the turn that is being kept
+    go_on.set()
+    forgetting.join(10)
+    assert turn.result(10).text == "Hello, Alice."
+    assert talk.turns == []
+
+
 def test_notes_go_where_the_turn_is_shown(begin, capsys):
     view, seed = Record(), "The engine ignores seed."
     shown, unseen = Gated(remark=seed), Gated(remark=seed)
@@ -281,6 +337,7 @@ async def test_code_that_asks_keeps_its_place_while_other_cells_run():
     class Notebook:
         run = A1
         server_version = None
+        lessons = Lessons()
 
         def execution(self):
             return self.run

@@ -108,7 +108,7 @@ def test_a_notebooks_outputs_hold_its_conversations(tmp_path):
     assert restored.turns == 2
     assert restored.lacking == [
         "cell 3 has no saved answer",
-        "cell 4: The record of this turn has no valid 'id'.",
+        "cell 4: The record of this turn has no valid 'prompt'.",
         "cell 4 has no saved answer",
     ]
     again = Execution(7, "A")

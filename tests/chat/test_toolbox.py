@@ -1,14 +1,20 @@
 """LangChain's tools of all kinds run where their connections and figures were made."""
 
 import asyncio
+import functools
+import math
+import os
 import threading
 from contextlib import closing
 
+import numpy as np
+import pandas as pd
 import pytest
-from langchain_core.tools import BaseTool, Tool
+from langchain_core.tools import BaseTool, Tool, tool
 
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.toolbox import Toolbox
+from xinference_magics.errors import NotebookError
 
 
 def thread_name(question: str) -> str:
@@ -54,3 +60,85 @@ def done(tool):
 )
 def test_a_tool_runs_on_the_waiting_thread(tool, says):
     assert done(tool) == says
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+class Servers:
+    """As a client of MCP servers: its tools are asked for asynchronously."""
+
+    def __init__(self, *tools, error=None):
+        self.tools, self.error, self.loop = tools, error, None
+
+    async def get_tools(self):
+        await asyncio.sleep(0)
+        self.loop = asyncio.get_running_loop()
+        if self.error:
+            raise self.error
+        return list(self.tools)
+
+
+class Kit:
+    def get_tools(self):
+        return (add,)
+
+
+def test_an_asynchronous_toolkit_is_awaited_on_the_notebook_s_loop():
+    servers = Servers(add)
+    with closing(asyncio.new_event_loop()) as loop:
+        toolbox = Toolbox([servers], run=MainThread(lambda: loop).run)
+        assert [each.name for each in toolbox.tools] == ["add"]
+        assert servers.loop is loop
+    assert Toolbox([Kit()]).tools == [add]
+
+
+async def test_it_is_awaited_while_the_loop_runs_the_cell():
+    loop = asyncio.get_running_loop()
+    servers = Servers(add)
+    assert Toolbox([servers], run=MainThread(lambda: loop).run).tools == [add]
+    assert servers.loop is loop
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("no\nserver"),
+        ExceptionGroup("unhandled errors", [ExceptionGroup("more", [OSError("no\nserver")])]),
+    ],
+)
+def test_a_toolkit_that_fails_says_why_in_one_line(error):
+    with pytest.raises(NotebookError) as caught:
+        Toolbox([Servers(error=error)])
+    assert str(caught.value) == "The tools of Servers cannot be listed: OSError: no server"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        math.sqrt,
+        print,
+        len,
+        os.listdir,
+        functools.partial(thread_name, "x"),
+        pd.read_csv,
+        np.mean,
+        str.upper,
+        dict,
+    ],
+)
+def test_a_function_without_types_is_refused_in_one_line(function):
+    with pytest.raises(NotebookError, match=r"cannot be a tool: its arguments have no types .*\.$"):
+        Toolbox([function])
+
+
+def test_a_name_that_pydantic_frowns_on_is_no_fault():
+    def search(schema: str, copy: int = 1) -> str:
+        """Search."""
+        return schema * copy
+
+    [made] = Toolbox([search]).tools
+    assert made.invoke({"schema": "a", "copy": 2}) == "aa"

@@ -141,3 +141,47 @@ def test_what_a_tool_returns_is_written_for_the_model(ready):
     ready.run("def get_weather(city: str):\n    return Image.new('RGB', (9, 9))")
     assert ready.run("turn = %chat --once --tools get_weather What is the weather in Paris?")
     assert "a picture, which this model cannot see" in ready.value("turn.steps[1].content")
+
+
+def test_the_tools_of_an_asynchronous_toolkit(ready):
+    """As a client of MCP servers has them; it is asked on the loop of the notebook."""
+    ready.run(
+        "class Servers:\n"
+        "    async def get_tools(self):\n"
+        "        await asyncio.sleep(0.01)\n"
+        "        calls.append(asyncio.get_running_loop() is loop)\n"
+        "        return [get_weather]\n"
+        "servers = Servers()"
+    )
+    reply = ready.run("turn = %chat --once --tools servers What is the weather in Paris?")
+    assert reply.status == "ok", reply.error
+    assert ready.value("calls") == "[True, True]"
+    assert "22 degrees and sunny" in ready.value("turn.text")
+
+
+AGENT = """
+def get_weather(city: str) -> str:
+    'The weather in a city.'
+    return '22 degrees and sunny'
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langgraph.checkpoint.memory import InMemorySaver
+agent = create_agent(llm, [get_weather], checkpointer=InMemorySaver(), middleware=[
+    HumanInTheLoopMiddleware({"get_weather": True}, interrupt_mode=MODE)])
+"""
+
+
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+def test_an_agent_s_question_is_answered_with_the_code_that_the_cell_shows(ready, mode):
+    reply = ready.run(AGENT.replace("MODE", repr(mode)))
+    assert reply.status == "ok", reply.error
+    reply = ready.run("%chat -m agent What is the weather in Paris?")
+    assert reply.status == "error"
+    [error] = [line for line in reply.error.splitlines() if "NotebookError" in line]
+    assert "agent asks you before it goes on: get_weather(city='Paris')" in error
+    imported, _, answered = error.partition("Answer in code: ")[2].partition("; ")
+    reply = ready.run(f"{imported}\nresult = {answered}")
+    assert reply.status == "ok", reply.error
+    assert ready.value("result['messages'][-1].type") == "'ai'"
+    assert ready.value("sum(each.type == 'tool' for each in result['messages'])") == "1"

@@ -3,9 +3,12 @@
 import pytest
 import recorded
 from IPython.core.error import UsageError
-from scripted_server import ScriptedServer, Stream
+from langchain_core.runnables import chain
+from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
+from xinference_magics.errors import PromptError
+from xinference_magics.wire.profile import model_profile
 
 
 @pytest.fixture
@@ -45,6 +48,20 @@ def test_thinking_is_switched(request_of):
     assert request_of("%chat -m llm --no-think Hello")["enable_thinking"] is False
 
 
+@pytest.mark.parametrize("background", ["", "--bg "])
+def test_thinking_is_asked_of_a_model_that_has_none(request_of, shell, capsys, background):
+    said = "Note: tiny is not described as a model that thinks: --think may do nothing.\n"
+    for abilities, says in [(["chat"], True), (["chat", "hybrid"], False)]:
+        profile = model_profile(abilities, None)
+        shell.user_ns["llm"] = shell.user_ns["llm"].model_copy(update={"profile": profile})
+        for options, asked in [("--think", True), ("-p enable_thinking=true", True), ("", False)]:
+            shell.user_ns.pop("turn", None)
+            shell.run_cell(f"turn = %chat --once {background}-m llm {options} Hi").raise_error()
+            if background:
+                shell.user_ns["turn"].result(20)
+            assert capsys.readouterr().out.count(said) == int(says and asked)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -55,6 +72,8 @@ def test_thinking_is_switched(request_of):
         ("--bg --compare a,b", "leave out --bg"),
         ("--bg --confirm", "leave out --bg"),
         ("--bg --stream false", "leave one of them out"),
+        ("--think --no-think", "--think and --no-think contradict each other: leave one out"),
+        ("--no-think -t 0 --think", "leave one out"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(shell, options, message):
@@ -64,3 +83,23 @@ def test_options_that_contradict_each_other_are_refused(shell, options, message)
         with pytest.raises(UsageError, match=message):
             result.raise_error()
         assert not server.bodies
+
+
+def test_a_function_is_named_as_one(shell):
+    with ScriptedServer(Reply(404, {"detail": "Model not found, uid: plain"})) as server:
+        shell.user_ns["plain"] = str.upper
+        shell.run_cell(f"%config XinferenceMagics.endpoint = '{server.endpoint}'")
+        result = shell.run_cell("%chat -m plain Hello")
+        with pytest.raises(PromptError, match=r"RunnableLambda\(plain\) makes a chain of it"):
+            result.raise_error()
+
+
+def test_a_synchronous_generator_answers(shell):
+    @chain
+    def plain(_prompt):
+        yield "Hel"
+        yield "lo."
+
+    shell.user_ns["plain"] = plain
+    shell.run_cell("turn = %chat --once -m plain Hi").raise_error()
+    assert shell.user_ns["turn"].text == "Hello."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessageChunk, BaseMessage
     from langchain_core.messages.tool import ToolCall
+    from langchain_core.tools import BaseTool
 
     from xinference_magics.chat.events import Event
     from xinference_magics.chat.main_thread import MainThread
@@ -46,6 +47,11 @@ class Agent(ModelAnswerer):
     main_thread: MainThread
     confirm: Callable[[ToolCall], bool] | None = None
     rounds: int = ROUNDS
+
+    @property
+    def tools(self) -> list[BaseTool]:
+        """The tools that the model is told of."""
+        return self.toolbox.tools
 
     async def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
+    from langchain_core.tools import BaseTool
 
     from xinference_magics.chat.events import Event
     from xinference_magics.chat_models import ChatXinference
@@ -34,6 +35,11 @@ class Answerer(Protocol):
     @property
     def context(self) -> int | None:
         """Tokens that it takes, prompt and answer together, where that is known."""
+        ...
+
+    @property
+    def tools(self) -> Sequence[BaseTool]:
+        """What it sends beside the messages."""
         ...
 
     def events(
@@ -72,6 +78,11 @@ class ModelAnswerer:
     def context(self) -> int | None:
         """Tokens that the model takes, where its description said."""
         return (self.model.profile or {}).get("max_input_tokens")
+
+    @property
+    def tools(self) -> Sequence[BaseTool]:
+        """None, without an agent around it."""
+        return ()
 
     def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]

@@ -88,6 +88,7 @@ def _question(
         parameters=dict(parameters),
         conversation=conversation.name,
         server_version=conversation.host.server_version if conversation.host else None,
+        learnt=conversation.lessons.of(model),
     )
     return fitted(question).question
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.chat_models import ChatXinference
+
+
+def new_thread() -> str:
+    """Return an id for what an agent keeps of a conversation, which no other conversation has."""
+    return uuid4().hex[:12]
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,11 @@ class Host(Protocol):
         """The version of the server, where it is known."""
         ...
 
+    @property
+    def lessons(self) -> Lessons:
+        """What is learnt about the models that are asked."""
+        ...
+
     def model_in_use(self) -> ChatXinference:
         """Return the model that is asked where none is given."""
         ...
@@ -68,14 +80,19 @@ class Conversation:
         name: What it is called; empty for the default one.
         system: Its standing system prompt; None leaves it to the setting for all.
         host: The notebook it belongs to; None for one that was read from a file.
+        thread: The id under which an agent's checkpointer keeps what belongs to it.
+        unknown: What a file of a later version has beside this; it is saved again as it is.
     """
 
     name: str = ""
     system: str | None = None
     host: Host | None = field(default=None, compare=False)
+    thread: str = field(default_factory=new_thread, compare=False, kw_only=True)
+    unknown: dict[str, Any] = field(default_factory=dict, compare=False, kw_only=True)
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
     _pending: list[tuple[Execution, PendingTurn]] = field(default_factory=list, compare=False)
     _changing: threading.RLock = field(default_factory=threading.RLock, compare=False)
+    _lessons: Lessons = field(default_factory=Lessons, compare=False)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -102,17 +119,21 @@ class Conversation:
     @property
     def pending(self) -> list[PendingTurn]:
         """The turns that are still being answered in the background."""
-        self._pending = [(run, each) for run, each in self._pending if not each.done]
-        return [each for _, each in self._pending]
+        with self._changing:
+            self._pending = [(run, each) for run, each in self._pending if not each.done]
+            return [each for _, each in self._pending]
 
     def expect(self, turn: PendingTurn, execution: Execution) -> None:
         """Note a turn that is being answered in the background."""
-        self._pending.append((execution, turn))
+        with self._changing:
+            self._pending.append((execution, turn))
 
     def awaited(self, execution: Execution) -> list[PendingTurn]:
         """The turns that end before one of `execution` begins: those that it continues."""
-        place = self._place(execution)
-        return [each for run, each in self._pending if not each.done and self._place(run) <= place]
+        with self._changing:
+            place = self._place(execution)
+            waiting = [(run, each) for run, each in self._pending if not each.done]
+            return [each for run, each in waiting if self._place(run) <= place]
 
     def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
         """Put in a turn, dropping those that an earlier run of the same cell left.
@@ -226,6 +247,11 @@ class Conversation:
         from xinference_magics.chat import asking
 
         return await asking.aask(self, prompt, self._chosen(model), parameters)
+
+    @property
+    def lessons(self) -> Lessons:
+        """What is learnt about the models that are asked, by all conversations of a notebook."""
+        return self.host.lessons if self.host else self._lessons
 
     @property
     def execution(self) -> Execution:

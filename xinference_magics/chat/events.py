@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
+    BaseMessage,
     HumanMessage,
     ToolMessage,
     message_chunk_to_message,
@@ -50,6 +51,16 @@ class Parsed:
 Event: TypeAlias = AIMessageChunk | ToolStart | ToolMessage | HumanMessage | Parsed
 Source: TypeAlias = Callable[[], AsyncIterator[Event]]
 """Opens the events of a turn; called on the streaming thread, inside its event loop."""
+
+
+def whole(message: BaseMessage) -> AIMessageChunk:
+    """Take a message that comes whole for a stream of one chunk."""
+    if isinstance(message, AIMessageChunk):
+        return message
+    if not isinstance(message, AIMessage):
+        return AIMessageChunk(content=message.content)
+    fields = AIMessage.model_fields.keys() - {"type"}
+    return AIMessageChunk(**{name: getattr(message, name) for name in fields})
 
 
 def joined(chunks: Iterable[AIMessageChunk]) -> Iterator[AIMessageChunk]:

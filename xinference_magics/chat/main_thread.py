@@ -19,7 +19,7 @@ from xinference_magics import interrupts
 from xinference_magics.chat.nesting import run_nested
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 _TICK = 0.05
 """Seconds between two looks at whether an asynchronous job is to be stopped."""
@@ -54,6 +54,19 @@ class MainThread:
         job = _Job(function)
         self._jobs.put(job)
         return await asyncio.wrap_future(job.future)
+
+    def run(self, awaitable: Awaitable[Any]) -> Any:
+        """Await something on this thread, before anything streams.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted, and is cancelled.
+        """
+        loop = self._loop()
+        task = asyncio.ensure_future(_awaited(awaitable), loop=loop)
+        try:
+            return run_nested(loop, task)
+        finally:
+            task.cancel()  # one that has ended does not notice
 
     def wake(self) -> None:
         """End the wait of `work`, from any thread."""
@@ -92,6 +105,10 @@ class MainThread:
     def _await(self, awaitable: Any, stop: Callable[[], bool]) -> Any:
         """Run a coroutine on the notebook's loop, which may be in the middle of this very cell."""
         return run_nested(self._loop(), _until_stopped(awaitable, stop))
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 async def _until_stopped(awaitable: Any, stop: Callable[[], bool]) -> Any:

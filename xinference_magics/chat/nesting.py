@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Awaitable, Iterator
     from contextvars import Context
 
 
-def run_nested(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, on a loop that may be running on this very thread."""
+def run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any]) -> Any:
+    """Run a coroutine or task to its end, on a loop that may be running on this very thread."""
     if not loop.is_running():
-        return loop.run_until_complete(coroutine)
+        return loop.run_until_complete(awaitable)
     import nest_asyncio
 
     nest_asyncio.apply(loop)
     with _held_back(loop):
-        return loop.run_until_complete(coroutine)
+        return loop.run_until_complete(awaitable)
 
 
 @contextmanager

@@ -77,7 +77,8 @@ class PendingTurn:
         self._live = LiveTurn(question.answerer.name)
         self._stop = threading.Event()
         self._finished = threading.Event()
-        self._kept = True
+        self._keeping = threading.Lock()
+        self._discarded = False
         self._notes: list[str] = []
         self._turn: Turn | None = None
         self._error: Exception | None = None
@@ -111,9 +112,14 @@ class PendingTurn:
         self._stop.set()
 
     def discard(self) -> None:
-        """Let it end now, and keep it out of the conversation: its cell is run again, or gone."""
-        self._kept = False
+        """Let it end now, and keep it out of the conversation: its cell is run again, or gone.
+
+        A turn that is being put into the conversation at this very moment is in it when this
+        returns, so that whoever drops the turns of the cell after that drops it, too.
+        """
         self.stop()
+        with self._keeping:
+            self._discarded = True
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended.
@@ -187,19 +193,30 @@ class PendingTurn:
 
     def _run(self) -> None:
         try:
-            self._turn, self._error = self._answered()
-            if self._kept:
-                self._keep(self._turn)
-            self._view.close(self._turn)
-            self._view.tell(f"Note: {each}" for each in wanted(self._notes))
+            turn, self._error = self._answered()
+            try:
+                self._keep_unless_discarded(turn)
+            finally:
+                self._turn = turn
+                self._view.close(turn)
+                self._view.tell(f"Note: {each}" for each in wanted(self._notes))
         except Exception as error:  # noqa: BLE001  # raised where the result is asked for
             self._error = self._error or error
         finally:
             self._finished.set()
 
+    def _keep_unless_discarded(self, turn: Turn) -> None:
+        with self._keeping:
+            if not self._discarded:
+                self._keep(turn)
+
     def _answered(self) -> tuple[Turn, Exception | None]:
         outcome = self._outcome()
-        return self._question.settled(self._live, outcome), outcome.error
+        try:
+            return self._question.settled(self._live, outcome), outcome.error
+        except Exception as error:  # noqa: BLE001  # what cannot be put together is shown, too
+            failed = Outcome("failed", outcome.seconds, error)
+            return self._question.settled(LiveTurn(self.title), failed), error
 
     def _outcome(self) -> Outcome:
         view = _Stoppable(self._view, self._stop)

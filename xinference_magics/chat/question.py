@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from xinference_magics.chat.budget import learn_of_count, learn_of_refusal, refitted
 from xinference_magics.chat.turn import Turn
+from xinference_magics.errors import ContextLengthError
 from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from langchain_core.messages import BaseMessage
 
     from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.events import Event
+    from xinference_magics.chat.learnt import Learnt
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.chat.runner import Outcome
 
@@ -33,6 +37,8 @@ class Question:
         conversation: The name of the conversation; empty for the default one, None for none.
         format: What the answer is shown as.
         server_version: The version of the server, where it is known.
+        learnt: What the answer teaches about the model is put there; None where nobody asks for
+            it, as with a chain.
     """
 
     answerer: Answerer
@@ -44,6 +50,13 @@ class Question:
     conversation: str | None = ""
     format: str = "markdown"
     server_version: str | None = None
+    learnt: Learnt | None = None
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that the model takes, prompt and answer together, where that is known."""
+        learnt = self.learnt and self.learnt.limit
+        return learnt or self.answerer.context
 
     @property
     def messages(self) -> list[BaseMessage]:
@@ -57,9 +70,42 @@ class Question:
             HumanMessage(content),
         ]
 
-    def source(self) -> AsyncIterator[Event]:
-        """Open the events of the answer."""
-        return self.answerer.events(self.messages, self.parameters)
+    async def source(self) -> AsyncGenerator[Event]:
+        """Open the events of the answer.
+
+        A prompt that is longer than the model's context is sent once more, with fewer turns.
+        """
+        begun = False
+        try:
+            async with aclosing(self._events()) as events:
+                async for event in events:
+                    begun = begun or not _is_empty(event)
+                    yield event
+        except ContextLengthError as error:
+            shorter = None if begun else refitted(self, error)
+            if shorter is None:
+                raise
+        else:
+            return
+        async with aclosing(shorter._events()) as events:  # noqa: SLF001  # of its own class
+            async for event in events:
+                yield event
+
+    async def _events(self) -> AsyncGenerator[Event]:
+        """Ask, and learn how long the prompt was from the first count of its tokens."""
+        events = cast("AsyncGenerator[Event]", self.answerer.events(self.messages, self.parameters))
+        counted = False
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    usage = None if counted else getattr(event, "usage_metadata", None)
+                    if usage:
+                        counted = True
+                        learn_of_count(self, usage["input_tokens"])
+                    yield event
+        except ContextLengthError as error:
+            learn_of_refusal(self, error)
+            raise
 
     def settled(self, live: LiveTurn, outcome: Outcome) -> Turn:
         """Make the turn of what has arrived."""
@@ -83,3 +129,10 @@ class Question:
             status=outcome.status,
             error=neutralise(" ".join(str(outcome.error or "").split())),
         )
+
+
+def _is_empty(event: Event) -> bool:
+    """Whether nothing is said by an event: a server may send a role before it refuses."""
+    return not any(
+        getattr(event, name, True) for name in ("content", "tool_call_chunks", "additional_kwargs")
+    )

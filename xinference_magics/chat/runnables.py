@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage
 
-from xinference_magics.chat.events import Parsed, ToolStart
+from xinference_magics.chat.events import Parsed, whole
+from xinference_magics.chat.graph_interrupts import INTERRUPT, unanswered
+from xinference_magics.chat.graphs import is_graph, of_graph
+from xinference_magics.chat.piecewise import pieces
 from xinference_magics.chat.toolbox import as_text
 from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from langchain_core.runnables import Runnable
 
@@ -27,14 +32,17 @@ class RunnableAnswerer:
     Args:
         name: The name of the user's variable.
         runnable: The runnable.
+        thread: The id of the conversation, for a graph with a checkpointer; one of its own if None.
     """
 
     engine = None
     context = None
+    tools = ()
 
-    def __init__(self, name: str, runnable: Runnable[Any, Any]) -> None:
+    def __init__(self, name: str, runnable: Runnable[Any, Any], thread: str | None = None) -> None:
         self.name = name
         self.runnable = runnable
+        self.thread = thread or uuid4().hex
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -61,9 +69,9 @@ class RunnableAnswerer:
             NotebookError: Generation parameters are given, or its input is not known.
         """
         self.refuse(parameters)
-        if hasattr(self.runnable, "aget_state"):  # a compiled graph of LangGraph
-            return _of_graph(self.runnable, messages)
-        return _of_chain(self.runnable, self._input(messages))
+        if is_graph(self.runnable):
+            return of_graph(self.name, self.runnable, messages, self.thread)
+        return _of_chain(self.name, self.runnable, self._input(messages))
 
     def _input(self, messages: Sequence[BaseMessage]) -> Any:
         schema = self.runnable.get_input_jsonschema()
@@ -82,14 +90,20 @@ class RunnableAnswerer:
         return {names[0]: list(messages) if names[0] == "messages" else text}
 
 
-async def _of_chain(runnable: Runnable[Any, Any], given: Any) -> AsyncIterator[Event]:
-    """Follow what a chain writes; an object is the answer when it is whole."""
+async def _of_chain(name: str, runnable: Runnable[Any, Any], given: Any) -> AsyncIterator[Event]:
+    """Follow what a chain writes; an object is the answer when it is whole.
+
+    Raises:
+        NotebookError: A graph in it asks something of a person.
+    """
     grown: Any = None
-    async for piece in runnable.astream(given):
+    async for piece in pieces(runnable, given):
         if isinstance(piece, str):
             yield AIMessageChunk(content=piece)
         elif isinstance(piece, BaseMessage):
-            yield _chunk(piece)
+            yield whole(piece)
+        elif isinstance(piece, Mapping) and INTERRUPT in piece:
+            raise unanswered(name, piece[INTERRUPT], "Name the agent itself with -m to answer it.")
         else:
             grown = _grown(grown, piece)
     if grown is not None:
@@ -103,41 +117,3 @@ def _grown(so_far: Any, piece: Any) -> Any:
         return so_far + piece
     except TypeError:
         return piece
-
-
-def _chunk(message: BaseMessage) -> AIMessageChunk:
-    """Take a message that comes whole for a stream of one chunk."""
-    if isinstance(message, AIMessageChunk):
-        return message
-    if not isinstance(message, AIMessage):
-        return AIMessageChunk(content=message.content)
-    fields = AIMessage.model_fields.keys() - {"type"}
-    return AIMessageChunk(**{name: getattr(message, name) for name in fields})
-
-
-async def _of_graph(graph: Any, messages: Sequence[BaseMessage]) -> AsyncIterator[Event]:
-    """Follow a graph's messages as they stream, and the calls of its tools."""
-    async for kind, part in graph.astream(
-        {"messages": list(messages)}, stream_mode=["messages", "updates"]
-    ):
-        if kind == "messages":
-            message = part[0]
-            if isinstance(message, AIMessage):
-                yield _chunk(message)
-            elif isinstance(message, ToolMessage):
-                yield message
-            continue
-        for update in part.values():
-            for call in _calls(update):
-                yield call
-
-
-def _calls(update: object) -> list[ToolStart]:
-    """Find the calls in what a node of a graph has put into its messages."""
-    said = update.get("messages") if isinstance(update, dict) else None
-    return [
-        ToolStart(call["id"] or "", call["name"], call["args"])
-        for message in (said if isinstance(said, list) else ())
-        if isinstance(message, AIMessage)
-        for call in message.tool_calls
-    ]

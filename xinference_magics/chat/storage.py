@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VERSION = 1
+_FIELDS = ("version", "name", "system", "turns")
 _MAGICS = ("%%chat", "%chat", "%%xchat", "%xchat")
 
 
@@ -59,6 +60,7 @@ def _replace(path: Path, text: str) -> None:
 def to_json(conversation: Conversation) -> str:
     """Describe a conversation as JSON that `load` reads."""
     data = {
+        **conversation.unknown,
         "version": VERSION,
         "name": conversation.name,
         "system": conversation.system,
@@ -88,7 +90,9 @@ def load(path: Path) -> Conversation:
         raise NotebookError(f"{path} holds no conversation of this version.")
     system = data.get("system")
     conversation = Conversation(
-        str(data.get("name") or ""), system if isinstance(system, str) else None
+        str(data.get("name") or ""),
+        system if isinstance(system, str) else None,
+        unknown={name: value for name, value in data.items() if name not in _FIELDS},
     )
     for number, record in enumerate(data["turns"], 1):
         try:

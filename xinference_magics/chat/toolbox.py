@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, Tool
+from pydantic.json_schema import PydanticJsonSchemaWarning
 
+from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
@@ -40,16 +43,23 @@ class Toolbox:
     """Tools by name.
 
     Args:
-        offered: Functions, coroutine functions, LangChain tools, toolkits (with `get_tools`), or
-            lists of them.
+        offered: Functions, coroutine functions, LangChain tools, toolkits (with `get_tools`,
+            which may be a coroutine function), or lists of them.
         render: Makes of the result of a function what the model reads.
+        run: Awaits what an asynchronous `get_tools` returns.
 
     Raises:
         NotebookError: Something offered is no tool, or two have one name.
     """
 
-    def __init__(self, offered: Iterable[object], render: Render = as_text) -> None:
+    def __init__(
+        self,
+        offered: Iterable[object],
+        render: Render = as_text,
+        run: Callable[[Awaitable[Any]], Any] | None = None,
+    ) -> None:
         self._render = render
+        self._run = run or MainThread().run
         self._by_name: dict[str, BaseTool] = {}
         for tool in self._tools(offered):
             if tool.name in self._by_name:
@@ -81,7 +91,7 @@ class Toolbox:
             elif isinstance(each, list | tuple):
                 yield from self._tools(each)
             elif callable(get_tools := getattr(each, "get_tools", None)):
-                yield from self._tools(get_tools())
+                yield from self._tools(self._toolkit(get_tools, type(each).__name__))
             elif callable(each):
                 yield self._tool(each)
             else:
@@ -90,21 +100,38 @@ class Toolbox:
                     f"A {kind} is no tool.", hint="Give functions, LangChain tools or toolkits."
                 )
 
+    def _toolkit(self, get_tools: Callable[[], Any], name: str) -> Iterable[object]:
+        """Ask a toolkit, such as a client of MCP servers, for its tools."""
+        try:
+            tools = get_tools()
+            return list(self._run(tools) if inspect.isawaitable(tools) else tools)
+        except Exception as error:
+            cause = first_cause(error)
+            said = " ".join(f"{type(cause).__name__}: {cause}".split())
+            raise NotebookError(f"The tools of {name} cannot be listed: {said}") from error
+
     def _tool(self, function: Callable[..., Any]) -> BaseTool:
         name = getattr(function, "__name__", type(function).__name__)
         about = inspect.getdoc(function) or name
         rendered = self._rendered(function)
         later = inspect.iscoroutinefunction(rendered)
         try:
-            return StructuredTool.from_function(
-                func=None if later else rendered,
-                coroutine=rendered if later else None,
-                name=name,
-                description=about,
-            )
-        except (TypeError, ValueError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of Pydantic, on the names of arguments
+                warnings.filterwarnings("error", category=PydanticJsonSchemaWarning)
+                tool = StructuredTool.from_function(
+                    func=None if later else rendered,
+                    coroutine=rendered if later else None,
+                    name=name,
+                    description=about,
+                )
+                _ = tool.args  # what cannot be told to a model fails here
+                return tool
+        except Exception as error:
+            # What Python's own functions and many libraries' have for types fails in many ways.
             raise NotebookError(
-                f"{name} cannot be a tool: {error}", hint="Annotate its arguments."
+                f"{name} cannot be a tool: its arguments have no types that a model can be told.",
+                hint="Wrap it in a function of yours, with annotations.",
             ) from error
 
     def _rendered(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,6 +154,13 @@ class Toolbox:
 def failed(call: ToolCall | InvalidToolCall, reason: str) -> ToolMessage:
     """Tell the model that a call did not work, and why."""
     return ToolMessage(reason, tool_call_id=call["id"] or "", name=call["name"], status="error")
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return the error that is behind groups of errors, as task groups raise them."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _is_asynchronous(tool: BaseTool) -> bool:

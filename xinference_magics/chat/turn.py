@@ -45,6 +45,9 @@ _RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     "error": str,
 }
 
+_REQUIRED = ("prompt", "model_uid")
+_RECORDED = {*_RECORD_TYPES, "version", "message", "steps", "blocks", "parsed"}
+
 
 @dataclass(repr=False)
 class Turn:
@@ -71,6 +74,8 @@ class Turn:
         status: `done`, `stopped` (by the button), `interrupted` (the kernel) or `failed`.
         error: One line on what failed; empty otherwise.
         id: A name of its own for this turn.
+        unknown: What a record of a later version has that this one does not know; it is saved
+            again as it is.
     """
 
     prompt: str
@@ -92,6 +97,7 @@ class Turn:
     status: Status = "done"
     error: str = ""
     id: str = field(default_factory=lambda: uuid4().hex)
+    unknown: dict[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -189,6 +195,7 @@ class Turn:
         from langchain_core.messages import message_to_dict, messages_to_dict
 
         return {
+            **self.unknown,
             "version": RECORD_VERSION,
             **{name: getattr(self, name) for name in _RECORD_TYPES},
             "blocks": self.blocks and [_recorded(block) for block in self.blocks],
@@ -201,25 +208,30 @@ class Turn:
     def from_record(cls, record: object) -> Turn:
         """Read a turn back from its record, trusting nothing in it.
 
+        A field that is missing has its default, so that records of earlier versions are read; one
+        that is not known is kept in `unknown`.
+
         Raises:
-            NotebookError: It is not a record of this version, or a field has a wrong type.
+            NotebookError: It is not a record of this version, a field has a wrong type, or there
+                is no prompt, model or answer.
         """
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
             raise NotebookError("This is not the record of a turn of this version.")
-        for name, kind in _RECORD_TYPES.items():
-            if name not in record or not _is_of(record[name], kind):
+        fields = {name: record[name] for name in _RECORD_TYPES if name in record}
+        for name in {**fields, **dict.fromkeys(_REQUIRED)}:
+            if name not in fields or not _is_of(fields[name], _RECORD_TYPES[name]):
                 raise NotebookError(f"The record of this turn has no valid {name!r}.")
-        if record["status"] not in get_args(Status):
-            raise NotebookError(
-                f"The record of this turn has no valid status: {record['status']!r}."
-            )
+        status = fields.get("status", "done")
+        if status not in get_args(Status):
+            raise NotebookError(f"The record of this turn has no valid status: {status!r}.")
         try:
             turn = cls(
                 message=cast("AIMessage", _read_message(record["message"], "ai")),
                 steps=[_read_message(each, *_STEPS) for each in record.get("steps") or ()],
                 blocks=_read_blocks(record.get("blocks")),
                 parsed=record.get("parsed"),
-                **{name: record[name] for name in _RECORD_TYPES},
+                unknown={name: value for name, value in record.items() if name not in _RECORDED},
+                **fields,
             )
             turn._check()
         except UNREADABLE as error:

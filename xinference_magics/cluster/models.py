@@ -49,6 +49,24 @@ def objects(value: object) -> list[Json]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
+@dataclass(frozen=True)
+class RequestContext:
+    """Tokens that prompt and answer of one request may have together.
+
+    Args:
+        tokens: How many.
+        why: Where the number comes from, in a few words.
+        guessed: Whether it rests on a default that may not be the one in force.
+    """
+
+    tokens: int
+    why: str
+    guessed: bool = False
+
+    def __str__(self) -> str:
+        return f"{'about ' if self.guessed else ''}{self.tokens:,} ({self.why})"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunningModel:
     """A model that runs, as ``GET /v1/models`` and ``GET /v1/models/{uid}`` show it.
@@ -62,7 +80,9 @@ class RunningModel:
         format: ``pytorch``, ``ggufv2``, ...
         size: Billions of parameters, as in ``7`` or ``0_5``.
         quantization: ``none``, ``q4_k_m``, ...
-        context_length: Tokens that prompt and answer may have together.
+        context_length: Tokens that prompt and answer may have together, as its family is
+            described; a launch may have given it fewer.
+        per_request: What one request really has, where more is known than the description says.
         replica: How many replicas there are.
         address: The worker that runs it, ``host:port``.
         family: The family whose chat and tool format it follows.
@@ -79,6 +99,7 @@ class RunningModel:
     size: str | None = None
     quantization: str | None = None
     context_length: int | None = None
+    per_request: RequestContext | None = field(default=None, compare=False)
     replica: int = 1
     address: str | None = None
     family: str | None = None

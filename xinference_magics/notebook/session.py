@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook import opening
 from xinference_magics.notebook.connector import Connector
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat_models import ChatXinference
-    from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.cluster.models import RequestContext, RunningModel
     from xinference_magics.cluster.reuse import OwnLaunches
     from xinference_magics.notebook.connector import Settings
     from xinference_magics.notebook.namespace import Namespace
@@ -40,6 +42,7 @@ class Session(Connector):
         in_use: The models that the magics ask, by their kind.
         hinted: Whether it was said that single braces insert nothing.
         compared: What was compared last.
+        lessons: What answers and refusals have taught about the models that were asked.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Session(Connector):
         self._contexts: dict[str, int | None] = {}  # of models that were taken up, by UID
         self.hinted = False
         self.compared: Comparison | None = None
+        self.lessons = Lessons()
 
     @cached_property
     def launches(self) -> OwnLaunches:
@@ -105,6 +109,7 @@ class Session(Connector):
         kind = kind_of(running)
         if kind is None:
             raise _no_use(running, "There is no LangChain class for it")
+        self.lessons.forget(self.cluster().endpoint, running.uid)  # it may have been launched again
         made = self._make(kind, running)
         if kind.magic:
             self.in_use[kind] = made
@@ -162,8 +167,22 @@ class Session(Connector):
     def forget(self, endpoint: str, uid: str) -> None:
         """Note that the model `uid` of a server was terminated."""
         self.launches.forget(endpoint, uid)
+        self.lessons.forget(endpoint, uid)
         if self.uses(endpoint):
             self.in_use = {k: model for k, model in self.in_use.items() if model.model_uid != uid}
+
+    def request_context(self, endpoint: str, running: RunningModel) -> RequestContext | None:
+        """Return what a request to a model may have, as far as this notebook knows it.
+
+        It is known from the server's refusal of a longer one, or from the notebook's own launch.
+        """
+        from xinference_magics.cluster.models import RequestContext
+        from xinference_magics.cluster.request_context import launched_with
+
+        if limit := self.lessons.at(endpoint, running.uid).limit:
+            return RequestContext(limit, "the server refused more")
+        own = self.launches.requests.get((endpoint, running.uid))
+        return None if own is None else launched_with(own, running)
 
     def _only(self, running: RunningModel, kind: Kind) -> Any:
         """Take up the only model that a magic can ask, saying so."""
@@ -175,8 +194,11 @@ class Session(Connector):
         return self.in_use[kind]
 
     def _make(self, kind: Kind, running: RunningModel) -> Any:
+        endpoint = self.cluster().endpoint
+        if known := self.request_context(endpoint, running):
+            running = replace(running, context_length=known.tokens)
         fields = {
-            "server_url": self.cluster().endpoint,
+            "server_url": endpoint,
             "model_uid": running.uid,
             "timeout": (self.settings.connect_timeout, self.settings.read_timeout),
             **opening.for_objects(self.cluster()),

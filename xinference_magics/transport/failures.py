@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TypeVar
 
 from xinference_magics.errors import (
     AuthenticationError,
@@ -21,14 +22,18 @@ from xinference_magics.errors import (
     ServerError,
 )
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.transport.context_sizes import asked_and_limit
 from xinference_magics.transport.details import detail_of, is_validation, literal, shortened
 from xinference_magics.transport.features import feature_at
+
+_Error = TypeVar("_Error", bound=ServerError)
 
 _BAD_GATEWAY = 502  # from here on, a proxy's word that the server cannot answer now
 _WITHOUT_A_REASON = ("", "Internal Server Error")
 
 _CONTEXT = re.compile(
-    r"context[ _](length|size|window|limit)|maximum context|leaves no room for output",
+    r"context[ _](length|size|window|limit)|maximum (context|model length)|"
+    r"leaves no room for output",
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(r"Model (\S+ )?not found|Model name \S+ not found", re.IGNORECASE)
@@ -64,7 +69,7 @@ class _Answer:
     path: str
     invalid: bool
 
-    def error(self, kind: type[ServerError], message: str, hint: str = "") -> ServerError:
+    def error(self, kind: type[_Error], message: str, hint: str = "") -> _Error:
         return kind(
             shortened(message),
             status=self.status,
@@ -226,8 +231,12 @@ def _names(text: str) -> list[str]:
 def _bad_request(answer: _Answer) -> ServerError:
     if _NOT_FOUND.search(answer.detail):
         return _no_model(answer)
-    kind = ContextLengthError if _CONTEXT.search(answer.detail) else BadRequestError
-    return answer.error(kind, _sentence(answer, "The server cannot accept the request"))
+    said = _sentence(answer, "The server cannot accept the request")
+    if not _CONTEXT.search(answer.detail):
+        return answer.error(BadRequestError, said)
+    error = answer.error(ContextLengthError, said)
+    error.asked, error.limit = asked_and_limit(answer.detail)
+    return error
 
 
 def _internal(answer: _Answer) -> ServerError:

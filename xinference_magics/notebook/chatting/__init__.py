@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from xinference_magics import interrupts
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.budget import fitted
+from xinference_magics.chat.conversation import new_thread
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.runnables import RunnableAnswerer
@@ -20,6 +21,7 @@ from xinference_magics.notebook.chatting.answerers import choose, model_meant, u
 from xinference_magics.notebook.chatting.answering import answer
 from xinference_magics.notebook.chatting.prompting import (
     FIX,
+    cannot_think,
     hint_at_braces,
     prompt_of,
     refuse_unreadable,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.learnt import Learnt
     from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.arguments import Parser
@@ -109,6 +112,8 @@ def read(command: Command, line: str, cell: str | None) -> tuple[Arguments, str]
     # %%generate has fewer options: those it lacks are never given.
     parser.set_defaults(**{option.name: option.default for option in CHAT})
     words, rest = leading_options(line, parser)
+    if {"--think", "--no-think"} <= set(words):
+        parser.error("--think and --no-think contradict each other: leave one out")
     arguments = parser.parse(words)
     if cell is not None and (kept := _KEPT.fullmatch(rest)):
         arguments.out, rest = kept["name"], ""
@@ -154,8 +159,9 @@ def ask(
     prompt = prompt_of(magics.shell, arguments, text, variables)
     parameters = parameters_of(arguments)
     _put_in_uids(arguments, variables)
+    thread = _thread(magics, arguments)
     answerers = [
-        choose(magics, arguments, variables, main_thread, name)
+        choose(magics, arguments, variables, main_thread, name, thread)
         for name in arguments.compare or [arguments.model]
     ]
     for answerer in answerers:
@@ -163,9 +169,21 @@ def ask(
             refuse_unreadable(magics.session, prompt, answerer.name)
         elif isinstance(answerer, RunnableAnswerer):
             answerer.refuse(parameters)
+    if parameters.get("enable_thinking"):
+        show(filter(None, map(cannot_think, answerers)))
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
     return [_question(magics, arguments, prompt, parameters, each) for each in answerers]
+
+
+def _thread(magics: XinferenceMagics, arguments: Arguments) -> str:
+    """Return the id under which an agent keeps what belongs to the conversation."""
+    if arguments.once:
+        return new_thread()
+    conversation = conversation_of(magics, arguments)
+    if arguments.new and not arguments.show_prompt:
+        conversation.thread = new_thread()
+    return conversation.thread
 
 
 def _put_in_uids(arguments: Arguments, variables: Mapping[str, Any]) -> None:
@@ -202,8 +220,14 @@ def _question(
         conversation=None if arguments.once else conversation.name,
         format=arguments.format,
         server_version=magics.session.server_version,
+        learnt=_learnt(magics.session, answerer),
     )
     return fitted(question)
+
+
+def _learnt(session: Session, answerer: Answerer) -> Learnt | None:
+    """Return what is learnt about who answers, where that is a model and not a chain."""
+    return session.lessons.of(answerer.model) if isinstance(answerer, ModelAnswerer) else None
 
 
 def _show(session: Session, asked: list[Fitted]) -> None:

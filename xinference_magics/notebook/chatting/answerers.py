@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.async_helpers import get_asyncio_loop
 
 from xinference_magics.chat.answerers import ModelAnswerer
-from xinference_magics.errors import NotebookError, PromptError
+from xinference_magics.errors import ConnectError, NotebookError, PromptError, XinferenceError
 from xinference_magics.notebook.prompt import evaluate
 from xinference_magics.notebook.questions import agreed
 from xinference_magics.notebook.ready_made import CHAT
@@ -54,12 +54,13 @@ def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-
     return uid
 
 
-def choose(
+def choose(  # noqa: PLR0913, PLR0917  # what a cell says about who answers
     magics: XinferenceMagics,
     arguments: Arguments,
     variables: Mapping[str, Any],
     main_thread: MainThread,
     name: str | None = None,
+    thread: str | None = None,
 ) -> Answerer:
     """Choose who answers.
 
@@ -69,6 +70,7 @@ def choose(
         variables: The user's.
         main_thread: Where tools run.
         name: A UID, or a variable of the user's; None for the model in use.
+        thread: The id under which an agent keeps what belongs to the conversation.
 
     Raises:
         PromptError: An option names a variable that is not there, or not what it has to be.
@@ -80,9 +82,9 @@ def choose(
     if isinstance(named, ChatXinference):
         model = named
     elif callable(getattr(named, "astream", None)):
-        return _runnable(str(name), named, arguments)
+        return _runnable(str(name), named, arguments, thread)
     else:
-        model = magics.session.model_in_use(name, CHAT, arguments.endpoint)
+        model = _running(magics, arguments, name, named)
     if arguments.schema is not None:
         return _structured(model, arguments, variables)
     if arguments.tools is not None:
@@ -90,7 +92,23 @@ def choose(
     return ModelAnswerer(model)
 
 
-def _runnable(name: str, runnable: Any, arguments: Arguments) -> Answerer:
+def _running(
+    magics: XinferenceMagics, arguments: Arguments, name: str | None, named: Any
+) -> ChatXinference:
+    """Return the object of a running model, or say that its name is that of a function."""
+    try:
+        model: ChatXinference = magics.session.model_in_use(name, CHAT, arguments.endpoint)
+    except XinferenceError as error:
+        if callable(named) and not isinstance(error, ConnectError):
+            raise PromptError(
+                f"-m {name}: {name} is a {type(named).__name__}, and no model runs as {name}.",
+                hint=f"RunnableLambda({name}) makes a chain of it.",
+            ) from error
+        raise
+    return model
+
+
+def _runnable(name: str, runnable: Any, arguments: Arguments, thread: str | None) -> Answerer:
     """Take a variable of the user's for who answers.
 
     Raises:
@@ -101,7 +119,7 @@ def _runnable(name: str, runnable: Any, arguments: Arguments) -> Answerer:
     given = {"--schema": arguments.schema, "--tools": arguments.tools}
     for option in [option for option, value in given.items() if value is not None]:
         raise NotebookError(f"{name} is no model: {option} is not for it.", hint="Build it in.")
-    return RunnableAnswerer(name, runnable)
+    return RunnableAnswerer(name, runnable, thread and f"{thread}-{name}")
 
 
 def _structured(
@@ -124,7 +142,7 @@ def _agent(
 
     offered = evaluate(f"[{arguments.tools}]", variables, option="--tools")
     sees = bool((model.profile or {}).get("image_inputs"))
-    toolbox = Toolbox(offered, partial(returned, sees=sees))
+    toolbox = Toolbox(offered, partial(returned, sees=sees), main_thread.run)
     if not toolbox.tools:
         raise PromptError("--tools names no tool.", hint="--tools f,g")
     return Agent(model, toolbox, main_thread, _confirmed if arguments.confirm else None)

@@ -57,10 +57,10 @@ def stream(
             main_thread=main_thread,
             frame_seconds=1 / magics.frame_rate,
         )
+        return [
+            (question.settled(live, outcome), outcome)
+            for (question, live), outcome in zip(asked, outcomes, strict=True)
+        ]
     except BaseException:
         view.dismiss()
         raise
-    return [
-        (question.settled(live, outcome), outcome)
-        for (question, live), outcome in zip(asked, outcomes, strict=True)
-    ]

@@ -45,9 +45,11 @@ def compare(
         turns = [turn for turn, _ in answers]
         conversation = None if arguments.once else conversation_of(magics, arguments)
         comparison = Comparison(names, turns, conversation)
-        if answer := first_answer(turns):
-            keep(magics, arguments, answer, comparison)
-        _settle(magics, comparison, view)
+        try:
+            if answer := first_answer(turns):
+                keep(magics, arguments, answer, comparison)
+        finally:
+            _settle(magics, comparison, view)
     show(notes)
     outcomes = [outcome for _, outcome in answers]
     _finish(names, outcomes, empty=all(turn.empty for turn in turns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.attachments import attached
 from xinference_magics.notebook.history import Errors, described, last_cells, last_failed
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
+    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.session import Session
 
@@ -56,6 +58,14 @@ def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) ->
         session.hinted = True
         name = names[0]
         session.say(f"{{{name}}} was sent as it is; {{{{{name}}}}} puts the variable's value in.")
+
+
+def cannot_think(answerer: Answerer) -> str:
+    """Say that a model which is asked to think is not described as one that can; else nothing."""
+    profile = answerer.model.profile if isinstance(answerer, ModelAnswerer) else None
+    if (profile or {}).get("reasoning_output") is not False:
+        return ""
+    return f"{answerer.name} is not described as a model that thinks: --think may do nothing."
 
 
 def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xinference_magics.errors import XinferenceError
 from xinference_magics.notebook import options
 from xinference_magics.notebook.commands.command import THERE, UID, Command
 from xinference_magics.notebook.results.done import done
@@ -11,7 +14,9 @@ from xinference_magics.notebook.results.done import done
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
 
-    from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.cluster.machines import Worker
+    from xinference_magics.cluster.models import RequestContext, RunningModel
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.results.models import Models
     from xinference_magics.notebook.session import Session
@@ -25,8 +30,30 @@ def list_models(session: Session, arguments: Arguments) -> Models:
 
 
 def describe(session: Session, arguments: Arguments) -> RunningModel:
-    """Describe one model that runs."""
-    return session.visit(arguments.endpoint).describe(arguments.uid)
+    """Describe one model that runs, with the context that a request to it really has."""
+    cluster = session.visit(arguments.endpoint)
+    running = cluster.describe(arguments.uid)
+    known = session.request_context(cluster.endpoint, running)
+    return replace(running, per_request=known or _guessed(session, cluster, running))
+
+
+def _guessed(session: Session, cluster: Cluster, running: RunningModel) -> RequestContext | None:
+    """Guess it from the CPUs of the model's worker, where the server says how many these are."""
+    from xinference_magics.cluster.request_context import guessed, is_divided
+
+    if not is_divided(running):
+        return None
+    with suppress(XinferenceError):
+        workers = cluster.machines.status().workers
+        cpus = next((each.cpus for each in workers if _is_at(running, each)), None)
+        own = session.launches.requests.get((cluster.endpoint, running.uid))
+        return guessed(running, cpus, own)
+    return None
+
+
+def _is_at(running: RunningModel, worker: Worker) -> bool:
+    host = (running.address or "").rpartition(":")[0]
+    return worker.address.rpartition(":")[0] == host
 
 
 def use(session: Session, arguments: Arguments) -> RunningModel:

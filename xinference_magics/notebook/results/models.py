@@ -35,6 +35,7 @@ class Models(Rows[RunningModel]):
 
 _DETAILS = (
     *Models.columns,
+    Column[Any]("per request", lambda model: model.per_request and str(model.per_request)),
     Column[Any]("abilities", lambda model: ", ".join(model.abilities)),
     Column[Any]("family", lambda model: model.family),
     Column[Any]("languages", lambda model: ", ".join(model.languages)),

@@ -1,0 +1,206 @@
+"""What fits into a model's context, and what its refusals and counts teach."""
+
+import pytest
+import recorded
+from langchain_core.messages import AIMessage, AIMessageChunk
+from scripted_server import Reply, ScriptedServer, Stream
+
+from xinference_magics.chat.budget import estimated, fitted
+from xinference_magics.chat.conversation import Conversation, Execution
+from xinference_magics.chat.learnt import Learnt, Lessons
+from xinference_magics.chat.question import Question
+from xinference_magics.chat.turn import Turn
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import ContextLengthError, IgnoredByEngineWarning, PromptError
+from xinference_magics.notes import collected_notes
+
+LLAMA = "request ({} tokens) exceeds the available context size ({} tokens), try increasing it"
+VLLM = "This model's maximum context length is {1} tokens. However, you requested more."
+LONG = "The quick brown fox jumps over the lazy dog. " * 40
+
+
+class Answering:
+    """Refuses what it is told to, and then says yes."""
+
+    name, engine, parameters, tools = "tiny", None, {}, ()
+
+    def __init__(self, *errors, context=None, usage=None, first=None):
+        self.errors, self.context, self.usage, self.first = [*errors], context, usage, first
+        self.asked = []
+
+    async def events(self, messages, parameters):
+        self.asked.append([each.text for each in messages if each.type == "human"])
+        if self.first is not None:
+            yield self.first
+        if self.errors:
+            raise self.errors.pop(0)
+        yield AIMessageChunk("Yes.", usage_metadata=self.usage)
+
+
+def refusal(limit=None, asked=None):
+    error = ContextLengthError("The server cannot accept the request.")
+    error.limit, error.asked = limit, asked
+    return error
+
+
+def question(answerer, *turns, prompt="Now?", **fields):
+    before = tuple(Turn(text, AIMessage("Yes."), "tiny") for text in turns)
+    fields.setdefault("learnt", Learnt())
+    return Question(answerer=answerer, prompt=prompt, before=before, **fields)
+
+
+async def answered(asked):
+    """Let a question be answered; return the texts, and the notes."""
+    with collected_notes() as notes:
+        texts = [event.text async for event in asked.source()]
+    return texts, notes
+
+
+def usage(tokens):
+    return {"input_tokens": tokens, "output_tokens": 1, "total_tokens": tokens + 1}
+
+
+async def test_a_refused_prompt_is_sent_once_more_with_fewer_turns():
+    answerer = Answering(refusal(limit=1200, asked=1900))
+    asked = question(answerer, LONG, "b" + LONG, "c" + LONG)
+    assert await answered(asked) == (
+        ["Yes."],
+        ["Left out the oldest 2 turns and asked again: tiny refuses more than 1,200 tokens."],
+    )
+    assert [[text[0] for text in each] for each in answerer.asked] == [list("TbcN"), list("cN")]
+    assert asked.learnt.limit == 1200
+    assert asked.learnt.ratio > 1.2  # the server has counted more than was estimated
+
+
+async def test_what_was_learnt_holds_for_the_next_question():
+    learnt = Learnt()
+    await answered(question(Answering(refusal(limit=1200)), LONG, LONG, LONG, learnt=learnt))
+    answerer = Answering(context=32_768)
+    with collected_notes() as notes:
+        fits = fitted(question(answerer, LONG, LONG, LONG, learnt=learnt)).question
+    assert notes == ["Left out the oldest turn: the context of tiny is full."]
+    assert await answered(fits) == (["Yes."], [])
+    assert len(answerer.asked) == 1
+
+
+@pytest.mark.parametrize("limit", [100_000, None])
+async def test_a_turn_is_left_out_also_where_the_numbers_do_not_explain_it(limit):
+    answerer = Answering(refusal(limit=limit))
+    assert await answered(question(answerer, "a", "b", "c")) != ([], [])
+    assert answerer.asked[1] == (["b", "c", "Now?"] if limit else ["c", "Now?"])
+
+
+@pytest.mark.parametrize(
+    ("turns", "prompt", "errors"),
+    [
+        ([], LONG, [refusal(100, 400)]),
+        (["a"], LONG, [refusal(100, 400)]),  # too long without the turn, too
+        (["a", "b"], "Now?", [refusal(100), refusal(100)]),  # once, and not for ever
+    ],
+)
+async def test_what_cannot_be_helped_is_the_server_s_refusal(turns, prompt, errors):
+    answerer = Answering(*errors)
+    with pytest.raises(ContextLengthError, match=r"Shorten it, or allow a shorter answer"):
+        await answered(question(answerer, *turns, prompt=prompt))
+    assert len(answerer.asked) == len(errors)
+
+
+async def test_nothing_is_asked_again_once_something_was_said():
+    answerer = Answering(refusal(100), first=AIMessageChunk("Well"))
+    with pytest.raises(ContextLengthError):
+        await answered(question(answerer, "a", "b"))
+    assert len(answerer.asked) == 1
+    answerer = Answering(refusal(100), first=AIMessageChunk(""))  # the role alone says nothing
+    assert (await answered(question(answerer, "a", "b")))[0] == ["", "", "Yes."]
+
+
+async def test_a_chain_is_asked_once():
+    answerer = Answering(refusal(100))
+    with pytest.raises(ContextLengthError):
+        await answered(question(answerer, "a", "b", learnt=None))
+
+
+async def test_the_model_s_own_count_corrects_the_estimate():
+    answerer = Answering(context=4000)
+    asked = question(answerer, prompt="words " * 500)
+    before = fitted(asked).tokens
+    answerer.usage = usage(3 * before)
+    await answered(asked)
+    assert 2.5 * before < fitted(asked).tokens < 3 * before
+    with pytest.raises(PromptError, match="has about"):
+        fitted(question(answerer, prompt="words " * 1000, learnt=asked.learnt))
+
+
+def test_a_short_prompt_teaches_little_and_nonsense_nothing_much():
+    learnt = Learnt()
+    learnt.count(8, 38)  # the template alone has thirty
+    assert 1 < learnt.ratio < 1.5
+    learnt.count(1000, 1_000_000)
+    assert learnt.ratio == 4
+    for _ in range(20):  # what was measured before counts for less and less
+        learnt.count(1000, 1)
+    assert learnt.ratio == 0.25
+    for estimate, count in [(0, 5), (5, 0), (5, -1)]:
+        before = learnt.ratio
+        learnt.count(estimate, count)
+        assert learnt.ratio == before
+
+
+async def test_pictures_teach_nothing_of_texts():
+    blocks = [{"type": "text", "text": "What?"}, {"type": "image", "base64": "AA=="}]
+    asked = question(Answering(usage=usage(3000)), blocks=blocks)
+    await answered(asked)
+    assert asked.learnt.ratio == 1
+
+
+def test_tools_are_counted():
+    from langchain_core.tools import tool
+
+    @tool
+    def get_weather(city: str) -> str:
+        """The weather in a city, and some words more so that there is something to count."""
+        return city
+
+    answerer = Answering()
+    without = estimated(question(answerer))
+    answerer.tools = [get_weather]
+    assert estimated(question(answerer)) > without + 20
+
+
+def test_a_refusal_is_believed_rather_than_the_room_for_an_answer():
+    learnt = Learnt(limit=1000)
+    answerer = Answering()
+    answerer.parameters = {"max_tokens": 900}
+    assert fitted(question(answerer, prompt=LONG, learnt=learnt)).tokens > 400
+    with pytest.raises(PromptError):
+        fitted(question(answerer, prompt=LONG * 3, learnt=learnt))
+
+
+def test_lessons_are_those_of_one_model_on_one_server():
+    lessons = Lessons()
+    lessons.of(ChatXinference("http://a:1", "m")).limit = 5
+    assert lessons.at("http://a:1", "m").limit == 5
+    assert lessons.at("http://b:1", "m").limit is None
+    lessons.forget("http://a:1", "m")
+    assert lessons.at("http://a:1", "m").limit is None
+
+
+@pytest.mark.parametrize("said", [LLAMA, VLLM])
+@pytest.mark.parametrize("later", [False, True])
+async def test_code_that_asks_goes_on_too(said, later):
+    talk = Conversation()
+    for number, text in enumerate([LONG, "b" + LONG, "c" + LONG], 1):
+        talk.add(Turn(text, AIMessage("Yes."), "tiny"), Execution(-number))
+    refused = Reply(500, {"detail": said.format(1500, 700)})
+    uncounted = Stream(recorded.llama("Yes.")[:-1])
+    with ScriptedServer(refused, uncounted) as server:
+        llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
+        with pytest.warns(IgnoredByEngineWarning, match=r"^Left out the .* refuses more than 700"):
+            turn = await talk.aask("Now?", model=llm) if later else talk.ask("Now?", model=llm)
+        assert turn.text == "Yes."
+        sent = [len(body["messages"]) for body in server.bodies]
+        assert sent[0] == 7
+        assert sent[1] < 7
+        with pytest.warns(IgnoredByEngineWarning, match="the context of tiny is full"):
+            talk.ask("And now?", model=llm)
+        assert len(server.bodies) == 3

@@ -1,0 +1,85 @@
+"""Chains that can only be streamed synchronously, streamed in a thread."""
+
+import asyncio
+import threading
+
+import pytest
+from langchain_core.runnables import RunnableGenerator, RunnableLambda, chain
+
+from xinference_magics.chat.piecewise import pieces
+
+
+def words(given):
+    """A generator function, as everybody writes them."""
+    for letter in "abc":
+        yield f"{letter} {threading.current_thread().name}"
+
+
+def of_input(given):
+    for _ in given:
+        yield from "xy"
+
+
+@chain
+def decorated(_text):
+    yield from words(None)
+
+
+@pytest.mark.parametrize(
+    "runnable",
+    [
+        decorated,
+        RunnableGenerator(of_input),
+        RunnableLambda(str) | RunnableGenerator(of_input),
+        RunnableLambda(str) | decorated,
+    ],
+    ids=["chain", "generator", "behind a step", "chain behind a step"],
+)
+async def test_a_synchronous_generator_streams(runnable):
+    arrived = [piece async for piece in pieces(runnable, "Hi")]
+    assert [each[0] for each in arrived] in (list("abc"), list("xy"))
+    assert all("xinference-magics-chain" in each for each in arrived if len(each) > 1)
+
+
+async def test_what_it_raises_is_its_own():
+    @chain
+    def broken(_text):
+        yield "a"
+        raise KeyError("mine")
+
+    stream = pieces(broken, "Hi")
+    assert await anext(stream) == "a"
+    with pytest.raises(KeyError, match="mine"):
+        await anext(stream)
+
+
+@pytest.mark.parametrize("error", [TypeError("mine"), NotImplementedError("mine")])
+async def test_a_fault_of_an_asynchronous_chain_runs_it_once(error):
+    ran = []
+
+    async def broken(_text):
+        ran.append(1)
+        raise error
+
+    with pytest.raises(type(error), match="mine"):
+        _ = [piece async for piece in pieces(RunnableLambda(broken), "Hi")]
+    assert ran == [1]
+
+
+async def test_one_that_is_left_ends_after_its_next_piece():
+    ended, go_on = threading.Event(), threading.Event()
+
+    @chain
+    def endless(_text):
+        try:
+            while True:
+                yield "a"
+                go_on.wait(10)
+        finally:
+            ended.set()
+
+    stream = pieces(endless, "Hi")
+    assert await anext(stream) == "a"
+    await stream.aclose()
+    go_on.set()
+    assert await asyncio.to_thread(ended.wait, 10)

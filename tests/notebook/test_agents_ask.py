@@ -1,0 +1,241 @@
+"""An agent of LangGraph that asks a person before it goes on, in a cell that cannot answer."""
+
+import re
+
+import pytest
+import recorded
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.runnables import RunnableLambda
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import MessagesState, StateGraph
+from langgraph.types import interrupt
+from scripted_server import Reply, ScriptedServer, Stream
+
+from xinference_magics import ChatXinference
+from xinference_magics.errors import NotebookError
+
+CALLS = {
+    "tool_calls": [
+        {
+            "index": index,
+            "id": f"c{index}",
+            "type": "function",
+            "function": {"name": name, "arguments": arguments},
+        }
+        for index, (name, arguments) in enumerate(
+            [("send_mail", '{"to": "Ada"}'), ("delete", '{"name": "x"}')]
+        )
+    ]
+}
+CALLING = Stream(recorded.llama(CALLS, finish="tool_calls"))
+DONE = Stream(recorded.llama("Done."))
+
+
+def send_mail(to: str) -> str:
+    """Send a mail."""
+    return f"sent to {to}"
+
+
+def delete(name: str) -> str:
+    """Delete a file."""
+    return f"deleted {name}"
+
+
+@pytest.fixture
+def server():
+    with ScriptedServer(CALLING, DONE) as made:
+        yield made
+
+
+@pytest.fixture
+def agent_of(shell, server):
+    """Make an agent that asks before it sends or deletes, as the variable `agent`."""
+
+    def make(mode, saver=None):
+        decides = HumanInTheLoopMiddleware(
+            {"send_mail": True, "delete": {"allowed_decisions": ["reject", "approve"]}},
+            interrupt_mode=mode,
+        )
+        shell.user_ns["agent"] = create_agent(
+            ChatXinference(server.endpoint, "tiny", engine="llama.cpp"),
+            [send_mail, delete],
+            middleware=[decides],
+            checkpointer=saver,
+        )
+
+    return make
+
+
+def failed(shell, cell):
+    """Run a cell that fails in one line, and return that."""
+    error = shell.run_cell(cell).error_in_exec
+    assert isinstance(error, NotebookError), error
+    [line] = error._render_traceback_()
+    assert "\n" not in line
+    return line
+
+
+def typed(line):
+    """The code that a message proposes."""
+    return re.search(r"Answer in code: (.*)", line)[1]
+
+
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+def test_the_cell_shows_what_is_asked_and_how_to_answer(shell, server, agent_of, mode):
+    agent_of(mode, InMemorySaver())
+    line = failed(shell, "%chat -m agent Write to Ada, and delete x.")
+    assert "agent asks you before it goes on: send_mail(to='Ada')" in line
+    assert "delete(name='x')" in line
+    assert "approve / edit / reject / respond" in line
+    assert len(server.bodies) == 1
+    server.scripts[:] = [Reply(200, recorded.whole({"content": "Done."}))]
+    answered = shell.run_cell(typed(line))
+    answered.raise_error()
+    given = answered.result
+    texts = [each.text for each in given["messages"] if each.type == "tool"]
+    assert sorted(texts) == ["deleted x", "sent to Ada"]
+    assert given["messages"][-1].text == "Done."
+
+
+@pytest.mark.parametrize("mode", ["batched", "per_call"])
+def test_without_a_checkpointer_it_cannot_be_answered(shell, agent_of, mode):
+    agent_of(mode)
+    line = failed(shell, "%chat -m agent Write to Ada.")
+    assert "send_mail(to='Ada')" in line
+    assert line.endswith("checkpointer, such as InMemorySaver(): without one it cannot go on.")
+
+
+def test_an_agent_in_a_chain_asks_too(shell, server, agent_of):
+    server.scripts[:] = [Reply(200, recorded.whole({"content": None, **CALLS}, "tool_calls"))]
+    agent_of("batched")
+    as_messages = RunnableLambda(lambda text: {"messages": [("user", str(text))]})
+    shell.user_ns["chain"] = as_messages | shell.user_ns["agent"]
+    line = failed(shell, "%chat -m chain Hi")
+    assert "chain asks you before it goes on: send_mail" in line
+    assert line.endswith("Name the agent itself with -m to answer it.")
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_node_may_ask_anything(shell, background):
+    def ask(_state):
+        return {"messages": [("ai", f"You are {interrupt('How old are you?')}.")]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("ask", ask)
+    graph.set_entry_point("ask")
+    shell.user_ns["graph"] = graph.compile(checkpointer=InMemorySaver())
+    if background:
+        shell.run_cell("pending = %chat --bg -m graph Hello").raise_error()
+        with pytest.raises(NotebookError, match="graph asks you before it goes on: How old are"):
+            shell.user_ns["pending"].result(20)
+        return
+    line = failed(shell, "%chat -m graph Hello")
+    assert "graph asks you before it goes on: How old are you?" in line
+    assert "Command(resume='...')" in line
+
+
+def test_a_breakpoint_is_said_too(shell):
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", lambda _state: {"messages": [("ai", "Hello.")]})
+    graph.set_entry_point("answer")
+    shell.user_ns["graph"] = graph.compile(InMemorySaver(), interrupt_before=["answer"])
+    line = failed(shell, "%chat -m graph Hello")
+    assert "graph stopped at a breakpoint of its own. Go on in code: await graph.ainvoke(" in line
+
+
+def test_what_a_model_wrote_steers_no_terminal_and_stays_short(shell, server, agent_of):
+    calls = {
+        "tool_calls": [
+            {
+                "index": 0,
+                "id": "c",
+                "type": "function",
+                "function": {
+                    "name": "send_mail",
+                    "arguments": '{"to": "\\u001b[31m\\nA' + "a" * 5000 + '"}',
+                },
+            }
+        ]
+    }
+    server.scripts[:] = [Stream(recorded.llama(calls, finish="tool_calls"))]
+    agent_of("batched", InMemorySaver())
+    line = failed(shell, "%chat -m agent Hi")
+    assert "\x1b" not in line
+    assert "…" in line
+    assert len(line) < 700
+
+
+def test_a_conversation_has_one_thread_and_its_turns_are_sent_once(shell, server):
+    server.scripts[:] = [Stream(recorded.llama("Yes."))]
+    saver = InMemorySaver()
+    llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
+    shell.user_ns["agent"] = create_agent(llm, [], checkpointer=saver)
+
+    def threads():
+        return {each.config["configurable"]["thread_id"] for each in saver.list(None)}
+
+    def said():
+        return [each["content"] for each in server.bodies[-1]["messages"]]
+
+    shell.run_cell("%chat -m agent One").raise_error()
+    shell.run_cell("%chat -m agent Two").raise_error()
+    assert said() == ["One", "Yes.", "Two"]
+    assert len(threads()) == 1
+    shell.run_cell("%conversation undo").raise_error()
+    shell.run_cell("%chat -m agent Three").raise_error()
+    assert said() == ["One", "Yes.", "Three"]  # as the notebook has it, not as the thread had
+    assert len(threads()) == 1
+    shell.run_cell("%chat -m agent -c other One").raise_error()
+    assert len(threads()) == 2
+    shell.run_cell("%chat -m agent --once One").raise_error()
+    assert len(threads()) == 3
+    shell.run_cell("%chat -m agent --new One").raise_error()
+    assert len(threads()) == 4
+    shell.run_cell("%chat -m agent Two").raise_error()
+    assert len(threads()) == 4
+
+
+def test_messages_of_another_kind_get_a_thread_for_each_turn(shell):
+    from operator import add
+    from typing import Annotated, TypedDict
+
+    class State(TypedDict):
+        messages: Annotated[list, add]
+
+    from langchain_core.messages import AIMessage
+
+    seen, saver = [], InMemorySaver()
+    graph = StateGraph(State)
+    graph.add_node(
+        "answer",
+        lambda state: seen.append(state["messages"]) or {"messages": [AIMessage("Yes.")]},
+    )
+    graph.set_entry_point("answer")
+    shell.user_ns["graph"] = graph.compile(saver)
+    for text in ("One", "Two"):
+        shell.run_cell(f"%chat -m graph {text}").raise_error()
+    assert [each.text for each in seen[1]] == ["One", "Yes.", "Two"]
+    assert len({each.config["configurable"]["thread_id"] for each in saver.list(None)}) == 2
+
+
+def test_a_checkpointer_that_is_only_synchronous_will_do(shell, server):
+    class Synchronous(InMemorySaver):
+        """As SqliteSaver is."""
+
+        async def aget_tuple(self, config):
+            raise NotImplementedError("The saver does not support async methods.")
+
+    server.scripts[:] = [Stream(recorded.llama("Yes."))]
+    llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
+    shell.user_ns["agent"] = create_agent(llm, [], checkpointer=Synchronous())
+    shell.run_cell("turn = %chat -m agent One").raise_error()
+    assert shell.user_ns["turn"].text == "Yes."
+    assert len(server.bodies) == 1
+
+
+def test_after_a_question_the_conversation_goes_on(shell, server, agent_of):
+    agent_of("batched", InMemorySaver())
+    failed(shell, "%chat -m agent Write to Ada.")
+    shell.run_cell("turn = %chat -m agent Never mind.").raise_error()
+    assert shell.user_ns["turn"].text == "Done."

@@ -1,0 +1,101 @@
+"""Agents and other graphs of LangGraph in place of a model."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from langchain_core.messages import AIMessage, RemoveMessage, ToolMessage
+
+from xinference_magics.chat.events import ToolStart, whole
+from xinference_magics.chat.graph_interrupts import INTERRUPT, answer_in_code, unanswered
+from xinference_magics.chat.piecewise import pieces
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from langchain_core.messages import BaseMessage
+
+    from xinference_magics.chat.events import Event
+
+_REDUCER = "langgraph.graph.message"
+"""Where LangGraph's own reducer of messages is, which can drop those that a thread has."""
+
+
+def is_graph(runnable: object) -> bool:
+    """Whether something is a compiled graph."""
+    return hasattr(runnable, "aget_state")
+
+
+async def of_graph(
+    name: str, graph: Any, messages: Sequence[BaseMessage], thread: str
+) -> AsyncIterator[Event]:
+    """Follow a graph's messages as they stream, and the calls of its tools.
+
+    Args:
+        name: The user's variable.
+        graph: A compiled graph.
+        messages: The turns before and the prompt.
+        thread: The id of the conversation, under which a checkpointer keeps the graph's state.
+
+    Raises:
+        NotebookError: It asks something of a person; the hint says how that is answered.
+    """
+    config, given = _kept(graph, messages, thread)
+    asked: list[Any] | None = None
+    streamed = pieces(graph, {"messages": given}, config, stream_mode=["messages", "updates"])
+    async for kind, part in streamed:
+        if kind == "messages":
+            message = part[0]
+            if isinstance(message, AIMessage):
+                yield whole(message)
+            elif isinstance(message, ToolMessage):
+                yield message
+        elif INTERRUPT in part:
+            asked = [*(asked or ()), *part[INTERRUPT]]
+        else:
+            for call in _calls(part.values()):
+                yield call
+    if asked is not None:
+        raise unanswered(name, asked, answer_in_code(name, asked, config))
+
+
+def _kept(
+    graph: Any, messages: Sequence[BaseMessage], thread: str
+) -> tuple[dict[str, Any] | None, list[BaseMessage]]:
+    """Return with what config a graph is run, and what messages it is given.
+
+    The conversation of the notebook has all turns, as they were edited and run again, so that the
+    messages replace those of the thread; what else the graph keeps there goes on. Where the
+    messages cannot be replaced, each turn has a thread of its own.
+    """
+    if not getattr(graph, "checkpointer", None):
+        return None, list(messages)
+    if all_messages := _removing_all(graph):
+        return _config(thread), [RemoveMessage(id=all_messages), *messages]
+    return _config(f"{thread}-{uuid4().hex[:8]}"), list(messages)
+
+
+def _config(thread: str) -> dict[str, Any]:
+    return {"configurable": {"thread_id": thread}}
+
+
+def _removing_all(graph: Any) -> str | None:
+    """Return the id that stands for all messages of a thread, where these can be removed."""
+    reducer = getattr(graph.channels.get("messages"), "operator", None)
+    if getattr(reducer, "__module__", "") != _REDUCER:
+        return None
+    return getattr(sys.modules[_REDUCER], "REMOVE_ALL_MESSAGES", None)
+
+
+def _calls(updates: Any) -> list[ToolStart]:
+    """Find the calls in what the nodes of a graph have put into its messages."""
+    said = [each.get("messages") for each in updates if isinstance(each, dict)]
+    return [
+        ToolStart(call["id"] or "", call["name"], call["args"])
+        for messages in said
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, AIMessage)
+        for call in message.tool_calls
+    ]

@@ -1,0 +1,40 @@
+"""How long a prompt was and may be, out of the words with which an engine refuses it.
+
+Each engine has its own sentence. Those of llama.cpp, vLLM, SGLang, MLX and transformers are read,
+as of Xinference 4.1, and OpenAI's, which many others copy.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER = r"(\d[\d,]{0,14})"
+_LIMIT = re.compile(
+    r"(?:context[ _](?:length|size|window|limit)|model length|max_model_len)"
+    rf"(?: is| of)?(?: only)?[ (=:]*{_NUMBER}",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(
+    rf"{_NUMBER} (?:in the messages|tokens from the input)"
+    rf"|(?:has|passed|contains)(?: at least)? {_NUMBER} (?:input )?tokens"
+    rf"|(?:request|input|prompt) ?\((?:length )?{_NUMBER}"
+    rf"|prompt length(?: of)? {_NUMBER}",
+    re.IGNORECASE,
+)
+
+
+def asked_and_limit(detail: str) -> tuple[int | None, int | None]:
+    """Return the tokens that a prompt had, and those that a request may have.
+
+    Args:
+        detail: The server's words. Each number that is not in them is None.
+    """
+    return _first(_ASKED, detail), _first(_LIMIT, detail)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> int | None:
+    found = pattern.search(text)
+    if found is None:
+        return None
+    number = int(next(filter(None, found.groups())).replace(",", ""))
+    return number or None
