@@ -15,7 +15,6 @@ import requests
 
 from xinference_magics.cluster import credentials, local, state
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.keeper import GRACE
 from xinference_magics.errors import AuthenticationError, PermissionDeniedError
 
 NOTEBOOK = """
@@ -50,6 +49,7 @@ def notebooks(server_command, run_python, tmp_path_factory):
         patch.setenv("XINFERENCE_HOME", str(folder / "home"))
         patch.setenv("XINFERENCE_AUTH_ADVANCED", "0")  # must not open the private server
         patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("XINFERENCE_MAGICS_GRACE", "2")
         made = [run_python(NOTEBOOK.format(command=server_command)) for _ in range(2)]
         try:
             pids = {int(notebook.stdout.readline()) for notebook in made}
@@ -174,7 +174,7 @@ def test_it_serves_with_both_credentials_and_ends_with_its_notebooks(
     assert any("mine" in " ".join(each.cmdline()) for each in family)
     for notebook in notebooks:
         notebook.kill()
-    _, left = psutil.wait_procs([each for each in family if each is not process], GRACE + 30)
+    _, left = psutil.wait_procs([each for each in family if each is not process], 60)
     assert not left
     assert local.find() is None
     manager.close()
