@@ -197,8 +197,7 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
     port = int(server.endpoint.rpartition(":")[2])
     process, model = family(server)
     process.kill()
-    assert gone([process])
-    model.kill()
+    assert gone([process, model])  # the keeper clears up
     with socket.create_server(("127.0.0.1", port)) as stranger:
         stranger.settimeout(0.5)
         assert local.find() is None

@@ -81,6 +81,28 @@ def end(server: psutil.Process) -> None:
     except psutil.NoSuchProcess:
         return
     _await_end([server], _PATIENCE)
+    _finish(family)
+
+
+def end_orphans(server: ProcessIdentity) -> None:
+    """Stop what a server that was killed has left behind: it has had a session of its own."""
+    family = [each for each in psutil.process_iter() if _session(each) == server.pid]
+    for process in list(family):
+        with suppress(psutil.NoSuchProcess):
+            family += process.children(recursive=True)
+            process.terminate()
+    _finish(family)
+
+
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
+
+
+def _finish(family: list[psutil.Process]) -> None:
+    """Wait a moment for the processes to end, and kill those that do not."""
     _await_end(family, _AFTERWARDS)
     for process in family:
         with suppress(psutil.NoSuchProcess):
@@ -128,6 +150,7 @@ class Keeper:
             time.sleep(_TICK)
         if process := server.process():
             end(process)
+        end_orphans(server)
         self._reap()
         with suppress(XinferenceError), lock(self._folder):
             self._note(self._status or "ended")
