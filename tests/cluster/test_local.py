@@ -35,6 +35,14 @@ print(server.pid, flush=True)
 sys.stdin.read()
 """
 
+FAILING = """
+from xinference_magics.cluster import local
+try:
+    local.start(command={command!r})
+except Exception as error:
+    print(error, flush=True)
+"""
+
 
 def written(pid, **more):
     """A file about a server and a keeper that had `pid`."""
@@ -360,6 +368,21 @@ def test_a_start_that_somebody_stops_says_so(folder, command, monkeypatch):
     threading.Timer(0, lambda: starting(folder) and local.stop()).start()
     with pytest.raises(LocalServerError, match=r"was stopped while it was starting. %xinference"):
         local.start(command=command)
+
+
+def test_one_that_dies_while_its_answer_is_waited_for_is_replaced(folder, command):
+    """It had been ready; what another process has started and lost is not this one's failure."""
+    old = psutil.Process(local.start(command=command).pid)
+    old.suspend()
+    threading.Timer(1, old.kill).start()
+    assert local.start(command=command).pid != old.pid
+
+
+def test_all_who_wait_for_a_start_that_fails_hear_of_it(folder, command, run_python, monkeypatch):
+    monkeypatch.setenv("FAKE_END", "ImportError: no module named torch")
+    asked = FAILING.format(command=command)
+    said = [each.stdout.readline() for each in [run_python(asked) for _ in range(3)]]
+    assert all("while it was starting: ImportError: no module" in line for line in said), said
 
 
 def test_the_next_server_has_the_address_that_notebooks_know(folder, command):

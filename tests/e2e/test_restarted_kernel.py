@@ -39,7 +39,7 @@ def test_while_it_launches(restarted, cluster, tiny_registered, asked):
 
 
 @pytest.mark.parametrize("engine", ["gguf", "pt"])
-@pytest.mark.parametrize("until", ["", "1, 2"], ids=["sent", "streaming"])
+@pytest.mark.parametrize("until", ["", "1 2 3"], ids=["sent", "streaming"])
 def test_while_an_answer_streams(restarted, tiny_chat, engine, until):
     use = f"%xinference use {getattr(tiny_chat, engine)}"
     kernel = restarted(use, COUNT, when=lambda reply: until in reply.streamed())

@@ -57,7 +57,8 @@ class Start:
         self._port = port
         self._command = command
         self._kept = kept
-        self._joined: Running | None = None  # the server whose start is waited for
+        self._joined: Running | None = None  # the server whose answer is waited for
+        self._spawned = False
         self._waiting = Waiting("", 0.0)
 
     def run(self) -> Running:
@@ -89,16 +90,19 @@ class Start:
         return None
 
     def _spawn(self, last: Running | None) -> None:
-        """Start a server, unless one was started or joined that has ended."""
-        if self._joined:
-            mine = last is not None and last.server == self._joined.server
-            raise ended(self._folder, last.ending if last and mine else "")
+        """Start a server, unless the one that was started here, or was stopped, has ended."""
+        joined = (
+            self._joined is not None and last is not None and last.server == self._joined.server
+        )
+        why = last.ending if last and joined else ""
+        if self._spawned or why == "stopped":
+            raise ended(self._folder, why)
         command = find_command(self._command)
         port = _free_port(self._port, last.port if last else 0)
         with state.lock(self._folder):
             credentials.ensure_secrets(self._folder)
         keep(self._folder, str(port), command)
-        self._joined = Running.load(self._folder)
+        self._joined, self._spawned = Running.load(self._folder), True
         if self._joined:
             log = self._folder / "server.log"
             self._say(f"Starting Xinference at {self._joined.endpoint} (its log is {log}) ...")
