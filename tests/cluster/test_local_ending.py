@@ -39,7 +39,7 @@ STEPS = [
 ]
 """After its decision, before and after its signal to the server, when the server and when its
 models have ended, and when all is done but its own end."""
-WAITING = "is ending; then a new one starts ..."
+WAITING = "to end, then starting a new one ..."
 
 
 @pytest.fixture

@@ -131,7 +131,8 @@ class Start:
         if self._waiting.what != what:
             self._waiting = Waiting(what, time.monotonic())
             if what == "ending" and not self._joined:
-                self._say(f"The server at {running.endpoint} is ending; then a new one starts ...")
+                url = running.endpoint
+                self._say(f"Waiting for the server at {url} to end, then starting a new one ...")
         waited = self._waiting.seconds()
         if waited > longest:
             raise LocalServerError(
