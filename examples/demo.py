@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parent
 DEMO = EXAMPLES.parent / ".demo"
+OPENED = "notebooks"  # of them, the folder that JupyterLab shows: the others hold a login
 NOTEBOOKS = ("quickstart", "chat", "reasoning", "rag", "agent", "cluster")
 
 
@@ -69,12 +70,14 @@ class Narrator(NotebookClient):
 
 
 def serve() -> LocalServer:
-    """Start the private server with its files in the demo's folder, and register the models."""
-    DEMO.mkdir(exist_ok=True)
+    """Start the private server with its files in the demo's folder, and register the models.
+
+    Models that are launched by name are downloaded into that folder, too.
+    """
+    (DEMO / OPENED).mkdir(parents=True, exist_ok=True)
     os.environ["XINFERENCE_HOME"] = str(DEMO / "xinference")
     os.environ["XINFERENCE_MAGICS_STATE"] = str(DEMO / "state")
     os.environ["XINFERENCE_EXAMPLES"] = str(EXAMPLES)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.pop("XINFERENCE_ENDPOINT", None)
     server = local.start(on_line=print)
     server.lease()
@@ -108,25 +111,25 @@ def run(*names: str) -> None:
         narrator = Narrator(
             notebook,
             timeout=300,
-            resources={"metadata": {"path": str(DEMO)}},
+            resources={"metadata": {"path": str(DEMO / OPENED)}},
             extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no notes on its own connection
         )
         narrator.execute()
-        executed = DEMO / f"{name}.ipynb"
+        executed = DEMO / OPENED / f"{name}.ipynb"
         nbformat.write(notebook, executed)
         print(f"The executed notebook is {executed}")
 
 
 def lab() -> None:
-    """Open the notebooks in JupyterLab; the server ends some seconds after its last notebook."""
+    """Open the notebooks in JupyterLab; the server ends some minutes after that."""
     for name in NOTEBOOKS:
-        opened = DEMO / f"{name}.ipynb"
+        opened = DEMO / OPENED / f"{name}.ipynb"
         if not opened.exists():
             opened.write_bytes((EXAMPLES / opened.name).read_bytes())
-    command = [sys.executable, "-m", "jupyter", "lab", str(DEMO / "quickstart.ipynb")]
+    command = [sys.executable, "-m", "jupyter", "lab", "quickstart.ipynb"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # as in a container; JupyterLab asks to be told
-    subprocess.run(command, check=False)  # noqa: S603 - a fixed command
+    subprocess.run(command, cwd=DEMO / OPENED, check=False)  # noqa: S603 - a fixed command
 
 
 def main() -> int:

@@ -1,5 +1,8 @@
 """What the tests of the cluster share."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from management_server import scripted_api
 from web_server import answering
@@ -18,3 +21,13 @@ def answers():
     """Scripted answers, served at `answers.endpoint`."""
     with scripted_api() as made:
         yield made
+
+
+@pytest.fixture
+def command(tmp_path):
+    """The stand-in for `xinference-local`, as an executable of its own."""
+    fake = Path(__file__).with_name("fake_xinference.py")
+    path = tmp_path / "xinference-local"
+    path.write_text(f'#!/bin/sh\nexec {sys.executable} {fake} "$@"\n')
+    path.chmod(0o755)
+    return str(path)

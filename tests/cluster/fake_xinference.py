@@ -1,7 +1,8 @@
 """A stand-in for `xinference-local`: accounts and a model process, up in a tenth of a second.
 
 Its environment directs it: FAKE_END lets it end at once, FAKE_DELAY (seconds) answer late,
-FAKE_ORPHAN leaves the model process behind.
+FAKE_ORPHAN leaves the model process behind, and FAKE_LINGER is a file: told to end, it answers,
+or with FAKE_CLOSE only lives, until the file is there.
 Logins are counted in the folder of its database.
 """
 
@@ -11,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,6 +61,15 @@ def token():
 
 
 def stop(*_):
+    if "FAKE_CLOSE" in os.environ:
+        server.socket.close()
+    threading.Thread(target=end).start()
+
+
+def end():
+    linger = os.environ.get("FAKE_LINGER")
+    while linger and not Path(linger).exists():
+        time.sleep(0.02)
     if "FAKE_ORPHAN" not in os.environ:
         model.kill()
         model.wait()
@@ -73,4 +84,5 @@ if __name__ == "__main__":
     sys.stdout.write("Setup token: the-setup-token\n")
     sys.stdout.flush()
     time.sleep(float(os.environ.get("FAKE_DELAY", "0")))
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler)
+    server.serve_forever()

@@ -209,6 +209,65 @@ def test_a_failure_that_is_known_names_the_remedy(answers, launch, reason, remed
     assert remedy in failure(launch).hint
 
 
+FAILED = "Failed to download model 'm' (size: 7) after multiple retries"
+OFFLINE = (
+    "Cannot reach https://hub/m: offline mode is enabled. To disable it, please unset the "
+    "`HF_HUB_OFFLINE` environment variable."
+)
+CHAIN = """\
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/early.py", line 1, in early
+RuntimeError: the log begins in the middle of a chain
+2026-11-29 INFO something else: and nothing raised
+Traceback (most recent call last):
+  File "/hub.py", line 224, in hook
+    raise {first}
+
+{then}The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/cache.py", line 316, in snapshot
+huggingface_hub.errors.LocalEntryNotFoundError: Cannot find it, and it was not fetched.
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/utils.py", line 1069, in retry
+RuntimeError: {failed}
+2026-11-29 ERROR supervisor Failed to launch replica: {failed}
+Traceback (most recent call last):
+  File "/other.py", line 1, in other
+ValueError: another matter
+"""
+
+
+@pytest.mark.parametrize(
+    ("raised", "began", "remedy"),
+    [
+        (f"hub.errors.OfflineModeIsEnabled: {OFFLINE}", "OfflineModeIsEnabled", "HF_HUB_OFFLINE"),
+        ("socket.gaierror: [Errno -2] Name or service not known", "gaierror", "reach the model"),
+        ("httpx.HTTPStatusError: 401 for it", "LocalEntryNotFoundError", "reach the model"),
+    ],
+)
+def test_a_failed_download_says_what_it_began_with(answers, launch, raised, began, remedy):
+    """The server tells only that it failed; the chain is in its log."""
+    answers[INSTANCES] = [states(("ERROR", FAILED))]
+    text = CHAIN.format(first="it", then=f"{raised}\n\n", failed=FAILED)
+    answers["/v1/cluster/runtime-logs"] = [(200, {"text": text})]
+    error = failure(launch)
+    assert error.message.startswith(f"u did not start: {FAILED} ({began}: ")
+    assert remedy in error.hint
+    assert "another matter" not in str(error)
+
+
+def test_a_failed_download_whose_log_says_nothing(answers, launch):
+    answers[INSTANCES] = [states(("ERROR", FAILED))]
+    answers["/v1/cluster/runtime-logs"] = [(200, {"text": "nothing of it"})]
+    assert failure(launch).message == f"u did not start: {FAILED}."
+
+
 def test_each_replica_has_its_stage_and_files(answers, launch):
     file = {
         "name": "model.safetensors",

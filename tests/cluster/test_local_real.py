@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,6 @@ import requests
 
 from xinference_magics.cluster import credentials, local, state
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.keeper import GRACE
 from xinference_magics.errors import AuthenticationError, PermissionDeniedError
 
 NOTEBOOK = """
@@ -50,6 +50,7 @@ def notebooks(server_command, run_python, tmp_path_factory):
         patch.setenv("XINFERENCE_HOME", str(folder / "home"))
         patch.setenv("XINFERENCE_AUTH_ADVANCED", "0")  # must not open the private server
         patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("XINFERENCE_MAGICS_GRACE", "2")
         made = [run_python(NOTEBOOK.format(command=server_command)) for _ in range(2)]
         try:
             pids = {int(notebook.stdout.readline()) for notebook in made}
@@ -140,9 +141,9 @@ def test_another_user_can_neither_read_nor_use_it(ours):
 
 
 def test_it_serves_with_both_credentials_and_ends_with_its_notebooks(
-    ours, notebooks, tiny_definitions, tiny_request
+    ours, notebooks, server_command, tiny_definitions, tiny_request
 ):
-    """The last of these tests, as it ends the server."""
+    """The last of these tests, as it ends the server, and asks for it in that moment."""
     keeper = state.Running.load(ours.folder).keeper.process()
 
     with pytest.raises(AuthenticationError):
@@ -174,8 +175,18 @@ def test_it_serves_with_both_credentials_and_ends_with_its_notebooks(
     assert any("mine" in " ".join(each.cmdline()) for each in family)
     for notebook in notebooks:
         notebook.kill()
-    _, left = psutil.wait_procs([each for each in family if each is not process], GRACE + 30)
-    assert not left
+    while not (ending := state.Running.load(ours.folder).ending):
+        assert process.is_running()
+        time.sleep(0.02)
+    assert ending == "unneeded"
     assert local.find() is None
+    said = []
+    new = local.start(command=server_command, on_line=said.append)
+    assert not psutil.wait_procs([each for each in family if each is not process], 60)[1]
+    assert (
+        said[0] == f"Waiting for the server at {ours.endpoint} to end, then starting a new one ..."
+    )
+    assert (new.endpoint, new.pid != ours.pid) == (ours.endpoint, True)
+    assert user.models() == []  # what had its address goes on with the new one
     manager.close()
     user.close()

@@ -52,6 +52,9 @@ def test_the_same_model_is_taken(cluster):
     assert found.existing.said == (
         "mine runs (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) already: it is used."
     )
+    assert found.existing.planned == (
+        "mine runs (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) already: it would be used."
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,8 +99,11 @@ def test_a_new_server_is_set_up_from_the_notebook(secured, notebook):
     token = secured.setup_token
     reply = notebook.run("%xinference setup", answers=["not-the-token", USER, PASSWORD, PASSWORD])
     refused_after_words(reply, "not its setup token", "server's log")
-    reply = notebook.run("%xinference setup", answers=[token, USER, "short", "short"])
-    refused_after_words(reply, "at least 8 characters")
+    reply = notebook.run("%xinference setup", answers=[token, USER, "short", "7 chars", ""])
+    refused_after_words(reply, "Nothing was typed")
+    asked = [question for question, _ in reply.questions[2:]]
+    assert asked[0].endswith("(8 characters or more): ")
+    assert asked[1:] == ["That was too short; 8 characters or more: "] * 2
     reply = notebook.run("%xinference setup", answers=[token, USER, PASSWORD, "other"])
     refused_after_words(reply, "differ")
     reply = notebook.run("%xinference setup", answers=[token, USER, PASSWORD, PASSWORD])

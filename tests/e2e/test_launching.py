@@ -100,7 +100,7 @@ def test_what_else_is_left_open_is_chosen_for_other_types(kernel):
 
 def test_the_trait_turns_reuse_off(kernel, cluster, tiny_chat):
     line = "%xinference launch -n tiny-chat -f ggufv2 --dry-run"
-    assert "already: it is used" in kernel.value(line)
+    assert "already: it would be used" in kernel.value(line)
     kernel.run("%config XinferenceMagics.reuse = False")
-    assert "already: it is used" not in kernel.value(line)
-    assert "already: it is used" in kernel.value(f"{line} --reuse")
+    assert "already" not in kernel.value(line)
+    assert "already: it would be used" in kernel.value(f"{line} --reuse")

@@ -30,6 +30,7 @@ def user(server_command, tmp_path_factory):
         PATH=f"{os.environ['PATH']}{os.pathsep}{Path(server_command).parent}",
         XINFERENCE_HOME=str(folder / "home"),
         XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT="300",
+        XINFERENCE_MAGICS_GRACE="5",
         HF_HUB_OFFLINE="1",
     )
     made.pop("XINFERENCE_ENDPOINT", None)

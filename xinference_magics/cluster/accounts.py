@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from xinference_magics.errors import (
     BadRequestError,
     NotebookError,
@@ -11,6 +13,8 @@ from xinference_magics.errors import (
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.sync import open_session
 
+_SHORTEST_PASSWORD = 8  # characters; XINFERENCE_PASSWORD_MIN_LENGTH of a server changes it
+
 
 def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
     """Tell whether a server with authentication on waits for its first account.
@@ -18,12 +22,22 @@ def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
     Raises:
         ConnectError: Nothing answers there.
     """
+    return bool(_setup_status(endpoint, timeouts).get("needs_setup"))
+
+
+def shortest_password(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> int:
+    """Return how many characters a password needs there; 8 where the server does not say."""
+    told = _setup_status(endpoint, timeouts).get("password_min_length")
+    return told if isinstance(told, int) else _SHORTEST_PASSWORD
+
+
+def _setup_status(endpoint: str, timeouts: Timeouts) -> dict[str, Any]:
     with open_session(endpoint, timeouts=timeouts) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
         except (ValueError, NotOfferedError):  # before 3.0 accounts were written into a file
-            return False
-    return isinstance(said, dict) and bool(said.get("needs_setup"))
+            return {}
+    return said if isinstance(said, dict) else {}
 
 
 def wants_setup_token(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
@@ -54,7 +68,7 @@ def set_up(
         endpoint: A normalized endpoint.
         setup_token: What the server printed at its first start; empty where it printed none.
         username: The account's name.
-        password: Its password, of 8 characters or more.
+        password: Its password, of `shortest_password` characters or more.
         timeouts: Limits in seconds.
 
     Raises:

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from xinference_magics.cluster import server_log
 from xinference_magics.cluster.api import may_pass
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import LaunchError, XinferenceError
@@ -232,10 +233,21 @@ class Launch:
 
     def _failure(self, reason: str) -> LaunchError:
         reason = reason or self._last_event()
+        if began := self._beginning_of(reason):
+            reason = f"{reason.rstrip('.')} ({began.rstrip('.')})"
         said = reason.rstrip(".") or "the server gives no reason"
         return LaunchError(
             f"{self.uid} did not start: {said}.", detail=reason, hint=self._hint(reason)
         )
+
+    def _beginning_of(self, reason: str) -> str:
+        """Return why a download failed, where the server's log can be read."""
+        if _DOWNLOAD not in reason:
+            return ""
+        try:
+            return server_log.beginning_of(reason, self.cluster.machines.log())
+        except XinferenceError:
+            return ""
 
     def _last_event(self) -> str:
         """Return the last error among the model's events, where there is one."""
@@ -301,6 +313,8 @@ class Launch:
         return Cancellation("failed", f"The launch of {self.uid} has already failed.")
 
 
+_DOWNLOAD = "Failed to download"
+
 # A part of the server's reason, and what to do about it.
 _HINTS = (
     (
@@ -310,7 +324,11 @@ _HINTS = (
     ("SafetensorError", "The model's files may be damaged or not complete."),
     ("Error while deserializing header", "The model's files may be damaged or not complete."),
     (
-        "Failed to download",
+        "offline mode is enabled",
+        "Start the server without HF_HUB_OFFLINE; --model-path takes files that are there already.",
+    ),
+    (
+        _DOWNLOAD,
         "Does the machine reach the model hub? --model-path takes files that are there already.",
     ),
     ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),

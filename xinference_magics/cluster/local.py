@@ -9,34 +9,21 @@ leased it has gone.
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
 
-from xinference_magics.cluster import credentials, state
+from xinference_magics.cluster import credentials, server_log, starting, state
 from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import LocalServerError, XinferenceError
-from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.login import Login, Tokens
-from xinference_magics.transport.private import locked, open_private
-from xinference_magics.transport.sync import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_COMMAND = "xinference-local"
-_START = 300.0  # seconds; 11-15 on an idle machine, two minutes on a busy one
-_STOP = 60.0  # seconds
-_WORD = 10.0  # seconds between two words to the user
-_TICK = 0.25  # seconds
-_SAID = 3  # lines of the log that go into an error
+    from pathlib import Path
 
 
 class LocalServer:
@@ -69,8 +56,9 @@ class LocalServer:
 
     @property
     def alive(self) -> bool:
-        """Whether its process runs, and has its port."""
-        return self._running.listens()
+        """Whether it runs, has its port, and is not being ended."""
+        written = self._written()
+        return written is not None and written.serves()
 
     @property
     def kept(self) -> bool:
@@ -88,8 +76,17 @@ class LocalServer:
         return self._login()
 
     def lease(self) -> None:
-        """Keep the server while this process lives."""
-        state.take_lease(self.folder)
+        """Keep the server while this process lives.
+
+        Raises:
+            LocalServerError: It is gone, or is being ended.
+        """
+        with state.lock(self.folder):
+            state.take_lease(self.folder)
+            alive = self.alive
+        if not alive:
+            self.release()
+            raise _gone(self.endpoint)
 
     def release(self) -> None:
         """Let the server go, as far as this process is concerned."""
@@ -101,31 +98,38 @@ class LocalServer:
         Raises:
             LocalServerError: It still runs after a minute.
         """
-        (self.folder / "keep").unlink(missing_ok=True)
+        with state.lock(self.folder):
+            (self.folder / "keep").unlink(missing_ok=True)
+            if (written := self._written()) and not written.ending:
+                replace(written, ending="stopped").save(self.folder)
         if keeper := self._running.keeper.process():
             with suppress(psutil.NoSuchProcess):
-                keeper.terminate()
+                keeper.terminate()  # where what is written down cannot be read
         self._await_end()
 
+    def _written(self) -> state.Running | None:
+        """Return what is written down now, as long as it is about this server."""
+        written = state.Running.load(self.folder)
+        return written if written and written.server == self._running.server else None
+
     def _await_end(self) -> None:
-        deadline = time.monotonic() + _STOP
-        while (server := self._running.server.process()) or self._running.keeper.process():
+        deadline = time.monotonic() + starting.END
+        while (written := self._written()) and written.phase is not state.Phase.GONE:
             if time.monotonic() > deadline:
                 raise LocalServerError(f"The local server (pid {self.pid}) does not end.")
-            if server and not self._running.keeper.process():
+            if written.phase is state.Phase.UNKEPT and (server := written.server.process()):
                 end(server)  # its keeper was gone, or died before it could
-            time.sleep(_TICK)
-        self._running.forget(self.folder)
+            time.sleep(starting.TICK)
 
 
 def find() -> LocalServer | None:
     """Return the local server if one is ready; asks nothing over the network.
 
-    A server that is still starting, or whose port a stranger has, does not count.
+    A server that is starting or ending, or whose port a stranger has, does not count.
     """
     folder = state.find_folder()
     running = state.Running.load(folder)
-    ready = running and running.listens() and credentials.api_key(folder)
+    ready = running and running.serves() and credentials.api_key(folder)
     return LocalServer(running, folder) if running and ready else None
 
 
@@ -143,16 +147,17 @@ def is_at(endpoint: str) -> bool:
 
 def read_log() -> list[str]:
     """Return the lines that the local server has printed, also after its end; none without one."""
-    return without_secrets(_lines(state.find_folder() / "server.log"))
+    return server_log.read_lines(state.find_folder() / "server.log")
 
 
 def stop() -> bool:
-    """Stop the local server, ready or still starting; return whether there was one."""
+    """Stop the local server, ready, starting or ending; return whether there was one."""
     folder = state.find_folder()
     running = state.Running.load(folder)
-    if running:
-        LocalServer(running, folder).stop()
-    return running is not None
+    if running is None or running.phase is state.Phase.GONE:
+        return False
+    LocalServer(running, folder).stop()
+    return True
 
 
 def start(
@@ -164,12 +169,14 @@ def start(
 ) -> LocalServer:
     """Return the local server, started where none runs, and lease it for this process.
 
+    One that is being ended is waited for, and another is started then.
+
     Args:
-        port: Its port; None takes a free one.
+        port: Its port; None takes the one it had last, or a free one.
         command: The server's executable; None looks beside this Python, then in the PATH.
         keep: Let it go on when the last notebook has gone.
-        on_line: Called with a line for the user when a start begins, and every ten seconds
-            while it lasts.
+        on_line: Called with a line for the user when a start or a wait begins, and every ten
+            seconds while it lasts.
 
     Raises:
         LocalServerError: No server is installed, it ended at once, or the port is taken.
@@ -179,150 +186,29 @@ def start(
     if os.name != "posix":
         raise LocalServerError(
             "A local server can be started on Linux and macOS only.",
-            hint=f"Start {_COMMAND} yourself, then %xinference connect.",
+            hint=f"Start {starting.COMMAND} yourself, then %xinference connect.",
         )
     folder = state.open_folder()
-    say = on_line or _silence
-    with locked(folder / "lock"):
-        state.take_lease(folder)
-        running = _running(folder, port) or _spawn(folder, port, command, say)
-        if keep:
-            (folder / "keep").touch()
-    _await_start(running, folder, say)
-    with locked(folder / "lock"):
+    with state.lock(folder):
+        new = state.take_lease(folder)
+    try:
+        say = on_line or _silence
+        begun = starting.Start(folder, say, port=port, command=command, kept=keep)
+        return _ready(begun.run(), folder)
+    except XinferenceError:
+        if new:
+            state.drop_lease(folder)
+        raise
+
+
+def _ready(running: state.Running, folder: Path) -> LocalServer:
+    """Make the accounts of a server that answers."""
+    with state.lock(folder):
         credentials.prepare(folder, running.endpoint)
         key = Tokens.of_key(credentials.api_key(folder), running.server)
         Login(running.endpoint).keep(key)
     return LocalServer(running, folder)
 
 
-def _running(folder: Path, port: int | None) -> state.Running | None:
-    """Return the server that runs or is starting, with a new keeper if it has lost its own."""
-    running = state.Running.load(folder)
-    if running is None:
-        return None
-    if port not in {None, running.port}:
-        raise LocalServerError(
-            f"The local server already runs at {running.endpoint}.",
-            hint="%xinference stop, then start it with the other port.",
-        )
-    return running if running.keeper.process() else _keep(folder)
-
-
-def _spawn(
-    folder: Path, port: int | None, command: str | None, say: Callable[[str], None]
-) -> state.Running:
-    executable = find_command(command)
-    chosen = _free_port(port)
-    credentials.ensure_secrets(folder)
-    (folder / "keep").unlink(missing_ok=True)
-    running = _keep(folder, str(chosen), executable)
-    say(f"Starting Xinference at {running.endpoint} (its log is {folder / 'server.log'}) ...")
-    return running
-
-
-def find_command(command: str | None = None) -> str:
-    """Return the path of the server's executable: `command`, beside this Python, or in the PATH.
-
-    Raises:
-        LocalServerError: There is none.
-    """
-    beside = Path(sys.executable).with_name(_COMMAND)
-    candidates = [command] if command else [str(beside), _COMMAND]
-    for candidate in candidates:
-        found = shutil.which(Path(candidate).expanduser())
-        if found:
-            return found
-    what = f"{command} cannot be run" if command else "No Xinference server is installed here"
-    raise LocalServerError(
-        f"{what}.",
-        hint="pip install xinference, or %xinference connect URL for a server elsewhere.",
-    )
-
-
-def _free_port(port: int | None) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port or 0))
-        except OSError as error:
-            raise LocalServerError(
-                f"Port {port} cannot be had: {error.strerror}.",
-                hint="%xinference serve without a port takes a free one.",
-            ) from None
-        return int(probe.getsockname()[1])
-
-
-def _keep(folder: Path, *start: str) -> state.Running:
-    """Run the keeper, which leaves itself behind and has then written down who runs."""
-    with open_private(folder / "keeper.log") as log:
-        subprocess.run(  # noqa: S603  # this package's own module
-            [sys.executable, "-m", "xinference_magics.cluster.keeper", str(folder), *start],
-            cwd=Path(__file__).parents[2],  # found there, whatever this process's sys.path is
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            check=False,
-        )
-    running = state.Running.load(folder)
-    if running is None:
-        raise _ended(folder)
-    return running
-
-
-def _await_start(running: state.Running, folder: Path, say: Callable[[str], None]) -> None:
-    """Wait until the server answers, with a word to the user now and then."""
-    started = last_word = time.monotonic()
-    while not (running.listens() and _answers(running.endpoint)):
-        now = time.monotonic()
-        if running.server.process() is None:
-            raise _ended(folder)
-        if now - started > _START:
-            raise LocalServerError(
-                f"The local server does not answer after {_START:.0f} s.",
-                hint=f"Its log is {folder / 'server.log'}.",
-            )
-        if now - last_word > _WORD:
-            say(f"... still starting after {now - started:.0f} s")
-            last_word = now
-        time.sleep(_TICK)
-
-
 def _silence(_: str) -> None:
     pass
-
-
-def _answers(endpoint: str) -> bool:
-    with open_session(endpoint, timeouts=Timeouts(2.0, 5.0)) as session:
-        try:
-            return bool(session.get(f"{endpoint}/v1/cluster/auth").json().get("auth"))
-        except (XinferenceError, ValueError):
-            return False
-
-
-def _ended(folder: Path) -> LocalServerError:
-    """Return the error for a server that ended while it was starting, with its last words."""
-    words = _last_words(folder / "server.log") or _last_words(folder / "keeper.log")
-    return LocalServerError(
-        f"The local server ended while it was starting: {words or 'without a word'}.",
-        hint=f"Its log is {folder / 'server.log'}.",
-    )
-
-
-def _last_words(log: Path) -> str:
-    """Return the end of a log as one line."""
-    said = [line.strip() for line in without_secrets(_lines(log)) if line.strip()]
-    return " / ".join(said[-_SAID:])
-
-
-def without_secrets(lines: list[str]) -> list[str]:
-    """Leave out the line of a server's log that has a secret in it."""
-    return [line for line in lines if "Setup token" not in line]
-
-
-def _lines(log: Path) -> list[str]:
-    try:
-        return log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []

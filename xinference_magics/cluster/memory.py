@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from xinference_magics.cluster.local import find_command
+from xinference_magics.cluster.starting import find_command
 from xinference_magics.errors import BadRequestError, LocalServerError
 
 _LONGEST = 300.0  # seconds: of a model without known layers its configuration is downloaded

@@ -75,12 +75,27 @@ class Existing:
     Args:
         uid: Its UID.
         loading: Whether it is still on its way; what it is then shows only when it is ready.
-        said: What to tell the user, in one line.
+        state: What it is and does, as the start of a sentence.
+        doubt: What is not known of it, as a sentence; empty where there is nothing.
     """
 
     uid: str
     loading: bool
-    said: str
+    state: str
+    doubt: str = ""
+
+    @property
+    def said(self) -> str:
+        """What to tell the user of a launch, in one line."""
+        return self._line("waiting for it" if self.loading else "it is used")
+
+    @property
+    def planned(self) -> str:
+        """What to tell the user of a launch that is only planned, in one line."""
+        return self._line(f"it would be {'waited for' if self.loading else 'used'}")
+
+    def _line(self, done: str) -> str:
+        return f"{self.state} already: {done}. {self.doubt}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -129,22 +144,21 @@ def find(cluster: Cluster, wanted: Wanted, own: OwnLaunches) -> Found:
     known = [model for model in fitting if _is_known(cluster, wanted, own, model.uid)]
     for model in known:
         if cluster.try_describe(model.uid):  # the list may be three seconds old
-            return Found(Existing(model.uid, False, f"{_line(model)} already: it is used."))
+            return Found(Existing(model.uid, False, _line(model)))
     name = wanted.request.model_name
     if _loads(cluster, name, name) and _is_known(cluster, wanted, own, name):
-        return Found(Existing(name, True, f"{name} is loading already: waiting for it."))
+        return Found(Existing(name, True, f"{name} is loading"))
     return Found(said=_passed_over(fitting, wanted.hidden) if fitting and not known else "")
 
 
 def _named(cluster: Cluster, wanted: Wanted, uid: str) -> Found:
     if running := cluster.try_describe(uid):
         check(running, wanted)
-        said = f"{_line(running)} already: it is used."
-        if wanted.hidden:
-            said += f" Whether with the same {', '.join(wanted.hidden)} the server does not tell."
-        return Found(Existing(uid, False, said))
+        hidden = ", ".join(wanted.hidden)
+        doubt = f"Whether with the same {hidden} the server does not tell." if hidden else ""
+        return Found(Existing(uid, False, _line(running), doubt))
     if _loads(cluster, uid, wanted.request.model_name):
-        return Found(Existing(uid, True, f"{uid} is loading already: waiting for it."))
+        return Found(Existing(uid, True, f"{uid} is loading"))
     return Found()
 
 

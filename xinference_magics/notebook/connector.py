@@ -230,7 +230,15 @@ class Connector:
         self._cluster, self._local = cluster, local
         self.changes += 1
         if local is not None:
+            self._lease(local)
+
+    def _lease(self, local: LocalServer) -> None:
+        """Keep the server while this notebook uses it; forget one that is gone."""
+        try:
             local.lease()
+        except LocalServerError:
+            self.disconnect()
+            raise
 
     def _find_local(self) -> LocalServer | None:
         from xinference_magics.cluster import local

@@ -16,6 +16,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 from traitlets import Bool, Float, Int, TraitError, Unicode, observe, validate
+from traitlets.config import Config
 
 from xinference_magics import interrupts
 from xinference_magics.notebook.cells import CellTracker
@@ -123,7 +124,22 @@ class XinferenceMagics(Magics):
         self._shown: tuple[int, list[Any]] = (0, [])
         self._completer: Completer | None = None
         self._replaced: dict[tuple[str, str], Any] = {}
-        super().__init__(shell, parent=shell)
+        super().__init__(shell, parent=shell, config=Config())
+        self._configure(shell.config)
+
+    def _configure(self, config: Config) -> None:
+        """Take over what is configured, one by one: a value that is refused costs no other.
+
+        It is dropped, as `%config` keeps in `config` even what every object has refused.
+        """
+        for name, value in self._find_my_config(config).items():
+            try:
+                self.update_config(Config({type(self).__name__: {name: value}}))
+            except TraitError as error:
+                config[type(self).__name__].pop(name, None)
+                now = f"{name} is {getattr(self, name)!r}"
+                why = str(error).rstrip(".")
+                _say(f"XinferenceMagics.{name} = {value!r} is not used, {now}: {why}.")
 
     @_explained_as("")
     @no_var_expand

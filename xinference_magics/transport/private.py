@@ -71,6 +71,11 @@ def open_private(path: Path) -> TextIO:
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
+def open_log(path: Path) -> int:
+    """Open a file that only its owner can read for appending, and return its descriptor."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
 def read_private(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file; an empty one where there is none that can be read."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -26,6 +27,18 @@ class ProcessIdentity:
     def of(cls, pid: int) -> ProcessIdentity:
         """Return the identity of a process that runs."""
         return cls(pid, _birth(pid))
+
+    @classmethod
+    def load(cls, data: Any) -> ProcessIdentity:
+        """Return the identity that was written down as JSON.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is none.
+        """
+        pid, birth = int(data["pid"]), float(data["birth"])
+        if pid <= 0:
+            raise ValueError(pid)
+        return cls(pid, birth)
 
     def process(self) -> psutil.Process | None:
         """Return the process, or None where it has ended."""

@@ -120,23 +120,34 @@ def setup(session: Session, arguments: Arguments) -> Connection | Done:
     if printed:
         said = "printed a line 'Setup token: ...' at its first start, into its log."
         session.say(f"{endpoint} {said}")
-    _without_trace(lambda: _make_account(session, endpoint, arguments.username, printed))
+    _without_trace(lambda: _make_account(session, endpoint, arguments.username, printed=printed))
     return _admit(session, endpoint)
 
 
-def _make_account(session: Session, endpoint: str, username: str | None, printed: bool) -> None:
+def _make_account(session: Session, endpoint: str, username: str | None, *, printed: bool) -> None:
     from xinference_magics.cluster.accounts import set_up
     from xinference_magics.transport.login import Login, sign_in
 
     setup_token = _asked_secretly("Setup token: ").strip() if printed else ""
     username = username or _asked("Name of the new user: ")
-    password = _asked_secretly(f"New password of {username} (8 characters or more): ")
+    password = _new_password(session, endpoint, username)
+    set_up(endpoint, setup_token, username, password, session.timeouts)
+    Login(endpoint).keep(sign_in(endpoint, username, password, session.timeouts))
+
+
+def _new_password(session: Session, endpoint: str, username: str) -> str:
+    """Ask for a password until it is long enough, and then for the same again."""
+    from xinference_magics.cluster.accounts import shortest_password
+
+    shortest = shortest_password(endpoint, session.timeouts)
+    password = _asked_secretly(f"New password of {username} ({shortest} characters or more): ")
+    while len(password) < shortest:
+        password = _asked_secretly(f"That was too short; {shortest} characters or more: ")
     if password != _asked_secretly("The same password again: "):
         raise NotebookError(
             "The two passwords differ; no account was made.", hint="Run the cell again."
         )
-    set_up(endpoint, setup_token, username, password, session.timeouts)
-    Login(endpoint).keep(sign_in(endpoint, username, password, session.timeouts))
+    return password
 
 
 def _asked(question: str) -> str:

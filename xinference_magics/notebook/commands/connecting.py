@@ -68,7 +68,9 @@ COMMANDS = (
         "Start a private Xinference on this machine, or join the one that runs.",
         serve,
         (
-            Option(("--port",), "Port to listen on (default: a free one).", type=port),
+            Option(
+                ("--port",), "Port to listen on (default: its last one, or a free one).", type=port
+            ),
             Option(("--keep",), "Let it run on when the last notebook is gone.", words=0),
         ),
         ("%xinference serve", "%xinference serve --port 9997 --keep"),

@@ -121,6 +121,7 @@ def logs(session: Session, arguments: Arguments) -> Lines | Events:
 def _log(session: Session, arguments: Arguments) -> Lines:
     """Read the private server's log from its file, which outlives it; else ask for it."""
     from xinference_magics.cluster import local
+    from xinference_magics.cluster.server_log import without_secrets
     from xinference_magics.notebook.results.machines import Lines
 
     try:
@@ -132,7 +133,7 @@ def _log(session: Session, arguments: Arguments) -> Lines:
     if arguments.worker is None and local.is_at(cluster.endpoint):
         lines = local.read_log()
     else:
-        lines = local.without_secrets(cluster.machines.log(arguments.worker))
+        lines = without_secrets(cluster.machines.log(arguments.worker))
     return Lines(lines[-arguments.lines :])
 
 

@@ -40,5 +40,5 @@ def _source(planned: LaunchPlan, name: str) -> str:
 def _caption(planned: LaunchPlan) -> Iterator[str]:
     yield f"Nothing was launched at {planned.endpoint}."
     if planned.existing is not None:
-        yield planned.existing.said
+        yield planned.existing.planned
     yield from planned.said

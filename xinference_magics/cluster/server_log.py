@@ -1,0 +1,75 @@
+"""What a server has printed: without secrets, and why it failed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from xinference_magics.plain import neutralise
+from xinference_magics.transport.details import shortened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_RAISED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: .*)?$")  # the last line of a traceback
+_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+:)")
+_CHAINED = ("The above exception was the direct", "During handling of the above exception")
+_OF_HTTP = ("HTTPStatusError", "HTTPError")  # what they say is said again, and better, above them
+_EXCEPTION = re.compile(r"\b(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b.*")
+
+
+def read_lines(log: Path) -> list[str]:
+    """Return the lines of a log but for those with secrets; none where there is no log."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return without_secrets(lines)
+
+
+def without_secrets(lines: list[str]) -> list[str]:
+    """Leave out the line of a server's log that has a secret in it."""
+    return [line for line in lines if "Setup token" not in line]
+
+
+def cause(lines: list[str]) -> str:
+    """Return the last exception in a log, or else its last line; empty for an empty log."""
+    said = [line.strip() for line in lines if line.strip()]
+    exceptions = [found for line in said if (found := _EXCEPTION.search(line))]
+    last = exceptions[-1][0] if exceptions else (said[-1] if said else "")
+    return neutralise(shortened(last))
+
+
+def beginning_of(failure: str, lines: list[str]) -> str:
+    """Return what `failure` began with: the first exception of the last chain that ended in it.
+
+    A server tells who launches only that a download failed; its log has the chain (Xinference 4.1).
+
+    Args:
+        failure: What the last exception of the chain says.
+        lines: The server's log.
+    """
+    chains = [chain for chain in _chains(lines) if failure in chain[-1]]
+    began = [each for each in chains[-1][:-1] if not _is_of_http(each)] if chains else []
+    return neutralise(shortened(_MODULE.sub("", began[0]))) if began else ""
+
+
+def _chains(lines: list[str]) -> list[list[str]]:
+    """Return the last lines of tracebacks, those of exceptions that led to each other together."""
+    chains: list[list[str]] = []
+    inside = chained = False
+    for line in lines:
+        if line.startswith("Traceback (most recent call last)"):
+            if not (chained and chains):
+                chains.append([])
+            inside, chained = True, False
+        elif inside and _RAISED.match(line):
+            chains[-1].append(line.strip())
+            inside = False
+        elif line.startswith(_CHAINED):
+            chained = True
+    return [chain for chain in chains if chain]
+
+
+def _is_of_http(line: str) -> bool:
+    return line.partition(":")[0].endswith(_OF_HTTP)
