@@ -1,18 +1,20 @@
 """Every error this package raises, in one tree.
 
-    XinferenceError
-    ├── ServerError               the server answered, and refused
-    │   ├── AuthenticationError   401: no, wrong or expired credentials
-    │   ├── PermissionDeniedError 403: known, but not allowed
-    │   ├── ModelNotFoundError    404, 400: no such model, UID or registration
-    │   ├── ModelNotReadyError    503: still loading
-    │   ├── RateLimitError        429: too many requests, or an address banned
-    │   ├── BadRequestError       400, 422, 500: the request itself is at fault
-    │   │   └── ContextLengthError    prompt and answer do not fit the context
-    │   ├── NotOfferedError       404, 405: the server is older than what was asked of it
+    XinferenceError                                                    in LangChain a
+    ├── ServerError               the server answered, and refused     ModelError
+    │   ├── AuthenticationError   401: no, wrong or expired login      ModelAuthenticationError
+    │   ├── PermissionDeniedError 403: known, but not allowed          ModelPermissionDeniedError
+    │   ├── ModelNotFoundError    404, 400: no such model or UID       ModelNotFoundError
+    │   ├── ModelNotReadyError    503: still loading                   ModelAPIError
+    │   ├── RateLimitError        429: too many requests, or banned    ModelRateLimitError
+    │   ├── InternalServerError   500, 502-504: the server failed      ModelAPIError
+    │   ├── BadRequestError       400, 422, 500: the request's fault   ModelInvalidRequestError
+    │   │   └── ContextLengthError    it does not fit the context      ContextOverflowError
+    │   ├── NotOfferedError       404, 405: the server is too old
     │   └── LaunchError           a model did not start
-    ├── ConnectError              nothing answers there, or not in time
-    ├── StreamError               an answer broke off before its end
+    ├── ConnectError              nothing answers there                ModelConnectionError
+    │   └── TimedOutError         nothing answered in time             ModelTimeoutError
+    ├── StreamError               an answer broke off before its end   ModelAPIError
     ├── LocalServerError          the local server did not start or stop
     ├── PromptError               an {{expression}} of a prompt failed
     └── NotebookError             the notebook's state does not allow it
@@ -20,12 +22,22 @@
 A message is one line: what happened, to which thing. `hint` is what to type next.
 IPython shows both as a single line instead of a traceback.
 
+On the right are the classes of `langchain_core.exceptions` that these errors also are, so that
+LangChain's middleware can tell them apart. They become bases when that module is imported, by
+whoever imports it: this one does not, because it takes a quarter of a second.
+
 What does no harm is no error: an `IgnoredByEngineWarning` says what an engine did not keep.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from xinference_magics.imports import when_imported
 from xinference_magics.plain import neutralise
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 class XinferenceError(Exception):
@@ -38,6 +50,9 @@ class XinferenceError(Exception):
 
     request_id: str | None = None
     """The `request_id` that was sent with the request; the server's log knows it, too."""
+
+    is_retryable: bool = False
+    """Whether the same request may succeed when it is sent again; LangChain's middleware asks."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -108,9 +123,19 @@ class ModelNotFoundError(ServerError):
 class ModelNotReadyError(ServerError):
     """The model is still loading (503)."""
 
+    is_retryable = True
+
 
 class RateLimitError(ServerError):
     """Too many requests, or this address is banned for bad credentials (429)."""
+
+    is_retryable = True
+
+
+class InternalServerError(ServerError):
+    """The server failed, and the request is not known to be at fault (500, 502-504)."""
+
+    is_retryable = True
 
 
 class BadRequestError(ServerError):
@@ -136,11 +161,28 @@ class LaunchError(ServerError):
 
 
 class ConnectError(XinferenceError):
-    """Nothing answers at the endpoint, or not within the time allowed."""
+    """Nothing answers at the endpoint, or not within the time allowed.
+
+    Args:
+        message: One line for people.
+        hint: What to do next.
+        is_retryable: Whether it may pass by itself, as a lost connection may, and a certificate
+            that is not trusted may not.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", is_retryable: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_retryable = is_retryable
+
+
+class TimedOutError(ConnectError):
+    """The endpoint did not answer within the time allowed."""
 
 
 class StreamError(XinferenceError):
     """An answer broke off: the stream ended without saying that it was complete."""
+
+    is_retryable = True
 
 
 class LocalServerError(XinferenceError):
@@ -157,3 +199,28 @@ class NotebookError(XinferenceError):
 
 class IgnoredByEngineWarning(UserWarning):
     """Not all was kept to: an engine ignores something, or a context is full; the answer came."""
+
+
+_LANGCHAIN = {
+    ServerError: "ModelError",
+    AuthenticationError: "ModelAuthenticationError",
+    PermissionDeniedError: "ModelPermissionDeniedError",
+    ModelNotFoundError: "ModelNotFoundError",
+    ModelNotReadyError: "ModelAPIError",
+    RateLimitError: "ModelRateLimitError",
+    InternalServerError: "ModelAPIError",
+    BadRequestError: "ModelInvalidRequestError",
+    ContextLengthError: "ContextOverflowError",
+    ConnectError: "ModelConnectionError",
+    TimedOutError: "ModelTimeoutError",
+    StreamError: "ModelAPIError",
+}
+
+
+def _join(exceptions: ModuleType) -> None:
+    """Give our errors the bases that LangChain knows them by."""
+    for ours, theirs in _LANGCHAIN.items():
+        ours.__bases__ = (*ours.__bases__, getattr(exceptions, theirs))
+
+
+when_imported("langchain_core.exceptions", _join)

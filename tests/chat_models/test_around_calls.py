@@ -114,7 +114,7 @@ class TestCallbacks:
                 list(model(server).stream("x", {"callbacks": [callback]}))
             with pytest.raises(ServerError):
                 await model(server, streaming=True).ainvoke("x", {"callbacks": [later]})
-        assert callback.heard == later.heard == ["start", "Hel", "ServerError"]
+        assert callback.heard == later.heard == ["start", "Hel", "InternalServerError"]
 
 
 async def test_events(streaming):

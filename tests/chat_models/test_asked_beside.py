@@ -8,7 +8,12 @@ from langchain_core.messages import HumanMessage
 from management_server import scripted_api
 
 from xinference_magics.chat_models import ChatXinference
-from xinference_magics.errors import BadRequestError, ContextLengthError, ServerError
+from xinference_magics.errors import (
+    BadRequestError,
+    ContextLengthError,
+    InternalServerError,
+    ServerError,
+)
 
 CHAT = "POST /v1/chat/completions"
 EVENTS = "GET /v1/models/tiny/events"
@@ -56,7 +61,7 @@ def failing(request, server):
 async def test_the_reason_of_a_failure_is_looked_for(server, failing):
     server[EVENTS] = happened("CUDA out of memory", "<think> is no token")
     for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
-        assert type(error) is ServerError
+        assert type(error) is InternalServerError
         assert error.detail == "<think> is no token"
         assert "<think> is no token" in str(error)
         assert error.status == (None if failing else 500)

@@ -1,20 +1,25 @@
 """Answers, in the shapes that Xinference sends, and exceptions become errors that help."""
 
 import json
+from http.client import BadStatusLine
+from ssl import SSLCertVerificationError
 
 import pytest
+import requests
 
 from xinference_magics.errors import (
     AuthenticationError,
     BadRequestError,
     ConnectError,
     ContextLengthError,
+    InternalServerError,
     LaunchError,
     ModelNotFoundError,
     ModelNotReadyError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
+    TimedOutError,
 )
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.transport.failures import server_error
@@ -86,16 +91,18 @@ def failure(status, detail, **options):
         (
             500,
             f"{PREFIX}[Errno 111] Connect call failed ('127.0.0.1', 9932)",
-            ServerError,
+            InternalServerError,
             "A worker of http://h:9997 does not answer",
         ),
         (
             500,
             f"{PREFIX}Remote server 127.0.0.2:9933 closed: Server may be closed.",
-            ServerError,
+            InternalServerError,
             "A worker of http://h:9997 does not answer",
         ),
-        (500, PREFIX, ServerError, "failed (HTTP 500). The reason is in the server's log."),
+        (500, PREFIX, InternalServerError, "The reason is in the server's log."),
+        (502, "Bad Gateway", InternalServerError, "HTTP 502: Bad Gateway. Try again soon."),
+        (503, "No capacity", InternalServerError, "HTTP 503: No capacity. Try again soon."),
         (499, "Launch cancelled", LaunchError, "Launch cancelled"),
         (501, "logit_bias is not supported", ServerError, "logit_bias is not supported"),
     ],
@@ -189,23 +196,46 @@ def test_waiting_times_are_passed_on():
 
 
 @pytest.mark.parametrize(
-    ("exc", "says"),
+    ("exc", "kind", "says"),
     [
-        (ConnectionRefusedError(111, "Connection refused"), "refuses the connection"),
-        (OSError(113, "No route to host"), "no way leads to the host"),
-        (ConnectionResetError(104, "reset"), "closed the connection"),
-        (TimeoutError(), "has gone silent"),
-        (ValueError("odd"), "cannot be reached: odd"),
+        (ConnectionRefusedError(111, "refused"), ConnectError, "refuses the connection"),
+        (OSError(113, "No route to host"), ConnectError, "no way leads to the host"),
+        (ConnectionResetError(104, "reset"), ConnectError, "closed the connection"),
+        (TimeoutError(), TimedOutError, "has gone silent"),
+        (ValueError("odd"), ConnectError, "cannot be reached: odd"),
     ],
 )
-def test_a_network_exception_has_its_error(exc, says):
+def test_a_network_exception_has_its_error(exc, kind, says):
     outer = RuntimeError("outer")
     outer.__cause__ = exc
     for each in [exc] if isinstance(exc, ValueError) else [exc, outer]:
         error = connect_error(each, ENDPOINT)
-        assert type(error) is ConnectError
+        assert type(error) is kind
+        assert error.is_retryable
         assert str(error).startswith(ENDPOINT)
         assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [
+        requests.exceptions.ProxyError(),
+        requests.exceptions.SSLError(),
+        requests.exceptions.TooManyRedirects(),
+        requests.exceptions.ContentDecodingError(),
+        BadStatusLine("SSH-2.0"),
+        SSLCertVerificationError(1, "not trusted"),
+    ],
+)
+def test_what_stays_as_it_is_need_not_be_tried_again(exc):
+    error = connect_error(exc, ENDPOINT)
+    assert type(error) is ConnectError
+    assert not error.is_retryable
+
+
+def test_a_ban_grows_with_every_attempt():
+    assert failure(429, "Rate limit reached").is_retryable
+    assert not failure(429, "Too many failed attempts. IP temporarily banned.").is_retryable
 
 
 def test_near_names_whatever_their_case():

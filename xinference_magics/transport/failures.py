@@ -13,6 +13,7 @@ from xinference_magics.errors import (
     AuthenticationError,
     BadRequestError,
     ContextLengthError,
+    InternalServerError,
     LaunchError,
     ModelNotFoundError,
     ModelNotReadyError,
@@ -158,11 +159,13 @@ def _forbidden(answer: _Answer) -> ServerError:
 
 def _too_many(answer: _Answer) -> ServerError:
     if "banned" in answer.detail:
-        return answer.error(
+        banned = answer.error(
             RateLimitError,
             f"{answer.endpoint} has banned this address for an hour: too many bad credentials.",
             "Stop what still sends old credentials; a restart of the server lifts the ban.",
         )
+        banned.is_retryable = False
+        return banned
     return answer.error(
         RateLimitError,
         f"Too many requests at once: {answer.detail or 'rate limited'}.",
@@ -244,12 +247,12 @@ def _internal(answer: _Answer) -> ServerError:
         return _bad_request(answer)
     if worker_gone(answer.detail):
         return answer.error(
-            ServerError,
+            InternalServerError,
             f"A worker of {answer.endpoint} does not answer: {answer.detail}.",
             "If it has died, its models are dropped within half a minute.",
         )
     return answer.error(
-        ServerError,
+        InternalServerError,
         _sentence(answer, f"{answer.endpoint} failed (HTTP {answer.status})"),
         "The reason is in the server's log." if answer.detail in _WITHOUT_A_REASON else "",
     )
@@ -261,7 +264,7 @@ def _cancelled(answer: _Answer) -> ServerError:
 
 def _other(answer: _Answer) -> ServerError:
     return answer.error(
-        ServerError,
+        InternalServerError if answer.status >= _BAD_GATEWAY else ServerError,
         _sentence(answer, f"{answer.endpoint} answers with HTTP {answer.status}"),
         _again(answer) if answer.status >= _BAD_GATEWAY else "",
     )

@@ -14,6 +14,7 @@ from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import (
+    InternalServerError,
     ModelNotReadyError,
     ServerError,
     StreamError,
@@ -284,7 +285,7 @@ class InferenceEndpoint:
 
     def _advise(self, error: XinferenceError, body: Body) -> None:
         """Say what to look at where the server gives no reason."""
-        if type(error) is not ServerError or error.hint:
+        if type(error) not in (InternalServerError, ServerError) or error.hint:
             return
         if self._ask in _WANTED:
             error.hint = f"Is {body['model']} {_WANTED[self._ask]}?"
@@ -318,8 +319,8 @@ class InferenceEndpoint:
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
         error = server_error(status, text, endpoint=self.endpoint)
-        if type(error) is ServerError and not worker_gone(error.detail):
-            failed = ServerError(
+        if type(error) is InternalServerError and not worker_gone(error.detail):
+            failed = InternalServerError(
                 shortened(f"{body['model']} failed while it answered: {error.detail}"),
                 detail=error.detail,
             )

@@ -246,6 +246,7 @@ class Login:
             f"The login at {self.endpoint} is not renewed: another notebook has been at it for "
             f"{_PATIENCE:.0f} s.",
             hint="Try again soon.",
+            is_retryable=True,
         )
 
     def _renewed(self, tokens: Tokens) -> Tokens:

@@ -6,22 +6,35 @@ Nothing here does I/O or imports an HTTP library.
 from __future__ import annotations
 
 import errno
+from functools import partial
+from typing import TYPE_CHECKING
 
-from xinference_magics.errors import ConnectError
+from xinference_magics.errors import ConnectError, TimedOutError
 from xinference_magics.transport.details import one_line, shortened
 from xinference_magics.transport.traces import inside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Diagnosis = tuple[str, str, Callable[..., ConnectError]]
 
 _ELSEWHERE = "%xinference connect URL takes another server."
 _NOBODY = "%xinference serve starts a local server; %xinference connect URL takes another."
 _LOG = "The reason may be in the server's log."
 
+_LASTS = ConnectError
+_PASSES = partial(ConnectError, is_retryable=True)
+_LATE = partial(TimedOutError, is_retryable=True)
+
 _PROXY = {"ProxyError", "InvalidProxyURL", "ClientProxyConnectionError", "ClientHttpProxyError"}
 _BEHIND = (
     "is behind a proxy that does not let through",
     "Check http_proxy, https_proxy and all_proxy, or put the host into no_proxy.",
+    _LASTS,
 )
 
-# By the names of exception classes, in requests, urllib3 and aiohttp: what is said, and the hint.
+# By the names of exception classes, in requests, urllib3 and aiohttp: what is said, the
+# hint, and the error.
 # The first row that fits counts: a timeout while connecting is also a timeout.
 _BY_NAME = (
     (_PROXY, *_BEHIND),
@@ -29,29 +42,34 @@ _BY_NAME = (
         {"SSLError", "ClientConnectorSSLError"},
         "does not speak a TLS that this machine understands",
         "Is it http:// and not https://?",
+        _LASTS,
     ),
     (
         {"gaierror", "NameResolutionError", "ClientConnectorDNSError"},
         "has a host name that nobody knows",
         _ELSEWHERE,
+        _PASSES,
     ),
-    ({"TooManyRedirects"}, "redirects without end", _ELSEWHERE),
+    ({"TooManyRedirects"}, "redirects without end", _ELSEWHERE, _LASTS),
     (
         {"InvalidURL", "InvalidSchema", "NonHttpUrlClientError"},
         "redirects to what is no address of a server",
         _ELSEWHERE,
+        _LASTS,
     ),
     (
         {"ContentDecodingError", "ContentEncodingError"},
         "sent an answer that cannot be decoded",
         "Does a proxy before the server change it?",
+        _LASTS,
     ),
     (
         {"ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"},
         "does not answer: no connection in the time allowed",
         _ELSEWHERE,
+        _LATE,
     ),
-    ({"Timeout", "TimeoutError"}, "has gone silent: no answer in the time allowed", _LOG),
+    ({"Timeout", "TimeoutError"}, "has gone silent: no answer in the time allowed", _LOG, _LATE),
     (
         {
             "ConnectionResetError",
@@ -62,14 +80,15 @@ _BY_NAME = (
         },
         "closed the connection before it had answered",
         _LOG,
+        _PASSES,
     ),
-    ({"BadStatusLine", "BadHttpMessage"}, "does not speak HTTP", _ELSEWHERE),
+    ({"BadStatusLine", "BadHttpMessage"}, "does not speak HTTP", _ELSEWHERE, _LASTS),
 )
 
 _BY_NUMBER = {
-    errno.ECONNREFUSED: ("refuses the connection: no server runs there", _NOBODY),
-    errno.ENETUNREACH: ("cannot be reached: no network leads there", _ELSEWHERE),
-    errno.EHOSTUNREACH: ("cannot be reached: no way leads to the host", _ELSEWHERE),
+    errno.ECONNREFUSED: ("refuses the connection: no server runs there", _NOBODY, _PASSES),
+    errno.ENETUNREACH: ("cannot be reached: no network leads there", _ELSEWHERE, _PASSES),
+    errno.EHOSTUNREACH: ("cannot be reached: no way leads to the host", _ELSEWHERE, _PASSES),
 }
 
 
@@ -86,8 +105,8 @@ def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
     The library's classes are told by their names, inner exceptions included, so that none
     of them has to be imported here.
     """
-    says, hint = _diagnosis(list(inside(exc)))
-    return ConnectError(f"{endpoint} {says}.", hint=hint)
+    says, hint, error = _diagnosis(list(inside(exc)))
+    return error(f"{endpoint} {says}.", hint=hint)
 
 
 def no_xinference(endpoint: str, how: str = "in a form of its own") -> ConnectError:
@@ -99,11 +118,11 @@ def no_xinference(endpoint: str, how: str = "in a form of its own") -> ConnectEr
 
 def misused_proxy(endpoint: str) -> ConnectError:
     """Return the error for an environment that names what cannot be a proxy."""
-    says, hint = _BEHIND
-    return ConnectError(f"{endpoint} {says}.", hint=hint)
+    says, hint, error = _BEHIND
+    return error(f"{endpoint} {says}.", hint=hint)
 
 
-def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
+def _diagnosis(chain: list[BaseException]) -> _Diagnosis:
     names = {kind.__name__ for each in chain for kind in type(each).__mro__}
     for each in chain:
         if isinstance(each, OSError) and each.errno in _BY_NUMBER and not names & _PROXY:
@@ -111,10 +130,11 @@ def _diagnosis(chain: list[BaseException]) -> tuple[str, str]:
     for each in chain:
         if reason := getattr(each, "verify_message", ""):
             hint = _BY_VERIFICATION.get(getattr(each, "verify_code", 0), _AUTHORITY)
-            return f"has a certificate that is not trusted here: {reason.rstrip('.')}", hint
+            says = f"has a certificate that is not trusted here: {reason.rstrip('.')}"
+            return says, hint, _LASTS
     if "SOCKS" in str(chain[0]):  # `requests` without its extra package for it
         return _BEHIND
-    for known, says, hint in _BY_NAME:
+    for known, says, hint, error in _BY_NAME:
         if names & known:
-            return says, hint
-    return f"cannot be reached: {shortened(one_line(str(chain[0])))}", _ELSEWHERE
+            return says, hint, error
+    return f"cannot be reached: {shortened(one_line(str(chain[0])))}", _ELSEWHERE, _PASSES

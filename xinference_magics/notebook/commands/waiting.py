@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
-from xinference_magics.errors import ConnectError, LaunchError, ServerError
+from xinference_magics.errors import ConnectError, InternalServerError, LaunchError, ServerError
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def wait(session: Session, launched: Launch) -> RunningModel:
         raise detached(launched.uid, error) from None
     except Exception as error:
         view.close(outcome, ok=False)
-        if isinstance(error, ConnectError) or type(error) is ServerError:
+        if isinstance(error, ConnectError | InternalServerError) or type(error) is ServerError:
             error.hint = f"If {launched.uid} goes on loading: {going_on(launched.uid)}"
         raise
     view.close("ready", ok=True)
