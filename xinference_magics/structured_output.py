@@ -17,13 +17,12 @@ from langchain_core.output_parsers.openai_tools import (
     PydanticToolsParser,
 )
 from langchain_core.runnables import RunnableLambda, RunnableMap
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.structured_errors import FOLLOW_A_SCHEMA, CheckedParser
-from xinference_magics.wire.schema import misfit, refuse_no_schema
+from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,8 +74,9 @@ def _best(engine: str | None) -> Method:
 
 
 def _by_tool(llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any) -> tuple[Any, Any]:
-    name = convert_to_openai_tool(schema)["function"]["name"]
-    answers = llm.bind_tools([schema], tool_choice=name, strict=strict, **kwargs)
+    tool = as_tool(schema, strict=strict)
+    name = tool["function"]["name"]
+    answers = llm.bind_tools([tool], tool_choice=name, **kwargs)
     if _is_pydantic(schema):
         return answers, PydanticToolsParser(tools=[schema], first_tool_only=True)
     return answers, JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
@@ -85,10 +85,10 @@ def _by_tool(llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any)
 def _by_schema(
     llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any
 ) -> tuple[Any, Any]:
-    function = convert_to_openai_tool(schema, strict=strict)["function"]
+    function = as_function(schema, strict=strict)
     form = {"name": function["name"], "schema": function["parameters"]}
-    if strict is not None:
-        form["strict"] = strict
+    if "strict" in function:
+        form["strict"] = function["strict"]
     wanted = {"type": "json_schema", "json_schema": form}
     return llm.bind(response_format=wanted, **kwargs), _json_parser(schema)
 
@@ -122,12 +122,9 @@ def _check(schema: Any, strict: bool | None) -> Callable[[Any], str | None] | No
     """
     if schema is None or _is_pydantic(schema):
         return None
-    given = isinstance(schema, dict)
-    wanted = schema
-    if not given or {"title", "name", "function"} & schema.keys():
-        wanted = convert_to_openai_tool(schema, strict=strict)["function"].get("parameters", {})
+    wanted = as_function(schema, strict=strict)["parameters"]
     refuse_no_schema(wanted)
-    return partial(misfit, schema=wanted, nulls=not given)
+    return partial(misfit, schema=wanted, nulls=not isinstance(schema, dict))
 
 
 def _with_raw(answers: Any, parser: CheckedParser) -> Runnable[Any, Any]:

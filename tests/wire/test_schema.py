@@ -1,9 +1,18 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable  # noqa: TC003  # pydantic reads the annotation
+from typing import Annotated
+
 import pytest
+from langchain_core.tools import tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel, Field, RootModel
 from typing_extensions import TypedDict
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.schema import misfit, refuse_no_schema
+from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
+from xinference_magics.wire.tools import tool_dicts
 
 PERSON = {
     "type": "object",
@@ -60,3 +69,161 @@ def test_a_schema_that_is_elsewhere_is_not_fetched():
     schema = {"properties": {"age": {"$ref": "https://example.com/age.json"}}}
     with pytest.raises(BadRequestError, match=r"refers to https://example\.com/age\.json"):
         misfit(ADA, schema)
+
+
+class Node(BaseModel):
+    """A node."""
+
+    name: str
+    children: list[Node] = []
+
+
+class Tree(BaseModel):
+    """A tree."""
+
+    root: Node
+    size: Annotated[int, Field(ge=1)]
+
+
+class Names(RootModel[list[str]]):
+    """Some names."""
+
+
+class Plain(BaseModel):
+    """Nothing recursive."""
+
+    inner: Names
+
+
+TEXT = {"type": "string"}
+WITH_A = {"type": "object", "properties": {"a": TEXT}, "required": ["a"]}
+NAMES = {"type": "array", "items": TEXT}
+TREE = {"name": "root", "children": [{"name": "leaf", "children": []}]}
+DEEP_FAULT = {"name": "root", "children": [{"name": "leaf", "children": [{"name": 5}]}]}
+
+
+@pytest.mark.parametrize("make", [lambda: Node, Node.model_json_schema], ids=["class", "dict"])
+def test_a_class_that_refers_to_itself_keeps_its_definitions(make):
+    function = as_function(make())
+    assert (function["name"], function["description"]) == ("Node", "A node.")
+    sent = function["parameters"]
+    assert sent["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
+    assert "Node" in sent["$defs"]
+    assert misfit(TREE, sent) is None
+    assert misfit(DEEP_FAULT, sent).startswith("children.0.children.0.name: 5")
+
+
+def test_a_class_with_a_field_that_refers_to_itself():
+    sent = as_function(Tree)["parameters"]
+    assert misfit({"root": TREE, "size": 1}, sent) is None
+    assert "children.0.children.0.name" in misfit({"root": DEEP_FAULT, "size": 1}, sent)
+    assert sent["properties"]["size"]["minimum"] == 1
+
+
+def test_other_classes_are_sent_without_references():
+    assert as_function(Plain)["parameters"]["properties"]["inner"]["items"] == TEXT
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "sent"),
+    [
+        ({"title": "A", **WITH_A}, "A", WITH_A),
+        (WITH_A, "answer", WITH_A),
+        ({"name": "a", "schema": WITH_A}, "a", WITH_A),
+        ({"name": "a", "schema": {"title": "B", **WITH_A}}, "a", WITH_A),
+        ({"type": "json_schema", "json_schema": {"name": "a", "schema": WITH_A}}, "a", WITH_A),
+        ({"type": "function", "function": {"name": "a", "parameters": WITH_A}}, "a", WITH_A),
+        ({"name": "a", "parameters": WITH_A}, "a", WITH_A),
+        ({"name": "a", "input_schema": WITH_A}, "a", WITH_A),
+        ({"title": "Names", **NAMES}, "Names", NAMES),
+        (NAMES, "answer", NAMES),
+        (Names, "Names", NAMES),
+        ({"enum": ["yes", "no"]}, "answer", {"enum": ["yes", "no"]}),
+        (
+            {"title": "Ages", "type": "object", "additionalProperties": {"type": "integer"}},
+            "Ages",
+            {"type": "object", "additionalProperties": {"type": "integer"}},
+        ),
+        (
+            {"$ref": "#/definitions/A", "definitions": {"A": {"title": "A", **WITH_A}}},
+            "A",
+            {**WITH_A, "definitions": {"A": {"title": "A", **WITH_A}}},
+        ),
+    ],
+)
+def test_every_spelling_of_a_schema(given, name, sent):
+    before = copy.deepcopy(given)
+    function = as_function(given)
+    assert (function["name"], function["parameters"]) == (name, sent)
+    assert given == before
+
+
+def test_what_is_said_beside_a_schema_is_kept():
+    given = {"name": "a", "description": "An a.", "strict": True, "schema": WITH_A}
+    assert as_function(given) == {
+        "name": "a",
+        "description": "An a.",
+        "strict": True,
+        "parameters": WITH_A,
+    }
+    assert as_function(WITH_A, strict=True)["parameters"]["additionalProperties"] is False
+
+
+class Endless(TypedDict):
+    """It refers to itself."""
+
+    others: list[Endless]
+
+
+class Calls(BaseModel):
+    """Nothing that JSON can hold."""
+
+    call: Callable[[], None]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Endless, "Endless cannot be .*: it refers to itself"),
+        (Calls, "Calls cannot be .*: Cannot generate a JsonSchema"),
+        (int, "int cannot be .*: it is a class without fields"),
+        (list[int], "list cannot be"),
+        (5, "This cannot be"),
+        ("a", "This cannot be"),
+        ({}, "This cannot be .*: it says nothing of a form"),
+        ({"a": 1}, "This cannot be"),
+        ({"name": "a"}, "This cannot be"),
+    ],
+)
+def test_what_is_no_schema_at_all(given, said):
+    with pytest.raises(BadRequestError, match=said) as caught:
+        as_function(given)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("given", [NAMES, Names, {"anyOf": [WITH_A, NAMES]}, {"enum": ["yes"]}])
+def test_a_tool_s_arguments_are_an_object(given):
+    with pytest.raises(BadRequestError, match=r"is not an object.* method=\"json_schema\" takes"):
+        as_tool(given)
+
+
+@pytest.mark.parametrize("given", [Node, Plain, WITH_A, {"title": "A", "properties": {"a": TEXT}}])
+def test_objects_are_tools(given):
+    assert as_tool(given)["function"]["parameters"]["properties"]
+
+
+@tool
+def plant(tree: Node) -> str:
+    """Plant a tree."""
+    return tree.name
+
+
+@pytest.mark.parametrize(("given", "name"), [(Tree, "Tree"), (plant, "plant")])
+def test_tools_that_refer_to_themselves_keep_their_definitions(given, name):
+    function = tool_dicts([given])[0]["function"]
+    assert function["name"] == name
+    assert function["description"]
+    field = next(iter(function["parameters"]["properties"]))
+    assert misfit({field: TREE, "size": 1}, function["parameters"]) is None
+    assert misfit({field: DEEP_FAULT, "size": 1}, function["parameters"])

@@ -1,17 +1,152 @@
-"""Whether a parsed answer fits its JSON schema.
+"""The schema of an answer: how it is sent, and whether a parsed answer fits it.
 
-langchain-core checks answers for Pydantic classes only; what was asked for by a TypedDict or a
-JSON schema it passes on as it came.
+langchain-core follows every reference of a class, and a class that refers to itself loses what is
+below; of JSON schemas it knows those with a title and properties. It checks answers for Pydantic
+classes only, and passes on what was asked for by a TypedDict or a JSON schema as it came.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import is_dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import BadRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_UNNAMED = "answer"
+_OF_A_FUNCTION = {"function", "parameters", "input_schema", "toolSpec"}
+_OF_A_SCHEMA = {"type", "properties", "title", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"}
+_REFERENCE = re.compile(r'"\$ref": "#/\$defs/([^"]+)"')
+
+
+def as_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """Return a schema in the form of OpenAI's functions.
+
+    Args:
+        schema: A Pydantic class, a TypedDict, a dataclass, a function, a tool, a JSON schema of
+            any type, OpenAI's ``{"name": ..., "schema": ...}`` or its `response_format`.
+        strict: Whether it has to be followed exactly.
+
+    Returns:
+        `name`, `parameters`, which is a JSON schema, and where known `description` and `strict`.
+
+    Raises:
+        BadRequestError: It is nothing of the kind.
+    """
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+    from pydantic import PydanticUserError
+
+    try:
+        function = convert_to_openai_tool(_taken(schema), strict=strict)["function"]
+    except (LookupError, PydanticUserError, RecursionError, TypeError, ValueError) as error:
+        named = getattr(schema, "__name__", "This")
+        why = "it refers to itself" if isinstance(error, RecursionError) else _line(error)
+        raise BadRequestError(
+            f"{named} cannot be the schema of an answer: {why}.",
+            hint="Give a Pydantic class, a TypedDict or a JSON schema.",
+        ) from error
+    return {"parameters": {}, **function}
+
+
+def as_tool(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """Return a schema as a tool, whose arguments have its form.
+
+    Raises:
+        BadRequestError: It is no schema, or not that of an object.
+    """
+    function = as_function(schema, strict=strict)
+    form = function["parameters"]
+    if form and form.get("type", "object" if "properties" in form else None) != "object":
+        raise BadRequestError(
+            f"{function['name']} is not an object, as the arguments of a tool call are.",
+            hint='method="json_schema" takes it as it is; or make it a field of an object.',
+        )
+    return {"type": "function", "function": function}
+
+
+def unfolded(tool: Any) -> Any:
+    """Return a tool or class that refers to itself as a function with its definitions.
+
+    Others are returned as they are: langchain-core puts in what they refer to.
+    """
+    from pydantic import BaseModel
+
+    fields = getattr(tool, "tool_call_schema", tool)
+    if not (isinstance(fields, type) and issubclass(fields, BaseModel)):
+        return tool
+    whole = fields.model_json_schema()
+    if not _is_recursive(whole):
+        return tool
+    beside = {} if fields is tool else {"name": tool.name, "description": tool.description}
+    return _named(whole, beside)
+
+
+def _taken(schema: Any) -> Any:
+    """Return `schema` in a form that langchain-core converts without a loss."""
+    from langchain_core.utils.pydantic import is_basemodel_subclass
+    from typing_extensions import is_typeddict
+
+    if isinstance(schema, dict):
+        return _taken_dict(schema)
+    with_fields = (is_basemodel_subclass, is_typeddict, is_dataclass)
+    if isinstance(schema, type) and not any(has(schema) for has in with_fields):
+        raise TypeError("it is a class without fields")
+    return unfolded(schema)
+
+
+def _taken_dict(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") == "json_schema" and isinstance(schema.get("json_schema"), dict):
+        return _taken_dict(schema["json_schema"])
+    if isinstance(schema.get("schema"), dict):
+        return _named({"title": schema.get("name"), **schema["schema"]}, schema)
+    if _OF_A_FUNCTION & schema.keys():
+        return schema
+    if _OF_A_SCHEMA & schema.keys():
+        return _named(schema)
+    raise ValueError("it says nothing of a form, as type or properties do")
+
+
+def _named(schema: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a JSON schema as a function; what is `given` beside it counts before its own words."""
+    whole = _opened(schema)
+    title, description = whole.pop("title", None), whole.pop("description", None)
+    function = {"name": title or _UNNAMED, "description": description, "parameters": whole}
+    beside = {key: (given or {}).get(key) for key in ("name", "description", "strict")}
+    return {
+        **{key: value for key, value in function.items() if value is not None},
+        **{key: value for key, value in beside.items() if value is not None},
+    }
+
+
+def _opened(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Put what a schema as a whole refers to in its place; the definitions stay."""
+    place, _, name = str(schema.get("$ref", "")).rpartition("/")
+    definitions = schema.get(place.removeprefix("#/"), {})
+    if name not in definitions:
+        return dict(schema)
+    rest = {key: value for key, value in schema.items() if key != "$ref"}
+    return {**definitions[name], **rest}
+
+
+def _is_recursive(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a definition of `schema` refers to itself, be it by others."""
+    refers = {
+        name: _REFERENCE.findall(json.dumps(part)) for name, part in schema.get("$defs", {}).items()
+    }
+    try:
+        TopologicalSorter(refers).prepare()
+    except CycleError:
+        return True
+    return False
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0].strip().rstrip(".")
 
 
 def refuse_no_schema(schema: Mapping[str, Any]) -> None:

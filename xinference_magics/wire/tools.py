@@ -8,6 +8,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.wire.schema import unfolded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ _ANY = {"any", "required"}
 
 def tool_dicts(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Return `tools` as OpenAI's dicts; what is one already stays as it is."""
-    return [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+    return [convert_to_openai_tool(unfolded(tool), strict=strict) for tool in tools]
 
 
 def wire_choice(
