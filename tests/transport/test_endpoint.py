@@ -27,6 +27,49 @@ from xinference_magics.transport.endpoint import (
         ("http://0.0.0.0:9997", "http://127.0.0.1:9997"),
         ("[::1]:9997", "http://[::1]:9997"),
         ("http://h:1/?x=1#y", "http://h:1"),
+        # a scheme as people type it
+        ("http:/127.0.0.1:9997", "http://127.0.0.1:9997"),
+        ("http:127.0.0.1:9997", "http://127.0.0.1:9997"),
+        ("http//127.0.0.1:9997", "http://127.0.0.1:9997"),
+        ("https//h", "https://h"),
+        ("http:///h:1", "http://h:1"),
+        ("http;//h:1", "http://h:1"),
+        ("http:\\\\h:1", "http://h:1"),
+        ("HTTPS:/H:1", "https://h:1"),
+        ("http://http://h:1", "http://h:1"),
+        ("http://https://h:1", "https://h:1"),
+        ("//h:1", "http://h:1"),
+        # this machine
+        ("0.0.0.0", "http://127.0.0.1:9997"),  # noqa: S104
+        ("http://[::]:9997", "http://[::1]:9997"),
+        ("http:/[::]:9997", "http://[::1]:9997"),
+        ("http://[0:0:0:0:0:0:0:0]:9997", "http://[::1]:9997"),
+        ("[::]", "http://[::1]:9997"),
+        ("::", "http://[::1]:9997"),
+        ("::1", "http://[::1]:9997"),
+        ("fe80::1", "http://[fe80::1]:9997"),
+        (":9998", "http://127.0.0.1:9998"),
+        ("http://:9998", "http://127.0.0.1:9998"),
+        ("9998", "http://127.0.0.1:9998"),
+        ("LOCALHOST:9997", "http://localhost:9997"),
+        # what is copied along
+        ("\t'http://h:1'\n", "http://h:1"),
+        ("<http://h:1/>", "http://h:1"),
+        ("\ufeffhttp://h:1\u200b\xa0", "http://h:1"),
+        ("localhost:9997/v1/chat/completions", "http://localhost:9997"),
+        ("http://h:1/v1/completions/", "http://h:1"),
+        ("http://h:1/v1/models/my-model", "http://h:1"),
+        ("http://h:1/x/v1/rerank", "http://h:1/x"),
+        ("http://h:1/ui/#/launch_model/llm", "http://h:1"),
+        ("http://h:1/docs", "http://h:1"),
+        # names and paths that look like the above
+        ("https://h/v1/xinference", "https://h/v1/xinference"),
+        ("https://h/gui", "https://h/gui"),
+        ("httpd:80", "http://httpd:80"),
+        ("http.example.org", "http://http.example.org:9997"),
+        ("http:9997", "http://http:9997"),
+        ("my_host-1.example.org", "http://my_host-1.example.org:9997"),
+        ("bücher.example:1", "http://bücher.example:1"),
     ],
 )
 def test_normalize(typed, meant):
@@ -34,18 +77,60 @@ def test_normalize(typed, meant):
     assert normalize(meant) == meant
 
 
-@pytest.mark.parametrize("typed", ["http://me:s3cret@h:x", "http://me:s3cret@a b", "me:s3cret@:1"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "http://me:s3cret@h:x",
+        "http://me:s3cret@a b",
+        "me:s3cret@:1",
+        "http:/me:s3cret@h:1",
+        "http//me:s3cret@h:1",
+        "ftp://me:s3cret@h:1",
+        "me:s3cret@@h:1",
+    ],
+)
 def test_a_password_in_an_address_is_not_repeated(typed):
     with pytest.raises(ConnectError) as caught:
         normalize(typed)
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("typed", ["", "http://", "ftp://h", "http://h:x", "http://h:99999", "a b"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "http://",
+        "http:",
+        "ftp://h",
+        "ws://h:1",
+        "htp:/h:1",
+        "htttp//h:1",
+        "http.//h:1",
+        "http://h:x",
+        "http://h:0",
+        "http://h:99999",
+        "99999",
+        "h:1:2",
+        "a b",
+        "http://h\n:1",
+        "http://h:1/a b",
+        "Uvicorn running on http://0.0.0.0:9997",
+        "http://<host>:9997",
+        "http://{host}:9997",
+        "http://a,b:1",
+        "http://[::1:9997",
+        "http://[x]:1",
+        "/v1",
+        "x" * 9999 + " y",
+    ],
+)
 def test_what_is_no_address_is_said(typed):
     with pytest.raises(ConnectError, match="is not the address of a server") as caught:
         normalize(typed)
     assert DEFAULT_ENDPOINT in caught.value.hint
+    assert len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value)
+    assert not caught.value.is_retryable
 
 
 def test_a_password_is_not_repeated():
@@ -71,6 +156,7 @@ def test_resolve_takes_the_first_that_is_given(monkeypatch):
         ("http://127.9.9.9:1", True),
         ("http://localhost:1", True),
         ("http://[::1]:1", True),
+        ("http://[::ffff:127.0.0.1]:1", True),
         ("http://10.0.0.1:1", False),
         ("http://localhost.example.org", False),
     ],

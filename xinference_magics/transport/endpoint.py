@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -33,8 +34,10 @@ INFERENCE = Timeouts(read=600.0)  # 32 requests at once made one wait 66 s for i
 def normalize(endpoint: str) -> str:
     """Return `endpoint` as a URL that a path can be appended to.
 
-    A missing scheme becomes ``http``; where the port is missing as well it becomes 9997.
-    Slashes at the end and a ``/v1`` go, another path stays: a server may live below one.
+    A missing scheme becomes ``http``; where the port is missing as well it becomes 9997, and where
+    the host is missing or means every address of a machine, it becomes this machine. A slash or
+    colon too few or too many after the scheme is mended. Slashes at the end, the server's own
+    pages and its API's paths go, another path stays: a server may live below one.
 
     Raises:
         ConnectError: It cannot be the address of a server.
@@ -45,39 +48,86 @@ def normalize(endpoint: str) -> str:
             "An endpoint with a user name in it would show its password in the notebook.",
             hint="Leave it out and set XINFERENCE_API_KEY.",
         )
-    typed = endpoint.strip()
-    bare = "://" not in typed
+    typed = endpoint.strip(_AROUND)
+    scheme = _SCHEME.match(typed)
+    rest = typed[scheme.end() :] if scheme else typed.removeprefix("//")
     try:
-        parts = urlsplit(f"http://{typed}" if bare else typed)
+        parts = urlsplit("http://" + _bracketed(rest))
         port = parts.port
     except ValueError:
         raise _no_address(endpoint) from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or " " in parts.netloc:
+    if not _is_address(typed, parts) or port == 0:
         raise _no_address(endpoint)
-    return f"{parts.scheme}://{_host(parts)}{_port(port, bare)}{_path(parts.path)}"
+    named = scheme["scheme"].lower() if scheme else "http"
+    return f"{named}://{_host(parts)}{_port(port, bare=scheme is None)}{_path(parts.path)}"
+
+
+_AROUND = " \t\r\n\v\f\xa0\u200b\ufeff\"'<>`"
+"""What is copied along with an address."""
+
+_SCHEME = re.compile(r"(?:(?P<scheme>https?)(?:[:;]?[/\\]+|:(?!\d+$)))+", re.IGNORECASE)
+"""``http://``, and what people make of it; the last counts where it is there twice."""
+
+_NO_HOST = re.compile(r"[^\w.:%\[\]-]")
+_OF_XINFERENCE = re.compile(
+    r"(/v1(/(chat/)?completions|/embeddings|/rerank|/messages|/models(/.*)?)?|/(ui|docs)(/.*)?)$"
+)
+"""What is called below an endpoint, and the pages that a browser shows there."""
+
+
+def _bracketed(address: str) -> str:
+    """Put an IPv6 address that stands alone into brackets; a number that does is a port."""
+    if isinstance(_ip(address), ipaddress.IPv6Address):
+        return f"[{address}]"
+    return f":{address}" if address.isdecimal() else address
+
+
+def _is_address(typed: str, parts: SplitResult) -> bool:
+    """Tell whether this can be an address: something is named, and it holds no more than that."""
+    unclear = parts.netloc.endswith(":") and parts.path.strip("/")  # of a scheme that nobody has
+    return bool(
+        parts.netloc
+        and typed.isprintable()
+        and " " not in typed
+        and not _NO_HOST.search(parts.netloc)
+        and not unclear
+        and not parts.path.startswith("//" if parts.path.strip("/") else "///")
+    )
 
 
 def _no_address(endpoint: str) -> ConnectError:
     return ConnectError(
-        f"{endpoint!r} is not the address of a server.", hint=f"An example: {DEFAULT_ENDPOINT}"
+        f"{endpoint[:_SHOWN]!r} is not the address of a server.",
+        hint=f"An example: {DEFAULT_ENDPOINT}",
     )
 
 
+_SHOWN = 200  # characters of what is no address
+
+
 def _host(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    if host == "0.0.0.0":  # noqa: S104  # what servers print when they listen everywhere
-        return "127.0.0.1"
+    host = parts.hostname or "127.0.0.1"
+    address = _ip(host)
+    if address is not None and address.is_unspecified:  # servers that listen everywhere print it
+        return "127.0.0.1" if address.version == 4 else "[::1]"  # noqa: PLR2004  # of IP
     return f"[{host}]" if ":" in host else host
 
 
-def _port(port: int | None, bare: bool) -> str:
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _port(port: int | None, *, bare: bool) -> str:
     if port is None:
         return f":{DEFAULT_PORT}" if bare else ""
     return f":{port}"
 
 
 def _path(path: str) -> str:
-    return path.rstrip("/").removesuffix("/v1").rstrip("/")
+    return _OF_XINFERENCE.sub("", path.rstrip("/")).rstrip("/")
 
 
 def resolve(explicit: str | None, configured: str | None = None) -> str:
@@ -99,7 +149,7 @@ def model_url(endpoint: str, model_uid: str, about: str = "") -> str:
 def is_loopback(endpoint: str) -> bool:
     """Tell whether `endpoint` is on this machine, where no proxy may stand between."""
     host = urlsplit(endpoint).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+    address = _ip(host)
+    if address is None:
         return host == "localhost" or host.endswith(".localhost")
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

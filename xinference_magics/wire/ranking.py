@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -52,5 +53,12 @@ def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Docum
 
 
 def _scored(document: Document, score: float) -> Document:
-    metadata = {**deepcopy(document.metadata), "relevance_score": score}
-    return document.model_copy(update={"metadata": metadata})
+    metadata = {name: _copied(value) for name, value in document.metadata.items()}
+    return document.model_copy(update={"metadata": {**metadata, "relevance_score": score}})
+
+
+def _copied(value: Any) -> Any:
+    """Copy a value of a document's metadata; what cannot be copied, as a lock, is shared."""
+    with suppress(Exception):  # whatever the value's own class raises
+        return deepcopy(value)
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +53,36 @@ def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[floa
             f"{body['model']} sent {len(found)} vectors for {len(wanted)} texts.",
             hint="Is it an embedding model?",
         )
-    return [_floats(found[index]) for index in wanted]
+    return [_vector(found[index], str(body["model"])) for index in wanted]
 
 
-def _floats(vector: Any) -> list[float]:
-    """Decode a vector; servers that know no base64 send a list of numbers."""
-    if isinstance(vector, list):
-        return [number(each, "a number of a vector") for each in vector]
+def _vector(sent: Any, model_uid: str) -> list[float]:
+    """Read a vector; servers that know no base64 send a list of numbers.
+
+    Raises:
+        ServerError: It cannot be compared with another one.
+    """
+    if isinstance(sent, dict):
+        raise ServerError(
+            f"{model_uid} sent sparse weights instead of vectors.",
+            hint="Leave return_sparse out of extra_body.",
+        )
+    vector = _unpacked(sent, model_uid) if isinstance(sent, str) else list(map(float, sent))
+    if not vector or not all(map(math.isfinite, vector)):
+        what = "a vector of numbers that are not finite" if vector else "an empty vector"
+        raise ServerError(f"{model_uid} sent {what}.", hint=_AGAIN)
+    return vector
+
+
+_AGAIN = "Does it do so for every text? Then launch it again, with other options or another engine."
+
+
+def _unpacked(sent: str, model_uid: str) -> list[float]:
     try:
-        packed = base64.b64decode(vector)
+        packed = base64.b64decode(sent, validate=True)
         return list(struct.unpack(f"<{len(packed) // _FLOAT_SIZE}f", packed))
-    except (TypeError, ValueError, struct.error) as error:
-        raise MalformedError("a vector is neither base64 nor a list") from error
+    except (ValueError, struct.error):
+        raise ServerError(
+            f"{model_uid} sent a vector that is not base64 of 32-bit numbers.",
+            hint='extra_body={"encoding_format": "float"} asks for a list of numbers.',
+        ) from None
