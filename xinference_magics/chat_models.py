@@ -317,6 +317,11 @@ class ChatXinference(TextModel, BaseChatModel):
 
     # Identity: traces, caches, dumps, copies
 
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """Return the key of a cache; langchain-core would keep the fields of the first call."""
+        self.__dict__.pop("_serialized", None)
+        return super()._get_llm_string(stop, **kwargs)
+
     @property
     def _llm_type(self) -> str:
         return "chat-xinference"

@@ -10,12 +10,12 @@ import asyncio
 from contextlib import aclosing, closing
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, LLMResult
 from langchain_core.runnables import Runnable
-from pydantic import ConfigDict
+from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
 from xinference_magics.text_model import TextModel, say_what_is_unheeded
@@ -27,7 +27,11 @@ from xinference_magics.wire.text import TextStreamConverter, to_generation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForLLMRun,
+        CallbackManagerForLLMRun,
+        Callbacks,
+    )
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.outputs import GenerationChunk
@@ -52,6 +56,9 @@ class XinferenceLLM(TextModel, BaseLLM):
     model_config = ConfigDict(extra="forbid")
 
     _asks: ClassVar[Ask] = complete
+
+    _call: dict[str, Any] = PrivateAttr(default_factory=dict)
+    """The parameters of the call that this copy of a model is for."""
 
     @override
     def _generate(
@@ -153,6 +160,43 @@ class XinferenceLLM(TextModel, BaseLLM):
         """
         refuse_unknown(kwargs, TEXT_CALL_NAMES)
         return super().bind(**kwargs)
+
+    # langchain-core's own makes the key of a cache without the call's parameters
+
+    @override
+    def generate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        callbacks: Callbacks | list[Callbacks] | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        return BaseLLM.generate(self._for_call(kwargs), prompts, stop, callbacks, **kwargs)
+
+    @override
+    async def agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        callbacks: Callbacks | list[Callbacks] | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        asked = self._for_call(kwargs)
+        return await BaseLLM.agenerate(asked, prompts, stop, callbacks, **kwargs)
+
+    def _for_call(self, arguments: dict[str, Any]) -> Self:
+        """Return this model as one that a call's parameters identify, too."""
+        call = {name: arguments[name] for name in TEXT_CALL_NAMES if name in arguments}
+        if not call:
+            return self
+        _ = self._endpoint  # whose connections the copy shares
+        copied = self.model_copy()
+        copied._call = call  # noqa: SLF001  # of this class
+        return copied
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {**super()._identifying_params, **self._call}
 
     # langchain-core's own asks one prompt after the other, and reads no input's config
 

@@ -57,6 +57,21 @@ class TestCache:
         llm.model_copy().invoke("x")
         assert len(server.bodies) == 6
 
+    async def test_a_changed_model_has_its_own_key(self, server):
+        llm = model(server, cache=InMemoryCache())
+        llm.invoke("x")
+        llm.model_copy(update={"temperature": 0.5}).invoke("x")
+        await llm.model_copy(update={"model_uid": "other"}).ainvoke("x")
+        llm.seed = 1
+        llm.invoke("x")
+        llm.extra_body["a"] = 1
+        llm.invoke("x")
+        llm.invoke("x", model="third")
+        assert len(server.bodies) == 6
+        llm.model_copy().invoke("x")
+        await copy.deepcopy(llm).ainvoke("x")
+        assert len(server.bodies) == 6
+
     def test_credentials_are_no_part_of_the_key(self, server):
         cache = InMemoryCache()
         model(server, cache=cache, api_key="xf-secret").invoke("x")

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import math
 import pickle
 import struct
 
@@ -84,11 +85,39 @@ async def test_a_vector_for_each_text_or_an_error():
         await both(server, ["a", "b"])
 
 
-def test_a_torn_vector_is_said():
-    torn = base64.b64encode(struct.pack("<f", 1)[:3]).decode()
-    not_known = pytest.raises(ServerError, match="tiny sent an answer of a form that is not known")
-    with ScriptedServer(answering(torn)) as server, not_known:
-        model(server).embed_query("a")
+TORN = base64.b64encode(struct.pack("<f", 1)[:3]).decode()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([TORN], "a vector that is not base64 of 32-bit numbers. extra_body="),
+        (["no base64!"], "a vector that is not base64 of 32-bit numbers. extra_body="),
+        (["ab\n"], "a vector that is not base64"),
+        ([{"12": 0.5}], "sparse weights instead of vectors. Leave return_sparse out"),
+        ([{}], "sparse weights instead of vectors"),
+        ([packed(1, math.nan)], "a vector with NaN or infinity in it. If every text"),
+        ([packed(math.inf)], "a vector with NaN or infinity in it"),
+        ([[1, math.nan]], "a vector with NaN or infinity in it"),
+        ([[1, None]], "a vector that is not of numbers. Is it an embedding model?"),
+        ([["1"]], "a vector that is not of numbers"),
+        ([[[1.0]]], "a vector that is not of numbers"),
+        ([5], "a vector that is not of numbers"),
+        ([[]], "an empty vector"),
+        ([""], "an empty vector"),
+        ([packed(1), packed(1, 2)], "vectors of 1 and of 2 numbers"),
+    ],
+)
+async def test_what_is_no_vector_is_refused(values, said):
+    texts = ["a", "b"][: len(values)]
+    with ScriptedServer(answering(*values)) as server:
+        with pytest.raises(ServerError) as caught:
+            model(server).embed_documents(texts)
+        with pytest.raises(ServerError) as caught_async:
+            await model(server).aembed_documents(texts)
+    assert str(caught.value) == str(caught_async.value)
+    assert str(caught.value).startswith(f"tiny sent {said}")
+    assert "\n" not in str(caught.value)
 
 
 async def test_refusals_are_the_chat_model_s_errors():

@@ -233,6 +233,52 @@ def test_a_dump_can_be_loaded_where_the_class_is_allowed():
     assert loaded == llm
 
 
+CALLS = (
+    {},
+    {"max_tokens": 5},
+    {"max_tokens": 6},
+    {"model": "other"},
+    {"extra_body": {"a": 1}},
+    {"stop": ["."]},
+    {"config": {"seed": 1}},
+)
+
+
+async def test_each_call_has_its_own_key_of_a_cache(server):
+    llm = model(server, cache=InMemoryCache())
+    for _ in range(2):
+        for call in CALLS:
+            llm.invoke("x", **call)
+            await llm.ainvoke("x", **call)
+            await llm.bind(**{k: v for k, v in call.items() if k != "config"}).ainvoke(
+                "x", call.get("config")
+            )
+        llm.batch(["x"], max_tokens=7)
+    assert len(server.requests) == len(CALLS) + 1
+
+
+def test_each_model_has_its_own_key_of_a_cache(server):
+    llm = model(server, cache=InMemoryCache())
+    llm.invoke("x")
+    llm.model_copy(update={"temperature": 0.5}).invoke("x")
+    llm.model_copy(update={"model_uid": "other"}).invoke("x")
+    llm.seed = 1
+    llm.invoke("x")
+    llm.extra_body["a"] = 1
+    llm.invoke("x")
+    assert len(server.requests) == 5
+    llm.model_copy().invoke("x")
+    assert len(server.requests) == 5
+
+
+def test_a_call_s_parameters_are_not_kept(server):
+    llm = model(server)
+    before = llm._identifying_params
+    llm.invoke("x", max_tokens=5)
+    assert llm._identifying_params == before
+    assert "max_tokens" not in str(llm)
+
+
 def test_a_cache_is_heeded(server):
     llm = model(server, cache=InMemoryCache())
     assert llm.invoke("x") == llm.invoke("x") == " a time"

@@ -2,6 +2,9 @@
 
 import copy
 import json
+import math
+import sys
+import threading
 
 import pytest
 import recorded
@@ -48,6 +51,37 @@ async def test_the_originals_stay_as_they_are():
         for found in await both(server):
             found[1].metadata["source"].append("b")
     assert before == DOCUMENTS
+
+
+async def test_what_cannot_be_copied_is_shared():
+    lock = threading.Lock()
+    documents = [
+        Document("zero", metadata={"lock": lock, "source": ["a"]}),
+        Document("one", metadata={"within": {"file": sys.stdin, "lock": lock}}),
+    ]
+    with ScriptedServer(Reply(body=recorded.scores((0, 0.9), (1, 0.5)))) as server:
+        for zero, one in await both(server, documents):
+            assert zero.metadata == {"lock": lock, "source": ["a"], "relevance_score": 0.9}
+            assert zero.metadata["source"] is not documents[0].metadata["source"]
+            assert one.metadata["within"]["lock"] is lock
+    assert "relevance_score" not in documents[0].metadata
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [
+        (math.nan, "a score of NaN or infinity"),
+        (math.inf, "a score of NaN or infinity"),
+        (None, "of a form that is not known"),
+        ("0.5", "of a form that is not known"),
+    ],
+)
+async def test_a_score_is_a_number(score, said):
+    with ScriptedServer(Reply(body=recorded.scores((0, 0.5), (1, score)))) as server:
+        with pytest.raises(ServerError, match=said):
+            model(server).compress_documents(DOCUMENTS, "which?")
+        with pytest.raises(ServerError, match=said):
+            await model(server).acompress_documents(DOCUMENTS, "which?")
 
 
 async def test_what_is_sent():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from copy import deepcopy
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
@@ -48,8 +49,13 @@ def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Docum
         ]
         if any(index is None or not 0 <= index < len(documents) for index, _ in scores):
             raise ServerError(f"The answer ranks more than the {len(documents)} documents sent.")
+        if not all(isfinite(score) for _, score in scores):
+            raise ServerError("The answer has a score of NaN or infinity.", hint=_OTHERWISE)
         best = sorted(scores, key=lambda each: -each[1])
         return [_scored(documents[index], score) for index, score in best if index is not None]
+
+
+_OTHERWISE = "If every query does that, launch it with another engine or torch_dtype=float32."
 
 
 def _scored(document: Document, score: float) -> Document:

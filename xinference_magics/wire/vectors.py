@@ -8,13 +8,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.shapes import (
-    MalformedError,
-    integer_in,
-    number,
-    objects_in,
-    understood,
-)
+from xinference_magics.wire.shapes import integer_in, objects_in, understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,30 +45,39 @@ def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[floa
     if any(found.get(index) is None for index in wanted):
         raise ServerError(
             f"{body['model']} sent {len(found)} vectors for {len(wanted)} texts.",
-            hint="Is it an embedding model?",
+            hint=_WHICH_MODEL,
         )
-    return [_vector(found[index], str(body["model"])) for index in wanted]
+    read = [_vector(found[index], str(body["model"])) for index in wanted]
+    if len(lengths := {len(each) for each in read}) > 1:
+        raise ServerError(
+            f"{body['model']} sent vectors of {min(lengths)} and of {max(lengths)} numbers.",
+            hint=_WHICH_MODEL,
+        )
+    return read
 
 
 def _vector(sent: Any, model_uid: str) -> list[float]:
     """Read a vector; servers that know no base64 send a list of numbers.
 
     Raises:
-        ServerError: It cannot be compared with another one.
+        ServerError: It is none, or cannot be compared with another one.
     """
     if isinstance(sent, dict):
         raise ServerError(
             f"{model_uid} sent sparse weights instead of vectors.",
             hint="Leave return_sparse out of extra_body.",
         )
-    vector = _unpacked(sent, model_uid) if isinstance(sent, str) else list(map(float, sent))
+    vector = _unpacked(sent, model_uid) if isinstance(sent, str) else sent
+    if not isinstance(vector, list) or not all(isinstance(each, int | float) for each in vector):
+        raise ServerError(f"{model_uid} sent a vector that is not of numbers.", hint=_WHICH_MODEL)
     if not vector or not all(map(math.isfinite, vector)):
-        what = "a vector of numbers that are not finite" if vector else "an empty vector"
-        raise ServerError(f"{model_uid} sent {what}.", hint=_AGAIN)
-    return vector
+        what = "a vector with NaN or infinity in it" if vector else "an empty vector"
+        raise ServerError(f"{model_uid} sent {what}.", hint=_OTHERWISE)
+    return list(map(float, vector))
 
 
-_AGAIN = "Does it do so for every text? Then launch it again, with other options or another engine."
+_WHICH_MODEL = "Is it an embedding model?"
+_OTHERWISE = "If every text does that, launch it with another engine or torch_dtype=float32."
 
 
 def _unpacked(sent: str, model_uid: str) -> list[float]:
