@@ -26,6 +26,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.form_beside_tools import answered_by, tool_of_form
 from xinference_magics.notes import note
 from xinference_magics.text_model import TextModel, say_what_is_unheeded
 from xinference_magics.transport.features import streams_no_tools
@@ -259,7 +260,8 @@ class ChatXinference(TextModel, BaseChatModel):
                 name, or a dict that names one. The transformers engine ignores it.
             strict: Whether arguments must follow the schema, where the engine can enforce it.
             parallel_tool_calls: Whether several calls may come at once, where the engine asks.
-            kwargs: Given to each call, as by `bind`.
+            kwargs: Given to each call, as by `bind`. A `response_format` holds for the answer
+                that comes when no more tools are called.
 
         Raises:
             BadRequestError: `tool_choice` names none of the tools.
@@ -270,8 +272,13 @@ class ChatXinference(TextModel, BaseChatModel):
             "tool_choice": wire_choice(tool_choice, sent),
             "parallel_tool_calls": parallel_tool_calls,
         }
+        form = tool_of_form(self.engine, sent, bound["tool_choice"], kwargs.get("response_format"))
+        if form is not None:
+            del kwargs["response_format"]
+            bound |= {"tools": [*sent, form], "tool_choice": "required"}
         given = {name: value for name, value in bound.items() if value is not None}
-        return self.bind(**given, **kwargs)
+        asked = self.bind(**given, **kwargs)
+        return asked if form is None else asked | answered_by(form["function"]["name"])
 
     def with_structured_output(
         self,

@@ -13,15 +13,12 @@ from langchain_core.runnables import RunnableSerializable
 from pydantic import ConfigDict, ValidationError
 from typing_extensions import override
 
-from xinference_magics.wire.engines import LLAMA_CPP, TRANSFORMERS
+from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, LLAMA_CPP, TRANSFORMERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from langchain_core.runnables import RunnableConfig
-
-FOLLOW_A_SCHEMA = (LLAMA_CPP, "vllm", "sglang")
-"""Engines that have an answer follow a JSON schema."""
 
 
 class CheckedParser(RunnableSerializable[Any, Any]):

@@ -8,7 +8,10 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRetryMiddleware, SummarizationMiddleware
 from langchain_core.exceptions import ContextOverflowError, ModelRateLimitError
 from langchain_core.messages import AIMessage, HumanMessage
-from scripted_server import Reply, ScriptedServer
+from langchain_core.tools import tool
+from pydantic import BaseModel
+from scripted_server import Reply, ScriptedServer, Stream
+from typing_extensions import TypedDict
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import (
@@ -18,6 +21,7 @@ from xinference_magics.errors import (
     ModelNotFoundError,
     PermissionDeniedError,
 )
+from xinference_magics.wire.profile import model_profile
 
 HELLO = Reply(body=recorded.whole({"content": "Hello!"}))
 ASKED = {"messages": [{"role": "user", "content": "Hi"}]}
@@ -100,3 +104,142 @@ def test_langchain_s_names_catch_our_errors():
     with ScriptedServer(limited) as server, pytest.raises(ModelRateLimitError) as caught:
         list(model(server).stream("x"))
     assert caught.value.retry_after == 7
+
+
+class Weather(BaseModel):
+    """The weather."""
+
+    city: str
+    sky: str
+
+
+class WeatherDict(TypedDict):
+    """The weather."""
+
+    city: str
+    sky: str
+
+
+SUNNY = {"city": "Paris", "sky": "sunny"}
+SCHEMA = {**Weather.model_json_schema(), "description": "The weather."}
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Get the weather."""
+    return f"sunny in {city}"
+
+
+def calling(*calls, text=""):
+    sent = [
+        {
+            "index": n,
+            "id": f"call{n}",
+            "type": "function",
+            "function": {"name": name, "arguments": json.dumps(arguments)},
+        }
+        for n, (name, arguments) in enumerate(calls)
+    ]
+    return recorded.whole({"content": text, "tool_calls": sent}, "tool_calls")
+
+
+def follows(server, engine="llama.cpp"):
+    return model(server, engine=engine, profile=model_profile(("chat", "tools"), 4096, engine))
+
+
+async def structured(agent):
+    return [(await agent.ainvoke(ASKED)), agent.invoke(ASKED)]
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "vLLM", "SGLang"])
+@pytest.mark.parametrize(
+    ("schema", "result"), [(Weather, Weather(**SUNNY)), (WeatherDict, SUNNY), (SCHEMA, SUNNY)]
+)
+async def test_an_engine_that_follows_a_schema_follows_the_agent_s(engine, schema, result):
+    with ScriptedServer(Reply(body=recorded.whole({"content": json.dumps(SUNNY)}))) as server:
+        agent = create_agent(follows(server, engine), response_format=schema)
+        for answer in await structured(agent):
+            assert answer["structured_response"] == result
+            assert answer["messages"][-1].text == json.dumps(SUNNY)
+    body = server.bodies[0]
+    assert body["response_format"]["json_schema"]["schema"]["required"] == ["city", "sky"]
+    assert not body.get("tools")
+
+
+async def test_another_engine_calls_a_tool_for_it():
+    with ScriptedServer(Reply(body=calling(("Weather", SUNNY)))) as server:
+        llm = model(server, profile=model_profile(("chat", "tools"), 4096, "transformers"))
+        for answer in await structured(create_agent(llm, response_format=Weather)):
+            assert answer["structured_response"] == Weather(**SUNNY)
+    assert "response_format" not in server.bodies[0]
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "vLLM"])
+async def test_a_form_beside_tools(engine):
+    """The two exclude each other on the wire: the form is one more tool there."""
+    asked = Reply(body=calling(("get_weather", {"city": "Paris"})))
+    answered = Reply(body=calling(("Weather", SUNNY)))
+    with ScriptedServer(asked, answered, asked, answered) as server:
+        agent = create_agent(follows(server, engine), [get_weather], response_format=Weather)
+        for answer in await structured(agent):
+            assert answer["structured_response"] == Weather(**SUNNY)
+            kinds = [each.type for each in answer["messages"]]
+            assert kinds == ["human", "ai", "tool", "ai"]
+            assert answer["messages"][-1].text == json.dumps(SUNNY)
+            assert answer["messages"][-1].usage_metadata["total_tokens"] == 36
+    for body in server.bodies:
+        assert "response_format" not in body
+        assert body["tool_choice"] == "required"
+        assert [each["function"]["name"] for each in body["tools"]] == ["get_weather", "Weather"]
+
+
+async def test_an_agent_with_a_form_can_be_streamed():
+    chunks = recorded.llama(
+        recorded.call_begin("Weather"),
+        recorded.call_more(json.dumps(SUNNY)[1:]),
+        finish="tool_calls",
+    )
+    with ScriptedServer(Stream(chunks)) as server:
+        agent = create_agent(follows(server), [get_weather], response_format=Weather)
+        values = [*agent.stream(ASKED, stream_mode=["messages", "values"])]
+        values += [each async for each in agent.astream(ASKED, stream_mode=["messages", "values"])]
+    last = [value for mode, value in values if mode == "values" and "structured_response" in value]
+    assert [each["structured_response"] for each in last] == [Weather(**SUNNY)] * 2
+
+
+FORM = {"type": "json_schema", "json_schema": {"name": "Weather", "schema": SCHEMA}}
+BOTH_CALLED = (("Weather", SUNNY), ("get_weather", {"city": "Paris"}))
+
+
+def test_an_answer_before_the_tools_have_answered_is_not_taken():
+    with ScriptedServer(Reply(body=calling(*BOTH_CALLED))) as server:
+        answer = follows(server).bind_tools([get_weather], response_format=FORM).invoke("x")
+    assert [call["name"] for call in answer.tool_calls] == ["get_weather"]
+    assert answer.text == ""
+
+
+def test_a_streamed_answer_is_a_text_too():
+    pieces = [
+        recorded.call_begin("Weather"),
+        recorded.call_more(json.dumps(SUNNY)[1:]),
+    ]
+    with ScriptedServer(Stream(recorded.llama(*pieces, finish="tool_calls"))) as server:
+        first, *others = follows(server).bind_tools([get_weather], response_format=FORM).stream("x")
+    answer = sum(others, first)
+    assert answer.text == json.dumps(SUNNY)
+    assert not answer.tool_calls
+    assert not answer.tool_call_chunks
+
+
+@pytest.mark.parametrize(
+    ("tools", "options"),
+    [
+        ([], {}),
+        ([get_weather], {"tool_choice": "any"}),
+        ([get_weather], {"tool_choice": "none"}),
+    ],
+)
+def test_a_form_that_can_be_asked_for_stays_one(tools, options):
+    with ScriptedServer(HELLO) as server:
+        bound = follows(server).bind_tools(tools, response_format=FORM, **options)
+        assert bound.kwargs["response_format"] == FORM

@@ -52,10 +52,20 @@ def test_what_a_profile_says():
     assert "structured_output" not in profile
 
 
+@pytest.mark.parametrize("engine", ["llama.cpp", "vLLM", "SGLang"])
+def test_engines_that_follow_a_schema(engine):
+    assert model_profile(("chat",), None, engine)["structured_output"] is True
+
+
+@pytest.mark.parametrize("engine", ["Transformers", "MLX", None])
+def test_engines_that_follow_none(engine):
+    assert "structured_output" not in model_profile(("chat",), None, engine)
+
+
 def test_langchain_core_knows_every_key():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        ChatXinference(model="tiny", profile=model_profile(("chat", "omni"), 4096))
+        ChatXinference(model="tiny", profile=model_profile(("chat", "omni"), 4096, "vLLM"))
     assert caught == []
 
 

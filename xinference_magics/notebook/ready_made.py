@@ -39,7 +39,9 @@ class Kind:
         if self is CHAT:
             from xinference_magics.wire.profile import model_profile
 
-            fields["profile"] = model_profile(running.abilities, running.context_length)
+            fields["profile"] = model_profile(
+                running.abilities, running.context_length, running.engine
+            )
         return getattr(import_module("xinference_magics"), self.class_name)(**fields)
 
 

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 LLAMA_CPP = "llama.cpp"
 TRANSFORMERS = "transformers"
+VLLM = "vllm"
+SGLANG = "sglang"
+
+FOLLOW_A_SCHEMA = (LLAMA_CPP, VLLM, SGLANG)
+"""Engines that have an answer follow a JSON schema; SGLang by its documentation."""
 
 _UNHEEDED_BY_TRANSFORMERS = ("seed", "logprobs", "top_logprobs", "response_format")
 

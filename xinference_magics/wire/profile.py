@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xinference_magics.wire.engines import FOLLOW_A_SCHEMA
+
 if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
@@ -16,12 +18,15 @@ if TYPE_CHECKING:
 _INPUTS = {"image": "image_inputs", "audio": "audio_inputs", "video": "video_inputs"}
 
 
-def model_profile(abilities: Collection[str], context_length: int | None) -> ModelProfile:
+def model_profile(
+    abilities: Collection[str], context_length: int | None, engine: str | None = None
+) -> ModelProfile:
     """Return the profile of a model that chats; what its description leaves open is absent.
 
     Args:
         abilities: As Xinference lists them: ``tools``, ``vision``, ``reasoning``, ...
         context_length: Tokens that prompt and answer may have together.
+        engine: What runs it; LangChain's agents have one that follows a schema follow theirs.
     """
     sees = not {"vision", "omni"}.isdisjoint(abilities)
     calls = "tools" in abilities
@@ -37,6 +42,8 @@ def model_profile(abilities: Collection[str], context_length: int | None) -> Mod
     }
     if not sees or "omni" in abilities:
         profile["video_inputs"] = sees
+    if (engine or "").casefold() in FOLLOW_A_SCHEMA:
+        profile["structured_output"] = True
     if context_length:
         profile["max_input_tokens"] = context_length
     return profile
