@@ -8,7 +8,7 @@
     reasoning   thoughts and answer, told apart wherever they arrive
     engines     what engines do not keep of a request
     profile     what a server says a model can do -> LangChain's model profile
-    schema      whether a parsed answer fits its JSON schema
+    schema      the schema of an answer: how it is sent, and whether an answer fits it
     shapes      parts of an answer, each of the type that it has to have
     request     all of the above -> one request body
     answer      a whole answer -> AIMessage
