@@ -49,7 +49,7 @@ def normalize(endpoint: str) -> str:
             hint="Leave it out and set XINFERENCE_API_KEY.",
         )
     typed = endpoint.strip(_AROUND)
-    scheme = _SCHEME.match(typed)
+    scheme = re.match(_SCHEME, typed, re.IGNORECASE)
     rest = typed[scheme.end() :] if scheme else typed.removeprefix("//")
     try:
         parts = urlsplit("http://" + _bracketed(rest))
@@ -65,11 +65,11 @@ def normalize(endpoint: str) -> str:
 _AROUND = " \t\r\n\v\f\xa0\u200b\ufeff\"'<>`"
 """What is copied along with an address."""
 
-_SCHEME = re.compile(r"(?:(?P<scheme>https?)(?:[:;]?[/\\]+|:(?!\d+$)))+", re.IGNORECASE)
+_SCHEME = r"(?:(?P<scheme>https?)(?:[:;]?[/\\]+|:(?!\d+$)))+"
 """``http://``, and what people make of it; the last counts where it is there twice."""
 
-_NO_HOST = re.compile(r"[^\w.:%\[\]-]")
-_OF_XINFERENCE = re.compile(
+_NO_HOST = r"[^\w.:%\[\]-]"
+_OF_XINFERENCE = (  # compiled when they are needed: loading the extension needs none of them
     r"(/v1(/(chat/)?completions|/embeddings|/rerank|/messages|/models(/.*)?)?|/(ui|docs)(/.*)?)$"
 )
 """What is called below an endpoint, and the pages that a browser shows there."""
@@ -89,7 +89,7 @@ def _is_address(typed: str, parts: SplitResult) -> bool:
         parts.netloc
         and typed.isprintable()
         and " " not in typed
-        and not _NO_HOST.search(parts.netloc)
+        and not re.search(_NO_HOST, parts.netloc)
         and not unclear
         and not parts.path.startswith("//" if parts.path.strip("/") else "///")
     )
@@ -127,7 +127,7 @@ def _port(port: int | None, *, bare: bool) -> str:
 
 
 def _path(path: str) -> str:
-    return _OF_XINFERENCE.sub("", path.rstrip("/")).rstrip("/")
+    return re.sub(_OF_XINFERENCE, "", path.rstrip("/")).rstrip("/")
 
 
 def resolve(explicit: str | None, configured: str | None = None) -> str:
