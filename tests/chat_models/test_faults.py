@@ -11,7 +11,12 @@ import recorded
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics.chat_models import ChatXinference
-from xinference_magics.errors import RateLimitError, ServerError, StreamError, XinferenceError
+from xinference_magics.errors import (
+    InternalServerError,
+    RateLimitError,
+    StreamError,
+    XinferenceError,
+)
 
 BEGUN = recorded.llama("Hel", "lo")[:3]
 ENDLESS = Stream(BEGUN, end="never")
@@ -64,7 +69,7 @@ async def test_a_stream_that_breaks_off(script, message):
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        (recorded.FAILED, ServerError),
+        (recorded.FAILED, InternalServerError),
         ("Rate limit reached", RateLimitError),
     ],
 )
@@ -83,7 +88,7 @@ async def test_an_error_event_closes_the_connection_though_the_error_is_kept():
     stream = Stream([*BEGUN, {"error": recorded.FAILED}], end="never")
     with ScriptedServer(stream) as server:
         found = await both(server)
-        assert [type(error) for _, error in found] == [ServerError, ServerError]
+        assert [type(error) for _, error in found] == [InternalServerError, InternalServerError]
         for _ in found:
             await asyncio.to_thread(server.left.get, timeout=5)
 

@@ -56,7 +56,9 @@ def in_a_turn(notebook, server):
     reply = notebook.collect(sent, timeout=120)
     assert reply.status == "error"
     assert "Traceback" not in reply.stdout
-    assert reply.error.startswith(("StreamError", "ConnectError", "ServerError")), reply.error
+    assert reply.error.startswith(
+        ("StreamError", "ConnectError", "InternalServerError", "ServerError")
+    ), reply.error
 
 
 def between_turns(notebook):
