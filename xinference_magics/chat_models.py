@@ -21,7 +21,6 @@ from langchain_core.language_models.chat_models import (
     agenerate_from_stream,
     generate_from_stream,
 )
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
@@ -38,6 +37,7 @@ from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
 from xinference_magics.wire.profile import as_described, unreadable
 from xinference_magics.wire.request import chat_request
 from xinference_magics.wire.stream import StreamConverter, as_chunk
+from xinference_magics.wire.tokens import estimated_message_tokens
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:
@@ -306,12 +306,6 @@ class ChatXinference(TextModel, BaseChatModel):
             self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
         )
 
-    def get_num_tokens(self, text: str) -> int:
-        """Estimate the tokens of `text`, without asking or downloading anything."""
-        if self.custom_get_token_ids is not None:
-            return len(self.custom_get_token_ids(text))
-        return count_tokens_approximately([text], extra_tokens_per_message=0)
-
     def get_num_tokens_from_messages(
         self,
         messages: list[BaseMessage],
@@ -320,7 +314,7 @@ class ChatXinference(TextModel, BaseChatModel):
         """Estimate the tokens of `messages`, without asking or downloading anything."""
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(messages, tools)
-        return count_tokens_approximately(messages, tools=[*tool_dicts(tools or ())])
+        return estimated_message_tokens(messages, tool_dicts(tools or ()))
 
     # Identity: traces, caches, dumps, copies
 

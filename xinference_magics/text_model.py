@@ -15,6 +15,7 @@ from xinference_magics.wire.engines import unheeded
 from xinference_magics.wire.metadata import PROVIDER
 from xinference_magics.wire.parameters import GenerationParameters
 from xinference_magics.wire.request import ModelDefaults
+from xinference_magics.wire.tokens import estimated_tokens
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LangSmithParams
@@ -38,6 +39,12 @@ class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLangua
     def _set_xinference_magics_version(self) -> Self:
         self._add_version("xinference-magics", __version__)
         return self
+
+    def get_num_tokens(self, text: str) -> int:
+        """Estimate the tokens of `text`, without asking or downloading anything."""
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return estimated_tokens(text)
 
     @property
     def _defaults(self) -> ModelDefaults:

@@ -16,7 +16,7 @@ from xinference_magics.notes import collected_notes
 
 LLAMA = "request ({} tokens) exceeds the available context size ({} tokens), try increasing it"
 VLLM = "This model's maximum context length is {1} tokens. However, you requested more."
-LONG = "The quick brown fox jumps over the lazy dog. " * 40
+LONG = "The quick brown fox jumps over the lazy dog. " * 50
 
 
 class Answering:
@@ -122,13 +122,13 @@ async def test_a_chain_is_asked_once():
 
 async def test_the_model_s_own_count_corrects_the_estimate():
     answerer = Answering(context=4000)
-    asked = question(answerer, prompt="words " * 500)
+    asked = question(answerer, prompt="words " * 850)
     before = fitted(asked).tokens
     answerer.usage = usage(3 * before)
     await answered(asked)
     assert 2.5 * before < fitted(asked).tokens < 3 * before
     with pytest.raises(PromptError, match="has about"):
-        fitted(question(answerer, prompt="words " * 1000, learnt=asked.learnt))
+        fitted(question(answerer, prompt="words " * 1700, learnt=asked.learnt))
 
 
 def test_a_short_prompt_teaches_little_and_nonsense_nothing_much():

@@ -1,12 +1,14 @@
 """What reaches the model from a cell: values, earlier cells, attachments, and what fits."""
 
+from ast import literal_eval
+
 
 def test_tables_and_sources_are_put_in(chatting):
     chatting.run(
         "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2]})\ndef f(x):\n    return x + 1"
     )
     shown = chatting.run("%%chat --show-prompt\nAbout {{frame}} and {{f}} and {{In[1]}}")
-    assert "DataFrame of 2 rows and 1 columns:\n,a\n0,1\n1,2\n" in shown.stdout
+    assert "DataFrame of 2 rows and 1 column:\n,a\n0,1\n1,2\n" in shown.stdout
     assert "def f(x):\n    return x + 1" in shown.stdout
     assert "'load_ext', 'xinference_magics'" in shown.stdout
     assert "tokens for tiny-gguf." in shown.stdout
@@ -45,6 +47,11 @@ def test_files_are_attached_as_text(chatting, tmp_path):
     shown = chatting.run(f"%chat --show-prompt --file {path} What is it?").stdout
     assert "File notes.txt:\nthe secret word is banana" in shown
     assert "cannot be read" in chatting.run(f"%chat --file {tmp_path}/absent.txt What?").error
+    path.write_text("das Wort ist Banane, süß", "utf-16")
+    shown = chatting.run(f"%chat --show-prompt --file {path} Was?").stdout
+    assert "File notes.txt:\ndas Wort ist Banane, süß" in shown
+    path.write_text("das Wort ist Banane, süß", "cp1252")
+    assert "maybe in cp1252" in chatting.run(f"%chat --file {path} Was?").error
     (tmp_path / "data.bin").write_bytes(b"\xff\xfe\x00")
     assert "is no text" in chatting.run(f"%chat --file {tmp_path}/data.bin What?").error
 
@@ -92,3 +99,13 @@ def test_a_prompt_arrives_byte_for_byte(chatting):
     text = "{a} $b \\frac{1}{2} {'x': {'y': 1}} 100% #no ~ `c` \t end"
     chatting.run(f"%%chat --once -o turn\n{text}")
     assert chatting.value(f"turn.prompt == {text!r}") == "True"
+
+
+def test_an_answer_is_put_in_as_its_text(chatting):
+    chatting.run("%chat --once -o answer Hello")
+    chatting.run("%chat --once --bg -o pending Hello")
+    said = literal_eval(chatting.value("answer.text"))
+    number = chatting.value("next(key for key, value in Out.items() if value is answer)")
+    for value in ("answer", f"Out[{number}]", "answer.message", "pending"):
+        shown = chatting.run(f"%chat --show-prompt Shorten: {{{{{value}}}}}").stdout
+        assert f"[human]\nShorten: {said}\n" in shown

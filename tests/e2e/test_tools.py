@@ -136,7 +136,7 @@ def test_what_a_tool_returns_is_written_for_the_model(ready):
     table = "pandas.DataFrame({'city': [city], 'sky': ['blue']})"
     ready.run(f"def get_weather(city: str):\n    return {table}")
     assert ready.run("turn = %chat --once --tools get_weather What is the weather in Paris?")
-    assert "DataFrame of 1 rows and 2 columns" in ready.value("turn.steps[1].content")
+    assert "DataFrame of 1 row and 2 columns" in ready.value("turn.steps[1].content")
     assert "Paris,blue" in ready.value("turn.steps[1].content")
     ready.run("def get_weather(city: str):\n    return Image.new('RGB', (9, 9))")
     assert ready.run("turn = %chat --once --tools get_weather What is the weather in Paris?")

@@ -297,3 +297,10 @@ def test_its_identity():
     assert "xf-secret" not in f"{llm!r}{llm}{llm.asdict()}"
     for other in (pickle.loads(pickle.dumps(llm)), copy.deepcopy(llm)):  # noqa: S301  # our own
         assert other == llm
+
+
+def test_tokens_are_counted_without_a_download():
+    llm = XinferenceLLM(model="tiny")
+    assert 4 <= llm.get_num_tokens("Where can we visit?") <= 6
+    exact = XinferenceLLM(model="tiny", custom_get_token_ids=lambda text: [ord(c) for c in text])
+    assert exact.get_num_tokens("four") == 4

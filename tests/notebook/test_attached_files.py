@@ -1,4 +1,6 @@
-"""PDFs that cannot be attached: one line says why."""
+"""Text in every encoding, and PDFs: read, or one line says why not."""
+
+import re
 
 import pytest
 from pypdf import PdfWriter
@@ -8,6 +10,7 @@ from xinference_magics.errors import PromptError
 from xinference_magics.notebook.arguments import Parser
 from xinference_magics.notebook.attachments import attached
 from xinference_magics.notebook.options import CHAT
+from xinference_magics.notebook.prompt import expand
 
 WITHOUT_AES = """
 import sys
@@ -58,3 +61,87 @@ def test_an_encrypted_one_takes_a_package_that_may_not_be_there(pdf, run_python)
     path = pdf("")
     said, _ = run_python(WITHOUT_AES.format(path=path)).communicate(timeout=60)
     assert said.startswith((f"{path} is no readable PDF: ", f"{path} has no text"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("text", ["", "Grüße, 你好, 😀\r\nEnd", "plain"])
+def test_unicode_is_read(tmp_path, encoding, text):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(text.encode(encoding))
+    assert attach(str(path)) == [f"\n\nFile notes.txt:\n{text}\n"]
+
+
+def test_big_endian_unicode_is_read(tmp_path):
+    for encoding in ("utf-16-be", "utf-32-be"):
+        path = tmp_path / "notes.txt"
+        path.write_bytes("\ufeffGrüße".encode(encoding))
+        assert attach(str(path)) == ["\n\nFile notes.txt:\nGrüße\n"]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of what the hint opens
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Grüße aus München – schöne Straße, 5 €", "cp1252"),
+        ("city;visitors\nKöln;3\n", "cp1252"),
+        ("The “quick” fox — it’s £5", "cp1252"),
+        ("Señor Núñez, ¿cómo está?", "cp1252"),
+        ("Привет, мир! Как дела?", "cp1251"),
+        ("你好世界,这是一个测试文件。请总结以下内容。", "gb18030"),
+        ("city,visitors\n北京,100\n上海,200\n", "gb18030"),
+        ("これは日本語のテキストです。", "cp932"),
+        ("한국어 텍스트입니다. 안녕하세요.", "cp949"),
+        ("繁體中文測試檔案", "big5"),
+    ],
+)
+def test_another_encoding_is_named_with_what_reads_it(tmp_path, text, encoding):
+    path = tmp_path / "it's.txt"
+    path.write_bytes((text * 3).encode(encoding))
+    said = rf"it's\.txt is not in UTF-8, but maybe in {encoding}\. If so, put it in with (.*)\."
+    with pytest.raises(PromptError, match=said) as raised:
+        attach(str(path))
+    assert expand(re.search(said, str(raised.value))[1], {}).text == text * 3
+
+
+def test_a_long_file_is_not_cut_within_a_character(tmp_path):
+    path = tmp_path / "long.txt"
+    path.write_bytes("这是一个测试文件。请总结以下内容。\n".encode("gbk") * 9_000)
+    with pytest.raises(PromptError, match="maybe in gb18030"):
+        attach(str(path))
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe\x00", b"\x7fELF\x02\x01\x01\x00\xff", b"\x89PNG\r\n\x1a\n\x00\xff"]
+)
+def test_what_is_no_text_is_refused(tmp_path, data):
+    path = tmp_path / "data.bin"
+    path.write_bytes(data)
+    with pytest.raises(PromptError, match=r"data\.bin is no text"):
+        attach(str(path))
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("nope.png", r"--image nope\.png: there is no such file\. This notebook's folder is /"),
+        ("photos/nope", r"--image photos/nope: there is no such file\. This"),
+        ("imagee", r"name 'imagee' is not defined\. Did you mean image\?"),
+    ],
+)
+def test_an_image_that_is_not_there_is_no_misspelt_variable(named, said):
+    arguments = Parser("%chat", "", CHAT).parse(["--image", named])
+    with pytest.raises(PromptError, match=said):
+        [*attached(arguments, {"image": None})]
+
+
+def test_a_variable_may_name_a_file_or_an_address(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF")
+    variables = {"path": path, "name": str(path), "url": "https://example.org/a.wav"}
+    words = ["--audio", "path", "--audio", "name", "--audio", "url"]
+    first, second, third = attached(Parser("%chat", "", CHAT).parse(words), variables)
+    assert first == second
+    assert first["extras"] == {"name": "a.wav"}
+    assert third == {"type": "audio", "url": variables["url"]}
+    with pytest.raises(PromptError, match="--audio text: a str is no audio"):
+        [*attached(Parser("%chat", "", CHAT).parse(["--audio", "text"]), {"text": "la"})]

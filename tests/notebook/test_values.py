@@ -1,20 +1,31 @@
-"""What values look like to a model."""
+"""What values look like to a model as text; what is shortened is said to the user, too."""
 
 import base64
-import io
+import math
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
-from PIL import Image
+from IPython.display import HTML, Markdown
 
-from xinference_magics.notebook.values import LONGEST, returned, shown
+from xinference_magics.notebook.prompt import expand
+from xinference_magics.notebook.values import LONGEST, cut, returned, shown
+from xinference_magics.notes import collected_notes
 
 
-def pixels(block):
-    assert (block["type"], block["mime_type"]) == ("image", "image/png")
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(block["base64"]))))
+def noted(value, name="x"):
+    with collected_notes() as notes:
+        return shown(value, name), notes
+
+
+class Long:
+    def __str__(self):
+        return "abcde" * 10_000
+
+
+def written():
+    """Is read below."""
 
 
 @pytest.mark.parametrize(
@@ -23,64 +34,163 @@ def pixels(block):
         ("{{x}} $y", "{{x}} $y"),
         (3, "3"),
         (2.5, "2.5"),
+        (0.1 + 0.2, "0.30000000000000004"),  # one number is exact
+        (np.float64(0.25), "0.25"),
         (None, "None"),
         ({"b": 1, "a": [2]}, "{'b': 1, 'a': [2]}"),
+        (Markdown("# A title"), "# A title"),
+        (HTML("<b>bold</b>"), "<b>bold</b>"),
+        (Counter("aab"), "Counter({'a': 2, 'b': 1})"),
+        ([0.1 + 0.2, np.float64(0.5), np.float32(0.1), True, 12345678], None),
         (pd.Timestamp("2026-01-02"), "2026-01-02 00:00:00"),
     ],
 )
 def test_simple_values_are_as_they_print(value, text):
-    assert shown(value) == text
+    assert noted(value) == (text or "[0.3, 0.5, 0.1, True, 12345678]", [])
 
 
 def test_a_table_has_its_shape_and_its_first_rows():
     frame = pd.DataFrame({"city": ["Paris", "Rome"], "count": [1, 2]})
-    assert shown(frame) == "DataFrame of 2 rows and 2 columns:\n,city,count\n0,Paris,1\n1,Rome,2\n"
-    long = shown(pd.DataFrame(np.zeros((100, 40))))
-    assert long.startswith("DataFrame of 100 rows and 40 columns, of which the first 30 and 30:\n")
-    assert len(long.splitlines()) == 32
-    assert shown(frame["city"]).startswith("Series of 2 rows and 1 columns:\n")
+    text = "DataFrame of 2 rows and 2 columns:\n,city,count\n0,Paris,1\n1,Rome,2\n"
+    assert noted(frame) == (text, [])
+    assert noted(frame["city"]) == ("Series of 2 rows:\n,city\n0,Paris\n1,Rome\n", [])
+    assert noted(frame[:1][["count"]])[0] == "DataFrame of 1 row and 1 column:\n,count\n0,1\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "part"),
+    [
+        (60, 5, "first 30 of 60 rows"),
+        (5, 40, "first 30 of 40 columns"),
+        (5_000, 40, "first 30 of 5,000 rows and first 30 of 40 columns"),
+    ],
+)
+def test_a_large_table_is_shortened_and_both_are_told(rows, columns, part):
+    text, notes = noted(pd.DataFrame(np.zeros((rows, columns))), "df")
+    assert text.startswith(f"DataFrame of {rows:,} rows and {columns} columns ({part}):\n")
+    assert len(text.splitlines()) == 2 + min(rows, 30)
+    assert text.splitlines()[-1].count(",") == min(columns, 30)
+    assert notes == [f"df: {part} sent."]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.6369616873214543, "0.636962"),
+        (-0.0000123456789, "-1.23457e-05"),
+        (1234567.891, "1234567.89"),
+        (2161000.0, "2161000"),
+        (1e-300, "1e-300"),
+        (-123.456789, "-123.457"),
+        (99999.999, "100000"),
+        (1e20, "1e+20"),
+        (math.inf, "inf"),
+    ],
+)
+def test_floats_have_six_digits(number, text):
+    assert shown([number], "x") == f"[{text}]"
+    assert f"\n0,{text}\n" in shown(pd.Series([number]), "x")
+    assert f"\n0,{text}\n" in shown(pd.Series([number], dtype="Float64"), "x")
+    assert shown(np.array([number]), "x").endswith(f":\n[{text}]")
+
+
+def test_whole_numbers_and_what_is_missing_are_exact():
+    frame = pd.DataFrame({"id": [12345678901234567, 2], "share": [None, 0.5]})
+    assert noted(frame)[0].endswith(":\n,id,share\n0,12345678901234567,\n1,2,0.5\n")
+    assert noted(np.array([12345678901234567]))[0].endswith("[12345678901234567]")
+
+
+def test_tables_of_polars():
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"a": [0.6369616873214543, None], "b": ["x,y", "z"], "c": [[1, 2], [3]]})
+    text = 'DataFrame of 2 rows and 3 columns:\na,b,c\n0.636962,"x,y","[1, 2]"\n,z,[3]\n'
+    assert noted(frame) == (text, [])
+    assert noted(frame["b"]) == ('Series of 2 rows:\nb\n"x,y"\nz\n', [])
+    assert noted(pl.DataFrame({"a": range(60)}))[1] == ["x: first 30 of 60 rows sent."]
 
 
 def test_an_array_has_its_shape():
-    assert shown(np.zeros((2, 2))).startswith("ndarray of shape (2, 2), float64:\n[[0. 0.]")
-    assert len(shown(np.zeros(10**6))) < 200
+    start = "ndarray of shape (2, 2), float64:\n[[0 0]\n [0 0.333333]]"
+    assert noted(np.array([[0, 0], [0, 1 / 3]])) == (start, [])
+    with np.printoptions(threshold=2, precision=1):  # the user's own, which do not count here
+        assert noted(np.array([[0, 0], [0, 1 / 3]])) == (start, [])
+    text, notes = noted(np.zeros((1000, 1000)), "weights")
+    part = "first and last 3 along each axis of (1000, 1000)"
+    assert text.startswith(f"ndarray of shape (1000, 1000), float64 ({part}):\n[[0 0 0 ... 0 0 0]")
+    assert len(text) < 400
+    assert notes == [f"weights: {part} sent."]
+
+
+def test_arrays_that_numpy_does_not_know_are_as_they_print():
+    class Tensor:
+        shape, dtype = (9000,), "bfloat16"
+
+        def __array__(self, *_args, **_kwargs):
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+        def __str__(self):
+            return "tensor([1, ..., 9])"
+
+    text, notes = noted(Tensor())
+    assert text == "Tensor of shape (9000,), bfloat16 (excerpt):\ntensor([1, ..., 9])"
+    assert notes == ["x: excerpt sent."]
 
 
 def test_functions_classes_modules_and_exceptions():
-    assert "def pixels(block):" in shown(pixels)
-    assert shown(len).startswith("len(obj, /)\nReturn the number of items")
-    assert "class Image:" in shown(Image.Image)
-    assert "module base64" in shown(base64)
+    assert shown(written, "x") == 'def written():\n    """Is read below."""\n'
+    assert shown(len, "x").startswith("len(obj, /)\nReturn the number of items")
+    assert "class Counter(dict):" in shown(Counter, "x")
+    assert "module base64" in shown(base64, "x")
     with pytest.raises(KeyError) as raised:
         {}["absent"]
-    assert "KeyError: 'absent'" in shown(raised.value)
-    assert '{}["absent"]' in shown(raised.value)
+    assert "KeyError: 'absent'" in shown(raised.value, "x")
+    assert '{}["absent"]' in shown(raised.value, "x")
 
 
-def test_what_is_long_is_cut_with_a_note():
-    text = shown(list(range(100_000)))
-    assert text.endswith("characters]")
+@pytest.mark.parametrize("kind", [list, tuple, set, dict])
+def test_of_a_large_collection_the_first_items_are_sent(kind):
+    pairs = [(number, number) for number in range(100_000)]
+    text, notes = noted(kind(pairs), "x")
+    assert text.startswith(f"{kind.__name__} (first 2,000 of 100,000 items):\n")
+    assert notes[0] == "x: first 2,000 of 100,000 items sent."
     assert len(text) < LONGEST + 100
 
 
-def test_pictures_of_every_kind():
-    red = np.zeros((20, 30, 3), np.uint8)
-    red[..., 0] = 255
-    assert (pixels(shown(red)) == red).all()
-    assert (pixels(shown(Image.fromarray(red))) == red).all()
-    assert pixels(shown(Image.new("CMYK", (9, 9)))).shape == (9, 9, 3)
-    figure = Figure()
-    figure.subplots().plot([1, 2])
-    assert pixels(shown(figure)).shape[0] > 100
-    assert isinstance(shown(np.zeros((2, 2, 3), np.uint8)), str)  # too small for a picture
+def test_what_is_long_is_cut_and_both_are_told():
+    text, notes = noted(Long())
+    assert text == "abcde" * 4_000 + "\n[first 20,000 of 50,000 characters]"
+    assert notes == ["x: first 20,000 of 50,000 characters sent."]
 
 
-def test_what_a_tool_returns_is_text_or_a_picture_for_a_model_that_sees():
-    drawing = Image.new("RGB", (9, 9), "red")
-    words, block = returned(drawing, sees=True)
-    assert words["text"] == "Image, as a picture:"
-    assert block["mime_type"] == "image/png"
-    assert returned(drawing, sees=False) == "[Image: a picture, which this model cannot see]"
+def test_of_a_traceback_the_end_is_sent():
+    text, notes = noted(ValueError(f"{'long ' * 10_000} the reason"))
+    assert text.endswith("the reason")
+    assert text.startswith("[last 20,000 of 50,")
+    assert notes[0].startswith("x: last 20,000 of 50,")
+
+
+def test_text_is_never_cut():
+    assert noted("x" * 1_000_000) == ("x" * 1_000_000, [])
+    assert cut("abc", "x", 3) == "abc"
+
+
+def test_a_note_names_the_expression_in_one_line():
+    names = {"frame": pd.DataFrame({"a": range(60)})}
+    with collected_notes() as notes:
+        expand(
+            "{{frame}} {{frame [\n   'a'\n]}} {{frame.assign(b=1, c=2, d=3, e=4, f=5, g=6)}}", names
+        )
+    assert notes == [
+        "frame: first 30 of 60 rows sent.",
+        "frame [ 'a' ]: first 30 of 60 rows sent.",
+        "frame.assign(b=1, c=2, d=3, e=4, f=5, g…: first 30 of 60 rows sent.",
+    ]
+
+
+def test_what_a_tool_returns_is_text():
     assert returned({"a": [1, None]}, sees=True) == '{"a": [1, null]}'
     assert returned("as it is", sees=True) == "as it is"
     assert "DataFrame of 2 rows" in returned(pd.DataFrame({"a": [1, 2]}), sees=False)
+    with collected_notes() as notes:
+        returned(pd.DataFrame({"a": range(60)}), sees=True)
+    assert notes == ["The DataFrame of a tool: first 30 of 60 rows sent."]

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from langchain_core.messages.utils import count_tokens_approximately
-
 from xinference_magics.errors import PromptError
 from xinference_magics.notes import note
 from xinference_magics.wire.parameters import checked
+from xinference_magics.wire.tokens import estimated_message_tokens
+from xinference_magics.wire.tools import tool_dicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +116,7 @@ def estimated(question: Question) -> int:
 
 
 def _estimate(messages: Sequence[BaseMessage], tools: Sequence[BaseTool] = ()) -> int:
-    return count_tokens_approximately(messages, tools=[*tools])
+    return estimated_message_tokens(messages, tool_dicts(tools))
 
 
 def _corrected(question: Question, tokens: int) -> int:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import PromptError
+from xinference_magics.notebook.decoding import decoded
+from xinference_magics.notebook.pictures import deep_picture, picture
 from xinference_magics.notebook.prompt import evaluate
-from xinference_magics.notebook.values import picture, shown
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
     from collections.abc import Iterator, Mapping
 
-    from xinference_magics.notebook.values import Block
+    from xinference_magics.notebook.pictures import Block
 
 LARGEST = 50_000_000
 """Bytes up to which a file is attached."""
@@ -38,26 +39,46 @@ def attached(arguments: Arguments, variables: Mapping[str, Any]) -> Iterator[str
 
 
 def _media(kind: str, named: str, variables: Mapping[str, Any]) -> Block:
-    if named.startswith(("http://", "https://")):
-        return {"type": kind, "url": named}
-    path = Path(named).expanduser()
-    if _is_file(path):
-        return _encoded(kind, path)
-    value = evaluate(named, variables, option=f"--{kind}")
-    if isinstance(value, str | Path) and _is_file(Path(value).expanduser()):
-        return _encoded(kind, Path(value).expanduser())
-    if isinstance(value, bytes):
-        return _block(kind, value, _DEFAULTS[kind])
+    found = _named(kind, named)
+    if found is not None:
+        return found
+    value = _value(kind, named, variables)
     data = getattr(value, "data", None)  # IPython.display.Audio and Video
-    if kind != "image" and isinstance(data, bytes):
-        return _block(kind, data, _DEFAULTS[kind])
-    block = picture(value) if kind == "image" else None
-    if block is None:
+    if isinstance(value, str | Path):
+        found = _named(kind, str(value))
+    elif isinstance(value, bytes):
+        found = _block(kind, value, named)
+    elif kind == "image":
+        found = picture(value, named, grey=True)
+    elif isinstance(data, bytes):
+        found = _block(kind, data, named)
+    if found is None:
         raise PromptError(
             f"--{kind} {named}: a {type(value).__name__} is no {kind}.",
             hint="Give a file, an URL, or bytes.",
         )
-    return block
+    return found
+
+
+def _named(kind: str, name: str) -> Block | None:
+    """Attach what is at an address or in a file; None where `name` is neither."""
+    if name.startswith(("http://", "https://")):
+        return {"type": kind, "url": name}
+    path = Path(name).expanduser()
+    return _encoded(kind, path) if _is_file(path) else None
+
+
+def _value(kind: str, named: str, variables: Mapping[str, Any]) -> Any:
+    try:
+        return evaluate(named, variables, option=f"--{kind}")
+    except PromptError:
+        if mimetypes.guess_type(named)[0] is None and "/" not in named:
+            raise
+        raise PromptError(f"--{kind} {named}: there is no such file.", hint=_folder()) from None
+
+
+def _folder() -> str:
+    return f"This notebook's folder is {Path.cwd()}."
 
 
 _DEFAULTS = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
@@ -72,12 +93,15 @@ def _is_file(path: Path) -> bool:
 
 def _encoded(kind: str, path: Path) -> Block:
     guessed = mimetypes.guess_type(path.name)[0] or ""
-    mime = guessed if guessed.startswith(f"{kind}/") else _DEFAULTS[kind]
-    return {**_block(kind, _read(path), mime), "extras": {"name": path.name}}
+    mime = guessed if guessed.startswith(f"{kind}/") else None
+    return {**_block(kind, _read(path), path.name, mime), "extras": {"name": path.name}}
 
 
-def _block(kind: str, data: bytes, mime: str) -> Block:
-    return {"type": kind, "base64": base64.b64encode(data).decode("ascii"), "mime_type": mime}
+def _block(kind: str, data: bytes, name: str, mime: str | None = None) -> Block:
+    """Attach bytes; an image of more than 8 bits as one of 8."""
+    drawn = deep_picture(data, name) if kind == "image" else None
+    encoded = base64.b64encode(data).decode("ascii")
+    return drawn or {"type": kind, "base64": encoded, "mime_type": mime or _DEFAULTS[kind]}
 
 
 def _read(path: Path) -> bytes:
@@ -88,10 +112,7 @@ def _read(path: Path) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise PromptError(
-            f"{path} cannot be read: {error.strerror}.",
-            hint=f"This notebook's folder is {Path.cwd()}.",
-        ) from error
+        raise PromptError(f"{path} cannot be read: {error.strerror}.", hint=_folder()) from error
 
 
 def _file(named: str) -> str | Block:
@@ -102,17 +123,8 @@ def _file(named: str) -> str | Block:
     if kind in _MEDIA:
         return _encoded(kind, path)
     data = _read(path)
-    text = _pdf_text(path) if mime == "application/pdf" else _decoded(path, data)
-    return f"\n\nFile {path.name}:\n{shown(text)}\n"
-
-
-def _decoded(path: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise PromptError(
-            f"{path} is no text.", hint="Text, PDF, images, sounds and videos can be attached."
-        ) from None
+    text = _pdf_text(path) if mime == "application/pdf" else decoded(path, data)
+    return f"\n\nFile {path.name}:\n{text}\n"
 
 
 def _pdf_text(path: Path) -> str:

@@ -92,9 +92,11 @@ def _cell(shell: InteractiveShell, number: int) -> str:
     parts = [f"In [{number}]:\n```python\n{sources[number].rstrip()}\n```"]
     outputs = "".join(_outputs(shell, number)).strip()
     if outputs:
-        parts.append(f"Out [{number}]:\n```\n{cut(outputs, _LONGEST_OUTPUT)}\n```")
+        written = cut(outputs, f"Out[{number}]", _LONGEST_OUTPUT)
+        parts.append(f"Out [{number}]:\n```\n{written}\n```")
     if number in (errors := Errors(shell)):
-        parts.append(f"Error in [{number}]:\n```\n{cut(errors[number], _LONGEST_OUTPUT)}\n```")
+        written = cut(errors[number], f"Err[{number}]", _LONGEST_OUTPUT, end=True)
+        parts.append(f"Error in [{number}]:\n```\n{written}\n```")
     return "\n".join(parts)
 
 

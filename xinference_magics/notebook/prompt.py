@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import CodeType
 
-    from xinference_magics.notebook.values import Block
+    from xinference_magics.notebook.pictures import Block
 
 _SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 _OPENING = re.compile(r"\\?\{\{")
@@ -74,7 +74,7 @@ def expand(
     namespace: Mapping[str, Any],
     local: Mapping[str, Any] | None = None,
     *,
-    put: Callable[[Any], str | Block] = shown,
+    put: Callable[[Any, str], str | Block] = shown,
 ) -> Prompt:
     r"""Replace every ``{{expression}}`` in `text` by its value; ``\{{`` stands for ``{{``.
 
@@ -82,7 +82,7 @@ def expand(
         text: The prompt as typed.
         namespace: The notebook's variables.
         local: Those of the function that the magic is called in, if any.
-        put: Makes of a value what is put in.
+        put: Makes of a value, and its expression, what is put in.
 
     Raises:
         PromptError: An expression does not parse, names something unknown, or fails.
@@ -99,7 +99,7 @@ def expand(
         code, source, position = _expression(text, opening.end())
         line = text.count("\n", 0, opening.start()) + 1
         with _explained(f"{{{{{source}}}}} in line {line} of the prompt", variables, _REMEDY):
-            pieces.append(put(_evaluated(code, variables)))
+            pieces.append(put(_evaluated(code, variables), source))
     return joined([*pieces, text[position:]])
 
 

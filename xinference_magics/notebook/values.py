@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import inspect
-import io
-import pprint
 import traceback
 from types import FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.notebook.pictures import picture
+from xinference_magics.notebook.said import said
+from xinference_magics.notebook.tables import Shortened, array, collection, table
+from xinference_magics.notes import note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Block: TypeAlias = dict[str, Any]
-"""One of LangChain's standard content blocks."""
+    from xinference_magics.notebook.pictures import Block
 
 LONGEST = 20_000
 """Characters after which a value is cut, with a note."""
-_ROWS = 30
-_COLUMNS = 30
-_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # of PIL, that a PNG can hold
-_SMALLEST_IMAGE = 8  # pixels each way; what is smaller is a table of numbers
+_LONGEST_NAME = 40
+"""Characters of an expression that a note shows."""
 
 
-def shown(value: object) -> str | Block:
+def shown(value: object, name: str) -> str | Block:
     """Turn a value into what a model is given.
 
     Text stays as it is. Figures and images become pictures. Tables and arrays are written with
-    their shape, functions and classes as their source, exceptions with their traceback. What is
-    long is cut, with a note.
+    their shape, turns and messages as their text, functions and classes as their source,
+    exceptions with their traceback. What is long is shortened, which a note says, and the text.
+
+    Args:
+        value: Any value of the notebook.
+        name: What it is called in notes.
     """
     if isinstance(value, str):
         return value
-    return picture(value) or cut(_text(value))
+    name = " ".join(name.split())
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return picture(value, name) or _written(value, name)
 
 
 def returned(value: object, *, sees: bool) -> str | list[Block]:
@@ -46,127 +49,53 @@ def returned(value: object, *, sees: bool) -> str | list[Block]:
     """
     from xinference_magics.chat.toolbox import as_text
 
-    drawn = picture(value)
-    if drawn is None:
-        return as_text(value, lambda other: cut(_text(other)))
     kind = type(value).__name__
+    name = f"The {kind} of a tool"
+    drawn = picture(value, name)
+    if drawn is None:
+        return as_text(value, lambda other: _written(other, name))
     if not sees:
         return f"[{kind}: a picture, which this model cannot see]"
     return [{"type": "text", "text": f"{kind}, as a picture:"}, drawn]
 
 
-def _text(value: Any) -> str:
-    for describe in _DESCRIPTIONS:
-        text = describe(value)
-        if text is not None:
-            return text
-    if isinstance(value, dict | list | tuple | set | frozenset):
-        return pprint.pformat(value, sort_dicts=False, width=100)
-    return str(value)
+def worded(value: object) -> str:
+    """Turn a value into a word of a command: turns and messages into their text."""
+    text = said(value)
+    return str(value) if text is None else text
 
 
-def cut(text: str, longest: int = LONGEST) -> str:
-    """Cut a text after so many characters, with a note."""
+def cut(text: str, name: str, longest: int = LONGEST, *, end: bool = False) -> str:
+    """Cut a text after so many characters, which a note says, and the text.
+
+    Args:
+        text: Any text.
+        name: What it is called in the note.
+        longest: Characters that are kept.
+        end: Whether those are the last ones.
+    """
     if len(text) <= longest:
         return text
-    return f"{text[:longest]}\n[cut: {len(text):,} characters]"
+    part = f"{'last' if end else 'first'} {longest:,} of {len(text):,} characters"
+    note(f"{name}: {part} sent.")
+    return f"[{part}]\n{text[-longest:]}" if end else f"{text[:longest]}\n[{part}]"
 
 
-def picture(value: Any) -> Block | None:
-    """Draw what can be seen, as PNG or JPEG: figures, images, arrays of pixels."""
-    data, kind = (b"", "") if isinstance(value, type) else _pixels(value)
-    if not data:
-        return None
-    encoded = base64.b64encode(data).decode("ascii")
-    return {"type": "image", "base64": encoded, "mime_type": f"image/{kind}"}
+def _written(value: Any, name: str) -> str:
+    # What an exception says is at the end of its traceback.
+    return cut(_text(value, name), name, end=isinstance(value, BaseException))
 
 
-def _pixels(value: Any) -> tuple[bytes, str]:
-    if callable(getattr(value, "savefig", None)):  # matplotlib
-        return _saved(lambda file: value.savefig(file, format="png", bbox_inches="tight")), "png"
-    if callable(getattr(value, "to_image", None)) and hasattr(value, "to_plotly_json"):
-        return bytes(value.to_image(format="png")), "png"
-    if callable(getattr(value, "save", None)) and hasattr(value, "getbands"):  # PIL
-        drawn = value if value.mode in _MODES else value.convert("RGB")
-        return _saved(lambda file: drawn.save(file, format="PNG")), "png"
-    if _is_pixels(value):
-        return _from_array(value), "png"
-    for name, kind in (("_repr_png_", "png"), ("_repr_jpeg_", "jpeg")):
-        data = _repr_of(value, name)
-        if data:
-            return data, kind
-    return b"", ""
-
-
-def _saved(save: Callable[[io.BytesIO], object]) -> bytes:
-    file = io.BytesIO()
-    save(file)
-    return file.getvalue()
-
-
-def _repr_of(value: Any, name: str) -> bytes:
-    """Ask for the picture that IPython would show."""
-    if isinstance(value, type) or not callable(show := getattr(value, name, None)):
-        return b""
-    data = show()
-    data = data[0] if isinstance(data, tuple) else data
-    if isinstance(data, str):
-        return base64.b64decode(data)
-    return data if isinstance(data, bytes) else b""
-
-
-def _is_pixels(value: Any) -> bool:
-    """Tell an image from other arrays: bytes in rows, columns and three or four colours."""
-    shape: Any = getattr(value, "shape", ())
-    return (
-        str(getattr(value, "dtype", "")) == "uint8"
-        and len(shape) == 3  # noqa: PLR2004
-        and shape[2] in {3, 4}
-        and min(shape[:2]) >= _SMALLEST_IMAGE
-    )
-
-
-def _from_array(value: Any) -> bytes:
-    """Write an array as PNG, with the standard library's zlib."""
-    import struct
-    import zlib
-
-    height, width, colours = value.shape
-    rows = b"".join(b"\0" + value[row].tobytes() for row in range(height))
-
-    def part(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    form = 2 if colours == 3 else 6  # noqa: PLR2004
-    head = struct.pack(">IIBBBBB", width, height, 8, form, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + part(b"IHDR", head)
-        + part(b"IDAT", zlib.compress(rows))
-        + part(b"IEND", b"")
-    )
-
-
-def _table(value: Any) -> str | None:
-    """Write a DataFrame or Series of pandas, or a DataFrame of polars, as CSV."""
-    if not (hasattr(value, "shape") and callable(getattr(value, "head", None))):
-        return None
-    kind, rows = type(value).__name__, value.shape[0]
-    columns = value.shape[1] if len(value.shape) > 1 else 1
-    head = value.head(_ROWS)
-    if columns > _COLUMNS:
-        head = head.iloc[:, :_COLUMNS] if hasattr(head, "iloc") else head[:, :_COLUMNS]
-    is_cut = rows > _ROWS or columns > _COLUMNS
-    note = f", of which the first {min(rows, _ROWS)} and {min(columns, _COLUMNS)}" if is_cut else ""
-    csv = head.to_csv() if hasattr(head, "to_csv") else head.write_csv()
-    return f"{kind} of {rows:,} rows and {columns} columns{note}:\n{csv}"
-
-
-def _array(value: Any) -> str | None:
-    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
-        return None
-    return f"{type(value).__name__} of shape {tuple(value.shape)}, {value.dtype}:\n{value}"
+def _text(value: Any, name: str) -> str:
+    for describe in _DESCRIPTIONS:
+        described = describe(value)
+        if isinstance(described, Shortened):
+            if described.part:
+                note(f"{name}: {described.part} sent.")
+            return described.text
+        if described is not None:
+            return described
+    return str(value)
 
 
 def _source(value: Any) -> str | None:
@@ -199,8 +128,26 @@ def _exception(value: Any) -> str | None:
     return "".join(traceback.format_exception(value)).strip()
 
 
+def _displayed(value: Any) -> str | None:
+    """The text of Markdown, HTML and the like, as a cell's output has it."""
+    from IPython.core.display import DisplayObject
+
+    text = value.data if isinstance(value, DisplayObject) else None
+    return text if isinstance(text, str) else None
+
+
 def _callable(value: Any) -> str | None:
     return _signature(value) if inspect.isroutine(value) else None
 
 
-_DESCRIPTIONS = (_exception, _source, _module, _table, _array, _callable)
+_DESCRIPTIONS = (
+    said,
+    _displayed,
+    _exception,
+    _source,
+    _module,
+    table,
+    array,
+    collection,
+    _callable,
+)

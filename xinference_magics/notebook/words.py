@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import UsageError
 
 from xinference_magics.notebook.prompt import evaluate, expand
+from xinference_magics.notebook.values import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,9 +34,9 @@ def split_line(line: str, magic: str, variables: Mapping[str, Any]) -> list[str]
     values: dict[int, str] = {}
     free = (place for place in _PLACES if chr(place) not in line)
 
-    def put(value: object) -> str:
+    def put(value: object, _source: str = "") -> str:
         place = next(free)
-        values[place] = str(value)
+        values[place] = worded(value)
         return chr(place)
 
     def put_variable(match: re.Match[str]) -> str:

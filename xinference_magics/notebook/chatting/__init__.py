@@ -156,7 +156,8 @@ def ask(
         XinferenceError: A value, a parameter or a model is not right; nothing was sent.
     """
     variables = {**magics.shell.user_ns, **(local or {})}
-    prompt = prompt_of(magics.shell, arguments, text, variables)
+    with collected_notes() as shortened:
+        prompt = prompt_of(magics.shell, arguments, text, variables)
     parameters = parameters_of(arguments)
     _put_in_uids(arguments, variables)
     thread = _thread(magics, arguments)
@@ -173,7 +174,9 @@ def ask(
         show(filter(None, map(cannot_think, answerers)))
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
-    return [_question(magics, arguments, prompt, parameters, each) for each in answerers]
+    questions = [_question(magics, arguments, prompt, parameters, each) for each in answerers]
+    show(shortened)
+    return questions
 
 
 def _thread(magics: XinferenceMagics, arguments: Arguments) -> str:

@@ -69,7 +69,8 @@ def generate(
         KeyboardInterrupt: The kernel was interrupted; `--out` keeps what had arrived.
     """
     arguments, text = read(command, line, cell)
-    prompt = text if arguments.raw else _text(expand(text, magics.shell.user_ns, local))
+    with collected_notes() as shortened:
+        prompt = text if arguments.raw else _text(expand(text, magics.shell.user_ns, local))
     parameters, session = parameters_of(arguments), magics.session
     uid = model_meant(arguments.model, {**magics.shell.user_ns, **(local or {})})
     model = session.model_in_use(uid, TEXT, arguments.endpoint)
@@ -80,6 +81,7 @@ def generate(
         conversation=None,
         server_version=session.server_version,
     )
+    show(shortened)
     with interrupts.as_flag() as interrupted, collected_notes() as notes:
         turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)
         if arguments.out and turn.is_answer:

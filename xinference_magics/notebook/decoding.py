@@ -1,0 +1,65 @@
+"""Bytes of a file -> text, where it is certain how; where not, an error names the encoding."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING
+
+from charset_normalizer import from_bytes
+
+from xinference_magics.errors import PromptError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MARKS = (  # the longer ones first: one of UTF-32 begins as that of UTF-16
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_EASTERN = ("gb18030", "cp932", "big5", "cp949")
+"""Chinese, Japanese and Korean, which can be told by their bytes; the others only by how many."""
+_CYRILLIC, _WESTERN = "cp1251", "cp1252"
+_PAIR = re.compile(rb"[\x80-\xff]{2}")
+"""What Western text hardly has: its accents stand alone."""
+_SAMPLE = 65_536
+"""Bytes from which an encoding is guessed."""
+_CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\f\r\x1b"})
+
+
+def decoded(path: Path, data: bytes) -> str:
+    """Return the text of a file: UTF-8, or what its byte order mark says.
+
+    Raises:
+        PromptError: It is another encoding, which is named, with what reads it; or no text.
+    """
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        pass
+    guess = _guess(data) if encoding == "utf-8" else None
+    if guess is None:
+        raise PromptError(
+            f"{path} is no text.", hint="Text, PDF, images, sounds and videos can be attached."
+        )
+    raise PromptError(
+        f"{path} is not in UTF-8, but maybe in {guess}.",
+        hint=f"If so, put it in with {{{{open({str(path)!r}, encoding={guess!r}).read()}}}}.",
+    )
+
+
+def _guess(data: bytes) -> str | None:
+    """Say what a text may be encoded in; None for what is no text."""
+    sample = data[:_SAMPLE]
+    sample = sample[: sample.rfind(b"\n") + 1] or sample
+    if sample.translate(None, _CONTROLS) != sample:
+        return None
+    found = from_bytes(sample, cp_isolation=[*_EASTERN]).best() if _PAIR.search(sample) else None
+    if found is not None:
+        return found.encoding
+    letters = sum(byte > 0x7F for byte in sample)  # noqa: PLR2004
+    return _CYRILLIC if letters > len(sample) / 2 else _WESTERN

@@ -1,0 +1,214 @@
+"""What can be seen -> PNG or JPEG: figures, images, arrays of pixels.
+
+Engines read 8 bits of a channel and clip what is above, so that greys of 16 or 32 bits and floats
+would arrive as black and white. They are drawn here: as they are where they fill at least a quarter
+of 0 to 1 or of 0 to 255 (which keeps 64 levels apart), and else from the smallest value in black to
+the largest in white, with a note.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from xinference_magics.errors import PromptError
+from xinference_magics.notes import note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Block: TypeAlias = dict[str, Any]
+"""One of LangChain's standard content blocks."""
+
+_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # of PIL, that a PNG can hold
+_SIMILAR = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by the number of channels
+_SMALLEST_IMAGE = 8  # pixels each way; what is smaller is a table of numbers
+
+
+def picture(value: Any, name: str, *, grey: bool = False) -> Block | None:
+    """Draw what can be seen, as PNG or JPEG; None for anything else.
+
+    Args:
+        value: A figure, an image, or an array of rows, columns and three or four channels.
+        name: What it is called in notes.
+        grey: Whether rows and columns of numbers are an image, too.
+
+    Raises:
+        PromptError: numpy, which has to scale its greys, is not installed.
+    """
+    data, kind = (b"", "") if isinstance(value, type) else _drawn(value, name, grey=grey)
+    return _block(data, kind) if data else None
+
+
+def deep_picture(data: bytes, name: str) -> Block | None:
+    """Draw the image of a file that has greys of more than 8 bits.
+
+    Args:
+        data: What is in the file.
+        name: What it is called in notes.
+
+    Returns:
+        None for any other, which an engine reads as it is, and where there is no PIL.
+
+    Raises:
+        PromptError: numpy, which has to scale its greys, is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        return None
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return picture(image, name) if _is_deep(image) else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # not one that PIL reads: the server may
+
+
+def _block(data: bytes, kind: str) -> Block:
+    encoded = base64.b64encode(data).decode("ascii")
+    return {"type": "image", "base64": encoded, "mime_type": f"image/{kind}"}
+
+
+def _drawn(value: Any, name: str, *, grey: bool) -> tuple[bytes, str]:
+    if callable(getattr(value, "savefig", None)):  # matplotlib
+        return _saved(lambda file: value.savefig(file, format="png", bbox_inches="tight")), "png"
+    if callable(getattr(value, "to_image", None)) and hasattr(value, "to_plotly_json"):
+        return bytes(value.to_image(format="png")), "png"
+    if callable(getattr(value, "save", None)) and hasattr(value, "getbands"):
+        return _from_pil(value, name), "png"
+    if _is_pixels(value, grey=grey):
+        return _png(eight_bits(value, name)), "png"
+    for method, kind in (("_repr_png_", "png"), ("_repr_jpeg_", "jpeg")):
+        data = _repr_of(value, method)
+        if data:
+            return data, kind
+    return b"", ""
+
+
+def _saved(save: Callable[[io.BytesIO], object]) -> bytes:
+    file = io.BytesIO()
+    save(file)
+    return file.getvalue()
+
+
+def _from_pil(image: Any, name: str) -> bytes:
+    if _is_deep(image):
+        return _png(eight_bits(image, name))
+    if image.mode not in _MODES:
+        image = image.convert(_SIMILAR.get(image.mode, "RGB"))
+    return _saved(lambda file: image.save(file, format="PNG"))
+
+
+def _is_deep(image: Any) -> bool:
+    """Whether an image of PIL has greys of 16 or 32 bits: the modes I, I;16 and its like, and F."""
+    return str(image.mode).startswith(("I", "F"))
+
+
+def _repr_of(value: Any, method: str) -> bytes:
+    """Ask for the picture that IPython would show."""
+    if not callable(show := getattr(value, method, None)):
+        return b""
+    data = show()
+    data = data[0] if isinstance(data, tuple) else data
+    if isinstance(data, str):
+        return base64.b64decode(data)
+    return data if isinstance(data, bytes) else b""
+
+
+def _is_pixels(value: Any, *, grey: bool) -> bool:
+    """Tell an image from other arrays: rows, columns and channels of what may be brightness."""
+    shape: Any = getattr(value, "shape", ())
+    if not (hasattr(value, "dtype") and len(shape) in {2, 3} and min(shape[:2]) > 0):
+        return False
+    if grey and (len(shape) == 2 or shape[2] in _COLOUR_TYPES):  # noqa: PLR2004
+        return _as_array(value).dtype.kind in "buif"
+    return (
+        len(shape) == 3  # noqa: PLR2004
+        and shape[2] in {3, 4}
+        and min(shape[:2]) >= _SMALLEST_IMAGE
+        and _looks_bright(_as_array(value))
+    )
+
+
+def _looks_bright(array: Any) -> bool:
+    """Whether numbers may be channels of 8 or 16 bits, or those of an image as other numbers."""
+    if array.dtype.kind not in "uif":
+        return False
+    if array.dtype.itemsize <= 2 and array.dtype.kind == "u":  # noqa: PLR2004
+        return True
+    return bool(((array >= 0) & (array <= 255)).all())  # noqa: PLR2004
+
+
+def _as_array(value: Any) -> Any:
+    """Return an array of numpy; an empty one of no kind of number where there cannot be one."""
+    import numpy as np
+
+    try:
+        return np.asarray(value)
+    except Exception:  # noqa: BLE001  # such as a tensor of a GPU, which is no image then
+        return np.empty(0, object)
+
+
+def eight_bits(value: Any, name: str) -> Any:
+    """Scale brightness to bytes.
+
+    Args:
+        value: What numpy makes an array of: truth values, whole numbers or floats. What is not
+            finite becomes black.
+        name: What it is called in notes.
+
+    Returns:
+        An array of uint8, of the same shape.
+
+    Raises:
+        PromptError: numpy is not installed.
+    """
+    try:
+        import numpy as np
+    except ImportError:
+        raise PromptError(f"{name} is drawn with numpy.", hint="%pip install numpy") from None
+    array = np.asarray(value)
+    if array.dtype == np.uint8:
+        return array
+    finite = np.isfinite(array)
+    numbers = np.where(finite, array, np.nan).astype(float)
+    low, high = _range(array[finite], name)
+    scaled = (numbers - low) * (255 / ((high - low) or 1))
+    if not finite.all():
+        note(f"{name}: {array.size - finite.sum():,} pixels that are not numbers are black.")
+    return np.rint(np.nan_to_num(scaled)).clip(0, 255).astype(np.uint8)
+
+
+def _range(numbers: Any, name: str) -> tuple[float, float]:
+    """Choose what is black and what is white, with a note where it is not the usual."""
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
+    if numbers.dtype.kind == "b":
+        return 0.0, 1.0
+    full = 1.0 if numbers.dtype.kind == "f" and high <= 1 else 255.0
+    if low >= 0 and full / 4 <= high <= full:
+        return 0.0, full
+    note(f"{name}: drawn from {low:,g} in black to {high:,g} in white.")
+    return low, high
+
+
+def _png(array: Any) -> bytes:
+    """Write an array of bytes as PNG, with the standard library's zlib."""
+    height, width = array.shape[:2]
+    channels = array.shape[2] if array.ndim > 2 else 1  # noqa: PLR2004
+    rows = b"".join(b"\0" + array[row].tobytes() for row in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", head)
+        + _chunk(b"IDAT", zlib.compress(rows))
+        + _chunk(b"IEND", b"")
+    )
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + check

@@ -1,0 +1,149 @@
+"""Tables, arrays and collections as text: as much as helps, in digits that mean something."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pprint
+import re
+import sys
+from dataclasses import dataclass
+from itertools import islice
+from numbers import Rational, Real
+from typing import Any
+
+_ROWS = 30
+_COLUMNS = 30
+_VALUES = 1_000
+"""Numbers of an array up to which all are written."""
+_ITEMS = 2_000
+"""Items of a list or a dict up to which all are written."""
+_EDGE = 3
+"""How many are written at both ends of an axis of a larger array."""
+
+_ELIDED = re.compile(r"\.\.\.|:\t:")
+"""What stands for values that are left out: in tensors of torch, in sparse matrices of scipy."""
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """A value as text, and which part of it that is.
+
+    Attributes:
+        text: Says for itself that it is a part.
+        part: As in ``first 30 of 60 rows``; empty where it is all.
+    """
+
+    text: str
+    part: str = ""
+
+
+def digits(number: Any) -> str:
+    """Write a float in six digits; its whole part in full, and two decimals at least beside it."""
+    if not 1 <= abs(number) < 1e15:  # noqa: PLR2004  # where floats end to be exact
+        return f"{number:.6g}"
+    decimals = max(2, 6 - len(str(int(abs(number)))))
+    return f"{number:.{decimals}f}".rstrip("0").rstrip(".")
+
+
+def table(value: Any) -> Shortened | None:
+    """Write a DataFrame or Series of pandas or polars as CSV; None for anything else."""
+    frame = _frame(value)
+    if frame is None:
+        return None
+    rows, columns = frame.shape
+    head = frame.head(_ROWS)
+    head = head.iloc[:, :_COLUMNS] if hasattr(head, "iloc") else head[:, :_COLUMNS]
+    cut = [_first(_ROWS, rows, "rows"), _first(_COLUMNS, columns, "columns")]
+    part = " and ".join(filter(None, cut))
+    size = [_count(rows, "row"), *([_count(columns, "column")] if frame is value else [])]
+    title = f"{type(value).__name__} of {' and '.join(size)}" + (f" ({part})" if part else "")
+    return Shortened(f"{title}:\n{_csv(head)}", part)
+
+
+def _frame(value: Any) -> Any:
+    """Return a DataFrame as it is and a Series as one; None for anything else."""
+    if not (hasattr(value, "shape") and callable(getattr(value, "head", None))):
+        return None
+    if hasattr(value, "to_csv") and hasattr(value, "columns"):
+        return value
+    if hasattr(value, "write_csv"):
+        return value
+    return value.to_frame() if callable(getattr(value, "to_frame", None)) else None
+
+
+def _csv(frame: Any) -> str:
+    if hasattr(frame, "to_csv"):  # pandas
+        return str(frame.to_csv(float_format=digits))
+    # Not with write_csv: polars counts decimals instead of digits, and refuses lists.
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(frame.columns)
+    writer.writerows([_cell(value) for value in row] for row in frame.iter_rows())
+    return file.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return digits(value) if isinstance(value, float) else value
+
+
+def _first(limit: int, there: int, what: str) -> str:
+    return f"first {limit:,} of {there:,} {what}" if there > limit else ""
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def array(value: Any) -> Shortened | None:
+    """Write an array with its shape; a single number of numpy as that; None for anything else."""
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        return None
+    shape = tuple(value.shape)
+    if not shape:
+        return Shortened(str(value))
+    written = _numbers(value)
+    title = f"{type(value).__name__} of shape {shape}, {value.dtype}"
+    title += f" ({written.part})" if written.part else ""
+    return Shortened(f"{title}:\n{written.text}", written.part)
+
+
+def _numbers(value: Any) -> Shortened:
+    """Write an array as numpy does, whatever the user has set for its own output."""
+    np: Any = sys.modules.get("numpy")
+    try:
+        values = np.asanyarray(value)
+        known = values.shape == tuple(value.shape)
+    except Exception:  # noqa: BLE001  # no numpy, or a tensor of a GPU
+        known = False
+    if not known:  # a sparse matrix, too
+        text = str(value)
+        return Shortened(text, "excerpt" if _ELIDED.search(text) else "")
+    formats = {"float_kind": digits, "complex_kind": lambda number: f"{number:.6g}"}
+    with np.printoptions(threshold=_VALUES, edgeitems=_EDGE, linewidth=100, formatter=formats):
+        text = str(values)
+    ends = f"first and last {_EDGE} along each axis of {values.shape}"
+    return Shortened(text, ends if values.size > _VALUES else "")
+
+
+def collection(value: Any) -> Shortened | None:
+    """Write a list, tuple, set or dict as Python would; None for anything else."""
+    if not isinstance(value, dict | list | tuple | set | frozenset):
+        return None
+    printer = _Printer(width=100, compact=True, sort_dicts=False)
+    part = _first(_ITEMS, len(value), "items")
+    if not part:
+        return Shortened(printer.pformat(value))
+    items = value.items() if isinstance(value, dict) else value
+    kind = next(kind for kind in (dict, list, tuple, set, frozenset) if isinstance(value, kind))
+    first: Any = kind(islice(items, _ITEMS))
+    return Shortened(f"{type(value).__name__} ({part}):\n{printer.pformat(first)}", part)
+
+
+class _Printer(pprint.PrettyPrinter):
+    """Writes floats with a few digits, those of numpy, too."""
+
+    def format(self, value: object, *args: Any) -> tuple[str, bool, bool]:
+        if isinstance(value, Real) and not isinstance(value, Rational):
+            return digits(value), True, False
+        return super().format(value, *args)
