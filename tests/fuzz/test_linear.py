@@ -148,16 +148,24 @@ def test_a_stream_is_converted(piece):
 def read_lines(data):
     answer = requests.Response()
     answer.raw = urllib3.HTTPResponse(io.BytesIO(data.encode()), preload_content=False)
+    for _ in lines(answer):
+        pass
+
+
+@pytest.mark.parametrize("piece", ["a", "\n", "a\n", "data: {}\n\n", "\r\n", "a" * 9000 + "\n"])
+def test_lines_of_a_stream_are_read(piece):
+    is_linear(read_lines, piece, 100_000, characters=True)
+
+
+def read_events(data):
     with suppress(MalformedError):
-        for _ in read(lines(answer)):
+        for _ in read(data.encode().splitlines()):
             pass
 
 
-@pytest.mark.parametrize(
-    "piece", ["a", "\n", "a\n", "data: {}\n\n", "data: {\n", "{\n", "\r\n", "a" * 9000 + "\n"]
-)
-def test_lines_of_a_stream_are_read(piece):
-    is_linear(read_lines, piece, 100_000, characters=True)
+@pytest.mark.parametrize("piece", ["\n", "a\n", "data: {}\n\n", "data: {\n", "{\n", "data:\n"])
+def test_events_of_a_stream_are_read(piece):
+    is_linear(read_events, piece, 3_000, characters=True)
 
 
 MARKDOWN = [

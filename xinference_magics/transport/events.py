@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_ANSWERS = {"choices", "data", "results"}
-"""Names of which every right answer has one."""
 
 
 class EventError(Exception):
@@ -44,7 +42,7 @@ def whole(body: bytes) -> Any:
         EventError: It is an error, though its status is good.
         MalformedError: It is not JSON.
     """
-    data = _json(body)
+    data = _json(body.removeprefix(_BYTE_ORDER_MARK))
     if isinstance(data, dict) and (said := _error_in(data)):
         raise EventError(said)
     return data
@@ -157,7 +155,7 @@ class Events:
 
 def _json(text: bytes) -> Any:
     try:
-        return json.loads(text.decode("utf-8-sig"))
+        return json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"no JSON: {type(error).__name__}") from error
 
@@ -166,7 +164,7 @@ def _error_in(data: Mapping[str, Any]) -> str | None:
     """Return the words of an error that stands where an answer should."""
     if error := data.get("error"):
         return _words(error)
-    if not _ANSWERS.isdisjoint(data):
+    if "choices" in data or "data" in data or "results" in data:  # what right answers have
         return None
     return _words(data) if data.get("detail") or data.get("object") == "error" else None
 

@@ -283,7 +283,8 @@ class _Calls:
             self._by_id[given] = call
         first, call.begun = not call.begun, True
         arguments = call.characters.feed(arguments)
-        self._arguments[call.number].append(arguments)
+        if arguments:
+            self._arguments[call.number].append(arguments)
         return tool_call_chunk(
             name=self._name(call, name),
             args=call.shown(arguments),

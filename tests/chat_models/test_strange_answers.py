@@ -12,7 +12,7 @@ from langchain_core.tools import tool
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference, XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
-from xinference_magics.errors import ServerError
+from xinference_magics.errors import ServerError, XinferenceError
 from xinference_magics.transport import aio, events, handle
 
 TEXT = "Grüße, 世界 😀!"
@@ -272,3 +272,16 @@ def test_nothing_is_logged_unless_asked_for(capsys):
     assert capsys.readouterr() == ("", "")
     [handler] = logging.getLogger("xinference_magics").handlers
     assert isinstance(handler, logging.NullHandler)
+
+
+@pytest.mark.parametrize("key", ["sk-secret\nmore-secret", "sk-secrét-☃", "sk-secret"])
+async def test_no_key_and_no_proxy_s_password_is_logged(caplog, monkeypatch, closed_port, key):
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("http_proxy", f"http://user:hush@127.0.0.1:{closed_port}")
+    llm = ChatXinference("http://xinference.invalid", "tiny", api_key=key)
+    with pytest.raises(XinferenceError):
+        llm.invoke("x")
+    with pytest.raises(XinferenceError):
+        await llm.ainvoke("x")
+    assert "POST /v1/chat/completions" in caplog.text
+    assert not [each for each in ("secret", "secrét", "hush") if each in caplog.text]
