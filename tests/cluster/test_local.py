@@ -302,9 +302,13 @@ INFO:     Application shutdown complete."""
         ("ImportError: no module named torch", "ImportError: no module named torch"),
         (LOG, "ImportError: no module named torch"),
         ("cannot go on", "cannot go on"),
+        (
+            "RuntimeError: Local cluster failed to start: ",
+            "RuntimeError: Local cluster failed to start within 120 s: this machine is too busy",
+        ),
         ("", "exit 1 and printed nothing"),
     ],
-    ids=["exception", "among other lines", "words", "nothing"],
+    ids=["exception", "among other lines", "words", "too slow", "nothing"],
 )
 def test_a_server_that_ends_at_once_names_the_cause(folder, command, monkeypatch, end, cause):
     monkeypatch.setenv("FAKE_END", end)

@@ -37,7 +37,7 @@ def cause(lines: list[str]) -> str:
     said = [line.strip() for line in lines if line.strip()]
     exceptions = [found for line in said if (found := _EXCEPTION.search(line))]
     last = exceptions[-1][0] if exceptions else (said[-1] if said else "")
-    return neutralise(shortened(last))
+    return neutralise(shortened(last.rstrip(": ")))
 
 
 def beginning_of(failure: str, lines: list[str]) -> str:

@@ -30,6 +30,7 @@ _START = 300.0  # seconds; 11-15 on an idle machine, two minutes on a busy one
 END = 60.0  # seconds; a keeper forces a server to end within 24 of its own
 _WORD = 10.0  # seconds between two words to the user
 TICK = 0.25  # seconds
+_TOO_SLOW = "Local cluster failed to start"  # with no reason: Xinference 4.1's own time was over
 
 
 class Start:
@@ -269,6 +270,8 @@ def ended(folder: Path, why: str) -> LocalServerError:
     else:
         said = server_log.cause(server_log.read_lines(folder / "server.log"))
         cause = said or f"{why or 'it'} and printed nothing"
+        if cause.endswith(_TOO_SLOW):
+            cause += " within 120 s: this machine is too busy"
     return LocalServerError(
         f"The local server ended while it was starting: {cause.rstrip('.')}.",
         hint=f"Its log is {folder / 'server.log'}.",
