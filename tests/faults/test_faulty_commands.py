@@ -132,7 +132,7 @@ def test_a_text_that_breaks_off(bench, url, call):
     pieces = recorded.llama_text("One", " two", " three")
     for stream in (
         Stream(pieces[:2], end="reset"),
-        Stream(pieces[:2]),
+        Stream(pieces[:2], done=False),
         Stream(pieces[:2], end="never"),
     ):
         bench.server.faults["POST /v1/completions"] = stream
