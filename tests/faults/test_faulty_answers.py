@@ -158,7 +158,6 @@ SPOILT = {
     "a list": (begun([1]), StreamError, "a line of it cannot be read"),
     "a web page": (begun(f"<p>{PAGE}\n\n".encode()), StreamError, "before its end"),
     "no end": (begun(), StreamError, "before its end"),
-    "only the end": (begun(done=True), StreamError, "before its end"),
 }
 
 
