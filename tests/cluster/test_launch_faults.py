@@ -248,6 +248,7 @@ ValueError: another matter
     [
         (f"hub.errors.OfflineModeIsEnabled: {OFFLINE}", "OfflineModeIsEnabled", "HF_HUB_OFFLINE"),
         ("socket.gaierror: [Errno -2] Name or service not known", "gaierror", "reach the model"),
+        ("RuntimeError: the client has been closed", "LocalEntryNotFoundError", "reach the model"),
         ("httpx.HTTPStatusError: 401 for it", "LocalEntryNotFoundError", "reach the model"),
     ],
 )

@@ -66,7 +66,7 @@ def test_its_server_fetches_models_and_says_why_it_cannot(server_command, tmp_pa
     assert not {"HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"} & environment.keys()
     assert {"tiny-chat", "qwen2.5-instruct"} <= {*names}
     assert "Failed to download model 'qwen2.5-instruct'" in reason
-    assert "Connection refused" in reason
+    assert "offline" not in reason
     assert "Does the machine reach the model hub?" in reason
 
 

@@ -15,6 +15,7 @@ _RAISED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: .*)?$")  # the last line of
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+:)")
 _CHAINED = ("The above exception was the direct", "During handling of the above exception")
 _OF_HTTP = ("HTTPStatusError", "HTTPError")  # what they say is said again, and better, above them
+_CLOSED = "the client has been closed"  # of a client that had tried again, not of what it met
 _EXCEPTION = re.compile(r"\b(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b.*")
 
 
@@ -50,7 +51,7 @@ def beginning_of(failure: str, lines: list[str]) -> str:
         lines: The server's log.
     """
     chains = [chain for chain in _chains(lines) if failure in chain[-1]]
-    began = [each for each in chains[-1][:-1] if not _is_of_http(each)] if chains else []
+    began = [each for each in chains[-1][:-1] if _says_why(each)] if chains else []
     return neutralise(shortened(_MODULE.sub("", began[0]))) if began else ""
 
 
@@ -71,5 +72,5 @@ def _chains(lines: list[str]) -> list[list[str]]:
     return [chain for chain in chains if chain]
 
 
-def _is_of_http(line: str) -> bool:
-    return line.partition(":")[0].endswith(_OF_HTTP)
+def _says_why(line: str) -> bool:
+    return not line.partition(":")[0].endswith(_OF_HTTP) and _CLOSED not in line
