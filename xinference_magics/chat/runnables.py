@@ -97,15 +97,18 @@ async def _of_chain(name: str, runnable: Runnable[Any, Any], given: Any) -> Asyn
         NotebookError: A graph in it asks something of a person.
     """
     grown: Any = None
+    asked: Any = None
     async for piece in pieces(runnable, given):
         if isinstance(piece, str):
             yield AIMessageChunk(content=piece)
         elif isinstance(piece, BaseMessage):
             yield whole(piece)
         elif isinstance(piece, Mapping) and INTERRUPT in piece:
-            raise unanswered(name, piece[INTERRUPT], "Name the agent itself with -m to answer it.")
+            asked = piece[INTERRUPT]
         else:
             grown = _grown(grown, piece)
+    if asked is not None:  # a graph does not like to be left before its stream has ended
+        raise unanswered(name, asked, "Name the agent itself with -m to answer it.")
     if grown is not None:
         yield AIMessageChunk(content=as_text(grown))
         yield Parsed(grown)
