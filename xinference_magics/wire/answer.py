@@ -19,7 +19,7 @@ from xinference_magics.wire.native_calls import (
     new_id,
     unwrapped,
 )
-from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.reasoning import ReasoningSplitter, only_closes
 from xinference_magics.wire.shapes import (
     calls_in,
     content_in,
@@ -98,7 +98,8 @@ def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
     thought = text_in(said, "reasoning_content") or text_in(said, "reasoning") or in_blocks
     if request.without_thinking and thought:
         return "", thought + text
-    splitter = ReasoningSplitter(prefilled=request.think_prefilled and not thought)
+    prefilled = not thought and (request.think_prefilled or only_closes(text))
+    splitter = ReasoningSplitter(prefilled=prefilled)
     start = splitter.thought(thought) if thought else ""
     more, answer = splitter.text(text)
     last, rest = splitter.end()

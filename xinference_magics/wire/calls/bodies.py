@@ -226,10 +226,15 @@ class Tagged:
         except ValueError:
             yield from found.give_up(*self.ends)
         if not closed and not (yield from self._may_end(found)):
-            if not values and self.begins[0].startswith("{"):
+            if not values and not (found.opened and self._is_marked):
                 raise NotACallError
             yield from found.give_up(*self.ends)
         found.add(found.offered.named(name, values), closed=closed)
+
+    @property
+    def _is_marked(self) -> bool:
+        """Whether more than its name begins a call."""
+        return not self.begins[0].startswith("{")
 
     def _may_end(self, found: Found) -> Reading[bool]:
         """Tell whether only the end is missing, before that of the whole or of the text."""

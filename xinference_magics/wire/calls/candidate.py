@@ -82,8 +82,11 @@ def _once(form: Format, found: Found) -> Reading[None]:
             break
     if form.opens and not found.opened:
         raise NotACallError
+    within = found.opened and (yield from cursor.any((f"{FENCE}json", FENCE)))
     found.begin()
     yield from form.body.read(found)
+    if within:
+        yield from cursor.any((FENCE,))
     yield from cursor.any(form.ends)
 
 
