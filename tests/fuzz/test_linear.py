@@ -112,8 +112,24 @@ CALLS = [
     *("<function=", "<parameter=a>\n", "</parameter>", "<parameter=a>\n1\n</parameter>\n"),
     *("<function=add>", "<parameter=a></tool_call>", "<tool_call>{'a</tool_call>", "{\n", "[\n"),
     *('{"name": "add", "arguments":\n', '{"name": "add", "arguments": {"a": "\n', "[add(a=\n"),
-    *('<tool_call>{"a": "</tool_call>', "```\n", "```json\n{", "```", "add\n{", "add", "{{", "\n\n"),
-    *("<|tool_call>call:add{a:", '<|"|>', "[TOOL_CALLS]", "[TOOL_CALLS]add{", "<tool_call>add\n", "'"),
+    *(
+        '<tool_call>{"a": "</tool_call>',
+        "```\n",
+        "```json\n{",
+        "```",
+        "add\n{",
+        "add",
+        "{{",
+        "\n\n",
+    ),
+    *(
+        "<|tool_call>call:add{a:",
+        '<|"|>',
+        "[TOOL_CALLS]",
+        "[TOOL_CALLS]add{",
+        "<tool_call>add\n",
+        "'",
+    ),
     *("```json\n<tool_call>", "functools[", "<tools>{}", "a\n", "<arg_key>a</arg_key><arg_value>"),
 ]
 
@@ -126,7 +142,12 @@ def find_calls(*pieces):
 
 
 BEGINNINGS = [
-    *("", "<tool_call>", "<tool_call>\n<function=add>\n", '<tool_call>{"name": "add", "arguments": '),
+    *(
+        "",
+        "<tool_call>",
+        "<tool_call>\n<function=add>\n",
+        '<tool_call>{"name": "add", "arguments": ',
+    ),
     *('{"name": "add", "arguments": {"a": "', "[add(a=", "<tool_call>add\n", "```json\n"),
     *("<|tool_call>call:add{a:", "<function=add><parameter=a>"),
 ]

@@ -80,7 +80,8 @@ _ALONE = re.compile(rf"^[ \t]*(?:{'|'.join(map(re.escape, _CLOSINGS))})[ \t]*$",
 def only_closes(text: str) -> bool:
     """Tell whether a whole answer closes a thought in a line of its own, and opens none before."""
     found = _ALONE.search(text)
-    return bool(found) and not any(0 <= text.find(each) < found.start() for each in _OPENINGS)
+    before = text[: found.start()] if found else ""
+    return bool(found) and not any(each in before for each in _OPENINGS)
 
 
 def overlap(text: str, tag: str) -> int:

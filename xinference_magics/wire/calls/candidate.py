@@ -83,8 +83,11 @@ def _once(form: Format, found: Found) -> Reading[None]:
     if form.opens and not found.opened:
         raise NotACallError
     within = found.opened and (yield from cursor.any((f"{FENCE}json", FENCE)))
+    before = len(found.calls)
     found.begin()
     yield from form.body.read(found)
+    if len(found.calls) == before:
+        raise NotACallError
     if within:
         yield from cursor.any((FENCE,))
     yield from cursor.any(form.ends)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Self
 
 from xinference_magics.wire.calls.formats import FENCE, FORMATS, NAME
 
@@ -19,6 +21,44 @@ _DATA = ("{", "[")
 _QUOTES = frozenset("\"'`")  # before a tag, they make it a mention of it
 
 
+@dataclass(frozen=True)
+class _Starts:
+    """What the formats begin with, where some tools are offered."""
+
+    by_form: dict[Format, Collection[str]]
+    of_lines: frozenset[str]
+    anywhere: frozenset[str]
+
+    @classmethod
+    @lru_cache(maxsize=16)
+    def of(cls, names: tuple[str, ...]) -> Self:
+        """Gather them."""
+        starts = {form: _starts(form, names) for form in FORMATS}
+        of_lines = (start for form in FORMATS if form.block for start in starts[form])
+        anywhere = (start for form in FORMATS if not form.block for start in starts[form])
+        return cls(starts, frozenset({*of_lines, FENCE, _TILDES}), frozenset(anywhere))
+
+    @cached_property
+    def line(self) -> re.Pattern[str]:
+        """What may begin a line."""
+        return _one_of(self.of_lines)
+
+    @cached_property
+    def next(self) -> re.Pattern[str]:
+        """What is looked for in a line: a tag, or its end."""
+        return _one_of({"\n", *self.anywhere})
+
+    @cached_property
+    def longest(self) -> int:
+        """The length of the longest."""
+        return max(map(len, {*self.of_lines, *self.anywhere}))
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        """All proper beginnings of tags."""
+        return frozenset(tag[:size] for tag in self.anywhere for size in range(1, len(tag)))
+
+
 class Openings:
     """Look for what begins a call, and follow lines and blocks of code.
 
@@ -27,14 +67,7 @@ class Openings:
     """
 
     def __init__(self, names: Collection[str]) -> None:
-        self._starts = {form: _starts(form, names) for form in FORMATS}
-        of_lines = {start for form in FORMATS if form.block for start in self._starts[form]}
-        anywhere = {start for form in FORMATS if not form.block for start in self._starts[form]}
-        self._of_lines = {*of_lines, FENCE, _TILDES}
-        self._line_start = _one_of(self._of_lines)
-        self._next = _one_of({"\n", *anywhere})
-        self._longest = max(map(len, {*self._of_lines, *anywhere}))
-        self._beginnings = {each[:size] for each in anywhere for size in range(1, len(each))}
+        self._starts = _Starts.of(tuple(names))
         self._blank = True  # all of the line so far
         self._before = ""
         self._fence = ""
@@ -47,13 +80,13 @@ class Openings:
             return [form for form in FORMATS if form.languages]
         return [
             form
-            for form, starts in self._starts.items()
+            for form, starts in self._starts.by_form.items()
             if any(each.startswith(opening) for each in starts)
         ]
 
     def begins_tag(self, text: str) -> bool:
         """Tell whether `text` is a proper beginning of a tag, of two characters at least."""
-        return len(text) > 1 and text in self._beginnings
+        return len(text) > 1 and text in self._starts.beginnings
 
     def pass_over(self, text: str) -> tuple[int, str]:
         """Return how many characters are text for sure, and the opening behind them, if any."""
@@ -92,10 +125,10 @@ class Openings:
         return at, opening
 
     def _line_opening(self, text: str, at: int) -> str | None:
-        found = self._line_start.match(text, at)
+        found = self._starts.line.match(text, at)
         if found is None:
-            begun = text[at : at + self._longest]
-            return "" if any(each.startswith(begun) for each in self._of_lines) else None
+            begun = text[at : at + self._starts.longest]
+            return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
         if found[0] == _TILDES:
             self._fence = _TILDES
         if text[at] == "\n":
@@ -119,7 +152,7 @@ class Openings:
         """Look at the rest of a line, with the same result."""
         if self._fence:
             return self._code(text, at)
-        found = self._next.search(text, at)
+        found = self._starts.next.search(text, at)
         if found is None:
             return len(text) - self._kept(text, at), ""
         if found[0] == "\n":
@@ -141,9 +174,9 @@ class Openings:
 
     def _kept(self, text: str, at: int) -> int:
         """Return how many characters at the end may be the beginning of an opening."""
-        longest = min(self._longest, len(text) - at)
+        longest = min(self._starts.longest, len(text) - at)
         sizes = range(longest, 0, -1)
-        return next((size for size in sizes if text[-size:] in self._beginnings), 0)
+        return next((size for size in sizes if text[-size:] in self._starts.beginnings), 0)
 
 
 def _starts(form: Format, names: Collection[str]) -> Collection[str]:

@@ -86,7 +86,7 @@ def typed(text: str, schema: Mapping[str, Any]) -> Any:
     Raises:
         ValueError: It has to be JSON, and is none.
     """
-    types = _types(schema)
+    types = types_of(schema)
     if types == {"string"}:
         return text
     try:
@@ -99,12 +99,12 @@ def typed(text: str, schema: Mapping[str, Any]) -> Any:
     return text if "string" in types and not meant & types else value
 
 
-def _types(schema: Mapping[str, Any]) -> set[str]:
+def types_of(schema: Mapping[str, Any]) -> set[str]:
     """Return the JSON types that `schema` admits; none where it does not say."""
     given = schema.get("type") or ()
     types = {given} if isinstance(given, str) else set(given)
     if any(isinstance(each, str) for each in schema.get("enum") or ()):
         types.add("string")
     for either in (*(schema.get("anyOf") or ()), *(schema.get("oneOf") or ())):
-        types |= _types(either)
+        types |= types_of(either)
     return types
