@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 
 @dataclass(frozen=True)
@@ -16,11 +15,6 @@ class TextCall:
     arguments: str
     complete: bool
     id: str | None
-
-
-def new_id() -> str:
-    """Return an id for a call that came without one."""
-    return f"call_{uuid4()}"
 
 
 def as_json(arguments: Any) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from xinference_magics.wire.calls.cursor import NotACallError
 from xinference_magics.wire.calls.json_text import TornError, json_object
 from xinference_magics.wire.calls.values import load, typed
-from xinference_magics.wire.text_calls import TextCall, new_id
+from xinference_magics.wire.native_calls import new_id
+from xinference_magics.wire.text_calls import TextCall
 
 if TYPE_CHECKING:
     from xinference_magics.wire.calls.cursor import Cursor, Mark, Reading

@@ -104,20 +104,20 @@ def _fenced(form: Format, found: Found) -> Reading[None]:
         raise NotACallError
     yield from cursor.space()
     while not (found.calls and (yield from cursor.any((FENCE,)))):
-        before = cursor.mark()
         if not (yield from _more(form, found)):
-            cursor.back(before)
             return
     yield from _end_of_line(cursor)
 
 
 def _more(form: Format, found: Found) -> Reading[bool]:
-    """Read what comes next in a block of code; False where it is something else."""
+    """Read what comes next in a block of code; False where that is no call, or nothing."""
+    before = found.cursor.mark()
     try:
         yield from _once(form, found)
     except NotACallError:
         if form.block or not found.calls:
             raise
+        found.cursor.back(before)
         return False
     except GivenUpError:
         yield from found.cursor.any((FENCE,))

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.calls.values import types_of
-from xinference_magics.wire.text_calls import TextCall, as_json, is_object, new_id
+from xinference_magics.wire.native_calls import new_id, unwrapped
+from xinference_magics.wire.text_calls import TextCall, as_json, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ class Offered:
 
     def named(self, name: str, arguments: Any) -> TextCall:
         """Make a call of `name`; it is complete where its arguments are an object."""
-        text = as_json(arguments)
+        text = unwrapped(as_json(arguments))
         return TextCall(name, text, is_object(text), new_id())
 
     def fits(self, call: TextCall) -> bool:
