@@ -95,8 +95,11 @@ class ChatXinference(TextModel, BaseChatModel):
 
     _asks: ClassVar[Ask] = chat
 
-    think_prefilled: bool = False
-    """Whether the chat template ends in ``<think>``, so that answers only close the tag."""
+    think_prefilled: bool | None = None
+    """Whether the chat template ends in ``<think>``, so that answers only close the tag.
+
+    None where the model's family decides, which the profile names.
+    """
 
     @property
     def _defaults(self) -> ModelDefaults:
@@ -104,6 +107,7 @@ class ChatXinference(TextModel, BaseChatModel):
             super()._defaults,
             think_prefilled=self.think_prefilled,
             unreadable=None if self.profile is None else unreadable(self.profile),
+            family=(self.profile or {}).get("name"),
         )
 
     # What langchain-core calls

@@ -13,11 +13,11 @@ from xinference_magics.display.formats import FORMATS
 from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
 from xinference_magics.transport.events import read
 from xinference_magics.transport.lines import lines
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.shapes import MalformedError
 from xinference_magics.wire.stream import StreamConverter
-from xinference_magics.wire.text_calls import ToolCallSplitter
 
 FROM_A_PLACE = {"find", "index", "startswith"}  # may be told where to begin
 LIMIT = 5  # times the work for four times the text; a quadratic reader takes 16
@@ -110,6 +110,27 @@ CALLS = [
     *(" ", "<", "<tool_call>", "<tool_call", "</tool_call>", "<tool_call></tool_call>", "{", '"'),
     *('<tool_call>{"name": "a"}</tool_call>\n', '"name": "', '"arguments": ', "\\", "[", "}"),
     *("<function=", "<parameter=a>\n", "</parameter>", "<parameter=a>\n1\n</parameter>\n"),
+    *("<function=add>", "<parameter=a></tool_call>", "<tool_call>{'a</tool_call>", "{\n", "[\n"),
+    *('{"name": "add", "arguments":\n', '{"name": "add", "arguments": {"a": "\n', "[add(a=\n"),
+    *(
+        '<tool_call>{"a": "</tool_call>',
+        "```\n",
+        "```json\n{",
+        "```",
+        "add\n{",
+        "add",
+        "{{",
+        "\n\n",
+    ),
+    *(
+        "<|tool_call>call:add{a:",
+        '<|"|>',
+        "[TOOL_CALLS]",
+        "[TOOL_CALLS]add{",
+        "<tool_call>add\n",
+        "'",
+    ),
+    *("```json\n<tool_call>", "functools[", "<tools>{}", "a\n", "<arg_key>a</arg_key><arg_value>"),
 ]
 
 
@@ -120,17 +141,29 @@ def find_calls(*pieces):
     splitter.end()
 
 
-@pytest.mark.parametrize("begin", ["", "<tool_call>", "<tool_call>\n<function=add>\n"])
+BEGINNINGS = [
+    *(
+        "",
+        "<tool_call>",
+        "<tool_call>\n<function=add>\n",
+        '<tool_call>{"name": "add", "arguments": ',
+    ),
+    *('{"name": "add", "arguments": {"a": "', "[add(a=", "<tool_call>add\n", "```json\n"),
+    *("<|tool_call>call:add{a:", "<function=add><parameter=a>"),
+]
+
+
+@pytest.mark.parametrize("begin", BEGINNINGS)
 @pytest.mark.parametrize("piece", CALLS)
 def test_tool_calls_are_found(piece, begin):
     end = "\n</function>\n</tool_call>" if "function" in begin else ""
-    is_linear(lambda text: find_calls(begin + text + end), piece, 9_000, characters=True)
+    is_linear(lambda text: find_calls(begin + text + end), piece, 900, characters=True)
 
 
-@pytest.mark.parametrize("begin", ["", "<tool_call>"])
-@pytest.mark.parametrize("piece", [" ", "<", "<tool_call", "</tool_call>", "{"])
+@pytest.mark.parametrize("begin", BEGINNINGS)
+@pytest.mark.parametrize("piece", [" ", "<", "<tool_call", "</tool_call>", "{", "a", "\n", "\\"])
 def test_tool_calls_are_found_in_characters(piece, begin):
-    is_linear(lambda text: find_calls(*(begin + text)), piece, 9_000, characters=True)
+    is_linear(lambda text: find_calls(*(begin + text)), piece, 600, characters=True)
 
 
 def convert(text):

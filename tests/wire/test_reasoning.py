@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.reasoning import TAGS, ReasoningSplitter
 
 
 def split(pieces, *, prefilled=False):
@@ -61,3 +61,40 @@ def test_nothing_but_white_space_and_tags_is_ever_lost(pieces, prefilled):
     assert (thought, answer) == split([whole], prefilled=prefilled)
     bare = "".join((thought + answer).split())
     assert len(bare) >= len("".join(whole.split())) - len("<think></think>")
+
+
+@pytest.mark.parametrize("tags", [tags for tags in TAGS if tags.thought], ids=str)
+def test_every_way_of_marking_a_thought(tags):
+    text = f"\n{tags.opening}\nTwo and two.\n{tags.closing}\n\n4, I think.\n"
+    for cut in range(len(text)):
+        assert split([text[:cut], text[cut:]]) == ("Two and two.", "4, I think.\n")
+    assert split(list(text)) == ("Two and two.", "4, I think.\n")
+
+
+@pytest.mark.parametrize("tags", [tags for tags in TAGS if not tags.thought], ids=str)
+def test_tags_around_the_answer_are_dropped(tags):
+    text = f"<think>a</think>\n{tags.opening}\n4, I think.\n{tags.closing}"
+    for cut in range(len(text)):
+        assert split([text[:cut], text[cut:]]) == ("a", "4, I think.")
+
+
+def test_channels_of_gpt_oss():
+    text = (
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary<|message|>"
+        "I look. <|end|><|start|>assistant<|channel|>analysis<|message|> More.<|end|>"
+        "<|start|>assistant<|channel|>final<|message|>4 it is.<|return|>"
+    )
+    for size in (1, 2, 7, len(text)):
+        pieces = [text[start : start + size] for start in range(0, len(text), size)]
+        assert split(pieces) == ("Hm.More.", "I look.4 it is.")
+    call = "<|start|>assistant<|channel|>commentary to=functions.f <|constrain|>json<|message|>{}"
+    assert split(list(f"<|channel|>analysis<|message|>Hm.<|end|>{call}")) == ("Hm.", call)
+
+
+def test_an_answer_in_tags_without_a_thought_keeps_them():
+    assert split(["<answer>4</answer>"]) == ("", "<answer>4</answer>")
+
+
+def test_a_thought_that_was_opened_in_spite_of_the_prompt():
+    assert split(["<thi", "nk>a</think>b"], prefilled=True) == ("a", "b")
+    assert split(["a</mm:think>b"], prefilled=True) == ("a", "b")

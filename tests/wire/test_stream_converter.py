@@ -172,7 +172,6 @@ def test_a_call_without_arguments_is_valid():
     [
         '<tool_call>{"name": "f", "arguments": {"a": 1',
         "<tool_call>{",
-        '<tool_call>{"name": 5, "arguments": {}}</tool_call>',
     ],
 )
 def test_a_call_in_the_text_that_is_none_is_invalid(text):

@@ -1,17 +1,15 @@
-"""Qwen3-Coder's spelling of tool calls, which engines leave in the text."""
+"""Calls whose arguments are in tags (Qwen3-Coder's): only the schema tells what a value is."""
 
 import json
 
 import pytest
 import recorded
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 
 from xinference_magics.wire.answer import to_message
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.stream import StreamConverter
-from xinference_magics.wire.text_calls import ToolCallSplitter, parse_call
 
 
 def tool(name, **properties):
@@ -43,8 +41,13 @@ def tagged(name, **parameters):
     return "\n".join(["<tool_call>", f"<function={name}>", *lines, "</function>", "</tool_call>"])
 
 
-def inner(name, **parameters):
-    return tagged(name, **parameters).removeprefix("<tool_call>").removesuffix("</tool_call>")
+def read(text):
+    """The only call in a text."""
+    splitter = ToolCallSplitter(TOOLS)
+    (left, calls), (more, rest) = splitter.feed(text), splitter.end()
+    [call] = calls + rest
+    assert left + more == ""
+    return call
 
 
 @pytest.mark.parametrize(
@@ -73,42 +76,33 @@ def inner(name, **parameters):
     ],
 )
 def test_values_have_the_types_of_the_schema(parameter, written, value):
-    call = parse_call(inner("write", **{parameter: written}), TOOLS)
+    call = read(tagged("write", **{parameter: written}))
     assert (call.name, call.complete) == ("write", True)
     assert json.loads(call.arguments) == {parameter: value}
 
 
 def test_a_call_on_one_line_and_one_without_parameters():
-    call = parse_call("<function=write><parameter=path>a</parameter></function>", TOOLS)
+    call = read("<function=write><parameter=path>a</parameter></function>")
     assert json.loads(call.arguments) == {"path": "a"}
-    assert parse_call(inner("now"), TOOLS).arguments == "{}"
-    assert parse_call(inner("unheard_of", a="1")).arguments == '{"a": 1}'
+    assert read(tagged("now")).arguments == "{}"
 
 
 @pytest.mark.parametrize(
-    ("text", "name"),
+    "text",
     [
-        ("<function=write>\n<parameter=path>\na\n</parameter>\n", "write"),
-        ("<function=write>\n<parameter=path>\na\n</function>", "write"),
-        ("<function=write>\n<parameter=path>a\n<parameter=mode>1</parameter></function>", "write"),
-        ("<function=write>\nwords\n</function>", "write"),
-        ("<function=write>\n<parameter=>1</parameter></function>", "write"),
-        ("<function=write>\n<parameter=path>1</parameter></function>more", "write"),
-        ("<function=write>\n<parameter=mode>\nmany\n</parameter>\n</function>", "write"),
-        ("<function=write>\n<parameter=tags>\n[[[\n</parameter>\n</function>", "write"),
-        (f"<function=write><parameter=tags>{'[' * 99_999}</parameter></function>", "write"),
-        ("<function=>\n</function>", None),
-        ("<function=now></function><function=now></function>", "now"),
+        "<function=write>\n<parameter=path>\na\n</function>",
+        "<function=write>\n<parameter=path>a\n<parameter=mode>1</parameter></function>",
+        "<function=write>\nwords\n</function>",
+        "<function=write>\n<parameter=>1</parameter></function>",
+        "<function=write>\n<parameter=path>1</parameter>more</function>",
+        "<function=write>\n<parameter=mode>\nmany\n</parameter>\n</function>",
+        "<function=write>\n<parameter=tags>\n[[[\n</parameter>\n</function>",
+        f"<function=write><parameter=tags>{'[' * 99_999}</parameter></function>",
     ],
 )
-def test_a_broken_call_is_invalid(text, name):
-    call = parse_call(text, TOOLS)
-    assert call.complete is False
-    assert call.name == name
-
-
-def test_json_that_is_nested_beyond_use_is_broken_too():
-    assert parse_call("[" * 99_999).complete is False
+def test_a_broken_call_is_invalid(text):
+    call = read(f"<tool_call>\n{text}\n</tool_call>")
+    assert (call.name, call.complete) == ("write", False)
 
 
 TALK = f"Let me write.\n{tagged('write', path='a', text='x = 1')}\n{tagged('now')}\n\nDone."
@@ -128,10 +122,10 @@ def check(message):
     assert message.response_metadata["finish_reason"] == "tool_calls"
 
 
-def merged(text, size, **call):
+def merged(text, size, finish="stop", **call):
     converter = StreamConverter(request(**call))
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    found = [converter.feed(chunk) for chunk in recorded.transformers(*pieces)]
+    found = [converter.feed(chunk) for chunk in recorded.transformers(*pieces, finish=finish)]
     first, *others = [*(each for each in found if each is not None), converter.end()]
     for each in others:
         first += each
@@ -150,19 +144,10 @@ def test_a_streamed_answer(size):
 
 @pytest.mark.parametrize("cut", range(len("Let me write.\n<tool_call>"), 95))
 def test_a_stream_that_was_cut_has_an_invalid_call(cut):
-    message = merged(TALK[:cut], 3, tools=TOOLS)
+    message = merged(TALK[:cut], 3, finish="length", tools=TOOLS)
     assert (message.content, message.tool_calls) == ("Let me write.", [])
     assert len(message.invalid_tool_calls) == 1
 
 
 def test_without_tools_it_is_text():
     assert merged(TALK, 4).content == TALK
-
-
-@given(st.text(alphabet='<>/=\n"a{}[]', max_size=60))
-def test_whatever_a_model_writes_is_a_call_or_an_invalid_one(text):
-    for shape in (text, f"<function=write>{text}", f"<function=write><parameter=mode>{text}"):
-        splitter = ToolCallSplitter(TOOLS)
-        left, calls = splitter.feed(f"<tool_call>{shape}</tool_call>")
-        assert left == ""
-        assert all(isinstance(json.loads(c.arguments), dict) for c in calls if c.complete)

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,65 +7,8 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.text_calls import (
-    ToolCallSplitter,
-    beyond_repair,
-    is_object,
-)
+from xinference_magics.wire.text_calls import beyond_repair, is_object
 from xinference_magics.wire.tools import tool_dicts, wire_choice
-
-CALL = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Zürich"}}\n</tool_call>'
-
-
-def split(pieces):
-    splitter = ToolCallSplitter()
-    parts = [splitter.feed(piece) for piece in pieces] + [splitter.end()]
-    return "".join(text for text, _ in parts), [call for _, calls in parts for call in calls]
-
-
-@pytest.mark.parametrize(
-    ("text", "left", "names"),
-    [
-        ("Hello <b> there\n", "Hello <b> there\n", []),
-        (CALL, "", ["get_weather"]),
-        (f"Let me see.\n{CALL}", "Let me see.", ["get_weather"]),
-        (f"{CALL}\n{CALL}\n", "", ["get_weather", "get_weather"]),
-        (f"Before. {CALL}\nAfter.", "Before.\nAfter.", ["get_weather"]),
-        ("a <tool_cal", "a <tool_cal", []),
-    ],
-)
-def test_calls_are_taken_out_however_the_text_is_cut(text, left, names):
-    for size in range(1, len(text) + 1):
-        found, calls = split([text[start : start + size] for start in range(0, len(text), size)])
-        assert (found, [call.name for call in calls]) == (left, names)
-        assert all(json.loads(call.arguments) == {"city": "Zürich"} for call in calls)
-
-
-def test_arguments_keep_their_letters():
-    _, [call] = split([CALL])
-    assert call.arguments == '{"city": "Zürich"}'
-    assert call.complete
-
-
-def test_each_call_has_an_id_of_its_own():
-    _, calls = split([CALL, CALL])
-    assert len({call.id for call in calls}) == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "arguments"),
-    [
-        ('<tool_call>{"name": "f", "arguments": {"a": 1', "f", '{"a": 1'),
-        ('<tool_call>{"name": "f", "argum', "f", ""),
-        ('<tool_call>{"nam', None, '{"nam'),
-        ('<tool_call>{"name": "f", "arguments": {bad}}</tool_call>', "f", "{bad}}"),
-        ("<tool_call>[1]</tool_call>", None, "[1]"),
-        ('<tool_call>{"name": "f", "arguments": "no object"}</tool_call>', "f", "no object"),
-    ],
-)
-def test_a_broken_call_is_still_a_call(text, name, arguments):
-    left, [call] = split([text])
-    assert (left, call.name, call.arguments, call.complete) == ("", name, arguments, False)
 
 
 @pytest.mark.parametrize("arguments", ["{}", "", '{"a": {"b": [1, "}"]}}'])

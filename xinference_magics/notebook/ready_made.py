@@ -40,7 +40,10 @@ class Kind:
             from xinference_magics.wire.profile import model_profile
 
             fields["profile"] = model_profile(
-                running.abilities, running.context_length, running.engine
+                running.abilities,
+                running.context_length,
+                running.engine,
+                running.family or running.name,
             )
         return getattr(import_module("xinference_magics"), self.class_name)(**fields)
 

@@ -4,7 +4,8 @@
     messages    LangChain messages -> the dicts that the server reads
     media       image, audio and video blocks -> the parts that an engine reads
     tools       tools and tool choices
-    text_calls  tool calls that an engine left in the text
+    calls       tool calls that an engine left in the text
+    text_calls  one such call
     reasoning   thoughts and answer, told apart wherever they arrive
     engines     what engines do not keep of a request
     profile     what a server says a model can do -> LangChain's model profile

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
+from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
     arguments_in,
@@ -18,7 +19,7 @@ from xinference_magics.wire.native_calls import (
     new_id,
     unwrapped,
 )
-from xinference_magics.wire.reasoning import ReasoningSplitter
+from xinference_magics.wire.reasoning import ReasoningSplitter, only_closes
 from xinference_magics.wire.shapes import (
     calls_in,
     content_in,
@@ -30,7 +31,7 @@ from xinference_magics.wire.shapes import (
     understood,
     whole_characters,
 )
-from xinference_magics.wire.text_calls import TextCall, ToolCallSplitter, is_object
+from xinference_magics.wire.text_calls import TextCall, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +58,8 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     choice = choices[0]
     said = object_in(choice, "message")
     thought, text = _parts(said, request)
-    text, in_text = _without_calls(text, request)
     finish = finish_in(choice) or None
+    text, in_text = _without_calls(text, request, cut=finish in CUT_OFF)
     calls = _native_calls(said, cut=finish == "length") + in_text
     if in_text and finish == "stop":
         finish = "tool_calls"
@@ -97,19 +98,20 @@ def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
     thought = text_in(said, "reasoning_content") or text_in(said, "reasoning") or in_blocks
     if request.without_thinking and thought:
         return "", thought + text
-    splitter = ReasoningSplitter(prefilled=request.think_prefilled and not thought)
+    prefilled = not thought and (request.think_prefilled or only_closes(text))
+    splitter = ReasoningSplitter(prefilled=prefilled)
     start = splitter.thought(thought) if thought else ""
     more, answer = splitter.text(text)
     last, rest = splitter.end()
     return start + more + last, answer + rest
 
 
-def _without_calls(text: str, request: ChatRequest) -> tuple[str, list[TextCall]]:
+def _without_calls(text: str, request: ChatRequest, *, cut: bool) -> tuple[str, list[TextCall]]:
     if not request.tools or not text:
         return text, []
     splitter = ToolCallSplitter(request.tools)
     before, calls = splitter.feed(text)
-    after, torn = splitter.end()
+    after, torn = splitter.end(cut=cut)
     return before + after, calls + torn
 
 

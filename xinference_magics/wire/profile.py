@@ -19,7 +19,10 @@ _INPUTS = {"image": "image_inputs", "audio": "audio_inputs", "video": "video_inp
 
 
 def model_profile(
-    abilities: Collection[str], context_length: int | None, engine: str | None = None
+    abilities: Collection[str],
+    context_length: int | None,
+    engine: str | None = None,
+    family: str | None = None,
 ) -> ModelProfile:
     """Return the profile of a model that chats; what its description leaves open is absent.
 
@@ -27,6 +30,7 @@ def model_profile(
         abilities: As Xinference lists them: ``tools``, ``vision``, ``reasoning``, ...
         context_length: Tokens that prompt and answer may have together.
         engine: What runs it; LangChain's agents have one that follows a schema follow theirs.
+        family: What the server calls its family.
     """
     sees = not {"vision", "omni"}.isdisjoint(abilities)
     calls = "tools" in abilities
@@ -44,6 +48,8 @@ def model_profile(
         profile["video_inputs"] = sees
     if (engine or "").casefold() in FOLLOW_A_SCHEMA:
         profile["structured_output"] = True
+    if family:
+        profile["name"] = family
     if context_length:
         profile["max_input_tokens"] = context_length
     return profile

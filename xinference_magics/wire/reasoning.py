@@ -1,19 +1,87 @@
 """Thoughts and answer, told apart wherever an engine puts them.
 
-They arrive as `reasoning_content` beside `content`, or as ``<think>…</think>`` at the
-beginning of the text; where the prompt already ends in ``<think>``, only the closing tag
+They arrive as `reasoning_content` beside `content`, or in tags at the beginning of the text, as
+``<think>…</think>``; where the prompt already ends in the opening tag, only the closing one
 comes. Engines keep the newlines around both parts, which belong to the tags.
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-_OPEN = "<think>"
-_CLOSE = "</think>"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LONGEST_MARGIN = 4_000
 """Characters of white space that are held back, as a tag may follow; more are passed on."""
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What stands around a part of the text.
+
+    Args:
+        opening: What stands before it.
+        closing: What stands behind it; an answer may end without.
+        thought: Whether it is a thought; else it is the answer.
+        again: Whether it may come behind other parts.
+        first: Whether it may be the first part.
+    """
+
+    opening: str
+    closing: str
+    thought: bool = True
+    again: bool = False
+    first: bool = True
+
+
+_MESSAGE = "<|channel|>{}<|message|>"
+_NEXT_MESSAGE = "<|start|>assistant" + _MESSAGE
+
+TAGS = (
+    Tags("<think>", "</think>"),
+    Tags("<thinking>", "</thinking>"),
+    Tags("[THINK]", "[/THINK]"),  # Magistral
+    Tags("<seed:think>", "</seed:think>"),
+    Tags("<mm:think>", "</mm:think>"),  # MiniMax M3
+    Tags("◁think▷", "◁/think▷"),  # Kimi-VL
+    Tags("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
+    Tags("<|channel>thought", "<channel|>"),  # Gemma 4
+    Tags("<|open|>think<|sep|>", "<|close|>think<|sep|>"),  # Kimi K3
+    Tags("<|begin_of_thought|>", "<|end_of_thought|>"),  # OpenThinker, Sky-T1
+    Tags("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
+    Tags(_MESSAGE.format("analysis"), "<|end|>"),  # gpt-oss
+    Tags(_NEXT_MESSAGE.format("analysis"), "<|end|>", again=True),
+    Tags("<answer>", "</answer>", thought=False, again=True, first=False),
+    Tags("<|START_RESPONSE|>", "<|END_RESPONSE|>", thought=False, again=True),
+    Tags("<|open|>response<|sep|>", "<|close|>response<|sep|>", thought=False, again=True),
+    Tags("<|begin_of_solution|>", "<|end_of_solution|>", thought=False, again=True),
+    *(
+        Tags(message.format(channel), end, thought=False, again=True)
+        for message in (_MESSAGE, _NEXT_MESSAGE)
+        for channel, end in (("final", "<|return|>"), ("commentary", "<|end|>"))
+    ),
+)
+"""One entry for each way in which models mark thoughts and answers.
+
+From the chat templates of the models, the families of Xinference 4.1 (`reasoning_start_tag`) and
+the reasoning parsers of vLLM 0.32.
+"""
+
+_CLOSINGS = tuple(tags.closing for tags in TAGS if tags.thought and "end|>" not in tags.closing)
+_OPENINGS = tuple(tags.opening for tags in TAGS if tags.thought)
+_ALONE = re.compile(rf"^[ \t]*(?:{'|'.join(map(re.escape, _CLOSINGS))})[ \t]*$", re.MULTILINE)
+
+
+def only_closes(text: str) -> bool:
+    """Tell whether a whole answer closes a thought in a line of its own, and opens none before."""
+    found = _ALONE.search(text)
+    before = text[: found.start()] if found else ""
+    return bool(found) and not any(each in before for each in _OPENINGS)
 
 
 def overlap(text: str, tag: str) -> int:
@@ -24,22 +92,54 @@ def overlap(text: str, tag: str) -> int:
 
 class _Place(Enum):
     BEFORE = auto()  # nothing but white space so far: a tag may follow
-    THOUGHT = auto()
+    INSIDE = auto()
     AFTER = auto()  # behind a thought, before the answer's first character
+    BETWEEN = auto()  # behind an answer that was in tags
     ANSWER = auto()
+
+
+class _Part:
+    """What stands in tags, without the white space at its margins."""
+
+    def __init__(self, closings: Iterable[str], *, thought: bool) -> None:
+        self.closings = tuple(closings)
+        self.thought = thought
+        self._gap: str | None = None  # None: before the first character
+
+    @cached_property
+    def _closing(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self.closings)))
+
+    def split(self, text: str) -> tuple[str, str | None, str]:
+        """Return what is inside for sure, what stands behind the end, and what has to wait."""
+        if found := self._closing.search(text):
+            return self.without_margins(text[: found.start()]), text[found.end() :], ""
+        sure = len(text) - max(overlap(text, each) for each in self.closings)
+        return self.without_margins(text[:sure]), None, text[sure:]
+
+    def without_margins(self, piece: str) -> str:
+        """Drop white space at the beginning, and hold it back where the end may be."""
+        whole = piece.lstrip() if self._gap is None else self._gap + piece
+        body = whole.rstrip()
+        if len(whole) - len(body) > LONGEST_MARGIN:
+            body = whole
+        if body or self._gap is not None:
+            self._gap = whole[len(body) :]
+        return body
 
 
 class ReasoningSplitter:
     """Take an answer's pieces as they come, and return (thought, answer) for each.
 
     Args:
-        prefilled: Whether the prompt ended in ``<think>``, so that a thought comes first.
+        prefilled: Whether the prompt ended in an opening tag, so that a thought comes first.
     """
 
     def __init__(self, *, prefilled: bool = False) -> None:
-        self._place = _Place.THOUGHT if prefilled else _Place.BEFORE
+        self._place = _Place.BEFORE
+        self._prefilled = prefilled
         self._held = ""
-        self._thought_gap: str | None = None  # None: before the thought's first character
+        self._part = _Part(_CLOSINGS, thought=True)
 
     @property
     def settled(self) -> bool:
@@ -50,60 +150,56 @@ class ReasoningSplitter:
         """Take a piece that the engine itself calls reasoning."""
         if self._place is not _Place.AFTER:
             self._place, self._held = _Place.AFTER, ""
-        return self._without_margins(piece)
+        return self._part.without_margins(piece)
 
     def text(self, piece: str) -> tuple[str, str]:
         """Take a piece of text; return what of it (and of what was held back) is what."""
         if self._place is _Place.ANSWER:
             return "", piece
         self._held += piece
-        thought = ""
-        if self._place is _Place.BEFORE:
-            self._look_for_opening()
-        if self._place is _Place.THOUGHT:
-            thought = self._up_to_closing()
-        return thought, self._answer()
+        said: dict[bool, list[str]] = {True: [], False: []}
+        while self._has_part():
+            body, behind, self._held = self._part.split(self._held)
+            said[self._part.thought].append(body)
+            if behind is None:
+                break
+            self._place = _Place.AFTER if self._part.thought else _Place.BETWEEN
+            self._held = behind
+        if self._place is _Place.ANSWER:
+            said[False].append(self._held)
+            self._held = ""
+        return "".join(said[True]), "".join(said[False])
 
     def end(self) -> tuple[str, str]:
         """Return what was still held back."""
         held, self._held = self._held, ""
-        if self._place is _Place.THOUGHT:
-            return self._without_margins(held), ""
-        return "", held if self._place is _Place.BEFORE else held.lstrip()
+        if self._place is _Place.BEFORE and self._prefilled:
+            return held.strip(), ""
+        if self._place is _Place.INSIDE:
+            rest = self._part.without_margins(held)
+            return (rest, "") if self._part.thought else ("", rest)
+        return "", held.lstrip() if self._place is _Place.AFTER else held
+
+    def _has_part(self) -> bool:
+        """Look for an opening, where there may be one; return whether this is inside of tags."""
+        if self._place not in {_Place.INSIDE, _Place.ANSWER}:
+            self._look_for_opening()
+        return self._place is _Place.INSIDE
 
     def _look_for_opening(self) -> None:
-        start = self._held.lstrip()
-        if start.startswith(_OPEN):
-            self._place, self._held = _Place.THOUGHT, start[len(_OPEN) :]
-        elif not _OPEN.startswith(start) or len(self._held) > LONGEST_MARGIN:
-            self._place = _Place.ANSWER
+        first, start = self._place is _Place.BEFORE, self._held.lstrip()
+        following = [tags for tags in TAGS if (tags.first if first else tags.again)]
+        if found := next((tags for tags in following if start.startswith(tags.opening)), None):
+            self._part = _Part((found.closing,), thought=found.thought)
+            self._place, self._held = _Place.INSIDE, start[len(found.opening) :]
+        elif len(self._held) > LONGEST_MARGIN or not any(
+            tags.opening.startswith(start) for tags in following
+        ):
+            self._begin_without(start)
 
-    def _up_to_closing(self) -> str:
-        thought, closing, rest = self._held.partition(_CLOSE)
-        if closing:
-            self._place, self._held = _Place.AFTER, rest
-        else:
-            keep = overlap(thought, _CLOSE)
-            self._held = thought[len(thought) - keep :]
-            thought = thought[: len(thought) - keep]
-        return self._without_margins(thought)
-
-    def _answer(self) -> str:
+    def _begin_without(self, start: str) -> None:
+        """Begin the answer, or the thought that the prompt opens, without a tag."""
         if self._place is _Place.AFTER:
-            self._held = self._held.lstrip()
-            if self._held:
-                self._place = _Place.ANSWER
-        if self._place is not _Place.ANSWER:
-            return ""
-        held, self._held = self._held, ""
-        return held
-
-    def _without_margins(self, piece: str) -> str:
-        """Drop white space before the thought, and hold it back where the thought may end."""
-        whole = piece.lstrip() if self._thought_gap is None else self._thought_gap + piece
-        body = whole.rstrip()
-        if len(whole) - len(body) > LONGEST_MARGIN:
-            body = whole
-        if body or self._thought_gap is not None:
-            self._thought_gap = whole[len(body) :]
-        return body
+            self._held = start
+        prefilled = self._prefilled and self._place is _Place.BEFORE
+        self._place = _Place.INSIDE if prefilled else _Place.ANSWER

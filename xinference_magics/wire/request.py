@@ -16,6 +16,7 @@ from xinference_magics.wire.parameters import (
     checked,
     refuse_unknown,
 )
+from xinference_magics.wire.prefilled import is_prefilled
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:
@@ -91,23 +92,26 @@ class ModelDefaults:
         fields: The object's own generation parameters.
         extra_body: Added to each body.
         engine: The model's engine, which decides how media are spelled.
-        think_prefilled: Whether the model's prompt ends in ``<think>``.
+        think_prefilled: Whether the model's prompt ends in ``<think>``; None where its family
+            decides.
         stream_usage: Whether a stream shall report its token usage.
         unreadable: The kinds of media that the model does not take; None where that is not known.
+        family: The model's family, as Xinference calls it.
     """
 
     model_uid: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     engine: str | None = None
-    think_prefilled: bool = False
+    think_prefilled: bool | None = None
     stream_usage: bool = True
     unreadable: frozenset[str] | None = None
+    family: str | None = None
 
     def for_call(self, arguments: Mapping[str, Any]) -> ModelDefaults:
         """Return what holds for a call: of another model neither engine nor prompt are known."""
         if arguments.get("model", self.model_uid) != self.model_uid:
-            return replace(self, engine=None, unreadable=None, think_prefilled=False)
+            return replace(self, engine=None, unreadable=None, think_prefilled=None, family=None)
         return replace(self, engine=self.engine.casefold() if self.engine else None)
 
 
@@ -151,7 +155,11 @@ def chat_request(
     model = model.for_call(arguments)
     sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable or ()))
     body = _body({"messages": sent, **_tools(arguments)}, model, arguments, stream)
-    return ChatRequest(body, model.engine, model.think_prefilled)
+    prefilled = model.think_prefilled
+    if prefilled is None:
+        asked = bool(body.get("enable_thinking"))
+        prefilled = is_prefilled(model.family, model.engine, thinking=asked)
+    return ChatRequest(body, model.engine, prefilled)
 
 
 def text_request(

@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.engines import LLAMA_CPP
 from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
@@ -41,7 +42,6 @@ from xinference_magics.wire.shapes import (
 )
 from xinference_magics.wire.text_calls import (
     TextCall,
-    ToolCallSplitter,
     beyond_repair,
     is_object,
 )
@@ -124,6 +124,8 @@ class StreamConverter:
         delta = object_in(choice, "delta") or object_in(choice, "message")
         thought, text = self._parts(delta)
         calls = self._calls.deltas(calls_in(delta)) if delta.get("tool_calls") else []
+        if self._tags and calls:
+            self._tags.drop_torn_tag()
         if self._tags and text:
             text, in_text = self._tags.feed(text)
             calls += map(self._calls.whole, in_text)
@@ -216,7 +218,7 @@ class StreamConverter:
         calls: list[ToolCallChunk] = []
         if self._tags:
             before, whole = self._tags.feed(text)
-            text, torn = self._tags.end()
+            text, torn = self._tags.end(cut=self._finish in CUT_OFF)
             text = before + text
             calls += map(self._calls.whole, whole + torn)
         calls += self._calls.held_back()

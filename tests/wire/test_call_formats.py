@@ -1,0 +1,289 @@
+"""Every way of writing calls that the table knows, whole and cut at each place."""
+
+import json
+
+import pytest
+
+from xinference_magics.wire.calls.formats import FORMATS
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
+
+CITY, DAYS = {"type": "string"}, {"type": "integer"}
+
+
+def tool(name, *required, **properties):
+    schema = {"type": "object", "properties": properties, "required": [*required]}
+    return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+
+TOOLS = [tool("get_weather", "city", city=CITY, days=DAYS), tool("now")]
+OTHERS = [tool("get_weather_report", "city", city=CITY), tool("search", query=CITY)]
+ARGUMENTS = {"city": "Paris", "days": 2}
+OBJECT = '{"name": "get_weather", "arguments": {"city": "Paris", "days": 2}}'
+TAGGED = f"<tool_call>\n{OBJECT}\n</tool_call>"
+
+
+def split(*pieces, tools=TOOLS, cut=False):
+    """Return the text, and the calls as (name, arguments, complete)."""
+    splitter = ToolCallSplitter(tools)
+    parts = [*map(splitter.feed, pieces), splitter.end(cut=cut)]
+    calls = [(each.name, each.arguments, each.complete) for _, found in parts for each in found]
+    return "".join(text for text, _ in parts), calls
+
+
+def in_pieces(text, size):
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def anyhow(text, **how):
+    """Split a text that comes in pieces of some sizes, which all give the same."""
+    whole = split(text, **how)
+    for size in (1, 3):
+        assert split(*in_pieces(text, size), **how) == whole
+    return whole
+
+
+def read(text):
+    """The text that is left, and the valid calls."""
+    left, calls = anyhow(text)
+    assert all(complete for _, _, complete in calls)
+    return left, [(name, json.loads(arguments)) for name, arguments, _ in calls]
+
+
+@pytest.fixture(params=FORMATS, ids=[form.name for form in FORMATS])
+def form(request):
+    return request.param
+
+
+def test_a_call(form):
+    assert read(form.sample) == ("", [("get_weather", ARGUMENTS)])
+
+
+def test_a_call_that_is_cut_in_two_anywhere(form):
+    text = f"So:\n{form.sample}\nDone."
+    for cut in range(1, len(text)):
+        assert split(text[:cut], text[cut:]) == split(text), text[:cut]
+
+
+def test_words_around_a_call_stay(form):
+    text = f"I look it up.\n\n{form.sample}\n\nThat was it."
+    assert read(text) == ("I look it up.\n\nThat was it.", [("get_weather", ARGUMENTS)])
+
+
+def test_two_calls(form):
+    text = f"Both:\n{form.sample}\n{form.sample}\n"
+    assert read(text) == ("Both:", [("get_weather", ARGUMENTS)] * 2)
+
+
+def test_a_tool_that_was_not_offered_stays_text(form):
+    assert anyhow(f"So: \n{form.sample}\nDone.", tools=OTHERS) == (
+        f"So: \n{form.sample}\nDone.",
+        [],
+    )
+
+
+def test_in_a_block_of_code_that_holds_nothing_else(form):
+    if not form.sample.startswith("```"):
+        text = f"So:\n```json\n{form.sample}\n```\nDone."
+        assert read(text) == ("So:\nDone.", [("get_weather", ARGUMENTS)])
+
+
+def test_what_was_cut_off_is_never_a_valid_call(form):
+    for end in range(1, len(form.sample)):
+        _, calls = split("Well. \n" + form.sample[:end], cut=True)
+        for name, arguments, complete in calls:
+            assert name in {"get_weather", None}
+            assert not complete or json.loads(arguments) == ARGUMENTS
+
+
+@pytest.mark.parametrize("end", ["\n</tool_call>", "</tool_call>"])
+def test_an_end_that_is_missing_closes_a_call_unless_it_was_cut(end):
+    assert split(TAGGED.removesuffix(end)) == ("", split(TAGGED)[1])
+    [(name, _, complete)] = split(TAGGED.removesuffix(end), cut=True)[1]
+    assert (name, complete) == ("get_weather", False)
+
+
+GIVEN = ("get_weather", ARGUMENTS)
+MENDED = {
+    "Python's quotes": "<tool_call>{'name': 'get_weather', 'arguments': {'city': 'Paris', "
+    "'days': 2}}</tool_call>",
+    "a last brace too many": f"<tool_call>\n{OBJECT}}}\n</tool_call>",
+    "a last brace too few": f"<tool_call>\n{OBJECT[:-1]}\n</tool_call>",
+    "a bare object with a last brace too few": OBJECT[:-1],
+    "doubled braces": f"<tool_call>\n{{{OBJECT}}}\n</tool_call>",
+    "doubled braces in a block of code": f"```json\n{{{OBJECT}}}\n```",
+    "arguments in a text": "<tool_call>"
+    + json.dumps({"name": "get_weather", "arguments": json.dumps(ARGUMENTS)})
+    + "</tool_call>",
+    "as OpenAI's API has it": f'<tool_call>{{"function": {OBJECT}}}</tool_call>',
+    "a block of code within": f"<tool_call>\n```json\n{OBJECT}\n```\n</tool_call>",
+    "a block of code around": f"```xml\n{TAGGED}\n```",
+    "a block of code without its end": f"```json\n{OBJECT}",
+    "parameters": OBJECT.replace("arguments", "parameters"),
+    "id and type": OBJECT.replace("{", '{"id": "1", "type": "function", ', 1),
+    "by position": '[get_weather("Paris", 2)]',
+    "without its last tags": "<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n"
+    "</parameter>\n<parameter=days>\n2\n</parameter>\n",
+}
+
+
+@pytest.mark.parametrize("text", MENDED.values(), ids=MENDED)
+def test_what_can_be_mended_is(text):
+    assert read(text) == ("", [GIVEN])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<tool_call>\n{OBJECT}\n{OBJECT}\n</tool_call>",
+        f"<tool_call>[{OBJECT}, {OBJECT}]</tool_call>",
+        f"<tool_call>{OBJECT}\n{TAGGED}",
+        f"```\n{TAGGED}\n{TAGGED}\n```",
+        f"<|python_tag|>{OBJECT}; {OBJECT}",
+        f"{OBJECT}\n{OBJECT}",
+        "[get_weather(city='Paris', days=2), get_weather(city='Paris', days=2)]",
+    ],
+)
+def test_two_calls_where_one_is_usual(text):
+    assert read(text) == ("", [GIVEN, GIVEN])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<tool_call>{{"name": "get_weather", "arguments": {{"city": "{}"}}}}</tool_call>',
+        "<tool_call>\n<function=get_weather>\n<parameter=city>\n{}\n</parameter></function>",
+        '<|tool_call>call:get_weather{{city:<|"|>{}<|"|>}}<tool_call|>',
+    ],
+)
+@pytest.mark.parametrize(
+    "city", ["</tool_call>", "a <tool_call> b </tool_call> c", "```", "a, b:{{c}}", "Zürich 世界"]
+)
+def test_tags_and_all_else_within_an_argument(text, city):
+    assert read(text.format(city)) == ("", [("get_weather", {"city": city})])
+
+
+TEXTS = [
+    "Use the `<tool_call>` tag, or <tool_call> and </tool_call>.",
+    "<tool_call>{...}</tool_call>",
+    '<tool_call>{"name": "other", "arguments": {}}</tool_call>',
+    '<tool_call>{"name": 5, "arguments": {}}</tool_call>',
+    "<tool_call>[1]</tool_call>",
+    f"`<tool_call>{OBJECT}</tool_call>`",
+    f"```python\nCALL = '''\n{TAGGED}\n'''\n```",
+    f"```python\n{OBJECT}\n```",
+    f"Send {OBJECT} to it.",
+    f"{OBJECT} is what you send.",
+    f"```json\n{OBJECT}\n// and more\n```",
+    OBJECT.replace('"name"', '"note": 1, "name"'),
+    OBJECT.replace("days", "nights"),
+    OBJECT.replace('"city": "Paris", ', ""),
+    OBJECT.replace('"Paris"', '["Paris"]'),
+    '{"name": "get_weather"}',
+    '{"name": "now", "arguments": 5}',
+    f'{{\n  "calls": [\n    {OBJECT}\n  ]\n}}',
+    "get_weather\nis the name of a tool.",
+    "get_weather\n{it} says",
+    "now\n{now}",
+    "[get_weather] and [now](x)",
+    '[get_weather(city=__import__("os").getcwd())]',
+    "The tag <function=get_weather> begins a call.",
+    "[TOOL_CALLS] is a token, functools is a module",
+    "```json\n{}\n```\n\n```\n```\n~~~\n{\n~~~",
+    "[",
+    "{",
+    "```",
+    "<",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_is_no_call_stays_text(text):
+    assert anyhow(text) == (text, [])
+
+
+def test_calls_behind_what_is_none_are_found():
+    for text in TEXTS[:5] + TEXTS[8:18]:
+        assert split(f"{text}\n\n{TAGGED}") == (text, split(TAGGED)[1])
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ('<tool_call>{"name": "get_weather", "arguments": {bad}}</tool_call>', "{bad}}"),
+        (
+            '<tool_call>{"name": "get_weather", "arguments": {"city": "it"s"}}</tool_call>',
+            '{"city": "it"s"}}',
+        ),
+        ('<tool_call>{"name": "get_weather", "arguments": "none"}</tool_call>', "none"),
+        ('<tool_call>{"name": "get_weather", "arguments": {"city": "Pa', '{"city": "Pa'),
+    ],
+)
+def test_a_broken_call_of_a_tool_is_an_invalid_one(text, arguments):
+    assert anyhow(text) == ("", [("get_weather", arguments, False)])
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "arguments"),
+    [
+        ("<tool_call>", None, ""),
+        ('<tool_call>{"nam', None, '{"nam'),
+        ('<tool_call>{"name": "get_weather", "argum', "get_weather", ""),
+        ('{"name": "get_weather", "arguments": {"ci', "get_weather", '{"ci'),
+    ],
+)
+def test_a_call_that_was_cut_off_is_an_invalid_one(text, name, arguments):
+    assert anyhow(text, cut=True) == ("", [(name, arguments, False)])
+
+
+def test_a_call_without_its_end_is_whole_where_it_needs_none():
+    assert split(OBJECT, cut=True) == split(OBJECT)
+
+
+@pytest.mark.parametrize("text", ["The", "A", "I'll", "1", "*", "#", "```python", "    x", "- a"])
+def test_the_first_text_comes_at_once(text):
+    assert ToolCallSplitter(TOOLS).feed(text) == (text, [])
+
+
+def test_code_is_shown_from_its_language_on():
+    splitter = ToolCallSplitter(TOOLS)
+    said = [splitter.feed(piece)[0] for piece in ("```", "py", "thon", "\nprint", "(", "{")]
+    assert said == ["", "```py", "thon", "\nprint", "(", "{"]
+
+
+def test_data_is_shown_as_soon_as_it_is_no_call():
+    splitter = ToolCallSplitter(TOOLS)
+    said = [splitter.feed(piece)[0] for piece in ("```json", '\n{"', "x", '": 1')]
+    assert said == ["", "", '```json\n{"x', '": 1']
+
+
+def test_each_call_has_an_id_of_its_own():
+    _, calls = ToolCallSplitter(TOOLS).feed(TAGGED + TAGGED + ".")
+    assert len({call.id for call in calls}) == 2
+
+
+def test_a_tool_that_takes_whatever_it_is_given():
+    given = OBJECT.replace("get_weather", "f")
+    anything = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    assert split(given, tools=[anything])[1]
+    assert split(given, tools=[{"type": "function", "function": {"name": "f"}}])[1]
+    assert not split(given, tools=[tool("f")])[1]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "left"),
+    [
+        (["I look.\n", "<tool_cal", None], "I look."),
+        (["```json\n<tool_cal", None, "<tool_cal", None, "\n```"], ""),
+        (["Like so:\n```json\n", "<tool", None, "\n```\n"], "Like so:"),
+        (["a < b", None], "a < b"),
+        (["a <", None, " b"], "a < b"),
+    ],
+)
+def test_a_piece_of_a_tag_beside_a_call_of_the_engine_is_dropped(pieces, left):
+    """vLLM's parsers let through what stood before they knew the tag; None is their call."""
+    splitter = ToolCallSplitter(TOOLS)
+    said = [
+        splitter.drop_torn_tag() or "" if each is None else splitter.feed(each)[0]
+        for each in pieces
+    ]
+    assert "".join(said) + splitter.end()[0] == left

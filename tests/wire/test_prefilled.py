@@ -1,0 +1,58 @@
+"""Answers that begin within a thought are recognised by the model's family."""
+
+import pytest
+import recorded
+from langchain_core.messages import HumanMessage
+
+from xinference_magics import ChatXinference
+from xinference_magics.wire.answer import to_message
+from xinference_magics.wire.prefilled import is_prefilled
+from xinference_magics.wire.profile import model_profile
+from xinference_magics.wire.request import ModelDefaults, chat_request
+
+
+def request(family, engine="vLLM", prefilled=None, **call):
+    model = ModelDefaults(model_uid="m", engine=engine, family=family, think_prefilled=prefilled)
+    return chat_request([HumanMessage("x")], model, call)
+
+
+@pytest.mark.parametrize(
+    ("family", "thinking", "expected"),
+    [
+        ("Kimi-K2.5", False, True),
+        ("qwen3.5", True, True),
+        ("qwen3.5", False, False),
+        ("qwen3", True, False),
+        (None, True, False),
+    ],
+)
+def test_the_family_decides(family, thinking, expected):
+    assert request(family, enable_thinking=thinking).think_prefilled is expected
+    assert not is_prefilled(family, "llama.cpp", thinking=thinking)
+
+
+def test_what_the_user_says_counts():
+    assert request("qwen3", prefilled=True).think_prefilled
+    assert not request("Kimi-K2.5", prefilled=False).think_prefilled
+    assert not request("Kimi-K2.5", model="other").think_prefilled
+
+
+def test_the_profile_names_the_family():
+    llm = ChatXinference(model="m", profile=model_profile(("chat",), None, family="Kimi-K2.5"))
+    assert llm._defaults.family == "Kimi-K2.5"
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "answer"),
+    [
+        ("Two and two.\n</think>\n\n4.", "Two and two.", "4."),
+        ("a\n[/THINK]\nb", "a", "b"),
+        ("The tag </think> ends a thought.", "", "The tag </think> ends a thought."),
+        ("Like this: <think>\na\n</think>\nb", "", "Like this: <think>\na\n</think>\nb"),
+        ("<think>\na\n</think>\nb", "a", "b"),
+    ],
+)
+def test_a_whole_answer_that_only_closes_its_thought(text, thought, answer):
+    message = to_message(recorded.whole({"content": text}), request(None))
+    said = message.additional_kwargs.get("reasoning_content", "")
+    assert (said, message.content) == (thought, answer)

@@ -1,0 +1,285 @@
+"""How what stands in a call is read: objects, a name before an object, tags, Python.
+
+Each is a generator that reads at a cursor, and gathers what it has found in a `Found`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from xinference_magics.wire.calls.cursor import NotACallError
+from xinference_magics.wire.calls.json_text import TornError, json_object
+from xinference_magics.wire.calls.values import load, typed
+from xinference_magics.wire.native_calls import new_id
+from xinference_magics.wire.text_calls import TextCall
+
+if TYPE_CHECKING:
+    from xinference_magics.wire.calls.cursor import Cursor, Mark, Reading
+    from xinference_magics.wire.calls.offered import Offered
+
+_NAME = re.compile(r'["\'](?:tool_)?name["\']\s*:\s*["\']([^"\']*)["\']')
+_ARGUMENTS = re.compile(r'["\'](?:arguments|parameters)["\']\s*:\s*(.*)', re.DOTALL)
+
+
+@dataclass
+class Found:
+    """What was found so far, from one opening on.
+
+    Args:
+        cursor: Where it is read.
+        offered: What may be called.
+        ends: What closes the whole.
+        strict: Whether nothing but its form marks it as a call.
+    """
+
+    cursor: Cursor
+    offered: Offered
+    ends: tuple[str, ...] = ()
+    strict: bool = False
+    opened: bool = False  # by a tag of the whole
+    calls: list[TextCall] = field(default_factory=list)
+    name: str | None = None  # of the call that is being read
+    begun: Mark = (0, 0)  # where what it says begins
+    closed: bool = True  # whether the last call had an end of its own
+
+    def begin(self, name: str | None = None) -> None:
+        """Begin a call here."""
+        self.name, self.begun = name, self.cursor.mark()
+
+    def add(self, call: TextCall | None, *, closed: bool = True) -> None:
+        """Add a call; what comes next is another.
+
+        Raises:
+            NotACallError: There is no such tool, or it is asked for something else.
+        """
+        if call is None or (self.strict and not self.offered.fits(call)):
+            raise NotACallError
+        self.calls.append(call)
+        self.closed = closed
+        self.begin()
+
+    def torn(self, text: str) -> TextCall:
+        """Make an invalid call of `text`."""
+        name, arguments = self.name, text.strip()
+        if name is None and (named := _NAME.search(text)):
+            given = _ARGUMENTS.search(text)
+            name, arguments = named[1], given[1].rstrip() if given else ""
+        return TextCall(name, arguments, complete=False, id=new_id())
+
+    def give_up(self, *own_ends: str) -> Reading[None]:
+        """Make an invalid call of all up to the next of the ends, where a tool is named.
+
+        Raises:
+            NotACallError: None is.
+            GivenUpError: It was made.
+        """
+        ends = (*self.ends, *own_ends)
+        if self.strict or not ends:
+            raise NotACallError
+        read = self.cursor.since(self.begun)
+        text, end = min((read.partition(each)[:2] for each in ends), key=lambda cut: len(cut[0]))
+        if end:
+            self.cursor.back(self.begun, len(text) + len(end))
+        else:
+            more, end = yield from self.cursor.until(*ends)
+            text = read + more
+        call = self.torn(text)
+        if call.name not in self.offered.schemas:
+            raise NotACallError
+        self.calls.append(call)
+        self.begin()
+        if end in own_ends:
+            yield from self.cursor.any(self.ends)
+        raise GivenUpError
+
+
+class GivenUpError(Exception):
+    """The last call is broken; it was added as an invalid one."""
+
+
+class Body(Protocol):
+    """What stands between the tags of a format."""
+
+    def read(self, found: Found) -> Reading[None]:
+        """Read the calls.
+
+        Raises:
+            NotACallError: It is text.
+            GivenUpError: One is broken.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Objects:
+    """``{"name": "f", "arguments": {...}}``: one, several, or a list of them."""
+
+    def read(self, found: Found) -> Reading[None]:
+        """Read them."""
+        cursor = found.cursor
+        listed = yield from cursor.any(("[",))
+        yield from cursor.space()
+        behind = cursor.mark()
+        while (yield from cursor.char()) == "{":
+            yield from self._object(found)
+            behind = cursor.mark()
+            yield from cursor.any((",", ";"))
+            yield from cursor.space()
+        if not found.calls:
+            raise NotACallError
+        cursor.back(behind)
+        if listed and not (yield from cursor.any(("]",))) and (found.strict or not cursor.ended):
+            yield from found.give_up()
+
+    def _object(self, found: Found) -> Reading[None]:
+        found.begin()
+        names = found.offered.schemas if found.strict else None
+        try:
+            text = yield from json_object(found.cursor, names)
+            data = load(text)
+        except (TornError, ValueError):
+            yield from found.give_up()
+        else:
+            if found.strict and not ({"arguments", "parameters"} & data.keys()):
+                raise NotACallError
+            found.add(found.offered.call(data), closed=not found.ends)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name, then its arguments as an object: ``<function=f>{...}</function>``.
+
+    Args:
+        begins: What stands before the object, as templates.
+        ends: What may stand behind it.
+    """
+
+    begins: tuple[str, ...]
+    ends: tuple[str, ...] = ()
+
+    def read(self, found: Found) -> Reading[None]:
+        """Read them."""
+        before = found.cursor.mark()
+        while (name := (yield from begin(found, self.begins))) is not None:
+            yield from found.cursor.space()
+            if (yield from found.cursor.char()) != "{":
+                break
+            found.begin(name)
+            try:
+                arguments = load((yield from json_object(found.cursor)))
+            except (TornError, ValueError):
+                yield from found.give_up(*self.ends)
+            else:
+                closed = not self.ends or (yield from found.cursor.any(self.ends))
+                found.add(found.offered.named(name, arguments), closed=closed)
+            before = found.cursor.mark()
+        found.cursor.back(before)
+        if not found.calls:
+            raise NotACallError
+
+
+def begin(found: Found, templates: tuple[str, ...]) -> Reading[str | None]:
+    """Pass the first of the templates that follows, and return the name in it."""
+    start = found.cursor.mark()
+    yield from found.cursor.space()
+    for template in templates:
+        fields = yield from found.cursor.template(template, found.offered.schemas)
+        if fields:
+            return fields["name"]
+    found.cursor.back(start)
+    return None
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """Each argument in tags: ``<function=f><parameter=a>1</parameter></function>``.
+
+    Args:
+        begins: What stands before the arguments, as templates with a ``{name}``.
+        ends: What stands behind the arguments.
+        values: What stands before a value and behind it. Before it is a template with a
+            ``{key}``, and perhaps with a ``{type}``: where that is ``string`` or ``true``, the
+            value is a text, whatever the tool's schema says.
+    """
+
+    begins: tuple[str, ...]
+    ends: tuple[str, ...]
+    values: tuple[tuple[str, str], ...]
+
+    def read(self, found: Found) -> Reading[None]:
+        """Read them."""
+        while (name := (yield from begin(found, self.begins))) is not None:
+            found.begin(name)
+            yield from self._arguments(found, name)
+        if not found.calls:
+            raise NotACallError
+
+    def _arguments(self, found: Found, name: str) -> Reading[None]:
+        cursor, values = found.cursor, dict[str, Any]()
+        try:
+            while not (closed := (yield from cursor.any(self.ends))):
+                given = yield from self._argument(found, name)
+                if given is None:
+                    break
+                values |= given
+        except ValueError:
+            yield from found.give_up(*self.ends)
+        if not closed and not (yield from self._may_end(found)):
+            if not values and not (found.opened and self._is_marked):
+                raise NotACallError
+            yield from found.give_up(*self.ends)
+        found.add(found.offered.named(name, values), closed=closed)
+
+    @property
+    def _is_marked(self) -> bool:
+        """Whether more than its name begins a call."""
+        return not self.begins[0].startswith("{")
+
+    def _may_end(self, found: Found) -> Reading[bool]:
+        """Tell whether only the end is missing, before that of the whole or of the text."""
+        before = found.cursor.mark()
+        ends = (yield from found.cursor.any(found.ends)) or not (yield from found.cursor.char())
+        found.cursor.back(before)
+        return ends
+
+    def _argument(self, found: Found, name: str) -> Reading[dict[str, Any] | None]:
+        """Read one argument; None where there is none.
+
+        Raises:
+            ValueError: It is not closed, or of a wrong type.
+        """
+        yield from found.cursor.space()
+        for before, behind in self.values:
+            fields = yield from found.cursor.template(before)
+            if fields is not None:
+                return (yield from self._given(found, name, fields, behind))
+        return None
+
+    def _given(
+        self, found: Found, name: str, fields: dict[str, str], behind: str
+    ) -> Reading[dict[str, Any]]:
+        key, kind = fields["key"].strip(), fields.get("type")
+        end = behind.format(key=key)
+        text, found_end = yield from found.cursor.until(end, *self._next_ones)
+        if found_end != end or not key:
+            raise ValueError(text)
+        if kind in {"string", "true"}:
+            return {key: _inside(text)}
+        schema = {} if kind else found.offered.properties(name).get(key, {})
+        return {key: typed(_inside(text), schema)}
+
+    @property
+    def _next_ones(self) -> list[str]:
+        """What begins another argument or call, in a line of its own: this one is not closed."""
+        templates = (*self.begins, *(before for before, _ in self.values))
+        starts = (each.partition("{")[0] for each in templates)
+        return [f"\n{each}" for each in starts if len(each) > 1]
+
+
+def _inside(text: str) -> str:
+    """Return a value without the line breaks that belong to its tags."""
+    if text.startswith("<![CDATA[") and text.endswith("]]>"):
+        return text[len("<![CDATA[") : -len("]]>")]
+    return text.removeprefix("\n").removesuffix("\n")

@@ -1,0 +1,186 @@
+"""A text that began like a call: every format that begins so reads it, until one has a call."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xinference_magics.wire.calls.bodies import Found, GivenUpError
+from xinference_magics.wire.calls.cursor import Cursor, NotACallError
+from xinference_magics.wire.calls.formats import FENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from xinference_magics.wire.calls.cursor import Reading
+    from xinference_magics.wire.calls.formats import Format
+    from xinference_magics.wire.calls.offered import Offered
+    from xinference_magics.wire.text_calls import TextCall
+
+_BLANKS = re.compile(r"[ \t\r]*")
+_BACKTICKS = re.compile(r"`*")
+_ENDS_OF_WORDS = " \t\r\n"
+
+
+class Candidate:
+    """What may be a call in one of `formats`.
+
+    The first of them that reads one has it, as soon as those before it have given up.
+    """
+
+    def __init__(self, formats: Sequence[Format], offered: Offered, *, fenced: bool) -> None:
+        read = _fenced if fenced else _alone
+        self._readers = [_Reader(form, offered, read) for form in formats]
+        self._text: list[str] = []
+
+    def feed(self, piece: str) -> None:
+        """Take more of the text."""
+        self._text.append(piece)
+        for each in self._readers:
+            each.feed(piece)
+
+    def end(self) -> None:
+        """Read to the end, which is the answer's own."""
+        for each in self._readers:
+            each.end()
+
+    @property
+    def calls(self) -> list[TextCall] | None:
+        """What was found; nothing where it is all text, None where that is not known yet."""
+        first = next((each for each in self._readers if not each.failed), None)
+        if first is None:
+            return []
+        return first.found.calls if first.done else None
+
+    @property
+    def cut_calls(self) -> list[TextCall]:
+        """What is there of calls where the answer was cut off."""
+        return next(filter(None, (each.cut_calls for each in self._readers)), [])
+
+    @property
+    def text(self) -> tuple[str, str]:
+        """Return what was read, and what comes behind it."""
+        done = next((each for each in self._readers if not each.failed and each.done), None)
+        text = "".join(self._text)
+        size = done.size if done else max((1, *(each.size for each in self._readers)))
+        return text[:size], text[size:]
+
+
+def _alone(form: Format, found: Found) -> Reading[None]:
+    """Read calls that stand in the text as they are."""
+    yield from _once(form, found)
+    if form.block:
+        yield from _end_of_line(found.cursor)
+
+
+def _once(form: Format, found: Found) -> Reading[None]:
+    cursor = found.cursor
+    for opening in form.opens:
+        found.opened = yield from cursor.literal(opening)
+        if found.opened:
+            break
+    if form.opens and not found.opened:
+        raise NotACallError
+    within = found.opened and (yield from cursor.any((f"{FENCE}json", FENCE)))
+    before = len(found.calls)
+    found.begin()
+    yield from form.body.read(found)
+    if len(found.calls) == before:
+        raise NotACallError
+    if within:
+        yield from cursor.any((FENCE,))
+    yield from cursor.any(form.ends)
+
+
+def _fenced(form: Format, found: Found) -> Reading[None]:
+    """Read calls in a block of code, with its fences."""
+    cursor = found.cursor
+    yield from cursor.literal(FENCE)
+    yield from cursor.run(_BACKTICKS)
+    if (yield from cursor.within(form.languages, _ENDS_OF_WORDS)) not in form.languages:
+        raise NotACallError
+    if (yield from cursor.char()) not in _ENDS_OF_WORDS:
+        raise NotACallError
+    yield from cursor.space()
+    while not (found.calls and (yield from cursor.any((FENCE,)))):
+        if not (yield from _more(form, found)):
+            return
+    yield from _end_of_line(cursor)
+
+
+def _more(form: Format, found: Found) -> Reading[bool]:
+    """Read what comes next in a block of code; False where that is no call, or nothing."""
+    before = found.cursor.mark()
+    try:
+        yield from _once(form, found)
+    except NotACallError:
+        if form.block or not found.calls:
+            raise
+        found.cursor.back(before)
+        return False
+    except GivenUpError:
+        yield from found.cursor.any((FENCE,))
+        raise
+    yield from found.cursor.space()
+    return bool((yield from found.cursor.char()))
+
+
+def _end_of_line(cursor: Cursor) -> Reading[None]:
+    before = cursor.mark()
+    yield from cursor.run(_BLANKS)
+    if (yield from cursor.char()) not in {"\n", ""}:
+        raise NotACallError
+    cursor.back(before)
+
+
+class _Reader:
+    """A format that reads."""
+
+    def __init__(
+        self, form: Format, offered: Offered, read: Callable[[Format, Found], Reading[None]]
+    ) -> None:
+        self.found = Found(Cursor(), offered, form.ends, strict=form.block)
+        self._reading = read(form, self.found)
+        self.done = self.failed = False
+
+    @property
+    def size(self) -> int:
+        """How many characters were read."""
+        return len(self.found.cursor.passed)
+
+    def feed(self, piece: str) -> None:
+        """Take more of the text."""
+        if not self.failed:
+            self.found.cursor.feed(piece)
+            self._go_on()
+
+    def end(self) -> None:
+        """Read to the end."""
+        self.found.cursor.ended = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self.done or self.failed:
+            return
+        try:
+            next(self._reading)
+        except (StopIteration, GivenUpError):
+            self.done = True
+        except NotACallError:
+            self.failed = True
+
+    @property
+    def cut_calls(self) -> list[TextCall]:
+        """What is there of calls where the answer was cut off: the last may be invalid."""
+        found = self.found
+        if self.failed or self.done:
+            return [] if self.failed else found.calls
+        begun = found.cursor.since(found.begun) + found.cursor.ahead
+        if found.calls and not (found.closed and begun.strip(" \r\n,;")):
+            *whole, last = found.calls
+            return [*whole, last if found.closed else replace(last, complete=False)]
+        torn = found.torn(begun)
+        named = torn.name in found.offered.schemas
+        sure = found.opened and not found.strict and torn.name is None
+        return [*found.calls, torn] if named or sure else found.calls

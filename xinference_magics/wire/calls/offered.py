@@ -1,0 +1,83 @@
+"""The tools that a model was offered: only they are called."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.wire.calls.values import types_of
+from xinference_magics.wire.native_calls import new_id, unwrapped
+from xinference_magics.wire.text_calls import TextCall, as_json, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_NAMES = ("name", "tool_name")
+_ARGUMENTS = ("arguments", "parameters", "args")
+
+
+class Offered:
+    """What a model could call.
+
+    Args:
+        tools: OpenAI's dicts.
+    """
+
+    def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        self._tools = tools
+
+    @cached_property
+    def schemas(self) -> dict[str, Mapping[str, Any]]:
+        """The schema of each tool's arguments, by its name."""
+        functions = (tool.get("function") or {} for tool in self._tools)
+        return {each["name"]: each.get("parameters") or {} for each in functions if "name" in each}
+
+    def properties(self, name: str) -> Mapping[str, Any]:
+        """Return the schemas of a tool's arguments."""
+        return self.schemas.get(name, {}).get("properties") or {}
+
+    def call(self, data: Any) -> TextCall | None:
+        """Make a call of an object that names a tool, however its parts are called."""
+        if not isinstance(data, dict):
+            return None
+        if isinstance(data.get("function"), dict):
+            data = data["function"]
+        name = next((data[each] for each in _NAMES if each in data), None)
+        if not isinstance(name, str) or name not in self.schemas:
+            return None
+        return self.named(name, next((data[each] for each in _ARGUMENTS if data.get(each)), {}))
+
+    def named(self, name: str, arguments: Any) -> TextCall:
+        """Make a call of `name`; it is complete where its arguments are an object."""
+        text = unwrapped(as_json(arguments))
+        return TextCall(name, text, is_object(text), new_id())
+
+    def fits(self, call: TextCall) -> bool:
+        """Tell whether a call's arguments are those of its tool.
+
+        A text for a number and a value that is not in a list are the tool's affair; what is
+        missing, what nobody asked for, and a text for an object or a list, make it no call.
+        """
+        arguments = json.loads(call.arguments or "{}", strict=False) if call.complete else None
+        return arguments is not None and _fits(arguments, self.schemas.get(call.name or "", {}))
+
+
+def _fits(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
+    # By hand: importing jsonschema takes a second, and this runs while an answer streams.
+    properties = schema.get("properties") or {}
+    others = schema.get("additionalProperties", "properties" not in schema)
+    return (
+        all(name in arguments for name in schema.get("required") or ())
+        and (bool(others) or arguments.keys() <= properties.keys())
+        and all(_may_be(value, properties.get(name) or {}) for name, value in arguments.items())
+    )
+
+
+def _may_be(value: Any, schema: Mapping[str, Any]) -> bool:
+    types = types_of(schema)
+    if not types or value is None:
+        return True
+    if isinstance(value, dict | list):
+        return ("object" if isinstance(value, dict) else "array") in types
+    return bool(types - {"object", "array"})

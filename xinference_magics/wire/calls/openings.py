@@ -1,0 +1,192 @@
+"""Where a call may begin in a text that arrives piece by piece."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Self
+
+from xinference_magics.wire.calls.formats import FENCE, FORMATS, NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from xinference_magics.wire.calls.formats import Format
+
+_BLANKS = re.compile(r"[ \t\r]*")
+_TILDES = "~~~"
+_CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
+_DATA = ("{", "[")
+_QUOTES = frozenset("\"'`")  # before a tag, they make it a mention of it
+
+
+@dataclass(frozen=True)
+class _Starts:
+    """What the formats begin with, where some tools are offered."""
+
+    by_form: dict[Format, Collection[str]]
+    of_lines: frozenset[str]
+    anywhere: frozenset[str]
+
+    @classmethod
+    @lru_cache(maxsize=16)
+    def of(cls, names: tuple[str, ...]) -> Self:
+        """Gather them."""
+        starts = {form: _starts(form, names) for form in FORMATS}
+        of_lines = (start for form in FORMATS if form.block for start in starts[form])
+        anywhere = (start for form in FORMATS if not form.block for start in starts[form])
+        return cls(starts, frozenset({*of_lines, FENCE, _TILDES}), frozenset(anywhere))
+
+    @cached_property
+    def line(self) -> re.Pattern[str]:
+        """What may begin a line."""
+        return _one_of(self.of_lines)
+
+    @cached_property
+    def next(self) -> re.Pattern[str]:
+        """What is looked for in a line: a tag, or its end."""
+        return _one_of({"\n", *self.anywhere})
+
+    @cached_property
+    def longest(self) -> int:
+        """The length of the longest."""
+        return max(map(len, {*self.of_lines, *self.anywhere}))
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        """All proper beginnings of tags."""
+        return frozenset(tag[:size] for tag in self.anywhere for size in range(1, len(tag)))
+
+
+class Openings:
+    """Look for what begins a call, and follow lines and blocks of code.
+
+    Args:
+        names: The tools that may be called.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._starts = _Starts.of(tuple(names))
+        self._blank = True  # all of the line so far
+        self._before = ""
+        self._fence = ""
+        self._in_info = False  # behind a fence, in its line
+        self._after_data = False  # in lines that began as data, and were no call
+
+    def formats(self, opening: str) -> list[Format]:
+        """Return the formats that may begin with `opening`, in the order of the table."""
+        if opening == FENCE:
+            return [form for form in FORMATS if form.languages]
+        return [
+            form
+            for form, starts in self._starts.by_form.items()
+            if any(each.startswith(opening) for each in starts)
+        ]
+
+    def begins_tag(self, text: str) -> bool:
+        """Tell whether `text` is a proper beginning of a tag, of two characters at least."""
+        return len(text) > 1 and text in self._starts.beginnings
+
+    def pass_over(self, text: str) -> tuple[int, str]:
+        """Return how many characters are text for sure, and the opening behind them, if any."""
+        at, opening = 0, None
+        while at < len(text) and opening is None:
+            at, opening = (self._line if self._blank else self._rest)(text, at)
+        if at:
+            self._before = text[at - 1]
+        return at, opening or ""
+
+    def was_text(self, text: str) -> None:
+        """Take note of a text that began like a call, and was none."""
+        line = text.rpartition("\n")[2]
+        self._blank = "\n" in text and not line.strip()
+        self._before = text[-1]
+        self._after_data = self._after_data or text.startswith(_DATA)
+        if text.startswith(FENCE):
+            self._fence, self._in_info = FENCE, "\n" not in text
+
+    def was_call(self) -> None:
+        """Take note of a call that has ended here."""
+        self._blank, self._before, self._after_data = False, "", False
+
+    def _line(self, text: str, at: int) -> tuple[int, str | None]:
+        """Look at the beginning of a line.
+
+        Returns:
+            Where to go on, and the opening there: empty where more has to come to tell, None
+            where there is none.
+        """
+        at = _end(_BLANKS, text, at)
+        if at == len(text):
+            return at, ""
+        opening = self._fence_end(text, at) if self._fence else self._line_opening(text, at)
+        self._blank = opening is not None
+        return at, opening
+
+    def _line_opening(self, text: str, at: int) -> str | None:
+        found = self._starts.line.match(text, at)
+        if found is None:
+            begun = text[at : at + self._starts.longest]
+            return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
+        if found[0] == _TILDES:
+            self._fence = _TILDES
+        if text[at] == "\n":
+            self._after_data = False
+        return None if found[0] == _TILDES or self._is_data(found[0]) else found[0]
+
+    def _is_data(self, opening: str) -> bool:
+        return self._after_data and opening in _DATA
+
+    def _fence_end(self, text: str, at: int) -> str | None:
+        if not text.startswith(self._fence, at):
+            return "" if self._fence.startswith(text[at : at + len(FENCE)]) else None
+        closing = _CLOSING.match(text, at)
+        if closing and not closing[1]:
+            return ""  # the line may go on
+        if closing:
+            self._fence = ""
+        return None
+
+    def _rest(self, text: str, at: int) -> tuple[int, str | None]:
+        """Look at the rest of a line, with the same result."""
+        if self._fence:
+            return self._code(text, at)
+        found = self._starts.next.search(text, at)
+        if found is None:
+            return len(text) - self._kept(text, at), ""
+        if found[0] == "\n":
+            self._after_data = self._after_data and bool(text[at : found.start()].strip())
+            self._blank = True
+            return found.end(), None
+        before = text[found.start() - 1] if found.start() else self._before
+        return (found.start() + 1, None) if before in _QUOTES else (found.start(), found[0])
+
+    def _code(self, text: str, at: int) -> tuple[int, str | None]:
+        end = text.find("\n", at)
+        stop = len(text) if end < 0 else end
+        if self._in_info and text.find("`", at, stop) >= 0:
+            self._fence = ""  # it was code within a line
+        if end < 0:
+            return stop, ""
+        self._blank, self._in_info = True, False
+        return end + 1, None
+
+    def _kept(self, text: str, at: int) -> int:
+        """Return how many characters at the end may be the beginning of an opening."""
+        longest = min(self._starts.longest, len(text) - at)
+        sizes = range(longest, 0, -1)
+        return next((size for size in sizes if text[-size:] in self._starts.beginnings), 0)
+
+
+def _starts(form: Format, names: Collection[str]) -> Collection[str]:
+    return names if form.starts == (NAME,) else form.opens or form.starts
+
+
+def _one_of(words: Collection[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
