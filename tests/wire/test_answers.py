@@ -105,7 +105,7 @@ def test_a_call_whose_name_is_none_stays_text(name):
 
 
 def test_calls_that_the_engine_left_in_the_text():
-    text = 'Let me see.\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call>'
+    text = 'Let me see.\n<tool_call>\n{"name": "get_weather", "arguments": {"a": 1}}\n</tool_call>'
     message = read(recorded.whole({"content": text, "tool_calls": []}), tools=[TOOL])
     assert message.content == "Let me see."
     assert message.tool_calls[0]["args"] == {"a": 1}

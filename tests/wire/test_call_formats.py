@@ -235,8 +235,9 @@ def test_a_call_that_was_cut_off_is_an_invalid_one(text, name, arguments):
     assert anyhow(text, cut=True) == ("", [(name, arguments, False)])
 
 
-def test_a_call_without_its_end_is_whole_where_it_needs_none():
-    assert split(OBJECT, cut=True) == split(OBJECT)
+def test_a_call_that_was_cut_off_behind_its_last_character_is_not_known_to_be_whole():
+    assert split(OBJECT, cut=True)[1][0][2] is False
+    assert split(f"{OBJECT}\n\n.", cut=True) == split(f"{OBJECT}\n\n.")
 
 
 @pytest.mark.parametrize("text", ["The", "A", "I'll", "1", "*", "#", "```python", "    x", "- a"])

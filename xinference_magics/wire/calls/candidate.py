@@ -82,6 +82,7 @@ def _once(form: Format, found: Found) -> Reading[None]:
             break
     if form.opens and not found.opened:
         raise NotACallError
+    found.begin()
     within = found.opened and (yield from cursor.any((f"{FENCE}json", FENCE)))
     before = len(found.calls)
     found.begin()
