@@ -157,13 +157,13 @@ BEGINNINGS = [
 @pytest.mark.parametrize("piece", CALLS)
 def test_tool_calls_are_found(piece, begin):
     end = "\n</function>\n</tool_call>" if "function" in begin else ""
-    is_linear(lambda text: find_calls(begin + text + end), piece, 900, characters=True)
+    is_linear(lambda text: find_calls(begin + text + end), piece, 9_000, characters=True)
 
 
-@pytest.mark.parametrize("begin", BEGINNINGS)
+@pytest.mark.parametrize("begin", ["", "<tool_call>"])
 @pytest.mark.parametrize("piece", [" ", "<", "<tool_call", "</tool_call>", "{", "a", "\n", "\\"])
 def test_tool_calls_are_found_in_characters(piece, begin):
-    is_linear(lambda text: find_calls(*(begin + text)), piece, 600, characters=True)
+    is_linear(lambda text: find_calls(*(begin + text)), piece, 9_000, characters=True)
 
 
 def convert(text):
