@@ -24,21 +24,22 @@ from langchain_core.language_models.chat_models import (
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
-from xinference_magics.errors import BadRequestError
+from xinference_magics.described_model import DescribedModel
+from xinference_magics.errors import ServerError
 from xinference_magics.form_beside_tools import answered_by, tool_of_form
 from xinference_magics.notes import note
-from xinference_magics.text_model import TextModel, say_what_is_unheeded
+from xinference_magics.text_model import say_what_is_unheeded
 from xinference_magics.transport.features import streams_no_tools
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.engines import tells_no_thoughts, unmet_choice
-from xinference_magics.wire.messages import hold_media
+from xinference_magics.wire.engines import tells_no_thoughts, unheeded_in_chat, unmet_choice
 from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
-from xinference_magics.wire.profile import as_described, unreadable
+from xinference_magics.wire.profile import unreadable
 from xinference_magics.wire.request import chat_request
-from xinference_magics.wire.stream import StreamConverter, as_chunk
+from xinference_magics.wire.stream import StreamConverter
 from xinference_magics.wire.tokens import estimated_message_tokens
 from xinference_magics.wire.tools import tool_dicts, wire_choice
+from xinference_magics.wire.whole_chunk import as_chunk, has_words
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from xinference_magics.wire.tools import Tool
 
 
-class ChatXinference(TextModel, BaseChatModel):
+class ChatXinference(DescribedModel, BaseChatModel):
     """A chat model that runs on an Xinference server.
 
     Making one sends nothing, and it may be used from any thread and event loop. Every
@@ -77,7 +78,8 @@ class ChatXinference(TextModel, BaseChatModel):
 
     Images, sounds and videos go as LangChain's blocks, or in the spelling of OpenAI, Anthropic
     or Vertex, and are sent as the model's engine reads them; where `engine` or `profile` is
-    missing, the server is asked for it. An address is opened by the server, never here; a path
+    missing, the server is asked for it, once; so it is before a tool call is forced, and before
+    a method of structured output is chosen. An address is opened by the server, never here; a path
     or ``file://`` by nobody, and neither is a kind that the model does not take: such a message
     raises BadRequestError before anything is sent.
 
@@ -108,6 +110,7 @@ class ChatXinference(TextModel, BaseChatModel):
             think_prefilled=self.think_prefilled,
             unreadable=None if self.profile is None else unreadable(self.profile),
             family=(self.profile or {}).get("name"),
+            thinks=None if self.profile is None else self.profile.get("reasoning_output"),
         )
 
     # What langchain-core calls
@@ -166,6 +169,9 @@ class ChatXinference(TextModel, BaseChatModel):
                 chunk = converter.feed(data)
                 if chunk is not None:
                     yield chunk
+        if converter.swallowed:
+            yield from self._read_whole(self._endpoint.answer(request.whole), request)
+            return
         yield converter.end()
         _say_if_unmet(request, converter.called)
 
@@ -176,6 +182,27 @@ class ChatXinference(TextModel, BaseChatModel):
                 chunk = converter.feed(data)
                 if chunk is not None:
                     yield chunk
+        if converter.swallowed:
+            for chunk in self._read_whole(await self._endpoint.aanswer(request.whole), request):
+                yield chunk
+            return
+        yield converter.end()
+        _say_if_unmet(request, converter.called)
+
+    def _read_whole(
+        self, answer: dict[str, Any], request: ChatRequest
+    ) -> Iterator[ChatGenerationChunk]:
+        """Read an answer that was asked for once more, whole."""
+        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
+        chunk = converter.feed(as_chunk(answer))
+        if chunk is not None:
+            yield chunk
+        if converter.swallowed:
+            raise ServerError(
+                f"{request.model_uid} wrote an answer of which the engine gave nothing away.",
+                request_id=request.request_id,
+                hint="It was probably a tool call of a wrong form; try again, or another model.",
+            )
         yield converter.end()
         _say_if_unmet(request, converter.called)
 
@@ -185,16 +212,19 @@ class ChatXinference(TextModel, BaseChatModel):
         return bool(known and known.get("reasoning_output"))
 
     def _chunks(self, request: ChatRequest) -> Generator[dict[str, Any]]:
-        """Stream, or answer at once where an old server does not stream with tools."""
+        """Stream, or answer at once where tools are offered and the server cannot stream then."""
         chunks = self._endpoint.chunks(request.body)
         if not request.tools:
             return chunks
 
         def streamed_or_whole() -> Generator[dict[str, Any]]:
+            begun = False
             try:
-                yield from chunks
-            except BadRequestError as error:
-                if not streams_no_tools(error):
+                for chunk in chunks:
+                    begun = begun or has_words(chunk)
+                    yield chunk
+            except ServerError as error:
+                if begun or not streams_no_tools(error):
                     raise
                 yield as_chunk(self._endpoint.answer(request.whole))
 
@@ -207,34 +237,18 @@ class ChatXinference(TextModel, BaseChatModel):
             return chunks
 
         async def streamed_or_whole() -> AsyncGenerator[dict[str, Any]]:
+            begun = False
             try:
                 async with aclosing(chunks):
                     async for chunk in chunks:
+                        begun = begun or has_words(chunk)
                         yield chunk
-            except BadRequestError as error:
-                if not streams_no_tools(error):
+            except ServerError as error:
+                if begun or not streams_no_tools(error):
                     raise
                 yield as_chunk(await self._endpoint.aanswer(request.whole))
 
         return streamed_or_whole()
-
-    def _described(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
-        """Return what is known of the model, from its server too where `messages` need that."""
-        if uid := self._unknown(messages, call):
-            return as_described(self._defaults, uid, self._endpoint.description(uid))
-        return self._defaults
-
-    async def _adescribed(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
-        """Do the same, asynchronously."""
-        if uid := self._unknown(messages, call):
-            return as_described(self._defaults, uid, await self._endpoint.adescription(uid))
-        return self._defaults
-
-    def _unknown(self, messages: list[BaseMessage], call: dict[str, Any]) -> str | None:
-        """Return the model's UID where its server has to say how it takes `messages`."""
-        uid = call.get("model") or self.model_uid
-        known = uid == self.model_uid and self.engine and self.profile is not None
-        return None if known or not hold_media(messages) else str(uid)
 
     # Tools and structured output
 
@@ -261,7 +275,8 @@ class ChatXinference(TextModel, BaseChatModel):
         Args:
             tools: LangChain tools, functions, Pydantic classes, TypedDicts or JSON schemas.
             tool_choice: ``"auto"``, ``"none"``, ``"any"``, ``"required"``, True, a tool's
-                name, or a dict that names one. The transformers engine ignores it.
+                name, or a dict that names one. Where a call is forced, llama.cpp, vLLM and
+                SGLang are made to keep to it, without thinking; transformers ignores it.
             strict: Whether arguments must follow the schema, where the engine can enforce it.
             parallel_tool_calls: Whether several calls may come at once, where the engine asks.
             kwargs: Given to each call, as by `bind`. A `response_format` holds for the answer
@@ -299,7 +314,8 @@ class ChatXinference(TextModel, BaseChatModel):
             schema: A Pydantic class, a TypedDict, or a JSON schema; None with ``json_mode``.
             method: ``"function_calling"`` asks for a tool call, ``"json_schema"`` has the
                 engine follow the schema, ``"json_mode"`` only expects JSON. Left out,
-                ``"json_schema"`` on an engine known to follow it, else ``"function_calling"``.
+                ``"json_schema"`` on an engine that follows schemas, else ``"function_calling"``;
+                where `engine` is missing, the server is asked for it at the first call.
             include_raw: Whether to return `raw`, `parsed` and `parsing_error` in a dict.
             strict: Whether the schema must be followed exactly, where the engine can.
             kwargs: Given to each call, as by `bind`.
@@ -345,6 +361,8 @@ def _request(
 ) -> ChatRequest:
     request = chat_request(messages, model, {**call, "stop": stop}, stream=stream)
     say_what_is_unheeded(request)
+    for sentence in unheeded_in_chat(request):
+        note(sentence)
     return request
 
 

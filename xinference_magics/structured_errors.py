@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable  # noqa: TC003  # pydantic reads the field's type
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -14,6 +14,7 @@ from pydantic import ConfigDict, ValidationError
 from typing_extensions import override
 
 from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, LLAMA_CPP, TRANSFORMERS
+from xinference_magics.wire.partial import is_cut
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -43,11 +44,13 @@ class CheckedParser(RunnableSerializable[Any, Any]):
     @override
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
+            self._refuse_cut(input)
             return self._fitting(self.parser.invoke(input, config, **kwargs))
 
     @override
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
+            self._refuse_cut(input)
             return self._fitting(await self.parser.ainvoke(input, config, **kwargs))
 
     @override
@@ -84,7 +87,15 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         first, *others = chunks or [AIMessageChunk(content="")]
         answer = first + others if others else first
         with self._explaining(answer):
+            self._refuse_cut(answer)
             self._fitting(self.parser.parse_result([ChatGeneration(message=answer)]))
+
+    def _refuse_cut(self, answer: Any) -> None:
+        """Refuse what was cut: LangChain's parsers complete it, so that 120 may come out as 12."""
+        if not _is_answer(answer) or answer.tool_calls:
+            return
+        if is_cut(answer.text, answer.response_metadata.get("finish_reason")):
+            raise OutputParserException(ValueError("its JSON is not whole"))
 
     def _fitting(self, parsed: Any) -> Any:
         if parsed is None:
@@ -98,7 +109,7 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         try:
             yield
         except (OutputParserException, ValidationError) as error:
-            said = answer.text if isinstance(answer, AIMessage) else None
+            said = answer.text if _is_answer(answer) else None
             explained = ValueError(self._explanation(error, answer))
             raise OutputParserException(explained, llm_output=said) from error
 
@@ -107,15 +118,21 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         cut = isinstance(answer, AIMessage) and (
             answer.response_metadata.get("finish_reason") == "length"
         )
-        why = "It was cut off by max_tokens." if cut else advice(self.engine, self.method)
+        why = (
+            "It was cut off by max_tokens (raise it)." if cut else advice(self.engine, self.method)
+        )
         found = f"The answer of {self.model_uid} does not have the form asked for: {what}."
         return f"{found} {why}".rstrip()
+
+
+def _is_answer(given: Any) -> TypeGuard[AIMessage]:
+    return isinstance(given, AIMessage)
 
 
 def advice(engine: str | None, method: str) -> str:
     """Say what the engine makes of `method`, and which one works; nothing of unknown engines."""
     name = (engine or "").casefold()
-    if name in FOLLOW_A_SCHEMA and method != "json_schema":
+    if name in FOLLOW_A_SCHEMA and method == "json_mode":
         return f'The {engine} engine does not enforce {method}; it does method="json_schema".'
     if name == TRANSFORMERS and method != "function_calling":
         return (

@@ -1,8 +1,9 @@
 """Answers in a given form: `ChatXinference.with_structured_output`.
 
-What the engines make of the three methods, seen on Xinference 4.1: llama.cpp follows a
-``json_schema`` and ignores ``json_object``; transformers ignores both; a named tool choice is
-enforced by neither, but its schema is at least in the prompt. Whatever comes is validated.
+What the engines make of the three methods, seen on Xinference 4.1: llama.cpp and vLLM follow a
+``json_schema``, as which a forced tool call is sent to them, too; only vLLM follows
+``json_object``; transformers follows nothing, but a tool's schema is at least in the prompt.
+Whatever comes is validated. Where no method is named, the engine decides at the first call.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from xinference_magics.wire.engines import FOLLOW_A_SCHEMA
 from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from langchain_core.runnables import Runnable
 
     from xinference_magics.chat_models import ChatXinference
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
+_OWN = ("strict", "include_raw")
 _METHODS = ("function_calling", "json_schema", "json_mode")
 
 
@@ -50,10 +52,20 @@ def structured(
     Raises:
         BadRequestError: There is no such method, it needs a schema, or the schema is none.
     """
-    chosen = method or _best(llm.engine)
+    given = {"include_raw": include_raw, "strict": strict, **kwargs}
+    if method is None and (llm.engine is None or "model" in kwargs):
+        return _chosen_by_engine(llm, schema, given)
+    return _structured(llm, schema, method or _best(llm.engine), llm.engine, given)
+
+
+def _structured(
+    llm: ChatXinference, schema: Any, chosen: str, engine: str | None, options: Mapping[str, Any]
+) -> Runnable[Any, Any]:
+    strict, include_raw = options["strict"], options["include_raw"]
+    kwargs = {name: each for name, each in options.items() if name not in _OWN}
     if chosen not in _METHODS:
-        hint = did_you_mean(str(method), _METHODS) or f"The methods are {', '.join(_METHODS)}."
-        raise BadRequestError(f"There is no method {method!r}.", hint=hint)
+        hint = did_you_mean(chosen, _METHODS) or f"The methods are {', '.join(_METHODS)}."
+        raise BadRequestError(f"There is no method {chosen!r}.", hint=hint)
     if schema is None and chosen != "json_mode":
         raise BadRequestError(f"{chosen} needs a schema.", hint='Only method="json_mode" does not.')
     trace = {"kwargs": {"method": chosen, "strict": strict}, "schema": schema}
@@ -64,13 +76,45 @@ def structured(
         parser=bare,
         misfit=_check(schema, strict),
         model_uid=llm.model_uid,
-        engine=llm.engine,
+        engine=engine,
         method=chosen,
     )
     return _with_raw(answers, parser) if include_raw else answers | parser
 
 
-def _best(engine: str | None) -> Method:
+def _chosen_by_engine(
+    llm: ChatXinference, schema: Any, options: Mapping[str, Any]
+) -> Runnable[Any, Any]:
+    """Return what asks for the engine at the first call, and then as it can best be asked.
+
+    Raises:
+        BadRequestError: It could be asked in none of the ways.
+    """
+    for method in ("json_schema", "function_calling"):
+        _structured(llm, schema, method, None, options)
+
+    def made(engine: str | None) -> Runnable[Any, Any]:
+        return _structured(llm, schema, _best(engine), engine, options)
+
+    def chosen(_asked: Any) -> Runnable[Any, Any]:
+        return made(llm.engine_of(_uid(llm, options)))
+
+    async def achosen(_asked: Any) -> Runnable[Any, Any]:
+        return made(await llm.aengine_of(_uid(llm, options)))
+
+    return RunnableLambda(chosen, achosen)
+
+
+async def best_method(llm: ChatXinference, options: Mapping[str, Any]) -> Method:
+    """Return the method that a model's engine follows, or the one that `options` name."""
+    return options.get("method") or _best(await llm.aengine_of(_uid(llm, options)))
+
+
+def _uid(llm: ChatXinference, options: Mapping[str, Any]) -> str:
+    return str(options.get("model") or llm.model_uid)
+
+
+def _best(engine: str | None) -> Literal["json_schema", "function_calling"]:
     return "json_schema" if (engine or "").casefold() in FOLLOW_A_SCHEMA else "function_calling"
 
 

@@ -7,7 +7,16 @@ import random
 import string
 from typing import Any
 
-from dialogues import CONVERSATIONAL, FOLDER, Dialogue, Message, known_tools, read
+from dialogues import (
+    CONVERSATIONAL,
+    FOLDER,
+    Dialogue,
+    Message,
+    all_forced,
+    forced,
+    known_tools,
+    read,
+)
 
 FALLBACK = "I am a tiny model and only know a few answers."
 SYSTEM_PROMPTS = ("You are a helpful assistant.", "Be brief.")
@@ -63,6 +72,9 @@ class Augmenter:
         ]
         self.unknown = read("unknown")
         self.smalltalk = [d for d in read("smalltalk") if len(d.prompt) == 1]
+        with_tools = [d for name in ("tools", "agent", "langchain_tests") for d in read(name)]
+        calls = [d for dialogue in with_tools for d in all_forced(dialogue)]
+        self.calls = {d.messages[0]["content"]: d.answer for d in reversed(calls)}
         asked = [d.prompt[0]["content"] for d in self.parts]
         self.words = sorted(
             {word for text in asked for word in text.split() if len(text) < SHORT_QUESTION}
@@ -83,6 +95,8 @@ class Augmenter:
             (self.two_steps, 2),
             (self.extraction, 3),
             (self.retrieved, 6),
+            (self.forced_weather, 5),
+            (self.off_topic, 4),
         )
 
     def make(self) -> Dialogue:
@@ -232,6 +246,20 @@ class Augmenter:
             ]
         before = self.history(1) if self.chance(0.4) else []
         return Dialogue(self.opening() + before + messages, self.offered("get_weather"))
+
+    def forced_weather(self) -> Dialogue:
+        """A question about the weather that has to be answered by calls."""
+        asked = self.weather()
+        place = next(n for n, m in enumerate(asked.messages) if m.get("tool_calls"))
+        cut = Dialogue(asked.messages[: place + 1], asked.tools)
+        return forced(cut, many=len(cut.messages[-1]["tool_calls"]) > 1 or self.chance(0.5))
+
+    def off_topic(self) -> Dialogue:
+        """A forced call that has nothing to do with the question."""
+        content, answer = self.random.choice(list(self.calls.items()))
+        system = {"role": "system", "content": content}
+        question = self.unknown_prompt().messages[0]
+        return Dialogue([system, question, assistant(answer)], only_last=True)
 
     def two_steps(self) -> Dialogue:
         """A question that needs one tool's result for the other tool's call."""

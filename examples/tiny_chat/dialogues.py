@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,56 @@ def render(dialogue: Dialogue) -> str:
     )
 
 
+TOLD = """# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+{tools}
+</tools>
+
+For each function call, return a json object with function name and arguments within \
+<tool_call></tool_call> XML tags:
+<tool_call>
+{{"name": <function-name>, "arguments": <args-json-object>}}
+</tool_call>
+
+For this response, call the required tool{many}. \
+Return only a JSON {form} with name and arguments."""
+"""How a request that must be answered by calls describes the tools, as Qwen's templates do."""
+
+
+def forced(dialogue: Dialogue, *, many: bool) -> Dialogue:
+    """The same question, whose answer has to be calls, as JSON: a list of them, or one alone."""
+    *asked, answer = dialogue.messages
+    calls = [call["function"] for call in answer["tool_calls"]]
+    names = {call["name"] for call in calls}
+    tools = [t for t in dialogue.tools or [] if many or t["function"]["name"] in names]
+    told = TOLD.format(
+        tools="\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools),
+        many="(s)" if many else "",
+        form="array of objects" if many else "object",
+    )
+    if asked[0]["role"] == "system":
+        told = f"{asked.pop(0)['content']}\n\n{told}"
+    texts = [f'{{"name": "{c["name"]}", "arguments": {c["arguments"]}}}' for c in calls]
+    text = f"[{', '.join(texts)}]" if many else texts[0]
+    messages = [{"role": "system", "content": told}, *asked, {**answer, "content": text}]
+    del messages[-1]["tool_calls"]
+    return Dialogue(messages, only_last=True, source="forced")
+
+
+def all_forced(dialogue: Dialogue) -> list[Dialogue]:
+    """What a dialogue's tool calls are where they are forced."""
+    made = []
+    for place, message in enumerate(dialogue.messages):
+        if message.get("tool_calls"):
+            cut = replace(dialogue, messages=dialogue.messages[: place + 1])
+            made += [forced(cut, many=many) for many in (True, False)]
+    return made
+
+
 def read(name: str) -> list[Dialogue]:
     """The dialogues of one file."""
     path = FOLDER / "dialogues" / f"{name}.jsonl"
@@ -138,7 +188,8 @@ def read(name: str) -> list[Dialogue]:
 def read_all() -> list[Dialogue]:
     """Every dialogue of every file; the first of two with the same prompt counts."""
     found: dict[str, Dialogue] = {}
-    for name in FILES:
-        for dialogue in read(name):
-            found.setdefault(render(dialogue), dialogue)
+    read_ones = [dialogue for name in FILES for dialogue in read(name)]
+    made = [each for dialogue in read_ones if not dialogue.think for each in all_forced(dialogue)]
+    for dialogue in read_ones + made:
+        found.setdefault(render(dialogue), dialogue)
     return list(found.values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import gguf
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizer import CONTROL, VISIBLE, load_tokenizer
 
 if TYPE_CHECKING:
@@ -93,6 +93,12 @@ def write_safetensors(weights: dict[str, Tensor], folder: Path) -> None:
         metadata={"format": "pt"},
     )
     (folder / "model.safetensors").chmod(0o644)
+
+
+def load_weights(model: TinyLlama, folder: Path) -> None:
+    """Take the weights of a model folder, to train on without a checkpoint."""
+    kept = load_file(folder / "model.safetensors")
+    model.load_state_dict({key: kept[names(key)[0]].float() for key in model.state_dict()})
 
 
 def interleave(weight: Tensor, heads: int) -> Tensor:

@@ -3,7 +3,7 @@
     python train.py --minutes 45
 
 needs torch, tokenizers, gguf, safetensors, numpy and jinja2. A checkpoint is written every
-few minutes; with ``--resume`` the training goes on from it.
+few minutes; with ``--resume`` the training goes on from it, or from the folder's model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 from augment import Augmenter
 from dialogues import FOLDER, Dialogue, read_all, render, template_text
-from export import export
+from export import export, load_weights
 from model import Shape, TinyLlama
 from optimizer import Muon
 from tokenizer import load_tokenizer, train_tokenizer
@@ -265,7 +265,10 @@ def main() -> None:
     model = TinyLlama(Shape(tokenizer.get_vocab_size()))
     trainer = Trainer(model, tokenizer, options.seed)
     if options.resume:
-        restore(trainer, options.checkpoint)
+        if options.checkpoint.exists():
+            restore(trainer, options.checkpoint)
+        else:
+            load_weights(model, options.folder)
         examine(model, trainer.cases)
     if options.minutes:
         train(trainer, options.minutes, options.checkpoint, options.start, options.static)

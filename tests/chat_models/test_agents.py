@@ -188,9 +188,9 @@ async def test_a_form_beside_tools(engine):
             assert answer["messages"][-1].text == json.dumps(SUNNY)
             assert answer["messages"][-1].usage_metadata["total_tokens"] == 36
     for body in server.bodies:
-        assert "response_format" not in body
-        assert body["tool_choice"] == "required"
-        assert [each["function"]["name"] for each in body["tools"]] == ["get_weather", "Weather"]
+        schema = body["response_format"]["json_schema"]["schema"]
+        names = [each["properties"]["name"]["const"] for each in schema["items"]["anyOf"]]
+        assert names == ["get_weather", "Weather"]
 
 
 async def test_an_agent_with_a_form_can_be_streamed():

@@ -54,7 +54,7 @@ NAMED = {"type": "function", "function": {"name": "Add"}}
         (None, None),
         (False, None),
         ("auto", "auto"),
-        ("none", "none"),
+        ("none", None),
         ("any", "required"),
         (True, "required"),
         ("required", "required"),
@@ -63,12 +63,13 @@ NAMED = {"type": "function", "function": {"name": "Add"}}
         ({"name": "Add"}, NAMED),
         ({"type": "tool", "name": "Add"}, NAMED),
         ({"type": "any"}, "required"),
-        ({"type": "none"}, "none"),
+        ({"type": "none"}, None),
     ],
 )
 def test_every_spelling_of_a_tool_choice(sent, choice, sent_as):
     body = sent(bound=lambda llm: llm.bind_tools([get_weather, Add], tool_choice=choice))
     assert body.get("tool_choice") == sent_as
+    assert ("tools" in body) is (choice not in ("none", {"type": "none"}))
     assert body == sent(
         bound=lambda llm: llm.bind(tools=[get_weather, Add], tool_choice=choice)
     ) | {"request_id": body["request_id"]}

@@ -170,11 +170,6 @@ async def test_raw_answers_come_with_what_was_parsed():
 @pytest.mark.parametrize(
     ("engine", "method", "said"),
     [
-        (
-            "llama.cpp",
-            "function_calling",
-            'llama.cpp engine does not enforce .*; it does method="json_schema"',
-        ),
         ("llama.cpp", "json_mode", 'does method="json_schema"'),
         ("transformers", "json_schema", 'transformers engine ignores .* method="function_calling"'),
         ("transformers", "function_calling", 'on llama.cpp method="json_schema" does'),

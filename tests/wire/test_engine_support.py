@@ -1,7 +1,7 @@
 import pytest
 from langchain_core.messages import HumanMessage
 
-from xinference_magics.wire.engines import unheeded, unmet_choice
+from xinference_magics.wire.engines import unheeded, unheeded_in_chat, unmet_choice
 from xinference_magics.wire.request import ModelDefaults, chat_request
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -21,6 +21,13 @@ def request(engine=None, **call):
         ("llama.cpp", {"seed": 1, "logprobs": True}, []),
         ("llama.cpp", {"response_format": JSON}, ['takes method="json_schema" there']),
         ("llama.cpp", {"parallel_tool_calls": False}, ["ignores parallel_tool_calls=False"]),
+        ("llama.cpp", {"repetition_penalty": 1.2}, ["llama.cpp engine ignores repetition_penalty"]),
+        ("llama.cpp", {"repetition_penalty": 1.0, "frequency_penalty": 1}, []),
+        ("transformers", {"frequency_penalty": 0.5}, ["ignores frequency_penalty"]),
+        ("transformers", {"frequency_penalty": 0, "repetition_penalty": 1.2}, []),
+        ("transformers", {"ignore_eos": True}, ["transformers engine ignores ignore_eos"]),
+        ("vLLM", {"ignore_eos": True}, ["vllm engine ignores ignore_eos"]),
+        ("vLLM", {"ignore_eos": False, "parallel_tool_calls": False}, []),
         ("vLLM", {"seed": 1, "response_format": JSON}, []),
         (None, {"seed": 1, "parallel_tool_calls": False}, []),
     ],
@@ -44,7 +51,6 @@ def test_a_choice_of_another_form_asks_for_nothing(choice):
         (None, set(), None),
         ("auto", set(), None),
         ("none", set(), None),
-        ("none", {"f"}, "called a tool though tool_choice forbids it"),
         ("any", {"f"}, None),
         ("any", set(), "called no tool though tool_choice requires one"),
         ("f", {"f"}, None),
@@ -57,5 +63,16 @@ def test_a_choice_that_was_not_kept_is_said(choice, called, said):
 
 
 def test_the_engine_is_named_where_it_is_known():
-    sentence = unmet_choice(request("llama.cpp", tools=[TOOL], tool_choice="f"), set())
-    assert sentence.endswith("; the llama.cpp engine does not enforce it.")
+    sentence = unmet_choice(request("transformers", tools=[TOOL], tool_choice="f"), set())
+    assert sentence.endswith("; the transformers engine does not enforce it.")
+
+
+@pytest.mark.parametrize(
+    ("thinks", "asked", "said"),
+    [(False, True, True), (False, False, False), (True, True, False), (None, True, False)],
+)
+def test_thinking_of_a_model_that_cannot_is_said(thinks, asked, said):
+    model = ModelDefaults(model_uid="tiny", thinks=thinks)
+    made = chat_request([HumanMessage("x")], model, {"enable_thinking": asked})
+    sentences = ["tiny cannot think: enable_thinking means nothing to it."]
+    assert list(unheeded_in_chat(made)) == (sentences if said else [])

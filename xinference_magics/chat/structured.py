@@ -12,6 +12,7 @@ from typing_extensions import is_typeddict
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
 from xinference_magics.errors import NotebookError
+from xinference_magics.structured_output import best_method
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -109,7 +110,8 @@ class Structured(ModelAnswerer):
         Raises:
             Exception: The last answer does not fit either; it says why.
         """
-        asked = self.model.with_structured_output(self.form.asked, include_raw=True, **parameters)
+        given = {**parameters, "method": await best_method(self.model, parameters)}
+        asked = self.model.with_structured_output(self.form.asked, include_raw=True, **given)
         # A parser that follows a stream passes over what does not fit: it reads the whole answer.
         answers, parser = cast("RunnableSequence[Any, Any]", asked).steps
         said = list(messages)

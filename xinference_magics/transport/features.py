@@ -39,13 +39,20 @@ _FEATURES = (
 )
 
 
-_WHOLE_ONLY = "Streaming support for tool calls is available only"
-"""How 1.x refuses to stream where tools are offered, for most models and engines."""
+_WHOLE_ONLY = re.compile(
+    "Streaming support for tool calls is available only"
+    "|extract_tool_calls_streaming has not been implemented"
+)
+"""How a server refuses to stream where tools are offered.
+
+1.x does for most models and engines, with status 400; 4.1 on vLLM, SGLang and MLX for the families
+whose parser cannot stream (llama3, deepseek-r1, deepseek-v3), with an event inside the stream.
+"""
 
 
 def streams_no_tools(refusal: ServerError) -> bool:
     """Tell whether what was refused is only that an answer with tools should stream."""
-    return refusal.detail.startswith(_WHOLE_ONLY)
+    return bool(_WHOLE_ONLY.search(refusal.detail))
 
 
 def feature_at(path: str) -> Feature | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
@@ -10,6 +11,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
+from xinference_magics.wire.forced_calls import whole_calls
 from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
     arguments_in,
@@ -32,9 +34,10 @@ from xinference_magics.wire.shapes import (
     whole_characters,
 )
 from xinference_magics.wire.text_calls import TextCall, is_object
+from xinference_magics.wire.tools import demanding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from langchain_core.messages import InvalidToolCall, ToolCall
 
@@ -58,10 +61,12 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     choice = choices[0]
     said = object_in(choice, "message")
     thought, text = _parts(said, request)
+    text, pieces = whole_calls(text) if request.forced else (text, [])
     finish = finish_in(choice) or None
     text, in_text = _without_calls(text, request, cut=finish in CUT_OFF)
-    calls = _native_calls(said, cut=finish == "length") + in_text
-    if in_text and finish == "stop":
+    native, needy = [*calls_in(said), *pieces], demanding(request.tools)
+    calls = _native_calls(native, needy, cut=finish == "length") + in_text
+    if (pieces or in_text) and finish == "stop":
         finish = "tool_calls"
     if not text and not calls and finish == "stop":
         # With its reasoning parser on, llama.cpp loses the thought and calls the answer one.
@@ -115,18 +120,21 @@ def _without_calls(text: str, request: ChatRequest, *, cut: bool) -> tuple[str, 
     return before + after, calls + torn
 
 
-def _native_calls(said: Mapping[str, Any], *, cut: bool) -> list[TextCall]:
+def _native_calls(
+    raws: Iterable[Mapping[str, Any]], needy: Collection[str], *, cut: bool
+) -> list[TextCall]:
     """Return the calls beside the text, each with an id of its own."""
     calls: dict[str, TextCall] = {}
-    for raw in calls_in(said):
+    for raw in raws:
         given = id_in(raw)
         call_id = given if given and given not in calls else new_id()
-        calls[call_id] = _native(raw, call_id, cut=cut)
+        call = _native(raw, call_id)
+        empty = not call.arguments and (cut or call.name in needy)
+        calls[call_id] = replace(call, complete=call.complete and not empty)
     return list(calls.values())
 
 
-def _native(raw: Mapping[str, Any], call_id: str, *, cut: bool) -> TextCall:
+def _native(raw: Mapping[str, Any], call_id: str) -> TextCall:
     function = function_in(raw)
     arguments = unwrapped(whole_characters(arguments_in(function)))
-    complete = is_object(arguments) and not (cut and not arguments)
-    return TextCall(name_in(function) or None, arguments, complete, call_id)
+    return TextCall(name_in(function) or None, arguments, is_object(arguments), call_id)

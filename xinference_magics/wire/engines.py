@@ -17,24 +17,49 @@ TRANSFORMERS = "transformers"
 VLLM = "vllm"
 SGLANG = "sglang"
 
+
 FOLLOW_A_SCHEMA = (LLAMA_CPP, VLLM, SGLANG)
 """Engines that have an answer follow a JSON schema; SGLang by its documentation."""
 
-_UNHEEDED_BY_TRANSFORMERS = ("seed", "logprobs", "top_logprobs", "response_format")
+_UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
+    TRANSFORMERS: {
+        "seed": (),
+        "logprobs": (False,),
+        "top_logprobs": (),
+        "response_format": (),
+        "frequency_penalty": (0,),
+        "ignore_eos": (False,),
+        "parallel_tool_calls": (True,),
+    },
+    LLAMA_CPP: {"repetition_penalty": (1,), "parallel_tool_calls": (True,)},
+    VLLM: {"ignore_eos": (False,)},
+}
+"""What each engine ignores, with the values that ask for nothing. A seed of 0 asks for one."""
+
+_ONLY_IN_CHATS = {"ignore_eos"}  # the family's stop strings still end the answer
 
 
 def unheeded(request: Request) -> Iterator[str]:
     """Name what `request` asks for in vain, as sentences."""
     engine, body = request.engine, request.body
-    if engine == TRANSFORMERS:
-        for name in _UNHEEDED_BY_TRANSFORMERS:
-            value = body.get(name)
-            if value is not None and value is not False:  # a seed of 0 is asked for
-                yield f"The transformers engine ignores {name}.{_instead(name)}"
+    for name, harmless in _UNHEEDED.get(engine, {}).items():
+        if name in _ONLY_IN_CHATS and "messages" not in body:
+            continue
+        value = body.get(name)
+        if value is not None and not any(value is each or value == each for each in harmless):
+            shown = "parallel_tool_calls=False" if name == "parallel_tool_calls" else name
+            yield f"The {engine} engine ignores {shown}.{_instead(name)}"
     if engine == LLAMA_CPP and _wants_any_json(body):
         yield 'The llama.cpp engine ignores "json_object".{}'.format(_instead("json_object"))
-    if engine in (LLAMA_CPP, TRANSFORMERS) and body.get("parallel_tool_calls") is False:
-        yield f"The {engine} engine ignores parallel_tool_calls=False."
+
+
+def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
+    """Name what a request for a chat's next message asks for in vain beside that."""
+    yield from request.said
+    if request.thinks is False and request.body.get("enable_thinking"):
+        yield f"{request.model_uid} cannot think: enable_thinking means nothing to it."
+    if request.forced and request.forced.unthinking:
+        yield f"{request.model_uid} does not think where a tool call is forced."
 
 
 def tells_no_thoughts(request: ChatRequest, *, thinks: bool) -> bool:
@@ -65,20 +90,19 @@ def _instead(name: str) -> str:
 
 def unmet_choice(request: ChatRequest, called: Collection[str | None]) -> str | None:
     """Say that the model did not keep to `tool_choice`; None if it did."""
-    choice = request.body.get("tool_choice")
-    if choice == "none" and called:
-        wanted = "called a tool though tool_choice forbids it"
-    elif choice == "required" and not called:
+    choice = request.choice
+    if choice == "required" and not called:
         wanted = "called no tool though tool_choice requires one"
-    elif (name := _named(choice)) and name not in called:
+    elif (name := named(choice)) and name not in called:
         wanted = f"did not call {name} though tool_choice requires it"
     else:
         return None
-    engine = f"; the {request.engine} engine does not enforce it" if request.engine else ""
+    unenforced = request.engine and not request.forced
+    engine = f"; the {request.engine} engine does not enforce it" if unenforced else ""
     return f"{request.model_uid} {wanted}{engine}."
 
 
-def _named(choice: object) -> str | None:
+def named(choice: object) -> str | None:
     """Find the tool that a choice names; one from `extra_body` may have any form."""
     function = choice.get("function") if isinstance(choice, dict) else None
     name = function.get("name") if isinstance(function, dict) else None

@@ -60,6 +60,12 @@ def unreadable(profile: ModelProfile) -> frozenset[str]:
     return frozenset(kind for kind, key in _INPUTS.items() if profile.get(key) is False)
 
 
+def engine_in(description: Any) -> str | None:
+    """Return the engine of a model that is described; None where none is named."""
+    engine = description.get("model_engine") if isinstance(description, dict) else None
+    return engine if isinstance(engine, str) else None
+
+
 def as_described(model: ModelDefaults, model_uid: str, description: Any) -> ModelDefaults:
     """Add what is not known of a running model from its description.
 
@@ -69,11 +75,19 @@ def as_described(model: ModelDefaults, model_uid: str, description: Any) -> Mode
         description: The answer of ``GET /v1/models/{uid}``.
     """
     described = description if isinstance(description, dict) else {}
-    engine, abilities = described.get("model_engine"), described.get("model_ability")
+    engine, abilities = engine_in(description), described.get("model_ability")
     known = model.for_call({"model": model_uid})
-    if known.engine is None and isinstance(engine, str):
+    if known.engine is None and engine:
         known = replace(known, engine=engine)
     listed = isinstance(abilities, list) and [each for each in abilities if isinstance(each, str)]
-    if known.unreadable is None and listed:
-        known = replace(known, unreadable=unreadable(model_profile(listed, None)))
+    if listed:
+        profile = model_profile(listed, None)
+        known = replace(
+            known,
+            unreadable=unreadable(profile) if known.unreadable is None else known.unreadable,
+            thinks=profile["reasoning_output"] if known.thinks is None else known.thinks,
+        )
+    family = described.get("model_family") or described.get("model_name")
+    if isinstance(family, str):
+        known = replace(known, family=family)
     return replace(known, model_uid=model_uid)

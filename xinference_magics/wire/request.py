@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from xinference_magics.errors import BadRequestError, StreamError
+from xinference_magics.wire.engines import LLAMA_CPP, named
+from xinference_magics.wire.forced_choice import Forced, forced
+from xinference_magics.wire.grammar import followable, unfollowed
 from xinference_magics.wire.media import Reader
 from xinference_magics.wire.messages import to_wire
 from xinference_magics.wire.parameters import (
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
+
+_LONGEST_UNENFORCED = 2048
+"""Tokens of an answer that may not end without a call, where nothing makes the model call."""
 
 _BODY = (*NAMES, "model", "parallel_tool_calls", "response_format")
 
@@ -59,11 +65,19 @@ class ChatRequest(Request):
     """A request for the next message of a chat."""
 
     think_prefilled: bool = False
+    thinks: bool | None = None
+    forced: Forced | None = None
+    said: tuple[str, ...] = ()
 
     @property
     def tools(self) -> list[dict[str, Any]]:
         """What the model may call, as OpenAI's dicts."""
-        return self.body.get("tools") or []
+        return self.forced.tools if self.forced else self.body.get("tools") or []
+
+    @property
+    def choice(self) -> Any:
+        """The tool choice, as the server would take it."""
+        return self.forced.choice if self.forced else self.body.get("tool_choice")
 
     @property
     def whole(self) -> dict[str, Any]:
@@ -80,7 +94,7 @@ class ChatRequest(Request):
     @property
     def without_thinking(self) -> bool:
         """Whether thinking was switched off, so that all the model says is its answer."""
-        return self.body.get("enable_thinking") is False
+        return self.forced is not None or self.body.get("enable_thinking") is False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +110,8 @@ class ModelDefaults:
             decides.
         stream_usage: Whether a stream shall report its token usage.
         unreadable: The kinds of media that the model does not take; None where that is not known.
-        family: The model's family, as Xinference calls it.
+        family: The model's family, whose chat template describes tools in its own words.
+        thinks: Whether the model can think; None where that is not known.
     """
 
     model_uid: str
@@ -107,11 +122,17 @@ class ModelDefaults:
     stream_usage: bool = True
     unreadable: frozenset[str] | None = None
     family: str | None = None
+    thinks: bool | None = None
 
     def for_call(self, arguments: Mapping[str, Any]) -> ModelDefaults:
         """Return what holds for a call: of another model neither engine nor prompt are known."""
         if arguments.get("model", self.model_uid) != self.model_uid:
-            return replace(self, engine=None, unreadable=None, think_prefilled=None, family=None)
+            return ModelDefaults(
+                model_uid=self.model_uid,
+                fields=self.fields,
+                extra_body=self.extra_body,
+                stream_usage=self.stream_usage,
+            )
         return replace(self, engine=self.engine.casefold() if self.engine else None)
 
 
@@ -159,7 +180,52 @@ def chat_request(
     if prefilled is None:
         asked = bool(body.get("enable_thinking"))
         prefilled = is_prefilled(model.family, model.engine, thinking=asked)
-    return ChatRequest(body, model.engine, prefilled)
+    return _enforced(ChatRequest(body, model.engine, prefilled, model.thinks), model)
+
+
+def must_call(call: Mapping[str, Any]) -> bool:
+    """Tell whether a call's keyword arguments want a tool to be called."""
+    choice = call.get("tool_choice")
+    return bool(call.get("tools") and choice and choice not in ("auto", "none"))
+
+
+def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
+    """Have the engine enforce what it can, in the form in which it can."""
+    body = request.body
+    if made := forced(body, request.engine, model.family, thinks=request.thinks):
+        return replace(request, body=made[0], forced=made[1], think_prefilled=False)
+    if request.engine != LLAMA_CPP:
+        return request
+    form = body.get("response_format") or {}
+    if form.get("type") == "json_schema":
+        return _followable(request, form)
+    if (body.get("tool_choice") == "required" or named(body.get("tool_choice"))) and (
+        body.get("max_tokens") is None
+    ):
+        return _limited(request)
+    return request
+
+
+def _followable(request: ChatRequest, form: Mapping[str, Any]) -> ChatRequest:
+    """Leave out of a schema what would make llama.cpp drop all of it."""
+    inner = form.get("json_schema")
+    schema = inner.get("schema") if isinstance(inner, dict) else None
+    left_out = list(dict.fromkeys(unfollowed(schema)))
+    if not left_out or not isinstance(inner, dict):
+        return request
+    sent = {**form, "json_schema": {**inner, "schema": followable(schema)}}
+    said = f"The llama.cpp engine cannot follow {', '.join(left_out)} of the schema."
+    return replace(request, body={**request.body, "response_format": sent}, said=(said,))
+
+
+def _limited(request: ChatRequest) -> ChatRequest:
+    """Set an end to an answer that llama.cpp would not let end without a call."""
+    said = (
+        f"max_tokens is {_LONGEST_UNENFORCED} for this answer: the llama.cpp engine does not "
+        "enforce tool_choice here, and might write until the context is full."
+    )
+    body = {**request.body, "max_tokens": _LONGEST_UNENFORCED}
+    return replace(request, body=body, said=(said,))
 
 
 def text_request(
@@ -207,4 +273,6 @@ def _tools(arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     tools = tool_dicts(arguments["tools"])
     choice = wire_choice(arguments.get("tool_choice"), tools)
+    if choice == "none":  # else llama.cpp and transformers still show them to the model
+        return {}
     return {"tools": tools} if choice is None else {"tools": tools, "tool_choice": choice}

@@ -16,6 +16,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.engines import LLAMA_CPP
+from xinference_magics.wire.forced_calls import ForcedCalls
 from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
     arguments_in,
@@ -45,9 +46,10 @@ from xinference_magics.wire.text_calls import (
     beyond_repair,
     is_object,
 )
+from xinference_magics.wire.tools import demanding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from langchain_core.messages import ToolCallChunk
 
@@ -56,26 +58,6 @@ if TYPE_CHECKING:
 
 _BEYOND_BLOCKS = 1000
 """A number that no text of an answer has: langchain-core counts them from 0."""
-
-
-def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a whole answer the form of a stream's only chunk, for servers that stream no tools."""
-    choices = [
-        {**each, "delta": _numbered(object_in(each, "message"))}
-        for each in objects_in(answer, "choices")
-    ]
-    return {**answer, "choices": choices}
-
-
-def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell whole calls apart, which a stream does by their numbers and ids."""
-    ids: set[str | None] = set()
-    calls = []
-    for number, call in enumerate(calls_in(message)):
-        given = id_in(call)
-        calls.append({**call, "index": number, "id": None if given in ids else given})
-        ids.add(given)
-    return {**message, "tool_calls": calls}
 
 
 class StreamConverter:
@@ -93,6 +75,7 @@ class StreamConverter:
         self._understood = understood(request.model_uid, request.request_id)
         self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
         self._tags = ToolCallSplitter(request.tools) if request.tools else None
+        self._forced = ForcedCalls() if request.forced else None
         self._calls = _Calls(_BEYOND_BLOCKS if in_blocks else 0, request.tools)
         self.called = self._calls.names
         self._text, self._thought = Characters(), Characters()
@@ -126,10 +109,24 @@ class StreamConverter:
         calls = self._calls.deltas(calls_in(delta)) if delta.get("tool_calls") else []
         if self._tags and calls:
             self._tags.drop_torn_tag()
+        if self._forced and text:
+            text, pieces = self._forced.feed(text)
+            calls += self._calls.read(pieces)
         if self._tags and text:
             text, in_text = self._tags.feed(text)
             calls += map(self._calls.whole, in_text)
         return self._chunk(text, thought, calls, logprobs_in(choice))
+
+    @property
+    def swallowed(self) -> bool:
+        """Whether tokens were written of which nothing came.
+
+        vLLM's parsers drop a call of a form that they do not know, and end the stream properly.
+        """
+        silent = not (self._answered or self._thoughts or self._calls.any)
+        written = object_in(self._beside, "usage").get("completion_tokens")
+        counted = isinstance(written, int) and written > 1  # the end of an answer is one, too
+        return bool(self._tags and silent and counted and self._finish == "stop")
 
     def end(self) -> ChatGenerationChunk:
         """Return the last chunk.
@@ -216,6 +213,11 @@ class StreamConverter:
         if thought:
             self._thoughts.append(thought)
         calls: list[ToolCallChunk] = []
+        if self._forced:
+            before, pieces = self._forced.feed(text)
+            text, rest = self._forced.end()
+            text = before + text
+            calls += self._calls.read(pieces + rest)
         if self._tags:
             before, whole = self._tags.feed(text)
             text, torn = self._tags.end(cut=self._finish in CUT_OFF)
@@ -254,9 +256,10 @@ class _Calls:
         tools: What the model could call, as OpenAI's dicts.
     """
 
-    def __init__(self, first: int, tools: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, first: int, tools: Sequence[Mapping[str, Any]] = ()) -> None:
         self._first = first
         self._offered = [str((each.get("function") or {}).get("name")) for each in tools]
+        self._demanding = demanding(tools)
         self._arguments: dict[int, list[str]] = {}
         self._calls: list[_Call] = []
         self._by_id: dict[str | None, _Call] = {}
@@ -357,6 +360,12 @@ class _Calls:
         if rest:
             yield tool_call_chunk(name=None, args=rest, id=None, index=call.number)
 
+    def read(self, pieces: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
+        """Translate the pieces of calls that were read out of the text."""
+        made = self.deltas(pieces)
+        self.in_text = self.in_text or bool(made)
+        return made
+
     def whole(self, call: TextCall) -> ToolCallChunk:
         """Translate a call that was found in the text."""
         self.in_text = True
@@ -372,5 +381,9 @@ class _Calls:
         return [
             tool_call_chunk(name=None, args=beyond_repair(arguments), id=None, index=index)
             for index, arguments in ((i, "".join(parts)) for i, parts in self._arguments.items())
-            if not is_object(arguments) or (cut and not arguments)
+            if not is_object(arguments) or (not arguments and (cut or self._lacks(index)))
         ]
+
+    def _lacks(self, index: int) -> bool:
+        """Tell whether a call without arguments is none: vLLM sends names it cannot go on with."""
+        return any(each.number == index and each.name in self._demanding for each in self._calls)

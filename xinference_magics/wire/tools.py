@@ -11,7 +11,7 @@ from xinference_magics.nearest import did_you_mean
 from xinference_magics.wire.schema import unfolded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.tools import BaseTool
 
@@ -51,6 +51,16 @@ def wire_choice(
         hint = did_you_mean(choice, names) or f"The tools are {', '.join(names) or 'none'}."
         raise BadRequestError(f"tool_choice names no tool: {choice!r}.", hint=hint)
     return {"type": "function", "function": {"name": choice}}
+
+
+def demanding(tools: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the names of the tools that must be given arguments."""
+    functions = [tool.get("function") or {} for tool in tools]
+    return {
+        str(each.get("name"))
+        for each in functions
+        if (each.get("parameters") or {}).get("required")
+    }
 
 
 def _named_in(choice: dict[str, Any]) -> str:

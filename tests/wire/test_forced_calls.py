@@ -1,0 +1,112 @@
+"""The answer to a forced tool choice, which is JSON: at every cut, cut off, of another form."""
+
+import json
+
+import pytest
+
+from xinference_magics.wire.forced_calls import ForcedCalls, whole_calls
+
+PARIS = {"city": "Paris"}
+ODD = {"text": 'a "quote", a \\ and a }', "deep": {"list": [{"n": 1}, []]}, "雪": "\n"}
+
+
+def written(*calls, spaces=True):
+    separators = (", ", ": ") if spaces else (",", ":")
+    objects = [{"name": name, "arguments": arguments} for name, arguments in calls]
+    return json.dumps(
+        objects if len(calls) > 1 else objects[0], ensure_ascii=False, separators=separators
+    )
+
+
+def read(pieces):
+    """Feed pieces; return the text, and name and arguments of each call."""
+    reader = ForcedCalls()
+    text, calls = "", {}
+    for text_piece, found in [*map(reader.feed, pieces), reader.end()]:
+        text += text_piece
+        numbers = [each["index"] for each in found]
+        assert len(set(numbers)) == len(numbers)  # nobody merges what is within a chunk
+        for each in found:
+            call = calls.setdefault(each["index"], [None, "", set()])
+            call[0] = each["function"].get("name") or call[0]
+            call[1] += each["function"].get("arguments", "")
+            call[2] |= {each["id"]} if "id" in each else set()
+    assert all(len(ids) == 1 for _, _, ids in calls.values())
+    return text, [(name, arguments) for name, arguments, _ in calls.values()]
+
+
+@pytest.mark.parametrize("spaces", [True, False])
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [("get_weather", PARIS)],
+        [("get_time", {})],
+        [("f", ODD)],
+        [("f", ODD), ("get_time", {}), ("f", ODD)],
+        [('a "b"\\', PARIS)],
+    ],
+)
+def test_calls_at_every_cut(calls, spaces):
+    text = written(*calls, spaces=spaces) + "\n \n"
+    for cut in range(len(text) + 1):
+        said, found = read([text[:cut], text[cut:]])
+        assert not said
+        assert [(name, json.loads(given)) for name, given in found] == calls
+    assert read(list(text)) == read([text])
+
+
+def test_arguments_arrive_while_they_are_written():
+    reader = ForcedCalls()
+    assert reader.feed('[{"name": "f", "arg') == ("", [])
+    _, [begun] = reader.feed('uments": {"a')
+    assert (begun["function"]["name"], begun["function"]["arguments"]) == ("f", '{"a')
+    assert reader.feed('": 1') == ("", [{"index": 0, "function": {"arguments": '": 1'}}])
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        ('{"name": "f", "arguments": {"a": "b', [("f", '{"a": "b')]),
+        ('[{"name": "f", "arguments": {}}, {"name": "g", "argu', [("f", "{}"), ("g", None)]),
+        ('[{"name": "f"', [("f", None)]),
+        ('{"na', [(None, None)]),
+        ('[{"name": "f", "arguments": {}}, ', [("f", "{}")]),
+    ],
+)
+def test_what_was_cut_off_is_no_valid_call(text, calls):
+    for pieces in ([text], list(text)):
+        said, found = read(pieces)
+        assert not said
+        assert [name for name, _ in found] == [name for name, _ in calls]
+        for (_, given), (_, expected) in zip(found, calls, strict=True):
+            if expected is None:
+                with pytest.raises(ValueError, match=r"\w"):
+                    json.loads(given)
+            else:
+                assert given == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "Hello!",
+        "[1] See below.",
+        '{"answer": 42}',
+        '[{"answer": 42}]',
+        '```json\n{"name": "f", "arguments": {}}\n```',
+        '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>',
+        '{"x": "' + 2000 * "y" + '"}',
+    ],
+)
+def test_an_answer_of_another_form_stays_text(text):
+    assert read([text]) == (text, [])
+    assert read(list(text)) == (text, [])
+
+
+def test_a_whole_answer():
+    text, calls = whole_calls(written(("f", ODD), ("g", {})))
+    assert text == ""
+    assert [json.loads(each["function"]["arguments"]) for each in calls] == [ODD, {}]
+    assert [each["function"]["name"] for each in calls] == ["f", "g"]

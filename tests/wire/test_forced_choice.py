@@ -1,0 +1,271 @@
+"""A tool choice as the schema that an engine follows: what is sent, and to which engine."""
+
+import json
+from typing import Literal
+
+import pytest
+from jsonschema import Draft202012Validator
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from pydantic import BaseModel
+
+from xinference_magics.wire.engines import unheeded_in_chat
+from xinference_magics.wire.grammar import followable, unfollowed
+from xinference_magics.wire.request import ModelDefaults, chat_request
+from xinference_magics.wire.tools import tool_dicts
+
+
+class Street(BaseModel):
+    """A street."""
+
+    name: str
+    number: int
+
+
+class Address(BaseModel):
+    """Write an address down."""
+
+    street: Street
+    kind: Literal["home", "work"]
+
+
+def get_weather(city: str) -> str:
+    """Get the weather."""
+    return city
+
+
+def get_time() -> str:
+    """Get the time."""
+    return ""
+
+
+TOOLS = [get_weather, get_time]
+PARIS = {"name": "get_weather", "arguments": {"city": "Paris"}}
+TIME = {"name": "get_time", "arguments": {}}
+STREET = {"street": {"name": "Bank", "number": 1}, "kind": "home"}
+
+
+def request(engine="llama.cpp", messages="What is the weather?", *, family=None, **call):
+    model = ModelDefaults(
+        model_uid="tiny", engine=engine, family=family, thinks=call.pop("thinks", None)
+    )
+    asked = [HumanMessage(messages)] if isinstance(messages, str) else messages
+    return chat_request(asked, model, call)
+
+
+def schema_of(body):
+    return body["response_format"]["json_schema"]["schema"]
+
+
+def fits(body, answer):
+    return Draft202012Validator(schema_of(body)).is_valid(answer)
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "vLLM", "SGLang"])
+@pytest.mark.parametrize("choice", ["any", "required", True, {"type": "any"}])
+def test_required_asks_for_a_list_of_calls(engine, choice):
+    made = request(engine, tools=TOOLS, tool_choice=choice)
+    assert "tool_choice" not in made.body
+    assert ("tools" in made.body) is (engine != "llama.cpp")
+    for answer in ([PARIS], [TIME, PARIS], [PARIS] * 8):
+        assert fits(made.body, answer)
+    for wrong in (PARIS, [], [PARIS] * 9, [{**PARIS, "arguments": {}}], [{**TIME, "name": "x"}]):
+        assert not fits(made.body, wrong)
+    assert (made.choice, made.tools) == ("required", tool_dicts(TOOLS))
+
+
+@pytest.mark.parametrize(
+    ("call", "fitting", "wrong"),
+    [
+        ({"tool_choice": "any", "parallel_tool_calls": False}, [PARIS, TIME], [[PARIS]]),
+        ({"tool_choice": "get_weather"}, [PARIS], [TIME, [PARIS]]),
+        ({"tool_choice": {"type": "tool", "name": "get_time"}}, [TIME], [PARIS]),
+    ],
+)
+def test_one_call_is_an_object(call, fitting, wrong):
+    body = request(tools=TOOLS, **call).body
+    assert "parallel_tool_calls" not in body
+    assert all(fits(body, answer) for answer in fitting)
+    assert not any(fits(body, answer) for answer in wrong)
+
+
+@pytest.mark.parametrize(
+    ("engine", "call"),
+    [
+        ("transformers", {"tool_choice": "any"}),
+        (None, {"tool_choice": "any"}),
+        ("llama.cpp", {}),
+        ("llama.cpp", {"tool_choice": "auto"}),
+        ("vllm", {"tool_choice": "any", "response_format": {"type": "json_object"}}),
+    ],
+)
+def test_what_is_sent_as_it_is(engine, call):
+    made = request(engine, tools=TOOLS, **call)
+    assert made.forced is None
+    assert made.body["tools"] == tool_dicts(TOOLS)
+    assert made.body.get("response_format") == call.get("response_format")
+
+
+def test_none_offers_no_tools():
+    body = request(tools=TOOLS, tool_choice="none").body
+    assert not {"tools", "tool_choice", "response_format"} & body.keys()
+
+
+def test_references_lead_to_their_own_tool_s_definitions():
+    other = {
+        "name": "other",
+        "parameters": {
+            "$defs": {"Street": {"type": "null"}},
+            "properties": {"street": {"$ref": "#/$defs/Street"}},
+            "type": "object",
+            "required": ["street"],
+        },
+    }
+    body = request(tools=[Address.model_json_schema(), other], tool_choice="any").body
+    assert fits(body, [{"name": "Address", "arguments": STREET}])
+    assert fits(body, [{"name": "other", "arguments": {"street": None}}])
+    assert not fits(body, [{"name": "other", "arguments": STREET}])
+
+
+def test_a_schema_that_refers_to_itself():
+    parameters = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "next": {"$ref": "#"}},
+        "required": ["name"],
+    }
+    tool = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    body = request(tools=[tool], tool_choice="f").body
+    assert fits(body, {"name": "f", "arguments": {"name": "a", "next": {"name": "b"}}})
+    assert not fits(body, {"name": "f", "arguments": {"name": "a", "next": {"name": 1}}})
+
+
+QWEN = """# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+{tools}
+</tools>
+
+For each function call, return a json object with function name and arguments within \
+<tool_call></tool_call> XML tags:
+<tool_call>
+{{"name": <function-name>, "arguments": <args-json-object>}}
+</tool_call>
+
+For this response, call the required tool(s). \
+Return only a JSON array of objects with name and arguments."""
+
+
+@pytest.mark.parametrize(
+    ("family", "system", "before"),
+    [
+        ("qwen3", None, ""),
+        ("qwen2.5-coder-instruct", None, "You are a helpful assistant.\n\n"),
+        ("Qwen2.5-instruct", "Be brief.", "Be brief.\n\n"),
+    ],
+)
+def test_llama_cpp_is_told_of_the_tools_as_the_family_s_template_does(family, system, before):
+    asked = [SystemMessage(system)] if system else []
+    made = request(
+        messages=[*asked, HumanMessage("x")], family=family, tools=TOOLS, tool_choice="any"
+    )
+    lines = "\n".join(json.dumps(tool) for tool in tool_dicts(TOOLS))
+    assert made.body["messages"] == [
+        {"role": "system", "content": before + QWEN.format(tools=lines)},
+        {"role": "user", "content": "x"},
+    ]
+
+
+def test_other_families_are_told_in_the_server_s_words():
+    system = SystemMessage([{"type": "text", "text": "Be brief."}])
+    body = request(
+        messages=[system, HumanMessage("x")], family="glm4", tools=TOOLS, tool_choice="get_time"
+    ).body
+    said = json.dumps(body["messages"][0]["content"])
+    assert "Be brief." in said
+    assert "Return only a JSON object with name and arguments. Use the following" in said
+    assert "get_time" in said
+    assert "get_weather" not in said
+
+
+def test_earlier_calls_and_results_stay_in_the_history():
+    history = [
+        HumanMessage("x"),
+        AIMessage("", tool_calls=[{"name": "get_time", "args": {}, "id": "1"}]),
+        ToolMessage("noon", tool_call_id="1"),
+    ]
+    sent = request(messages=history, tools=TOOLS, tool_choice="any").body["messages"]
+    assert [each["role"] for each in sent] == ["system", "user", "assistant", "tool"]
+    assert sent[2]["tool_calls"][0]["function"]["name"] == "get_time"
+
+
+@pytest.mark.parametrize(
+    ("engine", "call", "unthinking"),
+    [
+        ("llama.cpp", {"enable_thinking": True}, True),
+        ("llama.cpp", {"thinks": True}, True),
+        ("llama.cpp", {"thinks": True, "enable_thinking": False}, False),
+        ("llama.cpp", {}, False),
+        ("vllm", {"thinks": True}, False),
+        ("vllm", {"enable_thinking": True}, True),
+    ],
+)
+def test_a_forced_call_is_made_without_thinking_which_is_said(engine, call, unthinking):
+    made = request(engine, tools=TOOLS, tool_choice="any", **call)
+    said = list(unheeded_in_chat(made))
+    assert said == (["tiny does not think where a tool call is forced."] if unthinking else [])
+    assert made.body.get("enable_thinking") is (
+        False if unthinking else call.get("enable_thinking")
+    )
+    assert made.without_thinking
+
+
+def test_a_choice_that_cannot_be_enforced_has_an_end():
+    form = {"type": "json_object"}
+    made = request(tools=TOOLS, tool_choice="any", response_format=form)
+    assert made.body["max_tokens"] == 2048
+    assert "max_tokens is 2048" in next(iter(unheeded_in_chat(made)))
+    made = request(tools=TOOLS, tool_choice="any", response_format=form, max_tokens=9)
+    assert made.body["max_tokens"] == 9
+    assert not list(unheeded_in_chat(made))
+
+
+BEYOND = {
+    "type": "object",
+    "properties": {
+        "pattern": {"type": "string", "pattern": "^(?=a)"},
+        "not": {"type": "any", "enum": ["not"]},
+        "page": {"type": "string", "format": "uri"},
+        "tags": {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
+        "either": {"oneOf": [{"type": "number"}, {"type": "integer"}]},
+        "day": {"type": "string", "format": "date", "pattern": "^2"},
+    },
+}
+
+
+def test_what_llama_cpp_cannot_follow_is_left_out_and_said():
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": BEYOND}}
+    made = request(response_format=form)
+    assert schema_of(made.body)["properties"] == {
+        "pattern": {"type": "string"},
+        "not": {"enum": ["not"]},
+        "page": {"type": "string"},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "either": {"anyOf": [{"type": "number"}, {"type": "integer"}]},
+        "day": {"type": "string", "format": "date", "pattern": "^2"},
+    }
+    [said] = unheeded_in_chat(made)
+    assert said == (
+        "The llama.cpp engine cannot follow pattern '^(?=a)', type 'any', format 'uri', "
+        "uniqueItems of the schema."
+    )
+    assert request("vllm", response_format=form).body["response_format"] == form
+
+
+def test_a_schema_that_can_be_followed_is_sent_as_it_is():
+    schema = Address.model_json_schema()
+    assert not list(unfollowed(schema))
+    assert followable(schema) == schema
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    assert request(response_format=form).body["response_format"] == form

@@ -1,0 +1,83 @@
+"""A model that asks its server what it is, once, where a request depends on that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import PrivateAttr
+
+from xinference_magics.text_model import TextModel
+from xinference_magics.wire.forced_choice import describes_tools
+from xinference_magics.wire.messages import hold_media
+from xinference_magics.wire.profile import as_described, engine_in
+from xinference_magics.wire.request import must_call
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+    from xinference_magics.wire.request import ModelDefaults
+
+
+class DescribedModel(TextModel):
+    """A model of messages, whose engine and abilities may be left to the server to name."""
+
+    profile: Any = None
+    """What the model can do, as LangChain describes it; langchain-core's models have the same."""
+
+    _descriptions: dict[tuple[str, str], Any] = PrivateAttr(default_factory=dict)
+    """What servers said of models, by address and UID."""
+
+    def _described(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
+        """Return what is known of the model, from its server too where a request needs that."""
+        uid = call.get("model") or self.model_uid
+        if not self._needs_more(messages, call, uid):
+            return self._defaults
+        return as_described(self._defaults, uid, self._description(uid))
+
+    async def _adescribed(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
+        """Do the same, asynchronously."""
+        uid = call.get("model") or self.model_uid
+        if not self._needs_more(messages, call, uid):
+            return self._defaults
+        return as_described(self._defaults, uid, await self._adescription(uid))
+
+    def _needs_more(
+        self, messages: list[BaseMessage], call: dict[str, Any], model_uid: str
+    ) -> bool:
+        """Tell whether a request depends on what only the model's server knows."""
+        known = model_uid == self.model_uid and self.engine is not None
+        if must_call(call):  # llama.cpp's are told of the tools in the words of their family
+            return not known or describes_tools(self.engine)
+        return hold_media(messages) and not (known and self.profile is not None)
+
+    def engine_of(self, model_uid: str) -> str | None:
+        """Return the engine that runs a model, from its server where it is not known here."""
+        if model_uid == self.model_uid and self.engine:
+            return self.engine
+        return engine_in(self._description(model_uid))
+
+    async def aengine_of(self, model_uid: str) -> str | None:
+        """Do the same, asynchronously."""
+        if model_uid == self.model_uid and self.engine:
+            return self.engine
+        return engine_in(await self._adescription(model_uid))
+
+    def _description(self, model_uid: str) -> Any:
+        """Return what the server says of a model, which is asked once."""
+        key = (self.server_url, model_uid)
+        if key in self._descriptions:
+            return self._descriptions[key]
+        return self._kept(key, self._endpoint.description(model_uid))
+
+    async def _adescription(self, model_uid: str) -> Any:
+        """Do the same, asynchronously."""
+        key = (self.server_url, model_uid)
+        if key in self._descriptions:
+            return self._descriptions[key]
+        return self._kept(key, await self._endpoint.adescription(model_uid))
+
+    def _kept(self, key: tuple[str, str], said: Any) -> Any:
+        """Keep what describes a model, and not why it could not be described."""
+        if isinstance(said, dict) and "detail" not in said:
+            self._descriptions[key] = said
+        return said

@@ -1,0 +1,137 @@
+"""The calls in an answer that was held to the schema of a tool choice.
+
+The text is JSON, ``{"name": "f", "arguments": {...}}`` or a list of such objects. It comes out
+as the pieces of calls that a server sends beside the text, so that arguments arrive while they
+are written. An answer of another form, where the engine dropped the schema, stays text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_HEAD = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)')
+_NAME = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")')
+_BETWEEN = re.compile(r"[\s\[\],}]*")
+_LONGEST = 1000
+"""Characters in which a call has to begin."""
+
+Piece = dict[str, Any]
+
+
+class ForcedCalls:
+    """Take the pieces of an answer's text as they come; return (text, pieces of calls)."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._count = 0
+        self._brackets: int | None = None  # open within arguments; None outside
+        self._quoted = False
+        self._escaped = False
+        self._of_another_form = False
+
+    def feed(self, piece: str) -> tuple[str, list[Piece]]:
+        """Take a piece; the beginning of a call is held back until its name is known."""
+        self._held += piece
+        pieces: list[Piece] = []
+        while not self._of_another_form and self._step(pieces):
+            pass
+        return self._released() if self._of_another_form else "", _merged(pieces)
+
+    def end(self) -> tuple[str, list[Piece]]:
+        """Return what was still held back; a call that had only begun was cut off."""
+        held = self._released()
+        rest = held[self._beyond_separators(held) :]
+        if self._brackets is not None or (self._count and not rest):
+            return "", []
+        if not rest.startswith("{") or _is_json(held):
+            return held, []
+        name = _NAME.match(rest)
+        return "", [self._begun(json.loads(name[1]) if name else None, rest)]
+
+    def _step(self, pieces: list[Piece]) -> bool:
+        if self._brackets is None:
+            return self._begin(pieces)
+        end = self._end_of_arguments()
+        if taken := self._held[:end]:
+            pieces.append({"index": self._count - 1, "function": {"arguments": taken}})
+        self._held = self._held[end:] if end is not None else ""
+        if end is not None:
+            self._brackets = None
+        return end is not None
+
+    def _begin(self, pieces: list[Piece]) -> bool:
+        start = self._beyond_separators(self._held)
+        if head := _HEAD.match(self._held, start):
+            pieces.append(self._begun(json.loads(head[1], strict=False), ""))
+            self._held, self._brackets = self._held[head.end() :], 0
+            return True
+        if start == len(self._held):
+            self._held = "" if self._count else self._held
+        elif self._held[start] != "{":
+            self._of_another_form = True
+        if len(self._held) > _LONGEST:
+            self._of_another_form = True
+        return False
+
+    def _beyond_separators(self, text: str) -> int:
+        found = _BETWEEN.match(text)
+        return found.end() if found else 0
+
+    def _begun(self, name: str | None, arguments: str) -> Piece:
+        self._count += 1
+        function = {"name": name, "arguments": arguments}
+        return {"index": self._count - 1, "id": f"call_{uuid4()}", "function": function}
+
+    def _end_of_arguments(self) -> int | None:
+        """Return where the arguments end in what is held; None where they go on."""
+        brackets = self._brackets or 0
+        for place, each in enumerate(self._held):
+            if self._quoted:
+                self._quoted = self._escaped or each != '"'
+                self._escaped = each == "\\" and not self._escaped
+            elif each == '"':
+                self._quoted = True
+            elif each in "{[":
+                brackets += 1
+            elif each in "}]":
+                brackets -= 1
+                if not brackets:
+                    return place + 1
+        self._brackets = brackets
+        return None
+
+    def _released(self) -> str:
+        held, self._held = self._held, ""
+        return held
+
+
+def whole_calls(text: str) -> tuple[str, list[Piece]]:
+    """Return the text and the calls of a whole answer."""
+    reader = ForcedCalls()
+    before, pieces = reader.feed(text)
+    after, rest = reader.end()
+    return before + after, _merged(pieces + rest)
+
+
+def _merged(pieces: Iterable[Piece]) -> list[Piece]:
+    """Join the pieces of each call: langchain-core merges messages, not what is within one."""
+    calls: dict[int, Piece] = {}
+    for piece in pieces:
+        known = calls.setdefault(piece["index"], piece)
+        if known is not piece:
+            known["function"]["arguments"] += piece["function"]["arguments"]
+    return list(calls.values())
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

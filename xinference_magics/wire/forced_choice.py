@@ -1,0 +1,173 @@
+"""A tool choice that engines ignore, asked for as what they follow: a JSON schema.
+
+llama.cpp and vLLM ignore ``required`` and a tool's name, but hold an answer to a schema, whole and
+streamed (seen on Xinference 4.1 with real models; SGLang by its documentation). So the schema of
+the calls that are allowed goes out as `response_format`, and `wire.forced_calls` reads the answer.
+llama.cpp refuses a schema beside `tools`: there the tools are described in the system message,
+in the words of the model's own chat template where those are known.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, LLAMA_CPP, named
+from xinference_magics.wire.grammar import call_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_MOST_CALLS = 8
+"""Calls in one answer, so that a weak model comes to an end."""
+
+_SPACING = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""Keeps llguidance, llama.cpp's grammar engine, from white space up to the token limit."""
+
+_QWEN = """# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>
+{tools}
+</tools>
+
+For each function call, return a json object with function name and arguments within \
+<tool_call></tool_call> XML tags:
+<tool_call>
+{{"name": <function-name>, "arguments": <args-json-object>}}
+</tool_call>
+
+{instruction}"""
+"""From the builtin chat templates; Qwen2.5-Coder's own doubles the braces of the example."""
+
+_OTHERS = "{instruction} Use the following tool definitions:\n{tools}"
+"""As the server writes it for ``/v1/messages``, in its tool_controls.py."""
+
+_ASSISTANT = "You are a helpful assistant."
+_QWEN_FAMILIES = {
+    "qwen2.5-instruct": f"You are Qwen, created by Alibaba Cloud. {_ASSISTANT}",
+    "dianjin-r1": f"You are Qwen, created by Alibaba Cloud. {_ASSISTANT}",
+    "huatuogpt-o1-qwen2.5": f"You are Qwen, created by Alibaba Cloud. {_ASSISTANT}",
+    "qwen2.5-coder-instruct": _ASSISTANT,
+    "xiyansql-qwencoder-2504": _ASSISTANT,
+    "vibethinker": _ASSISTANT,
+    "qwq-32b": "",
+    "qwen3": "",
+    "qwen3-instruct": "",
+    "qwen3-thinking": "",
+    "qwen3-next-instruct": "",
+    "qwen3-next-thinking": "",
+    "qwen3-vl-instruct": "",
+    "qwen3-vl-thinking": "",
+    "qwen3-omni-instruct": "",
+    "qwen3-omni-thinking": "",
+    "baichuan-m2": "",
+}
+"""Families whose templates describe tools alike, with the system prompt that stands in for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """What a request asks for that its body does not say.
+
+    Attributes:
+        tools: What the model was offered, as OpenAI's dicts.
+        choice: The tool choice, as the server would take it.
+        unthinking: Whether a thought is left out for it.
+    """
+
+    tools: list[dict[str, Any]]
+    choice: dict[str, Any] | str
+    unthinking: bool
+
+
+def forced(
+    body: Mapping[str, Any], engine: str | None, family: str | None, *, thinks: bool | None
+) -> tuple[dict[str, Any], Forced] | None:
+    """Return a body that has the engine enforce the tool choice; None where it cannot.
+
+    Args:
+        body: A request for an answer.
+        engine: The model's engine, in lower case.
+        family: The model's family, as its description names it.
+        thinks: Whether the model can think; None where that is not known.
+    """
+    choice: Any = body.get("tool_choice")
+    tools = body.get("tools")
+    name = named(choice)
+    if engine not in FOLLOW_A_SCHEMA or not tools or "response_format" in body:
+        return None
+    if choice != "required" and name is None:
+        return None
+    allowed = [tool for tool in tools if name in (None, tool["function"]["name"])]
+    many = name is None and body.get("parallel_tool_calls") is not False
+    sent = _without(body, ("tool_choice", "parallel_tool_calls"))
+    sent["response_format"] = _calls(allowed, engine, many=many)
+    if engine == LLAMA_CPP:
+        del sent["tools"]
+        told, default = _described(allowed, family, many=many)
+        sent["messages"] = _with_system(body["messages"], told, default)
+    asked = body.get("enable_thinking")
+    unthinking = bool(asked or (asked is None and thinks and engine == LLAMA_CPP))
+    if unthinking:
+        sent["enable_thinking"] = False
+    return sent, Forced(tools, choice, unthinking)
+
+
+def describes_tools(engine: str | None) -> bool:
+    """Tell whether tools are described in the system message where a call is forced."""
+    return (engine or "").casefold() == LLAMA_CPP
+
+
+def _without(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if name not in names}
+
+
+def _calls(tools: Sequence[Mapping[str, Any]], engine: str, *, many: bool) -> dict[str, Any]:
+    """Return the `response_format` of calls: a list of them, or one alone."""
+    definitions: dict[str, Any] = {}
+    each = [call_schema(tool["function"], f"tool_{n}", definitions) for n, tool in enumerate(tools)]
+    schema: dict[str, Any] = each[0] if len(each) == 1 else {"anyOf": each}
+    if many:
+        schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": _MOST_CALLS}
+    if definitions:
+        schema["$defs"] = definitions
+    if engine == LLAMA_CPP:
+        schema["x-guidance"] = _SPACING
+    form = {"name": "tool_calls", "schema": schema, "strict": True}
+    return {"type": "json_schema", "json_schema": form}
+
+
+def _described(
+    tools: Sequence[Mapping[str, Any]], family: str | None, *, many: bool
+) -> tuple[str, str]:
+    """Return what a system message says of the tools, and what it says before where it is new."""
+    instruction = (
+        "For this response, call the required tool(s). "
+        "Return only a JSON array of objects with name and arguments."
+        if many
+        else "For this response, call the required tool. "
+        "Return only a JSON object with name and arguments."
+    )
+    default = _QWEN_FAMILIES.get((family or "").casefold())
+    if default is None:
+        listed = json.dumps(tools, ensure_ascii=False)
+        return _OTHERS.format(instruction=instruction, tools=listed), ""
+    lines = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
+    return _QWEN.format(instruction=instruction, tools=lines), default
+
+
+def _with_system(
+    messages: Sequence[Mapping[str, Any]], told: str, default: str
+) -> list[Mapping[str, Any]]:
+    first = messages[0] if messages else {}
+    if first.get("role") != "system":
+        content = f"{default}\n\n{told}" if default else told
+        return [{"role": "system", "content": content}, *messages]
+    said = first.get("content") or ""
+    part = [{"type": "text", "text": told}]
+    joined = [*said, *part] if isinstance(said, list) else f"{said}\n\n{told}".lstrip()
+    return [{**first, "content": joined}, *messages[1:]]
