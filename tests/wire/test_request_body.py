@@ -57,6 +57,7 @@ def test_another_model_s_prompt_is_not_known():
     [
         {"type": "image", "base64": 5},
         {"type": ["image"]},
+        {"type": "image", "base64": "AAAA", "mime_type": 5},
     ],
 )
 def test_a_block_that_is_none_is_said(block):

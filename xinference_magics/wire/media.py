@@ -46,6 +46,8 @@ class Reader:
         Raises:
             BadRequestError: The model cannot read such a block; nothing was sent.
         """
+        if not isinstance(block.get("type", ""), str):
+            raise no_block("the type of a block is not a text")
         if block.get("type") in _TEXTS or block.get("source_type") == "text":
             return {"type": "text", "text": _text(block)}
         if not is_media(block):
@@ -65,6 +67,14 @@ class Reader:
 
 
 ANY_READER = Reader()
+
+
+def no_block(why: str) -> BadRequestError:
+    """Return the error for content that is neither text nor a block."""
+    return BadRequestError(
+        f"A message cannot be sent: {why}.",
+        hint='Its content is text, or blocks such as {"type": "text", "text": "..."}.',
+    )
 
 
 def is_media(block: Any) -> bool:
@@ -173,8 +183,12 @@ def _spelled(block: dict[str, Any]) -> tuple[str, str, Any]:
         mime = f"{kind}/{source['format']}"
     if not mime and isinstance(url, str) and url.startswith("data:"):
         mime = url[len("data:") :].partition(",")[0].partition(";")[0]
+    if not isinstance(mime, str):
+        raise no_block("the MIME type of a block is not a text")
     mime = mime or _USUAL.get(kind, "")
     if data := source.get("base64") or source.get("data"):
+        if not isinstance(data, str | bytes):
+            raise no_block("the data of a block is neither base64 nor bytes")
         url = f"data:{mime};base64,{_in_base64(data)}"
     return kind if kind in _USUAL else mime.partition("/")[0], mime, url
 

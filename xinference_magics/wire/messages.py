@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, ToolMessage, convert_to_openai_messages
 from langchain_core.messages.tool import tool_call
 
-from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.media import ANY_READER, is_media, no_part
+from xinference_magics.wire.media import ANY_READER, is_media, no_block, no_part
 from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
@@ -51,10 +50,7 @@ def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> lis
         sent = convert_to_openai_messages(repaired)
     except UNREADABLE as error:
         said = " ".join(str(error).split())[:_LONGEST]
-        raise BadRequestError(
-            f"A message cannot be sent: {said.rstrip('.')}.",
-            hint='Its content is text, or blocks such as {"type": "text", "text": "..."}.',
-        ) from error
+        raise no_block(said.rstrip(".")) from error
     return [_checked(message) for message in sent]
 
 
