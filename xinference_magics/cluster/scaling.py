@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.cluster.api import may_pass
 from xinference_magics.errors import (
     BadRequestError,
+    InternalServerError,
     LaunchError,
     ModelNotFoundError,
     ModelNotReadyError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus
 
 _TICK = 0.5  # seconds between two looks at replicas that load
+_GIVES_THE_REASON = {ServerError, InternalServerError, BadRequestError, ModelNotFoundError}
 _SETTLING = 15.0  # seconds the list may lag behind the server's answer
 
 
@@ -112,7 +114,7 @@ class Scaling:
                 raise
 
     def _reason(self, error: XinferenceError, count: int) -> XinferenceError:
-        if type(error) not in {ServerError, BadRequestError, ModelNotFoundError}:
+        if type(error) not in _GIVES_THE_REASON:
             return error
         what = "another replica" if count == 1 else f"{count} more replicas"
         reason = getattr(error, "detail", "") or "the server gives no reason"

@@ -136,7 +136,7 @@ def _is_pixels(value: Any, *, grey: bool) -> bool:
 
 def _looks_bright(array: Any) -> bool:
     """Whether numbers may be channels of 8 or 16 bits, or those of an image as other numbers."""
-    if array.dtype.kind not in "uif":
+    if array is None or array.dtype.kind not in "uif":
         return False
     if array.dtype.itemsize <= 2 and array.dtype.kind == "u":  # noqa: PLR2004
         return True
@@ -144,13 +144,13 @@ def _looks_bright(array: Any) -> bool:
 
 
 def _as_array(value: Any) -> Any:
-    """Return an array of numpy; an empty one of no kind of number where there cannot be one."""
-    import numpy as np
-
+    """Return an array of numpy; None where there cannot be one."""
     try:
+        import numpy as np
+
         return np.asarray(value)
     except Exception:  # noqa: BLE001  # such as a tensor of a GPU, which is no image then
-        return np.empty(0, object)
+        return None
 
 
 def eight_bits(value: Any, name: str) -> Any:
