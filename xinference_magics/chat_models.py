@@ -78,7 +78,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
 
     Images, sounds and videos go as LangChain's blocks, or in the spelling of OpenAI, Anthropic
     or Vertex, and are sent as the model's engine reads them; where `engine` or `profile` is
-    missing, the server is asked for it, once; so it is before a tool call is forced, and before
+    missing, the server is asked for it; so it is before a tool call is forced, and before
     a method of structured output is chosen. An address is opened by the server, never here; a path
     or ``file://`` by nobody, and neither is a kind that the model does not take: such a message
     raises BadRequestError before anything is sent.
@@ -169,10 +169,11 @@ class ChatXinference(DescribedModel, BaseChatModel):
                 chunk = converter.feed(data)
                 if chunk is not None:
                     yield chunk
+        last = converter.end()
         if converter.swallowed:
             yield from self._read_whole(self._endpoint.answer(request.whole), request)
             return
-        yield converter.end()
+        yield last
         _say_if_unmet(request, converter.called)
 
     async def _aread(self, request: ChatRequest) -> AsyncGenerator[ChatGenerationChunk]:
@@ -182,11 +183,12 @@ class ChatXinference(DescribedModel, BaseChatModel):
                 chunk = converter.feed(data)
                 if chunk is not None:
                     yield chunk
+        last = converter.end()
         if converter.swallowed:
             for chunk in self._read_whole(await self._endpoint.aanswer(request.whole), request):
                 yield chunk
             return
-        yield converter.end()
+        yield last
         _say_if_unmet(request, converter.called)
 
     def _read_whole(
@@ -194,16 +196,17 @@ class ChatXinference(DescribedModel, BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         """Read an answer that was asked for once more, whole."""
         converter = StreamConverter(request, in_blocks=self.output_version == "v1")
-        chunk = converter.feed(as_chunk(answer))
+        chunk = converter.feed(as_chunk(answer, request))
         if chunk is not None:
             yield chunk
+        last = converter.end()
         if converter.swallowed:
             raise ServerError(
                 f"{request.model_uid} wrote an answer of which the engine gave nothing away.",
                 request_id=request.request_id,
                 hint="It was probably a tool call of a wrong form; try again, or another model.",
             )
-        yield converter.end()
+        yield last
         _say_if_unmet(request, converter.called)
 
     def _thinks(self, request: ChatRequest) -> bool:
@@ -226,7 +229,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
             except ServerError as error:
                 if begun or not streams_no_tools(error):
                     raise
-                yield as_chunk(self._endpoint.answer(request.whole))
+                yield as_chunk(self._endpoint.answer(request.whole), request)
 
         return streamed_or_whole()
 
@@ -246,7 +249,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
             except ServerError as error:
                 if begun or not streams_no_tools(error):
                     raise
-                yield as_chunk(await self._endpoint.aanswer(request.whole))
+                yield as_chunk(await self._endpoint.aanswer(request.whole), request)
 
         return streamed_or_whole()
 

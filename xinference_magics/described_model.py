@@ -1,7 +1,8 @@
-"""A model that asks its server what it is, once, where a request depends on that."""
+"""A model that asks its server what it is, where a request depends on that."""
 
 from __future__ import annotations
 
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
     from xinference_magics.wire.request import ModelDefaults
 
 
+_BELIEVED = 60.0
+"""Seconds for which a description is believed: the UID may run on another engine by then."""
+
+
 class DescribedModel(TextModel):
     """A model of messages, whose engine and abilities may be left to the server to name."""
 
     profile: Any = None
     """What the model can do, as LangChain describes it; langchain-core's models have the same."""
 
-    _descriptions: dict[tuple[str, str], Any] = PrivateAttr(default_factory=dict)
-    """What servers said of models, by address and UID."""
+    _descriptions: dict[tuple[str, str], tuple[float, Any]] = PrivateAttr(default_factory=dict)
+    """When servers said what of models, by address and UID."""
 
     def _described(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
         """Return what is known of the model, from its server too where a request needs that."""
@@ -63,21 +68,22 @@ class DescribedModel(TextModel):
         return engine_in(await self._adescription(model_uid))
 
     def _description(self, model_uid: str) -> Any:
-        """Return what the server says of a model, which is asked once."""
-        key = (self.server_url, model_uid)
-        if key in self._descriptions:
-            return self._descriptions[key]
-        return self._kept(key, self._endpoint.description(model_uid))
+        """Return what the server says of a model, or has said a moment ago."""
+        said = self._known(model_uid)
+        return said or self._kept(model_uid, self._endpoint.description(model_uid))
 
     async def _adescription(self, model_uid: str) -> Any:
         """Do the same, asynchronously."""
-        key = (self.server_url, model_uid)
-        if key in self._descriptions:
-            return self._descriptions[key]
-        return self._kept(key, await self._endpoint.adescription(model_uid))
+        said = self._known(model_uid)
+        return said or self._kept(model_uid, await self._endpoint.adescription(model_uid))
 
-    def _kept(self, key: tuple[str, str], said: Any) -> Any:
+    def _known(self, model_uid: str) -> Any:
+        """Return what was said of a model lately."""
+        when, said = self._descriptions.get((self.server_url, model_uid), (0.0, None))
+        return said if time() - when < _BELIEVED else None
+
+    def _kept(self, model_uid: str, said: Any) -> Any:
         """Keep what describes a model, and not why it could not be described."""
         if isinstance(said, dict) and "detail" not in said:
-            self._descriptions[key] = said
+            self._descriptions[self.server_url, model_uid] = time(), said
         return said

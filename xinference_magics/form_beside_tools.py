@@ -45,7 +45,11 @@ def tool_of_form(
         return None
     if not isinstance(form, dict) or not isinstance(schema, dict) or schema.get("type") != "object":
         return None
-    function = {"name": form["name"], "description": _LAST, "parameters": schema}
+    taken = {str((tool.get("function") or {}).get("name")) for tool in tools}
+    name = str(form.get("name") or "answer")
+    while name in taken:
+        name += "_"
+    function = {"name": name, "description": _LAST, "parameters": schema}
     return {"type": "function", "function": function}
 
 
@@ -59,6 +63,8 @@ def answered_by(name: str) -> Runnable[AIMessage, AIMessage]:
             return message
         text = message.text if others else json.dumps(given[0]["args"], ensure_ascii=False)
         changed: dict[str, Any] = {"content": text, "tool_calls": others}
+        if not others:
+            changed["response_metadata"] = {**message.response_metadata, "finish_reason": "stop"}
         if hasattr(message, "tool_call_chunks"):
             changed["tool_call_chunks"] = [
                 chunk for chunk in message.tool_call_chunks if chunk["name"] != name

@@ -96,11 +96,11 @@ def _chosen_by_engine(
     def made(engine: str | None) -> Runnable[Any, Any]:
         return _structured(llm, schema, _best(engine), engine, options)
 
-    def chosen(_asked: Any) -> Runnable[Any, Any]:
-        return made(llm.engine_of(_uid(llm, options)))
+    def chosen(_asked: Any, **call: Any) -> Runnable[Any, Any]:
+        return made(llm.engine_of(_uid(llm, {**options, **call}))).bind(**call)
 
-    async def achosen(_asked: Any) -> Runnable[Any, Any]:
-        return made(await llm.aengine_of(_uid(llm, options)))
+    async def achosen(_asked: Any, **call: Any) -> Runnable[Any, Any]:
+        return made(await llm.aengine_of(_uid(llm, {**options, **call}))).bind(**call)
 
     return RunnableLambda(chosen, achosen)
 

@@ -192,6 +192,38 @@ def test_a_whole_text_is_whole_whatever_the_finish_reason():
         assert llm.with_structured_output(Person).invoke("x") == Person(name="Ada", age=120)
 
 
+@pytest.mark.filterwarnings("ignore:.*called no tool though")
+@pytest.mark.parametrize("size", range(1, 31))
+def test_a_call_that_was_cut_in_its_name_or_arguments(size):
+    text = json.dumps([CALL])[:size]
+    with answering(*text, finish="length") as server:
+        streamed = merged(forced(server).stream("x"))
+    reply = Reply(body=recorded.whole({"content": text}, "length"))
+    with ScriptedServer(reply) as server:
+        whole = forced(server).invoke("x")
+    assert called(streamed) == called(whole) == []
+    names = [[each["name"] for each in answer.invalid_tool_calls] for answer in (streamed, whole)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+async def test_parameters_of_a_call_whose_method_the_engine_decides(api, asynchronous):
+    api[CHAT] = [(200, recorded.whole({"content": '{"name": "Ada", "age": 36}'}))]
+    bound = ChatXinference(api.endpoint, "tiny").with_structured_output(Person)
+    if asynchronous:
+        await bound.ainvoke("x", max_tokens=5)
+    else:
+        bound.invoke("x", max_tokens=5)
+    assert api.sent[-1]["max_tokens"] == 5
+
+
+def test_a_tool_that_is_no_function_is_left_to_the_server():
+    with answering(json.dumps([CALL])) as server:
+        llm = ChatXinference(server.endpoint, "tiny", engine="vLLM")
+        tools = [{"type": "web_search_preview"}, get_weather]
+        assert called(merged(llm.bind(tools=tools, tool_choice="required").stream("x")))
+
+
 class TestVllm:
     """What its parsers make of calls in a stream."""
 
@@ -222,6 +254,13 @@ class TestVllm:
             assert called(merged(llm.stream("x"))) == [("get_time", {})]
             assert called(merged([each async for each in llm.astream("x")])) == [("get_time", {})]
         assert [each.get("stream", False) for each in server.bodies] == [True, False] * 2
+
+    @pytest.mark.parametrize("written", ["{}", "```json\n{}\n```", "[{}]"])
+    def test_a_call_that_ends_the_text_is_asked_for_once(self, written):
+        text = written.replace("{}", '{"name": "get_time", "arguments": {}}')
+        with ScriptedServer(Stream(recorded.llama(*text))) as server:
+            assert called(merged(self.bound(server, get_time).stream("x"))) == [("get_time", {})]
+        assert len(server.bodies) == 1
 
     async def test_a_call_that_is_swallowed_twice_is_an_error(self):
         silent, whole = Stream(recorded.llama("")), Reply(body=recorded.whole({"content": ""}))

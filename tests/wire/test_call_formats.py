@@ -288,3 +288,34 @@ def test_a_piece_of_a_tag_beside_a_call_of_the_engine_is_dropped(pieces, left):
         for each in pieces
     ]
     assert "".join(said) + splitter.end()[0] == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'Known formats:\n{{"a": 1}},\n{OBJECT}\nare the lines of the log.',
+        f'[{{"id": 1}},\n{OBJECT}\n]',
+    ],
+)
+def test_a_line_of_data_is_no_call(text):
+    assert anyhow(text) == (text, [])
+
+
+def test_a_call_behind_code_within_a_line():
+    assert read(f"```x``` {TAGGED}") == ("```x```", [("get_weather", ARGUMENTS)])
+
+
+@pytest.mark.parametrize("schema", [True, {"anyOf": [True]}])
+def test_a_schema_that_admits_everything(schema):
+    tools = [tool("f", x=schema)]
+    for text in (
+        '{"name": "f", "arguments": {"x": 1}}',
+        "<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>",
+    ):
+        _, [(name, arguments, complete)] = anyhow(text, tools=tools)
+        assert (name, json.loads(arguments), complete) == ("f", {"x": 1}, True)
+
+
+@pytest.mark.parametrize("value", ["{[1]}", "{{1: 2}}"])
+def test_a_value_that_is_none_of_json(value):
+    assert anyhow(f"[get_weather(city={value})]") == (f"[get_weather(city={value})]", [])

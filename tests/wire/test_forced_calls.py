@@ -18,11 +18,11 @@ def written(*calls, spaces=True):
     )
 
 
-def read(pieces):
+def read(pieces, *, cut=False):
     """Feed pieces; return the text, and name and arguments of each call."""
     reader = ForcedCalls()
     text, calls = "", {}
-    for text_piece, found in [*map(reader.feed, pieces), reader.end()]:
+    for text_piece, found in [*map(reader.feed, pieces), reader.end(cut=cut)]:
         text += text_piece
         numbers = [each["index"] for each in found]
         assert len(set(numbers)) == len(numbers)  # nobody merges what is within a chunk
@@ -75,7 +75,7 @@ def test_arguments_arrive_while_they_are_written():
 )
 def test_what_was_cut_off_is_no_valid_call(text, calls):
     for pieces in ([text], list(text)):
-        said, found = read(pieces)
+        said, found = read(pieces, cut=True)
         assert not said
         assert [name for name, _ in found] == [name for name, _ in calls]
         for (_, given), (_, expected) in zip(found, calls, strict=True):
@@ -98,6 +98,8 @@ def test_what_was_cut_off_is_no_valid_call(text, calls):
         '```json\n{"name": "f", "arguments": {}}\n```',
         '<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>',
         '{"x": "' + 2000 * "y" + '"}',
+        "{city} is nice",
+        '{{"name": "f", "arguments": {}}}',
     ],
 )
 def test_an_answer_of_another_form_stays_text(text):
@@ -106,7 +108,7 @@ def test_an_answer_of_another_form_stays_text(text):
 
 
 def test_a_whole_answer():
-    text, calls = whole_calls(written(("f", ODD), ("g", {})))
+    text, calls = whole_calls(written(("f", ODD), ("g", {})), cut=False)
     assert text == ""
     assert [json.loads(each["function"]["arguments"]) for each in calls] == [ODD, {}]
     assert [each["function"]["name"] for each in calls] == ["f", "g"]

@@ -56,6 +56,18 @@ def schema_of(body):
     return body["response_format"]["json_schema"]["schema"]
 
 
+def free(**schema):
+    """Do anything."""
+    function = {"name": "free", "description": "", "parameters": {"type": "object", **schema}}
+    return {"type": "function", "function": function}
+
+
+@pytest.mark.parametrize("schema", [{}, {"required": ["a"]}])
+def test_a_tool_that_takes_anything(schema):
+    body = request(tools=[free(**schema)], tool_choice="free").body
+    assert fits(body, {"name": "free", "arguments": {"a": 1}})
+
+
 def fits(body, answer):
     return Draft202012Validator(schema_of(body)).is_valid(answer)
 

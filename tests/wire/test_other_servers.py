@@ -173,12 +173,13 @@ def test_one_call_as_the_object_itself():
     assert called(streamed(stream)) == BOTH[:1]
     whole = recorded.whole({"content": None, "tool_calls": call}, "tool_calls")
     assert called(to_message(whole, REQUEST)) == BOTH[:1]
-    assert called(streamed([as_chunk(whole)])) == BOTH[:1]
+    assert called(streamed([as_chunk(whole, REQUEST)])) == BOTH[:1]
 
 
 @pytest.mark.parametrize("key", [None, "", "same", 0, 7.5])
 @pytest.mark.parametrize(
-    "read", [lambda data: to_message(data, REQUEST), lambda data: streamed([as_chunk(data)])]
+    "read",
+    [lambda data: to_message(data, REQUEST), lambda data: streamed([as_chunk(data, REQUEST)])],
 )
 def test_ids_of_a_whole_answer(read, key):
     calls = [piece(PARIS, "weather", index=0, id=key), piece(ROME, "weather", index=0, id=key)]

@@ -61,9 +61,10 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     choice = choices[0]
     said = object_in(choice, "message")
     thought, text = _parts(said, request)
-    text, pieces = whole_calls(text) if request.forced else (text, [])
     finish = finish_in(choice) or None
-    text, in_text = _without_calls(text, request, cut=finish in CUT_OFF)
+    cut = finish in CUT_OFF
+    text, pieces = whole_calls(text, cut=cut) if request.forced else (text, [])
+    text, in_text = _without_calls(text, request, cut=cut)
     native, needy = [*calls_in(said), *pieces], demanding(request.tools)
     calls = _native_calls(native, needy, cut=finish == "length") + in_text
     if (pieces or in_text) and finish == "stop":

@@ -43,13 +43,18 @@ class ForcedCalls:
             pass
         return self._released() if self._of_another_form else "", _merged(pieces)
 
-    def end(self) -> tuple[str, list[Piece]]:
-        """Return what was still held back; a call that had only begun was cut off."""
+    def end(self, *, cut: bool) -> tuple[str, list[Piece]]:
+        """Return what was still held back.
+
+        Args:
+            cut: Whether the answer was cut off, so that a call that had only begun is torn; in a
+                whole answer it has another form, and is text.
+        """
         held = self._released()
         rest = held[self._beyond_separators(held) :]
         if self._brackets is not None or (self._count and not rest):
             return "", []
-        if not rest.startswith("{") or _is_json(held):
+        if not cut or not rest.startswith("{") or _is_json(held):
             return held, []
         name = _NAME.match(rest)
         return "", [self._begun(json.loads(name[1]) if name else None, rest)]
@@ -111,11 +116,11 @@ class ForcedCalls:
         return held
 
 
-def whole_calls(text: str) -> tuple[str, list[Piece]]:
+def whole_calls(text: str, *, cut: bool) -> tuple[str, list[Piece]]:
     """Return the text and the calls of a whole answer."""
     reader = ForcedCalls()
     before, pieces = reader.feed(text)
-    after, rest = reader.end()
+    after, rest = reader.end(cut=cut)
     return before + after, _merged(pieces + rest)
 
 

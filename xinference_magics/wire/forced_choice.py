@@ -102,7 +102,10 @@ def forced(
         return None
     if choice != "required" and name is None:
         return None
-    allowed = [tool for tool in tools if name in (None, tool["function"]["name"])]
+    functions = [tool for tool in tools if "function" in tool]
+    allowed = [tool for tool in functions if name in (None, tool["function"]["name"])]
+    if not allowed:
+        return None
     many = name is None and body.get("parallel_tool_calls") is not False
     sent = _without(body, ("tool_choice", "parallel_tool_calls"))
     sent["response_format"] = _calls(allowed, engine, many=many)

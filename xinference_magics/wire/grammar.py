@@ -90,6 +90,10 @@ def _translates(name: str, value: Any) -> bool:
     return name not in _UNTRANSLATED
 
 
+_SAY_WHAT_ELSE = {"additionalProperties", "patternProperties", "allOf", "anyOf", "$ref"}
+"""What may admit more than the properties that a schema lists."""
+
+
 def call_schema(
     function: Mapping[str, Any], key: str, definitions: dict[str, Any]
 ) -> dict[str, Any]:
@@ -100,10 +104,10 @@ def call_schema(
         key: Tells what it defines from what other tools define.
         definitions: What its schema refers to is added here, for the whole schema's ``$defs``.
     """
-    own = followable({"type": "object", **(function.get("parameters") or {})})
-    own.setdefault("properties", {})
-    if not own.keys() & {"additionalProperties", "patternProperties", "allOf", "anyOf", "$ref"}:
+    own = followable({"type": "object", **(function.get("parameters") or {"properties": {}})})
+    if "properties" in own and not own.keys() & _SAY_WHAT_ELSE:
         own["additionalProperties"] = False  # weak models make up arguments
+    own.setdefault("properties", {})
     arguments = _hoisted(own, key, definitions)
     return {
         "type": "object",

@@ -81,7 +81,8 @@ def only_closes(text: str) -> bool:
     """Tell whether a whole answer closes a thought in a line of its own, and opens none before."""
     found = _ALONE.search(text)
     before = text[: found.start()] if found else ""
-    return bool(found) and not any(each in before for each in _OPENINGS)
+    in_code = before.count("```") % 2 == 1
+    return bool(found) and not in_code and not any(each in before for each in _OPENINGS)
 
 
 def overlap(text: str, tag: str) -> int:

@@ -146,6 +146,7 @@ class StreamConverter:
         if not answered and finish == "stop":
             # An answer without a thought, or one whose engine calls all of it a thought.
             text = "".join(self._thoughts)
+        self._answered = bool(answered or text)
         metadata = response_metadata(self._request, finish, self._beside)
         message = AIMessageChunk(
             content=text,
@@ -215,7 +216,7 @@ class StreamConverter:
         calls: list[ToolCallChunk] = []
         if self._forced:
             before, pieces = self._forced.feed(text)
-            text, rest = self._forced.end()
+            text, rest = self._forced.end(cut=self._finish in CUT_OFF)
             text = before + text
             calls += self._calls.read(pieces + rest)
         if self._tags:
@@ -224,7 +225,17 @@ class StreamConverter:
             text = before + text
             calls += map(self._calls.whole, whole + torn)
         calls += self._calls.held_back()
-        return text, thought, calls + self._calls.torn(self._finish)
+        return text, thought, _joined(calls + self._calls.torn(self._finish))
+
+
+def _joined(pieces: Iterable[ToolCallChunk]) -> list[ToolCallChunk]:
+    """Join the pieces of each call: langchain-core merges messages, not what is within one."""
+    calls: dict[int | str | None, ToolCallChunk] = {}
+    for piece in pieces:
+        known = calls.setdefault(piece["index"], piece)
+        if known is not piece:
+            known["args"] = (known["args"] or "") + (piece["args"] or "")
+    return list(calls.values())
 
 
 class _Call:

@@ -5,26 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.native_calls import id_in
-from xinference_magics.wire.shapes import calls_in, object_in, objects_in
+from xinference_magics.wire.shapes import calls_in, object_in, objects_in, understood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xinference_magics.wire.request import ChatRequest
 
-def as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a whole answer the form of a stream's only chunk, for servers that stream no tools."""
+
+def as_chunk(answer: Mapping[str, Any], request: ChatRequest) -> dict[str, Any]:
+    """Give the whole answer to `request` the form of a stream's only chunk.
+
+    A whole answer is complete, whether or not it gives a finish reason.
+
+    Raises:
+        ServerError: It has another form than an answer has to have.
+    """
+    with understood(request.model_uid, request.request_id):
+        return _as_chunk(answer)
+
+
+def _as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
     choices = [
-        {**each, "delta": _numbered(object_in(each, "message"))}
+        {
+            **each,
+            "delta": _numbered(object_in(each, "message")),
+            "finish_reason": each.get("finish_reason") or "stop",
+        }
         for each in objects_in(answer, "choices")
     ]
     return {**answer, "choices": choices}
 
 
+_WORDS = ("content", "reasoning_content", "reasoning", "tool_calls")
+
+
 def has_words(chunk: Mapping[str, Any]) -> bool:
     """Tell whether a stream's chunk says anything, so that the answer has begun."""
-    choices = chunk.get("choices") or [{}]
-    delta = choices[0].get("delta") or {}
-    return any(delta.get(name) for name in ("content", "reasoning_content", "tool_calls"))
+    match chunk:
+        case {"choices": [{"delta": dict(delta)}, *_]}:
+            return any(delta.get(name) for name in _WORDS)
+    return False
 
 
 def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:

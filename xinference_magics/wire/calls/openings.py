@@ -125,14 +125,14 @@ class Openings:
         return at, opening
 
     def _line_opening(self, text: str, at: int) -> str | None:
+        if text[at] == "\n":
+            self._after_data = False
         found = self._starts.line.match(text, at)
         if found is None:
             begun = text[at : at + self._starts.longest]
             return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
         if found[0] == _TILDES:
             self._fence = _TILDES
-        if text[at] == "\n":
-            self._after_data = False
         return None if found[0] == _TILDES or self._is_data(found[0]) else found[0]
 
     def _is_data(self, opening: str) -> bool:
@@ -156,7 +156,6 @@ class Openings:
         if found is None:
             return len(text) - self._kept(text, at), ""
         if found[0] == "\n":
-            self._after_data = self._after_data and bool(text[at : found.start()].strip())
             self._blank = True
             return found.end(), None
         before = text[found.start() - 1] if found.start() else self._before
@@ -165,8 +164,10 @@ class Openings:
     def _code(self, text: str, at: int) -> tuple[int, str | None]:
         end = text.find("\n", at)
         stop = len(text) if end < 0 else end
-        if self._in_info and text.find("`", at, stop) >= 0:
+        tick = text.find("`", at, stop) if self._in_info else -1
+        if tick >= 0:
             self._fence = ""  # it was code within a line
+            return tick + 1, None
         if end < 0:
             return stop, ""
         self._blank, self._in_info = True, False

@@ -67,7 +67,10 @@ def literal(node: ast.expr) -> Any:
             return [literal(each) for each in items]
         case ast.Dict(keys=keys, values=values):
             return {_key(key): literal(each) for key, each in zip(keys, values, strict=True)}
-    value = ast.literal_eval(node)
+    try:
+        value = ast.literal_eval(node)
+    except TypeError as error:  # a set of what cannot be in one
+        raise ValueError("no value of JSON") from error
     if not isinstance(value, str | int | float | bool | None):
         raise ValueError("no value of JSON")  # noqa: TRY004  # one kind of failure for the reader
     return value
@@ -101,6 +104,8 @@ def typed(text: str, schema: Mapping[str, Any]) -> Any:
 
 def types_of(schema: Mapping[str, Any]) -> set[str]:
     """Return the JSON types that `schema` admits; none where it does not say."""
+    if not isinstance(schema, dict):
+        return set()  # true admits everything
     given = schema.get("type") or ()
     types = {given} if isinstance(given, str) else set(given)
     if any(isinstance(each, str) for each in schema.get("enum") or ()):
