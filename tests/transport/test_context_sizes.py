@@ -44,6 +44,7 @@ REFUSALS = {
     ),
     "The prompt leaves no room for output tokens": (None, None),
     "This exceeds the context window.": (None, None),
+    "Requested tokens (1234) exceed context window of 512": (1234, 512),
 }
 
 
@@ -56,6 +57,11 @@ def test_each_engine_s_sentence_is_understood(status, said, numbers):
     assert (error.asked, error.limit) == numbers
     again = copy.copy(error)  # as a pickle does it
     assert (again.asked, again.limit) == numbers
+
+
+@pytest.mark.parametrize("size", ["128k", "32K", "128 k", "1,024k", "1.5M", "9" * 16])
+def test_a_number_that_goes_on_is_not_learnt(size):
+    assert asked_and_limit(f"max context length {size} exceeded") == (None, None)
 
 
 def test_a_number_that_is_no_size_is_none():

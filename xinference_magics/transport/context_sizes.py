@@ -1,14 +1,15 @@
 """How long a prompt was and may be, out of the words with which an engine refuses it.
 
-Each engine has its own sentence. Those of llama.cpp, vLLM, SGLang, MLX and transformers are read,
-as of Xinference 4.1, and OpenAI's, which many others copy.
+Each engine has its own sentence. Those of llama.cpp, llama-cpp-python, vLLM, SGLang, MLX and
+transformers are read, as of Xinference 4.1, and OpenAI's, which many others copy.
 """
 
 from __future__ import annotations
 
 import re
 
-_NUMBER = r"(\d[\d,]{0,14})"
+_NUMBER = r"(\d[\d,]{0,14})(?![.,]?\w| [km]\b)"
+"""Of tokens: what goes on, as ``128k``, is another number."""
 _LIMIT = re.compile(
     r"(?:context[ _](?:length|size|window|limit)|model length|max_model_len)"
     rf"(?: is| of)?(?: only)?[ (=:]*{_NUMBER}",
@@ -17,7 +18,7 @@ _LIMIT = re.compile(
 _ASKED = re.compile(
     rf"{_NUMBER} (?:in the messages|tokens from the input)"
     rf"|(?:has|passed|contains)(?: at least)? {_NUMBER} (?:input )?tokens"
-    rf"|(?:request|input|prompt) ?\((?:length )?{_NUMBER}"
+    rf"|(?:request|requested tokens|input|prompt) ?\((?:length )?{_NUMBER}"
     rf"|prompt length(?: of)? {_NUMBER}",
     re.IGNORECASE,
 )
