@@ -62,7 +62,15 @@ from xinference_magics.transport.endpoint import (
         ("http://h:1/x/v1/rerank", "http://h:1/x"),
         ("http://h:1/ui/#/launch_model/llm", "http://h:1"),
         ("http://h:1/docs", "http://h:1"),
+        ("h:9997/ui/", "http://h:9997"),
         # names and paths that look like the above
+        ("http://h/ml/ui/xinf", "http://h/ml/ui/xinf"),
+        ("https://h/team/docs/x/", "https://h/team/docs/x"),
+        (
+            "https://hub.example/user/ann@example.org/proxy/9997/v1",
+            "https://hub.example/user/ann@example.org/proxy/9997",
+        ),
+        ("http://h:1/user/ann%40example.org", "http://h:1/user/ann%40example.org"),
         ("https://h/v1/xinference", "https://h/v1/xinference"),
         ("https://h/gui", "https://h/gui"),
         ("httpd:80", "http://httpd:80"),
@@ -87,12 +95,19 @@ def test_normalize(typed, meant):
         "http//me:s3cret@h:1",
         "ftp://me:s3cret@h:1",
         "me:s3cret@@h:1",
+        "http://me:s3cret/more@h",
+        "http://me:1/s3cret@h",
+        "http://me:1?s3cret@h",
+        "http://me#s3cret@h",
+        "htp//me:s3cret@h:1",
+        "me/x:s3cret@h",
     ],
 )
 def test_a_password_in_an_address_is_not_repeated(typed):
     with pytest.raises(ConnectError) as caught:
         normalize(typed)
     assert "s3cret" not in str(caught.value)
+    assert "%40" in caught.value.hint
 
 
 @pytest.mark.parametrize(

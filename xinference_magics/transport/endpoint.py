@@ -42,15 +42,15 @@ def normalize(endpoint: str) -> str:
     Raises:
         ConnectError: It cannot be the address of a server.
     """
-    if "@" in endpoint:
-        del endpoint  # a traceback may show what its frames know
-        raise ConnectError(
-            "An endpoint with a user name in it would show its password in the notebook.",
-            hint="Leave it out and set XINFERENCE_API_KEY.",
-        )
     typed = endpoint.strip(_AROUND)
     scheme = re.match(_SCHEME, typed, re.IGNORECASE)
     rest = typed[scheme.end() :] if scheme else typed.removeprefix("//")
+    if "@" in rest and not re.fullmatch(_AT_IN_PATH, rest):
+        del endpoint, typed, scheme, rest  # a traceback may show what its frames know
+        raise ConnectError(
+            "An endpoint with a user name in it would show its password in the notebook.",
+            hint="Leave it out and set XINFERENCE_API_KEY; an @ in a path is written %40.",
+        )
     try:
         parts = urlsplit("http://" + _bracketed(rest))
         port = parts.port
@@ -68,9 +68,12 @@ _AROUND = " \t\r\n\v\f\xa0\u200b\ufeff\"'<>`"
 _SCHEME = r"(?:(?P<scheme>https?)(?:[:;]?[/\\]+|:(?!\d+$)))+"
 """``http://``, and what people make of it; the last counts where it is there twice."""
 
+_AT_IN_PATH = r"[\w.-]+/[^/:?#\\][^:?#\\]*"
+"""What has an @ and no user name: a path after a host alone, and nowhere a password's colon."""
+
 _NO_HOST = r"[^\w.:%\[\]-]"
 _OF_XINFERENCE = (  # compiled when they are needed: loading the extension needs none of them
-    r"(/v1(/(chat/)?completions|/embeddings|/rerank|/messages|/models(/.*)?)?|/(ui|docs)(/.*)?)$"
+    r"(/v1(/(chat/)?completions|/embeddings|/rerank|/messages|/models(/.*)?)?|/(ui|docs))$"
 )
 """What is called below an endpoint, and the pages that a browser shows there."""
 
