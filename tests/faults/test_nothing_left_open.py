@@ -26,7 +26,10 @@ from xinference_magics import (
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.endpoint import Timeouts
+from xinference_magics.transport.handle import ModelHandle
 from xinference_magics.transport.login import sign_in
+from xinference_magics.transport.sync import open_session
+from xinference_magics.wire.shapes import MalformedError
 
 BEGUN = recorded.llama("One", " two")[:3]
 HTML, JSON = {"Content-Type": "text/html"}, {"Content-Type": "application/json"}
@@ -139,6 +142,15 @@ def test_an_answer_at_fault(served, answer):
     left, failed = check(url)
     assert not left
     assert failed > 3
+
+
+def test_a_stream_whose_status_is_refused(served):
+    server, url = served
+    server.faults[".*"] = Reply(201, {"choices": []})
+    before = connections(url)
+    with open_session(url) as session, pytest.raises(MalformedError, match="201") as caught:
+        ModelHandle(url, session).post("/v1/chat/completions", {"stream": True})
+    assert connections(url) == before, caught
 
 
 @pytest.mark.parametrize("fault", BROKEN)

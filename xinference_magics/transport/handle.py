@@ -35,7 +35,11 @@ class ModelHandle:
         stream = bool(body.get("stream"))
         url = f"{self._endpoint}{path}"
         response = self._session.post(url, data=written(body), headers=JSON, stream=stream)
-        check_status(response.status_code)
+        try:
+            check_status(response.status_code)
+        except MalformedError:
+            response.close()
+            raise
         return _chunks(response) if stream else whole(response.content)
 
 
