@@ -4,6 +4,7 @@ They are planted in all forms, and looked for in what is said, logged, chained, 
 """
 
 import asyncio
+import copy
 import gc
 import logging
 import traceback
@@ -28,17 +29,18 @@ from xinference_magics.transport.bearer import Bearer
 from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.login import Login, Tokens
 from xinference_magics.transport.private import write_private
+from xinference_magics.transport.traces import forgotten
 
 PLANTED = "planted"
 UNFIT = {
-    "a line break inside": (f"xf-{PLANTED}\nmore", "a line break or another control"),
-    "a carriage return": (f"xf-{PLANTED}\r\nX-Other: 1", "a line break or another control"),
-    "a tab": (f"xf-{PLANTED}\tmore", "a line break or another control"),
-    "a zero": (f"xf-{PLANTED}\0", "a line break or another control"),
-    "no Latin-1": (f"xf-{PLANTED}-ключ-€", "not ASCII"),
-    "Latin-1": (f"xf-{PLANTED}-ü", "not ASCII"),
-    "half a character": (f"xf-{PLANTED}-\ud83d", "not ASCII"),
-    "bytes": (f"xf-{PLANTED}".encode(), "their source gave a bytes, not text"),
+    "a line break inside": (f"xf-{PLANTED}\nmore", "they contain a line break or another"),
+    "a carriage return": (f"xf-{PLANTED}\r\nX-Other: 1", "they contain a line break or another"),
+    "a tab": (f"xf-{PLANTED}\tmore", "they contain a line break or another"),
+    "a zero": (f"xf-{PLANTED}\0", "they contain a line break or another"),
+    "no Latin-1": (f"xf-{PLANTED}-ключ-€", "they contain a character that is not ASCII"),
+    "Latin-1": (f"xf-{PLANTED}-ü", "they contain a character that is not ASCII"),
+    "half a character": (f"xf-{PLANTED}-\ud83d", "they contain a character that is not ASCII"),
+    "bytes": (f"xf-{PLANTED}".encode(), "supplies them returned bytes, not a string"),
 }
 
 
@@ -195,6 +197,22 @@ def test_a_source_that_fails_to_write_it(server):
     for error in asked(server.endpoint, token_source=source):
         assert not knows(error, PLANTED)
     assert not server.requests
+
+
+def test_what_users_decode_themselves_stays_theirs():
+    """No request had a part in it."""
+    raised = []
+
+    def decode():
+        try:
+            b"abc\xff".decode()
+        except UnicodeDecodeError as error:
+            raised.append(error)
+            raise
+
+    with pytest.raises(UnicodeDecodeError), forgotten():
+        decode()
+    assert (raised[0].object, copy.copy(raised[0]).start) == (b"abc\xff", 3)
 
 
 def test_debug_logs_of_asyncio_do_not_show_it(caplog):

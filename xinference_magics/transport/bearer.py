@@ -119,7 +119,7 @@ def _fault(token: object) -> str:
     if token is None:
         return ""
     if not isinstance(token, str):
-        return f"their source gave a {type(token).__name__}, not text"
+        return f"the function that supplies them returned {type(token).__name__}, not a string"
     if _CONTROLS.search(token):
-        return "there is a line break or another control character in them"
-    return "" if token.isascii() else "there is a character in them that is not ASCII"
+        return "they contain a line break or another control character"
+    return "" if token.isascii() else "they contain a character that is not ASCII"

@@ -20,8 +20,8 @@ _SECRET = ("headers", "proxy", "proxy_auth")
 _OBJECTS = ("request", "response", "history", "pool", "_pool", "conn", "_conn")
 """Attributes of clients' exceptions that lead to what was sent."""
 _PLAIN = (str, bytes, int, float, BaseException)
-_CLIENTS = {"aiohttp", "contextlib", "http", "requests", "urllib3", "xinference_client"}
-_CLEARED = {*_CLIENTS, "xinference_magics"}
+_CLIENTS = {"aiohttp", "http", "requests", "urllib3", "xinference_client"}
+_CLEARED = {*_CLIENTS, "contextlib", "xinference_magics"}
 """Whose frames are cleared: exceptions of the user's may be inside as well."""
 
 
@@ -69,7 +69,7 @@ def _package(module: str | None) -> str:
 
 
 def _clear(exc: BaseException) -> None:
-    if isinstance(exc, UnicodeEncodeError | UnicodeDecodeError):  # it has all that was to be sent
+    if isinstance(exc, UnicodeEncodeError | UnicodeDecodeError) and _of_request(exc):
         exc.args = (exc.args[0],) if exc.args else ()
         exc.object = b"" if isinstance(exc, UnicodeDecodeError) else ""
     if any(map(_secrets_in, exc.args)):
@@ -79,6 +79,14 @@ def _clear(exc: BaseException) -> None:
             setattr(exc, name, _cleared(value))
     if _package(type(exc).__module__) in _CLIENTS:
         _clear_objects(exc)
+
+
+def _of_request(exc: BaseException) -> bool:
+    """Tell whether `exc` may have what was to be sent: ours, or what came through a client."""
+    packages = {
+        _package(frame.f_globals.get("__name__")) for frame, _ in walk_tb(exc.__traceback__)
+    }
+    return bool(packages & _CLIENTS) or raised_in(exc, *_CLEARED)
 
 
 def _clear_objects(exc: BaseException) -> None:
