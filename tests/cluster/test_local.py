@@ -6,6 +6,7 @@ A stand-in takes the place of `xinference-local`, as these are about processes a
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ import pytest
 
 from xinference_magics.cluster import credentials, local, state
 from xinference_magics.cluster.keeper import Keeper
+from xinference_magics.cluster.starting import ended, keep
 from xinference_magics.errors import LocalServerError
 from xinference_magics.notebook.connector import Connector
 from xinference_magics.transport.identity import Identity
@@ -246,13 +248,29 @@ def test_what_needs_a_server_starts_another_where_that_in_use_has_died(
         written(pid=1, ending="unneeded"),
         written(pid="1"),
         written(pid=1, server={"pid": -1, "birth": 1}),
+        written(pid=float("inf")),
+        written(pid=10**400),
+        written(pid=1, endpoint="http://h"),
     ],
-    ids=["empty", "list", "incomplete", "reused", "dead", "reused in its end", "text", "negative"],
+    ids=[
+        "empty",
+        "list",
+        "incomplete",
+        "reused",
+        "dead",
+        "reused in its end",
+        "text",
+        "negative",
+        "infinite",
+        "huge",
+        "no port",
+    ],
 )
 def test_stale_files_do_no_harm(folder, command, content):
     (folder / "server.json").write_text(content)
     (folder / "leases").mkdir()
     (folder / "leases" / "1").write_text('{"pid": 1, "birth": 0.5}')
+    (folder / "leases" / "2").write_text('{"pid": 1e400, "birth": 0.5}')
     assert local.find() is None
     assert local.stop() is False
     assert local.start(command=command).alive
@@ -280,7 +298,7 @@ def test_without_a_server_package_the_remedy_is_named(folder, monkeypatch):
 def test_a_port_that_is_taken(folder, command, closed_port):
     with (
         socket.create_server(("127.0.0.1", closed_port)),
-        pytest.raises(LocalServerError, match="in use"),
+        pytest.raises(LocalServerError, match=f"Port {closed_port} is not available: .* in use"),
     ):
         local.start(command=command, port=closed_port)
     assert local.start(command=command, port=closed_port).endpoint.endswith(f":{closed_port}")
@@ -288,6 +306,7 @@ def test_a_port_that_is_taken(folder, command, closed_port):
         local.start(command=command, port=1)
 
 
+ENDED, BUSY = "ended while it was starting", "this machine is too busy"
 LOG = """Traceback (most recent call last):
   File "/server.py", line 1, in <module>
 ImportError: no module named torch
@@ -299,14 +318,14 @@ INFO:     Application shutdown complete."""
 @pytest.mark.parametrize(
     ("end", "cause"),
     [
-        ("ImportError: no module named torch", "ImportError: no module named torch"),
-        (LOG, "ImportError: no module named torch"),
-        ("cannot go on", "cannot go on"),
+        ("ImportError: no module named torch", f"{ENDED}: ImportError: no module named torch"),
+        (LOG, f"{ENDED}: ImportError: no module named torch"),
+        ("cannot go on", f"{ENDED}: cannot go on"),
         (
             "RuntimeError: Local cluster failed to start: ",
-            "RuntimeError: Local cluster failed to start within 120 s: this machine is too busy",
+            f"{ENDED}: RuntimeError: Local cluster failed to start within 120 s: {BUSY}",
         ),
-        ("", "exit 1 and printed nothing"),
+        ("", "exited with code 1 while starting, and printed nothing"),
     ],
     ids=["exception", "among other lines", "words", "too slow", "nothing"],
 )
@@ -314,7 +333,7 @@ def test_a_server_that_ends_at_once_names_the_cause(folder, command, monkeypatch
     monkeypatch.setenv("FAKE_END", end)
     with pytest.raises(LocalServerError) as caught:
         local.start(command=command)
-    assert caught.value.message == f"The local server ended while it was starting: {cause}."
+    assert caught.value.message == f"The local server {cause}."
     assert str(folder / "server.log") in caught.value.hint
     assert not state.leased(folder)
     monkeypatch.delenv("FAKE_END")
@@ -335,6 +354,58 @@ def test_a_command_that_cannot_be_run(folder, tmp_path):
     broken.chmod(0o755)
     with pytest.raises(LocalServerError, match=r"could not be started: OSError: .*Exec format"):
         local.start(command=str(broken))
+
+
+def test_an_earlier_failure_is_not_named_as_the_cause_of_this_one(folder):
+    (folder / "keeper.log").write_text("PermissionError: of last week\n")
+    (folder / "server.json").mkdir()
+    credentials.ensure_secrets(folder)
+    with pytest.raises(LocalServerError, match=r"started: .*server\.json cannot be written"):
+        keep(folder, "1", shutil.which("true"))
+    assert "of last week" in (folder / "keeper.log").read_text()
+
+
+def test_running_a_keeper_leaves_no_file_open(folder):
+    before = psutil.Process().num_fds()
+    keep(folder)
+    assert psutil.Process().num_fds() == before
+
+
+def test_an_empty_grace_is_the_usual_one_and_a_bad_one_starts_nothing(folder, command, monkeypatch):
+    monkeypatch.setenv("XINFERENCE_MAGICS_GRACE", "soon")
+    with pytest.raises(LocalServerError, match=r"could not be started: ValueError: .* 'soon'"):
+        local.start(command=command)
+    assert state.Running.load(folder) is None
+    monkeypatch.setenv("XINFERENCE_MAGICS_GRACE", "")
+    assert local.start(command=command).alive
+    assert keeper_of(folder).is_running()
+
+
+@pytest.mark.parametrize(
+    ("why", "how"),
+    [
+        ("exit 0", "exited with code 0"),
+        ("signal 11", "was ended by signal 11"),
+        ("ended", "ended"),
+        ("", "ended"),
+    ],
+)
+def test_a_server_that_printed_nothing(tmp_path, why, how):
+    said = f"The local server {how} while starting, and printed nothing."
+    assert ended(tmp_path, why).message == said
+
+
+def test_who_waits_too_long_for_the_lock_hears_which(folder, monkeypatch):
+    monkeypatch.setattr(state, "_LONGEST", 0.0)
+    path = folder / "lock"
+    with (
+        state.lock(folder),
+        pytest.raises(LocalServerError) as caught,
+        state.lock(folder),
+    ):
+        pass
+    assert caught.value.message == f"Another process has held the lock {path} for 0 s."
+    assert f"fuser {path}, and run the cell again when it has finished." in caught.value.hint
 
 
 def starting(folder):

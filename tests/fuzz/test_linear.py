@@ -9,6 +9,7 @@ import recorded
 import requests
 import urllib3
 
+from xinference_magics.cluster.server_log import cause
 from xinference_magics.display.formats import FORMATS
 from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
 from xinference_magics.transport.events import read
@@ -245,3 +246,8 @@ def test_huge_texts_are_written_in_no_time(piece):
     text = piece * (600_000 // len(piece))
     for write in (to_safe_markdown, to_safe_line, *FORMATS.values()):
         write(text)
+
+
+@pytest.mark.parametrize("piece", ["a.", "a", ".", "Error", "Errora", "a.Error ", "Exit.", ": "])
+def test_the_cause_in_a_huge_line_of_a_log_is_found_in_no_time(piece):
+    cause([piece * (600_000 // len(piece))])

@@ -254,11 +254,12 @@ def main(folder: Path, *start: str) -> None:
             sys.exit(1)
         return
     os.close(reading)
+    grace = float(os.environ.get("XINFERENCE_MAGICS_GRACE") or GRACE)
     running = begin(folder, *start)
     os.write(writing, b"1")
     os.close(writing)
     if running:
-        Keeper(folder, running, float(os.environ.get("XINFERENCE_MAGICS_GRACE", GRACE))).run()
+        Keeper(folder, running, grace).run()
 
 
 if __name__ == "__main__":

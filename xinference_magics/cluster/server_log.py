@@ -16,16 +16,21 @@ _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+:)")
 _CHAINED = ("The above exception was the direct", "During handling of the above exception")
 _OF_HTTP = ("HTTPStatusError", "HTTPError")  # what they say is said again, and better, above them
 _CLOSED = "the client has been closed"  # of a client that had tried again, not of what it met
-_EXCEPTION = re.compile(r"\b(?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b.*")
+_EXCEPTION = re.compile(r"(?<![\w.])[\w.]*(?:Error|Exception|Interrupt|Exit)\b.*")
 
 
-def read_lines(log: Path) -> list[str]:
-    """Return the lines of a log but for those with secrets; none where there is no log."""
+def read_lines(log: Path, start: int = 0) -> list[str]:
+    """Return the lines of a log but for those with secrets; none where there is no log.
+
+    Args:
+        log: The file.
+        start: How many of its bytes to leave out, which were there before.
+    """
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        written = log.read_bytes()[start:]
     except OSError:
         return []
-    return without_secrets(lines)
+    return without_secrets(written.decode("utf-8", errors="replace").splitlines())
 
 
 def without_secrets(lines: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ answer of the one that runs. Any number of processes may do so at once.
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -30,6 +31,7 @@ _START = 300.0  # seconds; 11-15 on an idle machine, two minutes on a busy one
 END = 60.0  # seconds; a keeper forces a server to end within 24 of its own
 _WORD = 10.0  # seconds between two words to the user
 TICK = 0.25  # seconds
+_ENDING = "is still ending after"
 _TOO_SLOW = "Local cluster failed to start"  # with no reason: Xinference 4.1's own time was over
 
 
@@ -84,9 +86,9 @@ class Start:
         elif phase is Phase.SERVING:
             return self._join(running)
         elif phase is Phase.ENDING:
-            self._wait("ending", running, END)
+            self._wait(_ENDING, running, END)
         else:
-            self._wait("without a keeper", running, END)
+            self._wait("has had no keeper process for", running, END)
             keep(self._folder)
         return None
 
@@ -120,7 +122,7 @@ class Start:
             (self._folder / "keep").touch()
         if running.listens() and _answers(running.endpoint):
             return running
-        self._wait("starting", running, _START)
+        self._wait("is still starting after", running, _START)
         return None
 
     def _wait(self, what: str, running: Running, longest: float) -> None:
@@ -131,25 +133,25 @@ class Start:
         """
         if self._waiting.what != what:
             self._waiting = Waiting(what, time.monotonic())
-            if what == "ending" and not self._joined:
+            if what == _ENDING and not self._joined:
                 url = running.endpoint
                 self._say(f"Waiting for the server at {url} to end, then starting a new one ...")
         waited = self._waiting.seconds()
         if waited > longest:
             raise LocalServerError(
-                f"The local server (pid {running.server.pid}, keeper {running.keeper.pid}) is "
-                f"still {what} after {longest:.0f} s.",
+                f"The local server (pid {running.server.pid}, keeper {running.keeper.pid}) "
+                f"{what} {longest:.0f} s.",
                 hint=f"Its log is {self._folder / 'server.log'}.",
             )
         if self._waiting.is_due():
-            self._say(f"... still {what} after {waited:.0f} s")
+            self._say(f"... {what} {waited:.0f} s")
 
 
 class Waiting:
     """How long something has taken.
 
     Args:
-        what: What it is, in a word.
+        what: What it is, in words that a duration follows.
         since: When it began, by the monotonic clock.
     """
 
@@ -181,24 +183,24 @@ def keep(folder: Path, *start: str) -> None:
     Raises:
         LocalServerError: It could not do so.
     """
-    log = open_log(folder / "keeper.log")
-    done = subprocess.run(  # noqa: S603  # this package's own module
-        [sys.executable, "-m", "xinference_magics.cluster.keeper", str(folder), *start],
-        cwd=Path(__file__).parents[2],  # found there, whatever this process's sys.path is
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        check=False,
-    )
-    if done.returncode:
-        words = (
-            server_log.cause(server_log.read_lines(folder / "keeper.log"))
-            or f"exit code {done.returncode}"
+    path = folder / "keeper.log"
+    with os.fdopen(open_log(path), "ab") as log:
+        before = log.tell()
+        done = subprocess.run(  # noqa: S603  # this package's own module
+            [sys.executable, "-m", "xinference_magics.cluster.keeper", str(folder), *start],
+            cwd=Path(__file__).parents[2],  # found there, whatever this process's sys.path is
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            check=False,
         )
+    if done.returncode:
+        cause = server_log.cause(server_log.read_lines(path, before))
+        words = cause or f"exit code {done.returncode}"
         raise LocalServerError(
             f"The local server could not be started: {words.rstrip('.')}.",
-            hint=f"The log of its keeper is {folder / 'keeper.log'}.",
+            hint=f"The log of its keeper is {path}.",
         )
 
 
@@ -229,7 +231,7 @@ def _free_port(port: int | None, last: int) -> int:
             return _bound(port)
         except OSError as error:
             raise LocalServerError(
-                f"Port {port} cannot be had: {error.strerror}.",
+                f"Port {port} is not available: {error.strerror}.",
                 hint="%xinference serve without a port takes a free one.",
             ) from None
     try:
@@ -269,10 +271,21 @@ def ended(folder: Path, why: str) -> LocalServerError:
         cause = "it was killed (SIGKILL), often because memory ran out"
     else:
         said = server_log.cause(server_log.read_lines(folder / "server.log"))
-        cause = said or f"{why or 'it'} and printed nothing"
+        cause = said.rstrip(".")
         if cause.endswith(_TOO_SLOW):
             cause += " within 120 s: this machine is too busy"
-    return LocalServerError(
-        f"The local server ended while it was starting: {cause.rstrip('.')}.",
-        hint=f"Its log is {folder / 'server.log'}.",
+    what = (
+        f"ended while it was starting: {cause}"
+        if cause
+        else f"{_how(why)} while starting, and printed nothing"
     )
+    return LocalServerError(
+        f"The local server {what}.", hint=f"Its log is {folder / 'server.log'}."
+    )
+
+
+def _how(why: str) -> str:
+    """Say how a server ended: ``exit N`` and ``signal N`` are a keeper's words."""
+    kind, _, number = why.partition(" ")
+    ends = {"exit": f"exited with code {number}", "signal": f"was ended by signal {number}"}
+    return ends.get(kind, "ended")

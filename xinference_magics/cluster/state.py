@@ -100,7 +100,7 @@ class Running:
         """Return what was written down last, whether or not that server still lives."""
         try:
             data = read_private(folder / "server.json")
-            return cls(
+            running = cls(
                 str(data["endpoint"]),
                 ProcessIdentity.load(data["server"]),
                 ProcessIdentity.load(data["keeper"]),
@@ -108,6 +108,7 @@ class Running:
             )
         except (KeyError, TypeError, ValueError):
             return None
+        return running if running.endpoint.rpartition(":")[2].isdecimal() else None
 
     def serves(self) -> bool:
         """Tell whether it has its port and nobody has decided to end it."""
@@ -138,8 +139,8 @@ def lock(folder: Path) -> Iterator[None]:
             stack.enter_context(locked(path, _LONGEST))
         except TimeoutError:
             raise LocalServerError(
-                f"Another process has held {path} for {_LONGEST:.0f} s.",
-                hint=f"fuser {path} names it; once it has ended, run the cell again.",
+                f"Another process has held the lock {path} for {_LONGEST:.0f} s.",
+                hint=f"Find it with fuser {path}, and run the cell again when it has finished.",
             ) from None
         yield
 

@@ -35,7 +35,10 @@ class ProcessIdentity:
         Raises:
             KeyError, TypeError, ValueError: It is none.
         """
-        pid, birth = int(data["pid"]), float(data["birth"])
+        try:
+            pid, birth = int(data["pid"]), float(data["birth"])
+        except OverflowError as error:  # JSON has numbers that are infinite here
+            raise ValueError(data) from error
         if pid <= 0:
             raise ValueError(pid)
         return cls(pid, birth)
