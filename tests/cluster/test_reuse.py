@@ -50,10 +50,11 @@ def test_the_same_model_is_taken(cluster):
     found = find(cluster, wanted(), OwnLaunches())
     assert (found.existing.uid, found.existing.loading) == ("mine", False)
     assert found.existing.said == (
-        "mine runs (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) already: it is used."
+        "mine (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) is already running; using it."
     )
     assert found.existing.planned == (
-        "mine runs (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) already: it would be used."
+        "mine (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) is already running; "
+        "the launch would use it."
     )
 
 
@@ -82,8 +83,8 @@ def test_what_was_not_asked_for_may_differ(cluster):
 def test_options_that_the_server_does_not_tell_start_another(cluster):
     found = find(cluster, wanted(hidden=["--n_threads"]), OwnLaunches())
     assert found.existing is None
-    assert "mine runs the same model" in found.said
-    assert "--n_threads" in found.said
+    said = "mine runs the same model; the server does not say whether --n_threads is the same, so"
+    assert found.said.startswith(said)
 
 
 def test_a_launch_of_this_notebook_is_known(cluster):
@@ -102,7 +103,11 @@ def test_with_a_uid_only_that_counts(cluster, answers):
     assert find(cluster, wanted(model_uid="other"), OwnLaunches()).existing is None
     found = find(cluster, wanted(model_uid="mine", hidden=["--n_threads"]), OwnLaunches())
     assert found.existing.uid == "mine"
-    assert "--n_threads the server does not tell" in found.existing.said
+    assert found.existing.said.endswith(
+        "using it. The server does not say whether --n_threads is the same."
+    )
+    found = find(cluster, wanted(model_uid="mine", hidden=["--env", "--n_ctx"]), OwnLaunches())
+    assert found.existing.said.endswith("whether --env, --n_ctx are the same.")
 
 
 def test_a_uid_of_another_model_is_refused(cluster):
@@ -125,6 +130,8 @@ def test_a_launch_under_way_is_joined(cluster, answers, uid):
     answers[INSTANCES] = [(200, [{"model_uid": "qwen", "replica_statuses": [loading]}])]
     found = find(cluster, wanted(model_uid=uid), OwnLaunches())
     assert (found.existing.uid, found.existing.loading) == ("qwen", True)
+    assert found.existing.said == "qwen is already loading; waiting for it."
+    assert found.existing.planned == "qwen is already loading; the launch would wait for it."
     failed = {"replica_model_uid": "qwen-rep1", "status": "ERROR"}
     answers[INSTANCES] = [(200, [{"model_uid": "qwen", "replica_statuses": [loading, failed]}])]
     assert find(cluster, wanted(model_uid=uid), OwnLaunches()).existing is None

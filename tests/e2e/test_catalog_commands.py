@@ -109,7 +109,7 @@ def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
     for line, says in (
         ("register", "there is no definition"),
         ("register -f nowhere.json", "nowhere.json cannot be read: No such file"),
-        (f"register -f '{file}'", "is no text in UTF-8"),
+        (f"register -f '{file}'", "is not a text file in UTF-8"),
         ("register -t vidoe -f x", "did you mean video?"),
         ("unregister -n qwen3", "qwen3 is a builtin model"),
         ("unregister", "--model-name"),

@@ -42,14 +42,14 @@ def test_a_launch_is_joined_then_reused(kernel, cluster):
     assert any(replica.loading for replica in cluster.replicas(ODD))
 
     reply = kernel.run(f"uid = {named}", timeout=240)
-    assert f"{ODD} is loading already: waiting for it." in reply.stdout
+    assert f"{ODD} is already loading; waiting for it." in reply.stdout
     assert f"✓ Launching {ODD}: ready" in reply.displays[-1]["text/plain"]
     assert kernel.value("uid, llm.model_uid") == str((ODD, ODD))
 
-    assert "already: it is used" in kernel.run(f"uid = {named}").stdout
-    assert "already: it is used" in kernel.run(f"uid = {named} --n_ctx 64").stdout
+    assert "is already running; using it" in kernel.run(f"uid = {named}").stdout
+    assert "is already running; using it" in kernel.run(f"uid = {named} --n_ctx 64").stdout
     running = len(cluster.models())
-    assert "already: it is used" in kernel.run("uid = " + LAUNCH).stdout
+    assert "is already running; using it" in kernel.run("uid = " + LAUNCH).stdout
     assert len(cluster.models()) == running
     assert kernel.run("%%chat -t 0\nHello!").status == "ok"
 
@@ -100,7 +100,7 @@ def test_what_else_is_left_open_is_chosen_for_other_types(kernel):
 
 def test_the_trait_turns_reuse_off(kernel, cluster, tiny_chat):
     line = "%xinference launch -n tiny-chat -f ggufv2 --dry-run"
-    assert "already: it would be used" in kernel.value(line)
+    assert "is already running; the launch would use it" in kernel.value(line)
     kernel.run("%config XinferenceMagics.reuse = False")
     assert "already" not in kernel.value(line)
-    assert "already: it would be used" in kernel.value(f"{line} --reuse")
+    assert "is already running; the launch would use it" in kernel.value(f"{line} --reuse")

@@ -92,7 +92,7 @@ def test_launching(kernel, registered, differs):
     assert reply.status == "ok", reply
     assert "✓ Launching mine: ready" in reply.displays[-1]["text/plain"]
     assert kernel.value("uid, llm.model_uid") == "('mine', 'mine')"
-    assert "already: it is used" in kernel.run(line).stdout
+    assert "is already running; using it" in kernel.run(line).stdout
     assert "mine" in kernel.value("%xinference list")
     described = kernel.value("%xinference describe mine")
     told = {"engine": "llama.cpp" in described, "context length": "32768" in described}

@@ -87,15 +87,15 @@ class Existing:
     @property
     def said(self) -> str:
         """What to tell the user of a launch, in one line."""
-        return self._line("waiting for it" if self.loading else "it is used")
+        return self._line("waiting for it" if self.loading else "using it")
 
     @property
     def planned(self) -> str:
         """What to tell the user of a launch that is only planned, in one line."""
-        return self._line(f"it would be {'waited for' if self.loading else 'used'}")
+        return self._line(f"the launch would {'wait for' if self.loading else 'use'} it")
 
     def _line(self, done: str) -> str:
-        return f"{self.state} already: {done}. {self.doubt}".rstrip()
+        return f"{self.state}; {done}. {self.doubt}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -147,18 +147,17 @@ def find(cluster: Cluster, wanted: Wanted, own: OwnLaunches) -> Found:
             return Found(Existing(model.uid, False, _line(model)))
     name = wanted.request.model_name
     if _loads(cluster, name, name) and _is_known(cluster, wanted, own, name):
-        return Found(Existing(name, True, f"{name} is loading"))
+        return Found(Existing(name, True, f"{name} is already loading"))
     return Found(said=_passed_over(fitting, wanted.hidden) if fitting and not known else "")
 
 
 def _named(cluster: Cluster, wanted: Wanted, uid: str) -> Found:
     if running := cluster.try_describe(uid):
         check(running, wanted)
-        hidden = ", ".join(wanted.hidden)
-        doubt = f"Whether with the same {hidden} the server does not tell." if hidden else ""
+        doubt = f"The server {_untold(wanted.hidden)}." if wanted.hidden else ""
         return Found(Existing(uid, False, _line(running), doubt))
     if _loads(cluster, uid, wanted.request.model_name):
-        return Found(Existing(uid, True, f"{uid} is loading"))
+        return Found(Existing(uid, True, f"{uid} is already loading"))
     return Found()
 
 
@@ -192,12 +191,17 @@ def _is_known(cluster: Cluster, wanted: Wanted, own: OwnLaunches, uid: str) -> b
 
 def _line(model: RunningModel) -> str:
     parts = (model.engine, model.format, model.size and f"size {model.size}", model.quantization)
-    return f"{model.uid} runs ({', '.join(filter(None, [model.name, *parts]))})"
+    return f"{model.uid} ({', '.join(filter(None, [model.name, *parts]))}) is already running"
 
 
 def _passed_over(fitting: list[RunningModel], hidden: tuple[str, ...]) -> str:
     uid = fitting[0].uid
     return (
-        f"{uid} runs the same model; the server does not tell whether with {', '.join(hidden)}, "
+        f"{uid} runs the same model; the server {_untold(hidden)}, "
         f"so another is started (%xinference use {as_word(uid)} takes that one)."
     )
+
+
+def _untold(hidden: tuple[str, ...]) -> str:
+    be = "is" if len(hidden) == 1 else "are"
+    return f"does not say whether {', '.join(hidden)} {be} the same"

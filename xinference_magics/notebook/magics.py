@@ -137,9 +137,9 @@ class XinferenceMagics(Magics):
                 self.update_config(Config({type(self).__name__: {name: value}}))
             except TraitError as error:
                 config[type(self).__name__].pop(name, None)
-                now = f"{name} is {getattr(self, name)!r}"
+                stays = f"{name} stays {getattr(self, name)!r}"
                 why = str(error).rstrip(".")
-                _say(f"XinferenceMagics.{name} = {value!r} is not used, {now}: {why}.")
+                _say(f"Ignored XinferenceMagics.{name} = {value!r} ({stays}): {why}.")
 
     @_explained_as("")
     @no_var_expand

@@ -93,7 +93,9 @@ def _definition(arguments: Arguments) -> tuple[str, str]:
     try:
         return Path(file).expanduser().read_text(encoding="utf-8"), file
     except UnicodeDecodeError:
-        raise NotebookError(f"{file} is no text in UTF-8.", hint="Save it as UTF-8.") from None
+        raise NotebookError(
+            f"{file} is not a text file in UTF-8.", hint="Save it as UTF-8."
+        ) from None
     except OSError as error:
         raise NotebookError(
             f"{file} cannot be read: {error.strerror}.",
