@@ -198,6 +198,18 @@ def test_a_conversation_has_one_thread_and_its_turns_are_sent_once(shell, server
     assert len(threads()) == 4
 
 
+def test_a_new_conversation_that_is_refused_keeps_the_thread(shell, server):
+    server.scripts[:] = [Stream(recorded.llama("Yes."))]
+    saver = InMemorySaver()
+    llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
+    shell.user_ns["agent"] = create_agent(llm, [], checkpointer=saver)
+    shell.run_cell("%chat -m agent One").raise_error()
+    failed(shell, "%chat --new -m agent -t 0.3 Two")
+    assert not server.bodies[1:]
+    shell.run_cell("%chat -m agent Three").raise_error()
+    assert len({each.config["configurable"]["thread_id"] for each in saver.list(None)}) == 1
+
+
 def test_a_thread_that_the_user_has_bound_is_kept(shell, server, capsys):
     server.scripts[:] = [Stream(recorded.llama("Yes."))]
     llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
