@@ -147,8 +147,9 @@ def _reserved(question: Question) -> int:
 def _asks_too_much(question: Question, error: ContextLengthError) -> bool:
     """Whether there was room for the prompt, and only the answer that was asked for is too long."""
     room = _room(question)
-    counted = error.asked is not None and error.limit is not None and room is not None
-    return bool(counted and _reserved(question) and error.asked <= room)
+    if error.asked is None or error.limit is None or room is None:
+        return False
+    return _reserved(question) > 0 and error.asked <= room
 
 
 def _longest(question: Question, room: int) -> int:
