@@ -16,6 +16,7 @@ from xinference_magics.notes import collected_notes
 
 LLAMA = "request ({} tokens) exceeds the available context size ({} tokens), try increasing it"
 VLLM = "This model's maximum context length is {1} tokens. However, you requested more."
+REFUSED = "tiny refused the prompt as too long for its {} tokens"
 LONG = "The quick brown fox jumps over the lazy dog. " * 50
 
 
@@ -65,7 +66,7 @@ async def test_a_refused_prompt_is_sent_once_more_with_fewer_turns():
     asked = question(answerer, LONG, "b" + LONG, "c" + LONG)
     assert await answered(asked) == (
         ["Yes."],
-        ["Left out the oldest 2 turns and asked again: tiny refuses more than 1,200 tokens."],
+        [f"{REFUSED.format('1,200')}; sent it again without the oldest 2 turns."],
     )
     assert [[text[0] for text in each] for each in answerer.asked] == [list("TbcN"), list("cN")]
     assert asked.learnt.limit == 1200
@@ -103,6 +104,17 @@ async def test_what_cannot_be_helped_is_the_server_s_refusal(turns, prompt, erro
     with pytest.raises(ContextLengthError, match=r"Shorten it, or allow a shorter answer"):
         await answered(question(answerer, *turns, prompt=prompt))
     assert len(answerer.asked) == len(errors)
+
+
+async def test_an_answer_that_is_too_long_by_itself_costs_no_turns():
+    answerer = Answering(refusal(limit=4096, asked=50))
+    with pytest.raises(ContextLengthError, match=r"smaller --max-tokens") as raised:
+        await answered(question(answerer, "a", "b", parameters={"max_tokens": 100_000}))
+    assert "Shorten it" not in str(raised.value)
+    assert len(answerer.asked) == 1
+    answerer = Answering(refusal(limit=4096, asked=3000))  # of the prompt there is too much, too
+    asked = question(answerer, LONG, "b", parameters={"max_tokens": 100_000})
+    assert (await answered(asked))[0] == ["Yes."]
 
 
 async def test_nothing_is_asked_again_once_something_was_said():
@@ -195,7 +207,10 @@ async def test_code_that_asks_goes_on_too(said, later):
     uncounted = Stream(recorded.llama("Yes.")[:-1])
     with ScriptedServer(refused, uncounted) as server:
         llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
-        with pytest.warns(IgnoredByEngineWarning, match=r"^Left out the .* refuses more than 700"):
+        with pytest.warns(
+            IgnoredByEngineWarning,
+            match=r"^tiny refused the prompt as too long for its 700 tokens; sent it again without",
+        ):
             turn = await talk.aask("Now?", model=llm) if later else talk.ask("Now?", model=llm)
         assert turn.text == "Yes."
         sent = [len(body["messages"]) for body in server.bodies]

@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 import pytest
-from langchain_core.runnables import RunnableGenerator, RunnableLambda, chain
+from langchain_core.runnables import RunnableGenerator, RunnableLambda, RunnableParallel, chain
 
 from xinference_magics.chat.piecewise import pieces
 
@@ -39,6 +39,61 @@ async def test_a_synchronous_generator_streams(runnable):
     arrived = [piece async for piece in pieces(runnable, "Hi")]
     assert [each[0] for each in arrived] in (list("abc"), list("xy"))
     assert all("xinference-magics-chain" in each for each in arrived if len(each) > 1)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        decorated,
+        RunnableGenerator(of_input),
+        decorated.with_config(tags=["a"]),
+        RunnableParallel(a=decorated),
+    ],
+    ids=["chain", "generator", "bound", "parallel"],
+)
+async def test_what_is_before_it_runs_once(last):
+    ran = []
+    stream = pieces(RunnableLambda(lambda text: ran.append(text) or text) | last, "Hi")
+    assert [piece async for piece in stream]
+    assert ran == ["Hi"]
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_step_that_has_no_asynchronous_way_does_not_run_those_before_it_again(later):
+    ran = []
+
+    def first(text):
+        ran.append(text)
+        return text
+
+    async def first_later(text):
+        return first(text)
+
+    def second(_text):
+        raise NotImplementedError("The client has no async methods.")
+
+    with pytest.raises(NotImplementedError, match="The client has no"):
+        _ = [
+            piece
+            async for piece in pieces(
+                RunnableLambda(first_later if later else first) | RunnableLambda(second), "Hi"
+            )
+        ]
+    assert ran == ["Hi"]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_what_would_end_the_program_ends_the_stream(error):
+    @chain
+    def ending(_text):
+        yield "a"
+        raise error
+
+    stream = pieces(ending, "Hi")
+    assert await anext(stream) == "a"
+    with pytest.raises(RuntimeError, match=f"The chain raised {type(error).__name__}") as raised:
+        await asyncio.wait_for(anext(stream), 20)
+    assert raised.value.__cause__ is error
 
 
 async def test_what_it_raises_is_its_own():

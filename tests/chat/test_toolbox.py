@@ -131,7 +131,9 @@ def test_a_toolkit_that_fails_says_why_in_one_line(error):
     ],
 )
 def test_a_function_without_types_is_refused_in_one_line(function):
-    with pytest.raises(NotebookError, match=r"cannot be a tool: its arguments have no types .*\.$"):
+    with pytest.raises(
+        NotebookError, match=r"cannot be a tool: its argument types cannot be .*\.$"
+    ):
         Toolbox([function])
 
 

@@ -51,9 +51,9 @@ def test_files_are_attached_as_text(chatting, tmp_path):
     shown = chatting.run(f"%chat --show-prompt --file {path} Was?").stdout
     assert "File notes.txt:\ndas Wort ist Banane, süß" in shown
     path.write_text("das Wort ist Banane, süß", "cp1252")
-    assert "maybe in cp1252" in chatting.run(f"%chat --file {path} Was?").error
+    assert "it may be cp1252" in chatting.run(f"%chat --file {path} Was?").error
     (tmp_path / "data.bin").write_bytes(b"\xff\xfe\x00")
-    assert "is no text" in chatting.run(f"%chat --file {tmp_path}/data.bin What?").error
+    assert "is not a text file" in chatting.run(f"%chat --file {tmp_path}/data.bin What?").error
 
 
 def test_a_pdf_becomes_text(chatting, tmp_path):

@@ -179,7 +179,7 @@ def test_an_agent_s_question_is_answered_with_the_code_that_the_cell_shows(ready
     reply = ready.run("%chat -m agent What is the weather in Paris?")
     assert reply.status == "error"
     [error] = [line for line in reply.error.splitlines() if "NotebookError" in line]
-    assert "agent asks you before it goes on: get_weather(city='Paris')" in error
+    assert "agent is waiting for your decision: get_weather(city='Paris')" in error
     imported, _, answered = error.partition("Answer in code: ")[2].partition("; ")
     reply = ready.run(f"{imported}\nresult = {answered}")
     assert reply.status == "ok", reply.error

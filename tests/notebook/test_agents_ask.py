@@ -1,6 +1,7 @@
 """An agent of LangGraph that asks a person before it goes on, in a cell that cannot answer."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 import recorded
@@ -13,6 +14,7 @@ from langgraph.types import interrupt
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
+from xinference_magics.chat.graph_interrupts import answer_in_code, unanswered
 from xinference_magics.errors import NotebookError
 
 CALLS = {
@@ -85,7 +87,7 @@ def typed(line):
 def test_the_cell_shows_what_is_asked_and_how_to_answer(shell, server, agent_of, mode):
     agent_of(mode, InMemorySaver())
     line = failed(shell, "%chat -m agent Write to Ada, and delete x.")
-    assert "agent asks you before it goes on: send_mail(to='Ada')" in line
+    assert "agent is waiting for your decision: send_mail(to='Ada')" in line
     assert "delete(name='x')" in line
     assert "approve / edit / reject / respond" in line
     assert len(server.bodies) == 1
@@ -103,7 +105,7 @@ def test_without_a_checkpointer_it_cannot_be_answered(shell, agent_of, mode):
     agent_of(mode)
     line = failed(shell, "%chat -m agent Write to Ada.")
     assert "send_mail(to='Ada')" in line
-    assert line.endswith("checkpointer, such as InMemorySaver(): without one it cannot go on.")
+    assert line.endswith("checkpointer, such as InMemorySaver(): without one it cannot resume.")
 
 
 def test_an_agent_in_a_chain_asks_too(shell, server, agent_of):
@@ -112,7 +114,7 @@ def test_an_agent_in_a_chain_asks_too(shell, server, agent_of):
     as_messages = RunnableLambda(lambda text: {"messages": [("user", str(text))]})
     shell.user_ns["chain"] = as_messages | shell.user_ns["agent"]
     line = failed(shell, "%chat -m chain Hi")
-    assert "chain asks you before it goes on: send_mail" in line
+    assert "chain is waiting for your decision: send_mail" in line
     assert line.endswith("Name the agent itself with -m to answer it.")
 
 
@@ -127,11 +129,11 @@ def test_a_node_may_ask_anything(shell, background):
     shell.user_ns["graph"] = graph.compile(checkpointer=InMemorySaver())
     if background:
         shell.run_cell("pending = %chat --bg -m graph Hello").raise_error()
-        with pytest.raises(NotebookError, match="graph asks you before it goes on: How old are"):
+        with pytest.raises(NotebookError, match="graph is waiting for your decision: How old are"):
             shell.user_ns["pending"].result(20)
         return
     line = failed(shell, "%chat -m graph Hello")
-    assert "graph asks you before it goes on: How old are you?" in line
+    assert "graph is waiting for your decision: How old are you?" in line
     assert "Command(resume='...')" in line
 
 
@@ -141,7 +143,7 @@ def test_a_breakpoint_is_said_too(shell):
     graph.set_entry_point("answer")
     shell.user_ns["graph"] = graph.compile(InMemorySaver(), interrupt_before=["answer"])
     line = failed(shell, "%chat -m graph Hello")
-    assert "graph stopped at a breakpoint of its own. Go on in code: await graph.ainvoke(" in line
+    assert "graph stopped at one of its breakpoints. Go on in code: await graph.ainvoke(" in line
 
 
 def test_what_a_model_wrote_steers_no_terminal_and_stays_short(shell, server, agent_of):
@@ -196,6 +198,34 @@ def test_a_conversation_has_one_thread_and_its_turns_are_sent_once(shell, server
     assert len(threads()) == 4
 
 
+def test_a_new_conversation_that_is_refused_keeps_the_thread(shell, server):
+    server.scripts[:] = [Stream(recorded.llama("Yes."))]
+    saver = InMemorySaver()
+    llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
+    shell.user_ns["agent"] = create_agent(llm, [], checkpointer=saver)
+    shell.run_cell("%chat -m agent One").raise_error()
+    failed(shell, "%chat --new -m agent -t 0.3 Two")
+    assert not server.bodies[1:]
+    shell.run_cell("%chat -m agent Three").raise_error()
+    assert len({each.config["configurable"]["thread_id"] for each in saver.list(None)}) == 1
+
+
+def test_a_thread_that_the_user_has_bound_is_kept(shell, server, capsys):
+    server.scripts[:] = [Stream(recorded.llama("Yes."))]
+    llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
+    mine = {"configurable": {"thread_id": "mine"}}
+    agent = create_agent(llm, [], checkpointer=InMemorySaver()).with_config(mine)
+    agent.update_state(mine, {"messages": [("user", "Before"), ("ai", "Yes.")]})
+    shell.user_ns["agent"] = agent
+    shell.run_cell("%chat -m agent One").raise_error()
+    assert capsys.readouterr().out.count("Note:") == 0
+    shell.run_cell("%chat -m agent --system Short. Two").raise_error()
+    texts = [each.text for each in agent.get_state(mine).values["messages"]]
+    assert texts == ["Before", "Yes.", "One", "Yes.", "Two", "Yes."]
+    note = "Note: agent has its own thread, to which the system prompt was not sent."
+    assert note in capsys.readouterr().out
+
+
 def test_messages_of_another_kind_get_a_thread_for_each_turn(shell):
     from operator import add
     from typing import Annotated, TypedDict
@@ -239,3 +269,15 @@ def test_after_a_question_the_conversation_goes_on(shell, server, agent_of):
     failed(shell, "%chat -m agent Write to Ada.")
     shell.run_cell("turn = %chat -m agent Never mind.").raise_error()
     assert shell.user_ns["turn"].text == "Done."
+
+
+@pytest.mark.parametrize(
+    "reviews", [5, {"f": 1}, ["f"], [{"action_name": "f", "allowed_decisions": 7}], None]
+)
+def test_a_question_of_another_shape_is_shown_all_the_same(reviews):
+    asked = {"action_requests": [{"name": "f", "args": {}}], "review_configs": reviews}
+    interrupts = [SimpleNamespace(value=asked, id="1")]
+    hint = answer_in_code("agent", interrupts, {"configurable": {"thread_id": "t"}})
+    assert "'type': 'approve'" in hint
+    said = str(unanswered("agent", interrupts, hint))
+    assert said.startswith("agent is waiting for your decision: f() (approve).")

@@ -97,7 +97,7 @@ def test_big_endian_unicode_is_read(tmp_path):
 def test_another_encoding_is_named_with_what_reads_it(tmp_path, text, encoding):
     path = tmp_path / "it's.txt"
     path.write_bytes((text * 3).encode(encoding))
-    said = rf"it's\.txt is not in UTF-8, but maybe in {encoding}\. If so, put it in with (.*)\."
+    said = rf"it's\.txt is not UTF-8; it may be {encoding}\. If so, insert it with (.*)\."
     with pytest.raises(PromptError, match=said) as raised:
         attach(str(path))
     assert expand(re.search(said, str(raised.value))[1], {}).text == text * 3
@@ -106,25 +106,41 @@ def test_another_encoding_is_named_with_what_reads_it(tmp_path, text, encoding):
 def test_a_long_file_is_not_cut_within_a_character(tmp_path):
     path = tmp_path / "long.txt"
     path.write_bytes("这是一个测试文件。请总结以下内容。\n".encode("gbk") * 9_000)
-    with pytest.raises(PromptError, match="maybe in gb18030"):
+    with pytest.raises(PromptError, match="it may be gb18030"):
         attach(str(path))
 
 
 @pytest.mark.parametrize(
-    "data", [b"\xff\xfe\x00", b"\x7fELF\x02\x01\x01\x00\xff", b"\x89PNG\r\n\x1a\n\x00\xff"]
+    "data",
+    [
+        b"\xff\xfe\x00",
+        b"\x7fELF\x02\x01\x01\x00\xff",
+        b"\x89PNG\r\n\x1a\n\x00\xff",
+        b"\0\1\2",
+        "hello".encode("utf-16-le"),
+        b"a" * 100_000 + b"\0",
+    ],
 )
 def test_what_is_no_text_is_refused(tmp_path, data):
     path = tmp_path / "data.bin"
     path.write_bytes(data)
-    with pytest.raises(PromptError, match=r"data\.bin is no text"):
+    with pytest.raises(PromptError, match=r"data\.bin is not a text file\."):
         attach(str(path))
+
+
+NO_FILE = r"--image \S+: there is no such file, and as an expression"
 
 
 @pytest.mark.parametrize(
     ("named", "said"),
     [
         ("nope.png", r"--image nope\.png: there is no such file\. This notebook's folder is /"),
-        ("photos/nope", r"--image photos/nope: there is no such file\. This"),
+        ("photos/nope", rf"{NO_FILE}: NameError: name 'photos' is not defined\. This notebook's f"),
+        (
+            "imagee/255",
+            rf"{NO_FILE}: NameError: .* Did you mean image\? This notebook's folder is /",
+        ),
+        ("image/255", rf"{NO_FILE}: TypeError: unsupported operand .* This notebook's folder is /"),
         ("imagee", r"name 'imagee' is not defined\. Did you mean image\?"),
     ],
 )
@@ -143,5 +159,5 @@ def test_a_variable_may_name_a_file_or_an_address(tmp_path):
     assert first == second
     assert first["extras"] == {"name": "a.wav"}
     assert third == {"type": "audio", "url": variables["url"]}
-    with pytest.raises(PromptError, match="--audio text: a str is no audio"):
+    with pytest.raises(PromptError, match="--audio text: a str is not a sound"):
         [*attached(Parser("%chat", "", CHAT).parse(["--audio", "text"]), {"text": "la"})]

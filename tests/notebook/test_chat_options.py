@@ -90,7 +90,7 @@ def test_a_function_is_named_as_one(shell):
         shell.user_ns["plain"] = str.upper
         shell.run_cell(f"%config XinferenceMagics.endpoint = '{server.endpoint}'")
         result = shell.run_cell("%chat -m plain Hello")
-        with pytest.raises(PromptError, match=r"RunnableLambda\(plain\) makes a chain of it"):
+        with pytest.raises(PromptError, match=r"RunnableLambda\(plain\) turns it into a chain"):
             result.raise_error()
 
 

@@ -17,7 +17,10 @@ REFUSED = Reply(
     500,
     {"detail": "request (1500 tokens) exceeds the available context size (1100 tokens)"},
 )
-SAID = r"Left out the oldest turn and asked again: tiny refuses more than 1,100 tokens\."
+SAID = (
+    r"tiny refused the prompt as too long for its 1,100 tokens; "
+    r"sent it again without the oldest turn\."
+)
 
 
 def running(**known):

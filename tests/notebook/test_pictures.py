@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -109,18 +110,20 @@ def test_brightness_is_kept_where_it_is_the_usual():
     assert (drawn.max(), notes) == (0, [])
     half = np.zeros((9, 9, 3))
     half[..., 0] = 0.5
-    assert pixels(shown(half, "x"))[0, 0].tolist() == [128, 0, 0]
-    assert pixels(shown(half * 255, "x"))[0, 0].tolist() == [128, 0, 0]
+    assert image(half)[0][0, 0].tolist() == [128, 0, 0]
+    assert image(half * 255)[0][0, 0].tolist() == [128, 0, 0]
 
 
 def test_other_brightness_is_stretched_which_is_noted():
     drawn, notes = image((RAMP * 1000).astype("uint16"))
     assert (drawn.min(), drawn.max()) == (0, 255)
-    assert notes == ["img: drawn from 0 in black to 63,000 in white."]
+    assert notes == ["img: values were scaled, 0 to black and 63,000 to white."]
     drawn, notes = image(RAMP / 63 - 0.5)
     assert (drawn.min(), drawn.max()) == (0, 255)
-    assert notes == ["img: drawn from -0.5 in black to 0.5 in white."]
-    assert image(np.full((9, 9), 7))[0].tolist() == [[0] * 9] * 9
+    assert notes == ["img: values were scaled, -0.5 to black and 0.5 to white."]
+    drawn, notes = image(np.full((9, 9), 7))
+    assert drawn.tolist() == [[0] * 9] * 9
+    assert notes == ["img: all pixels are 7; drawn black."]
 
 
 def test_what_is_not_a_number_is_black_which_is_noted():
@@ -128,16 +131,46 @@ def test_what_is_not_a_number_is_black_which_is_noted():
     array[0, :3] = [np.nan, np.inf, -np.inf]
     drawn, notes = image(array)
     assert drawn[0, :4].tolist() == [0, 0, 0, 128]
-    assert notes == ["img: 3 pixels that are not numbers are black."]
+    assert notes == ["img: 3 pixels that are NaN or infinite are drawn black."]
     assert image(np.full((9, 9), np.nan))[0].max() == 0
+    array[0, 1:] = 0.5
+    assert image(array)[1] == ["img: 1 pixel that is NaN or infinite is drawn black."]
 
 
 def test_rows_and_columns_of_numbers_are_numbers_unless_attached_as_an_image():
     assert isinstance(shown(RAMP[:20, :20].astype("uint8"), "x"), str)
-    with pytest.raises(PromptError, match="a ndarray is no image"):
-        image(np.array([["a", "b"]]))
-    with pytest.raises(PromptError, match="a ndarray is no image"):
-        image(np.zeros((9, 9, 7)))
+    for array in (np.array([["a", "b"]]), np.zeros((9, 9, 7))):
+        said = f"--image img: an ndarray of shape {array.shape} is not an image. Give a file, a URL"
+        with pytest.raises(PromptError, match=re.escape(said)):
+            image(array)
+    with pytest.raises(PromptError, match=r"--image img: a list is not an image\."):
+        image([[1, 2]])
+
+
+def test_a_tensor_that_numpy_cannot_read_is_no_image():
+    class Tensor:
+        """As one of torch that requires a gradient."""
+
+        shape, dtype = (9, 9), "float32"
+
+        def __array__(self, *_args, **_kwargs):
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+    with pytest.raises(PromptError, match=r"a Tensor of shape \(9, 9\) is not an image"):
+        image(Tensor())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int64"])
+def test_numbers_that_could_be_brightness_are_a_picture_which_is_noted(dtype):
+    numbers = np.full((9, 9, 3), 100, dtype)
+    said = "x: sent as a picture; .tolist() sends the numbers."
+    with collected_notes() as notes:
+        assert pixels(shown(numbers, "x")).max() == 100
+    assert notes == [said]
+    assert image(numbers)[1] == []
+    with collected_notes() as notes:
+        shown(numbers.astype("uint8"), "x")
+    assert notes == []
 
 
 def test_numbers_that_are_no_brightness_are_no_picture():

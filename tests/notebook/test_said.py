@@ -109,7 +109,15 @@ def test_calls_without_text_are_shown_as_they_are():
 def test_lists_and_dicts_of_other_things_are_as_they_print():
     assert expand("{{value}}", {"value": []}).text == "[]"
     assert expand("{{value}}", {"value": {"messages": [1]}}).text == "{'messages': [1]}"
-    assert "additional_kwargs" in expand("{{value}}", {"value": [1, AIMessage("x")]}).text
+    assert expand("{{value}}", {"value": {"a": object}}).text == "{'a': <class 'object'>}"
+
+
+def test_what_is_in_lists_and_dicts_is_put_in_by_its_words():
+    assert expand("{{[turn, 1]}}", {"turn": turn(LONG)}).text == f"[{LONG!r},\n 1]"
+    mixed = {"a": [1, AIMessage("x")], "b": (Document("A page"),), "c": ASKED}
+    text = "{'a': [1, 'x'], 'b': 'A page', 'c': 'System: Be brief.\\n\\nHuman: 1 + 1?'}"
+    assert expand("{{mixed}}", {"mixed": mixed}).text == text
+    assert "has no text" not in expand("{{[turn]}}", {"turn": turn("", status="stopped")}).text
 
 
 def test_an_answer_that_is_still_being_given_is_waited_for():
@@ -119,5 +127,5 @@ def test_an_answer_that_is_still_being_given_is_waited_for():
 
 
 def test_a_turn_without_an_answer_is_refused():
-    with pytest.raises(PromptError, match="Turn of tiny: stopped: it has no text"):
+    with pytest.raises(PromptError, match="This turn of tiny has no text to insert"):
         expand("{{value}}", {"value": turn("", status="stopped")})

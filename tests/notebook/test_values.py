@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from IPython.display import HTML, Markdown
+from PIL import Image
 
 from xinference_magics.notebook.prompt import expand
 from xinference_magics.notebook.values import LONGEST, cut, returned, shown
@@ -115,10 +116,10 @@ def test_an_array_has_its_shape():
     with np.printoptions(threshold=2, precision=1):  # the user's own, which do not count here
         assert noted(np.array([[0, 0], [0, 1 / 3]])) == (start, [])
     text, notes = noted(np.zeros((1000, 1000)), "weights")
-    part = "first and last 3 along each axis of (1000, 1000)"
+    part = "first and last 3 values along each axis of (1000, 1000)"
     assert text.startswith(f"ndarray of shape (1000, 1000), float64 ({part}):\n[[0 0 0 ... 0 0 0]")
     assert len(text) < 400
-    assert notes == [f"weights: {part} sent."]
+    assert notes == [f"weights: only the {part} were sent."]
 
 
 def test_arrays_that_numpy_does_not_know_are_as_they_print():
@@ -133,7 +134,7 @@ def test_arrays_that_numpy_does_not_know_are_as_they_print():
 
     text, notes = noted(Tensor())
     assert text == "Tensor of shape (9000,), bfloat16 (excerpt):\ntensor([1, ..., 9])"
-    assert notes == ["x: excerpt sent."]
+    assert notes == ["x: only an excerpt was sent."]
 
 
 def test_functions_classes_modules_and_exceptions():
@@ -154,6 +155,46 @@ def test_of_a_large_collection_the_first_items_are_sent(kind):
     assert text.startswith(f"{kind.__name__} (first 2,000 of 100,000 items):\n")
     assert notes[0] == "x: first 2,000 of 100,000 items sent."
     assert len(text) < LONGEST + 100
+
+
+FIRST = "first and last 3 values along each axis of (5000,)"
+
+
+@pytest.mark.parametrize(
+    ("value", "written", "notes"),
+    [
+        (
+            [np.arange(5000)],
+            f"ndarray of shape (5000,), int64 ({FIRST}):\n[   0    1    2 ... 4997 4998 4999]",
+            [f"x: ndarray inside it: only the {FIRST} were sent."],
+        ),
+        (
+            {"a": {"b": pd.Series(range(60))}},
+            "Series of 60 rows (first 30 of 60 rows):\n,0\n0,0\n",
+            ["x: Series inside it: first 30 of 60 rows sent."],
+        ),
+        ([pd.DataFrame({"a": [1]})], "[DataFrame of 1 row and 1 column:\n,a\n0,1\n]", []),
+        ((np.array(5), np.int64(3), np.array([1, 2])), "(5, 3, ndarray of shape (2,), int64:", []),
+        (
+            [Image.new("L", (9, 9))],
+            "[[Image: a picture, which is not in this text]]",
+            ["x: Image inside it not sent, as it is a picture: insert it by itself."],
+        ),
+        ([pd.DataFrame, Image.Image], "[<class 'pandas", []),
+        (
+            [np.arange(number) for number in (2000, 3000, 4000)],
+            "ndarray of shape (3000,)",
+            [
+                f"x: ndarray inside it: only the {FIRST.replace('5000', '2000')} were sent.",
+                "x: 2 more like it.",
+            ],
+        ),
+    ],
+)
+def test_what_is_in_a_collection_is_written_as_by_itself(value, written, notes):
+    text, said = noted(value)
+    assert written in text
+    assert said == notes
 
 
 def test_what_is_long_is_cut_and_both_are_told():

@@ -57,4 +57,7 @@ def test_an_image_of_16_bits_is_noted(shell, capsys):
     shell.user_ns["chain"] = RunnableLambda(lambda _asked: "It is grey.")
     shell.user_ns["scan"] = np.repeat(np.arange(64, dtype="uint16") * 1000, 9).reshape(64, 9)
     shell.run_cell("%chat -m chain --image scan What is this?").raise_error()
-    assert "Note: scan: drawn from 0 in black to 63,000 in white.\n" in capsys.readouterr().out
+    assert (
+        "Note: scan: values were scaled, 0 to black and 63,000 to white.\n"
+        in capsys.readouterr().out
+    )

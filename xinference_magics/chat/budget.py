@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xinference_magics.errors import ContextLengthError
 
 _SHORTEN = "Shorten it, or allow a shorter answer with --max-tokens."
+_SHORTEN_ANSWER = "Allow a shorter answer, with a smaller --max-tokens."
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def refitted(question: Question, error: ContextLengthError) -> Question | None:
     Returns:
         The question to ask instead; None where leaving out turns does not help.
     """
-    if question.learnt is None or not question.before:
+    if question.learnt is None or not question.before or _asks_too_much(question, error):
         return None
     shorter = replace(question, before=question.before[_least(question, error) :])
     if (room := _room(question)) is not None:
@@ -87,8 +88,9 @@ def refitted(question: Question, error: ContextLengthError) -> Question | None:
         if tokens > _longest(question, room):
             return None
     left_out = _turns(len(question.before) - len(shorter.before))
-    limit = "such a long prompt" if error.limit is None else f"more than {error.limit:,} tokens"
-    note(f"Left out {left_out} and asked again: {question.answerer.name} refuses {limit}.")
+    limit = "" if error.limit is None else f" for its {error.limit:,} tokens"
+    name = question.answerer.name
+    note(f"{name} refused the prompt as too long{limit}; sent it again without {left_out}.")
     return shorter
 
 
@@ -104,10 +106,11 @@ def learn_of_count(question: Question, tokens: int) -> None:
 
 def learn_of_refusal(question: Question, error: ContextLengthError) -> None:
     """Learn a model's context from a refusal; the user is told what to do about it."""
-    error.hint = error.hint or _SHORTEN
     if question.learnt is not None:
         question.learnt.limit = error.limit or question.learnt.limit
         learn_of_count(question, error.asked or 0)
+    remedy = _SHORTEN_ANSWER if _asks_too_much(question, error) else _SHORTEN
+    error.hint = error.hint or remedy
 
 
 def estimated(question: Question) -> int:
@@ -132,9 +135,21 @@ def _room(question: Question) -> int | None:
     context = question.context
     if context is None:
         return None
+    return int(context - min(_reserved(question), context // 2))
+
+
+def _reserved(question: Question) -> int:
+    """Count the tokens that the answer may have; 0 where that is left to the server."""
     asked = {**question.answerer.parameters, **question.parameters}.get("max_tokens")
-    reserved = checked({"max_tokens": asked}).get("max_tokens", 0)
-    return int(context - min(reserved, context // 2))
+    return int(checked({"max_tokens": asked}).get("max_tokens", 0))
+
+
+def _asks_too_much(question: Question, error: ContextLengthError) -> bool:
+    """Whether there was room for the prompt, and only the answer that was asked for is too long."""
+    room = _room(question)
+    if error.asked is None or error.limit is None or room is None:
+        return False
+    return _reserved(question) > 0 and error.asked <= room
 
 
 def _longest(question: Question, room: int) -> int:

@@ -33,9 +33,9 @@ def unanswered(name: str, interrupts: Sequence[Any], hint: str) -> NotebookError
         hint: How that is answered.
     """
     if not interrupts:
-        return NotebookError(f"{name} stopped at a breakpoint of its own.", hint=hint)
+        return NotebookError(f"{name} stopped at one of its breakpoints.", hint=hint)
     asked = shortened(one_line("; ".join(map(_question, interrupts))))
-    return NotebookError(f"{name} asks you before it goes on: {asked}", hint=hint)
+    return NotebookError(f"{name} is waiting for your decision: {asked}", hint=hint)
 
 
 def answer_in_code(name: str, interrupts: Sequence[Any], config: Mapping[str, Any] | None) -> str:
@@ -47,7 +47,7 @@ def answer_in_code(name: str, interrupts: Sequence[Any], config: Mapping[str, An
         config: With what the graph was run; None where it has no checkpointer to resume from.
     """
     if config is None:
-        return "Give it a checkpointer, such as InMemorySaver(): without one it cannot go on."
+        return "Give it a checkpointer, such as InMemorySaver(): without one it cannot resume."
     if not interrupts:
         return f"Go on in code: await {name}.ainvoke(None, {dict(config)!r})"
     given = one_line(repr(_answer(interrupts)))
@@ -106,9 +106,11 @@ def _decisions(interrupt: Any, call: Mapping[str, Any]) -> list[str]:
     if _is_one_call(interrupt.value):
         schema = getattr(interrupt, "response_schema", None) or {}
         return list(schema.get("discriminator", {}).get("mapping", {}))
-    for each in interrupt.value.get("review_configs") or ():
-        if each.get("action_name") == call["name"]:
-            return list(each.get("allowed_decisions") or ())
+    reviews = interrupt.value.get("review_configs")
+    for each in reviews if isinstance(reviews, list) else ():
+        if isinstance(each, Mapping) and each.get("action_name") == call["name"]:
+            allowed = each.get("allowed_decisions")
+            return [str(one) for one in allowed] if isinstance(allowed, list | tuple) else []
     return []
 
 

@@ -6,11 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from langchain_core.messages import AIMessage, RemoveMessage, ToolMessage
+from langchain_core.messages import AIMessage, RemoveMessage, SystemMessage, ToolMessage
 
 from xinference_magics.chat.events import ToolStart, whole
 from xinference_magics.chat.graph_interrupts import INTERRUPT, answer_in_code, unanswered
 from xinference_magics.chat.piecewise import pieces
+from xinference_magics.notes import note
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -42,7 +43,7 @@ async def of_graph(
     Raises:
         NotebookError: It asks something of a person; the hint says how that is answered.
     """
-    config, given = _kept(graph, messages, thread)
+    config, given = _kept(name, graph, messages, thread)
     asked: list[Any] | None = None
     streamed = pieces(graph, {"messages": given}, config, stream_mode=["messages", "updates"])
     async for kind, part in streamed:
@@ -62,23 +63,34 @@ async def of_graph(
 
 
 def _kept(
-    graph: Any, messages: Sequence[BaseMessage], thread: str
+    name: str, graph: Any, messages: Sequence[BaseMessage], thread: str
 ) -> tuple[dict[str, Any] | None, list[BaseMessage]]:
     """Return with what config a graph is run, and what messages it is given.
 
     The conversation of the notebook has all turns, as they were edited and run again, so that the
     messages replace those of the thread; what else the graph keeps there goes on. Where the
-    messages cannot be replaced, each turn has a thread of its own.
+    messages cannot be replaced, each turn has a thread of its own. A thread that the user has bound
+    to the graph remembers the turns before by itself, and is only given the prompt.
     """
     if not getattr(graph, "checkpointer", None):
         return None, list(messages)
+    if bound := _bound_thread(graph):
+        if any(isinstance(each, SystemMessage) for each in messages):
+            note(f"{name} has its own thread, to which the system prompt was not sent.")
+        return _config(bound), list(messages[-1:])
     if all_messages := _removing_all(graph):
         return _config(thread), [RemoveMessage(id=all_messages), *messages]
     return _config(f"{thread}-{uuid4().hex[:8]}"), list(messages)
 
 
-def _config(thread: str) -> dict[str, Any]:
+def _config(thread: Any) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread}}
+
+
+def _bound_thread(graph: Any) -> Any:
+    """Return the id of the thread that the user has bound with `with_config`, if any."""
+    config = getattr(graph, "config", None) or {}
+    return (config.get("configurable") or {}).get("thread_id")
 
 
 def _removing_all(graph: Any) -> str | None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextvars import copy_context
+from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Any
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import (
+    RunnableGenerator,
+    RunnableLambda,
+    RunnableParallel,
+    RunnableSequence,
+)
+from langchain_core.runnables.config import merge_configs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -14,26 +24,68 @@ _SYNCHRONOUS = ("asynchronously", "async methods", "sync methods")
 """What langchain-core, and checkpointers of LangGraph, say where something has no async way."""
 
 
-async def pieces(runnable: Any, *given: Any, **options: Any) -> AsyncIterator[Any]:
+async def pieces(
+    runnable: Any, given: Any, config: Any = None, **options: Any
+) -> AsyncIterator[Any]:
     """Stream asynchronously, or in a thread where the runnable has no other way.
+
+    No step runs twice: the thread is tried only while no step has ended.
 
     Args:
         runnable: What is streamed.
-        given: What its `stream` is called with.
-        options: The same, by name.
+        given: Its input.
+        config: With what it is run.
+        options: What else its `stream` is called with.
     """
-    begun = False
-    try:
-        async for piece in runnable.astream(*given, **options):
-            begun = True
-            yield piece
-    except (NotImplementedError, TypeError) as error:
-        if begun or not any(said in str(error) for said in _SYNCHRONOUS):
-            raise
-    else:
-        return
-    async for piece in _in_thread(lambda: runnable.stream(*given, **options)):
+    if not _is_synchronous(runnable):
+        progress = _Progress()
+        watched = merge_configs(config, {"callbacks": [progress]})
+        try:
+            async for piece in runnable.astream(given, watched, **options):
+                progress.begun = True
+                yield piece
+        except (NotImplementedError, TypeError) as error:
+            if progress.begun or not any(said in str(error) for said in _SYNCHRONOUS):
+                raise
+        else:
+            return
+    async for piece in _in_thread(lambda: runnable.stream(given, config, **options)):
         yield piece
+
+
+def _is_synchronous(runnable: Any) -> bool:
+    """Whether a step is a generator function, which fails only after those before it have run."""
+    match runnable:
+        case RunnableSequence():
+            return any(map(_is_synchronous, runnable.steps))
+        case RunnableParallel():
+            return any(map(_is_synchronous, runnable.steps__.values()))
+        case RunnableLambda():
+            asynchronous = hasattr(runnable, "afunc")
+            return not asynchronous and isgeneratorfunction(getattr(runnable, "func", None))
+        case RunnableGenerator():
+            return not hasattr(runnable, "_atransform")
+        case _:
+            bound = getattr(runnable, "bound", None)
+            return bound is not None and _is_synchronous(bound)
+
+
+class _Progress(BaseCallbackHandler):
+    """Notes that a part of a run has ended, which should not happen twice.
+
+    Attributes:
+        begun: Whether a step has ended.
+    """
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def _ended(self, *_given: Any, **_options: Any) -> None:
+        self.begun = True
+
+    on_chain_end = on_llm_end = on_tool_end = on_retriever_end = _ended
 
 
 async def _in_thread(opened: Any) -> AsyncIterator[Any]:
@@ -51,8 +103,8 @@ async def _in_thread(opened: Any) -> AsyncIterator[Any]:
                 if left.is_set():
                     return
             put("end")
-        except Exception as error:  # noqa: BLE001  # raised where the pieces are read
-            put("error", error)
+        except BaseException as error:  # noqa: BLE001  # raised where the pieces are read
+            put("error", _raisable(error))
 
     context = copy_context()
     threading.Thread(
@@ -65,3 +117,12 @@ async def _in_thread(opened: Any) -> AsyncIterator[Any]:
         left.set()
     if each[0] == "error":
         raise each[1]
+
+
+def _raisable(error: BaseException) -> Exception:
+    """Wrap what would end the event loop, such as SystemExit."""
+    if isinstance(error, Exception):
+        return error
+    wrapped = RuntimeError(f"The chain raised {error!r}.")
+    wrapped.__cause__ = error
+    return wrapped

@@ -130,8 +130,8 @@ class Toolbox:
         except Exception as error:
             # What Python's own functions and many libraries' have for types fails in many ways.
             raise NotebookError(
-                f"{name} cannot be a tool: its arguments have no types that a model can be told.",
-                hint="Wrap it in a function of yours, with annotations.",
+                f"{name} cannot be a tool: its argument types cannot be described to a model.",
+                hint="Wrap it in a function of your own with type annotations.",
             ) from error
 
     def _rendered(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -54,10 +54,20 @@ def _media(kind: str, named: str, variables: Mapping[str, Any]) -> Block:
         found = _block(kind, data, named)
     if found is None:
         raise PromptError(
-            f"--{kind} {named}: a {type(value).__name__} is no {kind}.",
-            hint="Give a file, an URL, or bytes.",
+            f"--{kind} {named}: {_described(value)} is not {_AS[kind]}.",
+            hint="Give a file, a URL or bytes.",
         )
     return found
+
+
+_AS = {"image": "an image", "audio": "a sound", "video": "a video"}
+
+
+def _described(value: Any) -> str:
+    """Say what a value is: its type, and the shape of an array."""
+    kind, shape = type(value).__name__, getattr(value, "shape", None)
+    article = "an" if kind == "ndarray" or kind[0] in "AEIOaeio" else "a"
+    return f"{article} {kind}" + (f" of shape {tuple(shape)}" if isinstance(shape, tuple) else "")
 
 
 def _named(kind: str, name: str) -> Block | None:
@@ -71,10 +81,17 @@ def _named(kind: str, name: str) -> Block | None:
 def _value(kind: str, named: str, variables: Mapping[str, Any]) -> Any:
     try:
         return evaluate(named, variables, option=f"--{kind}")
-    except PromptError:
-        if mimetypes.guess_type(named)[0] is None and "/" not in named:
+    except PromptError as error:
+        if mimetypes.guess_type(named)[0] is not None:
+            raise PromptError(f"--{kind} {named}: there is no such file.", hint=_folder()) from None
+        if "/" not in named:
             raise
-        raise PromptError(f"--{kind} {named}: there is no such file.", hint=_folder()) from None
+        cause = error.__cause__
+        raise PromptError(
+            f"--{kind} {named}: there is no such file, and as an expression: "
+            f"{type(cause).__name__}: {cause}.",
+            hint=" ".join(filter(None, [error.hint, _folder()])),
+        ) from error
 
 
 def _folder() -> str:

@@ -34,21 +34,25 @@ def decoded(path: Path, data: bytes) -> str:
     """Return the text of a file: UTF-8, or what its byte order mark says.
 
     Raises:
-        PromptError: It is another encoding, which is named, with what reads it; or no text.
+        PromptError: It is another encoding, which is named, with what reads it; or no text, as
+            with a zero in it.
     """
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError:
-        pass
-    guess = _guess(data) if encoding == "utf-8" else None
+        text = None
+    if text is not None and "\0" not in text:
+        return text
+    guess = _guess(data) if text is None and encoding == "utf-8" else None
     if guess is None:
         raise PromptError(
-            f"{path} is no text.", hint="Text, PDF, images, sounds and videos can be attached."
+            f"{path} is not a text file.",
+            hint="Text, PDF, images, sounds and videos can be attached.",
         )
     raise PromptError(
-        f"{path} is not in UTF-8, but maybe in {guess}.",
-        hint=f"If so, put it in with {{{{open({str(path)!r}, encoding={guess!r}).read()}}}}.",
+        f"{path} is not UTF-8; it may be {guess}.",
+        hint=f"If so, insert it with {{{{open({str(path)!r}, encoding={guess!r}).read()}}}}.",
     )
 
 

@@ -74,19 +74,40 @@ def _block(data: bytes, kind: str) -> Block:
 
 
 def _drawn(value: Any, name: str, *, grey: bool) -> tuple[bytes, str]:
-    if callable(getattr(value, "savefig", None)):  # matplotlib
+    if _is_matplotlib(value):
         return _saved(lambda file: value.savefig(file, format="png", bbox_inches="tight")), "png"
-    if callable(getattr(value, "to_image", None)) and hasattr(value, "to_plotly_json"):
+    if _is_plotly(value):
         return bytes(value.to_image(format="png")), "png"
-    if callable(getattr(value, "save", None)) and hasattr(value, "getbands"):
+    if _is_pil(value):
         return _from_pil(value, name), "png"
     if _is_pixels(value, grey=grey):
+        if not grey and not _is_of_bytes(_as_array(value)):
+            note(f"{name}: sent as a picture; .tolist() sends the numbers.")
         return _png(eight_bits(value, name)), "png"
     for method, kind in (("_repr_png_", "png"), ("_repr_jpeg_", "jpeg")):
         data = _repr_of(value, method)
         if data:
             return data, kind
     return b"", ""
+
+
+def is_drawing(value: Any) -> bool:
+    """Whether something is a figure or an image of a library that draws."""
+    if isinstance(value, type):
+        return False
+    return _is_matplotlib(value) or _is_plotly(value) or _is_pil(value)
+
+
+def _is_matplotlib(value: Any) -> bool:
+    return callable(getattr(value, "savefig", None))
+
+
+def _is_plotly(value: Any) -> bool:
+    return callable(getattr(value, "to_image", None)) and hasattr(value, "to_plotly_json")
+
+
+def _is_pil(value: Any) -> bool:
+    return callable(getattr(value, "save", None)) and hasattr(value, "getbands")
 
 
 def _saved(save: Callable[[io.BytesIO], object]) -> bytes:
@@ -125,7 +146,8 @@ def _is_pixels(value: Any, *, grey: bool) -> bool:
     if not (hasattr(value, "dtype") and len(shape) in {2, 3} and min(shape[:2]) > 0):
         return False
     if grey and (len(shape) == 2 or shape[2] in _COLOUR_TYPES):  # noqa: PLR2004
-        return _as_array(value).dtype.kind in "buif"
+        array = _as_array(value)
+        return array is not None and array.dtype.kind in "buif"
     return (
         len(shape) == 3  # noqa: PLR2004
         and shape[2] in {3, 4}
@@ -138,9 +160,12 @@ def _looks_bright(array: Any) -> bool:
     """Whether numbers may be channels of 8 or 16 bits, or those of an image as other numbers."""
     if array is None or array.dtype.kind not in "uif":
         return False
-    if array.dtype.itemsize <= 2 and array.dtype.kind == "u":  # noqa: PLR2004
-        return True
-    return bool(((array >= 0) & (array <= 255)).all())  # noqa: PLR2004
+    return _is_of_bytes(array) or bool(((array >= 0) & (array <= 255)).all())  # noqa: PLR2004
+
+
+def _is_of_bytes(array: Any) -> bool:
+    """Whether the type of an array is that of images: 8 or 16 bits of a channel."""
+    return bool(array.dtype.kind == "u" and array.dtype.itemsize <= 2)  # noqa: PLR2004
 
 
 def _as_array(value: Any) -> Any:
@@ -170,7 +195,7 @@ def eight_bits(value: Any, name: str) -> Any:
     try:
         import numpy as np
     except ImportError:
-        raise PromptError(f"{name} is drawn with numpy.", hint="%pip install numpy") from None
+        raise PromptError(f"Drawing {name} needs numpy.", hint="%pip install numpy") from None
     array = np.asarray(value)
     if array.dtype == np.uint8:
         return array
@@ -179,7 +204,7 @@ def eight_bits(value: Any, name: str) -> Any:
     low, high = _range(array[finite], name)
     scaled = (numbers - low) * (255 / ((high - low) or 1))
     if not finite.all():
-        note(f"{name}: {array.size - finite.sum():,} pixels that are not numbers are black.")
+        note(_said_of_others(name, int(array.size - finite.sum())))
     return np.rint(np.nan_to_num(scaled)).clip(0, 255).astype(np.uint8)
 
 
@@ -191,8 +216,16 @@ def _range(numbers: Any, name: str) -> tuple[float, float]:
     full = 1.0 if numbers.dtype.kind == "f" and high <= 1 else 255.0
     if low >= 0 and full / 4 <= high <= full:
         return 0.0, full
-    note(f"{name}: drawn from {low:,g} in black to {high:,g} in white.")
+    if low == high:
+        note(f"{name}: all pixels are {low:,g}; drawn black.")
+    else:
+        note(f"{name}: values were scaled, {low:,g} to black and {high:,g} to white.")
     return low, high
+
+
+def _said_of_others(name: str, count: int) -> str:
+    some = "1 pixel that is" if count == 1 else f"{count:,} pixels that are"
+    return f"{name}: {some} NaN or infinite {'is' if count == 1 else 'are'} drawn black."
 
 
 def _png(array: Any) -> bytes:

@@ -50,7 +50,7 @@ def _answer(turn: Turn) -> str:
         "" if turn.parsed is None else json.dumps(turn.parsed_json, ensure_ascii=False)
     )
     if not text:
-        raise PromptError(f"{turn.label}: it has no text.", hint="Ask again.")
+        raise PromptError(f"This turn of {turn.model_uid} has no text to insert.")
     return text
 
 

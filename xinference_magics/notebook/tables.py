@@ -1,23 +1,18 @@
-"""Tables, arrays and collections as text: as much as helps, in digits that mean something."""
+"""Tables and arrays as text: as much as helps, in digits that mean something."""
 
 from __future__ import annotations
 
 import csv
 import io
-import pprint
 import re
 import sys
-from dataclasses import dataclass
-from itertools import islice
-from numbers import Rational, Real
+from dataclasses import dataclass, replace
 from typing import Any
 
 _ROWS = 30
 _COLUMNS = 30
 _VALUES = 1_000
 """Numbers of an array up to which all are written."""
-_ITEMS = 2_000
-"""Items of a list or a dict up to which all are written."""
 _EDGE = 3
 """How many are written at both ends of an axis of a larger array."""
 
@@ -32,10 +27,12 @@ class Shortened:
     Attributes:
         text: Says for itself that it is a part.
         part: As in ``first 30 of 60 rows``; empty where it is all.
+        notes: What the user is told of that.
     """
 
     text: str
     part: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def digits(number: Any) -> str:
@@ -54,11 +51,11 @@ def table(value: Any) -> Shortened | None:
     rows, columns = frame.shape
     head = frame.head(_ROWS)
     head = head.iloc[:, :_COLUMNS] if hasattr(head, "iloc") else head[:, :_COLUMNS]
-    cut = [_first(_ROWS, rows, "rows"), _first(_COLUMNS, columns, "columns")]
+    cut = [first_of(_ROWS, rows, "rows"), first_of(_COLUMNS, columns, "columns")]
     part = " and ".join(filter(None, cut))
     size = [_count(rows, "row"), *([_count(columns, "column")] if frame is value else [])]
     title = f"{type(value).__name__} of {' and '.join(size)}" + (f" ({part})" if part else "")
-    return Shortened(f"{title}:\n{_csv(head)}", part)
+    return Shortened(f"{title}:\n{_csv(head)}", part, (f"{part} sent",) if part else ())
 
 
 def _frame(value: Any) -> Any:
@@ -87,7 +84,8 @@ def _cell(value: Any) -> Any:
     return digits(value) if isinstance(value, float) else value
 
 
-def _first(limit: int, there: int, what: str) -> str:
+def first_of(limit: int, there: int, what: str) -> str:
+    """Say which part is written of a table or a collection; empty where it is all."""
     return f"first {limit:,} of {there:,} {what}" if there > limit else ""
 
 
@@ -105,7 +103,7 @@ def array(value: Any) -> Shortened | None:
     written = _numbers(value)
     title = f"{type(value).__name__} of shape {shape}, {value.dtype}"
     title += f" ({written.part})" if written.part else ""
-    return Shortened(f"{title}:\n{written.text}", written.part)
+    return replace(written, text=f"{title}:\n{written.text}")
 
 
 def _numbers(value: Any) -> Shortened:
@@ -118,32 +116,13 @@ def _numbers(value: Any) -> Shortened:
         known = False
     if not known:  # a sparse matrix, too
         text = str(value)
-        return Shortened(text, "excerpt" if _ELIDED.search(text) else "")
+        if not _ELIDED.search(text):
+            return Shortened(text)
+        return Shortened(text, "excerpt", ("only an excerpt was sent",))
     formats = {"float_kind": digits, "complex_kind": lambda number: f"{number:.6g}"}
     with np.printoptions(threshold=_VALUES, edgeitems=_EDGE, linewidth=100, formatter=formats):
         text = str(values)
-    ends = f"first and last {_EDGE} along each axis of {values.shape}"
-    return Shortened(text, ends if values.size > _VALUES else "")
-
-
-def collection(value: Any) -> Shortened | None:
-    """Write a list, tuple, set or dict as Python would; None for anything else."""
-    if not isinstance(value, dict | list | tuple | set | frozenset):
-        return None
-    printer = _Printer(width=100, compact=True, sort_dicts=False)
-    part = _first(_ITEMS, len(value), "items")
-    if not part:
-        return Shortened(printer.pformat(value))
-    items = value.items() if isinstance(value, dict) else value
-    kind = next(kind for kind in (dict, list, tuple, set, frozenset) if isinstance(value, kind))
-    first: Any = kind(islice(items, _ITEMS))
-    return Shortened(f"{type(value).__name__} ({part}):\n{printer.pformat(first)}", part)
-
-
-class _Printer(pprint.PrettyPrinter):
-    """Writes floats with a few digits, those of numpy, too."""
-
-    def format(self, value: object, *args: Any) -> tuple[str, bool, bool]:
-        if isinstance(value, Real) and not isinstance(value, Rational):
-            return digits(value), True, False
-        return super().format(value, *args)
+    if values.size <= _VALUES:
+        return Shortened(text)
+    ends = f"first and last {_EDGE} values along each axis of {values.shape}"
+    return Shortened(text, ends, (f"only the {ends} were sent",))

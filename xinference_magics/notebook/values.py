@@ -8,9 +8,10 @@ import traceback
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.notebook.containers import collection
 from xinference_magics.notebook.pictures import picture
 from xinference_magics.notebook.said import said
-from xinference_magics.notebook.tables import Shortened, array, collection, table
+from xinference_magics.notebook.tables import Shortened, array, table
 from xinference_magics.notes import note
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def _text(value: Any, name: str) -> str:
     for describe in _DESCRIPTIONS:
         described = describe(value)
         if isinstance(described, Shortened):
-            if described.part:
-                note(f"{name}: {described.part} sent.")
+            for said_of_it in described.notes:
+                note(f"{name}: {said_of_it}.")
             return described.text
         if described is not None:
             return described

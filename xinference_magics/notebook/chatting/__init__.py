@@ -175,18 +175,17 @@ def ask(
     if not arguments.raw:
         hint_at_braces(magics.session, text, variables)
     questions = [_question(magics, arguments, prompt, parameters, each) for each in answerers]
+    if arguments.new and not (arguments.once or arguments.show_prompt):
+        conversation_of(magics, arguments).thread = thread
     show(shortened)
     return questions
 
 
 def _thread(magics: XinferenceMagics, arguments: Arguments) -> str:
     """Return the id under which an agent keeps what belongs to the conversation."""
-    if arguments.once:
+    if arguments.once or arguments.new:
         return new_thread()
-    conversation = conversation_of(magics, arguments)
-    if arguments.new and not arguments.show_prompt:
-        conversation.thread = new_thread()
-    return conversation.thread
+    return conversation_of(magics, arguments).thread
 
 
 def _put_in_uids(arguments: Arguments, variables: Mapping[str, Any]) -> None:

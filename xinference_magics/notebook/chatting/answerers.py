@@ -101,8 +101,9 @@ def _running(
     except XinferenceError as error:
         if callable(named) and not isinstance(error, ConnectError):
             raise PromptError(
-                f"-m {name}: {name} is a {type(named).__name__}, and no model runs as {name}.",
-                hint=f"RunnableLambda({name}) makes a chain of it.",
+                f"-m {name}: {name} is a {type(named).__name__}, and no running model is called "
+                f"{name}.",
+                hint=f"RunnableLambda({name}) turns it into a chain.",
             ) from error
         raise
     return model
