@@ -4,6 +4,8 @@ import asyncio
 import functools
 import math
 import os
+import subprocess
+import sys
 import threading
 from contextlib import closing
 
@@ -96,11 +98,53 @@ def test_an_asynchronous_toolkit_is_awaited_on_the_notebook_s_loop():
     assert Toolbox([Kit()]).tools == [add]
 
 
-async def test_it_is_awaited_while_the_loop_runs_the_cell():
-    loop = asyncio.get_running_loop()
-    servers = Servers(add)
+IN_A_CELL = """
+import asyncio
+from langchain_core.tools import tool
+from xinference_magics.chat.main_thread import MainThread
+from xinference_magics.chat.toolbox import Toolbox
+
+@tool
+def add(a: int, b: int) -> int:
+    'Add.'
+    return a + b
+
+class Servers:
+    async def get_tools(self):
+        await asyncio.sleep(0)
+        self.loop = asyncio.get_running_loop()
+        return [add]
+
+closed = []
+
+async def numbers():
+    try:
+        yield 1
+    finally:
+        await asyncio.sleep(0)
+        closed.append(True)
+
+async def cell():
+    loop, servers = asyncio.get_running_loop(), Servers()
     assert Toolbox([servers], run=MainThread(lambda: loop).run).tools == [add]
     assert servers.loop is loop
+
+async def leave():
+    async for _ in numbers():
+        break
+    for _ in range(9):
+        await asyncio.sleep(0)
+
+loop = asyncio.new_event_loop()
+loop.run_until_complete(cell())
+loop.run_until_complete(leave())  # a generator that is left is closed, after nesting as before
+assert closed
+"""
+
+
+def test_it_is_awaited_while_the_loop_runs_the_cell():
+    """In a process of its own, since nesting changes the event loops of the whole process."""
+    subprocess.run([sys.executable, "-c", IN_A_CELL], check=True)
 
 
 @pytest.mark.parametrize(

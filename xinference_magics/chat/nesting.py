@@ -8,6 +8,7 @@ lost. Such callbacks wait here until the inner run has ended, as they do while a
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,33 @@ def run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any]) -> An
     import nest_asyncio
 
     nest_asyncio.apply(loop)
+    _close_what_is_left(type(loop))
     with _held_back(loop):
         return loop.run_until_complete(awaitable)
+
+
+def _close_what_is_left(kind: Any) -> None:
+    """Have the loops of a class close the asynchronous generators that nobody reads to their end.
+
+    `nest_asyncio` replaces `run_until_complete` for the whole class, the loops of other threads
+    included, and leaves that out: what such a generator has open, as a connection, would stay.
+    """
+    run = kind.run_until_complete
+    if run.__module__ != "nest_asyncio":
+        return
+
+    def run_until_complete(loop: Any, awaitable: Awaitable[Any]) -> Any:
+        before = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(
+            loop._asyncgen_firstiter_hook,  # noqa: SLF001
+            loop._asyncgen_finalizer_hook,  # noqa: SLF001
+        )
+        try:
+            return run(loop, awaitable)
+        finally:
+            sys.set_asyncgen_hooks(*before)
+
+    kind.run_until_complete = run_until_complete
 
 
 @contextmanager
