@@ -96,7 +96,7 @@ def test_the_cells_of_a_page_run(run_page, page):
 
 
 def test_tools_and_agents(run_page):
-    _, asked, messages, bound, _, agent, in_a_cell = run_page("tools.md")
+    _, asked, messages, bound, _, agent, in_a_cell, _ = run_page("tools.md")
     assert "Twice the temperature in Paris is 44 degrees." in shown(asked)
     assert shown(messages).count("'tool'") == 2
     assert "'name': 'get_weather'" in shown(bound)
