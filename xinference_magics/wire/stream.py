@@ -124,8 +124,8 @@ class StreamConverter:
         vLLM's parsers drop a call of a form that they do not know, and end the stream properly.
         """
         silent = not (self._answered or self._thoughts or self._calls.any)
-        written = (usage_in(self._beside) or {}).get("output_tokens")
-        counted = isinstance(written, int) and written > 1  # the end of an answer is one, too
+        usage = usage_in(self._beside)
+        counted = usage is not None and usage["output_tokens"] > 1  # its end is one, too
         return bool(self._tags and silent and counted and self._finish == "stop")
 
     def end(self) -> ChatGenerationChunk:
