@@ -4,6 +4,7 @@ import json
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -49,6 +50,14 @@ class TinyChat:
     endpoint: str
     gguf: str = "tiny-gguf"
     pt: str = "tiny-pt"
+
+
+def pytest_configure():
+    """Hear Ctrl-C even where the shell that started the tests has told its jobs to ignore it.
+
+    Tests interrupt this process, and what they start inherits whether SIGINT is ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

@@ -22,6 +22,7 @@ from xinference_magics.wire.stream import StreamConverter
 
 FROM_A_PLACE = {"find", "index", "startswith"}  # may be told where to begin
 LIMIT = 5  # times the work for four times the text; a quadratic reader takes 16
+LOOKED_BACK_OVER = 9  # times the length of a short text
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 
 
@@ -59,11 +60,18 @@ def work(call, *args, characters=False):
 
 
 def is_linear(call, piece, length, **options):
-    """Compare the work for `length` characters of pieces with that for four times as many."""
-    count = max(1, length // len(piece))
+    """Compare the work for `length` characters of pieces with that for four times as many.
+
+    Where a reader looks back over so many characters, its work grows too fast until the text is
+    longer than that: longer texts decide.
+    """
     call(piece)  # what is made once is made now
-    once, four_times = (work(call, piece * (count * times), **options) for times in (1, 4))
-    assert four_times < LIMIT * once, (piece, once, four_times)
+    for longer in (1, LOOKED_BACK_OVER):
+        count = max(1, length * longer // len(piece))
+        once, four_times = (work(call, piece * (count * times), **options) for times in (1, 4))
+        if four_times < LIMIT * once:
+            return
+    pytest.fail(f"{piece!r}: {once} steps, and {four_times} for four times the text")
 
 
 def in_characters(splitter):
@@ -102,8 +110,8 @@ def test_thoughts_are_told_apart(piece, prefilled):
         made.end()
 
     feed = in_characters(lambda: ReasoningSplitter(prefilled=prefilled))
-    is_linear(feed, piece, 9_000, characters=True)
-    is_linear(once, piece, 9_000, characters=True)
+    is_linear(feed, piece, 1_000, characters=True)
+    is_linear(once, piece, 1_000, characters=True)
 
 
 REQUEST = chat_request([], ModelDefaults(model_uid="tiny"), {"tools": [TOOL]})
@@ -154,17 +162,17 @@ BEGINNINGS = [
 ]
 
 
-@pytest.mark.parametrize("begin", BEGINNINGS[::4])
+@pytest.mark.parametrize("begin", BEGINNINGS)
 @pytest.mark.parametrize("piece", CALLS)
 def test_tool_calls_are_found(piece, begin):
     end = "\n</function>\n</tool_call>" if "function" in begin else ""
-    is_linear(lambda text: find_calls(begin + text + end), piece, 9_000, characters=True)
+    is_linear(lambda text: find_calls(begin + text + end), piece, 1_000, characters=True)
 
 
 @pytest.mark.parametrize("begin", ["", "<tool_call>"])
 @pytest.mark.parametrize("piece", [" ", "<", "<tool_call", "</tool_call>", "{", "a", "\n", "\\"])
 def test_tool_calls_are_found_in_characters(piece, begin):
-    is_linear(lambda text: find_calls(*(begin + text)), piece, 9_000, characters=True)
+    is_linear(lambda text: find_calls(*(begin + text)), piece, 1_000, characters=True)
 
 
 def convert(text):
