@@ -60,12 +60,31 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What shares a server or a browser runs in one process, and the longest of these lanes first.
+LANES = (("browser", "lab"), ("server", "server"), ("own-server", "server_command"))
+
+
 def pytest_collection_modifyitems(items):
-    """Mark what needs more than Python, by the fixtures it asks for: `make quick` leaves it out."""
+    """Mark what needs more than Python, by the fixtures it asks for: `make quick` leaves it out.
+
+    With several processes (`pytest -n 3 --dist loadgroup`), each lane runs in one of them, and
+    of the other tests each file.
+    """
     for item in items:
-        for marker, fixture in (("server", "server_command"), ("browser", "lab")):
-            if fixture in getattr(item, "fixturenames", ()):
-                item.add_marker(marker)
+        fixtures = getattr(item, "fixturenames", ())
+        lane = next((name for name, fixture in LANES if fixture in fixtures), None)
+        if "server_command" in fixtures:
+            item.add_marker("server")
+        if lane == "browser":
+            item.add_marker("browser")
+        item.add_marker(pytest.mark.xdist_group(lane or item.nodeid.partition("::")[0]))
+    order = [name for name, _ in LANES]
+    items.sort(key=lambda item: _place(item, order))
+
+
+def _place(item, order):
+    lane = item.get_closest_marker("xdist_group").args[0]
+    return order.index(lane) if lane in order else len(order)
 
 
 def fail(what):

@@ -41,7 +41,7 @@ def test_steps_of_tools_are_seen_while_they_run_and_stay(chatting, lab):
     notebook.run(1)
     notebook.run(2, wait=False)
     step = notebook.output(2).locator("details.xm-step")
-    expect(step.locator("summary")).to_have_text('get_weather(city="Paris")', timeout=30_000)
+    expect(step.locator("summary")).to_have_text('get_weather(city="Paris")')
     expect(notebook.output(2).locator(".xm-head").first).not_to_contain_text("waiting")
     notebook.screenshot("tool-running", of=notebook.cell(2))
     (lab.root / "weather").touch()

@@ -21,14 +21,14 @@ def begin(notebook, index):
 def grows(notebook):
     """Wait until the page shows more of the tale than now."""
     content = notebook.page.locator(".xm-content")
-    expect(content).to_contain_text("Once upon a time", timeout=60_000)
-    notebook.page.wait_for_function(GROWN, arg=len(content.text_content()), timeout=60_000)
+    expect(content).to_contain_text("Once upon a time")
+    notebook.page.wait_for_function(GROWN, arg=len(content.text_content()))
 
 
 def expect_stopped(output):
     """Expect nothing but a turn that was stopped."""
     expect(output).to_have_count(1)
-    expect(output).to_contain_text("■ stopped", timeout=60_000)
+    expect(output).to_contain_text("■ stopped")
     expect(output.locator(".xm-turn")).to_have_count(0)
 
 

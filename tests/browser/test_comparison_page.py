@@ -35,9 +35,9 @@ def test_columns_stream_stop_settle_and_are_kept(open_notebook, slow_endpoint):
     notebook.run(0)
     notebook.run(1, wait=False)
     columns = notebook.output(1).locator(".xm-column")
-    expect(columns).to_have_count(3, timeout=30_000)
+    expect(columns).to_have_count(3)
     for column in (columns.nth(0), columns.nth(2)):
-        expect(column).to_contain_text("1 2 3 4 5", timeout=30_000)
+        expect(column).to_contain_text("1 2 3 4 5")
     expect(columns.nth(1)).to_contain_text("■ failed: This chain has no retriever.")
     assert notebook.is_running(1)
     notebook.screenshot("comparing")

@@ -1,7 +1,5 @@
 """A launch in JupyterLab: its stages, a line for each replica, and Cancel with its two clicks."""
 
-import time
-
 import pytest
 from playwright.sync_api import expect
 
@@ -51,13 +49,11 @@ def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, clust
     button.click()
     expect(button).to_have_text("Click again to cancel")
     both_themes(notebook, f"launch-asking-{kernel}")
-    expect(button).to_have_text("Cancel", timeout=8_000)  # a single click is forgotten
+    expect(button).to_have_text("Cancel")  # a single click is forgotten
     button.click()
-    clicked = time.monotonic()
     button.click()
     expect(button).to_have_text("Cancelling")
-    expect(output.nth(1)).to_contain_text("its loading has to unwind", timeout=3_000)
-    assert time.monotonic() - clicked < 3
+    expect(output.nth(1)).to_contain_text("its loading has to unwind")
     both_themes(notebook, f"launch-cancelling-{kernel}")
 
     notebook.wait(1, timeout=LONG)

@@ -42,7 +42,7 @@ def test_a_cluster_on_a_page(open_notebook, cluster):
     expect(notebook.output(3)).to_contain_text("<img src=x")
     notebook.run(4)
     left = notebook.output(4)
-    expect(left).to_contain_text("watched for 3 s", timeout=60_000)
+    expect(left).to_contain_text("watched for 3 s")
     assert left.locator("table").count() == 2
     assert cluster.asked.count("/status") > 3
     for theme in ("Dark", "Light"):

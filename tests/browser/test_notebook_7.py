@@ -42,7 +42,7 @@ def test_stop_ends_a_turn_and_the_cell_goes_on(open_notebook):
     notebook.run(0)
     notebook.run(1, wait=False)
     content = notebook.output(1).locator(".xm-content")
-    expect(content).to_contain_text("Montmartre", timeout=30_000)
+    expect(content).to_contain_text("Montmartre")
     notebook.stop_button().click()
     notebook.wait(1)
     expect(notebook.output(1).last).to_contain_text("this cell goes on: stopped")

@@ -59,7 +59,7 @@ def begin(notebook, index):
     """Run a cell and wait until the first sentence is there."""
     notebook.run(index, wait=False)
     content = notebook.output(index).locator(".xm-content")
-    expect(content).to_contain_text("Montmartre", timeout=30_000)
+    expect(content).to_contain_text("Montmartre")
     return content
 
 
@@ -68,7 +68,7 @@ def test_text_is_visible_before_the_turn_ends_and_settles(open_notebook):
     notebook.run(0)
     notebook.run(1, wait=False)
     output = notebook.output(1).first
-    expect(output).to_contain_text(re.compile(r"waiting · \d\.\d s"), timeout=20_000)
+    expect(output).to_contain_text(re.compile(r"waiting · \d\.\d s"))
     notebook.screenshot("waiting")
     expect(output.locator(".xm-content")).to_contain_text("Montmartre")
     assert notebook.is_running(1)
@@ -111,7 +111,7 @@ def test_thinking_has_a_fold_that_closes_when_the_answer_begins(open_notebook):
     notebook.run(0)
     notebook.run(1, wait=False)
     fold = notebook.output(1).locator("details.xm-thinking")
-    expect(fold).to_contain_text("The user asks", timeout=20_000)
+    expect(fold).to_contain_text("The user asks")
     assert fold.evaluate("each => each.open")
     notebook.screenshot("thinking")
     expect(notebook.output(1)).to_contain_text("Paris")
