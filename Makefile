@@ -5,6 +5,9 @@ SERVER_VENV := .venv-server
 BIN := $(VENV)/bin
 XINFERENCE := 4.1.0
 NOTEBOOK ?= quickstart
+# Tests run in processes side by side: what shares a server or a browser in one, see tests/conftest.py.
+JOBS ?= 3
+LANES := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -21,13 +24,13 @@ lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open these notebooks in Ju
 	$(BIN)/python examples/demo.py lab
 
 test: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests, on a real Xinference and in a real browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(LANES)
 
 quick: $(VENV)/.installed  ## Run the tests that need neither a server nor a browser
-	$(BIN)/python -m pytest -m "not server and not browser"
+	$(BIN)/python -m pytest $(LANES) -m "not server and not browser"
 
 coverage: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests and tell which branches they leave out
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest $(LANES) --cov --cov-report=term --cov-report=html
 
 versions: $(VENV)/.installed  ## Run the quick tests on each Python, the oldest dependencies, and earlier kernels
 	$(BIN)/nox --sessions tests lowest ipykernel

@@ -95,7 +95,10 @@ def test_of_several_the_one_that_lives_longest(home):
     assert Identity(ENDPOINT)() == token
 
 
-@pytest.mark.parametrize("content", ["", "nonsense", "a.b.c", "e30.W10.x", "e30.e30.x", jwt(-1)])
+@pytest.mark.parametrize(
+    "content",
+    ["", "nonsense", "a.b.c", "e30.W10.x", "e30.e30.x", pytest.param(jwt(-1), id="expired")],
+)
 def test_an_expired_or_broken_token_of_the_command_line_is_not_sent(home, content):
     left_by_cli(home, ENDPOINT, content)
     with pytest.raises(AuthenticationError, match="command line's login has expired"):
