@@ -64,6 +64,7 @@ def pytest_configure():
 LANES = (("browser", "lab"), ("server", "server"), ("own-server", "server_command"))
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Mark what needs more than Python, by the fixtures it asks for: `make quick` leaves it out.
 
