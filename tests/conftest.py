@@ -78,7 +78,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker("server")
         if lane == "browser":
             item.add_marker("browser")
-        item.add_marker(pytest.mark.xdist_group(lane or item.nodeid.partition("::")[0]))
+        item.add_marker(pytest.mark.xdist_group(lane or item.path.stem))
     order = [name for name, _ in LANES]
     items.sort(key=lambda item: _place(item, order))
 
