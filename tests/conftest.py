@@ -60,8 +60,8 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# What shares a server or a browser runs in one process, and the longest of these lanes first.
-LANES = (("browser", "lab"), ("server", "server"), ("own-server", "server_command"))
+LANES = ("notebooks", "server", "own-servers")
+"""What shares a server runs in one process; these lanes take longest, so they come first."""
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups
@@ -71,21 +71,24 @@ def pytest_collection_modifyitems(items):
     With several processes (`pytest -n 3 --dist loadgroup`), each lane runs in one of them, and
     of the other tests each file.
     """
+    lanes = {}
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
-        lane = next((name for name, fixture in LANES if fixture in fixtures), None)
-        if "server_command" in fixtures:
-            item.add_marker("server")
-        if lane == "browser":
-            item.add_marker("browser")
-        item.add_marker(pytest.mark.xdist_group(lane or item.path.stem))
-    order = [name for name, _ in LANES]
-    items.sort(key=lambda item: _place(item, order))
+        for marker, fixture in (("server", "server_command"), ("browser", "lab")):
+            if fixture in fixtures:
+                item.add_marker(marker)
+        lanes[item] = lane_of(item, fixtures)
+        item.add_marker(pytest.mark.xdist_group(lanes[item]))
+    items.sort(key=lambda item: [*LANES, lanes[item]].index(lanes[item]))
 
 
-def _place(item, order):
-    lane = item.get_closest_marker("xdist_group").args[0]
-    return order.index(lane) if lane in order else len(order)
+def lane_of(item, fixtures):
+    """Return what a test shares a process with."""
+    if "lab" in fixtures or ("server" in fixtures and "e2e" in item.path.parts):
+        return "notebooks"
+    if "server" in fixtures:
+        return "server"
+    return "own-servers" if "server_command" in fixtures else item.path.stem
 
 
 def fail(what):
@@ -208,13 +211,11 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
     return tiny
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tiny_text(cluster, tiny_registered, tiny_request):
-    """The UID of a model that only continues texts, while a module runs."""
+    """The UID of a model that only continues texts."""
     request = tiny_request("tiny-text", "ggufv2", model_name="tiny-text", n_threads=1)
-    uid = cluster.launch(request).wait().uid
-    yield uid
-    cluster.terminate(uid)
+    return cluster.launch(request).wait().uid
 
 
 @pytest.fixture(scope="session")
@@ -231,12 +232,10 @@ def sight_registered(cluster):
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tiny_sight(cluster, sight_registered):
-    """The UID of the tiny model that sees and hears, on llama.cpp, while a module runs."""
-    uid = cluster.launch(sight_registered).wait().uid
-    yield uid
-    cluster.terminate(uid)
+    """The UID of the tiny model that sees and hears, on llama.cpp."""
+    return cluster.launch(sight_registered).wait().uid
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty
 
@@ -153,6 +154,17 @@ class Kernel:
         reply = self.run(expression)
         assert reply.status == "ok", reply
         return reply.displays[-1]["text/plain"] if reply.displays else "None"
+
+    def is_renewed(self, code):
+        """Tell whether it runs and `code` has made it new; one that is not is closed."""
+        if self.manager.has_kernel and self.manager.is_alive():
+            while self.client.iopub_channel.msg_ready():
+                self.client.get_iopub_msg(timeout=1)
+            with suppress(TimeoutError):
+                if self.run(code, timeout=30).status == "ok":
+                    return True
+        self.close()
+        return False
 
     def close(self):
         """Kill the kernel; a second time does nothing."""

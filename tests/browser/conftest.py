@@ -53,20 +53,27 @@ def old_kernel(lab, tmp_path_factory):
     return install_old_kernel(lab, tmp_path_factory.mktemp("ipykernel6"))
 
 
-@pytest.fixture
-def open_notebook(lab, browser):
-    """Open a new notebook: `open_notebook(["cell 1", "cell 2"], kernel="python3")`."""
+@pytest.fixture(scope="module")
+def profile(browser):
+    """A profile of the browser, with the cache that makes JupyterLab's later pages quick."""
     context = browser.new_context(viewport={"width": 1000, "height": 760}, device_scale_factor=2)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_notebook(lab, profile):
+    """Open a new notebook: `open_notebook(["cell 1", "cell 2"], kernel="python3")`."""
     opened = []
 
     def open_new(cells, kernel="python3", name="Untitled"):
         path = lab.write_notebook(f"{name}-{len(list(lab.root.iterdir()))}.ipynb", cells, kernel)
-        notebook = lab.open(context.new_page(), path, ARTIFACTS)
+        notebook = lab.open(profile.new_page(), path, ARTIFACTS)
         opened.append(notebook)
         return notebook
 
     yield open_new
     for notebook in opened:
         notebook.assert_harmless()
-    context.close()
+        notebook.page.close()
     lab.end_sessions()

@@ -1,22 +1,50 @@
 """Kernels and servers for tests from end to end."""
 
+import shutil
+
 import pytest
 from kernel_driver import Kernel, environment
 from web_server import answering
 
+RENEW = """
+_shell = get_ipython()
+_shell.run_line_magic("unload_ext", "xinference_magics")
+_shell.config.pop("XinferenceMagics", None)
+_shell.reset(new_session=True)
+get_ipython().run_line_magic("load_ext", "xinference_magics")
+"""
+"""Code that makes a running kernel as good as a new one with the extension loaded."""
+
+
+@pytest.fixture(scope="module")
+def user_folder(tmp_path_factory):
+    """The folder of the user whose kernels the tests of a module run."""
+    return tmp_path_factory.mktemp("user")
+
 
 @pytest.fixture
-def kernel_env(server, tmp_path):
+def kernel_env(server, user_folder):
     """The environment of a kernel that talks to the test server and leaves nothing behind."""
-    return environment(tmp_path, XINFERENCE_ENDPOINT=server.endpoint)
+    made = environment(user_folder, XINFERENCE_ENDPOINT=server.endpoint)
+    shutil.rmtree(made["XINFERENCE_MAGICS_STATE"], ignore_errors=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def kernels():
+    """The kernel that the tests of a module share, as the only item, once it runs."""
+    running = []
+    yield running
+    for each in running:
+        each.close()
 
 
 @pytest.fixture
-def kernel(kernel_env):
-    """A kernel with the extension loaded."""
-    made = Kernel.loaded(kernel_env)
-    yield made
-    made.close()
+def kernel(kernel_env, kernels):
+    """A kernel with the extension loaded, which knows nothing of the tests before."""
+    if not kernels or not kernels[0].is_renewed(RENEW):
+        kernels[:] = [Kernel.loaded(kernel_env)]
+    return kernels[0]
 
 
 @pytest.fixture
