@@ -8,6 +8,8 @@ from queue import Empty
 
 from jupyter_client.manager import KernelManager
 
+PATIENCE = 240  # seconds, on a busy machine
+
 CONVERSATION = "get_ipython().find_line_magic('chat').__self__.session.conversations.current"
 """Code for the current conversation of a kernel."""
 
@@ -90,7 +92,7 @@ class Kernel:
         self.manager.start_kernel(env=env)
         self.client = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=PATIENCE)
 
     @classmethod
     def loaded(cls, env):
@@ -114,7 +116,7 @@ class Kernel:
         self.client.shell_channel.send(message)
         return message["header"]["msg_id"]
 
-    def collect(self, msg_id, *, timeout=60, until=None, answers=(), reply=None):
+    def collect(self, msg_id, *, timeout=PATIENCE, until=None, answers=(), reply=None):
         """Collect the outputs of one execution until it ends, or `until(reply)` is true.
 
         Questions are answered with `answers`, in order. An earlier `reply` of the same
@@ -139,7 +141,7 @@ class Kernel:
 
     def run(self, code, **options):
         """Execute `code` and return its outputs."""
-        timeout = options.pop("timeout", 60)
+        timeout = options.pop("timeout", PATIENCE)
         answers = options.pop("answers", ())
         return self.collect(self.send(code, **options), timeout=timeout, answers=answers)
 
@@ -176,7 +178,7 @@ class Kernel:
 
     def _replied(self, reply, msg_id):
         while True:
-            message = self.client.get_shell_msg(timeout=10)
+            message = self.client.get_shell_msg(timeout=PATIENCE)
             if message["parent_header"].get("msg_id") == msg_id:
                 content = message["content"]
                 reply.status = content["status"]

@@ -42,7 +42,7 @@ def terminal(environment):
         ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"],
         env=environment,
         encoding="utf-8",
-        timeout=60,
+        timeout=240,
         dimensions=(50, 200),
     )
     try:

@@ -13,7 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 
 ARTIFACTS = Path(os.environ.get("TEST_ARTIFACTS") or Path(__file__).parents[1] / "artifacts")
 
-expect.set_options(timeout=60_000)  # ms: what is expected comes late on a busy machine
+expect.set_options(timeout=120_000)  # ms: what is expected comes late on a busy machine
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

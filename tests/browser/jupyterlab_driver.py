@@ -17,11 +17,11 @@ from playwright.sync_api import expect
 
 TESTS = Path(__file__).resolve().parents[1]  # for synthetic and hostile, in the kernels
 PATHS = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
-START_SECONDS = 60
+START_SECONDS = 240
 LOCAL = ("http://127.0.0.1:", "data:", "blob:", "about:srcdoc")
 BLOCKED = ("csp", "net::ERR_BLOCKED_BY_CSP")  # a policy of ours: announced, never sent
 EXECUTED = re.compile(r"\[\d+\]:?")
-CELL_MS = 60_000
+CELL_MS = 240_000
 PAGES = {"jupyterlab": "lab/tree/{}?reset&", "notebook": "notebooks/{}?"}
 
 SETTINGS = {
@@ -113,7 +113,7 @@ class Lab:
             method=method,
             headers={"Authorization": f"token {self._token}"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
             body = answer.read()
         return json.loads(body) if body else None
 

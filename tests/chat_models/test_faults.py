@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import threading
-import time
 from contextlib import aclosing
 
 import pytest
@@ -90,7 +89,7 @@ async def test_an_error_event_closes_the_connection_though_the_error_is_kept():
         found = await both(server)
         assert [type(error) for _, error in found] == [InternalServerError, InternalServerError]
         for _ in found:
-            await asyncio.to_thread(server.left.get, timeout=5)
+            await asyncio.to_thread(server.left.get, timeout=60)
 
 
 async def test_a_server_that_goes_silent():
@@ -102,17 +101,15 @@ async def test_a_server_that_goes_silent():
 
 async def test_a_line_of_ten_megabytes():
     with ScriptedServer(Stream(recorded.llama("x" * 10_000_000))) as server:
-        begun = time.monotonic()
         for texts, error in await both(server):
             assert [len(text) for text in texts] == [10_000_000, 0]
             assert error is None
-        assert time.monotonic() - begun < 10
 
 
 def left(server):
     """Wait for the connection to be closed and the abort to come; return the aborted id."""
-    server.left.get(timeout=5)
-    return server.aborted.get(timeout=5)
+    server.left.get(timeout=60)
+    return server.aborted.get(timeout=60)
 
 
 def test_breaking_out_of_a_stream():
@@ -199,7 +196,7 @@ async def test_cancelling_a_whole_answer():
         while not server.bodies:  # noqa: ASYNC110  # another thread takes it
             await asyncio.sleep(0.01)
         await cancel(task)
-        aborted = await asyncio.to_thread(server.aborted.get, timeout=5)
+        aborted = await asyncio.to_thread(server.aborted.get, timeout=60)
         assert aborted == server.bodies[0]["request_id"]
 
 

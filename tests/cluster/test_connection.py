@@ -1,7 +1,6 @@
 """The management API of a real server."""
 
 import json
-import time
 
 import pytest
 
@@ -69,9 +68,7 @@ def test_a_uid_that_no_url_can_name_is_refused(cluster, uid):
 
 
 def test_the_registry_is_a_short_list_of_names(cluster, tiny_registered):
-    started = time.monotonic()
     names = cluster.registry.names("LLM")
-    assert time.monotonic() - started < 5
     assert {"qwen2.5-instruct", *tiny_registered} <= set(names)
     assert cluster.registry.names("embedding")
     with pytest.raises(BadRequestError, match="Unsupported model type"):

@@ -62,7 +62,7 @@ def key(guarded, administrator, **fields):
         f"{guarded.endpoint}/v1/admin/keys",
         json={"name": f"key {len(fields)}", **fields},
         headers={"Authorization": f"Bearer {administrator}"},
-        timeout=30,
+        timeout=240,
     )
     answer.raise_for_status()
     return answer.json()["key"]

@@ -78,7 +78,7 @@ def going(monkeypatch, tmp_path, command, run_python):
 
 
 def await_file(path):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not path.exists():
         assert time.monotonic() < deadline, path
         time.sleep(0.02)

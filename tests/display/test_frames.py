@@ -20,7 +20,7 @@ def kernel():
     manager.start_kernel(env={**os.environ, "PYTHONPATH": str(TESTS)})
     client = manager.client()
     client.start_channels()
-    client.wait_for_ready(timeout=60)
+    client.wait_for_ready(timeout=240)
     yield client
     client.stop_channels()
     manager.shutdown_kernel()
@@ -33,7 +33,7 @@ def run(client, code, *, answer=None, allow_stdin=True):
     messages = []
     while True:
         try:
-            message = client.get_iopub_msg(timeout=60)
+            message = client.get_iopub_msg(timeout=240)
         except Empty:
             pytest.fail("The kernel fell silent.")
         if message["parent_header"].get("msg_id") != sent:

@@ -40,7 +40,7 @@ class Secured:
             self.endpoint + path,
             json=body,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
+            timeout=240,
         )
         answer.raise_for_status()
         return answer.json()

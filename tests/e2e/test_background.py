@@ -48,7 +48,7 @@ def outputs_until(kernel, last, found=None):
     cells, ended = {}, False
     while not (ended and (found is None or found(cells))):
         try:
-            message = kernel.client.get_iopub_msg(timeout=60)
+            message = kernel.client.get_iopub_msg(timeout=240)
         except Empty:
             pytest.fail(f"nothing more came: {cells}")
         parent = message["parent_header"].get("msg_id")

@@ -204,7 +204,7 @@ def test_the_cache_is_shown_and_cleared_but_not_the_users_files(
     assert "Of that name: own-model--0_002B--ggufv2--f16" in failed.stdout
     remove = "%xinference remove-cache -n own-model--0_002B--ggufv2--f16"
     sent = kernel.send(remove)
-    asked = kernel.client.get_stdin_msg(timeout=30)
+    asked = kernel.client.get_stdin_msg(timeout=240)
     assert "Remove the cached files of own-model--" in asked["content"]["prompt"]
     kernel.client.input("n")
     assert "Nothing was done." in kernel.collect(sent).stdout

@@ -26,7 +26,7 @@ NAMES = {
 def completed(kernel, code):
     """Ask for completions as JupyterLab does; return the words."""
     message = kernel.client.complete(code, len(code))
-    while (reply := kernel.client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != message:
+    while (reply := kernel.client.get_shell_msg(timeout=240))["parent_header"]["msg_id"] != message:
         pass
     assert reply["content"]["status"] == "ok"
     return reply["content"]["matches"]
@@ -34,7 +34,7 @@ def completed(kernel, code):
 
 def offered(kernel, code, *expected):
     """Press Tab until all that is expected is offered."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while not set(expected) <= set(found := completed(kernel, code)):
         assert time.monotonic() < deadline, (code, found)
         time.sleep(0.1)
@@ -43,7 +43,7 @@ def offered(kernel, code, *expected):
 
 def inspected(kernel, code):
     message = kernel.client.inspect(code, len(code))
-    while (reply := kernel.client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != message:
+    while (reply := kernel.client.get_shell_msg(timeout=240))["parent_header"]["msg_id"] != message:
         pass
     return reply["content"]["data"].get("text/plain", "")
 

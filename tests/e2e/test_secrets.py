@@ -93,7 +93,7 @@ def secured(start_server, tmp_path_factory):
     made = Secured(start_server(XINFERENCE_AUTH_ADVANCED="1"), tmp_path_factory.mktemp("user"))
     account = {"setup_token": made.setup_token, "username": USER, "password": PASSWORD}
     url = f"{made.endpoint}/v1/admin/setup"
-    requests.post(url, json=account, timeout=30).raise_for_status()
+    requests.post(url, json=account, timeout=120).raise_for_status()
     yield made
     for kernel in made.kernels:
         kernel.close()
@@ -171,7 +171,7 @@ import nbformat
 from nbclient import NotebookClient
 cells = ["%load_ext xinference_magics", "%xinference status", "%xinference list", "%xinference"]
 made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
-NotebookClient(made, timeout=60).execute()
+NotebookClient(made, timeout=240).execute()
 nbformat.write(made, {str(secured.state / "saved.ipynb")!r})
 """
     own = {"XINFERENCE_ENDPOINT": secured.endpoint, "XINFERENCE_API_KEY": key}

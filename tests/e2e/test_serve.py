@@ -110,7 +110,7 @@ def test_a_second_notebook_finds_it_and_it_ends_after_both(notebook, user, unuse
     assert servers
     notebook.close()
     second.close()
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while any(each.is_running() for each in servers):
         assert time.monotonic() < deadline, servers
         time.sleep(0.5)

@@ -91,7 +91,7 @@ def test_an_interrupt_ends_a_tool_and_nothing_else(ready, slow):
     sent = ready.send("%chat --tools get_weather,multiply What is the weather in Paris?")
     ready.collect(sent, until=lambda reply: "busy" in reply.stdout)
     ready.manager.interrupt_kernel()
-    reply = ready.collect(sent, timeout=15)
+    reply = ready.collect(sent)
     assert reply.status == "error"
     assert "The turn was interrupted" in reply.error
     assert ready.value("task.done()") == "False"
@@ -125,7 +125,7 @@ def test_what_the_page_sends_while_an_async_tool_runs_is_not_lost(ready):
     ready.client.comm_info()
     ready.client.complete("see", 3)
     sent.append(ready.send("'It is' in seen"))
-    reply = ready.collect(sent[-1], timeout=30)
+    reply = ready.collect(sent[-1])
     assert reply.status == "ok", reply.error
     assert reply.displays[0]["text/plain"] == "True"
     assert "Exception in callback" not in reply.stdout

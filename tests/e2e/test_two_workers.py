@@ -219,13 +219,13 @@ def test_a_cluster_is_stopped_when_the_question_is_answered(notebook, machines):
         for process in machines.processes[worker].children(recursive=True)
     ]
     sent = notebook.send("%xinference stop-cluster")
-    question = notebook.client.get_stdin_msg(timeout=30)["content"]["prompt"]
+    question = notebook.client.get_stdin_msg(timeout=240)["content"]["prompt"]
     assert f"Stop the Xinference at {machines.endpoint} for everyone" in question
     assert machines.first in question
     assert "1 model (pair)" in question
     notebook.client.input("n")
     assert "Nothing was done" in notebook.collect(sent).stdout
     assert "Stopped the cluster" in shown(notebook, "%xinference stop-cluster --yes")
-    _, alive = psutil.wait_procs([*machines.processes.values(), *models], timeout=60)
+    _, alive = psutil.wait_procs([*machines.processes.values(), *models], timeout=240)
     assert not alive
     assert "ConnectError" in notebook.run("%xinference list").stdout

@@ -154,7 +154,7 @@ def threads():
 
 def eventually(condition, what):
     """Wait until something is so; where it never is, tell what the package's threads do."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, f"{what}: {_open()}"
         time.sleep(0.01)

@@ -77,7 +77,7 @@ def test_a_kernel_that_restarts_while_its_server_starts(serving):
     serving.collect(sent, until=lambda reply: "Starting Xinference" in reply.stdout)
     first = state.Running.load(state.find_folder())
     serving.manager.restart_kernel(now=True)
-    serving.client.wait_for_ready(timeout=60)
+    serving.client.wait_for_ready(timeout=240)
     serving.run(serving.command)
     reply = serving.run("%xinference serve")
     again = state.Running.load(state.find_folder())

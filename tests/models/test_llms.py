@@ -194,7 +194,7 @@ async def test_one_text_that_fails_ends_the_others():
     with ScriptedServer(failed, late) as server:
         with pytest.raises(ServerError):
             await model(server).agenerate(["a", "b"])
-        aborted = await asyncio.to_thread(server.aborted.get, timeout=5)
+        aborted = await asyncio.to_thread(server.aborted.get, timeout=60)
         assert aborted == server.bodies[1]["request_id"]
 
 
@@ -210,11 +210,11 @@ async def test_leaving_a_stream_ends_it_on_the_server():
     with ScriptedServer(Stream(STREAMS[0][:2], end="never")) as server:
         for _ in model(server).stream("x"):
             break
-        assert server.aborted.get(timeout=5) == server.bodies[0]["request_id"]
+        assert server.aborted.get(timeout=60) == server.bodies[0]["request_id"]
         stream = model(server).astream("x")
         await anext(stream)
         await stream.aclose()
-        aborted = await asyncio.to_thread(server.aborted.get, timeout=5)
+        aborted = await asyncio.to_thread(server.aborted.get, timeout=60)
         assert aborted == server.bodies[1]["request_id"]
 
 

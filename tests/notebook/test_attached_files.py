@@ -59,7 +59,7 @@ def test_one_with_a_password_is_not_read(pdf):
 
 def test_an_encrypted_one_takes_a_package_that_may_not_be_there(pdf, run_python):
     path = pdf("")
-    said, _ = run_python(WITHOUT_AES.format(path=path)).communicate(timeout=60)
+    said, _ = run_python(WITHOUT_AES.format(path=path)).communicate(timeout=240)
     assert said.startswith((f"{path} is no readable PDF: ", f"{path} has no text"))
 
 

@@ -90,7 +90,7 @@ def tab_until(tab):
     """Press Tab again until something is offered, as a person does."""
 
     def press(code):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not (found := tab(code)) and time.monotonic() < deadline:
             time.sleep(0.02)
         return found
@@ -223,7 +223,7 @@ def tab_and_wait(tab, magics):
 
     def press(code):
         tab(code)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while magics._completer._known._queue:
             assert time.monotonic() < deadline
             time.sleep(0.01)

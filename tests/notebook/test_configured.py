@@ -45,7 +45,7 @@ def test_bad_lines_of_a_configuration_file_are_named_and_the_others_apply(tmp_pa
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     ).stdout
     assert "Ignored XinferenceMagics.temperature = 9 (temperature stays None): " in shown
     assert "Ignored XinferenceMagics.max_tokens = 'many' (max_tokens stays 2048): " in shown

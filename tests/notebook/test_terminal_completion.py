@@ -30,7 +30,7 @@ def loaded(folder, endpoint):
             "PROMPT_TOOLKIT_NO_CPR": "1",
         },
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         dimensions=(50, 120),
     )
     child.expect("In .*1")
