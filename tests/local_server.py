@@ -15,13 +15,12 @@ def free_port(host="127.0.0.1"):
 
 def server_environment(home, **own):
     """The environment of an Xinference that has its files in `home`, wants no login and fetches
-    nothing, no environments of engines either.
+    nothing.
     """
     return {
         **os.environ,
         "XINFERENCE_HOME": str(home),
         "XINFERENCE_AUTH_ADVANCED": "0",
-        "XINFERENCE_ENABLE_VIRTUAL_ENV": "0",
         "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT": "300",
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",

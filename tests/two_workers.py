@@ -61,7 +61,7 @@ class TwoWorkers:
     def _run(self, name, role, host, options):
         home = self._folder / name.replace(":", "-")
         home.mkdir(exist_ok=True)
-        environment = server_environment(home)
+        environment = server_environment(home, XINFERENCE_ENABLE_VIRTUAL_ENV="0")
         with (self._folder / f"{home.name}.log").open("w") as log:
             self.processes[name] = psutil.Popen(
                 [str(self._commands / f"xinference-{role}"), "-H", host, *options],

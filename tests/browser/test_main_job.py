@@ -92,7 +92,9 @@ def test_the_settled_answer_is_there_without_a_kernel(open_notebook, server, tin
 
 
 def test_a_launch_shows_its_progress(open_notebook, server, tiny_registered):
-    launch = "uid = %xinference launch -n tiny-chat -f ggufv2 -q f16 -u browsed --n_threads 1"
+    launch = (
+        "uid = %xinference launch -n tiny-chat -f ggufv2 -q f16 -u browsed --disable-virtual-env"
+    )
     connect = f"%load_ext xinference_magics\n%xinference connect {server.endpoint}"
     notebook = open_notebook([connect, launch, "%xinference terminate browsed"])
     notebook.run(0)
