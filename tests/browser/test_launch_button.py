@@ -7,7 +7,7 @@ LONG = 90_000  # ms: an unwinding launch takes up to a minute
 
 
 def cells(server, uid):
-    launch = f"%xinference launch -n tiny-chat -f ggufv2 -u {uid} -r 2 --n_threads 1 --disable-virtual-env"
+    launch = f"%xinference launch -n tiny-chat -f ggufv2 -u {uid} -r 2 --disable-virtual-env"
     connect = f"%load_ext xinference_magics\n%xinference connect {server.endpoint}"
     return [connect, launch, "'the next cell'"]
 
