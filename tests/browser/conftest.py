@@ -8,22 +8,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # find_browser
 
 import pytest
 from find_browser import REMEDY, find
-from jupyterlab_driver import Lab, install_old_kernel
+from jupyterlab_driver import CHROMIUM_FLAGS, Lab, install_old_kernel
 from playwright.sync_api import expect, sync_playwright
 
 ARTIFACTS = Path(os.environ.get("TEST_ARTIFACTS") or Path(__file__).parents[1] / "artifacts")
 
 expect.set_options(timeout=120_000)  # ms: what is expected comes late on a busy machine
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,15 @@ from playwright.sync_api import expect
 
 TESTS = Path(__file__).resolve().parents[1]  # for synthetic and hostile, in the kernels
 PATHS = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 START_SECONDS = 240
 LOCAL = ("http://127.0.0.1:", "data:", "blob:", "about:srcdoc")
 BLOCKED = ("csp", "net::ERR_BLOCKED_BY_CSP")  # a policy of ours: announced, never sent

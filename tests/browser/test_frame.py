@@ -7,8 +7,8 @@ hears of them: only the browser's own log of its network has them.
 import re
 
 import pytest
-from conftest import CHROMIUM_FLAGS
 from find_browser import find
+from jupyterlab_driver import CHROMIUM_FLAGS
 from web_server import answering
 
 from xinference_magics.display.formats import as_page

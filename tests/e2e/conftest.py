@@ -6,11 +6,20 @@ import pytest
 from kernel_driver import Kernel, environment
 from web_server import answering
 
+REMEMBER = """
+import os
+get_ipython().at_first = dict(os.environ), os.getcwd()
+del os
+"""
 RENEW = """
-_shell = get_ipython()
-_shell.run_line_magic("unload_ext", "xinference_magics")
-_shell.config.pop("XinferenceMagics", None)
-_shell.reset(new_session=True)
+import os
+environment, folder = get_ipython().at_first
+os.environ.clear()
+os.environ.update(environment)
+os.chdir(folder)
+get_ipython().run_line_magic("unload_ext", "xinference_magics")
+get_ipython().config.pop("XinferenceMagics", None)
+get_ipython().reset(new_session=True)
 get_ipython().run_line_magic("load_ext", "xinference_magics")
 """
 """Code that makes a running kernel as good as a new one with the extension loaded."""
@@ -44,6 +53,7 @@ def kernel(kernel_env, kernels):
     """A kernel with the extension loaded, which knows nothing of the tests before."""
     if not kernels or not kernels[0].is_renewed(RENEW):
         kernels[:] = [Kernel.loaded(kernel_env)]
+        kernels[0].run(REMEMBER)
     return kernels[0]
 
 
