@@ -202,9 +202,9 @@ class ChatXinference(DescribedModel, BaseChatModel):
         last = converter.end()
         if converter.swallowed:
             raise ServerError(
-                f"{request.model_uid} wrote an answer of which the engine gave nothing away.",
+                f"{request.model_uid} generated tokens, but the engine returned none of them.",
                 request_id=request.request_id,
-                hint="It was probably a tool call of a wrong form; try again, or another model.",
+                hint="It was probably a malformed tool call; try again, or use another model.",
             )
         yield last
         _say_if_unmet(request, converter.called)

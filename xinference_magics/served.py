@@ -104,7 +104,7 @@ class ServedModel(BaseModel):
         others = {o: name for o, name in _OTHER_NAMES.items() if name in cls.model_fields}
         for other, name in others.items():
             if other in given and name in given:
-                raise BadRequestError(f"{other} and {name} are the same; give one of them.")
+                raise BadRequestError(f"{other} and {name} are the same; pass only one of them.")
         refuse_unknown(given, [*cls.model_fields, *others])
         taken = {others.get(name, name): value for name, value in given.items()}
         return {**taken, "server_url": resolve(taken.get("server_url"))}

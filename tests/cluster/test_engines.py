@@ -109,14 +109,14 @@ def test_what_was_chosen_is_said():
     request = LaunchRequest(model_name="qwen2.5-instruct", model_format="gptq")
     assert choose(request, QWEN).said == (
         "Chosen: engine Transformers, size 0_5, quantization Int4. "
-        "-en takes another: vLLM (not installed)."
+        "Other engines (-en): vLLM (not installed)."
     )
 
 
 def test_an_engine_that_has_to_be_installed_is_said():
     choice = choose(LaunchRequest(model_name="qwen2.5-instruct", model_engine="vllm"), QWEN)
     assert not choice.installed
-    assert "vLLM is not installed there: the server installs it first." in choice.said
+    assert "vLLM is not installed there; the server will install it first." in choice.said
 
 
 def test_nothing_is_said_where_nothing_was_chosen():

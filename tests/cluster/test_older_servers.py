@@ -25,7 +25,7 @@ def cluster(answers):
 @pytest.mark.parametrize(
     ("ask", "lacks"),
     [
-        (lambda machines: machines.log(), "no log that can be read from here: that takes .* 4.0"),
+        (lambda machines: machines.log(), "no log that can be read from here: that needs .* 4.0"),
         (lambda machines: relaunch(machines, "api", {}, print), "no way to be relaunched.* 4.1"),
         (lambda machines: reload_model(machines, "u", {}, print), "no way to reload a model.* 4.0"),
         (lambda machines: machines.end_replica("u", 0), "number of replicas.* 3.2 or newer"),

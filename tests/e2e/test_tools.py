@@ -71,7 +71,7 @@ def test_a_call_is_declined(ready):
     [(question, _)] = reply.questions
     assert question == "Call get_weather(city='Paris')? [y/N] "
     assert reply.status == "ok", reply.error
-    assert ready.value("turn.steps[1].content") == "'The user does not want this call.'"
+    assert ready.value("turn.steps[1].content") == "'The user declined this call.'"
     assert ready.value("calls") == "[]"
 
 

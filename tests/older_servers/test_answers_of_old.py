@@ -114,7 +114,7 @@ async def test_leaving(llm, flawed):
 def test_wrong_requests(llm):
     """A wrong UID or parameter is said in one line."""
     misspelt = ChatXinference(llm.server_url, llm.model_uid.replace("tiny", "tyni"))
-    with pytest.raises(ModelNotFoundError, match=f"tyni.* runs at {llm.server_url}"):
+    with pytest.raises(ModelNotFoundError, match=f"tyni.* is running at {llm.server_url}"):
         misspelt.invoke("Hello")
     with pytest.raises(BadRequestError, match="top_k"):
         llm.invoke("Hello", extra_body={"top_k": "many"})

@@ -206,7 +206,7 @@ def test_removing(registered, kernel, tiny_definitions, tmp_path, differs):
     assert reply.status == "ok", reply
     assert not registered.cache.models("kept-model")
     there = (copy / "config.json").exists()
-    assert ("This server removes the originals, too" in reply.stdout) is not there
+    assert ("This server also removes the originals" in reply.stdout) is not there
     if not there:
         differs("the server removes the model's original files, too; the command says so")
     registered.registry.unregister("LLM", "kept-model")

@@ -171,7 +171,7 @@ def test_a_login_that_has_ended_is_told_and_nothing_is_sent():
                 login()
             assert "%xinference login" in caught.value.hint
         assert server.counts["refused refresh"] == 1
-        with pytest.raises(AuthenticationError, match="login of ann has ended"):
+        with pytest.raises(AuthenticationError, match="login of ann has expired"):
             Identity(server.endpoint)()
         with pytest.raises(AuthenticationError):
             llm.invoke("hi")
@@ -233,7 +233,7 @@ def test_another_notebook_that_renews_without_end_is_waited_for_in_vain(monkeypa
         end_token(login, server)
         with (
             locked(login._lock),
-            pytest.raises(ConnectError, match="another notebook has been at it"),
+            pytest.raises(ConnectError, match="another notebook has been renewing it"),
         ):
             chat_model(server).invoke("hi")
         assert chat_model(server).invoke("hi").text == "ok"

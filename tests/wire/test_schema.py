@@ -190,7 +190,7 @@ class Calls(BaseModel):
         (list[int], "list cannot be"),
         (5, "This cannot be"),
         ("a", "This cannot be"),
-        ({}, "This cannot be .*: it says nothing of a form"),
+        ({}, "This cannot be .*: it constrains nothing"),
         ({"a": 1}, "This cannot be"),
         ({"name": "a"}, "This cannot be"),
     ],

@@ -51,7 +51,7 @@ class Comparison:
     def __getitem__(self, name: str) -> Turn:
         if name not in self.names:
             raise NotebookError(
-                f"{name} was not compared.", hint=f"There are: {', '.join(self.names)}."
+                f"{name} was not compared.", hint=f"Compared: {', '.join(self.names)}."
             )
         return self.turns[self.names.index(name)]
 
@@ -61,7 +61,7 @@ class Comparison:
     @property
     def label(self) -> str:
         """What it is, in a few words."""
-        kept = f": the conversation goes on with {self.kept_name}" if self.kept else ""
+        kept = f": continuing with {self.kept_name}" if self.kept else ""
         return f"Comparison of {', '.join(self.names)}{kept}"
 
     @property
@@ -91,7 +91,7 @@ class Comparison:
             raise NotebookError(f"{name} has not answered.", hint=turn.error)
         if self.conversation is None or self.kept is None:
             raise NotebookError(
-                "This was asked outside of any conversation.", hint="Leave out --once."
+                "This was asked outside any conversation.", hint="Ask again without --once."
             )
         self.conversation.replace(self.kept, turn)
         self._mark(turn)

@@ -262,7 +262,9 @@ class Conversation:
         if model is not None:
             return model
         if self.host is None:
-            raise NotebookError("This conversation knows no model.", hint="ask(..., model=llm)")
+            raise NotebookError(
+                "This conversation has no model.", hint="Pass one: ask(..., model=llm)"
+            )
         return self.host.model_in_use()
 
     def _check(self, number: int) -> None:

@@ -155,7 +155,7 @@ class PendingTurn:
             KeyboardInterrupt: The waiting was interrupted; the turn goes on.
         """
         if not self.wait(timeout):
-            raise TimeoutError(f"{self.title} has not answered in {timeout:g} s.")
+            raise TimeoutError(f"{self.title} did not answer within {timeout:g} s.")
         notes, self._notes = self._notes, []
         if not self.in_page:
             show(notes)

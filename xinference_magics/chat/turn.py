@@ -216,7 +216,7 @@ class Turn:
                 is no prompt, model or answer.
         """
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
-            raise NotebookError("This is not the record of a turn of this version.")
+            raise NotebookError("This is not a turn saved by this version.")
         fields = {name: record[name] for name in _RECORD_TYPES if name in record}
         for name in {**fields, **dict.fromkeys(_REQUIRED)}:
             if name not in fields or not _is_of(fields[name], _RECORD_TYPES[name]):
@@ -246,7 +246,7 @@ class Turn:
         """
         for message in self.messages:
             if not isinstance(message.additional_kwargs.get("reasoning_content", ""), str):
-                raise TypeError("the reasoning is no text")
+                raise TypeError("the reasoning is not a string")
             _ = str(message.text)
         _ = (self.usage, self.cut, self.tokens_per_second)
         json.dumps(self.to_record(), ensure_ascii=False)

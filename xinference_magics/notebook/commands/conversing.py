@@ -66,7 +66,8 @@ def edit(session: Session, arguments: Arguments) -> Turn:
     """Put other words into a turn: its answer, or with ``--prompt`` its question."""
     if arguments.cell is None:
         raise NotebookError(
-            "The new words stand in the cell.", hint="%%conversation edit TURN, then the text."
+            "There is no new text.",
+            hint="Type %%conversation edit TURN, and the new text below it.",
         )
     words = "prompt" if arguments.prompt else "answer"
     text = arguments.cell.strip("\n")
@@ -77,7 +78,7 @@ def edit(session: Session, arguments: Arguments) -> Turn:
 def keep(session: Session, arguments: Arguments) -> None:
     """Go on with another answer of the last comparison."""
     if session.compared is None:
-        raise NotebookError("Nothing was compared yet.", hint="%%chat --compare UID,UID")
+        raise NotebookError("Nothing has been compared yet.", hint="%%chat --compare UID,UID")
     session.compared.keep(arguments.name)
     conversation = session.compared.conversation
     where = "" if conversation is None else f" in {_name(conversation)}"
@@ -165,7 +166,8 @@ def _notebook(path: str | None) -> Path:
     if session_name.endswith(".ipynb"):
         return Path(session_name)
     raise NotebookError(
-        "The kernel does not know which notebook this is.", hint="%conversation restore PATH"
+        "The kernel does not know which notebook this is.",
+        hint="Name it: %conversation restore PATH",
     )
 
 
@@ -250,7 +252,7 @@ _COMMANDS = (
         keep,
         Option(
             ("name",),
-            "Who answered, as in --compare.",
+            "The model to keep, as named in --compare.",
             type=not_empty,
             required=True,
             values=Values.COMPARED,
@@ -264,7 +266,7 @@ _COMMANDS = (
         "system", system, Option(("text",), "The system prompt, in quotes."), _WHICH, cell=True
     ),
     _command("save", save, _PATH, _WHICH),
-    _command("load", load, _PATH, Option(("--as",), "Its name here.", "as_name", "NAME")),
+    _command("load", load, _PATH, Option(("--as",), "Name for it here.", "as_name", "NAME")),
     _command("restore", restore, Option(("path",), "The notebook (default: this one).")),
 )
 COMMANDS = CommandSet(_MAGIC, {"": _COMMANDS}, "show")
