@@ -157,7 +157,7 @@ def test_whoever_waits_can_end_that_while_a_server_is_busy(answers, launch):
 def test_a_server_that_stays_away_is_not(launch):
     launch.cluster._api.endpoint = "http://127.0.0.1:1"
     launch.cluster._api.client.base_url = "http://127.0.0.1:1"
-    with pytest.raises(ConnectError, match="refuses"):
+    with pytest.raises(ConnectError, match="refused"):
         launch.wait(interval=0.05)
 
 

@@ -149,11 +149,11 @@ def test_replicas_are_ended_and_named(machines, answers):
         (
             400,
             "Model tiny cannot be run on engine vllm.",
-            ["cannot be run on engine vllm.", "go on"],
+            ["cannot be run on engine vllm.", "still running"],
         ),
-        (503, "Failed to init server, please check", ["Failed to init server", "go on"]),
+        (503, "Failed to init server, please check", ["Failed to init server", "still running"]),
         (400, "Replica uid already exists for model m: m-1", ["already exists", "--worker-ip"]),
-        (500, "", ["the server gave no reason", "go on"]),
+        (500, "", ["the server gave no reason", "still running"]),
         (
             400,
             "Model not found, name: tiny, format: ggufv2, size: 0_1, quantization: f16",

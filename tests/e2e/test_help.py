@@ -141,7 +141,7 @@ def test_each_magic_names_the_other_for_a_model_of_the_other_kind(kernel, tiny_t
     fails(kernel, "%chat -m tiny-text hi", "does not chat", "%%generate -m tiny-text")
     fails(kernel, "%generate -m tiny-gguf hi", "does not continue texts", "%%chat -m tiny-gguf")
     assert (
-        kernel.run("%xinference use tiny-text --as story").stdout.count("%%generate asks it") == 1
+        kernel.run("%xinference use tiny-text --as story").stdout.count("%%generate uses it") == 1
     )
 
 

@@ -100,7 +100,7 @@ def test_launching(kernel, registered, differs):
         differs(f"of a model that runs, the server does not tell the {' and the '.join(lacks)}")
     assert "Terminated mine" in kernel.run("%xinference terminate mine").stdout
     reply = kernel.run("%xinference describe mine")
-    assert "No model with the UID mine runs" in reply.stdout
+    assert "No model with the UID mine is running" in reply.stdout
     assert "Traceback" not in reply.stdout
 
 

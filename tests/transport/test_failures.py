@@ -139,7 +139,7 @@ def test_a_list_of_running_models_becomes_near_names():
 
 def test_an_uid_of_odd_characters_is_named_whole():
     error = failure(400, "Model not found in the model list, uid: ö b?, c")
-    assert "the UID ö b?, c runs" in str(error)
+    assert "the UID ö b?, c is running" in str(error)
 
 
 def test_a_validation_report_becomes_its_useful_line():

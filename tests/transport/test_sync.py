@@ -51,7 +51,7 @@ def test_a_web_page_is_no_xinference(script, session):
 
 def test_a_refused_connection(closed_port):
     endpoint = f"http://127.0.0.1:{closed_port}"
-    with open_session(endpoint) as session, pytest.raises(ConnectError, match="refuses") as caught:
+    with open_session(endpoint) as session, pytest.raises(ConnectError, match="refused") as caught:
         session.get(endpoint)
     assert "%xinference serve" in caught.value.hint
 
@@ -66,7 +66,7 @@ def test_an_unknown_host():
 
 def test_tls_where_there_is_none(script, session):
     url = script.plays(script.answer()).replace("http:", "https:")
-    with pytest.raises(ConnectError, match=r"TLS|closed the connection|silent"):
+    with pytest.raises(ConnectError, match="TLS|closed the connection|timed out"):
         session.get(url)
 
 
