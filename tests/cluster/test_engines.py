@@ -133,23 +133,23 @@ def test_nothing_is_said_where_nothing_was_chosen():
 def test_what_is_not_possible_is_refused_with_what_is():
     assert refused(model_format="ggufv2", model_size_in_billions="0_5", quantization="q4_1") == (
         "-q q4_1 is not offered for qwen2.5-instruct -f ggufv2 -s 0_5. "
-        "Did you mean q4_0, q4_k_m? Possible: q2_k, q4_0, q4_k_m."
+        "Did you mean q4_0, q4_k_m? Available: q2_k, q4_0, q4_k_m."
     )
     assert refused(model_format="ggmlv3") == (
         "-f ggmlv3 is not offered for qwen2.5-instruct. ggmlv3 is now ggufv2: -f ggufv2. "
-        "Possible: pytorch, gptq, ggufv2."
+        "Available: pytorch, gptq, ggufv2."
     )
-    assert "Possible: 0_5, 7." in refused(model_size_in_billions=3, model_format="ggufv2")
+    assert "Available: 0_5, 7." in refused(model_size_in_billions=3, model_format="ggufv2")
     assert refused(model_engine="llama.cpp", model_format="gptq") == (
         "-f gptq is not offered for qwen2.5-instruct -en llama.cpp. "
-        "With -en vLLM or Transformers it is. Possible: ggufv2."
+        "With -en vLLM or Transformers it is. Available: ggufv2."
     )
 
 
 def test_an_engine_that_is_not_available_is_refused_with_the_reason():
     said = refused(model_engine="mlx")
     assert "-en mlx is not offered for qwen2.5-instruct: Engine MLX is not listed" in said
-    assert "Possible: vLLM, Transformers, llama.cpp." in said
+    assert "Available: vLLM, Transformers, llama.cpp." in said
 
 
 def test_types_that_the_server_settles_are_checked_and_left_open():

@@ -119,7 +119,7 @@ def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
         ("search qwen2.5-instuct", "Did you mean qwen2.5-instruct"),
         ("engine -n qwen2.5-instuct", "Did you mean qwen2.5-instruct"),
         ("engine -n bge-m3 -t LLM", "It is of type embedding"),
-        ("engine -n qwen2.5-instruct -s 8", "Possible: 0_5, 1_5, 3, 7"),
+        ("engine -n qwen2.5-instruct -s 8", "Available: 0_5, 1_5, 3, 7"),
         ("engine -n qwen2.5-instruct -en MLX -s 0_5", "MLX"),
         ("engine -n vicuna-v1.3", "vicuna-v1.3"),
         ("cal-model-mem -s 7 -f ggufv2 -c 4096", "ggufv2 needs a quantization"),

@@ -66,7 +66,7 @@ def test_an_unknown_host():
 
 def test_tls_where_there_is_none(script, session):
     url = script.plays(script.answer()).replace("http:", "https:")
-    with pytest.raises(ConnectError, match="TLS|closed the connection|timed out"):
+    with pytest.raises(ConnectError, match=r"TLS|closed the connection|timed out"):
         session.get(url)
 
 
