@@ -75,14 +75,18 @@ class XinferenceMagics(Magics):
         "", help="URL of the server; empty for $XINFERENCE_ENDPOINT or this machine's."
     ).tag(config=True)
     name = Unicode("llm", help="Name of the LangChain object in your namespace.").tag(config=True)
-    system = Unicode("", help="System prompt of turns that set none.").tag(config=True)
+    system = Unicode("", help="Default system prompt.").tag(config=True)
     temperature = Float(
-        None, min=0, max=2, allow_none=True, help="Default temperature; None: the server's."
+        None,
+        min=0,
+        max=2,
+        allow_none=True,
+        help="Default temperature; None leaves it to the server.",
     ).tag(config=True)
     top_p = Float(
-        None, min=0, max=1, allow_none=True, help="Default top_p; None: the server's."
+        None, min=0, max=1, allow_none=True, help="Default top_p; None leaves it to the server."
     ).tag(config=True)
-    seed = Int(None, allow_none=True, help="Default seed; the transformers engine has none.").tag(
+    seed = Int(None, allow_none=True, help="Default seed; ignored by the transformers engine.").tag(
         config=True
     )
     max_tokens = Int(

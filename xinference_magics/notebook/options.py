@@ -48,7 +48,7 @@ API_KEY = Option(
 LAUNCH_ONLY = (
     Option(("--model-name", "-n"), "Name of the model.", metavar="NAME", type=not_empty,
            required=True, values=Values.MODEL),
-    Option(("--model-type", "-t"), "Type of model.", "", "TYPE",
+    Option(("--model-type", "-t"), "Model type.", "", "TYPE",
            partial(one_of, MODEL_TYPES, "type of model"), default="LLM", values=MODEL_TYPES),
     Option(("--model-engine", "-en"), "Inference engine (default: one that can run it).",
            metavar="ENGINE", values=Values.ENGINE),
@@ -74,7 +74,7 @@ LAUNCH_ONLY = (
             "together."
         ), "", "N", count
     ),
-    Option(("--replica", "-r"), "Replicas.", "", "N", count, default=None),
+    Option(("--replica", "-r"), "Number of replicas.", "", "N", count, default=None),
     Option(
         ("--replica-config", "--replica_config"),
         'Placement of each replica, such as [{"devices": [{"worker_ip": "host:port"}]}].',
