@@ -20,15 +20,15 @@ COMPARISON_MIME = "application/vnd.xinference-magics.comparison+json"
 
 @dataclass(repr=False, eq=False)
 class Comparison:
-    """What several models answered to one prompt, each with the same turns before it.
+    """The answers of several models to one prompt, each with the same turns before it.
 
-    The conversation goes on with one of the answers: the first in the order of the names that is
-    there, until `keep` takes another.
+    The conversation continues with one of the answers: the first one, in the order of the names,
+    until `keep` chooses another.
 
     Attributes:
-        names: Who was asked: UIDs, or variables of the user's.
+        names: The models asked: UIDs, or the user's variables.
         turns: Their turns, in the same order; the status of one that failed is `failed`.
-        kept: The turn that stands in the conversation; None where none does.
+        kept: The turn that the conversation keeps; None if there is none.
         conversation: Which it is part of; None for one that was asked outside of any.
         shown_anew: Called when another turn is kept, to show that.
     """
@@ -78,9 +78,9 @@ class Comparison:
         ]
 
     def keep(self, name: str) -> Turn:
-        """Let the conversation go on with the answer of `name`, and return it.
+        """Continue the conversation with the answer of `name`, and return it.
 
-        It takes the place of the one that was kept; later turns stay.
+        It replaces the one that was kept; later turns stay.
 
         Raises:
             NotebookError: There is no such answer, or no conversation, or the one that was kept
