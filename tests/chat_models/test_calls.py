@@ -353,9 +353,9 @@ async def test_what_may_have_been_read_is_never_sent_twice(reply):
 
 async def test_an_answer_that_is_no_json():
     with ScriptedServer(Reply(200, "{", {"Content-Type": "application/json"})) as server:
-        with pytest.raises(Exception, match="no JSON"):
+        with pytest.raises(Exception, match="not valid JSON"):
             model(server).invoke("x")
-        with pytest.raises(Exception, match="no JSON"):
+        with pytest.raises(Exception, match="not valid JSON"):
             await model(server).ainvoke("x")
 
 

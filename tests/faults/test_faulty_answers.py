@@ -257,5 +257,5 @@ def test_credentials_do_not_follow_a_redirect_of_an_answer(bench):
 def test_what_is_left_early_is_ended_on_the_server(bench):
     break_call(bench, "%%chat", begun(end="never"))
     bench.run("%config XinferenceMagics.read_timeout = 0.5")
-    bench.fails("%%chat\nCount.", StreamError, "is not responding")
+    bench.fails("%%chat\nCount.", StreamError, "stopped responding")
     eventually(lambda: not bench.server.left.empty(), "the connection was closed")
