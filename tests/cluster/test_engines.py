@@ -136,13 +136,13 @@ def test_what_is_not_possible_is_refused_with_what_is():
         "Did you mean q4_0, q4_k_m? Available: q2_k, q4_0, q4_k_m."
     )
     assert refused(model_format="ggmlv3") == (
-        "-f ggmlv3 is not offered for qwen2.5-instruct. ggmlv3 is now ggufv2: -f ggufv2. "
-        "Available: pytorch, gptq, ggufv2."
+        "-f ggmlv3 is not offered for qwen2.5-instruct. ggmlv3 is now called ggufv2: use -f "
+        "ggufv2. Available: pytorch, gptq, ggufv2."
     )
     assert "Available: 0_5, 7." in refused(model_size_in_billions=3, model_format="ggufv2")
     assert refused(model_engine="llama.cpp", model_format="gptq") == (
         "-f gptq is not offered for qwen2.5-instruct -en llama.cpp. "
-        "With -en vLLM or Transformers it is. Available: ggufv2."
+        "It is offered with -en vLLM or Transformers. Available: ggufv2."
     )
 
 

@@ -35,7 +35,11 @@ BROKEN = {
 }
 STRANGE = {
     "401": (Reply(401, {"detail": "No"}), AuthenticationError, "%xinference login http://"),
-    "500": (Reply(500, "Internal Server Error"), ServerError, "is in the server's log."),
+    "500": (
+        Reply(500, "Internal Server Error"),
+        ServerError,
+        "See the server's log for the reason.",
+    ),
     "502": (Reply(502, PAGE, HTML), ServerError, "502 Bad Gateway. Try again soon."),
     "page": (Reply(200, PAGE, HTML), ConnectError, f"not an Xinference server. {ELSEWHERE}"),
     "no JSON": (Reply(200, "{'a':"), (ConnectError, ServerError), "server"),
