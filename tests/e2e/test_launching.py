@@ -75,7 +75,7 @@ def test_what_cannot_be_is_refused_in_one_line(kernel):
     fails(kernel, f"{launch} -f ggufv2 -q q4_0", "-q q4_0 is not offered", "-f ggufv2", "f16")
     fails(kernel, f"{launch} -s 7", "-s 7 is not offered", "0_002")
     fails(kernel, f"{launch} -en lama.cpp", "Did you mean llama.cpp?")
-    fails(kernel, f"{launch} -en transformers -f ggufv2", "With -en llama.cpp it is.")
+    fails(kernel, f"{launch} -en transformers -f ggufv2", "It is offered with -en llama.cpp.")
     fails(kernel, f"{launch} -u a/b", "No URL can name the UID 'a/b'")
     fails(kernel, f"{launch} --worker-ip 127.0.0.9", "no such worker", "Workers: 127.0.0.1:")
     fails(kernel, f"{launch} -t embeding", "did you mean embedding?")
