@@ -29,13 +29,13 @@ test: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests, on
 quick: $(VENV)/.installed  ## Run the tests that need neither a server nor a browser
 	$(BIN)/python -m pytest $(LANES) -m "not server and not browser"
 
-coverage: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests and tell which branches they leave out
+coverage: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests and report which branches they miss
 	$(BIN)/python -m pytest $(LANES) --cov --cov-report=term --cov-report=html
 
 versions: $(VENV)/.installed  ## Run the quick tests on each Python, the oldest dependencies, and earlier kernels
 	$(BIN)/nox --sessions tests lowest ipykernel
 
-faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults at every place: 200 interrupts, a cut at each byte
+faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults exhaustively: 200 interrupts, a cut at each byte
 	FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults
 
 fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours), or CASES=1000
@@ -48,7 +48,7 @@ fuzz-guided: $(VENV)/.installed  ## Let libFuzzer look for cases that reach new 
 older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with servers of each major version since 1.17 (6 GB, an hour): VERSIONS="1.17.1 2.12.0"
 	XINFERENCE_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/older_servers
 
-bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Measure beside the peers (an hour or less): ONLY="load page", QUICK=1
+bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Compare with other tools (an hour or less): ONLY="load page", QUICK=1
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
@@ -66,13 +66,13 @@ format: $(VENV)/.installed  ## Format the code
 docs: $(VENV)/.installed  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict --quiet
 
-docs-serve: $(VENV)/.installed  ## Show the documentation at http://127.0.0.1:8000 while it is written
+docs-serve: $(VENV)/.installed  ## Serve the documentation at http://127.0.0.1:8000, reloading on changes
 	$(BIN)/mkdocs serve --strict
 
-docs-reference: $(VENV)/.installed  ## Write docs/commands.md from the declarations
+docs-reference: $(VENV)/.installed  ## Regenerate docs/commands.md from the declarations
 	$(BIN)/python docs/reference.py
 
-pictures: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Take the README's pictures of chat cells anew
+pictures: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Retake the README's pictures of chat cells
 	$(BIN)/python docs/pictures.py
 
 package: $(VENV)/.installed  ## Build the sdist and the wheel into dist/
@@ -81,7 +81,7 @@ package: $(VENV)/.installed  ## Build the sdist and the wheel into dist/
 browser: $(VENV)/.installed  # A Chromium for the browser tests
 	@$(BIN)/python tests/find_browser.py --install
 
-clean:  ## Remove the environments and what demo and benchmark left
+clean:  ## Remove the environments, and the files of demo and benchmarks
 	rm -rf $(VENV) $(SERVER_VENV) .demo .nox site dist benchmarks/.cache tests/older_servers/.cache
 
 $(VENV)/.installed: pyproject.toml
@@ -103,5 +103,5 @@ $(SERVER_VENV)/.installed: pyproject.toml
 
 define pip_install
 $(1)/python -m pip install --quiet --disable-pip-version-check $(2) \
-  || { echo "pip could not install $(2): is the network there? Then run make again."; exit 1; }
+  || { echo "pip could not install $(2). Check the network, then run make again."; exit 1; }
 endef

@@ -32,27 +32,27 @@ ALIASES = {"Answer": "Turn | Comparison | PendingTurn"}
 INTRODUCTION = """\
 # Commands and magics
 
-In a notebook, `%xinference` shows where it is connected, what runs and the commands; `%xinference
-help launch`, `%xinference launch -h` and `%xinference launch?` show one of them; Tab completes
-commands, options, and values that the server knows.
+In a notebook, `%xinference` shows where it is connected, what is running, and the commands.
+`%xinference help launch`, `%xinference launch -h` and `%xinference launch?` explain one command.
+Tab completes commands, options, and values known to the server.
 
-Each command returns a value for code, as in `running = %xinference list` and `running[0].uid`. What
-a question finds (`list`, `describe`, `status` and the like) the notebook shows, mostly as a table;
-`.to_pandas()` makes a DataFrame of it. An action says what it did, and its value is not shown as
-well: `launch` returns the UID, `use` the description of the model, `connect` the connection,
-`terminate` what was done and to which model. [Python](python.md#values-of-the-magics) has the
-classes of these values.
+Each command returns a value for code, as in `running = %xinference list` and `running[0].uid`. The
+notebook shows the value of a query (`list`, `describe`, `status` and the like), mostly as a table;
+`.to_pandas()` turns it into a DataFrame. An action prints what it did instead of showing its value:
+`launch` returns the UID, `use` the description of the model, `connect` the connection, `terminate`
+what was done and to which model. [Python](python.md#values-of-the-magics) has the classes of these
+values.
 
-In the line of a command `{{expression}}`, `{name}` and `$name` put values in; in a prompt only
+In the line of a command, `{{expression}}`, `{name}` and `$name` insert values; in a prompt, only
 `{{expression}}` does.
 
-This page is generated from the declarations that the commands themselves are read with.
+This page is generated from the declarations that the commands themselves use.
 """
 
 PARAMETERS = """\
-`-p NAME=VALUE` of `%%chat` and `%%generate` takes these. In Python they are fields of
-`ChatXinference` and `XinferenceLLM`, and arguments of each call. What is left out is the engine's
-choice.
+`-p NAME=VALUE` of `%%chat` and `%%generate` sets these. In Python they are fields of
+`ChatXinference` and `XinferenceLLM`, and arguments of each call. If you leave one out, the engine
+uses its own default.
 """
 
 
@@ -103,7 +103,7 @@ def _option(option: Option) -> tuple[str, str]:
     placeholder = f" {option.placeholder}" if option.placeholder else ""
     flags = f"{', '.join(spellings(option.flags))}{placeholder}"
     spelt = option.either_way if option.positional else flags
-    needed = " Needed." if option.required and not option.positional else ""
+    needed = " Required." if option.required and not option.positional else ""
     repeated = " May be given several times." if option.repeat else ""
     return f"`{spelt}`", _text(f"{option.explained}{needed}{repeated}")
 

@@ -242,7 +242,7 @@ SHAPES: dict[str, tuple[bytes, dict[str, Any]]] = {
 BROKEN: dict[str, tuple[bytes, str]] = {
     "an error event": (
         events(*transformers("Grüße")[:2], {"error": FAILED}, done=False),
-        "failed while it answered",
+        "failed while answering",
     ),
     "an error event at the beginning": (
         events({"error": "Rate limit reached"}, done=False),
@@ -250,13 +250,16 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     ),
     "vLLM's error event": (
         events(*vllm("Grüße")[:2], {"error": {"message": "out of memory", "code": 500}}, end="\n"),
-        "tiny failed while it answered: out of memory",
+        "tiny failed while answering: out of memory",
     ),
-    "an end without [DONE]": (events(*llama("Grüße")[:2], done=False), "broke off before its end"),
-    "an end before it began": (b"", "broke off before its end"),
+    "an end without [DONE]": (
+        events(*llama("Grüße")[:2], done=False),
+        "was cut off before its end",
+    ),
+    "an end before it began": (b"", "was cut off before its end"),
     "half a line": (
         events(*llama("Grüße")[:2], done=False) + b'data: {"choi',
-        "a line of it cannot be read",
+        "a line of it cannot be parsed",
     ),
 }
 """Streams that do not end as they should, and what is said of them."""

@@ -71,24 +71,24 @@ if TYPE_CHECKING:
 class ChatXinference(DescribedModel, BaseChatModel):
     """A chat model that runs on an Xinference server.
 
-    Making one sends nothing, and it may be used from any thread and event loop. Every
-    generation parameter is a field, and can be given to `bind` or to a call as well;
-    `max_tokens`, `temperature`, `top_p` and `seed` also in a call's config. What is misspelt
-    is refused; `extra_body` passes anything through.
+    Creating one sends nothing, and it can be used from any thread and event loop. Every
+    generation parameter is a field, and can also be given to `bind` or to a call;
+    `max_tokens`, `temperature`, `top_p` and `seed` also in a call's config. Misspelt names
+    are refused; `extra_body` passes anything through.
 
-    Images, sounds and videos go as LangChain's blocks, or in the spelling of OpenAI, Anthropic
-    or Vertex, and are sent as the model's engine reads them; where `engine` or `profile` is
-    missing, the server is asked for it; so it is before a tool call is forced, and before
-    a method of structured output is chosen. An address is opened by the server, never here; a path
-    or ``file://`` by nobody, and neither is a kind that the model does not take: such a message
-    raises BadRequestError before anything is sent.
+    Pass images, sounds and videos as LangChain's blocks, or in the form of OpenAI, Anthropic
+    or Vertex; they are sent in the form that the model's engine reads. If `engine` or `profile`
+    is missing, the server is asked for it, also before a tool call is forced and before a method
+    of structured output is chosen. A URL is opened by the server, never by this process. Paths
+    and ``file://`` are never opened: they, and kinds of media that the model does not accept,
+    raise BadRequestError before anything is sent.
 
     Examples:
         >>> llm = ChatXinference(server_url="http://127.0.0.1:9997", model_uid="qwen3")
         >>> llm.invoke("Where can we visit in the capital of France?", max_tokens=512)
 
     Args:
-        server_url: Where the server is; also `base_url`. Left out, ``$XINFERENCE_ENDPOINT``
+        server_url: URL of the server; also `base_url`. Default: ``$XINFERENCE_ENDPOINT``
             or ``http://127.0.0.1:9997``.
         model_uid: The UID under which the model runs; also `model`.
     """
@@ -100,7 +100,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
     think_prefilled: bool | None = None
     """Whether the chat template ends in ``<think>``, so that answers only close the tag.
 
-    None where the model's family decides, which the profile names.
+    None leaves it to the model's family, which the profile names.
     """
 
     @property
@@ -202,9 +202,9 @@ class ChatXinference(DescribedModel, BaseChatModel):
         last = converter.end()
         if converter.swallowed:
             raise ServerError(
-                f"{request.model_uid} wrote an answer of which the engine gave nothing away.",
+                f"{request.model_uid} generated tokens, but the engine returned none of them.",
                 request_id=request.request_id,
-                hint="It was probably a tool call of a wrong form; try again, or another model.",
+                hint="It was probably a malformed tool call; try again, or use another model.",
             )
         yield last
         _say_if_unmet(request, converter.called)
@@ -278,8 +278,8 @@ class ChatXinference(DescribedModel, BaseChatModel):
         Args:
             tools: LangChain tools, functions, Pydantic classes, TypedDicts or JSON schemas.
             tool_choice: ``"auto"``, ``"none"``, ``"any"``, ``"required"``, True, a tool's
-                name, or a dict that names one. Where a call is forced, llama.cpp, vLLM and
-                SGLang are made to keep to it, without thinking; transformers ignores it.
+                name, or a dict that names one. A forced call is enforced on llama.cpp, vLLM
+                and SGLang, without reasoning; transformers ignores it.
             strict: Whether arguments must follow the schema, where the engine can enforce it.
             parallel_tool_calls: Whether several calls may come at once, where the engine asks.
             kwargs: Given to each call, as by `bind`. A `response_format` holds for the answer
@@ -311,7 +311,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
-        """Return a runnable whose answers have the form of `schema`.
+        """Return a runnable whose answers match `schema`.
 
         Args:
             schema: A Pydantic class, a TypedDict, or a JSON schema; None with ``json_mode``.

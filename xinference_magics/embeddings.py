@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 class XinferenceEmbeddings(ServedModel, Embeddings):
     """An embedding model that runs on an Xinference server.
 
-    Making one sends nothing, and it may be used from any thread and event loop. Texts longer
-    than the model reads are cut by the server without a word.
+    Creating one sends nothing, and it can be used from any thread and event loop. The server
+    silently truncates texts that are too long for the model.
 
     Examples:
         >>> embeddings = XinferenceEmbeddings("http://127.0.0.1:9997", "bge-m3")
         >>> embeddings.embed_query("Where can we visit?")
 
     Args:
-        server_url: Where the server is; also `base_url`. Left out, ``$XINFERENCE_ENDPOINT``
+        server_url: URL of the server; also `base_url`. Default: ``$XINFERENCE_ENDPOINT``
             or ``http://127.0.0.1:9997``.
         model_uid: The UID under which the model runs; also `model`.
     """
@@ -34,7 +34,7 @@ class XinferenceEmbeddings(ServedModel, Embeddings):
     model_config = ConfigDict(extra="forbid")
 
     batch_size: int = Field(default=64, ge=1)
-    """The most texts that are sent in one request."""
+    """Maximum number of texts in one request."""
 
     _asks: ClassVar[Ask] = embed
 

@@ -2,19 +2,19 @@
 
     XinferenceError                                                    in LangChain a
     ├── ServerError               the server answered, and refused     ModelError
-    │   ├── AuthenticationError   401: no, wrong or expired login      ModelAuthenticationError
+    │   ├── AuthenticationError   401: missing or invalid credentials  ModelAuthenticationError
     │   ├── PermissionDeniedError 403: known, but not allowed          ModelPermissionDeniedError
     │   ├── ModelNotFoundError    404, 400: no such model or UID       ModelNotFoundError
     │   ├── ModelNotReadyError    503: still loading                   ModelAPIError
     │   ├── RateLimitError        429: too many requests, or banned    ModelRateLimitError
     │   ├── InternalServerError   500, 502-504: the server failed      ModelAPIError
     │   ├── BadRequestError       400, 422, 500: the request's fault   ModelInvalidRequestError
-    │   │   └── ContextLengthError    it does not fit the context      ContextOverflowError
+    │   │   └── ContextLengthError    too long for the context         ContextOverflowError
     │   ├── NotOfferedError       404, 405: the server is too old
     │   └── LaunchError           a model did not start
     ├── ConnectError              nothing answers there                ModelConnectionError
     │   └── TimedOutError         nothing answered in time             ModelTimeoutError
-    ├── StreamError               an answer broke off before its end   ModelAPIError
+    ├── StreamError               an answer was cut off before its end ModelAPIError
     ├── LocalServerError          the local server did not start or stop
     ├── PromptError               an {{expression}} of a prompt failed
     └── NotebookError             the notebook's state does not allow it
@@ -23,10 +23,10 @@ A message is one line: what happened, to which thing. `hint` is what to type nex
 IPython shows both as a single line instead of a traceback.
 
 On the right are the classes of `langchain_core.exceptions` that these errors also are, so that
-LangChain's middleware can tell them apart. They become bases when that module is imported, by
-whoever imports it: this one does not, because it takes a quarter of a second.
+LangChain's middleware can distinguish them. They become bases once that module is imported; this
+module does not import it, because that takes a quarter of a second.
 
-What does no harm is no error: an `IgnoredByEngineWarning` says what an engine did not keep.
+Harmless problems raise no error: an `IgnoredByEngineWarning` says what an engine ignored.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class XinferenceError(Exception):
     """
 
     request_id: str | None = None
-    """The `request_id` that was sent with the request; the server's log knows it, too."""
+    """The `request_id` that was sent with the request; it is also in the server's log."""
 
     is_retryable: bool = False
-    """Whether the same request may succeed when it is sent again; LangChain's middleware asks."""
+    """Whether the same request may succeed if retried; LangChain's middleware reads this."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -88,7 +88,7 @@ class ServerError(XinferenceError):
         detail: The server's own words, without its `[address=…, pid=…]` prefix.
         request_id: The `request_id` that was sent with the request, if any.
         hint: What to do next.
-        retry_after: Seconds after which the server wants to be asked again, if it said so.
+        retry_after: Seconds to wait before retrying, if the server said so.
     """
 
     def __init__(  # noqa: PLR0913  # what is known about an answer, all of it optional
@@ -146,14 +146,14 @@ class ContextLengthError(BadRequestError):
     """The prompt, or prompt and answer, do not fit the model's context."""
 
     limit: int | None = None
-    """Tokens that a request may have, where the server named the number."""
+    """Maximum tokens of a request, if the server reported it."""
 
     asked: int | None = None
-    """Tokens that the prompt had by the server's count, where it named the number."""
+    """Tokens in the prompt by the server's count, if it reported them."""
 
 
 class NotOfferedError(ServerError):
-    """The server is of a version that has no such thing yet."""
+    """The server is too old for this feature."""
 
 
 class LaunchError(ServerError):
@@ -166,8 +166,8 @@ class ConnectError(XinferenceError):
     Args:
         message: One line for people.
         hint: What to do next.
-        is_retryable: Whether it may pass by itself, as a lost connection may, and a certificate
-            that is not trusted may not.
+        is_retryable: Whether it may resolve itself, as a lost connection may, but an untrusted
+            certificate may not.
     """
 
     def __init__(self, message: str, *, hint: str = "", is_retryable: bool = False) -> None:
@@ -180,7 +180,7 @@ class TimedOutError(ConnectError):
 
 
 class StreamError(XinferenceError):
-    """An answer broke off: the stream ended without saying that it was complete."""
+    """An answer was cut off: the stream ended without an end marker."""
 
     is_retryable = True
 
@@ -194,7 +194,7 @@ class PromptError(XinferenceError):
 
 
 class NotebookError(XinferenceError):
-    """What was asked does not fit the state of this notebook."""
+    """The request does not fit the state of this notebook."""
 
 
 class IgnoredByEngineWarning(UserWarning):

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 class XinferenceLLM(TextModel, BaseLLM):
     """A model that continues a text, on an Xinference server.
 
-    Making one sends nothing, and it may be used from any thread and event loop. Its
-    parameters are those of `ChatXinference`; what is said about an answer besides its text
-    (token usage, log probabilities, why it ended) stands in `generation_info`. The transformers
+    Creating one sends nothing, and it can be used from any thread and event loop. Its
+    parameters are those of `ChatXinference`; token usage, log probabilities and the finish
+    reason of an answer are in `generation_info`. The transformers
     engine continues texts only with models that have the ability ``generate``.
 
     Examples:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class XinferenceRerank(ServedModel, BaseDocumentCompressor):
     """A rerank model that runs on an Xinference server.
 
-    Making one sends nothing, and it may be used from any thread and event loop.
+    Creating one sends nothing, and it can be used from any thread and event loop.
 
     Examples:
         >>> reranker = XinferenceRerank("http://127.0.0.1:9997", "bge-reranker-v2-m3", top_n=3)
         >>> reranker.compress_documents(documents, "Where can we visit?")
 
     Args:
-        server_url: Where the server is; also `base_url`. Left out, ``$XINFERENCE_ENDPOINT``
+        server_url: URL of the server; also `base_url`. Default: ``$XINFERENCE_ENDPOINT``
             or ``http://127.0.0.1:9997``.
         model_uid: The UID under which the model runs; also `model`.
     """

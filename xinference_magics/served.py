@@ -27,7 +27,7 @@ _OTHER_NAMES = {
 class ServedModel(BaseModel):
     """A model that runs on an Xinference server.
 
-    Making one sends nothing, and it may be used from any thread and event loop.
+    Creating one sends nothing, and it can be used from any thread and event loop.
     """
 
     model_config = ConfigDict(
@@ -36,7 +36,7 @@ class ServedModel(BaseModel):
     )
 
     server_url: str
-    """Where the server is; ``$XINFERENCE_ENDPOINT`` or ``http://127.0.0.1:9997`` if left out."""
+    """URL of the server; default ``$XINFERENCE_ENDPOINT`` or ``http://127.0.0.1:9997``."""
 
     model_uid: str
     """The UID under which the model runs."""
@@ -44,32 +44,33 @@ class ServedModel(BaseModel):
     api_key: SecretStr | None = Field(
         default_factory=secret_from_env("XINFERENCE_API_KEY", default=None)
     )
-    """Where the server asks for one.
+    """The API key, if the server asks for one.
 
-    Left out, the login of ``%xinference login`` at this server counts, renewed in time; where
-    there is none, ``$XINFERENCE_API_KEY``, and then the command line's login.
+    Default: the login of ``%xinference login`` at this server, renewed in time; without one,
+    ``$XINFERENCE_API_KEY``, and then the command line's login.
     """
 
     token_source: Callable[[], str | None] | None = Field(default=None, exclude=True, repr=False)
-    """Asked before each request for a token that changes; counts before `api_key`.
+    """Called before each request for a token that changes; takes precedence over `api_key`.
 
     It is neither dumped nor pickled.
     """
 
     timeout: float | tuple[float, float | None] | None = None
-    """The longest silence of the server in seconds, or (to connect, silence).
+    """The read timeout in seconds, or (connect timeout, read timeout).
 
-    Left out, 5 s to connect and 600 s of silence; there is no limit on a whole answer.
+    Default: 5 s to connect and 600 s between pieces; a whole answer has no time limit.
     """
 
     max_retries: int = Field(default=0, ge=0)
-    """How often to ask again while the model is loading, or the server says when (503).
+    """How often to retry while the model is loading, or when the server says so (503).
 
-    It waits as long as the server proposes, 30 s at most; never once an answer has begun.
+    Each retry waits as long as the server says, at most 30 s; an answer that has begun is never
+    retried.
     """
 
     extra_body: dict[str, Any] = Field(default_factory=dict)
-    """Added to every request's body as it is, for what has no field here."""
+    """Added unchanged to every request's body, for parameters that have no field here."""
 
     _asks: ClassVar[Ask]
     """What this kind of model is asked."""
@@ -104,7 +105,7 @@ class ServedModel(BaseModel):
         others = {o: name for o, name in _OTHER_NAMES.items() if name in cls.model_fields}
         for other, name in others.items():
             if other in given and name in given:
-                raise BadRequestError(f"{other} and {name} are the same; give one of them.")
+                raise BadRequestError(f"{other} and {name} are the same; pass only one of them.")
         refuse_unknown(given, [*cls.model_fields, *others])
         taken = {others.get(name, name): value for name, value in given.items()}
         return {**taken, "server_url": resolve(taken.get("server_url"))}

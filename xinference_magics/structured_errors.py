@@ -95,11 +95,11 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         if not _is_answer(answer) or answer.tool_calls:
             return
         if is_cut(answer.text, answer.response_metadata.get("finish_reason")):
-            raise OutputParserException(ValueError("its JSON is not whole"))
+            raise OutputParserException(ValueError("its JSON is truncated"))
 
     def _fitting(self, parsed: Any) -> Any:
         if parsed is None:
-            raise OutputParserException(ValueError("it holds nothing of the kind"))
+            raise OutputParserException(ValueError("it contains no such object"))
         if self.misfit and (fault := self.misfit(parsed)):
             raise OutputParserException(ValueError(fault))
         return parsed
@@ -119,9 +119,11 @@ class CheckedParser(RunnableSerializable[Any, Any]):
             answer.response_metadata.get("finish_reason") == "length"
         )
         why = (
-            "It was cut off by max_tokens (raise it)." if cut else advice(self.engine, self.method)
+            "It was truncated by max_tokens (raise it)."
+            if cut
+            else advice(self.engine, self.method)
         )
-        found = f"The answer of {self.model_uid} does not have the form asked for: {what}."
+        found = f"The answer of {self.model_uid} does not match the schema: {what}."
         return f"{found} {why}".rstrip()
 
 
@@ -133,12 +135,16 @@ def advice(engine: str | None, method: str) -> str:
     """Say what the engine makes of `method`, and which one works; nothing of unknown engines."""
     name = (engine or "").casefold()
     if name in FOLLOW_A_SCHEMA and method == "json_mode":
-        return f'The {engine} engine does not enforce {method}; it does method="json_schema".'
+        return (
+            f'The {engine} engine does not enforce {method}; it does enforce method="json_schema".'
+        )
     if name == TRANSFORMERS and method != "function_calling":
         return (
             f"The {engine} engine ignores {method}; "
-            'method="function_calling" at least shows the form to the model.'
+            'method="function_calling" at least shows the schema to the model.'
         )
     if name == TRANSFORMERS:
-        return f'The {engine} engine enforces no form; on {LLAMA_CPP} method="json_schema" does.'
+        return (
+            f'The {engine} engine enforces no schema; {LLAMA_CPP} does, with method="json_schema".'
+        )
     return ""

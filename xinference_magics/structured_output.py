@@ -140,7 +140,7 @@ def _by_schema(
 
 def _by_json(llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any) -> tuple[Any, Any]:
     if strict is not None:
-        raise BadRequestError("strict means nothing to json_mode.", hint="Leave it out.")
+        raise BadRequestError("strict has no effect with json_mode.", hint="Leave it out.")
     return llm.bind(response_format={"type": "json_object"}, **kwargs), _json_parser(schema)
 
 

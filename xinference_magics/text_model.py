@@ -27,13 +27,13 @@ class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLangua
     """A model that writes text, to stand before a langchain-core model among the bases."""
 
     streaming: bool = False
-    """Whether `invoke` streams too, for callbacks that want tokens."""
+    """Whether `invoke` also streams, for callbacks that receive tokens."""
 
     stream_usage: bool = True
     """Whether a stream ends with its token usage."""
 
     engine: str | None = None
-    """The engine that runs the model, as the server calls it; engines read requests differently."""
+    """The engine that runs the model, as named by the server; engines read requests differently."""
 
     @model_validator(mode="after")
     def _set_xinference_magics_version(self) -> Self:

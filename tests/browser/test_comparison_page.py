@@ -48,10 +48,10 @@ def test_columns_stream_stop_settle_and_are_kept(open_notebook, slow_endpoint):
     assert notebook.page.locator(".xm-turn").count() == 0
     notebook.run(2)
     shown = notebook.output(2)
-    expect(shown).to_contain_text("the conversation goes on with tiny-gguf")
+    expect(shown).to_contain_text("continuing with tiny-gguf")
     notebook.screenshot("compared")
     notebook.run(3)
-    expect(shown).to_contain_text("the conversation goes on with tiny-pt")
+    expect(shown).to_contain_text("continuing with tiny-pt")
     notebook.use_theme("JupyterLab Dark")
     notebook.screenshot("compared-dark")
     notebook.use_theme("JupyterLab Light")

@@ -62,7 +62,7 @@ def test_another_is_kept_in_its_place():
 
 def test_what_cannot_be_kept_is_named():
     comparison = compared(turn("one"), failed())
-    with pytest.raises(NotebookError, match=r"c was not compared\. There are: a, b\."):
+    with pytest.raises(NotebookError, match=r"c was not compared\. Compared: a, b\."):
         comparison.keep("c")
     with pytest.raises(NotebookError, match=r"b has not answered\. The server is gone"):
         comparison.keep("b")
@@ -71,7 +71,7 @@ def test_what_cannot_be_kept_is_named():
     with pytest.raises(NotebookError, match=r"no longer in the conversation\. Run its cell"):
         again.keep("b")
     assert again.kept_name == "a"
-    with pytest.raises(NotebookError, match=r"outside of any conversation\. Leave out --once"):
+    with pytest.raises(NotebookError, match=r"outside any conversation\. Ask again without --once"):
         Comparison(("a", "b"), [turn("one"), turn("two")]).keep("b")
 
 
@@ -124,6 +124,6 @@ def test_it_is_a_collection_that_names_its_turns():
     assert [each.text for each in comparison] == ["one", "two"]
     assert len(comparison) == 2
     assert comparison.titles == ["a (m)", "b (m)"]
-    assert repr(comparison) == "<Comparison of a, b: the conversation goes on with a>"
+    assert repr(comparison) == "<Comparison of a, b: continuing with a>"
     comparison.names = ("a\x1b[2J", "b")
     assert "\x1b" not in repr(comparison)

@@ -95,7 +95,7 @@ def test_it_is_waited_for_and_shown_by_a_thread_of_its_own(begin):
     turn = begin(answerer, view=view, keep=kept.append)
     assert answerer.asked.wait(10)
     assert not turn.done
-    with pytest.raises(TimeoutError, match=r"gated has not answered in 0\.01 s"):
+    with pytest.raises(TimeoutError, match=r"gated did not answer within 0\.01 s"):
         turn.result(0.01)
     assert repr(turn) == "PendingTurn('gated', answering, 1 token so far)"
     answerer.gate.set()
@@ -157,7 +157,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_turn(begin):
 
     answerer = Gated()
     turn = begin(answerer, view=Interrupting())
-    with pytest.raises(KeyboardInterrupt, match="gated goes on answering in the background"):
+    with pytest.raises(KeyboardInterrupt, match="gated is still answering in the background"):
         turn.result(10)
     assert not turn.done
     answerer.gate.set()

@@ -176,7 +176,7 @@ def test_a_toolkit_that_fails_says_why_in_one_line(error):
 )
 def test_a_function_without_types_is_refused_in_one_line(function):
     with pytest.raises(
-        NotebookError, match=r"cannot be a tool: its argument types cannot be .*\.$"
+        NotebookError, match=r"cannot be used as a tool: its argument types cannot be .*\.$"
     ):
         Toolbox([function])
 

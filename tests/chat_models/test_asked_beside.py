@@ -84,7 +84,7 @@ async def test_the_reason_decides_which_error_it_is(server, failing):
 async def test_a_worker_that_is_gone_is_told_as_one(server, failing):
     server[EVENTS] = happened("[Errno 111] Connect call failed ('10.0.0.2', 42021)")
     for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
-        assert str(error).startswith(f"A worker of {server.endpoint} does not answer: ")
+        assert str(error).startswith(f"A worker of {server.endpoint} is not responding: ")
         assert "10.0.0.2" in str(error)
 
 

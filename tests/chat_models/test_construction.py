@@ -93,7 +93,7 @@ def test_bad_values_and_a_missing_model_are_refused():
         ChatXinference(model="tiny", temperature=3)
     with pytest.raises(ValidationError, match="model_uid"):
         ChatXinference()
-    with pytest.raises(ConnectError, match="is not the address of a server"):
+    with pytest.raises(ConnectError, match="is not a server address"):
         ChatXinference("http://[", "tiny")
 
 

@@ -178,7 +178,7 @@ class TestCutAnswers:
         errors = [error async for error in self.refused(schema, method)]
         assert len(errors) == 7
         for error in errors:
-            assert "cut off by max_tokens (raise it)" in str(error)
+            assert "truncated by max_tokens (raise it)" in str(error)
 
     async def test_are_refused_whatever_cut_them(self, schema, method):
         async for error in self.refused(schema, method, "stop"):
@@ -266,9 +266,9 @@ class TestVllm:
         silent, whole = Stream(recorded.llama("")), Reply(body=recorded.whole({"content": ""}))
         with ScriptedServer(silent, whole, silent, whole) as server:
             llm = self.bound(server, get_time)
-            with pytest.raises(ServerError, match="the engine gave nothing away"):
+            with pytest.raises(ServerError, match="the engine returned none of them"):
                 list(llm.stream("x"))
-            with pytest.raises(ServerError, match="the engine gave nothing away"):
+            with pytest.raises(ServerError, match="the engine returned none of them"):
                 [each async for each in llm.astream("x")]
 
     def test_an_answer_of_nothing_is_one(self):
@@ -295,6 +295,6 @@ class TestVllm:
 def test_a_thought_that_is_left_out_is_said():
     with answering(json.dumps([CALL])) as server:
         llm = forced(server, enable_thinking=True)
-        with pytest.warns(IgnoredByEngineWarning, match="does not think where a tool call is"):
+        with pytest.warns(IgnoredByEngineWarning, match="does not reason when a tool call is"):
             assert called(merged(llm.stream("x")))
     assert server.bodies[0]["enable_thinking"] is False

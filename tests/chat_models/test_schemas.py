@@ -102,5 +102,5 @@ def test_a_tool_call_cannot_be_a_list():
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schema", [int, {"a": 1}, {}, 5, list[int]])
 def test_what_is_no_schema_is_refused_before_anything_is_sent(schema, method):
-    with pytest.raises(BadRequestError, match="cannot be the schema of an answer"):
+    with pytest.raises(BadRequestError, match="cannot be used as an answer schema"):
         ChatXinference(model="tiny").with_structured_output(schema, method=method)

@@ -248,7 +248,7 @@ async def test_what_is_logged(caplog):
 @pytest.mark.parametrize(
     ("script", "original"),
     [
-        (Reply(body="{nonsense"), "MalformedError: no JSON: JSONDecodeError"),
+        (Reply(body="{nonsense"), "MalformedError: invalid JSON: JSONDecodeError"),
         (Reply(body={"error": "it failed"}), "EventError: it failed"),
         (Reply(body=recorded.whole({"content": 5})), "MalformedError: content is a int"),
     ],

@@ -147,7 +147,7 @@ def test_the_cache(answers):
     answers["/v1/cache/models"] = [(200, {"list": [version]})]
     answers["/v1/cache/models/files"] = [(200, {"paths": []})]
     cluster = Cluster(answers.endpoint)
-    with pytest.raises(ModelNotFoundError, match="Of that name: m--1B--f--q"):
+    with pytest.raises(ModelNotFoundError, match="Cached versions of it: m--1B--f--q"):
         cluster.cache.files("m")
     with pytest.raises(ModelNotFoundError, match="Did you mean m--1B--f--q"):
         cluster.cache.files("m--1B--f--g")

@@ -57,14 +57,14 @@ def test_sizes_are_spelt_as_the_server_does(size, sent):
 
 
 def test_a_fault_is_told_with_its_line():
-    assert "The JSON of the cell has a fault in line 2, column 8" in fault_of('{"a": 1,\n "oops"}')
-    assert "The YAML of the cell has a fault in line 3" in fault_of("a: 1\nb: [\n")
+    assert "The JSON in the cell is invalid at line 2, column 8" in fault_of('{"a": 1,\n "oops"}')
+    assert "The YAML in the cell is invalid at line 3" in fault_of("a: 1\nb: [\n")
     assert "line 1" in fault_of("a: b: c")
 
 
 @pytest.mark.parametrize("text", ["hello", "- a\n- b", "42", "# nothing"])
 def test_what_is_no_mapping_is_refused(text):
-    assert "There is no registration in the cell. It is a mapping" in fault_of(text)
+    assert "the cell contains no model definition. Write a JSON or YAML mapping" in fault_of(text)
 
 
 def test_yaml_runs_nothing():
@@ -80,7 +80,10 @@ def test_missing_fields_are_named_together():
         "2 validation errors for CustomLLMFamilyV2 version field required "
         "(type=value_error.missing) model_lang field required (type=value_error.missing)"
     )
-    assert refusal(report) == "mine is no registration of type LLM: it lacks version, model_lang."
+    assert (
+        refusal(report)
+        == "mine is not a valid model definition of type LLM: missing version, model_lang."
+    )
     assert "-t embedding" in refusal(report, dimensions=3)
     assert "-t" not in refusal(report, model_type="embedding", dimensions=3)
 
@@ -99,20 +102,20 @@ UNION = (
 
 def test_faults_of_other_kinds_of_specifications_are_left_out():
     said = refusal(UNION, model_specs=[{"model_format": "pytorch"}])
-    assert said.endswith(": it lacks model_specs.0.quantization.")
+    assert said.endswith(": missing model_specs.0.quantization.")
     said = refusal(UNION, model_specs=[{"model_format": "gguf"}])
-    assert "model_specs.0.model_format: gguf is none of ggufv2, pytorch" in said
+    assert "model_specs.0.model_format: gguf is not one of ggufv2, pytorch" in said
 
 
 @pytest.mark.parametrize(
     ("detail", "says"),
     [
-        ("Invalid model URI file:///x.", "finds nothing at the model_uri file:///x."),
-        ("Invalid model name a b.", "'a b' cannot be a model_name."),
-        ("Unsupported model type: video", "takes no registrations of type video."),
+        ("Invalid model URI file:///x.", "found nothing at the model_uri file:///x."),
+        ("Invalid model name a b.", "'a b' is not a valid model_name."),
+        ("Unsupported model type: video", "accepts no registrations of type video."),
         (
             "`model_family` for tool call model must be one of the following values: qwen3, glm-5",
-            "qwen33 is no model_family of a tool call model. Did you mean qwen3?",
+            "qwen33 is not a model_family for tool call models. Did you mean qwen3?",
         ),
     ],
 )

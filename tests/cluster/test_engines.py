@@ -109,14 +109,14 @@ def test_what_was_chosen_is_said():
     request = LaunchRequest(model_name="qwen2.5-instruct", model_format="gptq")
     assert choose(request, QWEN).said == (
         "Chosen: engine Transformers, size 0_5, quantization Int4. "
-        "-en takes another: vLLM (not installed)."
+        "Other engines (-en): vLLM (not installed)."
     )
 
 
 def test_an_engine_that_has_to_be_installed_is_said():
     choice = choose(LaunchRequest(model_name="qwen2.5-instruct", model_engine="vllm"), QWEN)
     assert not choice.installed
-    assert "vLLM is not installed there: the server installs it first." in choice.said
+    assert "vLLM is not installed there; the server will install it first." in choice.said
 
 
 def test_nothing_is_said_where_nothing_was_chosen():
@@ -133,23 +133,23 @@ def test_nothing_is_said_where_nothing_was_chosen():
 def test_what_is_not_possible_is_refused_with_what_is():
     assert refused(model_format="ggufv2", model_size_in_billions="0_5", quantization="q4_1") == (
         "-q q4_1 is not offered for qwen2.5-instruct -f ggufv2 -s 0_5. "
-        "Did you mean q4_0, q4_k_m? Possible: q2_k, q4_0, q4_k_m."
+        "Did you mean q4_0, q4_k_m? Available: q2_k, q4_0, q4_k_m."
     )
     assert refused(model_format="ggmlv3") == (
-        "-f ggmlv3 is not offered for qwen2.5-instruct. ggmlv3 is now ggufv2: -f ggufv2. "
-        "Possible: pytorch, gptq, ggufv2."
+        "-f ggmlv3 is not offered for qwen2.5-instruct. ggmlv3 is now called ggufv2: use -f "
+        "ggufv2. Available: pytorch, gptq, ggufv2."
     )
-    assert "Possible: 0_5, 7." in refused(model_size_in_billions=3, model_format="ggufv2")
+    assert "Available: 0_5, 7." in refused(model_size_in_billions=3, model_format="ggufv2")
     assert refused(model_engine="llama.cpp", model_format="gptq") == (
         "-f gptq is not offered for qwen2.5-instruct -en llama.cpp. "
-        "With -en vLLM or Transformers it is. Possible: ggufv2."
+        "It is offered with -en vLLM or Transformers. Available: ggufv2."
     )
 
 
 def test_an_engine_that_is_not_available_is_refused_with_the_reason():
     said = refused(model_engine="mlx")
     assert "-en mlx is not offered for qwen2.5-instruct: Engine MLX is not listed" in said
-    assert "Possible: vLLM, Transformers, llama.cpp." in said
+    assert "Available: vLLM, Transformers, llama.cpp." in said
 
 
 def test_types_that_the_server_settles_are_checked_and_left_open():

@@ -50,7 +50,7 @@ def test_a_model_process_that_is_not_up_in_time_names_the_limit(
 ):
     managed.registry.register("LLM", json.dumps(tiny_definitions[0]))
     launch = managed.launch(tiny_request("late", "ggufv2"))
-    with pytest.raises(LaunchError, match="late did not start: the server gives no") as caught:
+    with pytest.raises(LaunchError, match="late did not start: the server gave no") as caught:
         launch.wait(interval=0.1)
     assert "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT" in caught.value.hint
     assert managed.models() == []

@@ -97,7 +97,7 @@ def test_an_unknown_model_with_an_engine_fails_with_near_names(cluster):
 
 
 def test_what_is_not_offered_is_refused_at_once(cluster):
-    with pytest.raises(BadRequestError, match=r"-q q4_0 is not offered .*Possible: f16"):
+    with pytest.raises(BadRequestError, match=r"-q q4_0 is not offered .*Available: f16"):
         cluster.launch(request(quantization="q4_0"))
     with pytest.raises(BadRequestError, match=r"-f awq is not offered"):
         cluster.launch(request(model_format="awq"))
@@ -106,7 +106,7 @@ def test_what_is_not_offered_is_refused_at_once(cluster):
 def test_what_is_not_offered_fails_with_what_is(cluster):
     error = failure(cluster, request(model_engine="llama.cpp", quantization="q4_0"))
     assert "quantization: q4_0" in error.message
-    assert "Possible: f16" in error.hint
+    assert "Available: f16" in error.hint
 
 
 def test_an_engine_that_cannot_run_it_fails(cluster):

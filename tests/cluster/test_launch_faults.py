@@ -83,7 +83,7 @@ def test_a_model_that_is_spread_over_workers_is_waited_for(answers, launch, monk
 
 def test_a_model_that_is_spread_over_workers_fails_without_a_reason(answers, launch):
     answers[INSTANCES] = [spread("CREATING"), spread("ERROR")]
-    assert "the server gives no reason" in failure(launch).message
+    assert "the server gave no reason" in failure(launch).message
 
 
 def test_one_failed_replica_is_failure_with_its_reason(answers, launch):
@@ -117,7 +117,7 @@ def test_a_failure_that_takes_long_to_unwind_is_no_cancel(answers, launch):
 def test_an_empty_reason_names_the_usual_one(answers, launch):
     answers[INSTANCES] = [states(("ERROR", ""))]
     error = failure(launch)
-    assert "the server gives no reason" in error.message
+    assert "the server gave no reason" in error.message
     assert "60 s" in error.hint
     assert "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT" in error.hint
 
@@ -135,7 +135,7 @@ def test_a_launch_that_vanishes_has_failed(answers, launch):
 
 def test_a_launch_that_never_shows_has_failed(answers, launch):
     answers[INSTANCES] = [(200, [])]
-    assert "the server knows nothing of it" in failure(launch).message
+    assert "the server knows nothing about it" in failure(launch).message
 
 
 def test_a_busy_server_is_borne_with(answers, launch):
@@ -157,7 +157,7 @@ def test_whoever_waits_can_end_that_while_a_server_is_busy(answers, launch):
 def test_a_server_that_stays_away_is_not(launch):
     launch.cluster._api.endpoint = "http://127.0.0.1:1"
     launch.cluster._api.client.base_url = "http://127.0.0.1:1"
-    with pytest.raises(ConnectError, match="refuses"):
+    with pytest.raises(ConnectError, match="refused"):
         launch.wait(interval=0.05)
 
 

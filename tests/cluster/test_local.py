@@ -146,7 +146,7 @@ def test_accounts_of_somebody_else_are_told(folder, command):
     (folder / "auth.db").write_text('["admin", "other"]')
     known = read_private(folder / "secrets.json")
     write_private(folder / "secrets.json", {**known, "api_key": ""})
-    with pytest.raises(LocalServerError, match="does not accept the account"):
+    with pytest.raises(LocalServerError, match="rejects the account"):
         local.start(command=command)
 
 
@@ -302,7 +302,7 @@ def test_a_port_that_is_taken(folder, command, closed_port):
     ):
         local.start(command=command, port=closed_port)
     assert local.start(command=command, port=closed_port).endpoint.endswith(f":{closed_port}")
-    with pytest.raises(LocalServerError, match="already runs at"):
+    with pytest.raises(LocalServerError, match="is already running at"):
         local.start(command=command, port=1)
 
 

@@ -39,7 +39,7 @@ STEPS = [
 ]
 """After its decision, before and after its signal to the server, when the server and when its
 models have ended, and when all is done but its own end."""
-WAITING = "to end, then starting a new one ..."
+WAITING = "to stop, then starting a new one ..."
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_stopped_and_asked_for_at_once(going, asked):
 def test_a_keeper_that_does_not_go_on_is_named(going, command, monkeypatch):
     old = going("call end")
     monkeypatch.setattr("xinference_magics.cluster.starting.END", 1)
-    with pytest.raises(LocalServerError, match="is still ending after 1 s") as caught:
+    with pytest.raises(LocalServerError, match="is still stopping after 1 s") as caught:
         local.start(command=command)
     assert f"pid {old.server.pid}, keeper {old.keeper.pid}" in caught.value.message
     assert not state.leased(old.folder)

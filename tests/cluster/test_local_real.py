@@ -184,7 +184,7 @@ def test_it_serves_with_both_credentials_and_ends_with_its_notebooks(
     new = local.start(command=server_command, on_line=said.append)
     assert not psutil.wait_procs([each for each in family if each is not process], 60)[1]
     assert (
-        said[0] == f"Waiting for the server at {ours.endpoint} to end, then starting a new one ..."
+        said[0] == f"Waiting for the server at {ours.endpoint} to stop, then starting a new one ..."
     )
     assert (new.endpoint, new.pid != ours.pid) == (ours.endpoint, True)
     assert user.models() == []  # what had its address goes on with the new one

@@ -149,11 +149,11 @@ def test_replicas_are_ended_and_named(machines, answers):
         (
             400,
             "Model tiny cannot be run on engine vllm.",
-            ["cannot be run on engine vllm.", "go on"],
+            ["cannot be run on engine vllm.", "still running"],
         ),
-        (503, "Failed to init server, please check", ["Failed to init server", "go on"]),
+        (503, "Failed to init server, please check", ["Failed to init server", "still running"]),
         (400, "Replica uid already exists for model m: m-1", ["already exists", "--worker-ip"]),
-        (500, "", ["the server gives no reason", "go on"]),
+        (500, "", ["the server gave no reason", "still running"]),
         (
             400,
             "Model not found, name: tiny, format: ggufv2, size: 0_1, quantization: f16",
@@ -166,7 +166,7 @@ def test_a_replica_that_cannot_be_added_fails_with_the_servers_reason(
 ):
     answers["GET /v1/models/m/replicas"] = [(200, [replica(0, FIRST)])]
     answers["POST /v1/models/m/replicas"] = [(status, {"detail": detail})]
-    with pytest.raises(LaunchError, match="m did not get 2 more replicas") as failure:
+    with pytest.raises(LaunchError, match="m could not be given 2 more replicas") as failure:
         scale(machines, 3)
     assert all(each in str(failure.value) for each in said)
 
@@ -182,7 +182,7 @@ def test_a_count_that_does_not_come_true_is_said(machines, answers, monkeypatch)
     monkeypatch.setattr("xinference_magics.cluster.scaling._SETTLING", 0.0)
     answers["GET /v1/models/m/replicas"] = [(200, [replica(0, FIRST)])]
     answers["POST /v1/models/m/replicas"] = [(200, {"replica_id": 1})]
-    with pytest.raises(LaunchError, match="1 replicas that are ready, not 2"):
+    with pytest.raises(LaunchError, match="1 ready replicas, not 2"):
         scale(machines, 2)
 
 
@@ -240,7 +240,7 @@ def test_a_reload_that_fails_says_whether_the_model_goes_on(machines, answers):
     ]
     with pytest.raises(ServerError, match="m was not reloaded: OOM") as failure:
         reload(machines)
-    assert "It goes on as it was." in failure.value.hint
+    assert "It is running as before." in failure.value.hint
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def cluster(answers):
 @pytest.mark.parametrize(
     ("ask", "lacks"),
     [
-        (lambda machines: machines.log(), "no log that can be read from here: that takes .* 4.0"),
+        (lambda machines: machines.log(), "no log that can be read from here: that needs .* 4.0"),
         (lambda machines: relaunch(machines, "api", {}, print), "no way to be relaunched.* 4.1"),
         (lambda machines: reload_model(machines, "u", {}, print), "no way to reload a model.* 4.0"),
         (lambda machines: machines.end_replica("u", 0), "number of replicas.* 3.2 or newer"),
@@ -40,7 +40,7 @@ def test_what_a_server_is_too_old_for_is_said_with_both_versions(cluster, ask, l
 def test_a_server_that_cannot_add_replicas(cluster, answers):
     answers["GET /v1/models/u/replicas"] = [(200, [READY])]
     answers["POST /v1/models/u/replicas"] = [(405, {"detail": "Method Not Allowed"})]
-    with pytest.raises(NotOfferedError, match=r"takes Xinference 3\.2 or newer"):
+    with pytest.raises(NotOfferedError, match=r"needs Xinference 3\.2 or newer"):
         Scaling(cluster.machines, "u", 2).run(print, lambda _: None)
 
 

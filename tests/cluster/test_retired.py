@@ -27,8 +27,8 @@ def explained(name, **given):
 
 def test_a_retired_model_in_a_retired_format_leads_to_a_launch_that_works():
     assert explained("vicuna-v1.3", model_format="ggmlv3") == (
-        "vicuna-v1.3 is not in Xinference's registry any more, and ggmlv3 is now ggufv2. "
-        "Of its kind: llama-2-chat. %xinference launch -n llama-2-chat -f ggufv2 -s 7 -q q4_0"
+        "vicuna-v1.3 is no longer in Xinference's registry, and ggmlv3 is now ggufv2. "
+        "Similar models: llama-2-chat. %xinference launch -n llama-2-chat -f ggufv2 -s 7 -q q4_0"
     )
 
 

@@ -182,13 +182,13 @@ def test_a_plan_hides_nothing_but_secrets(cluster, offers, name, hidden):
 def test_workers_that_an_engine_does_not_take_are_told(cluster, answers, offers, workers, said):
     answers["/status"] = [(200, {"workers": {"10.0.0.1:9000": {}, "10.0.0.2:9000": {}}})]
     planned = plan(cluster, LaunchRequest(model_name="qwen", n_worker=workers))
-    note = "llama.cpp runs a model on one worker: --n-worker 2 changes nothing."
+    note = "llama.cpp runs a model on one worker only: --n-worker 2 has no effect."
     assert (note in planned.said) is said
 
 
 @pytest.mark.parametrize("places", [{}, {"worker_ip": "10.0.0.1"}])
 def test_a_model_is_not_spread_over_more_workers_than_there_are(cluster, offers, places):
-    with pytest.raises(BadRequestError, match="--n-worker 2 is more than there are") as caught:
+    with pytest.raises(BadRequestError, match="--n-worker 2 is more workers than") as caught:
         plan(cluster, LaunchRequest(model_name="qwen", n_worker=2, **places))
     assert caught.value.hint.startswith("Workers: 10.0.0.1")
 

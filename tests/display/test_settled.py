@@ -40,10 +40,10 @@ def test_every_form_has_text_model_tokens_rate_and_seconds(form):
 @pytest.mark.parametrize(
     ("fields", "note"),
     [
-        ({"finish": "length"}, "cut off by max_tokens (raise with --max-tokens N)"),
-        ({"finish": "abort"}, "aborted on the server before its end"),
-        ({"finish": "error"}, "ended by an error of the engine (the log of the server says more)"),
-        ({"finish": "content_filter"}, "ended by a content filter of the server"),
+        ({"finish": "length"}, "truncated by max_tokens (raise it with --max-tokens N)"),
+        ({"finish": "abort"}, "aborted on the server"),
+        ({"finish": "error"}, "ended by an engine error (see the server log)"),
+        ({"finish": "content_filter"}, "stopped by a content filter on the server"),
         ({"status": "stopped"}, "stopped"),
         ({"status": "interrupted"}, "interrupted"),
         ({"status": "failed", "error": "The server is gone."}, "failed: The server is gone."),

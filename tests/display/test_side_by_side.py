@@ -34,7 +34,7 @@ def test_every_form_has_all_answers_and_which_goes_on(form):
     shown = bundle(of_two())[form]
     for part in ("Paris.", "It is", "first", "second", "1.5 s"):
         assert part in shown
-    assert "the conversation goes on with first (%conversation keep second takes" in shown
+    assert "continuing with first (%conversation keep second to" in shown
 
 
 def test_columns_are_rendered_and_their_records_kept():
@@ -101,7 +101,7 @@ def test_a_terminal_prints_the_second_when_the_first_has_ended():
     pieces.view.close(of_two())
     assert pieces.printed.endswith(
         "It is Paris.\n\n✓ first · 1.5 s\n  second · 1.5 s\n"
-        "the conversation goes on with first (%conversation keep second takes another)\n"
+        "continuing with first (%conversation keep second to switch)\n"
     )
 
 

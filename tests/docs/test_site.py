@@ -107,7 +107,7 @@ def test_every_example_says_what_it_shows_and_what_to_change():
         opening = "".join(example["cells"][0]["source"])
         assert opening.startswith("# ")
         assert len(opening.split("\n\n")) > 2
-        assert re.search(r"For (a real model|a real one|real ones) change the line with", opening)
+        assert re.search(r"To use (a real model|real ones), change the (`.*` )?line", opening)
         assert not any(cell.get("outputs") for cell in example["cells"])
 
 

@@ -50,7 +50,7 @@ def test_on_a_laptop(run_cells):
 def test_against_a_cluster(run_cells):
     connected, login, listed, used, asked = run_cells(CLUSTER)
     assert "Connected to" in connected.stdout
-    assert "wants no login" in login.stdout
+    assert "requires no login" in login.stdout
     assert "tiny-gguf" in listed.displays[-1]["text/plain"]
     assert "Ready: llm" in used.stdout
     assert asked.displays[-1]["text/plain"]

@@ -109,7 +109,9 @@ def test_a_later_turn_waits_and_commands_do_too(telling):
         assert reply.stdout == waiting
         telling.manager.interrupt_kernel()
         reply = telling.collect(sent, reply=reply)
-        assert reply.error.startswith("KeyboardInterrupt: tale goes on answering in the background")
+        assert reply.error.startswith(
+            "KeyboardInterrupt: tale is still answering in the background"
+        )
     assert telling.value("story.done, queued.done") == "(False, False)"
     open_soon = "import threading\nthreading.Timer(0.2, gate.set).start()\n"
     assert telling.run(f"{open_soon}%chat -m tale And after that?").status == "ok"
@@ -193,7 +195,7 @@ def test_in_a_terminal(plain_env):
         waiting = "Waiting for an earlier turn of this conversation: tale."
         ipython.run("%chat -m tale And then?", waiting)
         ipython.child.sendintr()
-        ipython.expect("KeyboardInterrupt: tale goes on answering in the background")
+        ipython.expect("KeyboardInterrupt: tale is still answering in the background")
         ipython.run("gate.set(); story.result()", "they lived happily")
         ipython.run("gate.clear()")
         ipython.run("story = %chat -m tale --bg Tell me a tale.")

@@ -69,7 +69,7 @@ def test_a_model_is_registered_from_a_cell(kernel, registered):
     again = kernel.run(
         "%%xinference register\n" + MINE.format(name="own-model", folder="/")
     ).failure
-    assert "own-model is registered already. %xinference unregister -n own-model" in again
+    assert "own-model is already registered. %xinference unregister -n own-model" in again
     assert "Unregistered own-model" in kernel.run("%xinference unregister -n own-model").stdout
     gone = kernel.run("%xinference unregister -n own-model").failure
     assert "ModelNotFoundError" in gone
@@ -82,7 +82,7 @@ def test_a_model_is_registered_from_a_file_and_kept(kernel, own_files, server):
     file.write_text(json.dumps({**definition, "version": 2, "model_specs": [spec]}))
     assert "-t embedding" in kernel.run(f"%xinference register -f '{file}'").failure
     reply = kernel.run(f"%xinference register -f '{file}' -t embedding -p")
-    assert "Registered kept (embedding), kept over restarts." in reply.stdout
+    assert "Registered kept (embedding), kept across restarts." in reply.stdout
     assert list(server.home.rglob("kept.json"))
     kernel.run("%xinference unregister -n kept -t embedding")
     assert not list(server.home.rglob("kept.json"))
@@ -92,11 +92,11 @@ def test_a_model_is_registered_from_a_file_and_kept(kernel, own_files, server):
     ("cell", "says"),
     [
         (MINE.format(name="qwen3", folder="/"), "qwen3 is a builtin model"),
-        ("model_name: a\nversion: 2", "it lacks model_lang, model_ability, model_specs"),
+        ("model_name: a\nversion: 2", "missing model_lang, model_ability, model_specs"),
         ('{"model_name": "a",\n\n "b"}', "line 3, column 5"),
         (MINE.format(name="a", folder="/no/such"), "nothing at the model_uri /no/such"),
-        (MINE.format(name="a b", folder="/"), "'a b' cannot be a model_name"),
-        (MINE.format(name="a", folder="/").replace("ggufv2", "gguf"), "gguf is none of ggufv2"),
+        (MINE.format(name="a b", folder="/"), "'a b' is not a valid model_name"),
+        (MINE.format(name="a", folder="/").replace("ggufv2", "gguf"), "gguf is not one of ggufv2"),
     ],
 )
 def test_what_is_wrong_with_a_registration_is_one_line(kernel, cell, says):
@@ -115,11 +115,11 @@ def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
         ("unregister", "--model-name"),
         ("remove-cache -n nothing--like-it", "has no nothing--like-it in its cache"),
         ("search", "TEXT"),
-        ("search zzzz", "knows no model with zzzz"),
+        ("search zzzz", "has no model with zzzz"),
         ("search qwen2.5-instuct", "Did you mean qwen2.5-instruct"),
         ("engine -n qwen2.5-instuct", "Did you mean qwen2.5-instruct"),
         ("engine -n bge-m3 -t LLM", "It is of type embedding"),
-        ("engine -n qwen2.5-instruct -s 8", "Possible: 0_5, 1_5, 3, 7"),
+        ("engine -n qwen2.5-instruct -s 8", "Available: 0_5, 1_5, 3, 7"),
         ("engine -n qwen2.5-instruct -en MLX -s 0_5", "MLX"),
         ("engine -n vicuna-v1.3", "vicuna-v1.3"),
         ("cal-model-mem -s 7 -f ggufv2 -c 4096", "ggufv2 needs a quantization"),
@@ -201,7 +201,7 @@ def test_the_cache_is_shown_and_cleared_but_not_the_users_files(
     assert "4.2 MiB" in text(reply)
     assert kernel.value("found[0].real_path") == repr(str(own_files))
     failed = kernel.run("%xinference remove-cache -n own-model")
-    assert "Of that name: own-model--0_002B--ggufv2--f16" in failed.stdout
+    assert "Cached versions of it: own-model--0_002B--ggufv2--f16" in failed.stdout
     remove = "%xinference remove-cache -n own-model--0_002B--ggufv2--f16"
     sent = kernel.send(remove)
     asked = kernel.client.get_stdin_msg(timeout=240)
@@ -210,13 +210,13 @@ def test_the_cache_is_shown_and_cleared_but_not_the_users_files(
     assert "Nothing was done." in kernel.collect(sent).stdout
     assert kernel.value("%xinference cached -n own-model").startswith("version")
     reply = kernel.run(f"{remove} --yes")
-    assert "To be removed of own-model--" in reply.stdout
-    assert f"What it links to stays: {own_files}" in reply.stdout
+    assert "Files of own-model--" in reply.stdout
+    assert f"Not removed, only linked to: {own_files}" in reply.stdout
     assert "Removed own-model--" in reply.stdout
     assert (own_files / "tiny-chat-f16.gguf").exists()
     assert "Nothing is cached there." in text(kernel.run("%xinference cached -n own-model"))
     reply = kernel.run("%xinference unregister -n own-model")
-    assert f"What runs of it goes on: {uid}." in reply.stdout
+    assert f"Still running: {uid}." in reply.stdout
     cluster.terminate(uid)
 
 

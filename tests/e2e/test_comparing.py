@@ -55,7 +55,7 @@ def test_the_first_goes_on_until_another_is_kept_and_a_rerun_begins_again(ready)
     ready.run(compared, cell_id="b")
     assert ready.value(KEPT) == "'tiny-gguf tiny-gguf tiny-gguf'"
     missing = ready.run("%conversation keep tiny-p")
-    assert "tiny-p was not compared. There are: tiny-gguf, tiny-pt." in missing.error
+    assert "tiny-p was not compared. Compared: tiny-gguf, tiny-pt." in missing.error
 
 
 def test_a_later_cell_changes_the_saved_output_and_what_is_restored(
@@ -71,7 +71,7 @@ def test_a_later_cell_changes_the_saved_output_and_what_is_restored(
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=180).execute()
     [output] = notebook.cells[1].outputs
-    assert "the conversation goes on with tiny-pt" in output.data["text/html"]
+    assert "continuing with tiny-pt" in output.data["text/html"]
     assert "widget" not in str(list(output.data))
     path = tmp_path / "compared.ipynb"
     nbformat.write(notebook, path)
@@ -109,9 +109,9 @@ def test_a_model_is_compared_with_itself_and_answers_are_read_into_a_schema(read
     )
     shown = ready.run("two = %chat --once --compare brief,long Count from 1 to 20.").settled
     assert "brief (tiny-gguf)" in shown["text/html"]
-    assert "outside of any conversation" in shown["text/html"]
+    assert "outside any conversation" in shown["text/html"]
     assert ready.value("two['brief'].cut, two['long'].cut") == "(True, False)"
-    assert "Leave out --once." in ready.run("two.keep('long')").error
+    assert "Ask again without --once." in ready.run("two.keep('long')").error
     ready.run("from dataclasses import dataclass\n@dataclass\nclass Person:\n"
               "    '''A person.'''\n    name: str\n    age: int")  # fmt: skip
     alice = "Extract the person: Alice is 30 years old."
@@ -122,12 +122,12 @@ def test_a_model_is_compared_with_itself_and_answers_are_read_into_a_schema(read
 
 REFUSED = {
     f"{BOTH}x Hello": "Did you mean tiny-pt",
-    f"{BOTH} -m tiny-pt Hello": "-m is one model: name it in --compare",
+    f"{BOTH} -m tiny-pt Hello": "-m and --compare cannot be combined: name that model in --compare",
     f"{BOTH} --tools print --confirm Hello": "leave out --compare",
     "--compare tiny-pt Hello": "nothing to compare tiny-pt with: type a,b",
     f"{BOTH} Hello {{{{absent}}}}": "absent",
     f"{BOTH} -p nonsense=1 Hello": "nonsense",
-    f"{BOTH},echo -t 0 Hello": "echo takes no temperature. Set them on its model.",
+    f"{BOTH},echo -t 0 Hello": "echo does not accept temperature. Set them on its model.",
 }
 
 
@@ -176,6 +176,6 @@ def test_a_terminal_prints_one_after_the_other(kernel_env, tiny_chat):
             "18 19 20",
             r"✓ tiny-gguf · \d+ tokens",
             r"  tiny-pt · \d+ tokens",
-            r"the conversation goes on with tiny-gguf \(%conversation keep tiny-pt takes another\)",
+            r"continuing with tiny-gguf \(%conversation keep tiny-pt to switch\)",
         )
-        ipython.run("%conversation keep tiny-pt", "the conversation goes on with tiny-pt")
+        ipython.run("%conversation keep tiny-pt", "continuing with tiny-pt")

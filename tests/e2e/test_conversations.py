@@ -42,7 +42,7 @@ def test_turns_are_undone_dropped_edited_and_forked(chatting):
     assert "Your name is Alice." in plain(chatting.run(f"%chat -c default {NAME}"))
     assert "Dropped 1 turn." in chatting.run("%conversation undo").stdout
     assert "Dropped turn 1." in chatting.run("%conversation drop 1").stdout
-    assert "Nothing was said yet." in plain(chatting.run("%conversation show"))
+    assert "No turns yet." in plain(chatting.run("%conversation show"))
     missing = chatting.run("%conversation drop 1")
     assert missing.status == "error"
     assert "There is no turn 1" in missing.error

@@ -67,7 +67,7 @@ def test_its_server_fetches_models_and_says_why_it_cannot(server_command, tmp_pa
     assert {"tiny-chat", "qwen2.5-instruct"} <= {*names}
     assert "Failed to download model 'qwen2.5-instruct'" in reason
     assert "offline" not in reason
-    assert "Does the machine reach the model hub?" in reason
+    assert "Can the machine reach the model hub?" in reason
 
 
 def test_lab_shows_the_notebooks_and_nothing_else(tmp_path):

@@ -87,7 +87,7 @@ def test_help_in_every_spelling(kernel):
     assert "usage: %chat" in kernel.run("%chat -h").stdout
     assert "examples:" in inspected(kernel, "%chat")
     assert "examples:" in inspected(kernel, "%%generate")
-    assert "Models that run" in inspected(kernel, "%xinference")
+    assert "Running models" in inspected(kernel, "%xinference")
     assert "examples:\n  uid = %xinference launch -n " in inspected(kernel, "%xinference")
     assert "undo" in inspected(kernel, "%conversation")
 
@@ -109,7 +109,7 @@ def test_status_is_a_value(kernel, tiny_chat):
 def test_a_text_is_continued(kernel, tiny_text):
     reply = kernel.run("%%generate -t 0 --max_tokens 12 -o kept\n1, 2, 3, 4, ")
     assert reply.status == "ok", reply
-    assert "Using tiny-text, the only model that runs and can continue texts." in reply.stdout
+    assert "Using tiny-text, the only running model that can continue texts." in reply.stdout
     text = kernel.value("kept.text")
     assert len(text) > 4
     assert kernel.value("0 < kept.usage['output_tokens'] <= 12, kept.status, kept.model_uid") == (
@@ -141,7 +141,7 @@ def test_each_magic_names_the_other_for_a_model_of_the_other_kind(kernel, tiny_t
     fails(kernel, "%chat -m tiny-text hi", "does not chat", "%%generate -m tiny-text")
     fails(kernel, "%generate -m tiny-gguf hi", "does not continue texts", "%%chat -m tiny-gguf")
     assert (
-        kernel.run("%xinference use tiny-text --as story").stdout.count("%%generate asks it") == 1
+        kernel.run("%xinference use tiny-text --as story").stdout.count("%%generate uses it") == 1
     )
 
 

@@ -38,7 +38,7 @@ def test_a_dry_run_shows_the_choice_and_no_secret(kernel, cluster):
 def test_a_launch_is_joined_then_reused(kernel, cluster):
     named = f'{LAUNCH} -u "{ODD}"'
     reply = kernel.run(f"uid = {named} --no-wait")
-    assert f'%xinference use "{ODD}" takes it up' in reply.stdout
+    assert f'%xinference use "{ODD}" uses it' in reply.stdout
     assert any(replica.loading for replica in cluster.replicas(ODD))
 
     reply = kernel.run(f"uid = {named}", timeout=240)
@@ -57,7 +57,7 @@ def test_a_launch_is_joined_then_reused(kernel, cluster):
     fails(kernel, f"{named} --force", "already in the model list", f'%xinference use "{ODD}"')
     fails(kernel, f'%xinference cancel "{ODD}"', f'%xinference terminate "{ODD}" stops it')
     assert "Terminated" in kernel.run(f'%xinference terminate "{ODD}"').stdout
-    fails(kernel, f'%xinference cancel "{ODD}"', "No launch of an odd: ö?#%41 is under way")
+    fails(kernel, f'%xinference cancel "{ODD}"', "No launch of an odd: ö?#%41 is in progress")
 
 
 def test_another_is_started_where_asked_and_cancelled_while_it_loads(kernel, cluster):
@@ -65,7 +65,7 @@ def test_another_is_started_where_asked_and_cancelled_while_it_loads(kernel, clu
     assert "forced is loading" in reply.stdout
     reply = kernel.run("%xinference cancel forced")
     assert reply.status == "ok", reply
-    assert reply.stdout.endswith("The launch of forced is cancelled.\n")
+    assert reply.stdout.endswith("The launch of forced was cancelled.\n")
     assert not any(each.ready or each.loading for each in cluster.replicas("forced"))
     assert kernel.run("%xinference cancel forced").stdout.endswith("has already failed.\n")
 
@@ -75,7 +75,7 @@ def test_what_cannot_be_is_refused_in_one_line(kernel):
     fails(kernel, f"{launch} -f ggufv2 -q q4_0", "-q q4_0 is not offered", "-f ggufv2", "f16")
     fails(kernel, f"{launch} -s 7", "-s 7 is not offered", "0_002")
     fails(kernel, f"{launch} -en lama.cpp", "Did you mean llama.cpp?")
-    fails(kernel, f"{launch} -en transformers -f ggufv2", "With -en llama.cpp it is.")
+    fails(kernel, f"{launch} -en transformers -f ggufv2", "It is offered with -en llama.cpp.")
     fails(kernel, f"{launch} -u a/b", "No URL can name the UID 'a/b'")
     fails(kernel, f"{launch} --worker-ip 127.0.0.9", "no such worker", "Workers: 127.0.0.1:")
     fails(kernel, f"{launch} -t embeding", "did you mean embedding?")
@@ -85,7 +85,7 @@ def test_what_cannot_be_is_refused_in_one_line(kernel):
 
 def test_a_line_of_old_documentation_is_answered_with_one_that_works(kernel):
     reply = kernel.run("%xinference launch -n vicuna-v1.3 -f ggmlv3")
-    assert "not in Xinference's registry any more, and ggmlv3 is now ggufv2" in reply.stdout
+    assert "no longer in Xinference's registry, and ggmlv3 is now ggufv2" in reply.stdout
     line = reply.stdout[reply.stdout.index("%xinference launch") :].strip()
     assert line.startswith("%xinference launch -n llama-2-chat -f ggufv2 -s 7 -q ")
     assert kernel.value(f"{line} --dry-run").count("typed") == 4

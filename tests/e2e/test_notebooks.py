@@ -94,7 +94,7 @@ def test_chat_cells(execute, sight_registered):
         "-f math": "frac",
         "found.parsed": "31",
         "--tools": "Twice the temperature in Paris is 44 degrees.",
-        "--compare": "the conversation goes on with tiny-think",
+        "--compare": "continuing with tiny-think",
         "-m translation": "J'adore la programmation.",
         "capital of France": "The capital of France is Paris.",
         "{{failure}}": "You divide by zero",

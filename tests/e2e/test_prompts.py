@@ -68,7 +68,7 @@ def test_a_pdf_becomes_text(chatting, tmp_path):
 def test_a_picture_for_a_model_that_cannot_see_is_refused_before_it_is_sent(chatting):
     chatting.run("import numpy as np\nred = np.full((20, 20, 3), [255, 0, 0], np.uint8)")
     reply = chatting.run("%%chat\nWhat color is {{red}}?")
-    assert "tiny-gguf takes no image." in reply.error
+    assert "tiny-gguf does not accept image." in reply.error
     assert not reply.displays
     assert "[user]" not in reply.stdout
     shown = chatting.run("%chat --image red --image nothere What?")
@@ -78,8 +78,8 @@ def test_a_picture_for_a_model_that_cannot_see_is_refused_before_it_is_sent(chat
 def test_single_braces_are_text_with_a_hint_once(chatting):
     chatting.run("country = 'France'")
     first = chatting.run("%chat --once Hello {country}")
-    assert "{country} was sent as it is; {{country}} puts the variable's value in." in first.stdout
-    assert "was sent as it is" not in chatting.run("%chat --once Hello {country}").stdout
+    assert "{country} was sent as is; {{country}} inserts the variable's value." in first.stdout
+    assert "was sent as is" not in chatting.run("%chat --once Hello {country}").stdout
 
 
 def test_the_oldest_turns_make_room(chatting):

@@ -59,7 +59,7 @@ def test_launch_starts_a_server_where_none_is(notebook):
     assert "starting a private one on this machine" in reply.stdout
     assert "ModelNotFoundError" in reply.stdout  # it is registered only now
     nothing = notebook.run("%%chat\nHello!")
-    assert "NotebookError: No model that can chat runs at" in nothing.stdout
+    assert "NotebookError: No model that can chat is running at" in nothing.stdout
     assert notebook.run(REGISTER).status == "ok"
     reply = notebook.run(
         "uid = %xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env",

@@ -66,13 +66,13 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(chatting):
     chatting.run("turn = get_ipython().run_line_magic('conversation', 'show')[-1]")
     assert chatting.value("[m.type for m in turn.messages]") == "['human', 'ai', 'human', 'ai']"
     assert chatting.value("turn.status") == "'failed'"
-    assert "That does not fit" in chatting.value("turn.steps[1].content")
+    assert "That does not match the schema" in chatting.value("turn.steps[1].content")
 
 
 @pytest.mark.parametrize("given", ["3", "{'type': 'object'}", "int"])
 def test_what_is_no_schema_is_refused(chatting, given):
     chatting.run(f"Wrong = {given}")
-    assert "no schema of an answer" in chatting.run("%chat --schema Wrong Hello").error
+    assert "cannot be used as an answer schema" in chatting.run("%chat --schema Wrong Hello").error
 
 
 CHAIN = """

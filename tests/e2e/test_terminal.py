@@ -9,7 +9,7 @@ def ipython(kernel_env, tiny_chat):
     """An IPython prompt with the extension loaded and a model taken up."""
     with terminal(kernel_env) as made:
         made.run("%load_ext xinference_magics")
-        made.run(f"%xinference use {tiny_chat.pt}", "Ready: llm is ChatXinference for tiny-pt")
+        made.run(f"%xinference use {tiny_chat.pt}", "Ready: llm is a ChatXinference for tiny-pt")
         yield made
 
 

@@ -71,7 +71,7 @@ def test_a_call_is_declined(ready):
     [(question, _)] = reply.questions
     assert question == "Call get_weather(city='Paris')? [y/N] "
     assert reply.status == "ok", reply.error
-    assert ready.value("turn.steps[1].content") == "'The user does not want this call.'"
+    assert ready.value("turn.steps[1].content") == "'The user declined this call.'"
     assert ready.value("calls") == "[]"
 
 
@@ -102,7 +102,7 @@ def test_an_interrupt_ends_a_tool_and_nothing_else(ready, slow):
     ("tools", "message"),
     [
         ("get_wether", "Did you mean get_weather?"),
-        ("3", "A int is no tool"),
+        ("3", "Objects of type int are not tools"),
         ("get_weather,get_weather", "Two tools are called get_weather"),
     ],
 )

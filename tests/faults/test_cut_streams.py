@@ -93,7 +93,7 @@ def test_cut_in_the_cell(bench, engine):
             [data[:cut]], end="reset", done=False
         )
         before = len(bench.turns)
-        bench.fails(CHAT_CALLS["%%chat"], StreamError, "broke off")
+        bench.fails(CHAT_CALLS["%%chat"], StreamError, "was cut off")
         for turn in bench.turns[before:]:
             assert turn.status == "failed"
             assert SAID.startswith(turn.text)

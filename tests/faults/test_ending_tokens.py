@@ -114,7 +114,7 @@ def test_a_login_that_cannot_be_renewed(bench, guarded):
     guarded.end_token()
     guarded.tokens.refreshing = False
     before = [*bench.turns]
-    bench.fails(CHAT, AuthenticationError, f"has ended. {LOGIN}")
+    bench.fails(CHAT, AuthenticationError, f"has expired. {LOGIN}")
     for code in CALLS.values():
         bench.fails(code, AuthenticationError, LOGIN)
     assert bench.turns == before

@@ -22,7 +22,7 @@ from xinference_magics.errors import (
 HTML = {"Content-Type": "text/html"}
 JSON = {"Content-Type": "application/json"}
 PAGE = "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>"
-ELSEWHERE = "%xinference connect URL takes another server."
+ELSEWHERE = "%xinference connect URL connects to another server."
 GONE = "Model not found in the model list, uid: tiny. Available model uids: ['tinny']"
 
 # An answer with an error status: what it raises at each call, and what the line says.
@@ -45,9 +45,9 @@ REFUSED = {
     "500, text": (
         Reply(500, "Internal Server Error"),
         ServerError,
-        "failed (HTTP 500): Internal Server Error. The reason is in the server's log.",
+        "failed (HTTP 500): Internal Server Error. See the server's log for the reason.",
     ),
-    "500, nothing": (Reply(500, ""), ServerError, "The reason is in the server's log."),
+    "500, nothing": (Reply(500, ""), ServerError, "See the server's log for the reason."),
     "500, Latin-1": (
         Reply(500, "d\xe9tail", {"Content-Type": "text/plain"}),
         ServerError,
@@ -80,12 +80,12 @@ REFUSED = {
     "endless redirects": (
         Reply(307, "", {"Location": "/loop"}),
         ConnectError,
-        f"redirects without end. {ELSEWHERE}",
+        f"redirects endlessly. {ELSEWHERE}",
     ),
     "redirect to another scheme": (
         Reply(302, "", {"Location": "ftp://nowhere/"}),
         ConnectError,
-        f"redirects to what is no address of a server. {ELSEWHERE}",
+        f"redirects to something that is not a server address. {ELSEWHERE}",
     ),
     "redirect to nonsense": (Reply(302, "", {"Location": "http://[::1/"}), ConnectError, ELSEWHERE),
 }
@@ -149,13 +149,13 @@ SPOILT = {
         "out of memory",
     ),
     "rate limit": (begun({"error": "Rate limit reached"}), RateLimitError, "Try again soon."),
-    "no JSON": (begun(b"data: {nonsense}\n\n"), StreamError, "a line of it cannot be read"),
+    "no JSON": (begun(b"data: {nonsense}\n\n"), StreamError, "a line of it cannot be parsed"),
     "no UTF-8": (
         begun(HALF.replace("ü".encode(), b"\xc3")),
         StreamError,
-        "a line of it cannot be read",
+        "a line of it cannot be parsed",
     ),
-    "a list": (begun([1]), StreamError, "a line of it cannot be read"),
+    "a list": (begun([1]), StreamError, "a line of it cannot be parsed"),
     "a web page": (begun(f"<p>{PAGE}\n\n".encode()), StreamError, "before its end"),
     "no end": (begun(), StreamError, "before its end"),
 }
@@ -217,7 +217,7 @@ POLLED = {
 def test_a_launch_that_cannot_be_followed_may_go_on(bench, answer):
     script, kind = POLLED[answer]
     bench.server.faults["GET /v1/models/instances"] = script
-    ran = bench.fails(CALLS["launch"], kind, "If new goes on loading: %xinference use new takes it")
+    ran = bench.fails(CALLS["launch"], kind, "If new is still loading: %xinference use new uses it")
     assert "✗ Launching new: failed" in ran.shown
 
 
@@ -257,5 +257,5 @@ def test_credentials_do_not_follow_a_redirect_of_an_answer(bench):
 def test_what_is_left_early_is_ended_on_the_server(bench):
     break_call(bench, "%%chat", begun(end="never"))
     bench.run("%config XinferenceMagics.read_timeout = 0.5")
-    bench.fails("%%chat\nCount.", StreamError, "has gone silent")
+    bench.fails("%%chat\nCount.", StreamError, "stopped responding")
     eventually(lambda: not bench.server.left.empty(), "the connection was closed")

@@ -21,21 +21,25 @@ OUTSIDE = str(Path(__file__).parent), str(Path(IPython.__file__).parent)
 """Whose frames know all that a notebook knows."""
 PASSWORD = "right-password"  # noqa: S105  # planted, to be looked for
 
-ELSEWHERE = "%xinference connect URL takes another server."
-LOG = "The reason may be in the server's log."
+ELSEWHERE = "%xinference connect URL connects to another server."
+LOG = "The server's log may have the reason."
 PAGE = "<html><head><title>502 Bad Gateway</title></head></html>"
 HTML = {"Content-Type": "text/html"}
 
 # A fault, what it raises and what the line says: of the network, and of the server.
 BROKEN = {
-    "refused": (Fault("refuse"), ConnectError, "no server runs there. %xinference serve"),
+    "refused": (Fault("refuse"), ConnectError, "no server is running there. %xinference serve"),
     "closed": (Fault("close"), ConnectError, LOG),
     "reset in the headers": (Fault("reset", 40), ConnectError, LOG),
     "silent": (Fault("silence"), ConnectError, LOG),
 }
 STRANGE = {
     "401": (Reply(401, {"detail": "No"}), AuthenticationError, "%xinference login http://"),
-    "500": (Reply(500, "Internal Server Error"), ServerError, "is in the server's log."),
+    "500": (
+        Reply(500, "Internal Server Error"),
+        ServerError,
+        "See the server's log for the reason.",
+    ),
     "502": (Reply(502, PAGE, HTML), ServerError, "502 Bad Gateway. Try again soon."),
     "page": (Reply(200, PAGE, HTML), ConnectError, f"not an Xinference server. {ELSEWHERE}"),
     "no JSON": (Reply(200, "{'a':"), (ConnectError, ServerError), "server"),
@@ -136,7 +140,7 @@ def test_a_text_that_breaks_off(bench, url, call):
         Stream(pieces[:2], end="never"),
     ):
         bench.server.faults["POST /v1/completions"] = stream
-        bench.fails(cell, StreamError, "The answer of tiny broke off", "the server's log.")
+        bench.fails(cell, StreamError, "The answer of tiny was cut off", "the server's log.")
         assert bench.shell.user_ns["got"] == ["One", " two"]
     bench.server.faults["POST /v1/completions"] = Stream(pieces)
     bench.succeeds(cell)
@@ -286,5 +290,5 @@ def test_a_key_with_a_line_break_behind_it_is_good(bench, asked, monkeypatch):
 def test_no_frame_of_a_command_knows_the_password_of_a_proxy(bench, monkeypatch, closed_port):
     monkeypatch.setenv("http_proxy", f"http://me:{PASSWORD}@127.0.0.1:{closed_port}")
     for code in ("%xinference list -e", "%xinference connect"):
-        ran = bench.fails(f"{code} http://models.example", ConnectError, "behind a proxy")
+        ran = bench.fails(f"{code} http://models.example", ConnectError, "the proxy refused")
         assert PASSWORD not in "".join(known(ran.error))

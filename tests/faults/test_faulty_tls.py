@@ -13,7 +13,7 @@ from xinference_magics.errors import ConnectError
 
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 UNKNOWN = "has a certificate that is not trusted here: unable to get local issuer certificate."
-MISMATCH = "certificate is not valid for '127.0.0.1'. Connect by a name that stands in"
+MISMATCH = "certificate is not valid for '127.0.0.1'. Connect with a name that is in"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_certificate_that_has_expired(bench, secured, authority):
     bench.succeeds(f"%env REQUESTS_CA_BUNDLE={authority.file}")
     past = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     for code in calls(bench, secured("127.0.0.1", not_after=past)):
-        bench.fails(code, ConnectError, "certificate has expired. It has to be renewed there")
+        bench.fails(code, ConnectError, "certificate has expired. Renew it on the server")
 
 
 def test_a_server_that_wants_a_certificate_of_ours(bench, secured, authority):
@@ -95,7 +95,7 @@ def test_a_file_without_certificates(bench, secured, tmp_path, content):
         path.write_text(content)
     bench.succeeds(f"%env REQUESTS_CA_BUNDLE={path}")
     for code in calls(bench, secured("127.0.0.1")):
-        bench.fails(code, ConnectError, f"REQUESTS_CA_BUNDLE names {path}, which holds no")
+        bench.fails(code, ConnectError, f"REQUESTS_CA_BUNDLE names {path}, which contains no")
 
 
 def test_without_tls_no_certificates_are_looked_for(bench, monkeypatch):

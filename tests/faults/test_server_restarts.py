@@ -62,10 +62,10 @@ def in_a_turn(notebook, server):
 
 
 def between_turns(notebook):
-    fails(notebook, "%%chat -t 0\nHello!", "ConnectError", "refuses the connection", "%xinference")
-    fails(notebook, "llm.invoke('Hello!')", "ConnectError", "refuses the connection")
-    fails(notebook, "%xinference list", "ConnectError", "refuses the connection")
-    fails(notebook, LAUNCH, "ConnectError", "refuses the connection")
+    fails(notebook, "%%chat -t 0\nHello!", "ConnectError", "refused the connection", "%xinference")
+    fails(notebook, "llm.invoke('Hello!')", "ConnectError", "refused the connection")
+    fails(notebook, "%xinference list", "ConnectError", "refused the connection")
+    fails(notebook, LAUNCH, "ConnectError", "refused the connection")
 
 
 def back_again(notebook):
@@ -83,5 +83,5 @@ def in_a_launch(notebook, server):
     reply = notebook.collect(sent, timeout=120)
     assert reply.status == "error"
     assert "ConnectError" in reply.stdout
-    assert "If unborn goes on loading: %xinference use unborn" in reply.stdout
+    assert "If unborn is still loading: %xinference use unborn" in reply.stdout
     assert "Traceback" not in reply.stdout

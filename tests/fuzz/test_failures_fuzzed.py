@@ -77,7 +77,7 @@ def test_any_error_body_becomes_one_printable_line(status, body, retry_after, ch
 @given(st.text() | st.lists(WORDS).map("".join))
 @example("\x1b]0;x\x07\x1b[2J\x9b2J")
 def test_an_interrupt_that_names_a_model_steers_no_terminal(uid):
-    shown = "".join(one_line(f"{uid} goes on loading")._render_traceback_())
+    shown = "".join(one_line(f"{uid} is still loading")._render_traceback_())
     assert not CONTROL.search(shown)
     shown.encode()
 

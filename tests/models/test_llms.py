@@ -200,9 +200,9 @@ async def test_one_text_that_fails_ends_the_others():
 
 async def test_a_stream_that_breaks_off():
     with ScriptedServer(Stream(STREAMS[0][:2], done=False)) as server:
-        with pytest.raises(StreamError, match="broke off before its end"):
+        with pytest.raises(StreamError, match="was cut off before its end"):
             list(model(server).stream("x"))
-        with pytest.raises(StreamError, match="broke off before its end"):
+        with pytest.raises(StreamError, match="was cut off before its end"):
             [each async for each in model(server).astream("x")]
 
 

@@ -72,8 +72,8 @@ async def test_what_cannot_be_copied_is_shared():
     [
         (math.nan, "a score of NaN or infinity"),
         (math.inf, "a score of NaN or infinity"),
-        (None, "of a form that is not known"),
-        ("0.5", "of a form that is not known"),
+        (None, "in an unknown format"),
+        ("0.5", "in an unknown format"),
     ],
 )
 async def test_a_score_is_a_number(score, said):

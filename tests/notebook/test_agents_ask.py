@@ -115,7 +115,7 @@ def test_an_agent_in_a_chain_asks_too(shell, server, agent_of):
     shell.user_ns["chain"] = as_messages | shell.user_ns["agent"]
     line = failed(shell, "%chat -m chain Hi")
     assert "chain is waiting for your decision: send_mail" in line
-    assert line.endswith("Name the agent itself with -m to answer it.")
+    assert line.endswith("Pass the agent itself with -m to answer it.")
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -143,7 +143,7 @@ def test_a_breakpoint_is_said_too(shell):
     graph.set_entry_point("answer")
     shell.user_ns["graph"] = graph.compile(InMemorySaver(), interrupt_before=["answer"])
     line = failed(shell, "%chat -m graph Hello")
-    assert "graph stopped at one of its breakpoints. Go on in code: await graph.ainvoke(" in line
+    assert "graph stopped at one of its breakpoints. Continue in code: await graph.ainvoke(" in line
 
 
 def test_what_a_model_wrote_steers_no_terminal_and_stays_short(shell, server, agent_of):
@@ -222,7 +222,7 @@ def test_a_thread_that_the_user_has_bound_is_kept(shell, server, capsys):
     shell.run_cell("%chat -m agent --system Short. Two").raise_error()
     texts = [each.text for each in agent.get_state(mine).values["messages"]]
     assert texts == ["Before", "Yes.", "One", "Yes.", "Two", "Yes."]
-    note = "Note: agent has its own thread, to which the system prompt was not sent."
+    note = "Note: agent keeps its own thread; the system prompt was not sent to it."
     assert note in capsys.readouterr().out
 
 

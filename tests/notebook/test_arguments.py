@@ -104,10 +104,10 @@ def test_sizes_are_sent_as_the_command_line_sends_them(launch, size, value):
     [
         (["-n", ""], "it is empty"),
         (["-n", "m", "-t", "embeding"], "did you mean embedding?"),
-        (["-n", "m", "--as", "not-a-name"], "no name for a variable"),
-        (["-n", "m", "--as", "class"], "no name for a variable"),
-        (["-n", "m", "--n-gpu", "many"], "'many' is no number"),
-        (["-n", "m", "-s", "big"], "'big' is no number"),
+        (["-n", "m", "--as", "not-a-name"], "not a valid variable name"),
+        (["-n", "m", "--as", "class"], "not a valid variable name"),
+        (["-n", "m", "--n-gpu", "many"], "'many' is not a number"),
+        (["-n", "m", "-s", "big"], "'big' is not a number"),
     ],
 )
 def test_values_that_cannot_be_meant(launch, words, message):
@@ -117,7 +117,7 @@ def test_values_that_cannot_be_meant(launch, words, message):
 
 @pytest.mark.parametrize("port", ["0", "70000", "-1", "http"])
 def test_a_port_is_one_that_there_is(port):
-    with pytest.raises(UsageError, match=r"is no port from 1 to 65535|is no number"):
+    with pytest.raises(UsageError, match=r"is not a port from 1 to 65535|is not a number"):
         COMMANDS["serve"].parser().parse([f"--port={port}"])
 
 
@@ -179,7 +179,11 @@ def test_pair_needs_an_equals_sign():
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a", "is not like 3-7"), ("3-", "is not like"), ("1-" + "9" * 30, "more than 1,000 cells")],
+    [
+        ("a", "is not a list of cells such as 3-7"),
+        ("3-", "is not a list"),
+        ("1-" + "9" * 30, "more than 1,000 cells"),
+    ],
 )
 def test_numbers_of_cells(chat, text, message):
     assert chat.parse(["--cells", "3-5,1"]).cells == [3, 4, 5, 1]
@@ -202,7 +206,7 @@ def test_percent_signs_in_help_are_text():
     [
         ("a", "there is nothing to compare a with: type a,b"),
         ("a,", "a name is missing in 'a,': type a,b without spaces"),
-        ("a,b,a", "a is there twice"),
+        ("a,b,a", "a is listed twice"),
     ],
 )
 def test_a_list_to_compare_is_one(chat, typed_list, message):

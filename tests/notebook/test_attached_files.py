@@ -48,19 +48,19 @@ def attach(path):
 
 
 def test_a_scanned_one_has_no_text(pdf):
-    with pytest.raises(PromptError, match=r"page\.pdf has no text that can be read.*--image"):
+    with pytest.raises(PromptError, match=r"page\.pdf contains no readable text.*--image"):
         attach(pdf())
 
 
 def test_one_with_a_password_is_not_read(pdf):
-    with pytest.raises(PromptError, match="is no readable PDF: File has not been decrypted"):
+    with pytest.raises(PromptError, match="is not a readable PDF: File has not been decrypted"):
         attach(pdf("secret"))
 
 
 def test_an_encrypted_one_takes_a_package_that_may_not_be_there(pdf, run_python):
     path = pdf("")
     said, _ = run_python(WITHOUT_AES.format(path=path)).communicate(timeout=240)
-    assert said.startswith((f"{path} is no readable PDF: ", f"{path} has no text"))
+    assert said.startswith((f"{path} is not a readable PDF: ", f"{path} contains no readable text"))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])

@@ -21,7 +21,7 @@ class Interrupting(UnseenView):
 def test_an_interrupt_loses_nothing_of_a_turn_that_begins(shell, magics, monkeypatch):
     monkeypatch.setattr(background, "choose_background_view", lambda _shell: Interrupting())
     shell.user_ns["chain"] = RunnableLambda(lambda text: f"You said {text}")
-    with pytest.raises(KeyboardInterrupt, match="chain goes on answering in the background"):
+    with pytest.raises(KeyboardInterrupt, match="chain is still answering in the background"):
         shell.run_cell_magic("chat", "--bg -m chain -o answer", "Hello")
     assert shell.user_ns["answer"].result(10).text == "You said Hello"
     assert [turn.prompt for turn in magics.session.conversations.current.turns] == ["Hello"]

@@ -50,7 +50,7 @@ def test_thinking_is_switched(request_of):
 
 @pytest.mark.parametrize("background", ["", "--bg "])
 def test_thinking_is_asked_of_a_model_that_has_none(request_of, shell, capsys, background):
-    said = "Note: tiny is not described as a model that thinks: --think may do nothing.\n"
+    said = "Note: tiny is not listed as a reasoning model: --think may have no effect.\n"
     for abilities, says in [(["chat"], True), (["chat", "hybrid"], False)]:
         profile = model_profile(abilities, None)
         shell.user_ns["llm"] = shell.user_ns["llm"].model_copy(update={"profile": profile})
@@ -66,12 +66,12 @@ def test_thinking_is_asked_of_a_model_that_has_none(request_of, shell, capsys, b
     ("options", "message"),
     [
         ("--schema dict --tools print", "leave one out"),
-        ("--compare a,b -m a", "name it in --compare"),
+        ("--compare a,b -m a", "name that model in --compare"),
         ("--compare a,b --tools print --confirm", "leave out --compare"),
         ("--bg --tools print", "leave out --bg"),
         ("--bg --compare a,b", "leave out --bg"),
         ("--bg --confirm", "leave out --bg"),
-        ("--bg --stream false", "leave one of them out"),
+        ("--bg --stream false", "leave one out"),
         ("--think --no-think", "--think and --no-think contradict each other: leave one out"),
         ("--no-think -t 0 --think", "leave one out"),
     ],

@@ -36,10 +36,10 @@ def server(tmp_path, monkeypatch):
     ("line", "kind", "said"),
     [
         ("connect", "Connection", "Connected to http://127.0.0.1:"),
-        ("login", "Done", "wants no login"),
-        ("use talker", "RunningModel", "Ready: llm is ChatXinference for talker"),
+        ("login", "Done", "requires no login"),
+        ("use talker", "RunningModel", "Ready: llm is a ChatXinference for talker"),
         ("terminate talker", "Done", "Terminated talker."),
-        ("cancel coming", "Cancellation", "The launch of coming is cancelled."),
+        ("cancel coming", "Cancellation", "The launch of coming was cancelled."),
         ("unregister -n my-qwen", "Done", "Unregistered my-qwen (LLM)."),
         ("service status", "Done", "xinference service status"),
         ("watch -n 1", "Snapshot", ""),

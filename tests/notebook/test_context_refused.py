@@ -75,7 +75,7 @@ def test_a_prompt_that_is_too_long_by_itself_fails_with_what_to_do(shell):
     with ScriptedServer(REFUSED) as server:
         shell.user_ns["llm"] = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
         result = shell.run_cell(f"%chat -m llm {LONG}")
-        with pytest.raises(ContextLengthError, match="Shorten it, or allow a shorter answer"):
+        with pytest.raises(ContextLengthError, match="Shorten it, or lower --max-tokens"):
             result.raise_error()
         assert len(server.bodies) == 1
 

@@ -55,7 +55,7 @@ def copy(tmp_path):
 
 def test_the_new_option(copy):
     """Also where somebody has followed the page, and made the change in the tree itself."""
-    changes = CHANGE.findall(TEXT.partition("## Another one")[2])
+    changes = CHANGE.findall(TEXT.partition("## Another example")[2])
     assert len(changes) == 2
     for path, diff in changes:
         file = copy / path

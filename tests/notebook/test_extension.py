@@ -74,8 +74,8 @@ def other(shell):
 def test_a_chat_of_another_extension_is_not_overridden(shell, other, capsys):
     shell.run_line_magic("load_ext", "xinference_magics")
     said = capsys.readouterr().out
-    assert "%chat belongs to another extension and stays so: use %xchat, or" in said
-    assert "%%chat belongs to another extension and stays so: use %%xchat, or" in said
+    assert "%chat belongs to another extension and was left alone: use %xchat, or" in said
+    assert "%%chat belongs to another extension and was left alone: use %%xchat, or" in said
     assert shell.run_line_magic("chat", "x") == "other: x"
     assert shell.find_cell_magic("xchat") is not None
     shell.run_line_magic("unload_ext", "xinference_magics")

@@ -78,7 +78,7 @@ def test_workers_are_a_table_with_devices_versions_and_health(run):
 def test_what_an_api_key_may_not_see_is_said(run, answers):
     answers["/v1/cluster/info"] = [FORBIDDEN]
     found = run("workers")
-    assert found.caption.endswith("These credentials may not see the versions.")
+    assert found.caption.endswith("These credentials are not allowed to see the versions.")
     assert "version" not in repr(found).splitlines()[0].split()
     assert "m-rep0" in repr(found)
 
@@ -86,7 +86,7 @@ def test_what_an_api_key_may_not_see_is_said(run, answers):
 def test_without_credentials_what_is_public_is_shown(run, answers):
     answers["/v1/models/instances"] = [UNAUTHORIZED]
     found = run("workers")
-    assert found.caption.endswith("may not see the replicas and the versions.")
+    assert found.caption.endswith("not allowed to see the replicas and the versions.")
     assert [worker.cpus for worker in found] == [2, 2]
     assert answers.asked.count("/v1/models/instances") == 1
 
@@ -104,14 +104,14 @@ def test_a_replica_that_only_seems_ready_is_said(run, answers):
     answers["/v1/models/m/replicas"] = [(200, [replica(0, FIRST), lost])]
     found = run("replicas m")
     assert isinstance(found, Replicas)
-    assert f"{SECOND} does not answer" in repr(found)
+    assert f"{SECOND} is not responding" in repr(found)
 
 
 def test_a_replica_without_a_worker_is_not_said_to_be_lost(run, answers):
     """As the only one of a model that is spread over workers."""
     whole = {**replica(0, None), "model_address": None}
     answers["/v1/models/m/replicas"] = [(200, [whole])]
-    assert "does not answer" not in repr(run("replicas m"))
+    assert "is not responding" not in repr(run("replicas m"))
 
 
 def test_a_place_without_a_number_is_refused(run):
@@ -119,7 +119,7 @@ def test_a_place_without_a_number_is_refused(run):
         run(f"replicas m --worker-ip {FIRST}")
     with pytest.raises(UsageError, match="terminate"):
         run("replicas m 0")
-    with pytest.raises(UsageError, match="'many' is no number"):
+    with pytest.raises(UsageError, match="'many' is not a number"):
         run("replicas m many")
 
 
@@ -149,8 +149,8 @@ def test_events_are_a_table(run, answers):
     assert "&lt;b&gt;x&lt;/b&gt;" in shown
     assert "ERROR" in shown
     answers["/v1/models/n/events"] = [(200, [])]
-    assert "Nothing has happened" in repr(run("logs n"))
-    with pytest.raises(NotebookError, match="without a UID"):
+    assert "No events for a model" in repr(run("logs n"))
+    with pytest.raises(NotebookError, match="Leave out the UID"):
         run("logs m --worker x")
 
 
@@ -186,8 +186,8 @@ def test_reload_checks_what_it_is_given(run):
         ("", "nothing to change"),
         ("--model-config [1]", "not a JSON object"),
         ("--model-config {", "not JSON"),
-        ('--model-config {"a":1}', "' around it keep its quotes"),
-        ("--model-config {} --drain-timeout 9999", "is no number of seconds from 0.1 to 3600"),
+        ('--model-config {"a":1}', "put ' around it to keep its quotes"),
+        ("--model-config {} --drain-timeout 9999", "is not a number of seconds from 0.1 to 3600"),
     ):
         with pytest.raises(UsageError, match=said):
             run(f"reload m {options}")
@@ -245,10 +245,10 @@ def test_a_watch_waits_for_a_server_that_is_away(watch, answers):
     answers["/status"] = [(200, status()), (503, {"detail": "Supervisor is down"}), (200, status())]
     watching, painted = watch
     watching.run(0.01, None, 3)
-    assert "out of reach for 0 s" in painted[1][2]
+    assert "unreachable for 0 s" in painted[1][2]
     assert "Supervisor is down" in painted[1][2]
     assert "2 of 2" in painted[1][1]
-    assert "out of reach" not in painted[2][2]
+    assert "unreachable" not in painted[2][2]
 
 
 def test_a_watch_begins_only_where_a_server_answers(closed_port):
@@ -280,20 +280,20 @@ def test_a_watch_of_one_who_may_not_see_models_shows_the_workers(watch, answers)
     answers["/v1/models/instances"] = [FORBIDDEN]
     watching, painted = watch
     watching.run(0.01, None, 1)
-    assert "These credentials may not see the models." in painted[-1][1]
+    assert "These credentials are not allowed to see the models." in painted[-1][1]
     assert FIRST in painted[-1][1]
 
 
 def test_a_watch_ends_by_itself(run):
     seen = run("watch -i 0.2 --for 0.5")
     assert [worker.address for worker in seen.workers] == [FIRST, SECOND]
-    with pytest.raises(UsageError, match=r"'0' is no number of seconds from 0\.2 to 86400"):
+    with pytest.raises(UsageError, match=r"'0' is not a number of seconds from 0\.2 to 86400"):
         run("watch -i 0")
 
 
 def test_a_load_without_workers_keeps_its_note():
     load = Load(Snapshot((), 0.0, instances=()))
-    assert "No model runs." in load.text
+    assert "No models are running." in load.text
     assert "12:00 &lt;b&gt;" in load.html("12:00 <b>")
 
 

@@ -131,16 +131,16 @@ def test_what_is_not_a_number_is_black_which_is_noted():
     array[0, :3] = [np.nan, np.inf, -np.inf]
     drawn, notes = image(array)
     assert drawn[0, :4].tolist() == [0, 0, 0, 128]
-    assert notes == ["img: 3 pixels that are NaN or infinite are drawn black."]
+    assert notes == ["img: 3 pixels that are NaN or infinite were drawn black."]
     assert image(np.full((9, 9), np.nan))[0].max() == 0
     array[0, 1:] = 0.5
-    assert image(array)[1] == ["img: 1 pixel that is NaN or infinite is drawn black."]
+    assert image(array)[1] == ["img: 1 pixel that is NaN or infinite was drawn black."]
 
 
 def test_rows_and_columns_of_numbers_are_numbers_unless_attached_as_an_image():
     assert isinstance(shown(RAMP[:20, :20].astype("uint8"), "x"), str)
     for array in (np.array([["a", "b"]]), np.zeros((9, 9, 7))):
-        said = f"--image img: an ndarray of shape {array.shape} is not an image. Give a file, a URL"
+        said = f"--image img: an ndarray of shape {array.shape} is not an image. Pass a file, a URL"
         with pytest.raises(PromptError, match=re.escape(said)):
             image(array)
     with pytest.raises(PromptError, match=r"--image img: a list is not an image\."):

@@ -43,11 +43,11 @@ def test_an_inserted_value_is_never_expanded(value):
     ("text", "message"),
     [
         ("{{contry}}", r"\{\{contry\}\} in line 1 of the prompt: name .contry.*mean country\?"),
-        ("x\n {{ a b }}", r"in line 2 of the prompt is no expression"),
+        ("x\n {{ a b }}", r"in line 2 of the prompt is not a valid expression"),
         ("{{n", "never closed by }}"),
         ("{{1/0}}", r"\{\{1/0\}\} in line 1 .* failed: ZeroDivisionError"),
-        ("{{}}", "is no expression"),
-        ("{{contry}}", r"Write \\\{\{ for the braces themselves"),
+        ("{{}}", "is not a valid expression"),
+        ("{{contry}}", r"Write \\\{\{ for literal braces"),
     ],
 )
 def test_errors_point_at_the_place(text, message):

@@ -32,7 +32,7 @@ def session(magics):
     ],
 )
 def test_type_and_ability_decide(session, model, name, class_name):
-    assert session.take_up(model).startswith(f"Ready: {name} is {class_name} for tiny")
+    assert session.take_up(model).startswith(f"Ready: {name} is a {class_name} for tiny")
     made = session.namespace.variables[name]
     assert type(made).__name__ == class_name
     assert (made.server_url, made.model_uid) == ("http://127.0.0.1:9", "tiny")
@@ -52,7 +52,7 @@ def test_names(session, magics):
     assert "embeddings is" in session.take_up(running("embedding", "embed"))
     assert "other is" in session.take_up(running("embedding", "embed"), "other")
     session.namespace.variables["reranker"] = "mine"
-    assert "reranker is a variable of yours" in session.take_up(running("rerank", "rerank"))
+    assert "reranker is your own variable" in session.take_up(running("rerank", "rerank"))
 
 
 def test_an_embedding_model_does_not_end_the_chat(session):
@@ -65,7 +65,7 @@ def test_an_embedding_model_does_not_end_the_chat(session):
 @pytest.mark.parametrize("model", [running("image", "text2image"), running("embedding")])
 def test_what_there_is_no_class_for(session, model):
     assert kind_of(model) is None
-    with pytest.raises(NotebookError, match="There is no LangChain class for it"):
+    with pytest.raises(NotebookError, match="There is no LangChain class for this type"):
         session.take_up(model)
     with pytest.raises(NotebookError, match="It does not chat"):
         session.askable(model, CHAT)

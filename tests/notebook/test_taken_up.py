@@ -62,9 +62,10 @@ def test_a_model_terminated_elsewhere_leaves_that_in_use(magics):
 @pytest.mark.parametrize(
     ("abilities", "hint"),
     [
-        (["chat", "omni"], "-m other can."),  # which says both that it sees and that it hears
-        (["chat", "vision"], "No running model can;"),
-        (["embed", "audio"], "No running model can;"),
+        # Omni says both that it sees and that it hears.
+        (["chat", "omni"], "Use -m other, which does."),
+        (["chat", "vision"], "No running model does;"),
+        (["embed", "audio"], "No running model does;"),
     ],
 )
 def test_a_sound_is_refused_with_a_running_model_that_hears(magics, abilities, hint):
@@ -75,6 +76,6 @@ def test_a_sound_is_refused_with_a_running_model_that_hears(magics, abilities, h
         magics.session._cluster = Cluster(answers.endpoint)
         magics.session.take_up(running("chat"))
         magics.shell.user_ns["sound"] = b"RIFF"
-        with pytest.raises(PromptError, match=rf"tiny takes no audio\. {hint}"):
+        with pytest.raises(PromptError, match=rf"tiny does not accept audio\. {hint}"):
             magics.chat("--audio sound What is heard?")
         assert answers.asked == ["/v1/models"]

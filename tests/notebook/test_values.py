@@ -178,7 +178,7 @@ FIRST = "first and last 3 values along each axis of (5000,)"
         (
             [Image.new("L", (9, 9))],
             "[[Image: a picture, which is not in this text]]",
-            ["x: Image inside it not sent, as it is a picture: insert it by itself."],
+            ["x: Image inside it not sent, because it is a picture: insert it on its own."],
         ),
         ([pd.DataFrame, Image.Image], "[<class 'pandas", []),
         (

@@ -32,4 +32,4 @@ def test_a_view_is_opened_whole_before_an_interrupt_closes_it(monkeypatch):
     goes_on = "It goes on."
     with pytest.raises(KeyboardInterrupt, match=goes_on), followed("It", "done", goes_on):
         pytest.fail("the interrupt comes before the work")
-    assert view.seen == ["It", ("goes on", False)]
+    assert view.seen == ["It", ("continues", False)]

@@ -34,7 +34,7 @@ BEFORE_3 = ("1.", "2.")
 
 @pytest.fixture(scope="module")
 def secured(start_server, version, notebook, tmp_path_factory):
-    """A server that wants credentials."""
+    """A server that requires credentials."""
     if not version.startswith(BEFORE_3):
         server = start_server(XINFERENCE_AUTH_ADVANCED="1")
         made = notebook(server.endpoint)
@@ -65,7 +65,7 @@ def refused(reply, *parts):
 
 def test_logging_in(secured, visitor, version):
     """`login`, `logout`; before 3.0 with accounts of a file, since then with `setup` first."""
-    refused(visitor.run("%xinference list"), "none are known", "%xinference login http://")
+    refused(visitor.run("%xinference list"), "none are saved", "%xinference login http://")
     wrong = visitor.run("%xinference login", answers=[USER, "wrong-password"])
     refused(wrong, "the password is wrong")
     reply = visitor.run("%xinference login", answers=[USER, PASSWORD])
@@ -74,7 +74,7 @@ def test_logging_in(secured, visitor, version):
     assert f"Xinference {version}" in reply.stdout
     assert visitor.run("%xinference registrations").status == "ok"
     assert "Logged out" in visitor.run("%xinference logout").stdout
-    refused(visitor.run("%xinference list"), "none are known")
+    refused(visitor.run("%xinference list"), "none are saved")
 
 
 def new_key(endpoint):
@@ -89,5 +89,5 @@ def test_keys(secured, visitor, notebook, version):
     keyed = notebook(secured, XINFERENCE_API_KEY=key)
     assert "with the key in XINFERENCE_API_KEY" in keyed.value("%xinference status")
     assert keyed.run("%xinference list").status == "ok"
-    with pytest.raises(AuthenticationError, match="does not let you in"):
+    with pytest.raises(AuthenticationError, match="denied access"):
         ChatXinference(secured, "none", api_key="sk-wrong").invoke("Hello")

@@ -101,7 +101,7 @@ def test_log_probabilities(server, running):
 
 
 async def test_leaving(llm, flawed):
-    """Leaving a stream early; the model answers on."""
+    """Leaving a stream early; the model keeps answering."""
     task = asyncio.create_task(anext(llm.astream(COUNT, max_tokens=400)))
     assert (await task).content
     with flawed("4.0", "transformers", "the server fails, or answers wrongly, right after it"):
@@ -112,9 +112,9 @@ async def test_leaving(llm, flawed):
 
 
 def test_wrong_requests(llm):
-    """A wrong UID or parameter is said in one line."""
+    """A wrong UID or parameter is reported in one line."""
     misspelt = ChatXinference(llm.server_url, llm.model_uid.replace("tiny", "tyni"))
-    with pytest.raises(ModelNotFoundError, match=f"tyni.* runs at {llm.server_url}"):
+    with pytest.raises(ModelNotFoundError, match=f"tyni.* is running at {llm.server_url}"):
         misspelt.invoke("Hello")
     with pytest.raises(BadRequestError, match="top_k"):
         llm.invoke("Hello", extra_body={"top_k": "many"})

@@ -86,7 +86,7 @@ def test_dry_runs(kernel, registered):
 
 
 def test_launching(kernel, registered, differs):
-    """`launch`: progress, the UID, `llm`; again it is taken up; `list`, `describe`, `terminate`."""
+    """`launch`: progress, the UID, `llm`; again it is reused; `list`, `describe`, `terminate`."""
     line = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env -u mine"
     reply = kernel.run(f"uid = {line}", timeout=240)
     assert reply.status == "ok", reply
@@ -97,10 +97,10 @@ def test_launching(kernel, registered, differs):
     described = kernel.value("%xinference describe mine")
     told = {"engine": "llama.cpp" in described, "context length": "32768" in described}
     if lacks := [name for name in told if not told[name]]:
-        differs(f"of a model that runs, the server does not tell the {' and the '.join(lacks)}")
+        differs(f"the server does not report the {' and the '.join(lacks)} of a running model")
     assert "Terminated mine" in kernel.run("%xinference terminate mine").stdout
     reply = kernel.run("%xinference describe mine")
-    assert "No model with the UID mine runs" in reply.stdout
+    assert "No model with the UID mine is running" in reply.stdout
     assert "Traceback" not in reply.stdout
 
 
@@ -163,7 +163,7 @@ def test_workers(cluster, kernel, running, version, differs):
     assert uid in shown
     versions = set(cluster.machines.versions().values())
     if not versions:
-        differs("the server does not tell the versions of its workers")
+        differs("the server does not report the versions of its workers")
     assert versions <= {version}
 
 
@@ -206,7 +206,7 @@ def test_removing(registered, kernel, tiny_definitions, tmp_path, differs):
     assert reply.status == "ok", reply
     assert not registered.cache.models("kept-model")
     there = (copy / "config.json").exists()
-    assert ("This server removes the originals, too" in reply.stdout) is not there
+    assert ("This server also removes the originals" in reply.stdout) is not there
     if not there:
         differs("the server removes the model's original files, too; the command says so")
     registered.registry.unregister("LLM", "kept-model")

@@ -140,7 +140,7 @@ def test_a_password_in_an_address_is_not_repeated(typed):
     ],
 )
 def test_what_is_no_address_is_said(typed):
-    with pytest.raises(ConnectError, match="is not the address of a server") as caught:
+    with pytest.raises(ConnectError, match="is not a server address") as caught:
         normalize(typed)
     assert DEFAULT_ENDPOINT in caught.value.hint
     assert len(str(caught.value)) < 400

@@ -45,9 +45,14 @@ def failure(status, detail, **options):
             403,
             "API keys can only access model query and inference endpoints",
             PermissionDeniedError,
-            "This is an API key: at http://h:9997 it may use models, not launch",
+            "This is an API key: at http://h:9997 it can use models, but not launch",
         ),
-        (403, "Not enough permissions", PermissionDeniedError, "This user may not do that at"),
+        (
+            403,
+            "Not enough permissions",
+            PermissionDeniedError,
+            "This user is not allowed to do that at",
+        ),
         (
             403,
             "Password change required before using this account.",
@@ -72,7 +77,7 @@ def failure(status, detail, **options):
             400,
             f"{PREFIX}Model not found in the model list, uid: nope",
             ModelNotFoundError,
-            "No model with the UID nope runs at http://h:9997",
+            "No model with the UID nope is running at http://h:9997",
         ),
         (
             400,
@@ -92,15 +97,15 @@ def failure(status, detail, **options):
             500,
             f"{PREFIX}[Errno 111] Connect call failed ('127.0.0.1', 9932)",
             InternalServerError,
-            "A worker of http://h:9997 does not answer",
+            "A worker of http://h:9997 is not responding",
         ),
         (
             500,
             f"{PREFIX}Remote server 127.0.0.2:9933 closed: Server may be closed.",
             InternalServerError,
-            "A worker of http://h:9997 does not answer",
+            "A worker of http://h:9997 is not responding",
         ),
-        (500, PREFIX, InternalServerError, "The reason is in the server's log."),
+        (500, PREFIX, InternalServerError, "See the server's log for the reason."),
         (502, "Bad Gateway", InternalServerError, "HTTP 502: Bad Gateway. Try again soon."),
         (503, "No capacity", InternalServerError, "HTTP 503: No capacity. Try again soon."),
         (499, "Launch cancelled", LaunchError, "Launch cancelled"),
@@ -123,7 +128,10 @@ def test_a_list_of_running_models_becomes_near_names():
     )
     error = failure(404, detail)
     assert type(error) is ModelNotFoundError
-    assert str(error) == "No model with the UID qwen2 runs at http://h:9997. Did you mean qwen2.5?"
+    assert (
+        str(error)
+        == "No model with the UID qwen2 is running at http://h:9997. Did you mean qwen2.5?"
+    )
     assert "Running: qwen2.5, other." in str(
         failure(404, detail.replace("uid: qwen2.", "uid: zzz."))
     )
@@ -131,7 +139,7 @@ def test_a_list_of_running_models_becomes_near_names():
 
 def test_an_uid_of_odd_characters_is_named_whole():
     error = failure(400, "Model not found in the model list, uid: ö b?, c")
-    assert "the UID ö b?, c runs" in str(error)
+    assert "the UID ö b?, c is running" in str(error)
 
 
 def test_a_validation_report_becomes_its_useful_line():
@@ -198,10 +206,10 @@ def test_waiting_times_are_passed_on():
 @pytest.mark.parametrize(
     ("exc", "kind", "says"),
     [
-        (ConnectionRefusedError(111, "refused"), ConnectError, "refuses the connection"),
-        (OSError(113, "No route to host"), ConnectError, "no way leads to the host"),
+        (ConnectionRefusedError(111, "refused"), ConnectError, "refused the connection"),
+        (OSError(113, "No route to host"), ConnectError, "no route to host"),
         (ConnectionResetError(104, "reset"), ConnectError, "closed the connection"),
-        (TimeoutError(), TimedOutError, "has gone silent"),
+        (TimeoutError(), TimedOutError, "is not responding"),
         (ValueError("odd"), ConnectError, "cannot be reached: odd"),
     ],
 )

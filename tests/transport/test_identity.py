@@ -48,7 +48,7 @@ def log_in(endpoint=ENDPOINT):
 
 def test_the_order(home, monkeypatch):
     identity = Identity(ENDPOINT)
-    with pytest.raises(AuthenticationError, match="wants credentials: none are known") as caught:
+    with pytest.raises(AuthenticationError, match="requires credentials: none are saved") as caught:
         identity()
     assert "%xinference login http://127.0.0.1:9997" in caught.value.hint
     cli = jwt(600)

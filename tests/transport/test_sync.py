@@ -51,7 +51,7 @@ def test_a_web_page_is_no_xinference(script, session):
 
 def test_a_refused_connection(closed_port):
     endpoint = f"http://127.0.0.1:{closed_port}"
-    with open_session(endpoint) as session, pytest.raises(ConnectError, match="refuses") as caught:
+    with open_session(endpoint) as session, pytest.raises(ConnectError, match="refused") as caught:
         session.get(endpoint)
     assert "%xinference serve" in caught.value.hint
 
@@ -60,35 +60,35 @@ def test_an_unknown_host():
     endpoint = "http://no-such-host.invalid:1"
     with open_session(endpoint) as session:
         session.trust_env = False
-        with pytest.raises(ConnectError, match="host name that nobody knows"):
+        with pytest.raises(ConnectError, match="host not found"):
             session.get(endpoint)
 
 
 def test_tls_where_there_is_none(script, session):
     url = script.plays(script.answer()).replace("http:", "https:")
-    with pytest.raises(ConnectError, match=r"TLS|closed the connection|silent"):
+    with pytest.raises(ConnectError, match=r"TLS|closed the connection|timed out"):
         session.get(url)
 
 
 def test_silence_ends_after_the_read_timeout(script, session):
-    with pytest.raises(ConnectError, match="has gone silent"):
+    with pytest.raises(ConnectError, match="is not responding"):
         session.get(script.plays(script.SILENCE))
 
 
 def test_silence_in_the_middle_of_a_body(script, session):
-    with pytest.raises(ConnectError, match="has gone silent"):
+    with pytest.raises(ConnectError, match="is not responding"):
         session.get(script.plays(script.answer(body=b"{}").replace(b"length: 2", b"length: 99")))
 
 
 def test_a_time_of_its_own_is_respected(script, session):
-    with pytest.raises(ConnectError, match="has gone silent"):
+    with pytest.raises(ConnectError, match="is not responding"):
         session.get(script.plays(script.SILENCE), timeout=(0.5, 0.1))
 
 
 def test_a_black_hole_ends_after_the_connect_timeout(full_backlog):
     with (
         open_session(full_backlog, timeouts=Timeouts(0.3, 30)) as session,
-        pytest.raises(ConnectError, match="no connection in the time allowed"),
+        pytest.raises(ConnectError, match="the connection timed out"),
     ):
         session.get(full_backlog)
 

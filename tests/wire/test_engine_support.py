@@ -17,9 +17,9 @@ def request(engine=None, **call):
     [
         ("Transformers", {"seed": 0}, ["The transformers engine ignores seed."]),
         ("transformers", {"logprobs": False}, []),
-        ("transformers", {"response_format": JSON}, ['takes method="function_calling" there']),
+        ("transformers", {"response_format": JSON}, ['use method="function_calling" there']),
         ("llama.cpp", {"seed": 1, "logprobs": True}, []),
-        ("llama.cpp", {"response_format": JSON}, ['takes method="json_schema" there']),
+        ("llama.cpp", {"response_format": JSON}, ['use method="json_schema" there']),
         ("llama.cpp", {"parallel_tool_calls": False}, ["ignores parallel_tool_calls=False"]),
         ("llama.cpp", {"repetition_penalty": 1.2}, ["llama.cpp engine ignores repetition_penalty"]),
         ("llama.cpp", {"repetition_penalty": 1.0, "frequency_penalty": 1}, []),
@@ -74,5 +74,5 @@ def test_the_engine_is_named_where_it_is_known():
 def test_thinking_of_a_model_that_cannot_is_said(thinks, asked, said):
     model = ModelDefaults(model_uid="tiny", thinks=thinks)
     made = chat_request([HumanMessage("x")], model, {"enable_thinking": asked})
-    sentences = ["tiny cannot think: enable_thinking means nothing to it."]
+    sentences = ["tiny is not a reasoning model: enable_thinking has no effect."]
     assert list(unheeded_in_chat(made)) == (sentences if said else [])

@@ -226,7 +226,7 @@ def test_earlier_calls_and_results_stay_in_the_history():
 def test_a_forced_call_is_made_without_thinking_which_is_said(engine, call, unthinking):
     made = request(engine, tools=TOOLS, tool_choice="any", **call)
     said = list(unheeded_in_chat(made))
-    assert said == (["tiny does not think where a tool call is forced."] if unthinking else [])
+    assert said == (["tiny does not reason when a tool call is forced."] if unthinking else [])
     assert made.body.get("enable_thinking") is (
         False if unthinking else call.get("enable_thinking")
     )

@@ -132,7 +132,7 @@ def test_a_tool_s_result_may_hold_an_image():
         (
             {"type": "file", "base64": "AA", "mime_type": "application/pdf"},
             None,
-            "No model can read this block: application/pdf. Images, sounds and videos go as",
+            "No model can read this block: application/pdf. Send images, sounds and videos as",
         ),
         (
             {"type": "file", "file": {"file_data": "data:application/pdf;base64,AA"}},
@@ -160,9 +160,9 @@ def test_a_tool_s_result_may_hold_an_image():
         (
             {"type": "image", "url": "file:///etc/passwd"},
             "llama.cpp",
-            'no web address: \'file:///etc/passwd\'. Send the bytes: {"type": "image", "base64"',
+            'not a web address: \'file:///etc/passwd\'. Send the bytes: {"type": "image", "base64"',
         ),
-        ({"type": "image_url", "image_url": "cat.png"}, None, "no web address: 'cat.png'"),
+        ({"type": "image_url", "image_url": "cat.png"}, None, "not a web address: 'cat.png'"),
         ({"type": "audio", "url": "sounds/a.wav"}, None, '"mime_type": "audio/wav"}'),
     ],
 )

@@ -243,9 +243,9 @@ def test_content_in_blocks(content, thought, text):
 
 @pytest.mark.parametrize("content", [5, [5], [{"type": "image_url"}], [["a"]], {"thinking": {}}])
 def test_content_that_is_none(content):
-    with pytest.raises(ServerError, match="of a form that is not known"):
+    with pytest.raises(ServerError, match="in an unknown format"):
         to_message(recorded.whole({"content": content}), REQUEST)
-    with pytest.raises(ServerError, match="of a form that is not known"):
+    with pytest.raises(ServerError, match="in an unknown format"):
         streamed([recorded.chunk({"content": content})])
 
 
@@ -266,7 +266,7 @@ def test_a_finish_reason_that_is_an_object(kind):
 @pytest.mark.parametrize("finish", [None, ""])
 def test_a_stream_without_a_finish_reason_ends_at_done(finish):
     chunks = [recorded.chunk({"content": "a"}, finish), recorded.chunk({"content": "b"}, finish)]
-    with pytest.raises(StreamError, match="broke off before its end"):
+    with pytest.raises(StreamError, match="was cut off before its end"):
         streamed(chunks)
     message = streamed([*chunks, {DONE: True}])
     assert (message.content, message.response_metadata["finish_reason"]) == ("ab", "stop")
@@ -280,7 +280,7 @@ def test_a_stream_without_a_finish_reason_ends_at_done(finish):
 def test_a_continued_text_without_a_finish_reason_ends_at_done(finish):
     converter = TextStreamConverter(TEXT_REQUEST)
     converter.feed(recorded.text_chunk("a", finish))
-    with pytest.raises(StreamError, match="broke off before its end"):
+    with pytest.raises(StreamError, match="was cut off before its end"):
         converter.end()
     converter.feed({DONE: True})
     assert converter.end().generation_info["finish_reason"] == "stop"
@@ -391,7 +391,7 @@ def test_a_result_of_an_invalid_call_has_its_call():
         HumanMessage("x"),
         AIMessage("", tool_calls=[good], invalid_tool_calls=[lost, unanswered]),
         ToolMessage("22", tool_call_id="a"),
-        ToolMessage("The arguments are no JSON object.", tool_call_id="b"),
+        ToolMessage("Arguments are not a JSON object.", tool_call_id="b"),
     ]
     sent = to_wire(history)
     calls = [(each["id"], each["function"]["name"]) for each in sent[1]["tool_calls"]]

@@ -89,9 +89,9 @@ def test_a_call_s_stop_replaces_the_model_s():
         ({"temprature": 1}, "Did you mean temperature"),
         ({"generate_config": {"max_new_tokens": 5}}, "no parameter 'max_new_tokens'"),
         ({"frobnicate": 1}, r"extra_body=\{'frobnicate': ...\}"),
-        ({"temperature": 3}, "temperature=3 is no valid value: input should be less than"),
-        ({"max_tokens": 0}, "max_tokens=0 is no valid value"),
-        ({"max_tokens": "many"}, "max_tokens='many' is no valid value"),
+        ({"temperature": 3}, "temperature=3 is not a valid value: input should be less than"),
+        ({"max_tokens": 0}, "max_tokens=0 is not a valid value"),
+        ({"max_tokens": "many"}, "max_tokens='many' is not a valid value"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_sent(call, message):

@@ -66,7 +66,7 @@ def test_an_empty_answer_is_an_answer():
 
 
 def test_an_end_without_a_finish_reason_is_an_error():
-    with pytest.raises(StreamError, match="The answer of tiny broke off before its end"):
+    with pytest.raises(StreamError, match="The answer of tiny was cut off before its end"):
         convert([recorded.chunk({"content": "a"})])
 
 

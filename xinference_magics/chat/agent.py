@@ -77,8 +77,8 @@ class Agent(ModelAnswerer):
                     said.append(event)
                 yield event
         raise NotebookError(
-            f"{self.name} still called tools after {self.rounds} rounds.",
-            hint="What it did is in the turn's steps.",
+            f"{self.name} was still calling tools after {self.rounds} rounds.",
+            hint="The turn's steps show what it did.",
         )
 
     async def _call_tools(self, answer: AIMessage) -> AsyncIterator[ToolStart | ToolMessage]:
@@ -87,12 +87,14 @@ class Agent(ModelAnswerer):
             yield await self._call(call)
         for broken in answer.invalid_tool_calls:
             yield ToolStart(broken["id"] or "", broken["name"] or "", {"?": broken["args"]})
-            yield failed(broken, f"The arguments are no JSON: {broken['error'] or broken['args']}")
+            yield failed(
+                broken, f"The arguments are not valid JSON: {broken['error'] or broken['args']}"
+            )
 
     async def _call(self, call: ToolCall) -> ToolMessage:
         try:
             if self.confirm is not None and not await self._confirmed(call):
-                return failed(call, "The user does not want this call.")
+                return failed(call, "The user declined this call.")
             result = await self.main_thread.call(self.toolbox.caller(call))
         except Exception as error:  # noqa: BLE001 - the model reads it and goes on
             return failed(call, f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])

@@ -21,7 +21,7 @@ _PATIENCE = 2.0
 def goes_on(title: str) -> KeyboardInterrupt:
     """Return what an interrupt of the waiting for a turn raises."""
     return interrupts.one_line(
-        f"{title} goes on answering in the background; stop() of its turn ends it."
+        f"{title} is still answering in the background; call stop() on its turn to end it."
     )
 
 

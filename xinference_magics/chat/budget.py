@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from xinference_magics.chat.question import Question
     from xinference_magics.errors import ContextLengthError
 
-_SHORTEN = "Shorten it, or allow a shorter answer with --max-tokens."
-_SHORTEN_ANSWER = "Allow a shorter answer, with a smaller --max-tokens."
+_SHORTEN = "Shorten it, or lower --max-tokens."
+_SHORTEN_ANSWER = "Lower --max-tokens."
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def fitted(question: Question) -> Fitted:
     if tokens > _longest(question, room):
         raise PromptError(
             f"The prompt has about {tokens:,} tokens; {question.answerer.name} takes {room:,} "
-            f"beside its answer.",
+            "besides its answer.",
             hint=_SHORTEN,
         )
     if left_out := len(question.before) - len(fitting.before):

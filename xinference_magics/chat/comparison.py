@@ -20,15 +20,15 @@ COMPARISON_MIME = "application/vnd.xinference-magics.comparison+json"
 
 @dataclass(repr=False, eq=False)
 class Comparison:
-    """What several models answered to one prompt, each with the same turns before it.
+    """The answers of several models to one prompt, each with the same turns before it.
 
-    The conversation goes on with one of the answers: the first in the order of the names that is
-    there, until `keep` takes another.
+    The conversation continues with one of the answers: the first one, in the order of the names,
+    until `keep` chooses another.
 
     Attributes:
-        names: Who was asked: UIDs, or variables of the user's.
+        names: The models asked: UIDs, or the user's variables.
         turns: Their turns, in the same order; the status of one that failed is `failed`.
-        kept: The turn that stands in the conversation; None where none does.
+        kept: The turn that the conversation keeps; None if there is none.
         conversation: Which it is part of; None for one that was asked outside of any.
         shown_anew: Called when another turn is kept, to show that.
     """
@@ -51,7 +51,7 @@ class Comparison:
     def __getitem__(self, name: str) -> Turn:
         if name not in self.names:
             raise NotebookError(
-                f"{name} was not compared.", hint=f"There are: {', '.join(self.names)}."
+                f"{name} was not compared.", hint=f"Compared: {', '.join(self.names)}."
             )
         return self.turns[self.names.index(name)]
 
@@ -61,7 +61,7 @@ class Comparison:
     @property
     def label(self) -> str:
         """What it is, in a few words."""
-        kept = f": the conversation goes on with {self.kept_name}" if self.kept else ""
+        kept = f": continuing with {self.kept_name}" if self.kept else ""
         return f"Comparison of {', '.join(self.names)}{kept}"
 
     @property
@@ -78,9 +78,9 @@ class Comparison:
         ]
 
     def keep(self, name: str) -> Turn:
-        """Let the conversation go on with the answer of `name`, and return it.
+        """Continue the conversation with the answer of `name`, and return it.
 
-        It takes the place of the one that was kept; later turns stay.
+        It replaces the one that was kept; later turns stay.
 
         Raises:
             NotebookError: There is no such answer, or no conversation, or the one that was kept
@@ -91,7 +91,7 @@ class Comparison:
             raise NotebookError(f"{name} has not answered.", hint=turn.error)
         if self.conversation is None or self.kept is None:
             raise NotebookError(
-                "This was asked outside of any conversation.", hint="Leave out --once."
+                "This was asked outside any conversation.", hint="Ask again without --once."
             )
         self.conversation.replace(self.kept, turn)
         self._mark(turn)

@@ -181,12 +181,12 @@ class Conversation:
         return dropped[1]
 
     def edit(self, number: int, *, prompt: str | None = None, answer: str | None = None) -> Turn:
-        """Put other words into a turn, and return it.
+        """Edit a turn, and return it.
 
         Args:
             number: Counted from 1.
-            prompt: What was asked instead; None leaves it.
-            answer: What was answered instead; None leaves it.
+            prompt: The new question; None leaves it unchanged.
+            answer: The new answer; None leaves it unchanged.
 
         Raises:
             NotebookError: There is no such turn.
@@ -229,8 +229,8 @@ class Conversation:
 
         Args:
             prompt: What to ask.
-            model: Who is asked; the one in use if None.
-            parameters: Of the generation, such as `temperature`.
+            model: The model to ask; the one in use if None.
+            parameters: Generation parameters, such as `temperature`.
 
         Raises:
             XinferenceError: The turn failed; what had arrived of it is kept.
@@ -262,7 +262,9 @@ class Conversation:
         if model is not None:
             return model
         if self.host is None:
-            raise NotebookError("This conversation knows no model.", hint="ask(..., model=llm)")
+            raise NotebookError(
+                "This conversation has no model.", hint="Pass one: ask(..., model=llm)"
+            )
         return self.host.model_in_use()
 
     def _check(self, number: int) -> None:

@@ -58,7 +58,7 @@ class Conversations:
         found = self._by_name.get("" if name == DEFAULT else name)
         if found is None:
             raise NotebookError(
-                f"There is no conversation {name}.", hint=f"There are: {', '.join(self.names)}."
+                f"There is no conversation {name}.", hint=f"Conversations: {', '.join(self.names)}."
             )
         return found
 

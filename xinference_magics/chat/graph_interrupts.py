@@ -49,7 +49,7 @@ def answer_in_code(name: str, interrupts: Sequence[Any], config: Mapping[str, An
     if config is None:
         return "Give it a checkpointer, such as InMemorySaver(): without one it cannot resume."
     if not interrupts:
-        return f"Go on in code: await {name}.ainvoke(None, {dict(config)!r})"
+        return f"Continue in code: await {name}.ainvoke(None, {dict(config)!r})"
     given = one_line(repr(_answer(interrupts)))
     return (
         "Answer in code: from langgraph.types import Command; "

@@ -76,7 +76,7 @@ def _kept(
         return None, list(messages)
     if bound := _bound_thread(graph):
         if any(isinstance(each, SystemMessage) for each in messages):
-            note(f"{name} has its own thread, to which the system prompt was not sent.")
+            note(f"{name} keeps its own thread; the system prompt was not sent to it.")
         return _config(bound), list(messages[-1:])
     if all_messages := _removing_all(graph):
         return _config(thread), [RemoveMessage(id=all_messages), *messages]

@@ -108,7 +108,7 @@ class PendingTurn:
         ).start()
 
     def stop(self) -> None:
-        """Let it end now; what has arrived is kept."""
+        """Stop it now; what has arrived is kept."""
         self._stop.set()
 
     def discard(self) -> None:
@@ -131,7 +131,7 @@ class PendingTurn:
             Whether it has ended.
 
         Raises:
-            KeyboardInterrupt: The waiting was interrupted; the turn goes on.
+            KeyboardInterrupt: The wait was interrupted; the turn keeps running.
         """
         until = None if timeout is None else time.monotonic() + timeout
         try:
@@ -144,18 +144,18 @@ class PendingTurn:
         return True
 
     def result(self, timeout: float | None = None) -> Turn:
-        """Wait for the turn and return it, also one that was stopped.
+        """Wait for the turn and return it, even if it was stopped.
 
         Args:
             timeout: Seconds after which to give up; None waits on.
 
         Raises:
-            XinferenceError: What the turn failed with.
-            TimeoutError: It has not ended in time, and goes on.
-            KeyboardInterrupt: The waiting was interrupted; the turn goes on.
+            XinferenceError: The turn failed.
+            TimeoutError: It has not ended in time; it keeps running.
+            KeyboardInterrupt: The wait was interrupted; the turn keeps running.
         """
         if not self.wait(timeout):
-            raise TimeoutError(f"{self.title} has not answered in {timeout:g} s.")
+            raise TimeoutError(f"{self.title} did not answer within {timeout:g} s.")
         notes, self._notes = self._notes, []
         if not self.in_page:
             show(notes)

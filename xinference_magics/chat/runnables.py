@@ -57,7 +57,8 @@ class RunnableAnswerer:
         """
         if parameters:
             raise NotebookError(
-                f"{self.name} takes no {', '.join(parameters)}.", hint="Set them on its model."
+                f"{self.name} does not accept {', '.join(parameters)}.",
+                hint="Set them on its model.",
             )
 
     def events(
@@ -82,9 +83,9 @@ class RunnableAnswerer:
             return text
         names = list(schema.get("required") or schema.get("properties") or ())
         if len(names) != 1:
-            listed = ", ".join(names) or "something else"
+            listed = ", ".join(names) or "another kind of input"
             raise NotebookError(
-                f"{self.name} takes {listed}, not one prompt.",
+                f"{self.name} needs {listed}, not a single prompt.",
                 hint="Bind the others first: chain.partial, or RunnablePassthrough.assign.",
             )
         return {names[0]: list(messages) if names[0] == "messages" else text}
@@ -108,7 +109,7 @@ async def _of_chain(name: str, runnable: Runnable[Any, Any], given: Any) -> Asyn
         else:
             grown = _grown(grown, piece)
     if asked is not None:  # a graph does not like to be left before its stream has ended
-        raise unanswered(name, asked, "Name the agent itself with -m to answer it.")
+        raise unanswered(name, asked, "Pass the agent itself with -m to answer it.")
     if grown is not None:
         yield AIMessageChunk(content=as_text(grown))
         yield Parsed(grown)

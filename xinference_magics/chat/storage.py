@@ -40,7 +40,7 @@ def save(conversation: Conversation, path: Path) -> None:
         _replace(path, printable(text))
     except OSError as error:
         raise NotebookError(
-            f"{path} cannot be written: {error.strerror}.", hint="The file is as it was."
+            f"{path} cannot be written: {error.strerror}.", hint="The file was not changed."
         ) from error
 
 
@@ -87,7 +87,7 @@ def load(path: Path) -> Conversation:
     """
     data = _read_json(path)
     if data.get("version") != VERSION or not isinstance(data.get("turns"), list):
-        raise NotebookError(f"{path} holds no conversation of this version.")
+        raise NotebookError(f"{path} is not a conversation saved by this version.")
     system = data.get("system")
     conversation = Conversation(
         str(data.get("name") or ""),
@@ -137,7 +137,7 @@ def restore(path: Path) -> Restored:
     """
     cells = _read_json(path).get("cells")
     if not isinstance(cells, list):
-        raise NotebookError(f"{path} is no notebook.")
+        raise NotebookError(f"{path} is not a notebook.")
     restored = Restored()
     for number, cell in enumerate(cells, 1):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":

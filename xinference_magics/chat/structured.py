@@ -55,8 +55,8 @@ class Form:
         if isinstance(schema, dict) and "title" in schema:
             return cls(schema)
         raise NotebookError(
-            "This is no schema of an answer.",
-            hint="Give a Pydantic class, a TypedDict, a dataclass, or a JSON schema with a title.",
+            "This is not an answer schema.",
+            hint="Pass a Pydantic class, a TypedDict, a dataclass, or a JSON schema with a title.",
         )
 
     @classmethod
@@ -67,8 +67,8 @@ class Form:
         except PydanticUserError as error:
             said = " ".join(str(error).split()).partition(". ")[0]
             raise NotebookError(
-                f"{schema.__name__} is no schema of an answer: {said}.",
-                hint="Its fields are texts, numbers, lists and other dataclasses.",
+                f"{schema.__name__} cannot be used as an answer schema: {said}.",
+                hint="Its fields must be strings, numbers, lists or other dataclasses.",
             ) from error
 
     def read(self, value: Any) -> Any:
@@ -127,7 +127,7 @@ class Structured(ModelAnswerer):
                 return
             if not left:
                 raise error
-            wrong = HumanMessage(f"That does not fit: {error}"[:_LONGEST_ERROR])
+            wrong = HumanMessage(f"That does not match the schema: {error}"[:_LONGEST_ERROR])
             said += [_as_text(answer), wrong]
             yield wrong
 

@@ -82,7 +82,7 @@ class Toolbox:
         return lambda: tool.invoke(request)
 
     def _unknown(self, name: str) -> str:
-        return f"There is no tool {name}. There are: {', '.join(self._by_name)}."
+        return f"There is no tool {name}. Available tools: {', '.join(self._by_name)}."
 
     def _tools(self, offered: Iterable[object]) -> Iterator[BaseTool]:
         for each in offered:
@@ -97,7 +97,8 @@ class Toolbox:
             else:
                 kind = type(each).__name__
                 raise NotebookError(
-                    f"A {kind} is no tool.", hint="Give functions, LangChain tools or toolkits."
+                    f"Objects of type {kind} are not tools.",
+                    hint="Pass functions, LangChain tools or toolkits.",
                 )
 
     def _toolkit(self, get_tools: Callable[[], Any], name: str) -> Iterable[object]:
@@ -130,8 +131,9 @@ class Toolbox:
         except Exception as error:
             # What Python's own functions and many libraries' have for types fails in many ways.
             raise NotebookError(
-                f"{name} cannot be a tool: its argument types cannot be described to a model.",
-                hint="Wrap it in a function of your own with type annotations.",
+                f"{name} cannot be used as a tool: its argument types cannot be described to a "
+                "model.",
+                hint="Wrap it in a function with type annotations.",
             ) from error
 
     def _rendered(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -55,25 +55,25 @@ class Turn:
 
     Attributes:
         prompt: What was sent, with every inserted value in its place.
-        message: The answer as LangChain has it: content, reasoning, tool calls, usage.
+        message: The answer as a LangChain message: content, reasoning, tool calls, usage.
         model_uid: The UID of the model that answered.
         system: The system prompt it was given; empty for none.
-        engine: The engine behind the model, where the server named it.
+        engine: The engine that runs the model, if the server named it.
         parameters: Generation parameters of this turn, by their request names.
         started: When the request was sent, ISO 8601 in UTC.
         seconds: From the request to the last token.
         first_token_seconds: From the request to the first token; None if none came.
-        reasoning_seconds: How long it thought before the answer; None where it did not.
-        blocks: The prompt as LangChain's content blocks, where it is more than text.
-        steps: Messages between the prompt and the answer: calls of tools and their results.
-        server_version: The version of the server, where it told.
+        reasoning_seconds: How long it reasoned before the answer; None if it did not.
+        blocks: The prompt as LangChain content blocks, if it is more than text.
+        steps: Messages between the prompt and the answer: tool calls and their results.
+        server_version: The version of the server, if known.
         conversation: The name of the conversation it belongs to; empty for the default one,
-            None where it belongs to none.
-        format: What the answer is shown as, such as `markdown`.
-        parsed: The answer as an object, where a schema was asked for.
+            None if it belongs to none.
+        format: How the answer is shown, such as `markdown`.
+        parsed: The answer as an object, if a schema was given.
         status: `done`, `stopped` (by the button), `interrupted` (the kernel) or `failed`.
         error: One line on what failed; empty otherwise.
-        id: A name of its own for this turn.
+        id: A unique id of this turn.
         unknown: What a record of a later version has that this one does not know; it is saved
             again as it is.
     """
@@ -111,7 +111,7 @@ class Turn:
 
     @property
     def reasoning(self) -> str:
-        """What the model thought before it answered; empty if it did not."""
+        """The reasoning before the answer; empty if there was none."""
         return str(self.message.additional_kwargs.get("reasoning_content") or "")
 
     @property
@@ -136,7 +136,7 @@ class Turn:
 
     @property
     def usage(self) -> UsageMetadata | None:
-        """Tokens as the server counted them, of all answers of the turn; None where it did not."""
+        """Token usage of all answers of the turn, as counted by the server; None if unknown."""
         from langchain_core.messages.ai import add_usage
 
         answers = [getattr(each, "usage_metadata", None) for each in (*self.steps, self.message)]
@@ -145,7 +145,7 @@ class Turn:
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        """The tools the model asked for."""
+        """The tool calls the model made."""
         return self.message.tool_calls
 
     @property
@@ -160,12 +160,12 @@ class Turn:
 
     @property
     def tokens(self) -> int | None:
-        """Tokens of the answer; None where the server did not count them."""
+        """Tokens of the answer; None if the server did not count them."""
         return self.usage["output_tokens"] if self.usage else None
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The answer's rate after its first token; None where it is too short to tell."""
+        """The answer's rate after its first token; None if it is too short to measure."""
         if self.tokens is None or self.first_token_seconds is None:
             return None
         streaming = self.seconds - self.first_token_seconds
@@ -216,7 +216,7 @@ class Turn:
                 is no prompt, model or answer.
         """
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
-            raise NotebookError("This is not the record of a turn of this version.")
+            raise NotebookError("This is not a turn saved by this version.")
         fields = {name: record[name] for name in _RECORD_TYPES if name in record}
         for name in {**fields, **dict.fromkeys(_REQUIRED)}:
             if name not in fields or not _is_of(fields[name], _RECORD_TYPES[name]):
@@ -246,7 +246,7 @@ class Turn:
         """
         for message in self.messages:
             if not isinstance(message.additional_kwargs.get("reasoning_content", ""), str):
-                raise TypeError("the reasoning is no text")
+                raise TypeError("the reasoning is not a string")
             _ = str(message.text)
         _ = (self.usage, self.cut, self.tokens_per_second)
         json.dumps(self.to_record(), ensure_ascii=False)

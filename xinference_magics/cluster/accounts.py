@@ -82,13 +82,15 @@ def set_up(
         except PermissionDeniedError as error:
             raise _refused(endpoint, error.detail) from None
         except BadRequestError as error:
-            raise BadRequestError(f"{endpoint} was not set up: {error.detail}.") from None
+            raise BadRequestError(f"{endpoint} could not be set up: {error.detail}.") from None
 
 
 def _refused(endpoint: str, detail: str) -> NotebookError:
     if "already" in detail:
-        return NotebookError(f"{endpoint} is set up already.", hint="%xinference login logs in.")
+        return NotebookError(
+            f"{endpoint} is already set up.", hint="Log in with %xinference login."
+        )
     return NotebookError(
-        f"{endpoint} was not set up: that is not its setup token.",
-        hint="It is in the server's log, after 'Setup token:'.",
+        f"{endpoint} was not set up: wrong setup token.",
+        hint="Look for 'Setup token:' in the server's log.",
     )

@@ -95,10 +95,14 @@ class Cache:
             return paths
         known = list(dict.fromkeys(model.version for model in self.models(worker=worker)))
         of_name = [each for each in known if each.startswith(f"{version}--")]
-        near = f"Of that name: {', '.join(of_name)}." if of_name else did_you_mean(version, known)
+        near = (
+            f"Cached versions of it: {', '.join(of_name)}."
+            if of_name
+            else did_you_mean(version, known)
+        )
         raise ModelNotFoundError(
             f"{self._api.endpoint} has no {version} in its cache.",
-            hint=near or "%xinference cached shows what there is.",
+            hint=near or "%xinference cached lists what there is.",
         )
 
     def remove(self, version: str, *, worker: str | None = None) -> None:
@@ -116,5 +120,5 @@ class Cache:
         if not said.get("result"):
             raise ServerError(
                 f"{self._api.endpoint} could not remove all files of {version}.",
-                hint="The reason is in the server's log.",
+                hint="See the server's log for the reason.",
             )

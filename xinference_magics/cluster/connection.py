@@ -177,7 +177,7 @@ class Cluster:
         except BadRequestError as error:
             if "already in the model list" in error.detail:
                 uid = as_word(request.model_uid or request.model_name)
-                error.hint = f"%xinference use {uid} takes it up; -u NAME gives another UID."
+                error.hint = f"Run %xinference use {uid}, or choose another UID with -u NAME."
             raise
         if launched is None:
             raise no_xinference(self._api.endpoint)
@@ -210,9 +210,9 @@ class Cluster:
                 hint=f"%xinference cancel {as_word(uid)} stops the launch.",
             )
         running = [model.uid for model in self.models()]
-        listed = f"Running: {', '.join(running)}." if running else "No model runs there."
+        listed = f"Running: {', '.join(running)}." if running else "No models are running there."
         return ModelNotFoundError(
-            f"No model with the UID {uid} runs at {self.endpoint}.",
+            f"No model with the UID {uid} is running at {self.endpoint}.",
             status=error.status,
             detail=error.detail,
             hint=did_you_mean(uid, running) or listed,

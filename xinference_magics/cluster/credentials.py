@@ -64,8 +64,8 @@ def prepare(folder: Path, endpoint: str) -> None:
         key = _create_key(endpoint, _sign_in(folder, endpoint).access)
     except AuthenticationError:
         raise LocalServerError(
-            "The local server does not accept the account that was made for it.",
-            hint=f"%xinference stop, then remove {folder} and start it again.",
+            "The local server rejects the account that was created for it.",
+            hint=f"Run %xinference stop, remove {folder}, and start it again.",
         ) from None
     write_private(folder / "secrets.json", read_private(folder / "secrets.json") | {"api_key": key})
 
@@ -77,7 +77,7 @@ def _set_up(folder: Path, endpoint: str) -> None:
     found = _SETUP_TOKEN.search(log)
     if not found:
         raise LocalServerError(
-            "The local server waits to be set up, but its log has no setup token.",
+            "The local server is waiting to be set up, but its log has no setup token.",
             hint=f"Its log is {folder / 'server.log'}.",
         )
     set_up(endpoint, found["token"], _USER, read_private(folder / "secrets.json")["password"])

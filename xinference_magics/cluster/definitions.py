@@ -66,7 +66,7 @@ class Definition:
         """Read JSON, or YAML where it does not begin with a brace.
 
         Args:
-            text: The registration.
+            text: The definition.
             source: Where it was found, for messages: ``the cell``, a path.
 
         Raises:
@@ -75,15 +75,15 @@ class Definition:
         fields = _json(text, source) if text.lstrip().startswith("{") else _yaml(text, source)
         if not isinstance(fields, dict):
             raise BadRequestError(
-                f"There is no registration in {source}.",
-                hint="It is a mapping in JSON or YAML, with model_name, model_specs and others.",
+                f"{source} contains no model definition.",
+                hint="Write a JSON or YAML mapping with model_name, model_specs and so on.",
             )
         name = fields.get("model_name")
         return cls(name if isinstance(name, str) else "", _with_sizes(fields))
 
     @property
     def body(self) -> str:
-        """The registration as JSON."""
+        """The definition as JSON."""
         return json.dumps(self.fields, default=str)
 
     def refused(self, error: BadRequestError, model_type: str) -> BadRequestError:
@@ -100,22 +100,26 @@ class Definition:
         if _HEAD.match(detail):
             return self._invalid(_HEAD.sub("", detail), model_type)
         if "Unsupported model type" in detail:
-            return f"A server takes no registrations of type {model_type}.", ""
+            return f"A server accepts no registrations of type {model_type}.", ""
         if found := _URI.search(detail):
             return (
-                f"The server finds nothing at the model_uri {found['uri']}.",
-                "It is a path on the server's machine, or a URI.",
+                f"The server found nothing at the model_uri {found['uri']}.",
+                "Use a path on the server's machine, or a URI.",
             )
         if found := _NAME.search(detail):
             return (
-                f"{found['name']!r} cannot be a model_name.",
-                "Take letters, digits, -, _ and dots.",
+                f"{found['name']!r} is not a valid model_name.",
+                "Use letters, digits, -, _ and dots.",
             )
         if found := _FAMILY.search(detail):
             near = did_you_mean(str(self.fields.get("model_family")), found["known"].split(", "))
             return (
-                f"{self.fields.get('model_family')} is no model_family of a {found['kind']} model.",
-                near or "Take the builtin model whose prompts it follows: %xinference search chat",
+                (
+                    f"{self.fields.get('model_family')} is not a model_family for {found['kind']} "
+                    "models."
+                ),
+                near
+                or "Use the builtin model whose prompt format it follows: %xinference search chat",
             )
         return "", ""
 
@@ -124,14 +128,17 @@ class Definition:
         faults = dict(self._faults(report))
         lacking = [field for field, says in faults.items() if says == _MISSING]
         wrong = [f"{field}: {says}" for field, says in faults.items() if says != _MISSING]
-        parts = ([f"it lacks {', '.join(lacking)}"] if lacking else []) + wrong
+        parts = ([f"missing {', '.join(lacking)}"] if lacking else []) + wrong
         if not parts:
             return "", ""
         others = {field: kind for field, kind in _BELONGS.items() if kind != model_type}
         meant = [kind for field, kind in others.items() if field in self.fields]
-        hint = f"Is it one of type {meant[0]}? -t {meant[0]}" if meant else ""
-        named = self.name or "The registration"
-        return f"{named} is no registration of type {model_type}: {'; '.join(parts)}.", hint
+        hint = f"Is it of type {meant[0]}? Then add -t {meant[0]}." if meant else ""
+        named = self.name or "The definition"
+        return (
+            f"{named} is not a valid model definition of type {model_type}: {'; '.join(parts)}.",
+            hint,
+        )
 
     def _faults(self, report: str) -> Iterator[tuple[str, str]]:
         """Find the faults; the server tries a specification as each kind, and reports them all."""
@@ -139,7 +146,7 @@ class Definition:
             path, says = found["field"].split(" -> "), found["says"]
             form = self._format(path)
             if path[-1] == "model_format" and says != _MISSING:
-                says = f"{form} is none of {', '.join(_FORMATS)}"
+                says = f"{form} is not one of {', '.join(_FORMATS)}"
             of_another_kind = {"model_format": form in _FORMATS, _FILE: form != "ggufv2"}
             if len(path) == 1 or not of_another_kind.get(path[-1]):
                 yield ".".join(path), says
@@ -168,11 +175,9 @@ def _json(text: str, source: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise BadRequestError(
-            f"The JSON of {source} has a fault in {where}: {error.msg}."
-        ) from None
+        raise BadRequestError(f"The JSON in {source} is invalid at {where}: {error.msg}.") from None
     except RecursionError:
-        raise BadRequestError(f"The JSON of {source} is nested too deeply.") from None
+        raise BadRequestError(f"The JSON in {source} is nested too deeply.") from None
 
 
 def _yaml(text: str, source: str) -> Any:
@@ -180,10 +185,10 @@ def _yaml(text: str, source: str) -> Any:
         return yaml.load(text, _Loader)  # noqa: S506  # made of the safe one
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise BadRequestError(
-            f"The YAML of {source} has a fault{where}: {error.problem or error.context}."
+            f"The YAML in {source} is invalid{where}: {error.problem or error.context}."
         ) from None
     except (yaml.YAMLError, RecursionError) as error:
         said = " ".join(str(error).split()) or type(error).__name__
-        raise BadRequestError(f"The YAML of {source} cannot be read: {said}.") from None
+        raise BadRequestError(f"The YAML in {source} cannot be read: {said}.") from None

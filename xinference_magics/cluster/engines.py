@@ -268,9 +268,9 @@ def _said(
     others = _others(best, offers)
     parts = [f"Chosen: {', '.join(chosen)}."] if chosen else []
     if others:
-        parts.append(f"-en takes another: {', '.join(others)}.")
+        parts.append(f"Other engines (-en): {', '.join(others)}.")
     if not best.installed:
-        parts.append(f"{best.engine} is not installed there: the server installs it first.")
+        parts.append(f"{best.engine} is not installed there; the server will install it first.")
     return " ".join(parts)
 
 
@@ -294,10 +294,10 @@ def _impossible(
     possible = criterion.possible(offers)
     replaced = retired.FORMATS.get(wanted.casefold()) if criterion.field == "format" else None
     if replaced in possible:
-        hints = [f"{wanted} is now {replaced}: -f {replaced}."]
+        hints = [f"{wanted} is now called {replaced}: use -f {replaced}."]
     else:
         hints = [did_you_mean(wanted, possible), _otherwise(criterion, criteria, engines)]
-    listed = f"Possible: {', '.join(possible)}."
+    listed = f"Available: {', '.join(possible)}."
     return BadRequestError(f"{message}.", hint=" ".join(filter(None, [*hints, listed])))
 
 
@@ -315,7 +315,7 @@ def _otherwise(criterion: _Criterion, criteria: tuple[_Criterion, ...], engines:
         rest = [each for each in asked if each is not other]
         offers = (offer for offer in engines.offers if all(each.fits(offer) for each in rest))
         if values := other.possible(offers):
-            return f"With {_FLAGS[other.field]} {' or '.join(values)} it is."
+            return f"It is offered with {_FLAGS[other.field]} {' or '.join(values)}."
     return ""
 
 

@@ -182,7 +182,7 @@ class Launch:
         if self._seen:
             reason = "it was terminated or cancelled before it was ready"
         elif time.monotonic() - self._started > _PATIENCE:
-            reason = "the server knows nothing of it; it may have been restarted"
+            reason = "the server knows nothing about it; it may have been restarted"
         else:
             return LaunchProgress("pending", None)
         return LaunchProgress("failed", None, done=True, failed_reason=reason)
@@ -235,7 +235,7 @@ class Launch:
         reason = reason or self._last_event()
         if began := self._beginning_of(reason):
             reason = f"{reason.rstrip('.')} ({began.rstrip('.')})"
-        said = reason.rstrip(".") or "the server gives no reason"
+        said = reason.rstrip(".") or "the server gave no reason"
         return LaunchError(
             f"{self.uid} did not start: {said}.", detail=reason, hint=self._hint(reason)
         )
@@ -287,19 +287,19 @@ class Launch:
         self.cluster.cancel(self.uid)
         after = self.cluster.replicas(self.uid)
         if not any(each.ready for each in after):
-            return Cancellation("cancelled", f"The launch of {self.uid} is cancelled.")
+            return Cancellation("cancelled", f"The launch of {self.uid} was cancelled.")
         if self.cluster.try_describe(self.uid):
             return self._nothing_to_cancel(after)
         return Cancellation(
             "orphaned",
-            f"{self.uid} became ready while it was cancelled: the server has lost it, and its "
-            "process keeps its memory until the server is restarted.",
+            f"{self.uid} became ready while it was being cancelled: the server has lost it, and "
+            "its process keeps its memory until the server is restarted.",
         )
 
     def _nothing_to_cancel(self, replicas: list[ReplicaStatus]) -> Cancellation:
         uid = as_word(self.uid)
         if not replicas:
-            return Cancellation("absent", f"No launch of {self.uid} is under way.")
+            return Cancellation("absent", f"No launch of {self.uid} is in progress.")
         ready = sum(each.ready for each in replicas)
         if ready == len(replicas):
             message = f"{self.uid} is ready: %xinference terminate {uid} stops it."
@@ -307,8 +307,9 @@ class Launch:
         if ready and any(each.loading for each in replicas):
             return Cancellation(
                 "partly",
-                f"{ready} of the {len(replicas)} replicas of {self.uid} are ready, and the server "
-                f"would lose them: when all are, %xinference terminate {uid} stops it.",
+                f"{ready} of the {len(replicas)} replicas of {self.uid} are ready, and the "
+                f"server would lose them: once all are ready, %xinference terminate {uid} stops "
+                "it.",
             )
         return Cancellation("failed", f"The launch of {self.uid} has already failed.")
 
@@ -319,27 +320,42 @@ _DOWNLOAD = "Failed to download"
 _HINTS = (
     (
         "Failed to init server",
-        "The GGUF file may be damaged, or too new for the server's llama.cpp; its log says more.",
+        (
+            "The GGUF file may be damaged, or too new for the server's llama.cpp; its log has the "
+            "details."
+        ),
     ),
-    ("SafetensorError", "The model's files may be damaged or not complete."),
-    ("Error while deserializing header", "The model's files may be damaged or not complete."),
+    ("SafetensorError", "The model's files may be damaged or incomplete."),
+    ("Error while deserializing header", "The model's files may be damaged or incomplete."),
     (
         "offline mode is enabled",
-        "Start the server without HF_HUB_OFFLINE; --model-path takes files that are there already.",
+        (
+            "Start the server without HF_HUB_OFFLINE, or use files that are already there with "
+            "--model-path."
+        ),
     ),
     (
         _DOWNLOAD,
-        "Does the machine reach the model hub? --model-path takes files that are there already.",
+        (
+            "Can the machine reach the model hub? To use files that are already there, add "
+            "--model-path."
+        ),
     ),
     ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),
     ("does not exist", "The path must exist on the machine that runs the model."),
-    ("cannot be run on engine", "Without --model-engine one is chosen that can."),
-    ("No module named", "A package of the engine is missing there: --enable-virtual-env adds it."),
-    ("cannot use the GPUs", "--gpu-idx takes the numbers that the worker can see."),
-    ("number of GPUs", "--n-gpu auto takes what is there, --n-gpu none the CPU."),
-    ("is running", "A process of that name is left from another launch: take another --model-uid."),
+    ("cannot be run on engine", "Leave out --model-engine, and one that can run it is chosen."),
+    (
+        "No module named",
+        "A package of the engine is missing there: --enable-virtual-env installs it.",
+    ),
+    ("cannot use the GPUs", "--gpu-idx accepts only GPUs that the worker can see."),
+    ("number of GPUs", "Use --n-gpu auto for the GPUs it has, or --n-gpu none for the CPU."),
+    (
+        "is running",
+        "A process of that name is left over from another launch: use another --model-uid.",
+    ),
 )
 _SILENT = (
-    "A model process that is not up within 60 s fails like this: a loaded machine needs a larger "
-    "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT on the server. Its log may say more."
+    "This happens when a model process is not up within 60 s: on a busy machine, raise "
+    "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT on the server. Its log may have the details."
 )

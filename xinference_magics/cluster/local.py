@@ -116,7 +116,7 @@ class LocalServer:
         deadline = time.monotonic() + starting.END
         while (written := self._written()) and written.phase is not state.Phase.GONE:
             if time.monotonic() > deadline:
-                raise LocalServerError(f"The local server (pid {self.pid}) does not end.")
+                raise LocalServerError(f"The local server (pid {self.pid}) does not stop.")
             if written.phase is state.Phase.UNKEPT and (server := written.server.process()):
                 end(server)  # its keeper was gone, or died before it could
             time.sleep(starting.TICK)
@@ -185,7 +185,7 @@ def start(
     """
     if os.name != "posix":
         raise LocalServerError(
-            "A local server can be started on Linux and macOS only.",
+            "Local servers can be started only on Linux and macOS.",
             hint=f"Start {starting.COMMAND} yourself, then %xinference connect.",
         )
     folder = state.open_folder()

@@ -53,7 +53,7 @@ class MemoryRequest:
 
     def __post_init__(self) -> None:
         if self.model_format == "ggufv2" and self.quantization is None:
-            raise BadRequestError("ggufv2 needs a quantization.", hint="-q q4_k_m, for one.")
+            raise BadRequestError("ggufv2 needs a quantization.", hint="For example, -q q4_k_m.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +94,12 @@ def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstima
     """
     said = _asked(request, _python(command))
     if "fault" in said:
-        raise BadRequestError(f"There is no estimate for that: {said['fault']}.")
+        raise BadRequestError(f"That cannot be estimated: {said['fault']}.")
     found = said["estimate"]
     if found is None:
         raise BadRequestError(
             f"There is no estimate for {request.model_name} in that size, format and quantization.",
-            hint=f"%xinference engine -n {request.model_name} shows what there is.",
+            hint=f"%xinference engine -n {request.model_name} lists what there is.",
         )
     return MemoryEstimate(
         request=request,
@@ -125,7 +125,10 @@ def _python(command: str | None) -> str:
     if not beside.is_file():
         raise LocalServerError(
             "cal-model-mem needs the package xinference, which is not installed here.",
-            hint="%pip install xinference, or type `xinference cal-model-mem` where the server is.",
+            hint=(
+                "%pip install xinference, or type `xinference cal-model-mem` on the server's "
+                "machine."
+            ),
         )
     return str(beside)
 

@@ -94,9 +94,9 @@ def relaunch(
     ended = _follow(machines, relaunch_path(component, begun.id), begun, on_look)
     if ended.failed:
         raise ServerError(
-            f"The {component} was not relaunched: {ended.error or 'the server gives no reason'}.",
+            f"The {component} was not relaunched: {ended.error or 'the server gave no reason'}.",
             detail=ended.error or "",
-            hint="The old one goes on.",
+            hint="The old one is still running.",
         )
     return ended
 
@@ -114,9 +114,9 @@ def reload(
     begun = Operation.from_json(_begun(machines, path, uid, options))
     ended = _follow(machines, path, begun, on_look)
     if ended.failed:
-        after = "It goes on as it was." if ended.restored else "It may not answer any more."
+        after = "It is running as before." if ended.restored else "It may no longer respond."
         raise ServerError(
-            f"{uid} was not reloaded: {ended.error or 'the server gives no reason'}.",
+            f"{uid} was not reloaded: {ended.error or 'the server gave no reason'}.",
             detail=ended.error or "",
             hint=f"{after} %xinference logs {uid} shows its events.",
         )
@@ -128,11 +128,11 @@ def _begun(machines: Machines, path: str, uid: str, options: dict[str, Any]) -> 
         return machines.operation(path, options)
     except BadRequestError as error:
         if "requires vLLM or SGLang" in error.detail:
-            error.hint = f"Others are ended and launched anew: %xinference terminate {uid}"
+            error.hint = f"Terminate it and launch it again instead: %xinference terminate {uid}"
         elif "requires one replica" in error.detail:
-            error.hint = f"%xinference replicas {uid} 1 leaves one."
+            error.hint = f"Reduce it to one first: %xinference replicas {uid} 1"
         elif "enable_weight_cache" in error.detail:
-            error.hint = f"%xinference terminate {uid}, then launch it with that option."
+            error.hint = f"Run %xinference terminate {uid}, then launch it with that option."
         raise
 
 

@@ -97,7 +97,7 @@ def _ignored(request: LaunchRequest) -> str:
     engine = request.model_engine
     if request.n_worker == 1 or engine is None or engine.casefold() in _SPREADING:
         return ""
-    return f"{engine} runs a model on one worker: --n-worker {request.n_worker} changes nothing."
+    return f"{engine} runs a model on one worker only: --n-worker {request.n_worker} has no effect."
 
 
 def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
@@ -118,7 +118,7 @@ def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
     several = [address for option, address in wanted if option == "--worker-ip"] or workers
     if workers and request.n_worker > len(several):
         raise BadRequestError(
-            f"--n-worker {request.n_worker} is more than there are at {cluster.endpoint}.",
+            f"--n-worker {request.n_worker} is more workers than {cluster.endpoint} has.",
             hint=f"Workers: {', '.join(several)}.",
         )
 

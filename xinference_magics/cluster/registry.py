@@ -156,8 +156,8 @@ class Registry:
         near = did_you_mean(text, [name for each in types for name in self._names_of(each)])
         kind = f" of type {model_type}" if model_type else ""
         return ModelNotFoundError(
-            f"{self._api.endpoint} knows no model{kind} with {text} in its name or abilities.",
-            hint=near or "%xinference registrations lists all of a type.",
+            f"{self._api.endpoint} has no model{kind} with {text} in its name or abilities.",
+            hint=near or "%xinference registrations lists all models of a type.",
         )
 
     def _of_type(self, model_type: str) -> list[Registration]:
@@ -215,12 +215,12 @@ class Registry:
         if self._builtin(model_type).get(name):
             return BadRequestError(
                 f"{name} is a builtin model of type {model_type}.",
-                hint="Give yours another model_name.",
+                hint="Choose another model_name for yours.",
             )
         kind = "" if model_type == "LLM" else f" -t {model_type}"
         return BadRequestError(
-            f"{name} is registered already.",
-            hint=f"%xinference unregister -n {name}{kind} removes it; or take another name.",
+            f"{name} is already registered.",
+            hint=f"%xinference unregister -n {name}{kind} removes it; or choose another name.",
         )
 
     def unregister(self, model_type: str, name: str) -> None:
@@ -236,8 +236,8 @@ class Registry:
             raise self.unknown(name, model_type, own)
         if builtin[name]:
             raise BadRequestError(
-                f"{name} is a builtin model: only registrations of your own can be removed.",
-                hint=f"%xinference registrations --own -t {model_type} shows those.",
+                f"{name} is a builtin model: only your own registrations can be removed.",
+                hint=f"%xinference registrations --own -t {model_type} lists those.",
             )
         self._api.ask(object, self._api.client.unregister_model, model_type, quoted(name))
 
@@ -270,8 +270,8 @@ class Registry:
         elsewhere = f"It is of type {others[0]}: -t {others[0]}." if others else ""
         near = did_you_mean(name, among) or did_you_mean(name, self.names(model_type))
         return ModelNotFoundError(
-            f"{self._api.endpoint} knows no model {name} of type {model_type}.",
-            hint=elsewhere or near or "%xinference search TEXT looks through all names.",
+            f"{self._api.endpoint} has no model {name} of type {model_type}.",
+            hint=elsewhere or near or "%xinference search TEXT searches all names.",
         )
 
 

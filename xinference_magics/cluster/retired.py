@@ -64,11 +64,11 @@ def explain(
     near = [name for name in _successors(request.model_name.casefold()) if name in known]
     if not near or get_close_matches(request.model_name, known, n=1, cutoff=_MISSPELT):
         return None
-    message = f"{request.model_name} is not in Xinference's registry any more"
+    message = f"{request.model_name} is no longer in Xinference's registry"
     now = FORMATS.get((request.model_format or "").casefold())
     message += f", and {request.model_format} is now {now}" if now else ""
     today = replace(request, model_name=near[0], model_format=now or request.model_format)
-    hint = f"Of its kind: {', '.join(near)}. %xinference launch {_line(today, choose)}"
+    hint = f"Similar models: {', '.join(near)}. %xinference launch {_line(today, choose)}"
     return ModelNotFoundError(f"{message}.", hint=hint)
 
 

@@ -171,8 +171,10 @@ def check(running: RunningModel, wanted: Wanted) -> None:
         uid = as_word(running.uid)
         raise BadRequestError(
             f"The UID {running.uid} is taken by a model with {', '.join(different)}.",
-            hint=f"%xinference use {uid} takes it up, %xinference terminate {uid} ends it; "
-            "-u NAME gives the new one another UID.",
+            hint=(
+                f"Use it with %xinference use {uid}, end it with %xinference terminate {uid}, or "
+                "choose another UID with -u NAME."
+            ),
         )
 
 
@@ -198,7 +200,7 @@ def _passed_over(fitting: list[RunningModel], hidden: tuple[str, ...]) -> str:
     uid = fitting[0].uid
     return (
         f"{uid} runs the same model; the server {_untold(hidden)}, "
-        f"so another is started (%xinference use {as_word(uid)} takes that one)."
+        f"so another is started (%xinference use {as_word(uid)} for that one)."
     )
 
 

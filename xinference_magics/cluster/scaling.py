@@ -117,12 +117,12 @@ class Scaling:
         if type(error) not in _GIVES_THE_REASON:
             return error
         what = "another replica" if count == 1 else f"{count} more replicas"
-        reason = getattr(error, "detail", "") or "the server gives no reason"
+        reason = getattr(error, "detail", "") or "the server gave no reason"
         known = (hint for sign, hint in _HINTS if sign in reason)
         return LaunchError(
-            f"{self._uid} did not get {what}: {reason.rstrip('.')}.",
+            f"{self._uid} could not be given {what}: {reason.rstrip('.')}.",
             detail=reason,
-            hint=next(known, "The replicas it had go on."),
+            hint=next(known, "Its other replicas are still running."),
         )
 
     def _settled(self) -> list[ReplicaStatus]:
@@ -134,7 +134,7 @@ class Scaling:
                 return replicas
             if time.monotonic() > deadline:
                 raise LaunchError(
-                    f"{self._uid} has {ready} replicas that are ready, not {self._count}.",
+                    f"{self._uid} has {ready} ready replicas, not {self._count}.",
                     hint=f"%xinference replicas {self._uid} shows them.",
                 )
             time.sleep(_TICK)
@@ -145,13 +145,13 @@ _HINTS = (
     (
         "Model not found, name",
         (
-            "A worker that was started anew does not know what was registered without being kept: "
-            "register the model again."
+            "A restarted worker forgets registrations that were not kept (-p): register the "
+            "model again."
         ),
     ),
     (
         "Replica uid already exists",
-        "A replica that failed holds the name; --worker-ip ADDRESS adds one under another.",
+        "A failed replica still has that name; --worker-ip ADDRESS adds one under another name.",
     ),
 )
 

@@ -31,7 +31,7 @@ _START = 300.0  # seconds; 11-15 on an idle machine, two minutes on a busy one
 END = 60.0  # seconds; a keeper forces a server to end within 24 of its own
 _WORD = 10.0  # seconds between two words to the user
 TICK = 0.25  # seconds
-_ENDING = "is still ending after"
+_ENDING = "is still stopping after"
 _TOO_SLOW = "Local cluster failed to start"  # with no reason: Xinference 4.1's own time was over
 
 
@@ -114,8 +114,8 @@ class Start:
         """Return the server if it answers."""
         if self._port not in {None, running.port}:
             raise LocalServerError(
-                f"The local server already runs at {running.endpoint}.",
-                hint="%xinference stop, then start it with the other port.",
+                f"The local server is already running at {running.endpoint}.",
+                hint="Run %xinference stop, then start it with the other port.",
             )
         self._joined = running
         if self._kept:
@@ -135,13 +135,13 @@ class Start:
             self._waiting = Waiting(what, time.monotonic())
             if what == _ENDING and not self._joined:
                 url = running.endpoint
-                self._say(f"Waiting for the server at {url} to end, then starting a new one ...")
+                self._say(f"Waiting for the server at {url} to stop, then starting a new one ...")
         waited = self._waiting.seconds()
         if waited > longest:
             raise LocalServerError(
                 f"The local server (pid {running.server.pid}, keeper {running.keeper.pid}) "
                 f"{what} {longest:.0f} s.",
-                hint=f"Its log is {self._folder / 'server.log'}.",
+                hint=f"See its log: {self._folder / 'server.log'}.",
             )
         if self._waiting.is_due():
             self._say(f"... {what} {waited:.0f} s")
@@ -200,7 +200,7 @@ def keep(folder: Path, *start: str) -> None:
         words = cause or f"exit code {done.returncode}"
         raise LocalServerError(
             f"The local server could not be started: {words.rstrip('.')}.",
-            hint=f"The log of its keeper is {path}.",
+            hint=f"See the log of its keeper: {path}.",
         )
 
 
@@ -232,7 +232,7 @@ def _free_port(port: int | None, last: int) -> int:
         except OSError as error:
             raise LocalServerError(
                 f"Port {port} is not available: {error.strerror}.",
-                hint="%xinference serve without a port takes a free one.",
+                hint="%xinference serve without a port picks a free one.",
             ) from None
     try:
         return _bound(last)
@@ -280,7 +280,7 @@ def ended(folder: Path, why: str) -> LocalServerError:
         else f"{_how(why)} while starting, and printed nothing"
     )
     return LocalServerError(
-        f"The local server {what}.", hint=f"Its log is {folder / 'server.log'}."
+        f"The local server {what}.", hint=f"See its log: {folder / 'server.log'}."
     )
 
 

@@ -55,10 +55,10 @@ def open_folder() -> Path:
 class Phase(Enum):
     """Where the server is in its life, by what is written down and which processes live."""
 
-    GONE = "neither server nor keeper lives: another server may be started"
-    SERVING = "both live: it is ready, or starting"
+    GONE = "neither server nor keeper is alive: another server may be started"
+    SERVING = "both are alive: it is ready, or starting"
     UNKEPT = "the keeper has died: another one is needed, to watch the server or to end it"
-    ENDING = "the keeper is ending it, or clearing up after it: wait"
+    ENDING = "the keeper is stopping it, or cleaning up after it: wait"
 
 
 @dataclass(frozen=True)

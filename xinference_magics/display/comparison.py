@@ -35,16 +35,16 @@ def bundle(comparison: Comparison) -> dict[str, Any]:
 def about(comparison: Comparison) -> str:
     """Say in one line which answer the conversation goes on with."""
     if comparison.conversation is None:
-        return "outside of any conversation"
+        return "outside any conversation"
     if comparison.kept is None:
         return "no answer"
-    kept = f"the conversation goes on with {comparison.kept_name}"
+    kept = f"continuing with {comparison.kept_name}"
     others = [
         name
         for name, turn in zip(comparison.names, comparison.turns, strict=True)
         if turn is not comparison.kept and turn.status != "failed"
     ]
-    return f"{kept} (%conversation keep {others[0]} takes another)" if others else kept
+    return f"{kept} (%conversation keep {others[0]} to switch)" if others else kept
 
 
 def summaries(comparison: Comparison) -> list[str]:

@@ -30,10 +30,10 @@ _FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
 _FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
 
 _ENDS = {
-    "length": "cut off by max_tokens (raise with --max-tokens N)",
-    "abort": "aborted on the server before its end",
-    "error": "ended by an error of the engine (the log of the server says more)",
-    "content_filter": "ended by a content filter of the server",
+    "length": "truncated by max_tokens (raise it with --max-tokens N)",
+    "abort": "aborted on the server",
+    "error": "ended by an engine error (see the server log)",
+    "content_filter": "stopped by a content filter on the server",
 }
 """Why an answer is not whole, by its finish reason; vLLM and SGLang know `abort`."""
 

@@ -301,7 +301,7 @@ def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
             break
         name, equals, _ = flag.partition("=")
         if name not in words_of:
-            parser.error(parser.unknown(name) + "; '--' before it makes it text")
+            parser.error(parser.unknown(name) + "; put '--' before it to send it as text")
         words.append(_unquoted(flag, parser))
         for _ in range(0 if equals else words_of[name]):
             if (match := _WORD.match(text, position)) is None:

@@ -55,7 +55,7 @@ def _media(kind: str, named: str, variables: Mapping[str, Any]) -> Block:
     if found is None:
         raise PromptError(
             f"--{kind} {named}: {_described(value)} is not {_AS[kind]}.",
-            hint="Give a file, a URL or bytes.",
+            hint="Pass a file, a URL or bytes.",
         )
     return found
 
@@ -125,7 +125,7 @@ def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > LARGEST:
             raise PromptError(
-                f"{path} has more than {LARGEST // 1_000_000} MB.", hint="Attach a part of it."
+                f"{path} is larger than {LARGEST // 1_000_000} MB.", hint="Attach part of it."
             )
         return path.read_bytes()
     except OSError as error:
@@ -149,16 +149,18 @@ def _pdf_text(path: Path) -> str:
         from pypdf import PdfReader
         from pypdf.errors import DependencyError, PyPdfError
     except ImportError:
-        raise PromptError(f"Nothing here reads PDF: {path}.", hint="%pip install pypdf") from None
+        raise PromptError(
+            f"Reading a PDF needs pypdf: {path}.", hint="%pip install pypdf"
+        ) from None
     try:
         text = "\n\n".join(page.extract_text() for page in PdfReader(path).pages)
     except (PyPdfError, DependencyError) as error:
         raise PromptError(
-            f"{path} is no readable PDF: {error}.", hint="Attach its text instead."
+            f"{path} is not a readable PDF: {error}.", hint="Attach its text instead."
         ) from error
     if not text.strip():
         raise PromptError(
-            f"{path} has no text that can be read: it may be scanned, or protected.",
+            f"{path} contains no readable text: it may be scanned, or protected.",
             hint="Attach its pages as images: --image FILE.",
         )
     return text

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.local import LocalServer
 
-NOTHING_ANSWERS = "Start one with %xinference serve, or name one: %xinference connect URL."
+NOTHING_ANSWERS = (
+    "Start one with %xinference serve, or connect to one with %xinference connect URL."
+)
 
 
 class Settings(Protocol):
@@ -82,7 +84,7 @@ class Connector:
         except ConnectError as error:
             if local := self._find_local():
                 return self._use_local(local)
-            message = f"No Xinference answers at {endpoints.DEFAULT_ENDPOINT}."
+            message = f"No Xinference server answers at {endpoints.DEFAULT_ENDPOINT}."
             raise ConnectError(message, hint=NOTHING_ANSWERS) from error
 
     def visit(self, endpoint: str | None) -> Cluster:
@@ -150,7 +152,7 @@ class Connector:
             cluster = self.cluster()
             cluster.version()
             return cluster
-        self.say("No Xinference answers here: starting a private one on this machine.")
+        self.say("No Xinference server answers here: starting a private one on this machine.")
         return self.serve()
 
     def serve(self, *, port: int | None = None, keep: bool = False) -> Cluster:
@@ -167,8 +169,8 @@ class Connector:
             server = local.start(port=port, command=command, keep=keep, on_line=self.say)
         except KeyboardInterrupt:
             raise interrupts.one_line(
-                "The server goes on starting: %xinference serve takes it up, "
-                "%xinference stop ends it."
+                "The server is still starting: %xinference serve waits for it, %xinference stop "
+                "ends it."
             ) from None
         return self._use_local(server)
 
@@ -182,7 +184,8 @@ class Connector:
 
         if not local.stop():
             raise NotebookError(
-                "No local server of this package runs.", hint="%xinference status shows the rest."
+                "No local server of this package is running.",
+                hint="%xinference status shows the server in use.",
             )
         if self._local is not None:
             self.leave()

@@ -64,7 +64,7 @@ def _inside(value: Any) -> Shortened | None:
     if is_drawing(value):
         return Shortened(
             f"[{kind}: a picture, which is not in this text]",
-            notes=(f"{kind} inside it not sent, as it is a picture: insert it by itself",),
+            notes=(f"{kind} inside it not sent, because it is a picture: insert it on its own",),
         )
     try:
         text = said(value)

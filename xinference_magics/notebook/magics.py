@@ -72,43 +72,47 @@ class XinferenceMagics(Magics):
     shell: InteractiveShell
 
     endpoint = Unicode(
-        "", help="Xinference to connect to; empty for $XINFERENCE_ENDPOINT or this machine's."
+        "", help="URL of the server; empty for $XINFERENCE_ENDPOINT or this machine's."
     ).tag(config=True)
-    name = Unicode("llm", help="Name of the ready-made LangChain object.").tag(config=True)
-    system = Unicode("", help="System prompt of every turn that names none.").tag(config=True)
+    name = Unicode("llm", help="Name of the LangChain object in your namespace.").tag(config=True)
+    system = Unicode("", help="Default system prompt.").tag(config=True)
     temperature = Float(
-        None, min=0, max=2, allow_none=True, help="Default temperature; None: the server's."
+        None,
+        min=0,
+        max=2,
+        allow_none=True,
+        help="Default temperature; None leaves it to the server.",
     ).tag(config=True)
     top_p = Float(
-        None, min=0, max=1, allow_none=True, help="Default top_p; None: the server's."
+        None, min=0, max=1, allow_none=True, help="Default top_p; None leaves it to the server."
     ).tag(config=True)
-    seed = Int(None, allow_none=True, help="Default seed; the transformers engine has none.").tag(
+    seed = Int(None, allow_none=True, help="Default seed; ignored by the transformers engine.").tag(
         config=True
     )
     max_tokens = Int(
         2048,
         min=1,
         allow_none=True,
-        help="Longest answer in tokens, at most half of the model's context.",
+        help="Maximum answer length in tokens, at most half of the model's context.",
     ).tag(config=True)
-    connect_timeout = Float(5.0, min=0.01, help="Seconds until a connection must stand.").tag(
-        config=True
-    )
+    connect_timeout = Float(5.0, min=0.01, help="Connection timeout in seconds.").tag(config=True)
     read_timeout = Float(
-        600.0, min=0.01, help="Longest silence of a model in seconds, before its first token too."
+        600.0,
+        min=0.01,
+        help="Longest silence of a model in seconds, including before its first token.",
     ).tag(config=True)
-    frame_rate = Int(30, min=1, max=60, help="Repaints a second while an answer streams.").tag(
+    frame_rate = Int(30, min=1, max=60, help="Repaints per second while an answer streams.").tag(
         config=True
     )
     server_command = Unicode(
         "", help="The command that starts a server here; empty looks for xinference-local."
     ).tag(config=True)
-    reuse = Bool(default_value=True, help="Let launch take up a ready model that is the same.").tag(
+    reuse = Bool(default_value=True, help="Let launch reuse a running model that matches.").tag(
         config=True
     )
     override_chat = Bool(
         default_value=False,
-        help="Take %%chat and %%generate over from another extension that has them.",
+        help="Take over %%chat and %%generate from another extension that defines them.",
     ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -321,7 +325,7 @@ class XinferenceMagics(Magics):
         if present is not None and name in _SHARED_NAMES and not self.override_chat:
             sign = "%" if kind == "line" else "%%"
             _say(
-                f"{sign}{name} belongs to another extension and stays so: use "
+                f"{sign}{name} belongs to another extension and was left alone: use "
                 f"{sign}{_SHARED_NAMES[name]}, or %config XinferenceMagics.override_chat = True"
             )
             return
@@ -353,5 +357,5 @@ class XinferenceMagics(Magics):
     def _check_name(self, proposal: dict[str, Any]) -> str:
         name: str = proposal["value"]
         if not name.isidentifier() or iskeyword(name):
-            raise TraitError(f"{name!r} is no name for a variable")
+            raise TraitError(f"{name!r} is not a valid variable name")
         return name

@@ -55,7 +55,7 @@ def require_account(endpoint: str, timeouts: Timeouts) -> None:
     if needs_setup(endpoint, timeouts):
         raise AuthenticationError(
             f"{endpoint} is new and has no account yet.",
-            hint=f"%xinference setup {endpoint} makes the first.",
+            hint=f"%xinference setup {endpoint} creates the first.",
         )
 
 

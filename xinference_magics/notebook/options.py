@@ -33,7 +33,7 @@ BOOLEANS = ("true", "false")
 ENDPOINT = Option(("--endpoint", "-e"), "Xinference endpoint, for this command and later ones.")
 AS_NAME = Option(
     ("--as",),
-    "Name of the ready-made object (default: %config XinferenceMagics.name).",
+    "Name of the LangChain object (default: %config XinferenceMagics.name).",
     "as_name",
     "NAME",
     variable,
@@ -41,61 +41,73 @@ AS_NAME = Option(
 WORKER_IP = Option(("--worker-ip",), "Worker to run on.", metavar="ADDRESS", values=Values.WORKER)
 API_KEY = Option(
     ("--api-key", "-ak"),
-    "Refused: a key typed here is saved with the notebook.",
+    "Refused: a key typed here would be saved with the notebook.",
     type=partial(secret, "set XINFERENCE_API_KEY, or use %xinference login"),
 )
 
 LAUNCH_ONLY = (
     Option(("--model-name", "-n"), "Name of the model.", metavar="NAME", type=not_empty,
            required=True, values=Values.MODEL),
-    Option(("--model-type", "-t"), "Type of model.", "", "TYPE",
+    Option(("--model-type", "-t"), "Model type.", "", "TYPE",
            partial(one_of, MODEL_TYPES, "type of model"), default="LLM", values=MODEL_TYPES),
     Option(("--model-engine", "-en"), "Inference engine (default: one that can run it).",
            metavar="ENGINE", values=Values.ENGINE),
     Option(("--model-uid", "-u"), "UID to give it (default: the server's choice).", metavar="UID"),
     Option(
         ("--size-in-billions", "-s"),
-        "Billions of parameters, as in 7, 0_5 or 1.8.",
+        "Size in billions of parameters, such as 7, 0_5 or 1.8.",
         "model_size_in_billions",
         "SIZE",
         size,
         values=Values.SIZE,
     ),
-    Option(("--model-format", "-f"), "Format, e.g. pytorch, ggufv2, awq.", metavar="FORMAT",
+    Option(("--model-format", "-f"), (
+        "Model format, such as pytorch, ggufv2 or "
+        "awq."
+    ), metavar="FORMAT",
            values=Values.FORMAT),
-    Option(("--quantization", "-q"), "Quantization, e.g. none, q4_k_m, Int4.", metavar="NAME",
+    Option(("--quantization", "-q"), "Quantization, such as none, q4_k_m or Int4.", metavar="NAME",
            values=Values.QUANTIZATION),
     Option(
-        ("--context-length",), "Tokens of prompt and answer a request may have.", "", "N", count
+        ("--context-length",), (
+            "Maximum tokens per request, prompt and answer "
+            "together."
+        ), "", "N", count
     ),
-    Option(("--replica", "-r"), "Replicas.", "", "N", count, default=None),
+    Option(("--replica", "-r"), "Number of replicas.", "", "N", count, default=None),
     Option(
         ("--replica-config", "--replica_config"),
-        'Placement of each replica, as in [{"devices": [{"worker_ip": "host:port"}]}].',
+        'Placement of each replica, such as [{"devices": [{"worker_ip": "host:port"}]}].',
         "",
         "JSON",
         json_objects,
     ),
-    Option(("--n-worker",), "Workers the model is spread over.", "", "N", count, default=1),
-    Option(("--n-gpu",), "GPUs (of each worker): a number, auto or none.", "", "N", n_gpu,
+    Option(("--n-worker",), (
+        "Number of workers to spread the model "
+        "over."
+    ), "", "N", count, default=1),
+    Option(("--n-gpu",), "GPUs per worker: a number, auto or none.", "", "N", n_gpu,
            default="auto", values=("auto", "none")),
     Option(("--lora-modules", "-lm"), "A LoRA adapter.", "", "NAME PATH", words=2, repeat=True),
-    Option(("--image-lora-load-kwargs", "-ld"), "For loading LoRA of image models.", "",
+    Option(("--image-lora-load-kwargs", "-ld"), "Option for loading an image model's LoRA.", "",
            "KEY VALUE", words=2, repeat=True),
-    Option(("--image-lora-fuse-kwargs", "-fd"), "For fusing LoRA of image models.", "",
+    Option(("--image-lora-fuse-kwargs", "-fd"), "Option for fusing an image model's LoRA.", "",
            "KEY VALUE", words=2, repeat=True),
-    Option(("--quantization-config", "-qc"), "bitsandbytes settings of the transformers engine.",
+    Option(("--quantization-config", "-qc"), "bitsandbytes setting for the transformers engine.",
            "", "KEY VALUE", words=2, repeat=True),
     WORKER_IP,
-    Option(("--gpu-idx",), "GPUs of the worker, as in 0,1.", "", "INDICES", numbers),
-    Option(("--trust-remote-code",), "Whether code that comes with the model may run.", "",
+    Option(("--gpu-idx",), "Indexes of GPUs on the worker, such as 0,1.", "", "INDICES", numbers),
+    Option(("--trust-remote-code",), "Whether the model's own code may run.", "",
            "BOOL", boolean, default=True, values=BOOLEANS),
     API_KEY,
     Option(("--model-path", "--model_path", "-mp"), "File (gguf) or folder of the model.",
            metavar="PATH"),
-    Option(("--enable-thinking",), "Let a hybrid model think (default: the server decides).",
+    Option(("--enable-thinking",), (
+        "Turn reasoning on in a hybrid model (default: the server "
+        "decides)."
+    ),
            words=0),
-    Option(("--enable-virtual-env",), "Run in a virtual environment of its own.", words=0),
+    Option(("--enable-virtual-env",), "Run in its own virtual environment.", words=0),
     Option(("--disable-virtual-env",), "Run in the server's environment.", "enable_virtual_env",
            words=0, const=False),
     Option(("--virtual-env-package", "-vp"), "Package for its virtual environment.",
@@ -113,9 +125,11 @@ LAUNCH = (
     ENDPOINT,
     *LAUNCH_ONLY,
     AS_NAME,
-    Option(("--reuse",), "Take up a ready model that is the same (default: %config "
-           "XinferenceMagics.reuse).", words=0),
-    Option(("--no-reuse", "--force"), "Start another one all the same.", "reuse", words=0,
+    Option(("--reuse",), (
+        "Reuse a running model that matches (default: %config "
+        "XinferenceMagics.reuse)."
+    ), words=0),
+    Option(("--no-reuse", "--force"), "Always start another one.", "reuse", words=0,
            const=False),
     Option(("--no-wait",), "Return the UID at once.", words=0),
     Option(("--dry-run",), "Show what would be launched, and launch nothing.", words=0),
@@ -131,47 +145,62 @@ CHAT = (
     Option(("--model", "-m", "--model-uid"), "UID of the model to ask, or $name of a variable with "
            "one (default: the one in use).",
            "", "UID", not_empty, values=Values.CHATS),
-    Option(("--compare",), "Ask several models at the same time, and show them side by side.", "",
+    Option(("--compare",), "Ask several models at the same time and show them side by side.", "",
            "UID,UID,...", names, values=Values.CHATS, listed=True),
-    Option(("--system", "-s"), "System prompt of this turn.", metavar="TEXT"),
-    Option(("--temperature", "-t"), "0 always takes the likeliest token.", "", "T", float),
-    Option(("--max-tokens", "--max_tokens"), "Longest answer, in tokens.", "", "N", count),
+    Option(("--system", "-s"), "System prompt for this turn.", metavar="TEXT"),
+    Option(("--temperature", "-t"), (
+        "Randomness; 0 always picks the likeliest "
+        "token."
+    ), "", "T", float),
+    Option(("--max-tokens", "--max_tokens"), "Maximum answer length in tokens.", "", "N", count),
     Option(("--parameter", "-p"), "Any other generation parameter.", "", "KEY=VALUE", pair,
            repeat=True, values=Values.PARAMETER),
-    Option(("--format", "-f"), "What the answer is shown as; code also goes into the next cell.",
+    Option(("--format", "-f"), "How to show the answer; code also goes into the next cell.",
            "", "FORMAT", _format, default="markdown", values=tuple(FORMATS)),
-    Option(("--think",), "Let a hybrid model think.", words=0),
-    Option(("--no-think",), "Do not let it.", "think", words=0, const=False),
-    Option(("--context",), "Send the last cells too, with their outputs.", "", "N", count),
-    Option(("--cells",), "Send cells too, with their outputs, as in 3-7 or 1,4.", "", "NUMBERS",
+    Option(("--think",), "Turn reasoning on in a hybrid model.", words=0),
+    Option(("--no-think",), "Turn reasoning off in a hybrid model.", "think", words=0, const=False),
+    Option(("--context",), "Also send the last cells, with their outputs.", "", "N", count),
+    Option(("--cells",), (
+        "Also send these cells, with their outputs, such as 3-7 or "
+        "1,4."
+    ), "", "NUMBERS",
            ranges),
-    Option(("--fix",), "Send the last error and its cell too, to have it explained and mended.",
+    Option(("--fix",), "Also send the last error and its cell, to have it explained and fixed.",
            words=0),
     Option(("--show-prompt",), "Show what would be sent, and send nothing.", words=0),
-    Option(("--image",), "Attach an image: an expression, a file or an URL.", "", "IMAGE",
+    Option(("--image",), "Attach an image: an expression, a file or a URL.", "", "IMAGE",
            not_empty, repeat=True),
-    Option(("--audio",), "Attach a sound: an expression, a file or an URL.", "", "AUDIO",
+    Option(("--audio",), "Attach a sound: an expression, a file or a URL.", "", "AUDIO",
            not_empty, repeat=True),
-    Option(("--video",), "Attach a video: an expression, a file or an URL.", "", "VIDEO",
+    Option(("--video",), "Attach a video: an expression, a file or a URL.", "", "VIDEO",
            not_empty, repeat=True),
     Option(("--file",), "Attach a file: text, PDF, image, sound or video.", "", "PATH", not_empty,
            repeat=True),
-    Option(("--tools",), "Functions or tools that the model may call, as in f,g.", "", "TOOLS",
+    Option(("--tools",), "Functions or tools that the model may call, such as f,g.", "", "TOOLS",
            not_empty),
-    Option(("--confirm",), "Ask before each call of a tool.", words=0),
-    Option(("--schema",), "Form of the answer: a Pydantic class, a TypedDict, a dataclass or a "
-           "JSON schema.", metavar="NAME", type=not_empty),
-    Option(("--retries",), "How often an answer that does not fit is asked for again.", "", "N",
+    Option(("--confirm",), "Ask before each tool call.", words=0),
+    Option(("--schema",), (
+        "Schema of the answer: a Pydantic class, a TypedDict, a dataclass or a "
+        "JSON schema."
+    ), metavar="NAME", type=not_empty),
+    Option(("--retries",), "Retries when the answer does not match the schema.", "", "N",
            count, default=0),
     Option(("--out", "-o"), "Variable to keep the turn in.", "", "NAME", variable),
-    Option(("--raw",), "Send braces as they are: insert nothing.", words=0),
-    Option(("--conversation", "-c"), "Conversation to continue, or to begin (default: the current "
-           "one).", metavar="NAME", type=not_empty, values=Values.CONVERSATION),
-    Option(("--new",), "Begin the conversation anew.", words=0),
-    Option(("--once",), "Ask outside of any conversation: nothing before, nothing kept.", words=0),
-    Option(("--background", "--bg"), "Answer while other cells run: what is returned has done, "
-           "stop() and result().", words=0),
-    Option(("--stream",), "Show the answer while it comes, or only when it is there.", "", "BOOL",
+    Option(("--raw",), "Send braces as they are; insert nothing.", words=0),
+    Option(("--conversation", "-c"), (
+        "Conversation to continue or start (default: the current "
+        "one)."
+    ), metavar="NAME", type=not_empty, values=Values.CONVERSATION),
+    Option(("--new",), "Start the conversation over.", words=0),
+    Option(("--once",), (
+        "Ask outside any conversation: no earlier turns sent, nothing "
+        "kept."
+    ), words=0),
+    Option(("--background", "--bg"), (
+        "Answer while other cells run; returns an object with done, "
+        "stop() and result()."
+    ), words=0),
+    Option(("--stream",), "Show the answer as it arrives, or only once it is complete.", "", "BOOL",
            boolean, default=True, values=BOOLEANS),
     ENDPOINT,
     API_KEY,

@@ -225,7 +225,7 @@ def _range(numbers: Any, name: str) -> tuple[float, float]:
 
 def _said_of_others(name: str, count: int) -> str:
     some = "1 pixel that is" if count == 1 else f"{count:,} pixels that are"
-    return f"{name}: {some} NaN or infinite {'is' if count == 1 else 'are'} drawn black."
+    return f"{name}: {some} NaN or infinite {'was' if count == 1 else 'were'} drawn black."
 
 
 def _png(array: Any) -> bytes:

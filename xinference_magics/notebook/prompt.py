@@ -27,7 +27,7 @@ _SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 _OPENING = re.compile(r"\\?\{\{")
 _LONGEST = 10_000
 """Characters after ``{{`` within which its expression has to end."""
-_REMEDY = r"Write \{{ for the braces themselves, or --raw to insert nothing."
+_REMEDY = r"Write \{{ for literal braces, or use --raw to insert nothing."
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
     line = text.count("\n", 0, start) + 1
     snippet = text[start - 2 : start + 30].splitlines()[0]
     raise PromptError(
-        f"{snippet!r} in line {line} of the prompt is no expression: {reason}.", hint=_REMEDY
+        f"{snippet!r} in line {line} of the prompt is not a valid expression: {reason}.",
+        hint=_REMEDY,
     )
 
 

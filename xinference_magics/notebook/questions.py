@@ -45,4 +45,4 @@ def _answered(ask: Callable[[str], str], question: str, otherwise: str) -> str:
     try:
         return ask(neutralise(question))
     except (StdinNotImplementedError, EOFError, getpass.GetPassWarning):
-        raise NotebookError("Nobody can be asked here.", hint=otherwise) from None
+        raise NotebookError("This notebook cannot ask for input here.", hint=otherwise) from None

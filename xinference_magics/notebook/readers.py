@@ -30,7 +30,7 @@ def not_empty(text: str) -> str:
 def variable(text: str) -> str:
     """Refuse what cannot be the name of a variable."""
     if not text.isidentifier() or iskeyword(text):
-        raise ArgumentTypeError(f"{text!r} is no name for a variable")
+        raise ArgumentTypeError(f"{text!r} is not a valid variable name")
     return text
 
 
@@ -47,7 +47,7 @@ def number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no number") from None
+        raise ArgumentTypeError(f"{text!r} is not a number") from None
 
 
 def count(text: str) -> int:
@@ -62,7 +62,7 @@ def port(text: str) -> int:
     """Read the number of a port."""
     value = number(text)
     if not 1 <= value <= _LAST_PORT:
-        raise ArgumentTypeError(f"{text} is no port from 1 to {_LAST_PORT}")
+        raise ArgumentTypeError(f"{text} is not a port from 1 to {_LAST_PORT}")
     return value
 
 
@@ -73,7 +73,7 @@ def seconds(least: float, most: float, text: str) -> float:
     except ValueError:
         value = -1.0
     if not least <= value <= most:
-        raise ArgumentTypeError(f"{text!r} is no number of seconds from {least:g} to {most:g}")
+        raise ArgumentTypeError(f"{text!r} is not a number of seconds from {least:g} to {most:g}")
     return value
 
 
@@ -99,7 +99,7 @@ def ranges(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ArgumentTypeError(f"{text!r} is not like 3-7 or 1,4")
+            raise ArgumentTypeError(f"{text!r} is not a list of cells such as 3-7 or 1,4")
         start, end = number(first), number(last if dash else first)
         if end - start >= _MOST_CELLS:
             raise ArgumentTypeError(f"{text!r} is more than {_MOST_CELLS:,} cells")
@@ -116,7 +116,7 @@ def names(text: str) -> tuple[str, ...]:
     if len(found) < 2:  # noqa: PLR2004
         raise ArgumentTypeError(f"there is nothing to compare {text} with: type a,b")
     if twice:
-        raise ArgumentTypeError(f"{twice[0]} is there twice")
+        raise ArgumentTypeError(f"{twice[0]} is listed twice")
     return found
 
 
@@ -126,7 +126,7 @@ def one_of(choices: Iterable[str], what: str, text: str) -> str:
     if text.lower() not in by_name:
         meant = near(text, choices)
         rest = f"did you mean {meant[0]}?" if meant else f"one of {', '.join(choices)}"
-        raise ArgumentTypeError(f"{text!r} is no {what}; {rest}")
+        raise ArgumentTypeError(f"{text!r} is not a valid {what}; {rest}")
     return by_name[text.lower()]
 
 
@@ -179,5 +179,5 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        quoted = "" if '"' in text else "; ' around it keep its quotes"
+        quoted = "" if '"' in text else "; put ' around it to keep its quotes"
         raise ArgumentTypeError(f"not JSON: {error}{quoted}") from None

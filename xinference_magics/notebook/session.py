@@ -108,18 +108,18 @@ class Session(Connector):
         """
         kind = kind_of(running)
         if kind is None:
-            raise _no_use(running, "There is no LangChain class for it")
+            raise _no_use(running, "There is no LangChain class for this type")
         self.lessons.forget(self.cluster().endpoint, running.uid)  # it may have been launched again
         made = self._make(kind, running)
         if kind.magic:
             self.in_use[kind] = made
         name = name or kind.name or self.settings.name
         if self.namespace.offer(name, made):
-            asked = f"; {kind.magic} asks it" if kind.magic else ""
-            return f"Ready: {name} is {kind.class_name} for {running.uid}{asked}."
+            asked = f"; {kind.magic} uses it" if kind.magic else ""
+            return f"Ready: {name} is a {kind.class_name} for {running.uid}{asked}."
         return (
-            f"{name} is a variable of yours and stays as it is; "
-            f"%xinference use {as_word(running.uid)} --as NAME puts the object elsewhere."
+            f"{name} is your own variable and was left unchanged; %xinference use "
+            f"{as_word(running.uid)} --as NAME puts the object under another name."
         )
 
     def model_in_use(
@@ -187,7 +187,7 @@ class Session(Connector):
     def _only(self, running: RunningModel, kind: Kind) -> Any:
         """Take up the only model that a magic can ask, saying so."""
         if kind_of(running) is kind:
-            self.say(f"Using {running.uid}, the only model that runs and can {kind.does}.")
+            self.say(f"Using {running.uid}, the only running model that can {kind.does}.")
             self.say(self.take_up(running))
         else:  # its object in the namespace is of another kind, and stays
             self.in_use[kind] = self._make(kind, running)
@@ -233,7 +233,7 @@ def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> Notebo
     abilities = ", ".join(running.abilities) or "no abilities"
     others = (other for other in KINDS if other.magic and other is not kind)
     able = [
-        f"{other.magic} -m {as_word(running.uid)} asks it."
+        f"Ask it with {other.magic} -m {as_word(running.uid)}."
         for other in others
         if other.fits(running)
     ]
@@ -246,11 +246,11 @@ def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> Notebo
 def _undecided(endpoint: str, running: list[RunningModel], kind: Kind) -> NotebookError:
     if not running:
         return NotebookError(
-            f"No model that can {kind.does} runs at {endpoint}.",
+            f"No model that can {kind.does} is running at {endpoint}.",
             hint="Start one: %xinference launch -n NAME.",
         )
     uids = ", ".join(model.uid for model in running)
     return NotebookError(
-        f"Several models run that can {kind.does}: {uids}.",
-        hint=f"Take one up: %xinference use {as_word(running[0].uid)} (or ask one with -m UID).",
+        f"Several running models can {kind.does}: {uids}.",
+        hint=f"Choose one: %xinference use {as_word(running[0].uid)} (or ask one with -m UID).",
     )

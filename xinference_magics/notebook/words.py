@@ -60,7 +60,7 @@ def _words(line: str, magic: str) -> list[str]:
     except ValueError:
         # Without the line: what stands behind the quote may be a secret.
         raise UsageError(
-            f'{magic}: a quote is not closed; what holds an apostrophe goes between two of "'
+            f'{magic}: a quote is not closed; put " around text with an apostrophe'
         ) from None
 
 

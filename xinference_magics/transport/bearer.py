@@ -72,8 +72,8 @@ class Bearer:
         if token and token == self._refused and left > 0:
             del token  # a traceback may show what its frames know
             raise AuthenticationError(
-                f"{self._endpoint} has refused these credentials; as bad ones ban an address, "
-                f"they are not sent again for {left:.0f} s.",
+                f"{self._endpoint} has rejected these credentials; bad ones can get this address "
+                f"banned, so they are not sent again for {left:.0f} s.",
                 hint=other_credentials(self._endpoint),
             )
         return token

@@ -100,8 +100,8 @@ def _is_address(typed: str, parts: SplitResult) -> bool:
 
 def _no_address(endpoint: str) -> ConnectError:
     return ConnectError(
-        f"{endpoint[:_SHOWN]!r} is not the address of a server.",
-        hint=f"An example: {DEFAULT_ENDPOINT}",
+        f"{endpoint[:_SHOWN]!r} is not a server address.",
+        hint=f"For example, {DEFAULT_ENDPOINT}",
     )
 
 

@@ -157,7 +157,7 @@ def _json(text: bytes) -> Any:
     try:
         return json.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise MalformedError(f"no JSON: {type(error).__name__}") from error
+        raise MalformedError(f"invalid JSON: {type(error).__name__}") from error
 
 
 def _error_in(data: Mapping[str, Any]) -> str | None:

@@ -126,10 +126,10 @@ def _unauthorized(answer: _Answer) -> ServerError:
     said = answer.detail.casefold()
     if "incorrect username or password" in said:
         return answer.error(AuthenticationError, "The user name or the password is wrong.")
-    reason = answer.detail if "api key" in said else "no, wrong or expired credentials"
+    reason = answer.detail if "api key" in said else "missing, wrong or expired credentials"
     return answer.error(
         AuthenticationError,
-        f"{answer.endpoint} does not let you in: {reason}.",
+        f"{answer.endpoint} denied access: {reason}.",
         other_credentials(answer.endpoint),
     )
 
@@ -138,16 +138,16 @@ def _forbidden(answer: _Answer) -> ServerError:
     if "API keys can only" in answer.detail:
         return answer.error(
             PermissionDeniedError,
-            f"This is an API key: at {answer.endpoint} it may use models, not launch, stop or "
-            "register them.",
-            f"%xinference login {answer.endpoint} asks for a user who may.",
+            f"This is an API key: at {answer.endpoint} it can use models, but not launch, stop "
+            "or register them.",
+            f"%xinference login {answer.endpoint} logs in as a user who can.",
         )
     if "Not enough permissions" in answer.detail:
         scope = _SCOPE.search(answer.challenge or "")
         return answer.error(
             PermissionDeniedError,
-            f"This user may not do that at {answer.endpoint}"
-            + (f": it takes the permission {scope['scope']}." if scope else "."),
+            f"This user is not allowed to do that at {answer.endpoint}"
+            + (f": it needs the permission {scope['scope']}." if scope else "."),
             "An administrator of the server can grant it, or %xinference login as another user.",
         )
     return answer.error(
@@ -162,7 +162,7 @@ def _too_many(answer: _Answer) -> ServerError:
         banned = answer.error(
             RateLimitError,
             f"{answer.endpoint} has banned this address for an hour: too many bad credentials.",
-            "Stop what still sends old credentials; a restart of the server lifts the ban.",
+            "Stop whatever still sends old credentials; restarting the server lifts the ban.",
         )
         banned.is_retryable = False
         return banned
@@ -195,13 +195,13 @@ def _not_found(answer: _Answer) -> ServerError:
     if feature := feature_at(answer.path):
         return answer.error(
             NotOfferedError,
-            f"{answer.endpoint} has no {feature.what}: that takes Xinference {feature.since} "
+            f"{answer.endpoint} has no {feature.what}: that needs Xinference {feature.since} "
             "or newer.",
         )
     return answer.error(
         ServerError,
         f"{answer.endpoint} has no such page; is an Xinference server running there?",
-        "%xinference connect URL takes another server.",
+        "%xinference connect URL connects to another server.",
     )
 
 
@@ -214,8 +214,8 @@ def _no_model(answer: _Answer) -> ServerError:
     hint = did_you_mean(uid, running) or (f"Running: {', '.join(running)}." if running else "")
     return answer.error(
         ModelNotFoundError,
-        f"No model with the UID {uid} runs at {answer.endpoint}.",
-        hint or "%xinference list shows what runs.",
+        f"No model with the UID {uid} is running at {answer.endpoint}.",
+        hint or "%xinference list shows what is running.",
     )
 
 
@@ -248,13 +248,13 @@ def _internal(answer: _Answer) -> ServerError:
     if worker_gone(answer.detail):
         return answer.error(
             InternalServerError,
-            f"A worker of {answer.endpoint} does not answer: {answer.detail}.",
+            f"A worker of {answer.endpoint} is not responding: {answer.detail}.",
             "If it has died, its models are dropped within half a minute.",
         )
     return answer.error(
         InternalServerError,
         _sentence(answer, f"{answer.endpoint} failed (HTTP {answer.status})"),
-        "The reason is in the server's log." if answer.detail in _WITHOUT_A_REASON else "",
+        "See the server's log for the reason." if answer.detail in _WITHOUT_A_REASON else "",
     )
 
 
@@ -265,7 +265,7 @@ def _cancelled(answer: _Answer) -> ServerError:
 def _other(answer: _Answer) -> ServerError:
     return answer.error(
         InternalServerError if answer.status >= _BAD_GATEWAY else ServerError,
-        _sentence(answer, f"{answer.endpoint} answers with HTTP {answer.status}"),
+        _sentence(answer, f"{answer.endpoint} answered with HTTP {answer.status}"),
         _again(answer) if answer.status >= _BAD_GATEWAY else "",
     )
 

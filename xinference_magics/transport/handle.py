@@ -55,4 +55,4 @@ def check_status(status: int) -> None:
         MalformedError: It is not 200.
     """
     if status != _OK:
-        raise MalformedError(f"the answer has the status {status}")
+        raise MalformedError(f"the response has the status {status}")

@@ -72,13 +72,13 @@ class Identity:
     def unknown(self) -> AuthenticationError:
         """Say that there are no credentials to send, or that they are known to have ended."""
         if name := self.login.username:
-            what = f"the login of {name} has ended"
+            what = f"the login of {name} has expired"
         elif any(_cli_files(self.endpoint)):
             what = "the command line's login has expired"
         else:
-            what = "none are known here"
+            what = "none are saved here"
         return AuthenticationError(
-            f"{self.endpoint} wants credentials: {what}.", hint=other_credentials(self.endpoint)
+            f"{self.endpoint} requires credentials: {what}.", hint=other_credentials(self.endpoint)
         )
 
     @property

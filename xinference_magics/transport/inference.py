@@ -81,7 +81,7 @@ _WANTED = {
 """What answers a request with an error that explains nothing where it is of another kind."""
 
 _MEDIA = (
-    "Is each image, sound or video whole? On llama.cpp a model takes them only if it was "
+    "Is each image, sound or video file complete? On llama.cpp a model accepts them only if it was "
     "launched with its multimodal_projector."
 )
 _PATIENCE = Timeouts(read=5.0)  # for what the server says beside an answer
@@ -297,8 +297,8 @@ class InferenceEndpoint:
             return self._event(str(error), body)
         if isinstance(error, MalformedError):
             return ServerError(
-                f"{self.endpoint} sent an answer that is no JSON.",
-                hint="Does a proxy change it? The server's log may say more.",
+                f"{self.endpoint} sent a response that is not valid JSON.",
+                hint="Does a proxy alter it? The server's log may say more.",
             )
         from xinference_magics.transport.unreachable import connect_error
 
@@ -308,7 +308,7 @@ class InferenceEndpoint:
         if isinstance(error, EventError):
             return self._event(str(error), body)
         return StreamError(
-            f"The answer of {body['model']} broke off: {_reason(error)}.",
+            f"The answer of {body['model']} was cut off: {_reason(error)}.",
             hint="What had arrived was delivered; the reason may be in the server's log.",
         )
 
@@ -321,7 +321,7 @@ class InferenceEndpoint:
         error = server_error(status, text, endpoint=self.endpoint)
         if type(error) is InternalServerError and not worker_gone(error.detail):
             failed = InternalServerError(
-                shortened(f"{body['model']} failed while it answered: {error.detail}"),
+                shortened(f"{body['model']} failed while answering: {error.detail}"),
                 detail=error.detail,
             )
             self._advise(failed, body)
@@ -365,7 +365,7 @@ def _is_ours(error: Exception) -> bool:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError) or "timed out" in str(error):
-        return "the server has gone silent"
+        return "the server stopped responding"
     if isinstance(error, MalformedError | ValueError):
-        return "a line of it cannot be read"
+        return "a line of it cannot be parsed"
     return "the connection was lost"

@@ -243,8 +243,8 @@ class Login:
 
     def _busy(self) -> ConnectError:
         return ConnectError(
-            f"The login at {self.endpoint} is not renewed: another notebook has been at it for "
-            f"{_PATIENCE:.0f} s.",
+            f"The login at {self.endpoint} was not renewed: another notebook has been renewing "
+            f"it for {_PATIENCE:.0f} s.",
             hint="Try again soon.",
             is_retryable=True,
         )
@@ -259,7 +259,7 @@ class Login:
             write_private(self._file, asdict(renewed))
         if not renewed.good:
             raise AuthenticationError(
-                f"The login at {self.endpoint} has ended.",
+                f"The login at {self.endpoint} has expired.",
                 hint=f"%xinference login {self.endpoint} asks for the password again.",
             )
         return renewed

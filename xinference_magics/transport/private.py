@@ -60,7 +60,7 @@ def _named(path: Path) -> Iterator[None]:
     except OSError as error:
         raise NotebookError(
             f"{path} cannot be written: {error.strerror}.",
-            hint="XINFERENCE_MAGICS_STATE names another folder for such files.",
+            hint="XINFERENCE_MAGICS_STATE sets another folder for such files.",
         ) from None
 
 

@@ -36,9 +36,9 @@ def trusted() -> ssl.SSLContext:
         )
     except OSError as error:  # also of OpenSSL
         raise ConnectError(
-            f"{named} names {os.environ.get(named or '')}, which holds no certificates "
-            f"that can be read: {error.strerror or error}.",
-            hint=f"%env {named}=/path/to/ca.pem names another file.",
+            f"{named} names {os.environ.get(named or '')}, which contains no readable "
+            f"certificates: {error.strerror or error}.",
+            hint=f"%env {named}=/path/to/ca.pem sets another file.",
         ) from None
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     _Diagnosis = tuple[str, str, Callable[..., ConnectError]]
 
-_ELSEWHERE = "%xinference connect URL takes another server."
-_NOBODY = "%xinference serve starts a local server; %xinference connect URL takes another."
-_LOG = "The reason may be in the server's log."
+_ELSEWHERE = "%xinference connect URL connects to another server."
+_NOBODY = "%xinference serve starts a local server; %xinference connect URL connects to another."
+_LOG = "The server's log may have the reason."
 
 _LASTS = ConnectError
 _PASSES = partial(ConnectError, is_retryable=True)
@@ -28,8 +28,8 @@ _LATE = partial(TimedOutError, is_retryable=True)
 
 _PROXY = {"ProxyError", "InvalidProxyURL", "ClientProxyConnectionError", "ClientHttpProxyError"}
 _BEHIND = (
-    "is behind a proxy that does not let through",
-    "Check http_proxy, https_proxy and all_proxy, or put the host into no_proxy.",
+    "cannot be reached: the proxy refused the connection",
+    "Check http_proxy, https_proxy and all_proxy, or add the host to no_proxy.",
     _LASTS,
 )
 
@@ -40,36 +40,36 @@ _BY_NAME = (
     (_PROXY, *_BEHIND),
     (
         {"SSLError", "ClientConnectorSSLError"},
-        "does not speak a TLS that this machine understands",
-        "Is it http:// and not https://?",
+        "cannot be reached: the TLS handshake failed",
+        "Should it be http:// instead of https://?",
         _LASTS,
     ),
     (
         {"gaierror", "NameResolutionError", "ClientConnectorDNSError"},
-        "has a host name that nobody knows",
+        "cannot be reached: host not found",
         _ELSEWHERE,
         _PASSES,
     ),
-    ({"TooManyRedirects"}, "redirects without end", _ELSEWHERE, _LASTS),
+    ({"TooManyRedirects"}, "redirects endlessly", _ELSEWHERE, _LASTS),
     (
         {"InvalidURL", "InvalidSchema", "NonHttpUrlClientError"},
-        "redirects to what is no address of a server",
+        "redirects to something that is not a server address",
         _ELSEWHERE,
         _LASTS,
     ),
     (
         {"ContentDecodingError", "ContentEncodingError"},
-        "sent an answer that cannot be decoded",
-        "Does a proxy before the server change it?",
+        "sent a response that cannot be decoded",
+        "Does a proxy in front of the server alter it?",
         _LASTS,
     ),
     (
         {"ConnectTimeout", "ConnectTimeoutError", "ConnectionTimeoutError"},
-        "does not answer: no connection in the time allowed",
+        "is not responding: the connection timed out",
         _ELSEWHERE,
         _LATE,
     ),
-    ({"Timeout", "TimeoutError"}, "has gone silent: no answer in the time allowed", _LOG, _LATE),
+    ({"Timeout", "TimeoutError"}, "is not responding: the request timed out", _LOG, _LATE),
     (
         {
             "ConnectionResetError",
@@ -78,7 +78,7 @@ _BY_NAME = (
             "IncompleteRead",
             "ClientPayloadError",
         },
-        "closed the connection before it had answered",
+        "closed the connection before responding",
         _LOG,
         _PASSES,
     ),
@@ -86,15 +86,15 @@ _BY_NAME = (
 )
 
 _BY_NUMBER = {
-    errno.ECONNREFUSED: ("refuses the connection: no server runs there", _NOBODY, _PASSES),
-    errno.ENETUNREACH: ("cannot be reached: no network leads there", _ELSEWHERE, _PASSES),
-    errno.EHOSTUNREACH: ("cannot be reached: no way leads to the host", _ELSEWHERE, _PASSES),
+    errno.ECONNREFUSED: ("refused the connection: no server is running there", _NOBODY, _PASSES),
+    errno.ENETUNREACH: ("cannot be reached: network unreachable", _ELSEWHERE, _PASSES),
+    errno.EHOSTUNREACH: ("cannot be reached: no route to host", _ELSEWHERE, _PASSES),
 }
 
 
-_AUTHORITY = "%env REQUESTS_CA_BUNDLE=/path/to/ca.pem names an authority that is trusted here."
-_CLOCK = "It has to be renewed there, or is this machine's clock wrong?"
-_NAME = "Connect by a name that stands in the certificate."
+_AUTHORITY = "%env REQUESTS_CA_BUNDLE=/path/to/ca.pem makes its authority trusted here."
+_CLOCK = "Renew it on the server, or check this machine's clock."
+_NAME = "Connect with a name that is in the certificate."
 _BY_VERIFICATION = {9: _CLOCK, 10: _CLOCK, 62: _NAME, 64: _NAME}
 """What to do about a certificate, by OpenSSL's number of what is wrong with it (X509_V_ERR_*)."""
 
@@ -109,7 +109,7 @@ def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
     return error(f"{endpoint} {says}.", hint=hint)
 
 
-def no_xinference(endpoint: str, how: str = "in a form of its own") -> ConnectError:
+def no_xinference(endpoint: str, how: str = "in an unknown format") -> ConnectError:
     """Return the error for a server that answers as Xinference never does."""
     return ConnectError(
         f"{endpoint} answers {how}: it is not an Xinference server.", hint=_ELSEWHERE

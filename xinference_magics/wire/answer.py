@@ -94,7 +94,7 @@ def _valid(call: TextCall) -> ToolCall:
 
 def _invalid(call: TextCall) -> InvalidToolCall:
     return invalid_tool_call(
-        name=call.name, args=call.arguments, id=call.id, error="The arguments are no JSON object."
+        name=call.name, args=call.arguments, id=call.id, error="Arguments are not a JSON object."
     )
 
 

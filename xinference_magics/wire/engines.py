@@ -57,9 +57,9 @@ def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
     """Name what a request for a chat's next message asks for in vain beside that."""
     yield from request.said
     if request.thinks is False and request.body.get("enable_thinking"):
-        yield f"{request.model_uid} cannot think: enable_thinking means nothing to it."
+        yield f"{request.model_uid} is not a reasoning model: enable_thinking has no effect."
     if request.forced and request.forced.unthinking:
-        yield f"{request.model_uid} does not think where a tool call is forced."
+        yield f"{request.model_uid} does not reason when a tool call is forced."
 
 
 def tells_no_thoughts(request: ChatRequest, *, thinks: bool) -> bool:
@@ -83,8 +83,8 @@ def _wants_any_json(body: dict[str, Any]) -> bool:
 
 def _instead(name: str) -> str:
     return {
-        "response_format": ' Structured output takes method="function_calling" there.',
-        "json_object": ' Structured output takes method="json_schema" there.',
+        "response_format": ' For structured output, use method="function_calling" there.',
+        "json_object": ' For structured output, use method="json_schema" there.',
     }.get(name, "")
 
 

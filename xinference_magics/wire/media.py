@@ -47,7 +47,7 @@ class Reader:
             BadRequestError: The model cannot read such a block; nothing was sent.
         """
         if not isinstance(block.get("type", ""), str):
-            raise no_block("the type of a block is not a text")
+            raise no_block("the type of a block is not a string")
         if block.get("type") in _TEXTS or block.get("source_type") == "text":
             return {"type": "text", "text": _text(block)}
         if not is_media(block):
@@ -55,9 +55,9 @@ class Reader:
         media = _media(block)
         if media.kind in self.unreadable:
             raise BadRequestError(
-                f"The model {self.model_uid} cannot read {media.kind} input, by the abilities "
-                "its server lists.",
-                hint="%xinference list shows the abilities of what runs.",
+                f"The model {self.model_uid} cannot read {media.kind} input, according to the "
+                "abilities its server lists.",
+                hint="%xinference list shows the abilities of running models.",
             )
         if media.kind == "audio":
             return _sound(media, self.engine)
@@ -73,7 +73,7 @@ def no_block(why: str) -> BadRequestError:
     """Return the error for content that is neither text nor a block."""
     return BadRequestError(
         f"A message cannot be sent: {why}.",
-        hint='Its content is text, or blocks such as {"type": "text", "text": "..."}.',
+        hint='Its content must be text, or blocks such as {"type": "text", "text": "..."}.',
     )
 
 
@@ -87,7 +87,7 @@ def no_part(what: object) -> BadRequestError:
     """Return the error for a block that is neither text nor media."""
     return BadRequestError(
         f"No model can read this block: {what}.",
-        hint="Images, sounds and videos go as url or base64 with their mime_type.",
+        hint="Send images, sounds and videos as url, or as base64 with their mime_type.",
     )
 
 
@@ -125,7 +125,7 @@ class _Media:
         if not self.url[:8].lower().startswith(("data:", "http://", "https://")):
             shown = self.url if len(self.url) <= 60 else f"{self.url[:60]}…"  # noqa: PLR2004
             raise BadRequestError(
-                f"No file is opened for a message, and this is no web address: {shown!r}.",
+                f"Files are never opened for a message, and this is not a web address: {shown!r}.",
                 hint=_REMEDY.format(kind=self.kind, mime=_USUAL[self.kind]),
             )
 
@@ -184,7 +184,7 @@ def _spelled(block: dict[str, Any]) -> tuple[str, str, Any]:
     if not mime and isinstance(url, str) and url.startswith("data:"):
         mime = url[len("data:") :].partition(",")[0].partition(";")[0]
     if not isinstance(mime, str):
-        raise no_block("the MIME type of a block is not a text")
+        raise no_block("the MIME type of a block is not a string")
     mime = mime or _USUAL.get(kind, "")
     if data := source.get("base64") or source.get("data"):
         if not isinstance(data, str | bytes):

@@ -31,34 +31,34 @@ class GenerationParameters(BaseModel):
     """How an answer is generated; what is None is left to the engine."""
 
     max_tokens: int | None = _parameter(
-        "The most tokens an answer may have.", from_config=True, ge=1
+        "Maximum number of tokens in an answer.", from_config=True, ge=1
     )
     temperature: float | None = _parameter(
         "Randomness, 0 (always the likeliest token) to 2.", from_config=True, ge=0, le=2
     )
     top_p: float | None = _parameter(
-        "Only the likeliest tokens that sum up to this probability.", from_config=True, ge=0, le=1
+        "Only the likeliest tokens that add up to this probability.", from_config=True, ge=0, le=1
     )
-    top_k: int | None = _parameter("Only so many of the likeliest tokens; 0 for all.", ge=0)
+    top_k: int | None = _parameter("Only this many of the likeliest tokens; 0 for all.", ge=0)
     seed: int | None = _parameter(
-        "The same seed, the same answer, where the engine can.", from_config=True
+        "The same seed gives the same answer, if the engine supports it.", from_config=True
     )
-    stop: str | list[str] | None = _parameter("Texts that end the answer.")
-    stop_token_ids: list[int] | None = _parameter("Tokens that end the answer.")
+    stop: str | list[str] | None = _parameter("Strings that end the answer.")
+    stop_token_ids: list[int] | None = _parameter("IDs of tokens that end the answer.")
     frequency_penalty: float | None = _parameter(
-        "Against tokens by how often they came, -2 to 2.", ge=-2, le=2
+        "Penalty for tokens by how often they occurred, -2 to 2.", ge=-2, le=2
     )
     presence_penalty: float | None = _parameter(
-        "Against tokens that came at all, -2 to 2.", ge=-2, le=2
+        "Penalty for tokens that occurred at least once, -2 to 2.", ge=-2, le=2
     )
-    repetition_penalty: float | None = _parameter("Above 1: against repetition.", ge=0)
+    repetition_penalty: float | None = _parameter("Values above 1 penalise repetition.", ge=0)
     logprobs: bool | None = _parameter("Whether to return the tokens' log probabilities.")
-    top_logprobs: int | None = _parameter("Alternatives returned for each token.", ge=0)
-    enable_thinking: bool | None = _parameter("Thinking on or off, for models that have both.")
+    top_logprobs: int | None = _parameter("Number of alternatives returned for each token.", ge=0)
+    enable_thinking: bool | None = _parameter("Reasoning on or off, for models with both modes.")
     chat_template_kwargs: dict[str, Any] | None = _parameter("Variables for the chat template.")
-    ignore_eos: bool | None = _parameter("Whether to go on after the end-of-text token.")
+    ignore_eos: bool | None = _parameter("Whether to continue after the end-of-text token.")
     lora_name: str | None = _parameter("The LoRA adapter to use.")
-    user: str | None = _parameter("Your own name for who asks.")
+    user: str | None = _parameter("Your own name for the end user.")
 
     @property
     def generation_parameters(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
         first = error.errors(include_url=False)[0]
         name, said = first["loc"][0], first["msg"]
         raise BadRequestError(
-            f"{name}={given[str(name)]!r} is no valid value: {said[0].lower()}{said[1:]}."
+            f"{name}={given[str(name)]!r} is not a valid value: {said[0].lower()}{said[1:]}."
         ) from None
 
 

@@ -43,19 +43,19 @@ def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Docum
     """
     with understood("The rerank model"):
         if not (results := objects_in(data, "results")):
-            raise ServerError("The answer ranks nothing.", hint="Does a rerank model run there?")
+            raise ServerError("The response ranks nothing.", hint="Does a rerank model run there?")
         scores = [
             (integer_in(each, "index"), number_in(each, "relevance_score")) for each in results
         ]
         if any(index is None or not 0 <= index < len(documents) for index, _ in scores):
-            raise ServerError(f"The answer ranks more than the {len(documents)} documents sent.")
+            raise ServerError(f"The response ranks more than the {len(documents)} documents sent.")
         if not all(isfinite(score) for _, score in scores):
-            raise ServerError("The answer has a score of NaN or infinity.", hint=_OTHERWISE)
+            raise ServerError("The response has a score of NaN or infinity.", hint=_OTHERWISE)
         best = sorted(scores, key=lambda each: -each[1])
         return [_scored(documents[index], score) for index, score in best if index is not None]
 
 
-_OTHERWISE = "If every query does that, launch it with another engine or torch_dtype=float32."
+_OTHERWISE = "If every query does this, launch it with another engine or torch_dtype=float32."
 
 
 def _scored(document: Document, score: float) -> Document:

@@ -53,7 +53,7 @@ class Request:
     def broken_off(self) -> StreamError:
         """Return the error that stands for an answer without an end."""
         error = StreamError(
-            f"The answer of {self.model_uid} broke off before its end.",
+            f"The answer of {self.model_uid} was cut off before its end.",
             hint="What had arrived was delivered; the reason may be in the server's log.",
         )
         error.request_id = self.request_id
@@ -171,7 +171,7 @@ def chat_request(
     arguments = call_arguments(call)
     if not isinstance(arguments.get("response_format", {}), dict):
         raise BadRequestError(
-            "response_format is a dict, as OpenAI's.", hint="with_structured_output takes classes."
+            "response_format must be a dict.", hint="with_structured_output accepts classes."
         )
     model = model.for_call(arguments)
     sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable or ()))

@@ -47,8 +47,8 @@ def as_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
         named = getattr(schema, "__name__", "This")
         why = "it refers to itself" if isinstance(error, RecursionError) else _line(error)
         raise BadRequestError(
-            f"{named} cannot be the schema of an answer: {why}.",
-            hint="Give a Pydantic class, a TypedDict or a JSON schema.",
+            f"{named} cannot be used as an answer schema: {why}.",
+            hint="Pass a Pydantic class, a TypedDict or a JSON schema.",
         ) from error
     return {"parameters": {}, **function}
 
@@ -64,7 +64,7 @@ def as_tool(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
     if form and form.get("type", "object" if "properties" in form else None) != "object":
         raise BadRequestError(
             f"{function['name']} is not an object, as the arguments of a tool call are.",
-            hint='method="json_schema" takes it as it is; or make it a field of an object.',
+            hint='method="json_schema" accepts it as it is; or make it a field of an object.',
         )
     return {"type": "function", "function": function}
 
@@ -108,7 +108,7 @@ def _taken_dict(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     if _OF_A_SCHEMA & schema.keys():
         return _named(schema)
-    raise ValueError("it says nothing of a form, as type or properties do")
+    raise ValueError("it constrains nothing: it has no type, properties or the like")
 
 
 def _named(schema: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def refuse_no_schema(schema: Mapping[str, Any]) -> None:
     try:
         validator_for(schema).check_schema(schema)
     except SchemaError as error:
-        raise BadRequestError(f"This is no JSON schema: {_placed(error)}.") from None
+        raise BadRequestError(f"This is not a valid JSON schema: {_placed(error)}.") from None
 
 
 def misfit(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str | None:
@@ -195,7 +195,7 @@ def misfit(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str
         fault = best_match(lenient(schema, registry=Registry()).iter_errors(value))
     except Unresolvable as error:
         raise BadRequestError(
-            f"The schema refers to {error.ref}, which it does not hold."
+            f"The schema refers to {error.ref}, which it does not define."
         ) from None
     return None if fault is None else _placed(fault)
 

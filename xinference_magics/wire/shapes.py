@@ -69,9 +69,9 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
                 "Request %s was answered in an unknown form", self._request_id, exc_info=error
             )
             raise ServerError(
-                f"{self._model_uid} sent an answer of a form that is not known.",
+                f"{self._model_uid} sent a response in an unknown format.",
                 request_id=self._request_id,
-                hint="Does a proxy change it? The server's log may say more.",
+                hint="Does a proxy alter it? The server's log may say more.",
             ) from error
         if isinstance(error, ServerError):
             error.request_id = self._request_id

@@ -69,7 +69,7 @@ def _vector(sent: Any, model_uid: str) -> list[float]:
         )
     vector = _unpacked(sent, model_uid) if isinstance(sent, str) else sent
     if not isinstance(vector, list) or not all(isinstance(each, int | float) for each in vector):
-        raise ServerError(f"{model_uid} sent a vector that is not of numbers.", hint=_WHICH_MODEL)
+        raise ServerError(f"{model_uid} sent a vector that is not numeric.", hint=_WHICH_MODEL)
     if not vector or not all(map(math.isfinite, vector)):
         what = "a vector with NaN or infinity in it" if vector else "an empty vector"
         raise ServerError(f"{model_uid} sent {what}.", hint=_OTHERWISE)
@@ -77,7 +77,7 @@ def _vector(sent: Any, model_uid: str) -> list[float]:
 
 
 _WHICH_MODEL = "Is it an embedding model?"
-_OTHERWISE = "If every text does that, launch it with another engine or torch_dtype=float32."
+_OTHERWISE = "If every text does this, launch it with another engine or torch_dtype=float32."
 
 
 def _unpacked(sent: str, model_uid: str) -> list[float]:

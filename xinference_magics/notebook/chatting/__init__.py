@@ -118,14 +118,14 @@ def read(command: Command, line: str, cell: str | None) -> tuple[Arguments, str]
     if cell is not None and (kept := _KEPT.fullmatch(rest)):
         arguments.out, rest = kept["name"], ""
     if cell is not None and rest.strip():
-        parser.error(f"unexpected {rest.strip()!r}: the prompt stands in the lines below")
+        parser.error(f"unexpected {rest.strip()!r}: the prompt goes on the lines below")
     text = rest.strip() if cell is None else cell.removesuffix("\n")
     if arguments.fix and not text.strip():
         text = FIX
     if not text.strip():
         parser.error("there is no prompt")
     if arguments.schema is not None and arguments.tools is not None:
-        parser.error("--schema asks for one answer, --tools for calls before it: leave one out")
+        parser.error("--schema and --tools cannot be combined: leave one out")
     if arguments.compare:
         _refuse_beside_compare(arguments, parser)
     if arguments.background:
@@ -135,9 +135,9 @@ def read(command: Command, line: str, cell: str | None) -> tuple[Arguments, str]
 
 def _refuse_beside_compare(arguments: Arguments, parser: Parser) -> None:
     if arguments.model is not None:
-        parser.error("-m is one model: name it in --compare")
+        parser.error("-m and --compare cannot be combined: name that model in --compare")
     if arguments.confirm:
-        parser.error("--confirm asks about one model's calls: leave out --compare")
+        parser.error("--confirm works with one model only: leave out --compare")
 
 
 def ask(
@@ -199,7 +199,9 @@ def _put_in_uids(arguments: Arguments, variables: Mapping[str, Any]) -> None:
         uids = [model_meant(name, variables, "--compare") for name in arguments.compare]
         if len(set(uids)) < len(uids):
             named = ", ".join(map(str, uids))
-            raise PromptError(f"--compare names a model twice: {named}.", hint="Name each once.")
+            raise PromptError(
+                f"--compare names a model twice: {named}.", hint="Name each model once."
+            )
         arguments.compare = uids
 
 
@@ -300,7 +302,7 @@ def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
     if error is not None:
         raise error
     if turn.status == "done" and flag.is_set():
-        raise interrupts.one_line("The cell was interrupted; the turn is whole, and kept.")
+        raise interrupts.one_line("The cell was interrupted; the turn was complete, and is kept.")
     return turn
 
 

@@ -48,8 +48,8 @@ def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-
     if not isinstance(uid, str) or not uid:
         kind = type(uid).__name__
         raise PromptError(
-            f"{option} {name}: the variable holds no UID but a {kind}.",
-            hint=f"{option} {name[1:]} takes a model or a chain.",
+            f"{option} {name}: the variable holds a {kind}, not a UID.",
+            hint=f"{option} {name[1:]} (without $) accepts a model or a chain.",
         )
     return uid
 
@@ -119,7 +119,9 @@ def _runnable(name: str, runnable: Any, arguments: Arguments, thread: str | None
 
     given = {"--schema": arguments.schema, "--tools": arguments.tools}
     for option in [option for option, value in given.items() if value is not None]:
-        raise NotebookError(f"{name} is no model: {option} is not for it.", hint="Build it in.")
+        raise NotebookError(
+            f"{name} is not a model: {option} needs one.", hint="Build that into the chain."
+        )
     return RunnableAnswerer(name, runnable, thread and f"{thread}-{name}")
 
 
@@ -145,7 +147,7 @@ def _agent(
     sees = bool((model.profile or {}).get("image_inputs"))
     toolbox = Toolbox(offered, partial(returned, sees=sees), main_thread.run)
     if not toolbox.tools:
-        raise PromptError("--tools names no tool.", hint="--tools f,g")
+        raise PromptError("--tools names no tool.", hint="For example, --tools f,g")
     return Agent(model, toolbox, main_thread, _confirmed if arguments.confirm else None)
 
 

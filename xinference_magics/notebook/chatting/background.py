@@ -28,13 +28,13 @@ def refuse_beside(arguments: Arguments, parser: Parser) -> None:
         UsageError: There is one.
     """
     if arguments.tools is not None:
-        parser.error("--tools run in a cell that waits for them: leave out --bg")
+        parser.error("--tools cannot run in the background: leave out --bg")
     if arguments.compare:
-        parser.error("--compare asks in a cell that waits: leave out --bg")
+        parser.error("--compare cannot run in the background: leave out --bg")
     if arguments.confirm:
-        parser.error("--confirm asks in a cell that waits for you: leave out --bg")
+        parser.error("--confirm cannot ask you in the background: leave out --bg")
     if not arguments.stream:
-        parser.error("--stream false has nothing to do with --bg: leave one of them out")
+        parser.error("--stream false and --bg cannot be combined: leave one out")
 
 
 @dataclass(frozen=True)

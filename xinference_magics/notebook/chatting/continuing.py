@@ -97,5 +97,7 @@ def _text(prompt: Prompt) -> str:
         PromptError: There is something else in it.
     """
     if prompt.blocks is not None:
-        raise PromptError(f"Only text can be continued, not {prompt.text!r}.", hint="%%chat asks.")
+        raise PromptError(
+            f"Only text can be continued, not {prompt.text!r}.", hint="Use %%chat for that."
+        )
     return prompt.text

@@ -57,7 +57,7 @@ def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) ->
     if names and not session.hinted:
         session.hinted = True
         name = names[0]
-        session.say(f"{{{name}}} was sent as it is; {{{{{name}}}}} puts the variable's value in.")
+        session.say(f"{{{name}}} was sent as is; {{{{{name}}}}} inserts the variable's value.")
 
 
 def cannot_think(answerer: Answerer) -> str:
@@ -65,7 +65,7 @@ def cannot_think(answerer: Answerer) -> str:
     profile = answerer.model.profile if isinstance(answerer, ModelAnswerer) else None
     if (profile or {}).get("reasoning_output") is not False:
         return ""
-    return f"{answerer.name} is not described as a model that thinks: --think may do nothing."
+    return f"{answerer.name} is not listed as a reasoning model: --think may have no effect."
 
 
 def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
@@ -84,9 +84,11 @@ def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
         return
     able = [other for other, unread in refusing.items() if unread.isdisjoint(kinds)]
     hint = (
-        f"-m {as_word(able[0])} can." if able else "No running model can; %xinference launch one."
+        f"Use -m {as_word(able[0])}, which does."
+        if able
+        else "No running model does; launch one with %xinference launch."
     )
-    raise PromptError(f"{uid} takes no {' and no '.join(refused)}.", hint=hint)
+    raise PromptError(f"{uid} does not accept {' or '.join(refused)}.", hint=hint)
 
 
 def _unreadable(model: RunningModel) -> frozenset[str]:

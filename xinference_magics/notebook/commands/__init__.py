@@ -15,13 +15,13 @@ from xinference_magics.notebook.commands.command_set import CommandSet
 COMMANDS = CommandSet(
     "%xinference",
     {
-        "Where this notebook is connected": connecting.COMMANDS,
-        "Who you are there": accounts.COMMANDS,
-        "Models that run": (*launching.COMMANDS, *models.COMMANDS),
-        "Models that can be launched": catalog.COMMANDS,
+        "Connecting": connecting.COMMANDS,
+        "Accounts": accounts.COMMANDS,
+        "Running models": (*launching.COMMANDS, *models.COMMANDS),
+        "Available models": catalog.COMMANDS,
         "Asking a model": asking.COMMANDS,
         "Machines": machines.COMMANDS,
-        "Looking after the cluster": maintaining.COMMANDS,
+        "Managing the cluster": maintaining.COMMANDS,
     },
     examples=(
         "uid = %xinference launch -n qwen2.5-instruct -s 0_5",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.session import Session
     from xinference_magics.transport.login import Tokens
 
-_ELSEWHERE = "Log in from a notebook, which is kept, or set XINFERENCE_API_KEY."
+_ELSEWHERE = "Log in from a notebook first, and the login is kept; or set XINFERENCE_API_KEY."
 
 
 def login(session: Session, arguments: Arguments) -> Connection | Done:
@@ -66,12 +66,12 @@ def _needless(session: Session, endpoint: str) -> str:
     from xinference_magics.cluster.connection import Cluster
 
     if session.is_private(endpoint):
-        return f"{endpoint} is this machine's private server: its login is made for you."
+        return f"{endpoint} is this machine's private server: you are logged in automatically."
     cluster = Cluster(endpoint, timeouts=session.timeouts)
     open_to_all = not cluster.requires_auth()
     cluster.close()
     if open_to_all:
-        return f"{endpoint} wants no login."
+        return f"{endpoint} requires no login."
     require_account(endpoint, session.timeouts)
     return ""
 
@@ -79,7 +79,7 @@ def _needless(session: Session, endpoint: str) -> str:
 def _admit(session: Session, endpoint: str) -> Connection | Done:
     if session.admitted(endpoint):
         return told(session)
-    kept = f"The login is kept; %xinference connect {endpoint} uses it."
+    kept = f"The login is saved; use it with %xinference connect {endpoint}."
     return done(session, kept, endpoint)
 
 
@@ -94,10 +94,10 @@ def logout(session: Session, arguments: Arguments) -> Done:
     identity = Identity(session.where(arguments.endpoint))
     if session.is_private(identity.endpoint) or not identity.login.end(session.timeouts):
         raise NotebookError(
-            f"No login at {identity.endpoint} is kept here.",
+            f"No login at {identity.endpoint} is saved here.",
             hint="%xinference status shows where the notebook is connected.",
         )
-    left = f" What remains: {identity.said}." if identity.said else ""
+    left = f" Still in effect: {identity.said}." if identity.said else ""
     return done(session, f"Logged out of {identity.endpoint}.{left}", identity.endpoint)
 
 
@@ -114,11 +114,11 @@ def setup(session: Session, arguments: Arguments) -> Connection | Done:
     endpoint = session.where(arguments.endpoint)
     if not needs_setup(endpoint, session.timeouts):
         raise NotebookError(
-            f"{endpoint} is set up already.", hint=f"%xinference login {endpoint} logs in."
+            f"{endpoint} is already set up.", hint=f"%xinference login {endpoint} logs in."
         )
     printed = wants_setup_token(endpoint, session.timeouts)
     if printed:
-        said = "printed a line 'Setup token: ...' at its first start, into its log."
+        said = "printed a line 'Setup token: ...' to its log when it first started."
         session.say(f"{endpoint} {said}")
     _without_trace(lambda: _make_account(session, endpoint, arguments.username, printed=printed))
     return _admit(session, endpoint)
@@ -143,9 +143,9 @@ def _new_password(session: Session, endpoint: str, username: str) -> str:
     password = _asked_secretly(f"New password of {username} ({shortest} characters or more): ")
     while len(password) < shortest:
         password = _asked_secretly(f"That was too short; {shortest} characters or more: ")
-    if password != _asked_secretly("The same password again: "):
+    if password != _asked_secretly("Repeat the password: "):
         raise NotebookError(
-            "The two passwords differ; no account was made.", hint="Run the cell again."
+            "The two passwords differ; no account was created.", hint="Run the cell again."
         )
     return password
 
@@ -160,7 +160,7 @@ def _asked_secretly(question: str) -> str:
 
 def _not_empty(answer: str) -> str:
     if not answer.strip():
-        raise NotebookError("Nothing was typed; nothing was done.", hint="Run the cell again.")
+        raise NotebookError("Nothing was entered, so nothing was done.", hint="Run the cell again.")
     return answer
 
 
@@ -176,15 +176,17 @@ def _without_trace(ask: Callable[[], None]) -> None:
 
 _WHERE = Option(
     ("endpoint", "--endpoint", "-e"),
-    "URL of the server (default: the one in use, or configured).",
+    "URL of the server (default: the one in use or configured).",
 )
-_USERNAME = Option(("--username",), "Name of the user (asked for where left out).")
-_PASSWORD = Option(("--password",), "Asked for, never typed.", safe_way="you are asked for it")
+_USERNAME = Option(("--username",), "User name (you are asked for it if you leave it out).")
+_PASSWORD = Option(
+    ("--password",), "Refused: you are asked for it instead.", safe_way="you are asked for it"
+)
 
 COMMANDS = (
     Command(
         "login",
-        "Log in at a server; the password is asked for, and the login kept for hours.",
+        "Log in to a server; you are asked for the password, and the login is kept for hours.",
         login,
         (
             _WHERE,
@@ -192,7 +194,7 @@ COMMANDS = (
             _PASSWORD,
             Option(
                 ("--api-key", "-ak"),
-                "Ask for an API key in place of name and password; never typed.",
+                "Ask you for an API key instead of a name and password; never type it here.",
                 safe_way="the flag alone asks for it",
             ),
         ),
@@ -201,7 +203,7 @@ COMMANDS = (
     ),
     Command(
         "logout",
-        "Forget the login at a server, and end it there.",
+        "Log out of a server, and forget its login.",
         logout,
         (_WHERE,),
         ("%xinference logout",),
@@ -209,7 +211,7 @@ COMMANDS = (
     ),
     Command(
         "setup",
-        "Make the first account of a new server; its setup token is asked for.",
+        "Create the first account on a new server; you are asked for its setup token.",
         setup,
         (_WHERE, _USERNAME, _PASSWORD),
         ("%xinference setup http://gpu-server:9997",),

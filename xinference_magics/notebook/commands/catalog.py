@@ -65,12 +65,12 @@ def register(session: Session, arguments: Arguments) -> str:
     name = definition.name
     kind = "" if model_type == "LLM" else f" -t {model_type}"
     kept = (
-        "kept over restarts"
+        "kept across restarts"
         if arguments.persist
         else "until the server restarts; with -p it is kept"
     )
     session.say(f"Registered {name} ({model_type}), {kept}.")
-    session.say(f"%xinference launch -n {name}{kind} launches it.")
+    session.say(f"Launch it with %xinference launch -n {name}{kind}.")
     return name
 
 
@@ -113,10 +113,10 @@ def unregister(session: Session, arguments: Arguments) -> Done:
     removed = done(session, f"Unregistered {name} ({arguments.model_type}).", name)
     running = [model.uid for model in cluster.models() if model.name == name]
     if running:
-        session.say(f"What runs of it goes on: {', '.join(running)}.")
+        session.say(f"Still running: {', '.join(running)}.")
     if files:
         paths = ", ".join(dict.fromkeys(str(each.path) for each in files))
-        session.say(f"Still in the cache, and not listed there any more: {paths}")
+        session.say(f"Still in the cache, but no longer listed there: {paths}")
     return removed
 
 
@@ -168,8 +168,8 @@ def _type_of(registry: Registry, name: str) -> str:
 def _launching(request: LaunchRequest) -> str:
     kind = "" if request.model_type == "LLM" else f" -t {request.model_type}"
     return (
-        f"%xinference launch -n {request.model_name}{kind} takes one of them; "
-        "-en, -f, -s and -q say which."
+        f"Launch one with %xinference launch -n {request.model_name}{kind}; choose with -en, "
+        "-f, -s and -q."
     )
 
 
@@ -195,7 +195,7 @@ def remove_cache(session: Session, arguments: Arguments) -> Done:
     version, worker = arguments.model_version, arguments.worker_ip
     cache = session.visit(arguments.endpoint).cache
     files = cache.files(version, worker=worker)
-    session.say("\n".join([f"To be removed of {version}:", *(f"  {path}" for path in files)]))
+    session.say("\n".join([f"Files of {version} to remove:", *(f"  {path}" for path in files)]))
     linked = {
         model.real_path
         for model in cache.models(worker=worker)
@@ -203,9 +203,9 @@ def remove_cache(session: Session, arguments: Arguments) -> Done:
     }
     elsewhere = set(filter(None, linked))
     if stay := sorted(elsewhere - set(files)):
-        session.say(f"What it links to stays: {', '.join(stay)}")
+        session.say(f"Not removed, only linked to: {', '.join(stay)}")
     if lost := sorted(elsewhere & set(files)):  # as before 3.0
-        session.say(f"This server removes the originals, too: {', '.join(lost)}")
+        session.say(f"This server also removes the originals: {', '.join(lost)}")
     confirm(arguments, f"Remove the cached files of {version}?")
     cache.remove(version, worker=worker)
     return done(session, f"Removed {version}.", version)
@@ -224,8 +224,8 @@ def search(session: Session, arguments: Arguments) -> Found:
     if not found:
         raise registry.nothing_like(" ".join(arguments.text), arguments.model_type)
     brief = any(each.type == "LLM" and not each.formats for each in found[_DETAILED:])
-    some = f"The first {_DETAILED} of {len(found)} in full. " if brief else ""
-    found.caption = f"{some}%xinference engine -n NAME shows what can run one."
+    some = f"Only the first {_DETAILED} of {len(found)} are shown in full. " if brief else ""
+    found.caption = f"{some}%xinference engine -n NAME shows which engines can run one."
     return found
 
 
@@ -237,7 +237,7 @@ def vllm_models(session: Session, arguments: Arguments) -> VllmModels:
 
 
 def cal_model_mem(session: Session, arguments: Arguments) -> MemoryEstimate:
-    """Estimate the GPU memory of a model, with the server package of this machine."""
+    """Estimate the GPU memory of a model, with this machine's xinference package."""
     from xinference_magics.cluster.memory import MemoryRequest, estimate
 
     request = MemoryRequest(
@@ -248,7 +248,7 @@ def cal_model_mem(session: Session, arguments: Arguments) -> MemoryEstimate:
         arguments.model_name,
         arguments.kv_cache_dtype,
     )
-    session.say("Asking the package xinference, which takes some seconds to load ...")
+    session.say("Asking the xinference package, which takes a few seconds to load ...")
     return estimate(request, session.settings.server_command or None)
 
 
@@ -264,10 +264,10 @@ _LAUNCH = {flag: option for option in options.LAUNCH for flag in option.flags}
 
 _NAME = _LAUNCH["-n"]
 _TYPE = _LAUNCH["-t"]
-_ANY_TYPE = replace(_TYPE, help="Type of model (default: any).", default=None)
+_ANY_TYPE = replace(_TYPE, help="Model type (default: any).", default=None)
 _SIZE = replace(_LAUNCH["-s"], flags=("--model-size-in-billions", "--size-in-billions", "-s"))
 _WORKER = Option(
-    ("--worker-ip", "-w"), "Only this worker.", metavar="ADDRESS", values=Values.WORKER
+    ("--worker-ip", "-w"), "Only on this worker.", metavar="ADDRESS", values=Values.WORKER
 )
 
 COMMANDS = (
@@ -276,7 +276,7 @@ COMMANDS = (
         "Find models that can be launched, by name, type and ability.",
         search,
         (
-            Option(("text",), "Words to find; all of them must fit.", "", "TEXT",
+            Option(("text",), "Words to search for; all of them must match.", "", "TEXT",
                    required=True, repeat=True),
             _ANY_TYPE,
             *THERE,
@@ -285,7 +285,7 @@ COMMANDS = (
     ),
     Command(
         "registrations",
-        "The models that can be launched, your own first.",
+        "List the models that can be launched, your own first.",
         registrations,
         (_TYPE, Option(("--own",), "Only your own registrations.", words=0), *THERE),
         ("%xinference registrations -t embedding",),
@@ -297,7 +297,7 @@ COMMANDS = (
         (
             _TYPE,
             Option(("--file", "-f"), "File with the definition, JSON or YAML.", metavar="PATH"),
-            Option(("--persist", "-p"), "Keep it over restarts of the server.", words=0),
+            Option(("--persist", "-p"), "Keep it when the server restarts.", words=0),
             _WORKER,
             *THERE,
         ),
@@ -309,7 +309,7 @@ COMMANDS = (
     ),
     Command(
         "unregister",
-        "Remove a registration of your own.",
+        "Remove one of your registrations.",
         unregister,
         (_NAME, _TYPE, *THERE),
         ("%xinference unregister -n my-model",),
@@ -317,7 +317,7 @@ COMMANDS = (
     ),
     Command(
         "engine",
-        "What can run a model, and why the other engines cannot.",
+        "Show which engines can run a model, and why the others cannot.",
         engine,
         (
             _NAME,
@@ -334,7 +334,7 @@ COMMANDS = (
     ),
     Command(
         "cached",
-        "The model files on the workers' disks.",
+        "List the model files on the workers' disks.",
         cached,
         (
             replace(_NAME, flags=("--model-name", "--model_name", "-n"),
@@ -349,7 +349,7 @@ COMMANDS = (
         "Remove a version's files from the workers' disks.",
         remove_cache,
         (
-            Option(("--model-version", "--model_version", "-n"), "Version, as cached shows it.",
+            Option(("--model-version", "--model_version", "-n"), "Version, as listed by `cached`.",
                    metavar="VERSION", type=not_empty, required=True),
             _WORKER,
             YES,
@@ -360,23 +360,23 @@ COMMANDS = (
     ),
     Command(
         "vllm-models",
-        "The architectures that vLLM runs.",
+        "List the architectures that vLLM supports.",
         vllm_models,
         THERE,
         ("%xinference vllm-models",),
     ),
     Command(
         "cal-model-mem",
-        "Estimate the GPU memory of a model, with the server package of this machine.",
+        "Estimate the GPU memory of a model, with this machine's xinference package.",
         cal_model_mem,
         (
-            replace(_NAME, help="Name of a builtin model (default: by the size alone).",
+            replace(_NAME, help="Name of a builtin model (default: estimate by the size alone).",
                     required=False),
             replace(_SIZE, flags=("--size-in-billions", "-s"), required=True),
             replace(_LAUNCH["-f"], required=True),
             _LAUNCH["-q"],
             replace(_LAUNCH["--context-length"], flags=("--context-length", "-c"), required=True),
-            Option(("--kv-cache-dtype",), "Bits of a number in the KV cache.", "",
+            Option(("--kv-cache-dtype",), "Bits per value in the KV cache.", "",
                    "BITS", _bits, default=16, values=_BITS),
         ),
         ("%xinference cal-model-mem -n qwen2.5-instruct -s 7 -f pytorch -q none -c 8192",),

@@ -35,7 +35,7 @@ THERE = (
     Option(("--endpoint", "-e"), "Another Xinference endpoint, for this command only."),
     API_KEY,
 )
-YES = Option(("--yes", "-y", "--check"), "Do it without asking.", words=0)
+YES = Option(("--yes", "-y", "--check"), "Do it without asking for confirmation.", words=0)
 
 
 def confirm(arguments: Arguments, question: str) -> None:
@@ -44,8 +44,8 @@ def confirm(arguments: Arguments, question: str) -> None:
     Raises:
         NotebookError: The answer is not yes, or nobody can be asked.
     """
-    if not (arguments.yes or agreed(question, otherwise="--yes does it.")):
-        raise NotebookError("Nothing was done.", hint="y answers the question, or --yes.")
+    if not (arguments.yes or agreed(question, otherwise="To do it, add --yes.")):
+        raise NotebookError("Nothing was done.", hint="To do it, answer y or add --yes.")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ class Command:
         """
         parser = self.parser()
         if cell is not None and not self.takes_cell:
-            parser.error(f"it takes no cell: type it in one line, {self.magic} {self.name} ...")
+            parser.error(
+                f"it does not take a cell: type it on one line, {self.magic} {self.name} ..."
+            )
         arguments = self._read(parser, words)
         arguments.cell = cell
         return self.run(session, arguments)

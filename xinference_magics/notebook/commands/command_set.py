@@ -85,7 +85,7 @@ class CommandSet(dict[str, "Command"]):
             lines += [f"  {command.name:{width}}  {command.help}" for command in commands]
         if self.examples:
             lines += ["", "examples:", *(indent(example, "  ") for example in self.examples)]
-        return "\n".join([*lines, "", f"{self.magic} help COMMAND tells the options of one."])
+        return "\n".join([*lines, "", f"{self.magic} help COMMAND shows a command's options."])
 
 
 def _where(session: Session) -> str:

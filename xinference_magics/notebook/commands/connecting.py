@@ -56,7 +56,7 @@ COMMANDS = (
         (
             Option(
                 ("endpoint", "--endpoint", "-e"),
-                "Its URL (default: configured, or found on this machine).",
+                "URL of the server (default: as configured, or found on this machine).",
             ),
             API_KEY,
         ),
@@ -65,13 +65,13 @@ COMMANDS = (
     ),
     Command(
         "serve",
-        "Start a private Xinference on this machine, or join the one that runs.",
+        "Start a private Xinference on this machine, or join the one already running.",
         serve,
         (
             Option(
                 ("--port",), "Port to listen on (default: its last one, or a free one).", type=port
             ),
-            Option(("--keep",), "Let it run on when the last notebook is gone.", words=0),
+            Option(("--keep",), "Keep it running after the last notebook is closed.", words=0),
         ),
         ("%xinference serve", "%xinference serve --port 9997 --keep"),
         acts=True,
@@ -86,7 +86,7 @@ COMMANDS = (
     ),
     Command(
         "status",
-        "Where this notebook is connected, and what runs.",
+        "Show where this notebook is connected and what is running.",
         status,
         (),
         ("connection = %xinference status", "%xinference status"),

@@ -63,10 +63,11 @@ def drop(session: Session, arguments: Arguments) -> TurnRows:
 
 
 def edit(session: Session, arguments: Arguments) -> Turn:
-    """Put other words into a turn: its answer, or with ``--prompt`` its question."""
+    """Edit a turn: its answer, or with ``--prompt`` its question."""
     if arguments.cell is None:
         raise NotebookError(
-            "The new words stand in the cell.", hint="%%conversation edit TURN, then the text."
+            "There is no new text.",
+            hint="Type %%conversation edit TURN, and the new text below it.",
         )
     words = "prompt" if arguments.prompt else "answer"
     text = arguments.cell.strip("\n")
@@ -75,9 +76,9 @@ def edit(session: Session, arguments: Arguments) -> Turn:
 
 
 def keep(session: Session, arguments: Arguments) -> None:
-    """Go on with another answer of the last comparison."""
+    """Continue with another answer from the last comparison."""
     if session.compared is None:
-        raise NotebookError("Nothing was compared yet.", hint="%%chat --compare UID,UID")
+        raise NotebookError("Nothing has been compared yet.", hint="%%chat --compare UID,UID")
     session.compared.keep(arguments.name)
     conversation = session.compared.conversation
     where = "" if conversation is None else f" in {_name(conversation)}"
@@ -99,7 +100,7 @@ def clear(session: Session, arguments: Arguments) -> None:
 
 
 def remove(session: Session, arguments: Arguments) -> None:
-    """Forget a conversation with its turns."""
+    """Delete a conversation and its turns."""
     conversation = session.conversations.find(arguments.name)
     catch_up(session, conversation.pending)
     session.conversations.drop(conversation)
@@ -107,7 +108,7 @@ def remove(session: Session, arguments: Arguments) -> None:
 
 
 def rename(session: Session, arguments: Arguments) -> None:
-    """Give a conversation another name."""
+    """Rename a conversation."""
     conversation = _whole(session, arguments)
     before = _name(conversation)
     session.conversations.rename(conversation, arguments.name)
@@ -124,7 +125,7 @@ def system(session: Session, arguments: Arguments) -> None:
 
 
 def save(session: Session, arguments: Arguments) -> Path:
-    """Write a conversation into a file: Markdown for ``.md``, else JSON."""
+    """Save a conversation to a file: Markdown for ``.md``, else JSON."""
     conversation = _whole(session, arguments)
     path = Path(arguments.path).expanduser()
     storage.save(conversation, path)
@@ -133,7 +134,7 @@ def save(session: Session, arguments: Arguments) -> Path:
 
 
 def load(session: Session, arguments: Arguments) -> Conversation:
-    """Read a conversation that was saved as JSON, and make it current."""
+    """Load a conversation saved as JSON, and make it current."""
     conversation = storage.load(Path(arguments.path).expanduser())
     if arguments.as_name is not None:
         conversation.name = "" if arguments.as_name == DEFAULT else arguments.as_name
@@ -144,7 +145,7 @@ def load(session: Session, arguments: Arguments) -> Conversation:
 
 
 def restore(session: Session, arguments: Arguments) -> TurnRows:
-    """Read the turns in a notebook's saved outputs, as after a restart of the kernel."""
+    """Restore the turns from a notebook's saved outputs, such as after a kernel restart."""
     path = _notebook(arguments.path)
     restored = storage.restore(path)
     _catch_up_all(session)
@@ -165,7 +166,8 @@ def _notebook(path: str | None) -> Path:
     if session_name.endswith(".ipynb"):
         return Path(session_name)
     raise NotebookError(
-        "The kernel does not know which notebook this is.", hint="%conversation restore PATH"
+        "The kernel does not know which notebook this is.",
+        hint="Name it: %conversation restore PATH",
     )
 
 
@@ -204,7 +206,7 @@ def _name(conversation: Conversation) -> str:
 
 _WHICH = Option(
     ("--conversation", "-c"),
-    "Which conversation (default: the current one).",
+    "Conversation (default: the current one).",
     metavar="NAME",
     values=Values.CONVERSATION,
 )
@@ -216,7 +218,7 @@ _NAME = Option(
     values=Values.CONVERSATION,
 )
 _TURN = Option(("turn",), "Number of the turn, from 1.", type=count, required=True)
-_PATH = Option(("path",), "The file.", type=not_empty, required=True)
+_PATH = Option(("path",), "Path of the file.", type=not_empty, required=True)
 
 
 def _command(
@@ -233,7 +235,7 @@ _COMMANDS = (
     _command(
         "undo",
         undo,
-        Option(("count",), "How many (default: 1).", type=count, default=1),
+        Option(("count",), "Number of turns (default: 1).", type=count, default=1),
         _WHICH,
     ),
     _command("drop", drop, _TURN, _WHICH),
@@ -250,7 +252,7 @@ _COMMANDS = (
         keep,
         Option(
             ("name",),
-            "Who answered, as in --compare.",
+            "The model to keep, as named in --compare.",
             type=not_empty,
             required=True,
             values=Values.COMPARED,
@@ -264,7 +266,7 @@ _COMMANDS = (
         "system", system, Option(("text",), "The system prompt, in quotes."), _WHICH, cell=True
     ),
     _command("save", save, _PATH, _WHICH),
-    _command("load", load, _PATH, Option(("--as",), "Its name here.", "as_name", "NAME")),
+    _command("load", load, _PATH, Option(("--as",), "Name to give it here.", "as_name", "NAME")),
     _command("restore", restore, Option(("path",), "The notebook (default: this one).")),
 )
 COMMANDS = CommandSet(_MAGIC, {"": _COMMANDS}, "show")

@@ -66,7 +66,9 @@ def request(arguments: Arguments) -> LaunchRequest:
         if arguments.extra.get("context_length", arguments.context_length) != (
             arguments.context_length
         ):
-            raise UsageError("%xinference launch: context_length is given twice, and differs")
+            raise UsageError(
+                "%xinference launch: context_length is given twice, with different values"
+            )
         extra["context_length"] = arguments.context_length
     if arguments.quantization_config:
         extra["quantization_config"] = _values(arguments.quantization_config)

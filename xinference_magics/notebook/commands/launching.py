@@ -127,7 +127,7 @@ def cancel(session: Session, arguments: Arguments) -> Cancellation:
     cluster = session.visit(arguments.endpoint)
     uid = arguments.uid
     if any(replica.loading for replica in cluster.replicas(uid)):
-        session.say(f"Cancelling {uid}; this takes until its loading has unwound ...")
+        session.say(f"Cancelling {uid}; this waits until its loading has stopped ...")
     try:
         result = Launch(cluster, uid).cancel()
     except KeyboardInterrupt:
@@ -141,7 +141,7 @@ def cancel(session: Session, arguments: Arguments) -> Cancellation:
 COMMANDS = (
     Command(
         "launch",
-        "Launch a model, or take up the same one that runs; returns its UID.",
+        "Launch a model, or reuse a running one that matches; returns its UID.",
         launch,
         options.LAUNCH,
         (
@@ -156,7 +156,7 @@ COMMANDS = (
         "cancel",
         "Cancel a launch that is still loading.",
         cancel,
-        (replace(UID, help="UID of the model that loads.", values=Values.LOADING), *THERE),
+        (replace(UID, help="UID of the loading model.", values=Values.LOADING), *THERE),
         ("%xinference cancel my-model",),
         acts=True,
     ),

@@ -32,7 +32,9 @@ _LINES = 50
 
 def _replica_count(text: str) -> int:
     if text == "0":
-        raise argparse.ArgumentTypeError("no replica is left: %xinference terminate ends a model")
+        raise argparse.ArgumentTypeError(
+            "a model needs at least one replica: %xinference terminate ends a model"
+        )
     return count(text)
 
 
@@ -49,7 +51,7 @@ def workers(session: Session, arguments: Arguments) -> Workers:
     up = f", up {duration(seen.uptime)}" if seen.uptime is not None else ""
     said = f"Supervisor {machines.supervisor() or 'unknown'}{up}."
     if hidden:
-        said = f"{said} These credentials may not see {' and '.join(hidden)}."
+        said = f"{said} These credentials are not allowed to see {' and '.join(hidden)}."
     found.caption = said
     return found
 
@@ -74,7 +76,7 @@ def replicas(session: Session, arguments: Arguments) -> Replicas:
     cluster = session.visit(arguments.endpoint)
     if arguments.count is None and arguments.worker_ip is not None:
         raise NotebookError(
-            "A place is given, and no number of replicas.",
+            "--worker-ip also needs the number of replicas.",
             hint=f"%xinference replicas {arguments.uid} N --worker-ip {arguments.worker_ip}",
         )
     found = cluster.machines.replicas(arguments.uid)
@@ -93,7 +95,7 @@ def _scale(session: Session, machines: Machines, arguments: Arguments) -> list[R
     from xinference_magics.notebook.results.machines import ready_of
 
     uid, wanted = arguments.uid, arguments.count
-    goes_on = f"New replicas of {uid} go on loading: %xinference replicas {uid} shows them."
+    goes_on = f"New replicas of {uid} are still loading: %xinference replicas {uid} shows them."
     with followed(f"Bringing {uid} to {counted(wanted, 'replica')}", "ready", goes_on) as view:
 
         def look(seen: Sequence[ReplicaStatus]) -> None:
@@ -111,8 +113,8 @@ def logs(session: Session, arguments: Arguments) -> Lines | Events:
         return _log(session, arguments)
     if arguments.worker is not None:
         raise NotebookError(
-            "The log of a worker is that of all its models.",
-            hint=f"%xinference logs --worker {arguments.worker}, without a UID.",
+            "A worker's log covers all its models.",
+            hint=f"Leave out the UID: %xinference logs --worker {arguments.worker}",
         )
     cluster = session.visit(arguments.endpoint)
     return Events(cluster.machines.events(arguments.uid)[-arguments.lines :])
@@ -140,18 +142,18 @@ def _log(session: Session, arguments: Arguments) -> Lines:
 COMMANDS = (
     Command(
         "workers",
-        "The cluster's workers: load, memory, replicas, health.",
+        "Show the cluster's workers: load, memory, replicas, health.",
         workers,
         THERE,
         ("%xinference workers",),
     ),
     Command(
         "replicas",
-        "The replicas of a model; with a number, add or end some.",
+        "Show a model's replicas; with a number, add or remove some.",
         replicas,
         (
             UID,
-            Option(("count",), "How many there shall be.", metavar="N", type=_replica_count),
+            Option(("count",), "Number of replicas wanted.", metavar="N", type=_replica_count),
             options.WORKER_IP,
             *THERE,
         ),
@@ -160,13 +162,13 @@ COMMANDS = (
     WATCH,
     Command(
         "logs",
-        "The server's log; with a UID, what happened to that model.",
+        "Show the server's log, or a model's events if a UID is given.",
         logs,
         (
             replace(UID, help="UID of a model (default: the server's log).", required=False),
-            Option(("--lines", "-n"), "How many of the last lines.", "", "N", count,
+            Option(("--lines", "-n"), "Number of lines, counted from the end.", "", "N", count,
                    default=_LINES),
-            Option(("--worker", "-w"), "Address of a worker whose log it shall be.",
+            Option(("--worker", "-w"), "Address of the worker whose log to show.",
                    metavar="ADDRESS", values=Values.WORKER),
             *THERE,
         ),

@@ -93,12 +93,12 @@ def _shown(
     """Show how an operation of the server goes, until it has ended."""
     from xinference_magics.notebook.commands.waiting import followed
 
-    goes_on = f"It goes on without this notebook; later: {later}."
+    goes_on = f"It continues without this notebook; check on it with {later}."
     try:
         with followed(title, "done", goes_on) as view:
             return run(lambda seen: view.update(seen.stage or seen.status, None))
     except PermissionDeniedError as error:
-        error.hint = "That takes the login of an administrator."
+        error.hint = "This needs an administrator's login."
         raise
 
 
@@ -107,28 +107,37 @@ def service(session: Session, arguments: Arguments) -> Done:
     system = ["--system"] if arguments.system else []
     line = " ".join(["xinference service", *system, *(arguments.action or ["install --start"])])
     then = "." if arguments.action else ", then status, logs, stop, restart or uninstall."
-    said = f"A service belongs to its machine, not to a notebook. In a terminal there: {line}{then}"
+    said = (
+        "Services are managed on their machine, not from a notebook. In a terminal there: "
+        f"{line}{then}"
+    )
     return done(session, said, line)
 
 
-_PYTHON = Option(("--python-executable",), "Another Python on the server's machine.",
+_PYTHON = Option(("--python-executable",), "Path of another Python on the server's machine.",
                  metavar="PATH")  # fmt: skip
 _RELAUNCH = (
     _PYTHON,
-    Option(("--request-id",), "A name for it: the same one again does not begin anew."),
+    Option(
+        ("--request-id",),
+        "Name for this operation: repeating it with the same name does not start it again.",
+    ),
     *THERE,
 )
 
 COMMANDS = (
     Command(
         "reload",
-        "Give a model of vLLM or SGLang other engine parameters.",
+        "Change the engine parameters of a vLLM or SGLang model.",
         reload,
         (
             UID,
-            Option(("--model-config",), "What changes, a JSON object.", "", "JSON", json_object,
+            Option(("--model-config",), (
+                "Parameters to change, as a JSON "
+                "object."
+            ), "", "JSON", json_object,
                    default={}),
-            Option(("--drain-timeout",), "Seconds that running requests may still take.", "",
+            Option(("--drain-timeout",), "Seconds to let running requests finish.", "",
                    "SECONDS", partial(seconds, 0.1, _LONGEST_DRAIN), default=300.0),
             _PYTHON,
             *THERE,
@@ -137,14 +146,14 @@ COMMANDS = (
     ),
     Command(
         "relaunch-api",
-        "Replace the server's API process; models go on.",
+        "Replace the server's API process; models keep running.",
         partial(_relaunch, "api"),
         _RELAUNCH,
         ("%xinference relaunch-api",),
     ),
     Command(
         "relaunch-supervisor",
-        "Replace the supervisor's process; models go on.",
+        "Replace the supervisor's process; models keep running.",
         partial(_relaunch, "supervisor"),
         _RELAUNCH,
         ("%xinference relaunch-supervisor --python-executable /opt/xinference/bin/python",),
@@ -159,11 +168,11 @@ COMMANDS = (
     ),
     Command(
         "service",
-        "Where Xinference as a service of a machine is managed.",
+        "Show how to run Xinference as a system service.",
         service,
         (
-            Option(("action",), "What is to be done there, such as status.", repeat=True),
-            Option(("--system",), "With a service of the system, not of a user.", words=0),
+            Option(("action",), "Action to take there, such as status.", repeat=True),
+            Option(("--system",), "For a system service, not a user's.", words=0),
         ),
         ("%xinference service", "%xinference service status"),
         acts=True,

@@ -74,21 +74,21 @@ def terminate(session: Session, arguments: Arguments) -> Done:
 COMMANDS = (
     Command(
         "list",
-        "The models that run.",
+        "List the running models.",
         list_models,
         THERE,
         ("running = %xinference list", "%xinference list -e http://gpu-server:9997"),
     ),
     Command(
         "describe",
-        "One running model.",
+        "Describe a running model.",
         describe,
         (UID, *THERE),
         ("%xinference describe my-model",),
     ),
     Command(
         "use",
-        "Take up a running model: %%chat asks it, and its object is put into the namespace.",
+        "Use a running model: %%chat asks it, and its object is put into the namespace.",
         use,
         (UID, options.AS_NAME, options.ENDPOINT, options.API_KEY),
         ("%xinference use my-model --as llm2",),
@@ -96,7 +96,7 @@ COMMANDS = (
     ),
     Command(
         "terminate",
-        "End a running model.",
+        "Terminate a running model.",
         terminate,
         (UID, *THERE),
         ("%xinference terminate my-model",),

@@ -47,7 +47,7 @@ def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
             view.open(title)
         yield view
     except KeyboardInterrupt:
-        view.close("goes on", ok=False)
+        view.close("continues", ok=False)
         raise interrupts.one_line(goes_on) from None
     except Exception:
         view.close("failed", ok=False)
@@ -75,18 +75,18 @@ def wait(session: Session, launched: Launch) -> RunningModel:
             _raise_if_ended(result)
             session.say(result.message)
     except KeyboardInterrupt as error:
-        view.close("nobody waits any more", ok=False)
+        view.close("no longer waiting", ok=False)
         raise detached(launched.uid, error) from None
     except Exception as error:
         view.close(outcome, ok=False)
         if isinstance(error, ConnectError | InternalServerError) or type(error) is ServerError:
-            error.hint = f"If {launched.uid} goes on loading: {going_on(launched.uid)}"
+            error.hint = f"If {launched.uid} is still loading: {going_on(launched.uid)}"
         raise
     view.close("ready", ok=True)
     return running
 
 
-_ENDED = {"cancelled": "Running the cell again starts it anew.", "orphaned": ""}
+_ENDED = {"cancelled": "Run the cell again to start over.", "orphaned": ""}
 """What a cancel may come to after which nothing is left to wait for, and what to do then."""
 
 
@@ -97,15 +97,13 @@ def _raise_if_ended(result: Cancellation) -> None:
 
 def detached(uid: str, error: KeyboardInterrupt) -> KeyboardInterrupt:
     """Return what an interrupt raises: the launch goes on without anybody waiting."""
-    return interrupts.in_one_line(error, f"{uid} goes on loading: {going_on(uid)}")
+    return interrupts.in_one_line(error, f"{uid} is still loading: {going_on(uid)}")
 
 
 def going_on(uid: str) -> str:
     """Say what can be done about a launch that nobody waits for."""
     word = as_word(uid)
-    return (
-        f"%xinference use {word} takes it up when it is ready, %xinference cancel {word} stops it."
-    )
+    return f"%xinference use {word} uses it when it is ready, %xinference cancel {word} stops it."
 
 
 def _watch(launched: Launch, view: LaunchView) -> RunningModel | None:
@@ -137,7 +135,7 @@ def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
     cancelling.start()
     try:
         while cancelling.is_alive():
-            view.update(CANCELLING, None, "its loading has to unwind")
+            view.update(CANCELLING, None, "its loading has to stop first")
             cancelling.join(_STEP)
     except KeyboardInterrupt:
         raise cancel_goes_on(launched.uid) from None
@@ -147,7 +145,7 @@ def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
 def cancel_goes_on(uid: str) -> KeyboardInterrupt:
     """Return what an interrupt raises while a cancel is under way."""
     return interrupts.one_line(
-        f"The server goes on cancelling {uid}: %xinference list shows what runs."
+        f"The server is still cancelling {uid}: %xinference list shows what is running."
     )
 
 

@@ -102,8 +102,8 @@ class Watch:
         """Say what is wrong, or how much was asked."""
         if self._silent_since is not None:
             return (
-                f"out of reach for {time.monotonic() - self._silent_since:.0f} s, "
-                f"this is what was seen before: {self._trouble}"
+                f"unreachable for {time.monotonic() - self._silent_since:.0f} s, showing the "
+                f"last known state: {self._trouble}"
             )
         if len(self._asked) < 2:  # noqa: PLR2004  # a difference takes two
             return ""
@@ -123,13 +123,13 @@ def watch(session: Session, arguments: Arguments) -> Snapshot | None:
 
 WATCH = Command(
     "watch",
-    "What runs, and how busy the workers are, until interrupted.",
+    "Show what is running and how busy the workers are, until interrupted.",
     watch,
     (
-        Option(("--interval", "-i"), "Seconds between two looks.", "", "SECONDS", _seconds,
+        Option(("--interval", "-i"), "Seconds between updates.", "", "SECONDS", _seconds,
                default=_INTERVAL),
-        Option(("--for",), "End by itself after so many seconds.", "seconds", "SECONDS", _seconds),
-        Option(("--count", "-n"), "End by itself after so many looks.", "", "N", count),
+        Option(("--for",), "Stop after this many seconds.", "seconds", "SECONDS", _seconds),
+        Option(("--count", "-n"), "Stop after this many updates.", "", "N", count),
         *THERE,
     ),
     ("%xinference watch", "%xinference watch -i 5 --for 60"),

@@ -147,7 +147,7 @@ class VllmModels(Rows[VllmModel]):
         Column("architecture", lambda model: model.name),
         Column("abilities", lambda model: ", ".join(model.abilities)),
     )
-    empty = "The server names none."
+    empty = "The server lists none."
 
 
 _PARTS = {

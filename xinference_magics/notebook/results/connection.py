@@ -38,7 +38,9 @@ class Connection:
         running = ", ".join(f"{model.uid} ({model.type})" for model in self.models)
         lines = [
             f"Connected to {self.endpoint} ({', '.join(self._notes())}).",
-            f"Running: {running}." if running else "No model runs: %xinference launch -n NAME",
+            f"Running: {running}."
+            if running
+            else "No models are running; launch one with %xinference launch -n NAME",
         ]
         if self.in_use:
             said = counted(self.turns, "turn")

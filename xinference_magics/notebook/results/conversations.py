@@ -50,7 +50,7 @@ class TurnRows(Rows[Turn]):
         Column("tokens", lambda turn: turn.tokens),
         Column("status", lambda turn: turn.status),
     )
-    empty = "Nothing was said yet."
+    empty = "No turns yet."
     pending = 0
     """How many turns are still being answered in the background."""
 

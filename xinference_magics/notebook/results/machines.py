@@ -91,8 +91,8 @@ def current(snapshot: Snapshot) -> list[Instance]:
 
 def _nothing(snapshot: Snapshot) -> str:
     if snapshot.instances is None:
-        return "These credentials may not see the models."
-    return "No model runs."
+        return "These credentials are not allowed to see the models."
+    return "No models are running."
 
 
 def _listed(values: Iterable[str] | None) -> str | None:
@@ -133,7 +133,11 @@ class Replicas(Rows[ReplicaStatus]):
         """Which replicas only seem ready: the server tells no process of theirs."""
         gone = {each.worker for each in self if each.ready and each.address is None}
         workers = ", ".join(sorted(filter(None, gone)))  # none is told where a model is spread
-        return f"{workers} does not answer: what is ready there may be lost." if workers else ""
+        return (
+            f"{workers} is not responding: replicas shown as ready there may be lost."
+            if workers
+            else ""
+        )
 
 
 class Events(Rows[Event]):
@@ -144,7 +148,7 @@ class Events(Rows[Event]):
         Column("type", lambda event: event.type),
         Column("what", lambda event: event.text),
     )
-    empty = "Nothing has happened to a model of that UID since the server was started."
+    empty = "No events for a model with that UID since the server started."
 
 
 class Lines(list[str]):

@@ -24,13 +24,17 @@ class Models(Rows[RunningModel]):
         Column("context", lambda model: model.context_length),
         Column("replicas", lambda model: model.replica),
     )
-    empty = "No model runs: %xinference launch -n NAME"
+    empty = "No models are running; launch one with %xinference launch -n NAME"
 
     @property
     def caption(self) -> str:  # type: ignore[override]
         """Where several replicas are shown, if there are any."""
         spread = next((model.uid for model in self if model.replica > 1), None)
-        return f"%xinference replicas {as_word(spread)} shows where they run." if spread else ""
+        return (
+            f"%xinference replicas {as_word(spread)} shows where they are running."
+            if spread
+            else ""
+        )
 
 
 _DETAILS = (
