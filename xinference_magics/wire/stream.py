@@ -90,15 +90,17 @@ class StreamConverter:
             self._note(data)
         delta = object_in(choice, "delta") or object_in(choice, "message")
         thought, text = self._parts(delta)
-        calls = self._calls.deltas(calls_in(delta)) if delta.get("tool_calls") else []
-        if self._tags and calls:
-            self._tags.drop_torn_tag()
+        calls: list[ToolCallChunk] = []
         if self._forced and text:
             text, pieces = self._forced.feed(text)
             calls += self._calls.read(pieces)
         if self._tags and text:
             text, in_text = self._tags.feed(text)
             calls += map(self._calls.whole, in_text)
+        if delta.get("tool_calls"):
+            calls += (native := self._calls.deltas(calls_in(delta)))
+            if self._tags and native:
+                self._tags.drop_torn_tag()
         return self._chunk(text, thought, calls, logprobs_in(choice))
 
     @property
@@ -149,18 +151,18 @@ class StreamConverter:
     def _parts(self, delta: Mapping[str, Any]) -> tuple[str, str]:
         """Return thought and answer; the engine's own division counts before tags."""
         in_blocks, text = content_in(delta)
-        text = self._text.feed(text)
+        text, before = self._text.feed(text), ""
         thought = raw_text_in(delta, "reasoning_content") or raw_text_in(delta, "reasoning")
         if thought := self._thought.feed(thought or in_blocks):
             if self._request.without_thinking:
                 return "", thought + text
             if self._misplaced(delta):
                 return self._reasoning.text(thought)
-            thought = self._reasoning.thought(thought)
+            thought, before = self._reasoning.thought(thought)
         if self._reasoning.settled or not text:
-            return thought, text
+            return thought, before + text
         more, text = self._reasoning.text(text)
-        return thought + more, text
+        return thought + more, before + text
 
     def _misplaced(self, delta: Mapping[str, Any]) -> bool:
         """Tell whether what `delta` calls a thought is the answer.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.tool import tool_call_chunk
 
+from xinference_magics.wire.escapes import Escapes, whole_escapes
 from xinference_magics.wire.native_calls import (
     arguments_in,
     function_in,
@@ -18,7 +19,7 @@ from xinference_magics.wire.native_calls import (
     new_id,
     unwrapped,
 )
-from xinference_magics.wire.shapes import Characters, integer_in
+from xinference_magics.wire.shapes import integer_in
 from xinference_magics.wire.text_calls import TextCall, beyond_repair, is_object
 from xinference_magics.wire.tools import demanding
 
@@ -40,7 +41,7 @@ class _Call:
         self.name = ""
         self.begun = False
         self.wrapped: bool | None = None  # None: before the first character of its arguments
-        self.characters = Characters()
+        self.characters = Escapes()
 
     def shown(self, arguments: str) -> str:
         """Return what can be passed on of a piece: arguments encoded twice wait for their end."""
@@ -157,7 +158,7 @@ class StreamedCalls:
         parts = self._arguments[call.number]
         parts.append(rest := call.characters.end())
         if call.wrapped:
-            parts[:] = [rest := unwrapped("".join(parts))]
+            parts[:] = [rest := whole_escapes(unwrapped("".join(parts)))]
         if rest:
             yield tool_call_chunk(name=None, args=rest, id=None, index=call.number)
 
