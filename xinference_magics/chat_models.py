@@ -28,25 +28,21 @@ from xinference_magics.described_model import DescribedModel
 from xinference_magics.errors import ServerError
 from xinference_magics.form_beside_tools import answered_by, tool_of_form
 from xinference_magics.notes import note
-from xinference_magics.text_model import say_what_is_unheeded
-from xinference_magics.transport.features import streams_no_tools
+from xinference_magics.streamed_answer import StreamedAnswer
+from xinference_magics.text_model import say_if_unmet, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.engines import tells_no_thoughts, unheeded_in_chat, unmet_choice
+from xinference_magics.wire.engines import tells_no_thoughts, unheeded_in_chat
 from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
 from xinference_magics.wire.profile import unreadable
 from xinference_magics.wire.request import chat_request
-from xinference_magics.wire.stream import StreamConverter
 from xinference_magics.wire.tokens import estimated_message_tokens
 from xinference_magics.wire.tools import tool_dicts, wire_choice
-from xinference_magics.wire.whole_chunk import as_chunk, has_words
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
-        Collection,
-        Generator,
         Iterator,
         Sequence,
     )
@@ -163,95 +159,36 @@ class ChatXinference(DescribedModel, BaseChatModel):
                 yield chunk
 
     def _read(self, request: ChatRequest) -> Iterator[ChatGenerationChunk]:
-        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
-        with closing(self._chunks(request)) as answer:
-            for data in answer:
-                chunk = converter.feed(data)
-                if chunk is not None:
-                    yield chunk
-        last = converter.end()
-        if converter.swallowed:
-            yield from self._read_whole(self._endpoint.answer(request.whole), request)
-            return
-        yield last
-        _say_if_unmet(request, converter.called)
+        answer = StreamedAnswer(request, in_blocks=self.output_version == "v1")
+        try:
+            with closing(self._endpoint.chunks(request.body)) as chunks:
+                for data in chunks:
+                    yield from answer.feed(data)
+        except ServerError as error:
+            answer.failed(error)
+        yield from answer.end()
+        if answer.needs_whole:
+            yield from answer.whole(self._endpoint.answer(request.whole))
 
     async def _aread(self, request: ChatRequest) -> AsyncGenerator[ChatGenerationChunk]:
-        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
-        async with aclosing(self._achunks(request)) as answer:
-            async for data in answer:
-                chunk = converter.feed(data)
-                if chunk is not None:
-                    yield chunk
-        last = converter.end()
-        if converter.swallowed:
-            for chunk in self._read_whole(await self._endpoint.aanswer(request.whole), request):
-                yield chunk
-            return
-        yield last
-        _say_if_unmet(request, converter.called)
-
-    def _read_whole(
-        self, answer: dict[str, Any], request: ChatRequest
-    ) -> Iterator[ChatGenerationChunk]:
-        """Read an answer that was asked for once more, whole."""
-        converter = StreamConverter(request, in_blocks=self.output_version == "v1")
-        chunk = converter.feed(as_chunk(answer, request))
-        if chunk is not None:
+        answer = StreamedAnswer(request, in_blocks=self.output_version == "v1")
+        try:
+            async with aclosing(self._endpoint.achunks(request.body)) as chunks:
+                async for data in chunks:
+                    for chunk in answer.feed(data):
+                        yield chunk
+        except ServerError as error:
+            answer.failed(error)
+        for chunk in answer.end():
             yield chunk
-        last = converter.end()
-        if converter.swallowed:
-            raise ServerError(
-                f"{request.model_uid} generated tokens, but the engine returned none of them.",
-                request_id=request.request_id,
-                hint="It was probably a malformed tool call; try again, or use another model.",
-            )
-        yield last
-        _say_if_unmet(request, converter.called)
+        if answer.needs_whole:
+            for chunk in answer.whole(await self._endpoint.aanswer(request.whole)):
+                yield chunk
 
     def _thinks(self, request: ChatRequest) -> bool:
         """Whether the model is known to think where nothing is said of it."""
         known = request.model_uid == self.model_uid and self.profile
         return bool(known and known.get("reasoning_output"))
-
-    def _chunks(self, request: ChatRequest) -> Generator[dict[str, Any]]:
-        """Stream, or answer at once where tools are offered and the server cannot stream then."""
-        chunks = self._endpoint.chunks(request.body)
-        if not request.tools:
-            return chunks
-
-        def streamed_or_whole() -> Generator[dict[str, Any]]:
-            begun = False
-            try:
-                for chunk in chunks:
-                    begun = begun or has_words(chunk)
-                    yield chunk
-            except ServerError as error:
-                if begun or not streams_no_tools(error):
-                    raise
-                yield as_chunk(self._endpoint.answer(request.whole), request)
-
-        return streamed_or_whole()
-
-    def _achunks(self, request: ChatRequest) -> AsyncGenerator[dict[str, Any]]:
-        """Do the same, asynchronously."""
-        chunks = self._endpoint.achunks(request.body)
-        if not request.tools:
-            return chunks
-
-        async def streamed_or_whole() -> AsyncGenerator[dict[str, Any]]:
-            begun = False
-            try:
-                async with aclosing(chunks):
-                    async for chunk in chunks:
-                        begun = begun or has_words(chunk)
-                        yield chunk
-            except ServerError as error:
-                if begun or not streams_no_tools(error):
-                    raise
-                yield as_chunk(await self._endpoint.aanswer(request.whole), request)
-
-        return streamed_or_whole()
 
     # Tools and structured output
 
@@ -371,12 +308,7 @@ def _request(
 
 def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:
     message = to_message(data, request)
-    _say_if_unmet(request, {call["name"] for call in message.tool_calls})
+    say_if_unmet(request, {call["name"] for call in message.tool_calls})
     finish = message.response_metadata["finish_reason"]
     generation = ChatGeneration(message=message, generation_info={"finish_reason": finish})
     return ChatResult(generations=[generation])
-
-
-def _say_if_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
-    if sentence := unmet_choice(request, called):
-        note(sentence)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import PrivateAttr
 
 from xinference_magics.text_model import TextModel
+from xinference_magics.wire.earlier_calls import depend_on_family, hold_calls
 from xinference_magics.wire.forced_choice import describes_tools
 from xinference_magics.wire.messages import hold_media
 from xinference_magics.wire.profile import as_described, engine_in
@@ -53,7 +54,14 @@ class DescribedModel(TextModel):
         known = model_uid == self.model_uid and self.engine is not None
         if must_call(call):  # llama.cpp's are told of the tools in the words of their family
             return not known or describes_tools(self.engine)
+        if hold_calls(messages) and not (known and self._sends_calls_alike):
+            return True
         return hold_media(messages) and not (known and self.profile is not None)
+
+    @property
+    def _sends_calls_alike(self) -> bool:
+        """Whether earlier calls go out in one form, whatever more the server says of the model."""
+        return not depend_on_family(self.engine) or "name" in (self.profile or {})
 
     def engine_of(self, model_uid: str) -> str | None:
         """Return the engine that runs a model, from its server where it is not known here."""

@@ -11,16 +11,18 @@ from xinference_magics import __version__
 from xinference_magics.call_config import ConfigurableCalls
 from xinference_magics.notes import note
 from xinference_magics.served import ServedModel
-from xinference_magics.wire.engines import unheeded
+from xinference_magics.wire.engines import unheeded, unmet_choice
 from xinference_magics.wire.metadata import PROVIDER
 from xinference_magics.wire.parameters import GenerationParameters
 from xinference_magics.wire.request import ModelDefaults
 from xinference_magics.wire.tokens import estimated_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from langchain_core.language_models.base import LangSmithParams
 
-    from xinference_magics.wire.request import Request
+    from xinference_magics.wire.request import ChatRequest, Request
 
 
 class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLanguageModel[Any]):
@@ -75,4 +77,10 @@ class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLangua
 def say_what_is_unheeded(request: Request) -> None:
     """Warn of what the engine will not keep of `request`."""
     for sentence in unheeded(request):
+        note(sentence)
+
+
+def say_if_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
+    """Warn if the tools that were `called` are not what `request` requires."""
+    if sentence := unmet_choice(request, called):
         note(sentence)

@@ -3,9 +3,16 @@
 from dataclasses import dataclass
 
 import pytest
+import recorded
+from langchain_core.messages import HumanMessage
+from scripted_server import ScriptedServer, Stream
 
-from xinference_magics.chat.structured import Form
-from xinference_magics.errors import NotebookError
+from xinference_magics.chat.events import Parsed
+from xinference_magics.chat.structured import Form, Structured
+from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import BadRequestError, NotebookError
+
+FIELDS = {"type": "object", "properties": {"name": {"type": "string"}}}
 
 
 class Odd:
@@ -29,7 +36,42 @@ def test_a_dataclass_is_read():
     assert form.read({"name": "Ada", "age": "36"}) == Person("Ada", 36)
 
 
-@pytest.mark.parametrize("schema", [Holder, Odd, 3, {"type": "object"}])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"title": "Person", **FIELDS},
+        FIELDS,
+        {"type": "array", "items": FIELDS},
+        {"$ref": "#/$defs/Person", "$defs": {"Person": FIELDS}},
+        {"name": "person", "schema": FIELDS},
+        {"type": "json_schema", "json_schema": {"name": "person", "schema": FIELDS}},
+        {"name": "person", "parameters": FIELDS},
+    ],
+)
+def test_a_json_schema_needs_no_title(schema):
+    assert Form.of(schema).asked == schema
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "transformers"])
+async def test_a_form_without_a_title_is_asked_for(engine):
+    called = {"id": "1", "function": {"name": "answer", "arguments": '{"name": "Ada"}'}}
+    by_tool = engine == "transformers"
+    said = {"tool_calls": [called]} if by_tool else {"content": '{"name": "Ada"}'}
+    reply = Stream(recorded.llama(said))
+    with ScriptedServer(reply) as server:
+        model = ChatXinference(server.endpoint, "tiny", engine=engine)
+        events = Structured(model, Form.of(FIELDS)).events([HumanMessage("x")], {})
+        *_, last = [event async for event in events]
+    assert last == Parsed({"name": "Ada"})
+
+
+@pytest.mark.parametrize("schema", [{}, {"name": "Ada"}])
+def test_a_dict_that_is_no_schema_is_refused(schema):
+    with pytest.raises(BadRequestError, match="cannot be the schema of an answer: it says nothing"):
+        Form.of(schema)
+
+
+@pytest.mark.parametrize("schema", [Holder, Odd, 3])
 def test_what_is_no_schema_is_said_in_a_line(schema):
     with pytest.raises(
         NotebookError, match=r"is not an answer schema|cannot be used as an answer schema"

@@ -4,7 +4,8 @@ import json
 
 import pytest
 import recorded
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages.tool import tool_call
 from management_server import scripted_api
 
 from xinference_magics.chat_models import ChatXinference
@@ -159,3 +160,46 @@ def test_nothing_is_asked_about_text_or_what_is_known(server):
     known = ChatXinference(server.endpoint, "tiny", engine="vLLM", profile={"image_inputs": True})
     known.invoke([HumanMessage([IMAGE])])
     assert server.asked == ["/v1/chat/completions"] * 2
+
+
+HISTORY = [
+    HumanMessage("x"),
+    AIMessage("", tool_calls=[tool_call(name="f", args={"a": 1}, id="1")]),
+    ToolMessage("2", tool_call_id="1"),
+]
+CODER = {"model_engine": "vLLM", "model_family": "qwen2.5-coder-instruct"}
+
+
+def sent_arguments(server):
+    return server.sent[-1]["messages"][1]["tool_calls"][0]["function"]["arguments"]
+
+
+@pytest.mark.parametrize(
+    "known", [{}, {"engine": "vLLM"}, {"engine": "vLLM", "profile": {"tool_calling": True}}]
+)
+async def test_a_model_is_described_once_to_send_earlier_calls_right(server, known):
+    server[CHAT] = [(200, WHOLE)]
+    server[DESCRIPTION] = [(200, CODER)]
+    llm = ChatXinference(server.endpoint, "tiny", **known)
+    llm.invoke("x")
+    assert server.asked == ["/v1/chat/completions"]
+    llm.invoke(HISTORY)
+    assert sent_arguments(server) == {"a": 1}
+    await llm.ainvoke(HISTORY)
+    assert sent_arguments(server) == {"a": 1}
+    assert server.asked.count("/v1/models/tiny") == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted"),
+    [
+        ({"engine": "llama.cpp"}, '{"a": 1}'),
+        ({"engine": "vLLM", "profile": {"name": "qwen3"}}, '{"a": 1}'),
+        ({"engine": "vLLM", "profile": {"name": "qwen2.5-instruct"}}, {"a": 1}),
+    ],
+)
+def test_what_is_known_of_a_model_is_not_asked_for(server, known, wanted):
+    server[CHAT] = [(200, WHOLE)]
+    ChatXinference(server.endpoint, "tiny", **known).invoke(HISTORY)
+    assert sent_arguments(server) == wanted
+    assert server.asked == ["/v1/chat/completions"]

@@ -1,6 +1,7 @@
 """A forced tool call from end to end: what is asked, how often, and what becomes of the answer."""
 
 import json
+from typing import TypedDict
 
 import pytest
 import recorded
@@ -23,6 +24,16 @@ class Person(BaseModel):
 
     name: str
     age: int
+
+
+class PersonDict(TypedDict):
+    """A person."""
+
+    name: str
+    age: int
+
+
+PersonDict.__name__ = "Person"
 
 
 def get_weather(city: str) -> str:
@@ -139,7 +150,7 @@ def test_a_server_that_does_not_say_the_engine_is_asked_for_a_tool_call(api):
 CUT = '{"name": "Ada", "age": 1'
 
 
-@pytest.mark.parametrize("schema", [Person, {"title": "Person", **Person.model_json_schema()}])
+@pytest.mark.parametrize("schema", [Person, PersonDict, Person.model_json_schema()])
 @pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
 @pytest.mark.filterwarnings("ignore:The llama.cpp engine ignores")
 @pytest.mark.filterwarnings("ignore:tiny did not call")

@@ -15,6 +15,7 @@ from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_ma
 from xinference_magics.transport.events import read
 from xinference_magics.transport.lines import lines
 from xinference_magics.wire.calls.splitter import ToolCallSplitter
+from xinference_magics.wire.escapes import Escapes
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.shapes import MalformedError
@@ -140,6 +141,7 @@ CALLS = [
         "'",
     ),
     *("```json\n<tool_call>", "functools[", "<tools>{}", "a\n", "<arg_key>a</arg_key><arg_value>"),
+    *("<a>", "</a>", "<a>1</a>", "<item>", "<a></a>"),
 ]
 
 
@@ -159,6 +161,7 @@ BEGINNINGS = [
     ),
     *('{"name": "add", "arguments": {"a": "', "[add(a=", "<tool_call>add\n", "```json\n"),
     *("<|tool_call>call:add{a:", "<function=add><parameter=a>"),
+    '<tool_call><invoke name="add"><a>',
 ]
 
 
@@ -173,6 +176,18 @@ def test_tool_calls_are_found(piece, begin):
 @pytest.mark.parametrize("piece", [" ", "<", "<tool_call", "</tool_call>", "{", "a", "\n", "\\"])
 def test_tool_calls_are_found_in_characters(piece, begin):
     is_linear(lambda text: find_calls(*(begin + text)), piece, 1_000, characters=True)
+
+
+@pytest.mark.parametrize("piece", ["\\", r"\ud83d", r"\ud83d\ude00", r"\u", "a"])
+def test_escapes_are_joined(piece):
+    def feed(pieces):
+        escapes = Escapes()
+        for each in pieces:
+            escapes.feed(each)
+        escapes.end()
+
+    is_linear(feed, piece, 1_000, characters=True)
+    is_linear(lambda text: feed([text]), piece, 1_000, characters=True)
 
 
 def convert(text):

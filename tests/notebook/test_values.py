@@ -2,7 +2,8 @@
 
 import base64
 import math
-from collections import Counter
+from collections import Counter, OrderedDict, defaultdict, deque
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -44,10 +45,38 @@ def written():
         (Counter("aab"), "Counter({'a': 2, 'b': 1})"),
         ([0.1 + 0.2, np.float64(0.5), np.float32(0.1), True, 12345678], None),
         (pd.Timestamp("2026-01-02"), "2026-01-02 00:00:00"),
+        (Counter(a=1 / 3, b=2 / 3), "Counter({'b': 0.666667, 'a': 0.333333})"),
+        (Counter({1: 1, "a": "b"}), "Counter({1: 1, 'a': 'b'})"),  # which have no order
+        (defaultdict(float, a=1 / 3), "defaultdict({'a': 0.333333})"),
+        (OrderedDict(a=1 / 3), "OrderedDict({'a': 0.333333})"),
+        (deque([1 / 3, deque()], maxlen=3), "deque([0.333333, deque([])])"),
+        ({1 / 3}, "{0.333333}"),
+        ([set(), frozenset(), frozenset({1 / 3})], "[set(), frozenset(), frozenset({0.333333})]"),
+        ({"x": Counter(a=1 / 3)}, "{'x': Counter({'a': 0.333333})}"),
     ],
 )
 def test_simple_values_are_as_they_print(value, text):
     assert noted(value) == (text or "[0.3, 0.5, 0.1, True, 12345678]", [])
+
+
+@pytest.mark.parametrize("kind", [OrderedDict, Counter, partial(defaultdict, None)])
+def test_long_dicts_with_a_name_are_written_as_dicts_are(kind):
+    held = {f"a long key {i}": 1 / 3 for i in range(9)}
+    made = kind(held)
+    assert noted(made) == (f"{type(made).__name__}({noted(held)[0]})", [])
+    assert noted(deque(held)) == (f"deque({noted(list(held))[0]})", [])
+
+
+def test_a_long_deque_is_shortened():
+    text, notes = noted(deque(range(3_000)), "d")
+    assert text.startswith("deque (first 2,000 of 3,000 items):\n[0, 1, 2, ")
+    assert notes == ["d: first 2,000 of 3,000 items sent."]
+
+
+def test_what_holds_itself_is_written_once():
+    held = deque([1])
+    held.append(held)
+    assert noted([held])[0] == "[deque([1, deque(...)])]"
 
 
 def test_a_table_has_its_shape_and_its_first_rows():

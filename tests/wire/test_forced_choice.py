@@ -243,6 +243,17 @@ def test_a_choice_that_cannot_be_enforced_has_an_end():
     assert not list(unheeded_in_chat(made))
 
 
+@pytest.mark.parametrize("choice", ["any", "get_time"])
+def test_a_choice_has_an_end_where_the_engine_is_not_known(choice):
+    made = request(None, tools=TOOLS, tool_choice=choice)
+    assert made.body["max_tokens"] == 2048
+    assert not list(unheeded_in_chat(made))  # it may be one that keeps to the choice
+    assert request(None, tools=TOOLS, tool_choice=choice, max_tokens=9).body["max_tokens"] == 9
+    for free in (None, "auto", "none"):
+        assert "max_tokens" not in request(None, tools=TOOLS, tool_choice=free).body
+    assert "max_tokens" not in request("transformers", tools=TOOLS, tool_choice=choice).body
+
+
 BEYOND = {
     "type": "object",
     "properties": {

@@ -339,6 +339,8 @@ def test_halves_of_characters(pieces, text):
         assert said == text
     arguments = [piece('{"city": "', "weather", index=0, id="a"), *map(piece, pieces), piece('"}')]
     assert called(of_pieces(*arguments)) == [("weather", {"city": text})]
+    escaped = [piece(json.dumps(each)[1:-1]) for each in pieces]
+    assert called(of_pieces(arguments[0], *escaped, arguments[-1])) == [("weather", {"city": text})]
     converter = TextStreamConverter(TEXT_REQUEST)
     found = [converter.feed(recorded.text_chunk(each)) for each in pieces]
     converter.feed(recorded.text_chunk("", "stop"))
@@ -357,6 +359,19 @@ def test_half_a_character_in_a_whole_answer(arguments):
     assert called(message) == [("weather", {"city": "a\ufffd"})]
     text = to_generation(recorded.whole_text("a\ud83d"), TEXT_REQUEST).text
     assert text == "a\ufffd"
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\ud83d"])
+def test_half_a_character_in_a_call_that_is_read_by_us(half):
+    object_ = f'{{"city": "a{half}"}}'
+    text = f'<tool_call>\n{{"name": "weather", "arguments": {object_}}}\n</tool_call>'
+    wanted = [("weather", {"city": "a\ufffd"})]
+    assert called(to_message(recorded.whole({"content": text}), REQUEST)) == wanted
+    assert called(streamed(recorded.llama(*text))) == wanted
+    twice = json.dumps(object_)
+    assert called(of_pieces(piece(twice, "weather", index=0, id="a"))) == wanted
+    whole = recorded.whole({"tool_calls": [piece(twice, "weather", id="a")]}, "tool_calls")
+    assert called(to_message(whole, REQUEST)) == wanted
 
 
 @given(

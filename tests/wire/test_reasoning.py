@@ -42,7 +42,7 @@ def test_a_thought_whose_opening_tag_was_in_the_prompt():
 
 def test_the_engines_own_division_loses_its_margins():
     splitter = ReasoningSplitter()
-    thoughts = [splitter.thought(piece) for piece in ("\n", "I add", " them.", "\n", "\n")]
+    thoughts = [splitter.thought(piece)[0] for piece in ("\n", "I add", " them.", "\n", "\n")]
     answers = [splitter.text(piece)[1] for piece in ("\n\n", "2 + 2", " = 4\n")]
     assert "".join(thoughts) == "I add them."
     assert "".join(answers) == "2 + 2 = 4\n"
@@ -50,8 +50,39 @@ def test_the_engines_own_division_loses_its_margins():
 
 def test_text_after_the_engines_reasoning_is_never_searched_for_tags():
     splitter = ReasoningSplitter(prefilled=True)
-    assert splitter.thought("hm") == "hm"
+    assert splitter.thought("hm") == ("hm", "")
     assert splitter.text("<think>") == ("", "<think>")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "thought", "answer"),
+    [
+        (["a ", ["b"], " c"], "b", "a  c"),
+        (["a", ["b"], "\n\nc"], "b", "a\n\nc"),
+        (["a\n", ["\nb\n"], "\nc"], "b", "a\n\nc"),
+        (["<th", ["b"], " c"], "b", "<th c"),
+        (["\n", ["b"], "\n\nc"], "b", "c"),
+        (["a", ["b"], " ", "c", ["d"], "e"], "b\n\nd", "a ce"),
+        ([["b"], "\n", ["d"], "\nc"], "bd", "c"),
+        (["<think>b</think>\n\na", ["d"], " c"], "b\n\nd", "a c"),
+        (["<think>b</thi", ["d"], " c"], "b</thi\n\nd", "c"),
+        (["a", ["b"], " "], "b", "a "),
+        ([["b"], " "], "b", ""),
+        (["a <think>b</think> c"], "", "a <think>b</think> c"),  # it may only mention the tags
+    ],
+)
+def test_text_before_a_thought_is_neither_lost_nor_joined_to_what_follows(pieces, thought, answer):
+    """The engine's own thoughts are in lists."""
+    splitter = ReasoningSplitter()
+    parts = [
+        splitter.text(piece) if isinstance(piece, str) else splitter.thought(*piece)
+        for piece in pieces
+    ]
+    parts.append(splitter.end())
+    assert ("".join(thought for thought, _ in parts), "".join(said for _, said in parts)) == (
+        thought,
+        answer,
+    )
 
 
 @given(st.lists(st.text(alphabet="<>/think \n", max_size=9)), st.booleans())

@@ -181,6 +181,27 @@ def test_a_call_in_the_text_that_is_none_is_invalid(text):
     assert message.response_metadata["finish_reason"] == "length"
 
 
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize(
+    ("before", "left"),
+    [
+        ("<tool_cal", ""),
+        ("```json\n<tool_cal", ""),
+        ("Let me look. <tool_call", "Let me look."),
+        ("Let me look.\n```json\n<tool_cal", "Let me look."),
+        ("```py\nx = 1\n```\n<tool_cal", "```py\nx = 1\n```"),
+        ("Is 1 <", "Is 1 <"),
+    ],
+)
+def test_a_tag_of_which_a_parser_lets_through_the_beginning_is_not_shown(before, left, beside):
+    for cut in range(len(before)):
+        first, last = before[:cut], {"content": before[cut:]}
+        calls = recorded.call_begin("f", arguments="{}")
+        deltas = [first, last | calls] if beside else [first, last, calls]
+        answer = merged(recorded.llama(*deltas, finish="tool_calls"), tools=[TOOL])
+        assert (answer.content, len(answer.tool_calls)) == (left, 1), cut
+
+
 def test_logprobs_are_joined():
     chunks = recorded.llama("a", "b")
     for chunk, token in zip(chunks[1:3], "ab", strict=True):

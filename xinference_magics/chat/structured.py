@@ -13,6 +13,7 @@ from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
 from xinference_magics.errors import NotebookError
 from xinference_magics.structured_output import best_method
+from xinference_magics.wire.schema import as_function
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -45,6 +46,7 @@ class Form:
 
         Raises:
             NotebookError: It is none.
+            BadRequestError: It is a dict of something else.
         """
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             return cls(schema)
@@ -52,11 +54,12 @@ class Form:
             return cls(schema, _adapter(schema))
         if isinstance(schema, type) and is_dataclass(schema):
             return cls._of_dataclass(schema)
-        if isinstance(schema, dict) and "title" in schema:
+        if isinstance(schema, dict):
+            as_function(schema)
             return cls(schema)
         raise NotebookError(
             "This is not an answer schema.",
-            hint="Pass a Pydantic class, a TypedDict, a dataclass, or a JSON schema with a title.",
+            hint="Pass a Pydantic class, a TypedDict, a dataclass, or a JSON schema.",
         )
 
     @classmethod

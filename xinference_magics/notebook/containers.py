@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pprint
+from collections import Counter, OrderedDict, defaultdict, deque
+from contextlib import suppress
 from itertools import islice
 from numbers import Rational, Real
 from typing import Any
@@ -16,19 +18,38 @@ _ITEMS = 2_000
 """Items of a list or a dict up to which all are written."""
 
 
+_NAMED: frozenset[Any] = frozenset(
+    kind.__repr__ for kind in (Counter, OrderedDict, defaultdict, deque)
+)
+_SETS: frozenset[Any] = frozenset(kind.__repr__ for kind in (set, frozenset))
+_KINDS = (dict, list, tuple, set, frozenset)
+
+
 def collection(value: Any) -> Shortened | None:
-    """Write a list, tuple, set or dict as Python would; None for anything else."""
-    if not isinstance(value, dict | list | tuple | set | frozenset):
+    """Write a list, tuple, set, dict or deque much as Python would; None for anything else."""
+    if not isinstance(value, (*_KINDS, deque)):
         return None
     printer = _Printer(width=100, compact=True, sort_dicts=False)
+    plain, name = _plain(value), type(value).__name__
     part = first_of(_ITEMS, len(value), "items")
     if not part:
-        return Shortened(printer.pformat(value), notes=printer.notes)
-    items = value.items() if isinstance(value, dict) else value
-    kind = next(kind for kind in (dict, list, tuple, set, frozenset) if isinstance(value, kind))
+        text = printer.pformat(plain)
+        return Shortened(text if plain is value else f"{name}({text})", notes=printer.notes)
+    items = plain.items() if isinstance(plain, dict) else plain
+    kind = next(kind for kind in _KINDS if isinstance(plain, kind))
     first: Any = kind(islice(items, _ITEMS))
-    text = f"{type(value).__name__} ({part}):\n{printer.pformat(first)}"
+    text = f"{name} ({part}):\n{printer.pformat(first)}"
     return Shortened(text, part, (f"{part} sent", *printer.notes))
+
+
+def _plain(value: Any) -> Any:
+    """Return the dict or list that is in a collection with a name; others as they are."""
+    if type(value).__repr__ not in _NAMED:
+        return value
+    if isinstance(value, Counter):
+        with suppress(TypeError):  # what is counted cannot always be put in order
+            return dict(value.most_common())
+    return dict(value) if isinstance(value, dict) else list(value)
 
 
 class _Printer(pprint.PrettyPrinter):
@@ -48,6 +69,9 @@ class _Printer(pprint.PrettyPrinter):
         return (*filter(None, [first]), *([f"{len(others):,} more like it"] if others else []))
 
     def format(self, value: object, *args: Any) -> tuple[str, bool, bool]:
+        # Its base leaves these to repr, which knows neither digits nor tables.
+        if type(value).__repr__ in _NAMED | _SETS:
+            return self._named(value, *args)
         if isinstance(value, Real) and not isinstance(value, Rational):
             return digits(value), True, False
         if value is None or isinstance(value, str | bytes | int | complex | type):
@@ -56,6 +80,20 @@ class _Printer(pprint.PrettyPrinter):
             self._written[id(value)] = _inside(value)
         written = self._written[id(value)]
         return super().format(value, *args) if written is None else (written.text, True, False)
+
+    def _named(self, value: Any, context: dict[int, int], *args: int) -> tuple[str, bool, bool]:
+        name, is_set = type(value).__name__, type(value).__repr__ in _SETS
+        if id(value) in context:
+            return f"{name}(...)", False, True
+        if is_set and not value:
+            return repr(value), True, False
+        context[id(value)] = 1
+        text, readable, recursive = super().format(
+            list(value) if is_set else _plain(value), context, *args
+        )
+        del context[id(value)]
+        text = f"{{{text[1:-1]}}}" if is_set else text
+        return text if name == "set" else f"{name}({text})", readable, recursive
 
 
 def _inside(value: Any) -> Shortened | None:

@@ -11,6 +11,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
+from xinference_magics.wire.escapes import whole_escapes
 from xinference_magics.wire.forced_calls import whole_calls
 from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
@@ -86,9 +87,7 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
 
 
 def _valid(call: TextCall) -> ToolCall:
-    arguments = json.loads(call.arguments or "{}", strict=False)
-    if "\\u" in call.arguments:  # it may spell half a character
-        arguments = json.loads(whole_characters(json.dumps(arguments, ensure_ascii=False)))
+    arguments = json.loads(whole_escapes(call.arguments) or "{}", strict=False)
     return tool_call(name=call.name or "", args=arguments, id=call.id)
 
 
@@ -106,7 +105,7 @@ def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
         return "", thought + text
     prefilled = not thought and (request.think_prefilled or only_closes(text))
     splitter = ReasoningSplitter(prefilled=prefilled)
-    start = splitter.thought(thought) if thought else ""
+    start = splitter.thought(thought)[0] if thought else ""
     more, answer = splitter.text(text)
     last, rest = splitter.end()
     return start + more + last, answer + rest
@@ -137,5 +136,5 @@ def _native_calls(
 
 def _native(raw: Mapping[str, Any], call_id: str) -> TextCall:
     function = function_in(raw)
-    arguments = unwrapped(whole_characters(arguments_in(function)))
+    arguments = whole_characters(unwrapped(arguments_in(function)))
     return TextCall(name_in(function) or None, arguments, is_object(arguments), call_id)

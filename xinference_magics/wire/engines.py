@@ -16,6 +16,7 @@ LLAMA_CPP = "llama.cpp"
 TRANSFORMERS = "transformers"
 VLLM = "vllm"
 SGLANG = "sglang"
+MLX = "mlx"
 
 
 FOLLOW_A_SCHEMA = (LLAMA_CPP, VLLM, SGLANG)

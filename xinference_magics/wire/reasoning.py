@@ -107,6 +107,13 @@ class _Part:
         self.thought = thought
         self._gap: str | None = None  # None: before the first character
 
+    def followed_by_thought(self) -> _Part:
+        """Return the part of a thought that follows, as another paragraph if this is one."""
+        part = _Part(_CLOSINGS, thought=True)
+        if self.thought and self._gap is not None:
+            part._gap = "\n\n"
+        return part
+
     @cached_property
     def _closing(self) -> re.Pattern[str]:
         return re.compile("|".join(map(re.escape, self.closings)))
@@ -140,6 +147,7 @@ class ReasoningSplitter:
         self._place = _Place.BEFORE
         self._prefilled = prefilled
         self._held = ""
+        self._answered = False  # before a thought that the engine has sent
         self._part = _Part(_CLOSINGS, thought=True)
 
     @property
@@ -147,11 +155,15 @@ class ReasoningSplitter:
         """Whether all that follows is answer, to be passed on as it is."""
         return self._place is _Place.ANSWER
 
-    def thought(self, piece: str) -> str:
-        """Take a piece that the engine itself calls reasoning."""
+    def thought(self, piece: str) -> tuple[str, str]:
+        """Take a piece that the engine itself calls reasoning; return the same as `text`."""
+        thought, text = "", ""
         if self._place is not _Place.AFTER:
-            self._place, self._held = _Place.AFTER, ""
-        return self._part.without_margins(piece)
+            thought, text = self.end()
+            answered = self._place in {_Place.ANSWER, _Place.BETWEEN} or bool(text.strip())
+            self._answered = self._answered or answered
+            self._place, self._part = _Place.AFTER, self._part.followed_by_thought()
+        return thought + self._part.without_margins(piece), text if self._answered else ""
 
     def text(self, piece: str) -> tuple[str, str]:
         """Take a piece of text; return what of it (and of what was held back) is what."""
@@ -179,7 +191,12 @@ class ReasoningSplitter:
         if self._place is _Place.INSIDE:
             rest = self._part.without_margins(held)
             return (rest, "") if self._part.thought else ("", rest)
-        return "", held.lstrip() if self._place is _Place.AFTER else held
+        return "", held.lstrip() if self._is_margin else held
+
+    @property
+    def _is_margin(self) -> bool:
+        """Whether white space here is only what divides a thought from the answer."""
+        return self._place is _Place.AFTER and not self._answered
 
     def _has_part(self) -> bool:
         """Look for an opening, where there may be one; return whether this is inside of tags."""
@@ -200,7 +217,7 @@ class ReasoningSplitter:
 
     def _begin_without(self, start: str) -> None:
         """Begin the answer, or the thought that the prompt opens, without a tag."""
-        if self._place is _Place.AFTER:
+        if self._is_margin:
             self._held = start
         prefilled = self._prefilled and self._place is _Place.BEFORE
         self._place = _Place.INSIDE if prefilled else _Place.ANSWER

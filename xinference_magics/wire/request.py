@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from xinference_magics.errors import BadRequestError, StreamError
+from xinference_magics.wire.earlier_calls import with_readable_calls
 from xinference_magics.wire.engines import LLAMA_CPP, named
 from xinference_magics.wire.forced_choice import Forced, forced
 from xinference_magics.wire.grammar import followable, unfollowed
@@ -175,6 +176,7 @@ def chat_request(
         )
     model = model.for_call(arguments)
     sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable or ()))
+    sent = with_readable_calls(sent, model.engine, model.family)
     body = _body({"messages": sent, **_tools(arguments)}, model, arguments, stream)
     prefilled = model.think_prefilled
     if prefilled is None:
@@ -194,10 +196,10 @@ def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
     body = request.body
     if made := forced(body, request.engine, model.family, thinks=request.thinks):
         return replace(request, body=made[0], forced=made[1], think_prefilled=False)
-    if request.engine != LLAMA_CPP:
+    if request.engine not in (LLAMA_CPP, None):
         return request
     form = body.get("response_format") or {}
-    if form.get("type") == "json_schema":
+    if request.engine and form.get("type") == "json_schema":
         return _followable(request, form)
     if (body.get("tool_choice") == "required" or named(body.get("tool_choice"))) and (
         body.get("max_tokens") is None
@@ -219,13 +221,16 @@ def _followable(request: ChatRequest, form: Mapping[str, Any]) -> ChatRequest:
 
 
 def _limited(request: ChatRequest) -> ChatRequest:
-    """Set an end to an answer that llama.cpp would not let end without a call."""
+    """Set an end to an answer that llama.cpp would not let end without a call.
+
+    Where the engine is not known it may be another, which calls: then there is nothing to say.
+    """
     said = (
         f"max_tokens is {_LONGEST_UNENFORCED} for this answer: the llama.cpp engine does not "
         "enforce tool_choice here, and might write until the context is full."
     )
     body = {**request.body, "max_tokens": _LONGEST_UNENFORCED}
-    return replace(request, body=body, said=(said,))
+    return replace(request, body=body, said=(said,) if request.engine else ())
 
 
 def text_request(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics.wire.calls.cursor import NotACallError
 from xinference_magics.wire.calls.json_text import TornError, json_object
-from xinference_magics.wire.calls.values import load, typed
+from xinference_magics.wire.calls.nested import gathered, nested
+from xinference_magics.wire.calls.values import load, typed, types_of
 from xinference_magics.wire.native_calls import new_id
 from xinference_magics.wire.text_calls import TextCall
 
@@ -202,11 +203,15 @@ class Tagged:
         values: What stands before a value and behind it. Before it is a template with a
             ``{key}``, and perhaps with a ``{type}``: where that is ``string`` or ``true``, the
             value is a text, whatever the tool's schema says.
+        nests: Whether values that are no texts may be in tags of their own.
+        mark: What may stand before each of those tags.
     """
 
     begins: tuple[str, ...]
     ends: tuple[str, ...]
     values: tuple[tuple[str, str], ...]
+    nests: bool = False
+    mark: str = ""
 
     def read(self, found: Found) -> Reading[None]:
         """Read them."""
@@ -217,20 +222,21 @@ class Tagged:
             raise NotACallError
 
     def _arguments(self, found: Found, name: str) -> Reading[None]:
-        cursor, values = found.cursor, dict[str, Any]()
+        cursor, values = found.cursor, list[tuple[str, Any]]()
         try:
             while not (closed := (yield from cursor.any(self.ends))):
                 given = yield from self._argument(found, name)
                 if given is None:
                     break
-                values |= given
+                values.append(given)
         except ValueError:
             yield from found.give_up(*self.ends)
         if not closed and not (yield from self._may_end(found)):
             if not values and not (found.opened and self._is_marked):
                 raise NotACallError
             yield from found.give_up(*self.ends)
-        found.add(found.offered.named(name, values), closed=closed)
+        arguments = gathered(values) if self.nests else dict(values)
+        found.add(found.offered.named(name, arguments), closed=closed)
 
     @property
     def _is_marked(self) -> bool:
@@ -244,7 +250,7 @@ class Tagged:
         found.cursor.back(before)
         return ends
 
-    def _argument(self, found: Found, name: str) -> Reading[dict[str, Any] | None]:
+    def _argument(self, found: Found, name: str) -> Reading[tuple[str, Any] | None]:
         """Read one argument; None where there is none.
 
         Raises:
@@ -259,23 +265,40 @@ class Tagged:
 
     def _given(
         self, found: Found, name: str, fields: dict[str, str], behind: str
-    ) -> Reading[dict[str, Any]]:
+    ) -> Reading[tuple[str, Any]]:
         key, kind = fields["key"].strip(), fields.get("type")
+        schema = {} if kind else found.offered.properties(name).get(key, {})
+        nests = self.nests and "string" not in types_of(schema)
         end = behind.format(key=key)
         text, found_end = yield from found.cursor.until(end, *self._next_ones)
+        if nests:
+            text, found_end = yield from self._balanced(found.cursor, text, found_end, end)
         if found_end != end or not key:
             raise ValueError(text)
         if kind in {"string", "true"}:
-            return {key: _inside(text)}
-        schema = {} if kind else found.offered.properties(name).get(key, {})
-        return {key: typed(_inside(text), schema)}
+            return key, _inside(text)
+        if nests:
+            return key, nested(text.replace(self.mark, "") if self.mark else text, schema)
+        return key, typed(_inside(text), schema)
+
+    def _balanced(
+        self, cursor: Cursor, text: str, found_end: str, end: str
+    ) -> Reading[tuple[str, str]]:
+        """Read on where `end` is that of a tag of the same name in the value."""
+        opening, parts = end.replace("</", "<"), [text]
+        missing = text.count(opening)
+        while missing and found_end == end:
+            text, found_end = yield from cursor.until(end, *self._next_ones)
+            parts += (end, text)
+            missing += text.count(opening) - 1
+        return "".join(parts), found_end
 
     @property
     def _next_ones(self) -> list[str]:
         """What begins another argument or call, in a line of its own: this one is not closed."""
         templates = (*self.begins, *(before for before, _ in self.values))
         starts = (each.partition("{")[0] for each in templates)
-        return [f"\n{each}" for each in starts if len(each) > 1]
+        return [f"\n{each}" for each in starts if len(each.removeprefix(self.mark)) > 1]
 
 
 def _inside(text: str) -> str:

@@ -61,11 +61,21 @@ _QWEN_SAMPLE = (
     "<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n"
     "<parameter=days>\n2\n</parameter>\n</function>"
 )
-_MINIMAX = Tagged(
-    ('<invoke name="{name}">',),
-    ("</invoke>",),
-    (('<parameter name="{key}">', "</parameter>"), ("<{key}>", "</{key}>")),
-)
+_MINIMAX_MARK = "]<]minimax[>["
+"""A special token before each tag of MiniMax M3, which servers may leave in the text."""
+
+
+def _minimax(mark: str = "") -> Tagged:
+    return Tagged(
+        (f'{mark}<invoke name="{{name}}">',),
+        (f"{mark}</invoke>",),
+        (
+            (f'{mark}<parameter name="{{key}}">', f"{mark}</parameter>"),
+            (f"{mark}<{{key}}>", f"{mark}</{{key}}>"),
+        ),
+        nests=True,
+        mark=mark,
+    )
 
 
 def _dsml(outer: str, gap: str = "") -> Format:
@@ -227,7 +237,7 @@ FORMATS = (
     ),
     Format(
         "MiniMax M2",
-        _MINIMAX,
+        _minimax(),
         '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Paris</parameter>'
         '\n<parameter name="days">2</parameter>\n</invoke>\n</minimax:tool_call>',
         opens=("<minimax:tool_call>",),
@@ -235,11 +245,21 @@ FORMATS = (
     ),
     Format(
         "MiniMax M3",
-        _MINIMAX,
-        '<minimax:tool_call>\n<invoke name="get_weather">\n<city>Paris</city>\n<days>2</days>\n'
-        "</invoke>\n</minimax:tool_call>",
-        opens=("<minimax:tool_call>",),
-        ends=("</minimax:tool_call>",),
+        _minimax(),
+        '<tool_call>\n<invoke name="get_weather"><city>Paris</city><days>2</days></invoke>\n'
+        "</tool_call>",
+        opens=("<tool_call>",),
+        ends=("</tool_call>",),
+    ),
+    Format(
+        "MiniMax M3 with its mark",
+        _minimax(_MINIMAX_MARK),
+        f'{_MINIMAX_MARK}<tool_call>\n{_MINIMAX_MARK}<invoke name="get_weather">'
+        f"{_MINIMAX_MARK}<city>Paris{_MINIMAX_MARK}</city>"
+        f"{_MINIMAX_MARK}<days>2{_MINIMAX_MARK}</days>"
+        f"{_MINIMAX_MARK}</invoke>\n{_MINIMAX_MARK}</tool_call>",
+        opens=(f"{_MINIMAX_MARK}<tool_call>",),
+        ends=(f"{_MINIMAX_MARK}</tool_call>",),
     ),
     Format(
         "MiniMax M1, Hunyuan",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.calls.values import types_of
 from xinference_magics.wire.native_calls import new_id, unwrapped
+from xinference_magics.wire.shapes import whole_characters
 from xinference_magics.wire.text_calls import TextCall, as_json, is_object
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Offered:
 
     def named(self, name: str, arguments: Any) -> TextCall:
         """Make a call of `name`; it is complete where its arguments are an object."""
-        text = unwrapped(as_json(arguments))
+        text = whole_characters(unwrapped(as_json(arguments)))
         return TextCall(name, text, is_object(text), new_id())
 
     def fits(self, call: TextCall) -> bool:

@@ -1,0 +1,88 @@
+"""A streamed answer, which may have to be asked for whole: what sync and async reading share.
+
+Some servers cannot stream where tools are offered, and some lose a call while they do.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.errors import ServerError
+from xinference_magics.text_model import say_if_unmet
+from xinference_magics.transport.features import streams_no_tools
+from xinference_magics.wire.stream import StreamConverter
+from xinference_magics.wire.whole_chunk import as_chunk, has_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.outputs import ChatGenerationChunk
+
+    from xinference_magics.wire.request import ChatRequest
+
+
+class StreamedAnswer:
+    """Read one answer: `feed` what the stream brings, `end` it, and ask for it whole if need be.
+
+    Args:
+        request: What was asked.
+        in_blocks: See `StreamConverter`.
+    """
+
+    def __init__(self, request: ChatRequest, *, in_blocks: bool) -> None:
+        self._request = request
+        self._new_converter = partial(StreamConverter, request, in_blocks=in_blocks)
+        self._converter = self._new_converter()
+        self._begun = False
+        self.needs_whole = False
+
+    def feed(self, data: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
+        """Read a chunk as the server sent it.
+
+        Raises:
+            ServerError: It has another form than it has to have.
+        """
+        self._begun = self._begun or has_words(data)
+        chunk = self._converter.feed(data)
+        if chunk is not None:
+            yield chunk
+
+    def failed(self, error: ServerError) -> None:
+        """Take note of why the stream ended.
+
+        Raises:
+            ServerError: An answer that is asked for whole would not help.
+        """
+        if self._begun or not self._request.tools or not streams_no_tools(error):
+            raise error
+        self.needs_whole = True
+
+    def end(self) -> Iterator[ChatGenerationChunk]:
+        """Read the end of the stream, unless the answer has to be asked for whole.
+
+        Raises:
+            StreamError: The server never said that the answer was complete.
+        """
+        if not self.needs_whole:
+            last = self._converter.end()
+            self.needs_whole = self._converter.swallowed
+            if not self.needs_whole:
+                yield last
+                say_if_unmet(self._request, self._converter.called)
+
+    def whole(self, answer: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
+        """Read the answer that was asked for whole.
+
+        Raises:
+            ServerError: It says nothing either, or has another form than it has to have.
+        """
+        self._converter, self.needs_whole = self._new_converter(), False
+        yield from self.feed(as_chunk(answer, self._request))
+        yield from self.end()
+        if self.needs_whole:
+            raise ServerError(
+                f"{self._request.model_uid} generated tokens, but the engine returned none.",
+                request_id=self._request.request_id,
+                hint="It was probably a malformed tool call; try again, or use another model.",
+            )

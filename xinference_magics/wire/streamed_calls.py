@@ -1,0 +1,201 @@
+"""The tool calls of a streamed answer: pieces in all orders -> what langchain-core merges.
+
+Servers number calls, name them by ids, repeat names, or do none of it; see `StreamedCalls`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages.tool import tool_call_chunk
+
+from xinference_magics.wire.escapes import Escapes, whole_escapes
+from xinference_magics.wire.native_calls import (
+    arguments_in,
+    function_in,
+    id_in,
+    may_be_wrapped,
+    name_in,
+    new_id,
+    unwrapped,
+)
+from xinference_magics.wire.shapes import integer_in
+from xinference_magics.wire.text_calls import TextCall, beyond_repair, is_object
+from xinference_magics.wire.tools import demanding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from langchain_core.messages import ToolCallChunk
+
+
+class _Call:
+    """A call whose pieces arrive.
+
+    Args:
+        number: The number under which langchain-core merges its pieces.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.name = ""
+        self.begun = False
+        self.wrapped: bool | None = None  # None: before the first character of its arguments
+        self.characters = Escapes()
+
+    def shown(self, arguments: str) -> str:
+        """Return what can be passed on of a piece: arguments encoded twice wait for their end."""
+        if self.wrapped is None and arguments.strip():
+            self.wrapped = may_be_wrapped(arguments)
+        return "" if self.wrapped else arguments
+
+
+class StreamedCalls:
+    """Translate the calls of one stream, and see in the end which of them were torn.
+
+    Args:
+        first: The number of the first one.
+        tools: What the model could call, as OpenAI's dicts.
+    """
+
+    def __init__(self, first: int, tools: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._first = first
+        self._offered = [str((each.get("function") or {}).get("name")) for each in tools]
+        self._demanding = demanding(tools)
+        self._arguments: dict[int, list[str]] = {}
+        self._calls: list[_Call] = []
+        self._by_id: dict[str | None, _Call] = {}
+        self._by_index: dict[int | None, _Call] = {}
+        self.names: set[str | None] = set()
+        self.in_text = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there was one."""
+        return self.in_text or bool(self._arguments)
+
+    def deltas(self, raw: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
+        """Translate the server's own pieces of calls."""
+        return [self._delta(each) for each in raw]
+
+    def _delta(self, raw: Mapping[str, Any]) -> ToolCallChunk:
+        function, given, index = function_in(raw), id_in(raw), integer_in(raw, "index")
+        name, arguments = name_in(function), arguments_in(function)
+        call = self._with_id(given, index, name, arguments) if given else None
+        if not given:
+            call = self._without_id(index, name, arguments)
+        call = call or self._begin()
+        self._by_index[index] = self._by_index[None] = call
+        if given:
+            self._by_id[given] = call
+        first, call.begun = not call.begun, True
+        arguments = call.characters.feed(arguments)
+        if arguments:
+            self._arguments[call.number].append(arguments)
+        return tool_call_chunk(
+            name=self._name(call, name),
+            args=call.shown(arguments),
+            id=(given or new_id()) if first else None,
+            index=call.number,
+        )
+
+    def _begin(self) -> _Call:
+        call = _Call(self._first + len(self._arguments))
+        self._calls.append(call)
+        self._arguments[call.number] = []
+        return call
+
+    def _with_id(self, given: str, index: int | None, name: str, arguments: str) -> _Call | None:
+        """Return the call that a piece with an id goes on with; None for one that begins.
+
+        Xinference before 4.0 on vLLM, and SGLang, number all calls 0: the id counts.
+        """
+        call = self._by_id.get(given) or self._by_index.get(index)
+        if call is None or call is self._by_id.get(given) or not call.name:
+            return call
+        begins = name or (arguments and self._is_whole(call))
+        return None if begins else call
+
+    def _without_id(self, index: int | None, name: str, arguments: str) -> _Call | None:
+        """Return the call that a piece without an id goes on with; None for one that begins.
+
+        Some servers repeat the name in every piece, or number nothing.
+        """
+        call = self._by_index.get(index)
+        if not name:
+            return call or self._by_index.get(None)
+        if call is None or not call.name:
+            return call
+        if name != call.name:
+            return call if self._is_part(call.name + name) else None
+        begins = arguments.lstrip()[:1] in {"{", '"'} and self._is_whole(call)
+        return None if begins else call
+
+    def _is_whole(self, call: _Call) -> bool:
+        parts = self._arguments[call.number]
+        if not parts or parts[-1].rstrip()[-1:] not in {"}", '"'}:
+            return False  # soon seen: pieces may be many
+        arguments = "".join(parts)
+        return bool(arguments) and is_object(unwrapped(arguments))
+
+    def _is_part(self, name: str) -> bool:
+        return any(each.startswith(name) for each in self._offered)
+
+    def _name(self, call: _Call, name: str) -> str | None:
+        """Return what is new of a name, which langchain-core would put together."""
+        if not name or name == call.name:
+            return None
+        self.names.discard(call.name)
+        call.name += name
+        self.names.add(call.name)
+        return name
+
+    def held_back(self) -> list[ToolCallChunk]:
+        """Return what waited for the end: arguments encoded twice, half a character."""
+        return [chunk for call in self._calls for chunk in self._rest(call)]
+
+    def _rest(self, call: _Call) -> Iterator[ToolCallChunk]:
+        parts = self._arguments[call.number]
+        parts.append(rest := call.characters.end())
+        if call.wrapped:
+            parts[:] = [rest := whole_escapes(unwrapped("".join(parts)))]
+        if rest:
+            yield tool_call_chunk(name=None, args=rest, id=None, index=call.number)
+
+    def read(self, pieces: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
+        """Translate the pieces of calls that were read out of the text."""
+        made = self.deltas(pieces)
+        self.in_text = self.in_text or bool(made)
+        return made
+
+    def whole(self, call: TextCall) -> ToolCallChunk:
+        """Translate a call that was found in the text."""
+        self.in_text = True
+        self.names.add(call.name)
+        end = "" if call.complete else beyond_repair(call.arguments)
+        index = self._first + len(self._arguments)
+        self._arguments[index] = [call.arguments if call.complete else "{}"]
+        return tool_call_chunk(name=call.name, args=call.arguments + end, id=call.id, index=index)
+
+    def torn(self, finish: str | None) -> list[ToolCallChunk]:
+        """Return what makes calls with broken arguments invalid when the chunks are merged."""
+        cut = finish == "length"
+        return [
+            tool_call_chunk(name=None, args=beyond_repair(arguments), id=None, index=index)
+            for index, arguments in ((i, "".join(parts)) for i, parts in self._arguments.items())
+            if not is_object(arguments) or (not arguments and (cut or self._lacks(index)))
+        ]
+
+    def _lacks(self, index: int) -> bool:
+        """Tell whether a call without arguments is none: vLLM sends names it cannot go on with."""
+        return any(each.number == index and each.name in self._demanding for each in self._calls)
+
+
+def joined(pieces: Iterable[ToolCallChunk]) -> list[ToolCallChunk]:
+    """Join the pieces of each call: langchain-core merges messages, not what is within one."""
+    calls: dict[int | str | None, ToolCallChunk] = {}
+    for piece in pieces:
+        known = calls.setdefault(piece["index"], piece)
+        if known is not piece:
+            known["args"] = (known["args"] or "") + (piece["args"] or "")
+    return list(calls.values())
