@@ -10,13 +10,6 @@ from xinference_magics.chat_models import ChatXinference
 from xinference_magics.wire.profile import model_profile
 
 
-class Node(BaseModel):
-    """A node of a tree."""
-
-    name: str
-    children: list["Node"]
-
-
 class Person(BaseModel):
     """A person."""
 
@@ -43,11 +36,6 @@ async def test_the_engine_follows_the_form_of_an_agent(llm):
     agent = create_agent(llm, response_format=Person)
     for answer in (agent.invoke(ASKED), await agent.ainvoke(ASKED)):
         assert isinstance(answer["structured_response"], Person)
-
-
-def test_the_engine_follows_a_form_that_refers_to_itself(llm):
-    asked = llm.with_structured_output(Node, method="json_schema")
-    assert isinstance(asked.invoke("Ada is 36 years old.", max_tokens=400), Node)
 
 
 def test_the_engine_follows_a_list(llm):

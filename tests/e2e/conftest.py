@@ -20,9 +20,8 @@ os.chdir(folder)
 get_ipython().run_line_magic("unload_ext", "xinference_magics")
 get_ipython().config.pop("XinferenceMagics", None)
 get_ipython().reset(new_session=True)
-get_ipython().run_line_magic("load_ext", "xinference_magics")
 """
-"""Code that makes a running kernel as good as a new one with the extension loaded."""
+"""Code that makes a running kernel as good as a new one."""
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +51,10 @@ def kernels():
 def kernel(kernel_env, kernels):
     """A kernel with the extension loaded, which knows nothing of the tests before."""
     if not kernels or not kernels[0].is_renewed(RENEW):
-        kernels[:] = [Kernel.loaded(kernel_env)]
+        kernels[:] = [Kernel(kernel_env)]
         kernels[0].run(REMEMBER)
+        assert kernels[0].is_renewed(RENEW)
+    assert kernels[0].run("%load_ext xinference_magics").status == "ok"
     return kernels[0]
 
 

@@ -22,6 +22,6 @@ def test_what_is_left_out_of_a_value_is_one_line(chatting, tiny_text):
     assert chatting.run("%chat --once {{df[:9].T[:9]}} Hello").stdout == ""
     continued = chatting.run(f"%%generate -m {tiny_text} --max-tokens 4\n{{{{df}}}} Hello")
     assert continued.stdout == note
-    cells = chatting.run("%chat --show-prompt --context 5 Hello").stdout
+    cells = chatting.run("%chat --show-prompt --context 6 Hello").stdout
     assert "first 4,000 of 14,999 characters sent.\n" in cells
     assert "[first 4,000 of 14,999 characters]" in cells

@@ -23,8 +23,10 @@ _MARKS = (  # the longer ones first: one of UTF-32 begins as that of UTF-16
 _EASTERN = ("gb18030", "cp932", "big5", "cp949")
 """Chinese, Japanese and Korean, which can be told by their bytes; the others only by how many."""
 _CYRILLIC, _WESTERN = "cp1251", "cp1252"
-_PAIR = re.compile(rb"[\x80-\xff]{2}")
-"""What Western text hardly has: its accents stand alone."""
+_EASTERN_RUN = re.compile(
+    rb"[\x80-\xff]{4}|(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,3}(?![A-Za-z\x80-\xff])"
+)
+"""What Western text hardly has: its accents are single, or few within a word (German süß)."""
 _SAMPLE = 65_536
 """Bytes from which an encoding is guessed."""
 _CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\f\r\x1b"})
@@ -62,7 +64,9 @@ def _guess(data: bytes) -> str | None:
     sample = sample[: sample.rfind(b"\n") + 1] or sample
     if sample.translate(None, _CONTROLS) != sample:
         return None
-    found = from_bytes(sample, cp_isolation=[*_EASTERN]).best() if _PAIR.search(sample) else None
+    found = None
+    if _EASTERN_RUN.search(sample):
+        found = from_bytes(sample, cp_isolation=[*_EASTERN]).best()
     if found is not None:
         return found.encoding
     letters = sum(byte > 0x7F for byte in sample)  # noqa: PLR2004
