@@ -12,7 +12,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference pictures \
-  package browser faults-long fuzz fuzz-guided older-servers clean
+  package engines browser faults-long fuzz fuzz-guided older-servers clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with server
 
 bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Compare with other tools (an hour or less): ONLY="load page", QUICK=1
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+engines: $(VENV)/.installed  ## See what engines make of requests: ENDPOINT=URL UIDS="a b", or MODEL=NAME ENGINES="llama.cpp vllm"; KEEP=1
+	$(BIN)/python benchmarks/engines/run.py $(UIDS) $(if $(ENDPOINT),--endpoint $(ENDPOINT)) \
+	  $(if $(MODEL),--model $(MODEL)) $(if $(ENGINES),--engines $(ENGINES)) $(if $(KEEP),--keep)
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .
