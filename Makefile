@@ -51,9 +51,10 @@ older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with server
 bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Compare with other tools (an hour or less): ONLY="load page", QUICK=1
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
-engines: $(VENV)/.installed  ## See what engines make of requests: ENDPOINT=URL UIDS="a b", or MODEL=NAME ENGINES="llama.cpp vllm"; KEEP=1
+engines: $(VENV)/.installed  ## See what engines make of requests: ENDPOINT=URL UIDS="a b", or MODEL=NAME ENGINES="llama.cpp vLLM"; KEEP=1 writes the pages
 	$(BIN)/python benchmarks/engines/run.py $(UIDS) $(if $(ENDPOINT),--endpoint $(ENDPOINT)) \
-	  $(if $(MODEL),--model $(MODEL)) $(if $(ENGINES),--engines $(ENGINES)) $(if $(KEEP),--keep)
+	  $(if $(MODEL),--model $(MODEL)) $(if $(ENGINES),--engines $(ENGINES)) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(LIBRARY),--library "$(LIBRARY)") $(if $(KEEP),--keep)
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
     Prompt = str | list[dict[str, Any]]
 
-SLOWEST = 600
+SLOWEST = 900
 """Seconds that one answer may take: an engine on a busy CPU writes two tokens a second."""
+
+A_MOMENT = 2.0
+"""Seconds after which an engine has noticed that nobody reads its answer any more."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Whole:
     def text(self) -> str:
         """What the model wrote."""
         return (self.choice.get("message") or {}).get("content") or ""
+
+    @property
+    def thought(self) -> str:
+        """What the server tells apart as the model's thought."""
+        return _thought(self.choice.get("message") or {})
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -79,6 +88,11 @@ class Streamed:
     def text(self) -> str:
         """What the model wrote."""
         return "".join((c.get("delta") or {}).get("content") or "" for c in self.choices)
+
+    @property
+    def thought(self) -> str:
+        """What the server tells apart as the model's thought."""
+        return "".join(_thought(c.get("delta") or {}) for c in self.choices)
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -117,6 +131,27 @@ class Model:
         found: dict[str, Any] = answer.json()
         return found
 
+    @property
+    def engine(self) -> str:
+        """The name of its engine, in small letters."""
+        return str(self.described.get("model_engine")).casefold()
+
+    @property
+    def abilities(self) -> set[str]:
+        """What the server says that it can do, such as ``vision``."""
+        return set(self.described.get("model_ability") or ())
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it can think."""
+        return bool(self.abilities & {"reasoning", "hybrid"})
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Return the errors among the model's events."""
+        url = f"{self.endpoint}/v1/models/{self.uid}/events"
+        events = requests.get(url, timeout=SLOWEST).json()
+        return [each for each in events if each.get("event_type") == "ERROR"]
+
     def whole(self, prompt: Prompt, **parameters: Any) -> Whole:
         """Ask for a whole answer, at temperature 0 where nothing else is said."""
         answer = self._post(_body(self.uid, prompt, parameters))
@@ -139,26 +174,44 @@ class Model:
         answer = requests.post(self.endpoint + path, json={"block_duration": 0}, timeout=SLOWEST)
         return str(answer.json().get("msg"))
 
-    def left_early(self) -> str:
+    def left_stream(self) -> str:
         """Begin a long stream, leave it after some events, and return its request id."""
-        request_id = uuid4().hex
-        body = _body(self.uid, "Count from 1 to 300.", {"max_tokens": 300})
-        body |= {"stream": True, "request_id": request_id}
-        with self._post(body, stream=True) as answer:
+        request_id, body = self._long()
+        with self._post({**body, "stream": True}, stream=True) as answer:
             for _, _ in zip(range(4), _data(answer), strict=False):
                 pass
+        time.sleep(A_MOMENT)
         return request_id
 
-    def _post(self, body: dict[str, Any], *, stream: bool = False) -> requests.Response:
+    def left_whole(self) -> str | None:
+        """Ask for a long answer, leave before it comes, and return its request id."""
+        request_id, body = self._long()
+        try:
+            self._post(body, patience=A_MOMENT)
+        except requests.ReadTimeout:
+            time.sleep(A_MOMENT)
+            return request_id
+        return None
+
+    def _long(self) -> tuple[str, dict[str, Any]]:
+        request_id = uuid4().hex
+        body = _body(self.uid, "Count from 1 to 300.", {"max_tokens": 300})
+        return request_id, {**body, "request_id": request_id}
+
+    def _post(
+        self, body: dict[str, Any], *, stream: bool = False, patience: float = SLOWEST
+    ) -> requests.Response:
         url = f"{self.endpoint}/v1/chat/completions"
-        return requests.post(url, json=body, stream=stream, timeout=SLOWEST)
+        return requests.post(url, json=body, stream=stream, timeout=patience)
 
 
-def _body(
-    uid: str, prompt: str | list[dict[str, Any]], parameters: dict[str, Any]
-) -> dict[str, Any]:
+def _body(uid: str, prompt: Prompt, parameters: dict[str, Any]) -> dict[str, Any]:
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     return {"model": uid, "messages": messages, "temperature": 0, "max_tokens": 48, **parameters}
+
+
+def _thought(message: dict[str, Any]) -> str:
+    return message.get("reasoning_content") or message.get("reasoning") or ""
 
 
 def _data(answer: requests.Response) -> Iterator[str]:

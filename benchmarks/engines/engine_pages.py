@@ -3,73 +3,60 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine_rows import ROWS
-from object_rows import OBJECT_ROWS
+from parts import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from parts import Part
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = DOCS / "engines.json"
-BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
+RAN = {"model": "model", "server": "Xinference", "library": "library", "day": "seen on"}
+"""The last rows of each table: how it was seen."""
 
 
 def kept() -> dict[str, Any]:
-    """Return what earlier runs have seen, by engine."""
-    return json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    """Return what earlier runs have seen: by part and engine, `ran` and `rows`."""
+    every: dict[str, Any] = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    return every
 
 
-def keep(engine: str, seen: dict[str, Any]) -> None:
+def keep(part: str, engine: str, seen: dict[str, Any]) -> None:
     """Write what was seen of an engine beside what earlier runs saw of others."""
-    today = datetime.now(UTC).date().isoformat()
-    every = dict(sorted((kept() | {engine: {"run": today, **seen}}).items()))
+    every = kept()
+    every[part] = dict(sorted({**every.get(part, {}), engine: seen}.items(), key=_engine))
     KEPT.write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    into_pages(every)
+    page = DOCS / PARTS[part].page
+    begin, end = f"<!-- table: {part} -->", f"<!-- end of table: {part} -->"
+    before, _, rest = page.read_text("utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    table = table_of(PARTS[part], every[part])
+    page.write_text(f"{before}{begin}\n\n{table}\n\n{end}{after}", encoding="utf-8")
 
 
-def into_pages(every: dict[str, Any]) -> None:
-    """Put the tables between the marks of both pages."""
-    _into_page(DOCS / "engines.md", engine_table(every))
-    _into_page(DOCS / "langchain.md", object_table(every))
-
-
-def engine_table(every: dict[str, Any]) -> str:
-    """Return the table of what the engines make of requests, and of how they were run."""
+def table_of(part: Part, engines: dict[str, Any]) -> str:
+    """Return a part's table: a row for each question, a column for each engine."""
+    done = any(row.done for row in part.rows)
     rows = [
-        [row.title, *(_cell(each, "engine", row.title) for each in every.values()), row.done]
-        for row in ROWS
+        [row.title, *(each["rows"].get(row.title, "") for each in engines.values()), row.done]
+        for row in part.rows
     ]
-    ran = [[name, *(each["ran"].get(name, "") for each in every.values()), ""] for name in _RAN]
-    dates = ["seen on", *(each["run"] for each in every.values()), ""]
-    return _table(["", *every, "what is done"], [*rows, *ran, dates])
-
-
-def object_table(every: dict[str, Any]) -> str:
-    """Return the table of what comes out of a `ChatXinference`."""
-    rows = [
-        [row.title, *(_cell(each, "object", row.title) for each in every.values())]
-        for row in OBJECT_ROWS
+    rows += [
+        [title, *(each["ran"].get(name, "") for each in engines.values()), ""]
+        for name, title in RAN.items()
     ]
-    return _table(["", *every], rows)
+    head = ["", *engines, "what is done"]
+    return _table([line if done else line[:-1] for line in (head, *rows)])
 
 
-_RAN = ("model", "Xinference", "library")
+def _engine(item: tuple[str, Any]) -> str:
+    return item[0].casefold()
 
 
-def _cell(seen: dict[str, Any], part: str, title: str) -> str:
-    return str(seen.get(part, {}).get(title, ""))
-
-
-def _into_page(page: Path, table: str) -> None:
-    before, _, rest = page.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", encoding="utf-8")
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    head, *rows = lines
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))

@@ -10,8 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "engines"))
 
 import engine_pages
-from engine_rows import ROWS
-from object_rows import OBJECT_ROWS
+from asking import Model
+from parts import PARTS
 
 FOLDER = Path(engine_pages.__file__).parent
 
@@ -20,60 +20,104 @@ FOLDER = Path(engine_pages.__file__).parent
 def docs(tmp_path, monkeypatch):
     monkeypatch.setattr(engine_pages, "DOCS", tmp_path)
     monkeypatch.setattr(engine_pages, "KEPT", tmp_path / "engines.json")
-    for name in ("engines.md", "langchain.md"):
-        text = f"Before.\n\n{engine_pages.BEGIN}\n| last year |\n{engine_pages.END}\n\nAfter.\n"
-        (tmp_path / name).write_text(text)
+    for page in {part.page for part in PARTS.values()}:
+        tables = "".join(
+            f"<!-- table: {name} -->\n| last year |\n<!-- end of table: {name} -->\n\nAfter.\n"
+            for name, part in PARTS.items()
+            if part.page == page
+        )
+        (tmp_path / page).write_text(f"Before.\n\n{tables}")
     return tmp_path
 
 
-def seen(word):
-    return {
-        "ran": {"model": "coder 0.5B", "Xinference": "4.1.0"},
-        "engine": {row.title: word for row in ROWS},
-        "object": {row.title: "right" for row in OBJECT_ROWS},
-    }
+def seen(part, word):
+    rows = {row.title: word for row in PARTS[part].rows}
+    return {"ran": {"model": "coder 0.5B", "server": "4.1.0", "day": "2026-11-30"}, "rows": rows}
 
 
 def test_what_was_seen_of_an_engine_is_kept_beside_the_others(docs):
-    engine_pages.keep("vLLM", seen("works"))
-    engine_pages.keep("llama.cpp", seen("ignored"))
-    engine_pages.keep("vLLM", seen("refused"))
+    engine_pages.keep("requests", "vLLM", seen("requests", "works"))
+    engine_pages.keep("requests", "llama.cpp", seen("requests", "ignored"))
+    engine_pages.keep("requests", "vLLM", seen("requests", "refused"))
+    engine_pages.keep("objects", "vLLM", seen("objects", "right"))
     page = (docs / "engines.md").read_text()
     assert page.startswith("Before.")
     assert page.endswith("After.\n")
-    assert "last year" not in page
+    assert page.count("| last year |") == 1  # the table of another part
     assert "|  | llama.cpp | vLLM | what is done |" in page
-    assert f"| {ROWS[0].title} | ignored | refused | {ROWS[0].done} |" in page
+    first = PARTS["requests"].rows[0]
+    assert f"| {first.title} | ignored | refused | {first.done} |" in page
     assert "| model | coder 0.5B | coder 0.5B |  |" in page
-    assert set(json.loads((docs / "engines.json").read_text())) == {"llama.cpp", "vLLM"}
-    assert f"| {OBJECT_ROWS[0].title} | right | right |" in (docs / "langchain.md").read_text()
+    assert "| seen on | 2026-11-30 | 2026-11-30 |  |" in page
+    kept = json.loads((docs / "engines.json").read_text())
+    assert {part: set(engines) for part, engines in kept.items()} == {
+        "requests": {"llama.cpp", "vLLM"},
+        "objects": {"vLLM"},
+    }
+    of_objects = (docs / "langchain.md").read_text()
+    assert f"| {PARTS['objects'].rows[0].title} | right |\n" in of_objects
 
 
-def test_the_published_tables_are_what_was_seen():
-    every = engine_pages.kept()
-    assert engine_pages.engine_table(every) in (engine_pages.DOCS / "engines.md").read_text()
-    assert engine_pages.object_table(every) in (engine_pages.DOCS / "langchain.md").read_text()
+@pytest.mark.parametrize("name", PARTS)
+def test_each_page_has_a_place_for_its_table(name):
+    page = (engine_pages.DOCS / PARTS[name].page).read_text("utf-8")
+    assert page.count(f"<!-- table: {name} -->") == 1
+    assert page.count(f"<!-- end of table: {name} -->") == 1
 
 
-def test_every_published_column_answers_every_question():
-    for found in engine_pages.kept().values():
-        assert set(found["engine"]) == {row.title for row in ROWS}
-        assert set(found["object"]) == {row.title for row in OBJECT_ROWS}
+def run(*arguments):
+    command = [sys.executable, FOLDER / "run.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+
+
+def test_a_server_that_is_not_there_is_said_in_a_line():
+    done = run("--endpoint", "http://127.0.0.1:9", "tiny")
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_running_model_needs_its_server():
+    done = run("tiny")
+    assert done.returncode == 2
+    assert "--endpoint URL says where these models run" in done.stderr
 
 
 @pytest.mark.server
-def test_a_running_model_answers_every_question(server, tiny_chat):
-    command = [sys.executable, FOLDER / "run.py", "--endpoint", server.endpoint, tiny_chat.gguf]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    head, *lines = done.stdout.splitlines()
-    assert head == f"## {tiny_chat.gguf} on llama.cpp"
-    found = dict(line.rsplit(": ", 1) for line in lines)
-    assert list(found) == [row.title for row in (*ROWS, *OBJECT_ROWS)]
-    # What the engine does whatever the model has learnt.
-    assert found["`seed`"] == "works"
-    assert found["`repetition_penalty`"] == "ignored"
-    assert found["`response_format` with a JSON schema"] == "works"
-    assert found["a JSON schema beside tools"] == "refused"
-    assert found["usage in a stream, asked for"] == "once"
-    assert found["`model` in the answer"] == "a path on the server"
-    assert found["`json_schema`"] == "right"
+@pytest.mark.parametrize("engine", ["gguf", "pt"])
+def test_a_running_model_answers_every_question(server, tiny_chat, engine):
+    uid = getattr(tiny_chat, engine)
+    done = run("--endpoint", server.endpoint, uid)
+    assert not done.stderr
+    _, *lines = done.stdout.splitlines()
+    answers = [line.rsplit(": ", 1) for line in lines]
+    asked = [part for part in PARTS.values() if part.fits(Model(server.endpoint, uid))]
+    assert [title for title, _ in answers] == [row.title for part in asked for row in part.rows]
+    # What the engine does, whatever the model has learnt.
+    found = dict(answers)
+    llama = engine == "gguf"
+    assert found["`seed`"] == ("works" if llama else "ignored")
+    assert found["`repetition_penalty`"] == ("ignored" if llama else "works")
+    assert found["`response_format` with a JSON schema"] == ("works" if llama else "ignored")
+    assert found["usage in a stream, asked for"] == ("once" if llama else "twice")
+    assert found["`model` in the answer"] == ("a path on the server" if llama else "the UID")
+    assert found["`with_structured_output`, its default"] == "right"
+
+
+@pytest.mark.server
+def test_a_model_is_launched_for_it_and_ended(cluster, tiny_registered):
+    before = {model.uid for model in cluster.models()}
+    done = run(
+        *("--endpoint", cluster.endpoint, "--model", "tiny-think", "--engines", "llama.cpp"),
+        *("--only", "thinking"),
+    )
+    assert not done.stderr
+    head, *answers = done.stdout.splitlines()
+    assert head.endswith(" on llama.cpp")
+    assert answers == [
+        "a model that may think, not asked to: thinks",
+        "`enable_thinking=False`: does not think",
+        "the thought, streamed: apart from the text",
+        "the thought of a whole answer: left out",
+    ]
+    assert {model.uid for model in cluster.models()} == before
