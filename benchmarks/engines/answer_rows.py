@@ -68,12 +68,12 @@ def _reason(model: Model) -> str:
         return UNCLEAR
     if not str(refused.data.get("detail")).endswith(KEPT_BACK):
         return "in the error"
-    return "among the model's events" if model.failures() else "in the server's log only"
+    return "in the model's events" if model.failures() else "in the server's log only"
 
 
 def _thinking_in_vain(model: Model) -> str:
-    if model.thinks:
-        return "it can think"
+    if model.reasons:
+        return "it can reason"
     asked = model.whole(SENTENCE, enable_thinking=True, max_tokens=24)
     if asked.refused:
         return REFUSED
@@ -149,9 +149,9 @@ def _whole_left(model: Model) -> str:
 
 ANSWER_ROWS = (
     Row(
-        "`enable_thinking=True` of a model that cannot think",
+        "`enable_thinking=True` for a model that cannot reason",
         _thinking_in_vain,
-        "a warning, where its description says so",
+        "a warning, if its description says so",
     ),
     Row("an image for a model that cannot see", _image, "refused before anything is sent"),
     Row(
@@ -161,7 +161,7 @@ ANSWER_ROWS = (
         " `ContextLengthError` where the engine refuses",
     ),
     Row("`max_tokens` beyond the context", _beyond),
-    Row("why a request failed", _reason, "looked up there, so that the error says it"),
+    Row("why a request failed", _reason, "looked up there and added to the error"),
     Row("a last message of the assistant's", _continues),
     Row("usage in a stream, asked for", _usage_asked, "counted once"),
     Row("usage in a stream, not asked for", _usage, "always asked for"),

@@ -51,9 +51,9 @@ class Whole:
         return (self.choice.get("message") or {}).get("content") or ""
 
     @property
-    def thought(self) -> str:
-        """What the server tells apart as the model's thought."""
-        return _thought(self.choice.get("message") or {})
+    def reasoning(self) -> str:
+        """What the server marks as the model's reasoning."""
+        return _reasoning(self.choice.get("message") or {})
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -90,9 +90,9 @@ class Streamed:
         return "".join((c.get("delta") or {}).get("content") or "" for c in self.choices)
 
     @property
-    def thought(self) -> str:
-        """What the server tells apart as the model's thought."""
-        return "".join(_thought(c.get("delta") or {}) for c in self.choices)
+    def reasoning(self) -> str:
+        """What the server marks as the model's reasoning."""
+        return "".join(_reasoning(c.get("delta") or {}) for c in self.choices)
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -142,8 +142,8 @@ class Model:
         return set(self.described.get("model_ability") or ())
 
     @property
-    def thinks(self) -> bool:
-        """Whether it can think."""
+    def reasons(self) -> bool:
+        """Whether it can reason."""
         return bool(self.abilities & {"reasoning", "hybrid"})
 
     def failures(self) -> list[dict[str, Any]]:
@@ -210,7 +210,7 @@ def _body(uid: str, prompt: Prompt, parameters: dict[str, Any]) -> dict[str, Any
     return {"model": uid, "messages": messages, "temperature": 0, "max_tokens": 48, **parameters}
 
 
-def _thought(message: dict[str, Any]) -> str:
+def _reasoning(message: dict[str, Any]) -> str:
     return message.get("reasoning_content") or message.get("reasoning") or ""
 
 

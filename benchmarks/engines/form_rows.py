@@ -70,9 +70,9 @@ FORM_ROWS = (
         {"response_format": form(PERSON)},
     ),
     Row(
-        "a schema with what no grammar has, such as a lookahead, `uniqueItems` or `format: uri`",
+        "a schema with a keyword that grammars lack, such as a lookahead",
         _no_grammar,
-        "on llama.cpp such keywords are left out, which is said",
+        "on llama.cpp such keywords are left out, with a warning",
     ),
     Row(
         "`response_format` of type `json_object`",

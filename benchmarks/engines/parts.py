@@ -9,7 +9,7 @@ from answer_rows import ANSWER_ROWS
 from form_rows import FORM_ROWS
 from object_rows import OBJECT_ROWS
 from parameter_rows import PARAMETER_ROWS
-from thinking_rows import THINKING_ROWS
+from reasoning_rows import REASONING_ROWS
 from tool_rows import TOOL_ROWS
 
 from xinference_magics import ChatXinference
@@ -44,6 +44,6 @@ def _as_object(model: Model) -> ChatXinference:
 
 PARTS = {
     "requests": Part("engines.md", (*PARAMETER_ROWS, *FORM_ROWS, *TOOL_ROWS, *ANSWER_ROWS)),
-    "thinking": Part("engines.md", THINKING_ROWS, fits=lambda model: model.thinks),
+    "reasoning": Part("engines.md", REASONING_ROWS, fits=lambda model: model.reasons),
     "objects": Part("langchain.md", OBJECT_ROWS, _as_object),
 }

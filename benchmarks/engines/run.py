@@ -6,8 +6,8 @@
 The first form asks models that run, one of each engine. The second launches a model on each engine,
 on the server of `--endpoint` or the private one of this machine, and ends it again. With `--keep`
 the tables of docs/engines.md and docs/langchain.md are written. Take a real model for that: one
-that was taught the answers makes an engine look better than it is. A model that can think is asked
-about that, too.
+that was taught the answers makes an engine look better than it is. A model that can reason is
+asked about that, too.
 """
 
 from __future__ import annotations

@@ -128,15 +128,15 @@ def test_a_model_is_launched_for_it_and_ended(cluster, tiny_registered):
     before = {model.uid for model in cluster.models()}
     done = run(
         *("--endpoint", cluster.endpoint, "--model", "tiny-think", "--engines", "llama.cpp"),
-        *("--only", "thinking"),
+        *("--only", "reasoning"),
     )
     assert not done.stderr
     head, *answers = done.stdout.splitlines()
     assert head.endswith(" on llama.cpp")
     assert answers == [
-        "a model that may think, not asked to: thinks",
-        "`enable_thinking=False`: does not think",
-        "the thought, streamed: apart from the text",
-        "the thought of a whole answer: left out",
+        "reasoning of hybrid models, unless asked for: on",
+        "`enable_thinking=False`: works",
+        "reasoning, streamed: apart from the text",
+        "reasoning of a non-streamed answer (`invoke`): left out",
     ]
     assert {model.uid for model in cluster.models()} == before

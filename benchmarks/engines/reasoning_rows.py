@@ -1,10 +1,10 @@
-"""Models that think: when they do, and where the thought arrives. Asked of such models only."""
+"""Models that reason: when they do, and where the reasoning arrives. Only such models are asked."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from row import IGNORED, UNCLEAR, Row
+from row import IGNORED, UNCLEAR, WORKS, Row
 
 if TYPE_CHECKING:
     from asking import Model, Streamed, Whole
@@ -14,9 +14,9 @@ LONGEST = 400
 
 
 def _where(answer: Whole | Streamed) -> str | None:
-    """Say where a thought is; None where there is none."""
-    if answer.thought:
-        return "apart from the text" if answer.text else "all of it is called a thought"
+    """Say where the reasoning is; None if there is none."""
+    if answer.reasoning:
+        return "apart from the text" if answer.text else "the answer is marked as reasoning, too"
     return "in the text" if "</think>" in answer.text else None
 
 
@@ -25,11 +25,11 @@ def _streamed(model: Model, **parameters: bool) -> str | None:
 
 
 def _unasked(model: Model) -> str:
-    return "thinks" if _streamed(model) else "does not think"
+    return "on" if _streamed(model) else "off"
 
 
 def _off(model: Model) -> str:
-    return IGNORED if _streamed(model, enable_thinking=False) else "does not think"
+    return IGNORED if _streamed(model, enable_thinking=False) else WORKS
 
 
 def _in_a_stream(model: Model) -> str:
@@ -43,15 +43,19 @@ def _in_a_whole_answer(model: Model) -> str:
     return "left out" if _streamed(model, enable_thinking=True) else UNCLEAR
 
 
-APART = "thoughts are kept apart wherever they arrive"
+SEPARATE = "reasoning is kept separate wherever it arrives"
 
-THINKING_ROWS = (
-    Row("a model that may think, not asked to", _unasked, "`--think`, `--no-think`"),
-    Row("`enable_thinking=False`", _off),
-    Row("the thought, streamed", _in_a_stream, APART),
+REASONING_ROWS = (
     Row(
-        "the thought of a whole answer",
+        "reasoning of hybrid models, unless asked for",
+        _unasked,
+        "`--think`, `--no-think`, `enable_thinking` in a call",
+    ),
+    Row("`enable_thinking=False`", _off),
+    Row("reasoning, streamed", _in_a_stream, SEPARATE),
+    Row(
+        "reasoning of a non-streamed answer (`invoke`)",
         _in_a_whole_answer,
-        "where thinking is on, `invoke` reads a stream and returns it whole",
+        "if reasoning is on, `invoke` reads a stream and returns it whole",
     ),
 )
