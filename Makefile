@@ -12,7 +12,7 @@ export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference pictures \
-  package browser faults-long fuzz fuzz-guided older-servers clean
+  package engines standard browser faults-long fuzz fuzz-guided older-servers clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,14 @@ older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with server
 
 bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Compare with other tools (an hour or less): ONLY="load page", QUICK=1
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+engines: $(VENV)/.installed  ## See what engines make of requests: ENDPOINT=URL UIDS="a b", or MODEL=NAME ENGINES="llama.cpp vLLM"; KEEP=1 writes the pages
+	$(BIN)/python benchmarks/engines/run.py $(UIDS) $(if $(ENDPOINT),--endpoint $(ENDPOINT)) \
+	  $(if $(MODEL),--model $(MODEL)) $(if $(ENGINES),--engines $(ENGINES)) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(LIBRARY),--library "$(LIBRARY)") $(if $(KEEP),--keep)
+
+standard: $(VENV)/.installed  ## Run LangChain's standard tests on a running model: ENDPOINT=URL UID=qwen3
+	ENDPOINT="$(ENDPOINT)" MODEL_UID="$(UID)" $(BIN)/python -m pytest tests/chat_models/test_standard_real.py -k Running --timeout 0
 
 lint: $(VENV)/.installed  ## Check style, types, spelling, and what imports what
 	$(BIN)/ruff check .

@@ -1,9 +1,15 @@
-"""langchain-tests' standard suite for chat models, against the tiny model on both engines."""
+"""langchain-tests' standard suite for chat models, against the tiny model on both engines.
+
+With ENDPOINT and MODEL_UID in the environment (`make standard`), against a running model, too.
+"""
+
+import os
 
 import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 from xinference_magics.chat_models import ChatXinference
+from xinference_magics.cluster.connection import Cluster
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
@@ -111,3 +117,35 @@ class TestTransformersJsonSchema(StructureOnly):
 
 class TestTransformersJsonMode(StructureOnly):
     engine, uid, method = "transformers", "tiny-pt", "json_mode"
+
+
+class Running(Suite):
+    """A running model, which nobody has taught the answers."""
+
+    other_uid = None
+    endpoint, uid = os.environ.get("ENDPOINT"), os.environ.get("MODEL_UID")
+
+    @pytest.fixture(autouse=True)
+    def find_server(self):
+        cluster = Cluster(self.endpoint)
+        type(self).engine = cluster.describe(self.uid).engine
+        cluster.close()
+
+
+class RunningStructure(Running, StructureOnly):
+    """The tests of structured output on it, by a method that is named."""
+
+
+if Running.uid:
+
+    class TestRunning(Running):
+        """All tests, structured output by the method that its engine takes by itself."""
+
+    class TestRunningFunctionCalling(RunningStructure):
+        method = "function_calling"
+
+    class TestRunningJsonSchema(RunningStructure):
+        method = "json_schema"
+
+    class TestRunningJsonMode(RunningStructure):
+        method = "json_mode"

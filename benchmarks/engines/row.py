@@ -1,0 +1,56 @@
+"""A row of a table, the words of its outcomes, and what several rows ask for.
+
+A question that needs the model's help, such as a tool call, is answered with `UNCLEAR` where the
+model did not give it: then nothing was seen, and nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WORKS, IGNORED, REFUSED, UNCLEAR = "works", "ignored", "refused", "not seen"
+
+SENTENCE = "Write one short sentence about a cat."
+ASK_WEATHER = "What is the weather in Paris?"
+JOKE = "Tell me a joke about cats."
+ASK_PERSON = "Ada is 36 years old. Describe her."
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Args:
+        title: What is asked, in Markdown.
+        see: Asks a `Model`, or a `ChatXinference` in the table of objects, and says what came
+            of it.
+        done: What ChatXinference or `%%chat` makes of it, in Markdown.
+        warned: What a request has in its body if it asks for this, where a warning is promised
+            for engines that ignore it.
+    """
+
+    title: str
+    see: Callable[[Any], str]
+    done: str = ""
+    warned: dict[str, Any] | None = None
+
+
+def form(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the `response_format` that asks for a JSON schema."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+def fits(text: str, schema: dict[str, Any]) -> bool:
+    """Tell whether a text is JSON that a schema allows."""
+    try:
+        jsonschema.validate(json.loads(text), schema)
+    except (ValueError, jsonschema.ValidationError):
+        return False
+    return True

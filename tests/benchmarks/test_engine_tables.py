@@ -1,0 +1,142 @@
+"""`make engines`: the tables of the pages are what was seen, and every question finds an answer."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "engines"))
+
+import engine_pages
+from parts import PARTS
+
+FOLDER = Path(engine_pages.__file__).parent
+
+
+@pytest.fixture
+def docs(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_pages, "DOCS", tmp_path)
+    monkeypatch.setattr(engine_pages, "KEPT", tmp_path / "engines.json")
+    for page in {part.page for part in PARTS.values()}:
+        tables = "".join(
+            f"<!-- table: {name} -->\n| last year |\n<!-- end of table: {name} -->\n\nAfter.\n"
+            for name, part in PARTS.items()
+            if part.page == page
+        )
+        (tmp_path / page).write_text(f"Before.\n\n{tables}")
+    return tmp_path
+
+
+def seen(part, word):
+    rows = {row.title: word for row in PARTS[part].rows}
+    return {"ran": {"model": "coder 0.5B", "server": "4.1.0", "day": "2026-11-30"}, "rows": rows}
+
+
+def test_what_was_seen_of_an_engine_is_kept_beside_the_others(docs):
+    engine_pages.keep("requests", "vLLM", seen("requests", "works"))
+    engine_pages.keep("requests", "llama.cpp", seen("requests", "ignored"))
+    engine_pages.keep("requests", "vLLM", seen("requests", "refused"))
+    engine_pages.keep("objects", "vLLM", seen("objects", "right"))
+    page = (docs / "engines.md").read_text()
+    assert page.startswith("Before.")
+    assert page.endswith("After.\n")
+    assert page.count("| last year |") == 1  # the table of another part
+    assert "|  | llama.cpp | vLLM | what is done |" in page
+    first = PARTS["requests"].rows[0]
+    assert f"| {first.title} | ignored | refused | {first.done} |" in page
+    assert "| model | coder 0.5B | coder 0.5B |  |" in page
+    assert "| seen on | 2026-11-30 | 2026-11-30 |  |" in page
+    kept = json.loads((docs / "engines.json").read_text())
+    assert {part: set(engines) for part, engines in kept.items()} == {
+        "requests": {"llama.cpp", "vLLM"},
+        "objects": {"vLLM"},
+    }
+    of_objects = (docs / "langchain.md").read_text()
+    assert f"| {PARTS['objects'].rows[0].title} | right |\n" in of_objects
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_page_has_a_place_for_its_table(name):
+    page = (engine_pages.DOCS / PARTS[name].page).read_text("utf-8")
+    assert page.count(f"<!-- table: {name} -->") == 1
+    assert page.count(f"<!-- end of table: {name} -->") == 1
+
+
+def run(*arguments):
+    command = [sys.executable, FOLDER / "run.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=380)
+
+
+def test_a_server_that_is_not_there_is_said_in_a_line():
+    done = run("--endpoint", "http://127.0.0.1:9", "tiny")
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_running_model_needs_its_server():
+    done = run("tiny")
+    assert done.returncode == 2
+    assert "--endpoint URL says where these models run" in done.stderr
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("engine", "parts", "found"),
+    [
+        (
+            "gguf",
+            ["requests", "objects"],
+            {
+                "`seed`": "works",
+                "`repetition_penalty`": "ignored",
+                "`response_format` with a JSON schema": "works",
+                "usage in a stream, asked for": "once",
+                "`model` in the answer": "a path on the server",
+                "`with_structured_output`, its default": "right",
+            },
+        ),
+        (
+            "pt",
+            ["requests"],
+            {
+                "`seed`": "ignored",
+                "`repetition_penalty`": "works",
+                "`response_format` with a JSON schema": "ignored",
+                "usage in a stream, asked for": "twice",
+                "`model` in the answer": "the UID",
+            },
+        ),
+    ],
+)
+def test_a_running_model_answers_every_question(server, tiny_chat, engine, parts, found):
+    """`found` is what the engine does, whatever the model has learnt."""
+    done = run("--endpoint", server.endpoint, getattr(tiny_chat, engine), "--only", *parts)
+    assert not done.stderr
+    _, *lines = done.stdout.splitlines()
+    answers = [line.rsplit(": ", 1) for line in lines]
+    assert [title for title, _ in answers] == [
+        row.title for name in parts for row in PARTS[name].rows
+    ]
+    assert found.items() <= dict(answers).items()
+
+
+@pytest.mark.server
+def test_a_model_is_launched_for_it_and_ended(cluster, tiny_registered):
+    before = {model.uid for model in cluster.models()}
+    done = run(
+        *("--endpoint", cluster.endpoint, "--model", "tiny-think", "--engines", "llama.cpp"),
+        *("--only", "reasoning"),
+    )
+    assert not done.stderr
+    head, *answers = done.stdout.splitlines()
+    assert head.endswith(" on llama.cpp")
+    assert answers == [
+        "reasoning of hybrid models, unless asked for: on",
+        "`enable_thinking=False`: works",
+        "reasoning, streamed: apart from the text",
+        "reasoning of a non-streamed answer (`invoke`): left out",
+    ]
+    assert {model.uid for model in cluster.models()} == before
