@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import socket
 from contextlib import aclosing, asynccontextmanager
@@ -186,7 +187,9 @@ class AsyncModelHandle:
         """Send `body`; return the whole answer, or its chunks where it asks for a stream."""
         url = f"{self._endpoint}{path}"
         with timed(_log, logging.DEBUG, "POST", path) as asked:
-            response = await self._session.post(url, data=written(body), headers=JSON)
+            # Written in pieces: bytes of more than a MiB would hold up the loop, with a warning.
+            data = io.BytesIO(written(body))
+            response = await self._session.post(url, data=data, headers=JSON)
             asked.status = response.status
         if body.get("stream"):
             return _chunks(response)
