@@ -211,12 +211,12 @@ def test_the_command_lines_login_serves_until_it_expires(secured):
     home = secured.state / "cli"
     path = home / "auth" / hashlib.sha256(f"{secured.endpoint}/".encode()).hexdigest()
     path.parent.mkdir(parents=True)
-    path.write_text(sign_in(secured.endpoint, USER, PASSWORD).access)
     environment = {
         "XINFERENCE_HOME": str(home),
         "XINFERENCE_MAGICS_STATE": str(secured.state / "cli-only"),
     }
     kernel = secured.kernel(**environment)
+    path.write_text(sign_in(secured.endpoint, USER, PASSWORD).access)  # it lasts for a minute
     assert "with the command line's login" in kernel.value("%xinference status")
     before = secured.bad_attempts()
     path.write_text(expired(path.read_text()))
