@@ -60,7 +60,7 @@ def pytest_configure():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LANES = ("notebooks", "server", "own-servers")
+LANES = ("notebooks", "server", "own-servers", "pages")
 """What shares a server runs in one process; these lanes take longest, so they come first."""
 
 
@@ -84,10 +84,10 @@ def pytest_collection_modifyitems(items):
 
 def lane_of(item, fixtures):
     """Return what a test shares a process with."""
-    if "lab" in fixtures or ("server" in fixtures and "e2e" in item.path.parts):
-        return "notebooks"
+    if "lab" in fixtures:
+        return "pages"
     if "server" in fixtures:
-        return "server"
+        return "notebooks" if "e2e" in item.path.parts else "server"
     return "own-servers" if "server_command" in fixtures else item.path.stem
 
 
