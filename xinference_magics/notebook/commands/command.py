@@ -89,7 +89,7 @@ class Command:
             typed: The magic that was typed, where it is a command by itself.
         """
         gap = "\n\n" if any("\n" in example for example in self.examples) else "\n"
-        about = [fill(self.note, help_width())] if self.note else []
+        about = [fill(self.note, help_width(), break_on_hyphens=False)] if self.note else []
         if self.examples:
             about += [*([""] if about else []), "examples:", indent(gap.join(self.examples), "  ")]
         return Parser(
