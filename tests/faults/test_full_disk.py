@@ -103,7 +103,7 @@ def test_a_conversation_is_saved_whole_or_not_at_all(bench, tmp_path):
     before = path.read_bytes()
     bench.succeeds("%%chat\nCount.")
     with full_disk(64):
-        bench.fails(f"%conversation save {path}", NotebookError, str(path), "as it was")
+        bench.fails(f"%conversation save {path}", NotebookError, str(path), "was not changed")
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
     assert len(load(path)) == 1
