@@ -113,6 +113,7 @@ def test_a_restart_of_the_kernel_loses_no_conversation(chatting, kernel_env, tmp
 
 def test_without_its_path_a_notebook_has_to_be_named(chatting):
     reply = chatting.run("%conversation restore")
-    assert "The kernel does not know which notebook this is. %conversation restore PATH" in (
-        reply.error
+    assert (
+        "The kernel does not know which notebook this is. Name it: %conversation restore PATH"
+        in (reply.error)
     )

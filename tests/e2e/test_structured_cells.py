@@ -69,10 +69,10 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(chatting):
     assert "That does not match the schema" in chatting.value("turn.steps[1].content")
 
 
-@pytest.mark.parametrize("given", ["3", "{'type': 'object'}", "int"])
+@pytest.mark.parametrize("given", ["3", "{}", "int"])
 def test_what_is_no_schema_is_refused(chatting, given):
     chatting.run(f"Wrong = {given}")
-    assert "cannot be used as an answer schema" in chatting.run("%chat --schema Wrong Hello").error
+    assert "answer schema" in chatting.run("%chat --schema Wrong Hello").error
 
 
 CHAIN = """
@@ -95,7 +95,7 @@ def test_a_runnable_takes_the_place_of_a_model(chatting, name):
 def test_a_chain_of_several_variables_is_explained(chatting):
     chatting.run(CHAIN.replace("{question}", "{question} {place}"))
     error = chatting.run("%chat -m chain Hello").error
-    assert "chain takes" in error
+    assert "chain needs" in error
     assert "place" in error
 
 
