@@ -36,17 +36,17 @@ versions: $(VENV)/.installed  ## Run the quick tests on each Python, the oldest 
 	$(BIN)/nox --sessions tests lowest ipykernel
 
 faults-long: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run tests/faults exhaustively: 200 interrupts, a cut at each byte
-	FAULTS_LONG=1 $(BIN)/python -m pytest tests/faults
+	FAULTS_LONG=1 $(BIN)/python -m pytest --timeout 0 tests/faults
 
 fuzz: $(VENV)/.installed  ## Run each property test on 100,000 cases (hours), or CASES=1000
-	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
+	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest --timeout 0 --hypothesis-profile=fuzz tests/fuzz tests/display/test_markdown.py
 
 fuzz-guided: $(VENV)/.installed  ## Let libFuzzer look for cases that reach new branches: SECONDS=60 for each test
 	@$(call pip_install,$(BIN),--group guided)
 	$(BIN)/python tests/fuzz/guided.py $(or $(SECONDS),60)
 
 older-servers: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Test with servers of each major version since 1.17 (6 GB, an hour): VERSIONS="1.17.1 2.12.0"
-	XINFERENCE_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/older_servers
+	XINFERENCE_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest --timeout 0 tests/older_servers
 
 bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Compare with other tools (an hour or less): ONLY="load page", QUICK=1
 	$(BIN)/python benchmarks/run.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)

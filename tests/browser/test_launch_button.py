@@ -1,9 +1,8 @@
 """A launch in JupyterLab: its stages, a line for each replica, and Cancel with its two clicks."""
 
-import time
-
 import pytest
 from playwright.sync_api import expect
+from waiting import eventually
 
 LONG = 90_000  # ms: an unwinding launch takes up to a minute
 
@@ -63,12 +62,5 @@ def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, clust
     expect(output.last).to_contain_text(f"LaunchError: The launch of {uid} was cancelled.")
     expect(notebook.page.locator(".xm-launch")).to_have_count(0)
     both_themes(notebook, f"launch-cancelled-{kernel}")
+    # One replica may unwind longer than the other.
     eventually(lambda: not any(each.ready or each.loading for each in cluster.replicas(uid)))
-
-
-def eventually(condition):
-    """Wait until something is so: one replica may unwind longer than the other."""
-    deadline = time.monotonic() + LONG / 1000
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)

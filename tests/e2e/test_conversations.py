@@ -115,5 +115,5 @@ def test_without_its_path_a_notebook_has_to_be_named(chatting):
     reply = chatting.run("%conversation restore")
     assert (
         "The kernel does not know which notebook this is. Name it: %conversation restore PATH"
-        in (reply.error)
+        in reply.error
     )

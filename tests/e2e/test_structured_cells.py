@@ -69,10 +69,17 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(chatting):
     assert "That does not match the schema" in chatting.value("turn.steps[1].content")
 
 
-@pytest.mark.parametrize("given", ["3", "{}", "int"])
-def test_what_is_no_schema_is_refused(chatting, given):
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("3", "This is not an answer schema."),
+        ("int", "This is not an answer schema."),
+        ("{}", "This cannot be used as an answer schema: it constrains nothing"),
+    ],
+)
+def test_what_is_no_schema_is_refused(chatting, given, says):
     chatting.run(f"Wrong = {given}")
-    assert "answer schema" in chatting.run("%chat --schema Wrong Hello").error
+    assert says in chatting.run("%chat --schema Wrong Hello").error
 
 
 CHAIN = """

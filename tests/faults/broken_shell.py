@@ -9,12 +9,12 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import psutil
+import waiting
 from faulty_proxy import WELL
 
 HANG = 28  # seconds after which a cell counts as one that hangs: less than the 30 of a default
@@ -154,10 +154,7 @@ def threads():
 
 def eventually(condition, what):
     """Wait until something is so; where it never is, tell what the package's threads do."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: {_open()}"
-        time.sleep(0.01)
+    waiting.eventually(condition, lambda: f"{what}: {_open()}")
 
 
 def _open():

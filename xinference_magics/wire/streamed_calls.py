@@ -187,7 +187,7 @@ class StreamedCalls:
         ]
 
     def _lacks(self, index: int) -> bool:
-        """Tell whether a call without arguments is none: vLLM sends names it cannot go on with."""
+        """Tell whether arguments are missing: vLLM sends names for calls it cannot complete."""
         return any(each.number == index and each.name in self._demanding for each in self._calls)
 
 

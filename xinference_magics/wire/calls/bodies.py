@@ -203,7 +203,7 @@ class Tagged:
         values: What stands before a value and behind it. Before it is a template with a
             ``{key}``, and perhaps with a ``{type}``: where that is ``string`` or ``true``, the
             value is a text, whatever the tool's schema says.
-        nests: Whether values that are no texts may be in tags of their own.
+        nests: Whether values other than strings may be in tags of their own.
         mark: What may stand before each of those tags.
     """
 

@@ -35,7 +35,7 @@ class _Element:
         return _Element(name, items if name == _ITEM else properties.get(name) or {}, start, start)
 
     def value(self, text: str) -> Any:
-        """Return what it stands for.
+        """Return its value.
 
         Args:
             text: All that is in it.
@@ -58,7 +58,7 @@ def gathered(parts: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def nested(text: str, schema: Mapping[str, Any]) -> Any:
-    """Return what `text` stands for where `schema` is asked for: tags, or a value without any.
+    """Return the value of `text` under `schema`: read from its tags, or as a plain value.
 
     Raises:
         ValueError: It has to be JSON or tags, and is neither.
