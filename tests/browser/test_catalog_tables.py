@@ -25,7 +25,7 @@ def test_tables_are_legible_in_light_and_dark(tables):
     expect(engines).to_contain_text("Engine MLX is not listed in model virtualenv packages.")
     expect(found.locator("th").first).to_have_text("name")
     expect(found).to_contain_text("262,144")
-    expect(registrations.locator("td").first).to_have_text("tiny-chat")
+    expect(registrations.get_by_role("cell", name="tiny-chat", exact=True)).to_be_visible()
     expect(cached).to_contain_text("tiny-chat--0_002B--ggufv2--f16")
     expect(cached.locator("td", has_text="MiB").first).to_have_css("text-align", "right")
     for theme in ("Light", "Dark"):

@@ -172,6 +172,8 @@ def test_damaged_files_fail_with_the_servers_reason(cluster, tmp_path):
             launch.wait(interval=0.1)
         said.append(caught.value)
         assert cluster.try_describe(launch.uid) is None
+    for name in ("damaged-gguf", "damaged-pt"):
+        cluster.registry.unregister("LLM", name)
     assert "Failed to init server" in said[0].message
     assert "may be damaged" in said[0].hint
     assert "deserializing header" in said[1].message

@@ -32,7 +32,7 @@ def execute(in_kernel_env, clean_server, tmp_path):
     """Execute a notebook with the test server's environment; nothing may warn."""
 
     def run(notebook):
-        client = NotebookClient(notebook, timeout=180, resources={"metadata": {"path": tmp_path}})
+        client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}})
         client.execute()
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
         assert not [output.text for output in outputs if output.get("name") == "stderr"]
@@ -111,7 +111,7 @@ def test_chat_cells(execute, sight_registered):
 def test_retrieval(execute):
     done = execute(example("rag"))
     launches = shown(source_of(done, "%xinference launch"))
-    for ready in ("embeddings is XinferenceEmb", "reranker is XinferenceR", "llm is ChatX"):
+    for ready in ("embeddings is a XinferenceEm", "reranker is a XinferenceR", "llm is a ChatX"):
         assert f"Ready: {ready}" in launches
     found = shown(source_of(done, "similarity_search_with_score")).splitlines()
     best = shown(source_of(done, "in reranker.compress_documents")).splitlines()
