@@ -68,8 +68,11 @@ class StreamedAnswer:
             last = self._converter.end()
             self.needs_whole = self._converter.swallowed
             if not self.needs_whole:
-                yield last
-                say_if_unmet(self._request, self._converter.called)
+                yield from self._ended(last)
+
+    def _ended(self, last: ChatGenerationChunk) -> Iterator[ChatGenerationChunk]:
+        yield last
+        say_if_unmet(self._request, self._converter.called)
 
     def whole(self, answer: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
         """Read the answer that was asked for whole.
@@ -79,10 +82,11 @@ class StreamedAnswer:
         """
         self._converter, self.needs_whole = self._new_converter(), False
         yield from self.feed(as_chunk(answer, self._request))
-        yield from self.end()
-        if self.needs_whole:
+        last = self._converter.end()
+        if self._converter.swallowed and not self._converter.called:
             raise ServerError(
                 f"{self._request.model_uid} generated tokens, but the engine returned none.",
                 request_id=self._request.request_id,
                 hint="It was probably a malformed tool call; try again, or use another model.",
             )
+        yield from self._ended(last)

@@ -249,13 +249,33 @@ class TestVllm:
     @pytest.mark.parametrize(("tool", "valid"), [(get_weather, False), (get_time, True)])
     def test_a_name_whose_arguments_never_come(self, tool, valid):
         piece = self.piece(tool.__name__, "")
-        with answering(piece, finish="tool_calls") as server:
-            streamed = merged(self.bound(server, tool).stream("x"))
-        with ScriptedServer(Reply(body=recorded.whole(piece, "tool_calls"))) as server:
-            whole = self.bound(server, tool).invoke("x")
-        for answer in (streamed, whole):
+        stream = Stream(recorded.llama(piece, finish="tool_calls"))
+        whole = Reply(body=recorded.whole(piece, "tool_calls"))
+        with ScriptedServer(stream, whole, whole) as server:
+            answers = [merged(self.bound(server, tool).stream("x"))]
+            answers.append(self.bound(server, tool).invoke("x"))
+        for answer in answers:
             assert called(answer) == ([(tool.__name__, {})] if valid else [])
             assert len(answer.invalid_tool_calls) == (not valid)
+
+    async def test_names_whose_arguments_never_come_are_asked_for_again_whole(self):
+        names = [self.piece("get_weather", ""), {"content": "\n```"}]
+        stream = Stream(recorded.llama("```json\n<tool_cal", *names, finish="tool_calls"))
+        whole = Reply(body=recorded.whole(self.piece("get_weather", json.dumps(CALL["arguments"]))))
+        with ScriptedServer(stream, whole, stream, whole) as server:
+            llm = self.bound(server, get_weather)
+            streamed = [merged(llm.stream("x")), merged([each async for each in llm.astream("x")])]
+        for answer in streamed:
+            assert called(answer) == [("get_weather", {"city": "Paris"})]
+            assert not answer.invalid_tool_calls
+
+    def test_a_name_whose_arguments_never_come_behind_a_text_is_invalid(self):
+        pieces = ["Let me see.", self.piece("get_weather", "")]
+        with answering(*pieces, finish="tool_calls") as server:
+            answer = merged(self.bound(server, get_weather).stream("x"))
+        assert answer.content == "Let me see."
+        assert len(answer.invalid_tool_calls) == 1
+        assert len(server.bodies) == 1
 
     async def test_a_call_that_was_swallowed_is_asked_for_again_whole(self):
         tags = '<tool_call>\n{"name": "get_time", "arguments": {}}\n</tool_call>'

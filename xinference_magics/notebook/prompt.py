@@ -120,7 +120,7 @@ def braced_names(text: str, namespace: Mapping[str, Any]) -> list[str]:
 
 def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
     """Find the first ``}}`` at which the text from `start` compiles."""
-    reason = "it is never closed by }}"
+    reason = _unclosed(text, start)
     for end in _closings(text, start):
         source = text[start:end].strip()
         try:
@@ -136,6 +136,12 @@ def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
         f"{snippet!r} in line {line} of the prompt is not a valid expression: {reason}.",
         hint=_REMEDY,
     )
+
+
+def _unclosed(text: str, start: int) -> str:
+    if text.find("}}", start) < 0:
+        return "it is never closed by }}"
+    return f"it is longer than {_LONGEST} characters"
 
 
 def _closings(text: str, start: int) -> Iterator[int]:

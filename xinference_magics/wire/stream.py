@@ -98,21 +98,24 @@ class StreamConverter:
             text, in_text = self._tags.feed(text)
             calls += map(self._calls.whole, in_text)
         if delta.get("tool_calls"):
-            calls += (native := self._calls.deltas(calls_in(delta)))
+            calls += self._calls.deltas(native := calls_in(delta))
             if self._tags and native:
                 self._tags.drop_torn_tag()
         return self._chunk(text, thought, calls, logprobs_in(choice))
 
     @property
     def swallowed(self) -> bool:
-        """Whether tokens were written of which nothing came.
+        """Whether the answer has ended properly, but nothing usable of it came.
 
-        vLLM's parsers drop a call of a form that they do not know, and end the stream properly.
+        vLLM's parsers drop a call of a form that they do not know, or send its name alone.
         """
-        silent = not (self._answered or self._thoughts or self._calls.any)
+        if not self._tags or self._answered or self._thoughts:
+            return False
+        if self._calls.any:
+            return self._calls.lost and self._finish in ("stop", "tool_calls")
         usage = usage_in(self._beside)
         counted = usage is not None and usage["output_tokens"] > 1  # its end is one, too
-        return bool(self._tags and silent and counted and self._finish == "stop")
+        return counted and self._finish == "stop"
 
     def end(self) -> ChatGenerationChunk:
         """Return the last chunk.
@@ -132,7 +135,7 @@ class StreamConverter:
         if not answered and finish == "stop":
             # An answer without a thought, or one whose engine calls all of it a thought.
             text = "".join(self._thoughts)
-        self._answered = bool(answered or text)
+        self._answered = self._answered or bool(text)
         metadata = response_metadata(self._request, finish, self._beside)
         message = AIMessageChunk(
             content=text,

@@ -38,8 +38,10 @@ class _Call:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.id = ""
         self.name = ""
-        self.begun = False
+        self.unsent_name = ""
+        self.sent = False
         self.wrapped: bool | None = None  # None: before the first character of its arguments
         self.characters = Escapes()
 
@@ -64,6 +66,7 @@ class StreamedCalls:
         self._demanding = demanding(tools)
         self._arguments: dict[int, list[str]] = {}
         self._calls: list[_Call] = []
+        self._unsent: list[_Call] = []
         self._by_id: dict[str | None, _Call] = {}
         self._by_index: dict[int | None, _Call] = {}
         self.names: set[str | None] = set()
@@ -74,11 +77,35 @@ class StreamedCalls:
         """Whether there was one."""
         return self.in_text or bool(self._arguments)
 
-    def deltas(self, raw: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
-        """Translate the server's own pieces of calls."""
-        return [self._delta(each) for each in raw]
+    @property
+    def lost(self) -> bool:
+        """Whether there were calls, but none whose arguments came."""
+        return bool(self._calls) and all(
+            self._lacks(call.number) and not "".join(self._arguments[call.number])
+            for call in self._calls
+        )
 
-    def _delta(self, raw: Mapping[str, Any]) -> ToolCallChunk:
+    def deltas(self, raw: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
+        """Translate the server's own pieces of calls.
+
+        A name waits for the first of its arguments: of some calls vLLM sends no more than that,
+        and such an answer may be asked for again as long as nothing of it was passed on.
+        """
+        return [
+            chunk
+            for call, arguments in map(self._piece, raw)
+            for chunk in self._news(call, arguments)
+        ]
+
+    def _news(self, call: _Call, arguments: str) -> Iterator[ToolCallChunk]:
+        """Return what can be passed on: calls in their order, each from its first argument on."""
+        if self._arguments[call.number]:
+            before = [each for each in self._unsent if each.number < call.number]
+            yield from (self._send(each, "") for each in before)
+            yield self._send(call, arguments)
+
+    def _piece(self, raw: Mapping[str, Any]) -> tuple[_Call, str]:
+        """Read a piece of a call; return the call, and what it adds to its arguments."""
         function, given, index = function_in(raw), id_in(raw), integer_in(raw, "index")
         name, arguments = name_in(function), arguments_in(function)
         call = self._with_id(given, index, name, arguments) if given else None
@@ -88,20 +115,30 @@ class StreamedCalls:
         self._by_index[index] = self._by_index[None] = call
         if given:
             self._by_id[given] = call
-        first, call.begun = not call.begun, True
+        call.id = call.id or given or new_id()
+        self._add_name(call, name)
         arguments = call.characters.feed(arguments)
         if arguments:
             self._arguments[call.number].append(arguments)
+        return call, arguments
+
+    def _send(self, call: _Call, arguments: str) -> ToolCallChunk:
+        """Return a piece as langchain-core merges it: what is new of the call."""
+        name, call.unsent_name = call.unsent_name or None, ""
+        first, call.sent = not call.sent, True
+        if first:
+            self._unsent.remove(call)
         return tool_call_chunk(
-            name=self._name(call, name),
+            name=name,
             args=call.shown(arguments),
-            id=(given or new_id()) if first else None,
+            id=call.id if first else None,
             index=call.number,
         )
 
     def _begin(self) -> _Call:
         call = _Call(self._first + len(self._arguments))
         self._calls.append(call)
+        self._unsent.append(call)
         self._arguments[call.number] = []
         return call
 
@@ -141,20 +178,22 @@ class StreamedCalls:
     def _is_part(self, name: str) -> bool:
         return any(each.startswith(name) for each in self._offered)
 
-    def _name(self, call: _Call, name: str) -> str | None:
-        """Return what is new of a name, which langchain-core would put together."""
+    def _add_name(self, call: _Call, name: str) -> None:
+        """Add what is new of a name; some servers repeat it in every piece."""
         if not name or name == call.name:
-            return None
+            return
         self.names.discard(call.name)
         call.name += name
+        call.unsent_name += name
         self.names.add(call.name)
-        return name
 
     def held_back(self) -> list[ToolCallChunk]:
-        """Return what waited for the end: arguments encoded twice, half a character."""
+        """Return what waited for the end: names, arguments encoded twice, half a character."""
         return [chunk for call in self._calls for chunk in self._rest(call)]
 
     def _rest(self, call: _Call) -> Iterator[ToolCallChunk]:
+        if not call.sent:
+            yield self._send(call, "")
         parts = self._arguments[call.number]
         parts.append(rest := call.characters.end())
         if call.wrapped:
@@ -164,8 +203,8 @@ class StreamedCalls:
 
     def read(self, pieces: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
         """Translate the pieces of calls that were read out of the text."""
-        made = self.deltas(pieces)
-        self.in_text = self.in_text or bool(made)
+        made = self.deltas(pieces := list(pieces))
+        self.in_text = self.in_text or bool(pieces)
         return made
 
     def whole(self, call: TextCall) -> ToolCallChunk:
