@@ -152,6 +152,10 @@ class Model:
         events = requests.get(url, timeout=SLOWEST).json()
         return [each for each in events if each.get("event_type") == "ERROR"]
 
+    def answers(self) -> bool:
+        """Tell whether it still answers a plain request."""
+        return not self.whole("Hello!", max_tokens=4).refused
+
     def whole(self, prompt: Prompt, **parameters: Any) -> Whole:
         """Ask for a whole answer, at temperature 0 where nothing else is said."""
         answer = self._post(_body(self.uid, prompt, parameters))

@@ -89,6 +89,11 @@ def _one(model: Model, options: argparse.Namespace) -> None:
     for name in options.only:
         if PARTS[name].fits(model):
             rows = seen(PARTS[name], model)
+            if not model.answers():  # it died on the way, and its rows say nothing of the engine
+                raise XinferenceError(
+                    f"{model.uid} stopped answering, so nothing was kept.",
+                    hint="The server's log says why; launch it again.",
+                )
             if options.keep:
                 found = {"ran": _ran(model, options.library), "rows": rows}
                 engine_pages.keep(name, engine, found)
