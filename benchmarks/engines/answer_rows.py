@@ -126,12 +126,12 @@ def _cached(model: Model) -> str:
 def _continues(model: Model) -> str:
     messages = [
         {"role": "user", "content": "Name a colour."},
-        {"role": "assistant", "content": "The colour is"},
+        {"role": "assistant", "content": (begun := "Out of all that I know, I name")},
     ]
-    answer = model.whole(messages, max_tokens=10)
+    answer = model.whole(messages, max_tokens=16)
     if answer.refused:
         return REFUSED
-    return "continued" if answer.text.startswith("The colour is") else "a new turn"
+    return "continued" if answer.text.startswith(begun) else "a new turn"
 
 
 _AFTER = {"DONE": "goes on until it is aborted", "NO_OP": "goes on"}
