@@ -77,7 +77,8 @@ def _thinking_in_vain(model: Model) -> str:
     asked = model.whole(SENTENCE, enable_thinking=True, max_tokens=24)
     if asked.refused:
         return REFUSED
-    return IGNORED if asked.text == model.whole(SENTENCE, max_tokens=24).text else WORKS
+    plain = model.whole(SENTENCE, max_tokens=24)
+    return IGNORED if asked.prompt_tokens == plain.prompt_tokens else WORKS
 
 
 def _times(found: list[Any]) -> str:

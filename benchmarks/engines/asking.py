@@ -61,6 +61,11 @@ class Whole:
         return (self.choice.get("message") or {}).get("tool_calls") or []
 
     @property
+    def prompt_tokens(self) -> int | None:
+        """How long the prompt was, as the chat template wrote it."""
+        return (self.data.get("usage") or {}).get("prompt_tokens")
+
+    @property
     def finish(self) -> str | None:
         """Why the answer ended."""
         return self.choice.get("finish_reason")

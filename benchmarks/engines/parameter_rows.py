@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from row import IGNORED, REFUSED, SENTENCE, UNCLEAR, WORKS, Row
+from row import IGNORED, REFUSED, SENTENCE, UNCLEAR, WORKS, Row, steady
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,20 +27,13 @@ def _seed(model: Model) -> str:
 
 
 def _changes(**parameters: Any) -> Callable[[Model], str]:
-    """See whether parameters change what the model says at temperature 0.
-
-    It is asked without them before and after: rounding alone can change a word, such as when a
-    prompt comes out of a cache.
-    """
+    """See whether parameters change what the model says at temperature 0."""
 
     def see(model: Model) -> str:
-        before = model.whole(STORY, max_tokens=60).text
-        changed = model.whole(STORY, max_tokens=60, **parameters)
+        changed = steady(model, STORY, max_tokens=60, **parameters)
         if changed.refused:
             return REFUSED
-        if model.whole(STORY, max_tokens=60).text != before:
-            return UNCLEAR
-        return WORKS if changed.text != before else IGNORED
+        return IGNORED if changed.text == steady(model, STORY, max_tokens=60).text else WORKS
 
     return see
 
@@ -50,7 +43,7 @@ def _narrows(**parameters: Any) -> Callable[[Model], str]:
 
     def see(model: Model) -> str:
         def hot(seed: int, **narrow: Any) -> Whole:
-            return model.whole(SENTENCE, temperature=1.9, max_tokens=6, seed=seed, **narrow)
+            return steady(model, SENTENCE, temperature=1.9, max_tokens=6, seed=seed, **narrow)
 
         if (first := hot(3, **parameters)).refused:
             return REFUSED

@@ -15,6 +15,8 @@ import jsonschema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asking import Model, Whole
+
 WORKS, IGNORED, REFUSED, UNCLEAR = "works", "ignored", "refused", "not seen"
 
 SENTENCE = "Write one short sentence about a cat."
@@ -40,6 +42,20 @@ class Row:
     see: Callable[[Any], str]
     done: str = ""
     warned: dict[str, Any] | None = None
+
+
+def steady(model: Model, prompt: str, **parameters: Any) -> Whole:
+    """Ask until an answer comes twice in a row, at most four times.
+
+    Rounding alone can change a word where a prompt comes out of a cache for the first time.
+    """
+    answer = model.whole(prompt, **parameters)
+    for _ in range(3):
+        again = model.whole(prompt, **parameters)
+        if again.text == answer.text:
+            break
+        answer = again
+    return again
 
 
 def form(schema: dict[str, Any]) -> dict[str, Any]:
