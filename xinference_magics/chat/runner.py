@@ -109,6 +109,23 @@ def run(
         return [each.outcome(each in hit, view) for each in threads]
 
 
+async def consume(
+    source: Source, live: LiveTurn, on_first_text: Callable[[], None] = lambda: None
+) -> None:
+    """Take in the events of one answer, on the running event loop.
+
+    Args:
+        source: Opens the stream.
+        live: Takes in what arrives.
+        on_first_text: Called when the first text or reasoning has arrived.
+    """
+    async for event in source():
+        waited = live.first_token_seconds is None
+        live.add(event)
+        if waited and live.first_token_seconds is not None:
+            on_first_text()
+
+
 def _unfinished(threads: Iterable[_Streaming]) -> list[_Streaming]:
     return [each for each in threads if not each.finished.is_set()]
 
@@ -163,11 +180,8 @@ class _Streaming(threading.Thread):
         self._task = asyncio.current_task()
         if self.stopped:
             return
-        async for event in self._source():
-            waited = self._live.first_token_seconds is None
-            self._live.add(event)
-            if waited and self._live.first_token_seconds is not None:
-                self._wake()  # the first text is shown at once, the rest frame by frame
+        # The first text is shown at once, the rest frame by frame.
+        await consume(self._source, self._live, on_first_text=self._wake)
 
     def cancel(self) -> None:
         """Cancel the stream, from another thread."""

@@ -28,6 +28,8 @@ class Settings(Protocol):
 
     endpoint: str
     name: str
+    system: str
+    frame_rate: int
     server_command: str
     reuse: bool
     temperature: float | None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
-    from xinference_magics.notebook.chatting import Answer
+    from xinference_magics.notebook.chatting.run import Answer
     from xinference_magics.notebook.commands.command_set import CommandSet
     from xinference_magics.notebook.completion import Completer
     from xinference_magics.notebook.connector import Settings
@@ -155,9 +155,10 @@ class XinferenceMagics(Magics):
     ) -> Any:
         """Manage models on an Xinference server: ``%xinference help`` lists the commands."""
         from xinference_magics.notebook.commands import COMMANDS
+        from xinference_magics.notebook.commands.command import PromptCommand
 
         name, *rest = line.split(maxsplit=1) or [""]
-        if name in COMMANDS and COMMANDS[name].takes_prompt:
+        if isinstance(COMMANDS.get(name), PromptCommand):
             return self._ask(name, rest[0] if rest else "", cell, local_ns)
         return self._run(COMMANDS, line, cell, local_ns)
 
@@ -216,7 +217,7 @@ class XinferenceMagics(Magics):
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
         with forgotten():
             value = commands.run(self.session, words, cell)
-        if value is not None and words and commands[words[0]].acts:
+        if value is not None and words and getattr(commands[words[0]], "acts", False):
             self._note_shown(value)
         return value
 
@@ -226,11 +227,15 @@ class XinferenceMagics(Magics):
         """Run a command that takes a prompt, and note that this cell has shown its answer."""
         from xinference_magics.notebook.arguments import HelpRequested
         from xinference_magics.notebook.commands import COMMANDS
+        from xinference_magics.notebook.commands.command import PromptCommand
+        from xinference_magics.notebook.shell_cell import running_cell
 
+        command = COMMANDS[name]
+        assert isinstance(command, PromptCommand)  # noqa: S101 - chat and generate are
         try:
-            command = COMMANDS[name]
             with forgotten():
-                answer: Answer | None = command.run(self, command, line, cell, local)
+                context = running_cell(self.shell, self.session, self.cells.current, local)
+                answer: Answer | None = command(context, line, cell)
         except HelpRequested as requested:
             _say(str(requested).rstrip())
             return None
