@@ -73,7 +73,7 @@ def test_what_there_is_no_class_for(session, model):
 
 def test_every_class_is_there():
     for kind in KINDS:
-        assert kind.make(running(), model="tiny").model_uid == "tiny"
+        assert kind.make(running(), {"model": "tiny"}).model_uid == "tiny"
 
 
 def test_a_chat_model_has_the_profile_of_its_description(session):

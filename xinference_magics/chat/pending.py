@@ -18,6 +18,7 @@ from xinference_magics.chat.answering import Answered, answer_all
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.runner import Outcome
 from xinference_magics.notes import collected_notes, show, wanted
+from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -54,7 +55,7 @@ class View(runner.View, Protocol):
         ...
 
 
-class PendingTurn:
+class PendingTurn(Shown):
     """A turn that is answered in the background.
 
     Args:

@@ -41,7 +41,7 @@ class Screen(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # its variables may be secrets
 class CellContext:
     """One run of one cell, as far as a prompt is concerned.
 

@@ -275,22 +275,14 @@ class XinferenceMagics(Magics):
         """Show nothing for a value in the execution that has shown it (IPython's display hook).
 
         Raises:
-            NotImplementedError: It is another execution; IPython then shows its mime bundle.
-        """
-        self.show_pending_once(value)
-        if getattr(self.shell, "kernel", None) is None:
-            # A terminal has printed "Out[n]:" already.
-            _say(f"<{getattr(value, 'label', type(value).__name__)}>")
-
-    def show_pending_once(self, value: Any) -> None:
-        """Show nothing for a turn in the background where its cell shows it.
-
-        Raises:
-            NotImplementedError: It does not; IPython then shows its repr.
+            NotImplementedError: It is another execution; IPython then shows the value.
         """
         number, shown = self._shown
         if number != self.cells.current.number or not any(value is each for each in shown):
             raise NotImplementedError
+        if getattr(self.shell, "kernel", None) is None:
+            # A terminal has printed "Out[n]:" already.
+            _say(f"<{getattr(value, 'label', type(value).__name__)}>")
 
     def install(self) -> None:
         """Register the magics, leaving those to another extension that it has, too."""

@@ -116,7 +116,7 @@ class Session(Connector):
         name = name or kind.name or self.settings.name
         if self.namespace.offer(name, made):
             asked = f"; {kind.magic} uses it" if kind.magic else ""
-            return f"Ready: {name} is a {kind.class_name} for {running.uid}{asked}."
+            return f"Ready: {name} is a {type(made).__name__} for {running.uid}{asked}."
         return (
             f"{name} is your own variable and was left unchanged; %xinference use "
             f"{as_word(running.uid)} --as NAME puts the object under another name."
@@ -206,7 +206,7 @@ class Session(Connector):
         if kind.model_type == "LLM":
             self._contexts[running.uid] = running.context_length
             fields |= {"engine": running.engine, **self._generation(running.context_length)}
-        return kind.make(running, **fields)
+        return kind.make(running, fields)
 
     def _generation(self, context: int | None) -> dict[str, Any]:
         """Default parameters, with an answer that leaves half of the context to the prompt."""
