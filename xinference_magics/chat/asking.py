@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class Unseen:
     """A view that shows nothing."""
 
-    stop_requested = False
+    def poll(self) -> bool:
+        """Never stop."""
+        return False
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing."""

@@ -145,7 +145,7 @@ class PendingTurn(Shown):
         until = None if timeout is None else time.monotonic() + timeout
         try:
             while not self._finished.wait(_STEP):
-                _ = self._view.stop_requested  # ipykernel 6 hears the page on this thread only
+                self._view.poll()  # ipykernel 6 hears the page on this thread only
                 if until is not None and time.monotonic() >= until:
                     return self.done
         except KeyboardInterrupt:
@@ -243,9 +243,9 @@ class PendingTurn(Shown):
         """Wait for the turns that end first; True if this one is stopped meanwhile."""
         after, self._after = self._after, ()
         for each in after:
-            while not (view.stop_requested or each.wait(_STEP)):
+            while not (view.poll() or each.wait(_STEP)):
                 view.repaint([self._live])
-        return view.stop_requested
+        return view.poll()
 
 
 class _Stoppable:
@@ -255,9 +255,9 @@ class _Stoppable:
         self._view = view
         self._stop = stop
 
-    @property
-    def stop_requested(self) -> bool:
-        return self._stop.is_set() or self._view.stop_requested
+    def poll(self) -> bool:
+        """Take in what the user has done since the last call; return whether to stop."""
+        return self._view.poll() or self._stop.is_set()
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing more."""

@@ -32,9 +32,8 @@ CLOSING_SECONDS = 5.0
 class View(Protocol):
     """What shows turns while they run; called on one thread only."""
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether the user asked for the end."""
+    def poll(self) -> bool:
+        """Take in what the user has done since the last call; return whether to stop."""
         ...
 
     def open(self, lives: Sequence[LiveTurn], /) -> None:
@@ -89,7 +88,7 @@ def run(
 
         def stop() -> bool:
             view.repaint(lives)
-            return interrupted.is_set() or view.stop_requested
+            return interrupted.is_set() or view.poll()
 
         for each in threads:
             each.start()
@@ -196,7 +195,7 @@ class _Streaming(threading.Thread):
         return Outcome(self._status(interrupted, view), self._live.seconds, self.error)
 
     def _status(self, interrupted: bool, view: View) -> Status:
-        if self.stopped and view.stop_requested:
+        if self.stopped and view.poll():
             return "stopped"  # also where the page had to interrupt the kernel to be heard
         if interrupted:
             return "interrupted"

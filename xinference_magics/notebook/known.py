@@ -93,10 +93,10 @@ class Known:
         """Ask what is in the queue; the thread ends with it."""
         waiting = True
         while waiting:
-            query, changes = self._queue[0], self._session.changes
-            value, failed = (
-                (None, True) if self._is_left_alone(query.endpoint) else self._asked(query, changes)
-            )
+            with self._changed:
+                query, changes = self._queue[0], self._session.changes
+                left_alone = self._is_left_alone(query.endpoint)
+            value, failed = (None, True) if left_alone else self._asked(query, changes)
             with self._changed:
                 if failed and query in self._answers:
                     value = self._answers[query].value
@@ -110,7 +110,8 @@ class Known:
             with closing(self._session.look(query.endpoint)) as cluster:
                 return query.ask(cluster, *query.arguments), False
         except (ConnectError, AuthenticationError, RateLimitError):
-            self._left_alone[query.endpoint] = changes
+            with self._changed:
+                self._left_alone[query.endpoint] = changes
         except Exception:  # noqa: BLE001, S110  # who types must not be disturbed
             pass
         return None, True
