@@ -17,7 +17,7 @@ def running(model_type="LLM", *abilities):
 @pytest.fixture
 def session(magics):
     """A session with a connection that nothing is asked of."""
-    magics.session._cluster = Cluster("http://127.0.0.1:9")
+    magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
     return magics.session
 
 

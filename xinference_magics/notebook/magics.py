@@ -239,7 +239,7 @@ class XinferenceMagics(Magics):
         except HelpRequested as requested:
             _say(str(requested).rstrip())
             return None
-        self.session.changes += 1
+        self.session.connector.changes += 1
         if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
             return answer
         self._note_shown(answer)
@@ -299,7 +299,7 @@ class XinferenceMagics(Magics):
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
         self.session.background.stop()
-        self.session.disconnect()
+        self.session.connector.disconnect()
 
     def _is_mine(self, kind: str, name: str) -> bool:
         present = self.shell.magics_manager.magics[kind].get(name)
@@ -343,7 +343,7 @@ class XinferenceMagics(Magics):
     @observe("endpoint")
     def _move(self, _change: dict[str, Any]) -> None:
         """Connect anew, to where the trait says, at the next command."""
-        self.session.leave()
+        self.session.connector.leave()
 
     @observe("temperature", "top_p", "seed", "max_tokens")
     def _adjust(self, change: dict[str, Any]) -> None:

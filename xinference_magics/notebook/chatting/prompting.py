@@ -71,7 +71,7 @@ def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
     kinds = dict.fromkeys(each["type"] for each in prompt.blocks or () if each["type"] != "text")
     if not kinds:
         return
-    models = [model for model in session.cluster().models() if CHAT.fits(model)]
+    models = [model for model in session.connector.get_or_connect().models() if CHAT.fits(model)]
     refusing = {model.uid: _unreadable(model) for model in models}
     refused = [kind for kind in kinds if kind in refusing.get(uid, ())]
     if not refused:

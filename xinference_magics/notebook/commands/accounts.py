@@ -77,7 +77,7 @@ def login(session: Session, options: LoginOptions) -> Connection | Done:
     """
     from xinference_magics.transport.login import Login
 
-    endpoint = session.where(options.endpoint)
+    endpoint = session.connector.resolve(options.endpoint)
     if needless := _needless(session, endpoint):
         return done(session, needless, endpoint)
     _without_trace(lambda: Login(endpoint).keep(_tokens(session, endpoint, options)))
@@ -91,9 +91,9 @@ def _tokens(session: Session, endpoint: str, options: LoginOptions) -> Tokens:
     if not options.api_key:
         username = options.username or _asked(f"User name at {endpoint}: ")
         password = _asked_secretly(f"Password of {username}: ")
-        return sign_in(endpoint, username, password, session.timeouts)
+        return sign_in(endpoint, username, password, session.connector.timeouts)
     tokens = Tokens.of_key(_asked_secretly(f"API key of {endpoint}: "))
-    cluster = Cluster(endpoint, token=lambda: tokens.access, timeouts=session.timeouts)
+    cluster = Cluster(endpoint, token=lambda: tokens.access, timeouts=session.connector.timeouts)
     try:
         cluster.models()  # says whether the key is good
     finally:
@@ -109,19 +109,19 @@ def _needless(session: Session, endpoint: str) -> str:
     """
     from xinference_magics.cluster.connection import Cluster
 
-    if session.is_private(endpoint):
+    if session.connector.is_private(endpoint):
         return f"{endpoint} is this machine's private server: you are logged in automatically."
-    cluster = Cluster(endpoint, timeouts=session.timeouts)
+    cluster = Cluster(endpoint, timeouts=session.connector.timeouts)
     open_to_all = not cluster.requires_auth()
     cluster.close()
     if open_to_all:
         return f"{endpoint} requires no login."
-    require_account(endpoint, session.timeouts)
+    require_account(endpoint, session.connector.timeouts)
     return ""
 
 
 def _admit(session: Session, endpoint: str) -> Connection | Done:
-    if session.admitted(endpoint):
+    if session.connector.connect_unless_elsewhere(endpoint):
         return told(session)
     kept = f"The login is saved; use it with %xinference connect {endpoint}."
     return done(session, kept, endpoint)
@@ -135,8 +135,10 @@ def logout(session: Session, options: LogoutOptions) -> Done:
     """
     from xinference_magics.transport.identity import Identity
 
-    identity = Identity(session.where(options.endpoint))
-    if session.is_private(identity.endpoint) or not identity.login.end(session.timeouts):
+    identity = Identity(session.connector.resolve(options.endpoint))
+    if session.connector.is_private(identity.endpoint) or not identity.login.end(
+        session.connector.timeouts
+    ):
         raise NotebookError(
             f"No login at {identity.endpoint} is saved here.",
             hint="%xinference status shows where the notebook is connected.",
@@ -155,12 +157,12 @@ def setup(session: Session, options: SetupOptions) -> Connection | Done:
     """
     from xinference_magics.cluster.accounts import needs_setup, wants_setup_token
 
-    endpoint = session.where(options.endpoint)
-    if not needs_setup(endpoint, session.timeouts):
+    endpoint = session.connector.resolve(options.endpoint)
+    if not needs_setup(endpoint, session.connector.timeouts):
         raise NotebookError(
             f"{endpoint} is already set up.", hint=f"%xinference login {endpoint} logs in."
         )
-    printed = wants_setup_token(endpoint, session.timeouts)
+    printed = wants_setup_token(endpoint, session.connector.timeouts)
     if printed:
         said = "printed a line 'Setup token: ...' to its log when it first started."
         session.say(f"{endpoint} {said}")
@@ -175,15 +177,15 @@ def _make_account(session: Session, endpoint: str, username: str | None, *, prin
     setup_token = _asked_secretly("Setup token: ").strip() if printed else ""
     username = username or _asked("Name of the new user: ")
     password = _new_password(session, endpoint, username)
-    set_up(endpoint, setup_token, username, password, session.timeouts)
-    Login(endpoint).keep(sign_in(endpoint, username, password, session.timeouts))
+    set_up(endpoint, setup_token, username, password, session.connector.timeouts)
+    Login(endpoint).keep(sign_in(endpoint, username, password, session.connector.timeouts))
 
 
 def _new_password(session: Session, endpoint: str, username: str) -> str:
     """Ask for a password until it is long enough, and then for the same again."""
     from xinference_magics.cluster.accounts import shortest_password
 
-    shortest = shortest_password(endpoint, session.timeouts)
+    shortest = shortest_password(endpoint, session.connector.timeouts)
     password = _asked_secretly(f"New password of {username} ({shortest} characters or more): ")
     while len(password) < shortest:
         password = _asked_secretly(f"That was too short; {shortest} characters or more: ")

@@ -77,7 +77,7 @@ def registrations(session: Session, options: RegistrationsOptions) -> Registrati
     """List the models of a type that can be launched, one's own first."""
     from xinference_magics.notebook.results.catalog import Registrations
 
-    listed = session.visit(options.endpoint).registry.registrations(options.model_type)
+    listed = session.connector.visit(options.endpoint).registry.registrations(options.model_type)
     own = [each for each in listed if not each.builtin]
     found = Registrations(own if options.own else listed)
     found.caption = f"{len(listed) - len(own)} builtin, {len(own)} of your own."
@@ -109,7 +109,7 @@ def register(session: Session, options: RegisterOptions) -> str:
 
     definition = Definition.parse(*_definition(options))
     model_type = options.model_type
-    session.visit(options.endpoint).registry.define(
+    session.connector.visit(options.endpoint).registry.define(
         model_type, definition, persist=bool(options.persist), worker=options.worker_ip
     )
     name = definition.name
@@ -163,7 +163,7 @@ class UnregisterOptions(ThereOptions):
 
 def unregister(session: Session, options: UnregisterOptions) -> Done:
     """Remove a registration of one's own; what runs of it goes on, and its files stay."""
-    cluster, name = session.visit(options.endpoint), options.model_name
+    cluster, name = session.connector.visit(options.endpoint), options.model_name
     files: list[CachedModel] = []
     with suppress(ServerError):  # not everybody may look there
         files = cluster.cache.models(name)  # which lists them no more when the name is gone
@@ -202,7 +202,7 @@ def engine(session: Session, options: EngineOptions) -> EngineOffers:
     from xinference_magics.cluster.launch import LaunchRequest
     from xinference_magics.notebook.results.catalog import EngineOffers
 
-    registry = session.visit(options.endpoint).registry
+    registry = session.connector.visit(options.endpoint).registry
     request = LaunchRequest(
         model_name=options.model_name,
         model_type=options.model_type or _type_of(registry, options.model_name),
@@ -263,7 +263,7 @@ def cached(session: Session, options: CachedOptions) -> CachedModels:
     """List the model files on the workers' disks."""
     from xinference_magics.notebook.results.catalog import CachedModels, total_of
 
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     found = CachedModels(cluster.cache.models(options.model_name, worker=options.worker_ip))
     found.caption = (
         f"{total_of(found)} in all; %xinference remove-cache -n VERSION removes a version."
@@ -296,7 +296,7 @@ def remove_cache(session: Session, options: RemoveCacheOptions) -> Done:
         NotebookError: The answer is not yes.
     """
     version, worker = options.model_version, options.worker_ip
-    cache = session.visit(options.endpoint).cache
+    cache = session.connector.visit(options.endpoint).cache
     files = cache.files(version, worker=worker)
     session.say("\n".join([f"Files of {version} to remove:", *(f"  {path}" for path in files)]))
     linked = {
@@ -338,7 +338,7 @@ def search(session: Session, options: SearchOptions) -> Found:
     """
     from xinference_magics.notebook.results.catalog import Found
 
-    registry = session.visit(options.endpoint).registry
+    registry = session.connector.visit(options.endpoint).registry
     found = Found(registry.search(options.text, options.model_type, details=_DETAILED))
     if not found:
         raise registry.nothing_like(" ".join(options.text), options.model_type)
@@ -352,7 +352,7 @@ def vllm_models(session: Session, options: ThereOptions) -> VllmModels:
     """List the architectures that vLLM runs."""
     from xinference_magics.notebook.results.catalog import VllmModels
 
-    return VllmModels(session.visit(options.endpoint).registry.vllm_models())
+    return VllmModels(session.connector.visit(options.endpoint).registry.vllm_models())
 
 
 @dataclass(frozen=True, kw_only=True)

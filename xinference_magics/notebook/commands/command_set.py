@@ -77,7 +77,7 @@ class CommandSet(dict[str, AnyCommand]):
         except HelpRequested as requested:
             session.say(str(requested).rstrip())
             return None
-        session.changes += 1
+        session.connector.changes += 1
         return value
 
     def help(self, words: Sequence[str] = ()) -> str:

@@ -48,13 +48,13 @@ class ServeOptions:
 
 def connect(session: Session, options: ConnectOptions) -> Connection:
     """Connect to an endpoint and say what runs there."""
-    session.connect(options.endpoint)
+    session.connector.connect(options.endpoint)
     return told(session)
 
 
 def serve(session: Session, options: ServeOptions) -> Connection:
     """Start the private local server, or join the one that runs."""
-    session.serve(port=options.port, keep=bool(options.keep))
+    session.connector.serve(port=options.port, keep=bool(options.keep))
     return told(session)
 
 
@@ -67,7 +67,7 @@ def told(session: Session) -> Connection:
 
 def stop(session: Session, _options: NoOptions) -> Done:
     """Stop the private local server."""
-    session.stop_local()
+    session.connector.stop_local()
     return done(session, "Stopped the local server.", "the local server")
 
 

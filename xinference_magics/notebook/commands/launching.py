@@ -35,8 +35,8 @@ def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:
     """
     request = launch_request.request(options)  # contradictions, before a server is asked or started
     if options.dry_run:
-        return _plan(session, session.cluster(options.endpoint), request, options)
-    cluster = session.cluster_or_serve(options.endpoint)
+        return _plan(session, session.connector.get_or_connect(options.endpoint), request, options)
+    cluster = session.connector.get_or_serve(options.endpoint)
     plan = _plan(session, cluster, request, options)
     for line in plan.said:
         session.say(line)
@@ -133,7 +133,7 @@ def cancel(session: Session, options: CancelOptions) -> Cancellation:
     from xinference_magics.cluster.launch import Launch
     from xinference_magics.notebook.commands.waiting import cancel_goes_on
 
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     uid = options.uid
     if any(replica.loading for replica in cluster.replicas(uid)):
         session.say(f"Cancelling {uid}; this waits until its loading has stopped ...")

@@ -42,7 +42,7 @@ def workers(session: Session, options: ThereOptions) -> Workers:
     from xinference_magics.display.amounts import duration
     from xinference_magics.notebook.results.machines import Workers
 
-    machines = session.visit(options.endpoint).machines
+    machines = session.connector.visit(options.endpoint).machines
     seen, versions, hidden = _visible(machines)
     found = Workers(
         replace(worker, version=versions.get(worker.address)) for worker in seen.workers
@@ -83,7 +83,7 @@ def replicas(session: Session, options: ReplicasOptions) -> Replicas:
     """Show the replicas of a model, or bring them to another number and wait until it holds."""
     from xinference_magics.notebook.results.machines import Replicas
 
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     if options.count is None and options.worker_ip is not None:
         raise NotebookError(
             "--worker-ip also needs the number of replicas.",
@@ -153,7 +153,7 @@ def logs(session: Session, options: LogsOptions) -> Lines | Events:
             "A worker's log covers all its models.",
             hint=f"Leave out the UID: %xinference logs --worker {options.worker}",
         )
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     return Events(cluster.machines.events(options.uid)[-options.lines :])
 
 
@@ -164,9 +164,9 @@ def _log(session: Session, options: LogsOptions) -> Lines:
     from xinference_magics.notebook.results.machines import Lines
 
     try:
-        cluster = session.visit(options.endpoint)
+        cluster = session.connector.visit(options.endpoint)
     except ConnectError:
-        if options.endpoint or session.configured or not (lines := local.read_log()):
+        if options.endpoint or session.connector.is_configured or not (lines := local.read_log()):
             raise
         return Lines(lines[-options.lines :])
     if options.worker is None and local.is_at(cluster.endpoint):

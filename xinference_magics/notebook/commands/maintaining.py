@@ -42,7 +42,7 @@ def stop_cluster(session: Session, options: StopClusterOptions) -> Done:
     """Stop supervisor, workers and every model of a cluster, having asked."""
     from xinference_magics.cluster import local
 
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     if local.is_at(cluster.endpoint):
         raise NotebookError(
             f"{cluster.endpoint} is the private server of this machine.",
@@ -50,8 +50,8 @@ def stop_cluster(session: Session, options: StopClusterOptions) -> Done:
         )
     confirm(options.yes, _question(cluster))
     cluster.machines.stop()
-    if session.uses(cluster.endpoint):
-        session.leave()
+    if session.connector.uses(cluster.endpoint):
+        session.connector.leave()
     return done(session, f"Stopped the cluster at {cluster.endpoint}.", cluster.endpoint)
 
 
@@ -101,7 +101,7 @@ def reload(session: Session, options: ReloadOptions) -> Operation:
 
     if not options.model_config and not options.python_executable:
         raise UsageError("%xinference reload: nothing to change; give --model-config JSON")
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     body: dict[str, Any] = {
         "model_config": options.model_config,
         "drain_timeout": options.drain_timeout,
@@ -131,7 +131,7 @@ class RelaunchOptions(ThereOptions):
 def _relaunch(component: str, session: Session, options: RelaunchOptions) -> Operation:
     from xinference_magics.cluster import operations
 
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     body = {
         "python_executable": options.python_executable,
         "request_id": options.request_id,

@@ -25,12 +25,12 @@ def list_models(session: Session, options: ThereOptions) -> Models:
     """List the models that run."""
     from xinference_magics.notebook.results.models import Models
 
-    return Models(session.visit(options.endpoint).models())
+    return Models(session.connector.visit(options.endpoint).models())
 
 
 def describe(session: Session, options: ModelOptions) -> RunningModel:
     """Describe one model that runs, with the context that a request to it really has."""
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     running = cluster.describe(options.uid)
     known = session.request_context(cluster.endpoint, running)
     return replace(running, per_request=known or _guessed(session, cluster, running))
@@ -67,14 +67,14 @@ class UseOptions:
 
 def use(session: Session, options: UseOptions) -> RunningModel:
     """Take up a model that runs."""
-    running = session.cluster(options.endpoint).describe(options.uid)
+    running = session.connector.get_or_connect(options.endpoint).describe(options.uid)
     session.say(session.take_up(running, options.as_name))
     return running
 
 
 def terminate(session: Session, options: ModelOptions) -> Done:
     """End a model that runs."""
-    cluster = session.visit(options.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     cluster.terminate(options.uid)
     session.forget(cluster.endpoint, options.uid)
     return done(session, f"Terminated {options.uid}.", options.uid)

@@ -141,7 +141,7 @@ def watch(session: Session, options: WatchOptions) -> Snapshot | None:
     """Show what runs until an interrupt; the last table stays, and is what is returned."""
     from xinference_magics.display.refreshing import choose_refreshing_view
 
-    machines = session.visit(options.endpoint).machines
+    machines = session.connector.visit(options.endpoint).machines
     watching = Watch(machines, choose_refreshing_view())
     return watching.run(options.interval, options.seconds, options.count)
 
