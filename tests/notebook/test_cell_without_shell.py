@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import recorded
+from IPython.core.error import UsageError
 from langchain_core.runnables import RunnableLambda
 from scripted_server import Reply, ScriptedServer, Stream
 
@@ -168,3 +169,10 @@ class TestLookingUpAConversationCreatesNone:
             with pytest.raises(ServerError):
                 chat(cell, options, "Hi")
         assert names(cell) == ["default"]
+
+
+def test_a_prompt_cannot_follow_a_name_from_a_variable(shell):
+    shell.user_ns["name"] = "chat"
+    result = shell.run_cell("%xinference $name Hello")
+    with pytest.raises(UsageError, match="type chat itself"):
+        result.raise_error()

@@ -1,6 +1,6 @@
 """Parsing: from the words of a line to the typed options of a command.
 
-The only modules that know argparse are this one, `option` and `readers`.
+Only this module, `option` and `readers` know argparse.
 """
 
 from __future__ import annotations

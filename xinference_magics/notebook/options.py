@@ -22,6 +22,9 @@ AS_NAME = Option(
 WORKER_IP = Option(
     ("--worker-ip",), help="Worker to run on.", metavar="ADDRESS", values=Values.WORKER
 )
+ONLY_WORKER = Option(
+    ("--worker-ip", "-w"), help="Only on this worker.", metavar="ADDRESS", values=Values.WORKER
+)
 API_KEY = Option(
     ("--api-key", "-ak"),
     help="Refused: a key typed here would be saved with the notebook.",

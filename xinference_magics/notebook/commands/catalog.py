@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from IPython.core.error import UsageError
-
-from xinference_magics.errors import ModelNotFoundError, NotebookError, ServerError
-from xinference_magics.notebook.commands.command import (
-    YES,
-    CellOptions,
-    Command,
-    ThereOptions,
-    confirm,
-)
-from xinference_magics.notebook.option import Option, Values, given
+from xinference_magics.errors import ModelNotFoundError
+from xinference_magics.notebook.commands import caching, registering
+from xinference_magics.notebook.commands.command import Command, ThereOptions
+from xinference_magics.notebook.option import Option, given
 from xinference_magics.notebook.options import (
     CONTEXT_LENGTH,
     MODEL_ENGINE,
@@ -29,27 +20,22 @@ from xinference_magics.notebook.options import (
     SIZE,
     VIRTUAL_ENV,
 )
-from xinference_magics.notebook.readers import not_empty, one_of
-from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.readers import one_of
 
 if TYPE_CHECKING:
-    from xinference_magics.cluster.cache import CachedModel
     from xinference_magics.cluster.launch import LaunchRequest
     from xinference_magics.cluster.memory import MemoryEstimate
     from xinference_magics.cluster.registry import Registry
     from xinference_magics.notebook.results.catalog import (
-        CachedModels,
         EngineOffers,
         Found,
         Registrations,
         VllmModels,
     )
-    from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
 
 _DETAILED = 10
 """Hits of a search that are described in full: 300 kB each."""
-
 
 _BITS = ("8", "16", "32")
 
@@ -60,9 +46,6 @@ def _bits(text: str) -> int:
 
 _ANY_TYPE = replace(MODEL_TYPE, help="Model type (default: any).", default=None)
 _SIZE = replace(SIZE, flags=("--model-size-in-billions", "--size-in-billions", "-s"))
-_WORKER = Option(
-    ("--worker-ip", "-w"), help="Only on this worker.", metavar="ADDRESS", values=Values.WORKER
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,100 +65,6 @@ def registrations(session: Session, options: RegistrationsOptions) -> Registrati
     found = Registrations(own if options.own else listed)
     found.caption = f"{len(listed) - len(own)} builtin, {len(own)} of your own."
     return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegisterOptions(ThereOptions, CellOptions):
-    """The options of ``%xinference register``."""
-
-    model_type: str = given(MODEL_TYPE)
-    file: str | None = given(
-        Option(("--file", "-f"), help="File with the definition, JSON or YAML.", metavar="PATH")
-    )
-    persist: bool | None = given(
-        Option(("--persist", "-p"), help="Keep it when the server restarts.", words=0)
-    )
-    worker_ip: str | None = given(_WORKER)
-
-
-def register(session: Session, options: RegisterOptions) -> str:
-    """Register the model that the cell or a file defines; returns its name.
-
-    Raises:
-        UsageError: There is neither a cell nor a file, or both.
-        BadRequestError: The definition cannot be read, or the server refuses it.
-    """
-    from xinference_magics.cluster.definitions import Definition
-
-    definition = Definition.parse(*_definition(options))
-    model_type = options.model_type
-    session.connector.visit(options.endpoint).registry.define(
-        model_type, definition, persist=bool(options.persist), worker=options.worker_ip
-    )
-    name = definition.name
-    kind = "" if model_type == "LLM" else f" -t {model_type}"
-    kept = (
-        "kept across restarts"
-        if options.persist
-        else "until the server restarts; with -p it is kept"
-    )
-    session.say(f"Registered {name} ({model_type}), {kept}.")
-    session.say(f"Launch it with %xinference launch -n {name}{kind}.")
-    return name
-
-
-def _definition(options: RegisterOptions) -> tuple[str, str]:
-    """Return the text of the definition, and where it was found.
-
-    Raises:
-        UsageError: There is neither a cell nor a file, or both.
-        NotebookError: The file cannot be read.
-    """
-    cell, file = options.cell or "", options.file
-    if bool(cell.strip()) == bool(file):
-        what = "both a cell and a file" if file else "no definition"
-        raise UsageError(
-            f"%xinference register: there is {what}; put JSON or YAML below %%xinference register, "
-            "or name a file with -f"
-        )
-    if not file:
-        return cell, "the cell"
-    try:
-        return Path(file).expanduser().read_text(encoding="utf-8"), file
-    except UnicodeDecodeError:
-        raise NotebookError(
-            f"{file} is not a text file in UTF-8.", hint="Save it as UTF-8."
-        ) from None
-    except OSError as error:
-        raise NotebookError(
-            f"{file} cannot be read: {error.strerror}.",
-            hint=f"This notebook's folder is {Path.cwd()}.",
-        ) from None
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnregisterOptions(ThereOptions):
-    """The options of ``%xinference unregister``."""
-
-    model_name: str = given(MODEL_NAME)
-    model_type: str = given(MODEL_TYPE)
-
-
-def unregister(session: Session, options: UnregisterOptions) -> Done:
-    """Remove a registration of one's own; what runs of it goes on, and its files stay."""
-    cluster, name = session.connector.visit(options.endpoint), options.model_name
-    files: list[CachedModel] = []
-    with suppress(ServerError):  # not everybody may look there
-        files = cluster.cache.models(name)  # which lists them no more when the name is gone
-    cluster.registry.unregister(options.model_type, name)
-    removed = done(session, f"Unregistered {name} ({options.model_type}).", name)
-    running = [model.uid for model in cluster.models() if model.name == name]
-    if running:
-        session.say(f"Still running: {', '.join(running)}.")
-    if files:
-        paths = ", ".join(dict.fromkeys(str(each.path) for each in files))
-        session.say(f"Still in the cache, but no longer listed there: {paths}")
-    return removed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,76 +131,6 @@ def _launching(request: LaunchRequest) -> str:
         f"Launch one with %xinference launch -n {request.model_name}{kind}; choose with -en, "
         "-f, -s and -q."
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CachedOptions(ThereOptions):
-    """The options of ``%xinference cached``."""
-
-    model_name: str | None = given(
-        replace(
-            MODEL_NAME,
-            flags=("--model-name", "--model_name", "-n"),
-            help="Only the versions of this model.",
-            required=False,
-        )
-    )
-    worker_ip: str | None = given(_WORKER)
-
-
-def cached(session: Session, options: CachedOptions) -> CachedModels:
-    """List the model files on the workers' disks."""
-    from xinference_magics.notebook.results.catalog import CachedModels, total_of
-
-    cluster = session.connector.visit(options.endpoint)
-    found = CachedModels(cluster.cache.models(options.model_name, worker=options.worker_ip))
-    found.caption = (
-        f"{total_of(found)} in all; %xinference remove-cache -n VERSION removes a version."
-    )
-    return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemoveCacheOptions(ThereOptions):
-    """The options of ``%xinference remove-cache``."""
-
-    model_version: str = given(
-        Option(
-            ("--model-version", "--model_version", "-n"),
-            help="Version, as listed by `cached`.",
-            metavar="VERSION",
-            type=not_empty,
-            required=True,
-        )
-    )
-    worker_ip: str | None = given(_WORKER)
-    yes: bool | None = given(YES)
-
-
-def remove_cache(session: Session, options: RemoveCacheOptions) -> Done:
-    """Remove a version's files from the workers' disks, after asking.
-
-    Raises:
-        ModelNotFoundError: No such version is cached.
-        NotebookError: The answer is not yes.
-    """
-    version, worker = options.model_version, options.worker_ip
-    cache = session.connector.visit(options.endpoint).cache
-    files = cache.files(version, worker=worker)
-    session.say("\n".join([f"Files of {version} to remove:", *(f"  {path}" for path in files)]))
-    linked = {
-        model.real_path
-        for model in cache.models(worker=worker)
-        if model.version == version and model.path in files and model.real_path != model.path
-    }
-    elsewhere = set(filter(None, linked))
-    if stay := sorted(elsewhere - set(files)):
-        session.say(f"Not removed, only linked to: {', '.join(stay)}")
-    if lost := sorted(elsewhere & set(files)):  # as before 3.0
-        session.say(f"This server also removes the originals: {', '.join(lost)}")
-    confirm(options.yes, f"Remove the cached files of {version}?")
-    cache.remove(version, worker=worker)
-    return done(session, f"Removed {version}.", version)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -417,24 +236,7 @@ COMMANDS = (
         RegistrationsOptions,
         ("%xinference registrations -t embedding",),
     ),
-    Command(
-        "register",
-        "Register a model of your own, defined in the cell or a file; returns its name.",
-        register,
-        RegisterOptions,
-        (
-            "%xinference register -f my-model.json -p",
-            '%%xinference register\n{"version": 2, "model_name": "my-model", ...}',
-        ),
-    ),
-    Command(
-        "unregister",
-        "Remove one of your registrations.",
-        unregister,
-        UnregisterOptions,
-        ("%xinference unregister -n my-model",),
-        acts=True,
-    ),
+    *registering.COMMANDS,
     Command(
         "engine",
         "Show which engines can run a model, and why the others cannot.",
@@ -442,21 +244,7 @@ COMMANDS = (
         EngineOptions,
         ("%xinference engine -n qwen2.5-instruct -s 0_5",),
     ),
-    Command(
-        "cached",
-        "List the model files on the workers' disks.",
-        cached,
-        CachedOptions,
-        ("%xinference cached", "%xinference cached -n qwen2.5-instruct"),
-    ),
-    Command(
-        "remove-cache",
-        "Remove a version's files from the workers' disks.",
-        remove_cache,
-        RemoveCacheOptions,
-        ("%xinference remove-cache -n qwen2.5-instruct--0_5B--ggufv2--q4_k_m",),
-        acts=True,
-    ),
+    *caching.COMMANDS,
     Command(
         "vllm-models",
         "List the architectures that vLLM supports.",

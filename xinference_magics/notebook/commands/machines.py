@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from xinference_magics.notebook.commands.command import UID, Command, ThereOptio
 from xinference_magics.notebook.commands.watching import WATCH
 from xinference_magics.notebook.option import Option, Values, given
 from xinference_magics.notebook.options import WORKER_IP
-from xinference_magics.notebook.readers import count
+from xinference_magics.notebook.readers import count, replica_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.session import Session
 
 _LINES = 50
-
-
-def _replica_count(text: str) -> int:
-    if text == "0":
-        raise argparse.ArgumentTypeError(
-            "a model needs at least one replica: %xinference terminate ends a model"
-        )
-    return count(text)
 
 
 def workers(session: Session, options: ThereOptions) -> Workers:
@@ -74,7 +65,7 @@ class ReplicasOptions(ThereOptions):
 
     uid: str = given(UID)
     count: int | None = given(
-        Option(("count",), help="Number of replicas wanted.", metavar="N", type=_replica_count)
+        Option(("count",), help="Number of replicas wanted.", metavar="N", type=replica_count)
     )
     worker_ip: str | None = given(WORKER_IP)
 
