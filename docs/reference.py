@@ -16,15 +16,15 @@ from xinference_magics import chat, cluster
 from xinference_magics.notebook import results
 from xinference_magics.notebook.arguments import spellings
 from xinference_magics.notebook.commands import COMMANDS, conversing
+from xinference_magics.notebook.commands.command import PromptCommand
 from xinference_magics.notebook.magics import XinferenceMagics
 from xinference_magics.wire.parameters import GenerationParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from xinference_magics.notebook.arguments import Option
-    from xinference_magics.notebook.commands.command import Command
-    from xinference_magics.notebook.commands.command_set import CommandSet
+    from xinference_magics.notebook.commands.command_set import AnyCommand, CommandSet
+    from xinference_magics.notebook.option import Option
 
 PAGE = Path(__file__).with_name("commands.md")
 ALIASES = {"Answer": "Turn | Comparison | PendingTurn"}
@@ -81,14 +81,14 @@ def _commands(commands: CommandSet) -> Iterable[str]:
             yield from _command(command)
 
 
-def _command(command: Command) -> Iterable[str]:
+def _command(command: AnyCommand) -> Iterable[str]:
     words = [each for each in command.options if each.positional]
     named = " ".join(
         each.placeholder if each.required else f"[{each.placeholder}]" for each in words
     )
     yield f"### `{command.magic} {command.name}{f' {named}' if named else ''}`\n"
     yield f"{_text(command.help)}{f' {_text(command.note)}' if command.note else ''}\n"
-    if command.takes_prompt:
+    if isinstance(command, PromptCommand):
         magics = f"`%{command.name}` and `%%{command.name}`"
         yield f"Also {magics}; the rest of the line, or the cell, is the prompt.\n"
     if command.options:
@@ -108,7 +108,7 @@ def _option(option: Option) -> tuple[str, str]:
     return f"`{spelt}`", _text(f"{option.explained}{needed}{repeated}")
 
 
-def _returned(command: Command) -> list[str]:
+def _returned(command: AnyCommand) -> list[str]:
     """Say what its value can be."""
     annotation = str(inspect.signature(command.run).return_annotation)
     known = {**_classes(), "str": str, "Path": Path}

@@ -51,11 +51,14 @@ class Gated:
 
 
 class Record:
-    """A view that keeps what it is told; its button is pressed by `stop_requested`."""
+    """A view that keeps what it is told; its button is pressed by `stopped`."""
 
     def __init__(self, *, in_page=True):
-        self.in_page, self.stop_requested = in_page, False
+        self.in_page, self.stopped = in_page, False
         self.lines, self.closed, self.threads = [], None, set()
+
+    def poll(self):
+        return self.stopped
 
     def open(self, lives):
         self.threads.add(threading.current_thread().name)
@@ -129,7 +132,7 @@ def by_itself(turn, _view):
 
 
 def by_its_button(_turn, view):
-    view.stop_requested = True
+    view.stopped = True
 
 
 @pytest.mark.parametrize("stop", [by_itself, by_its_button])
@@ -146,14 +149,14 @@ def test_an_interrupt_ends_the_waiting_and_not_the_turn(begin):
     class Interrupting(Record):
         """Interrupts the thread that waits, when that looks for the button the first time."""
 
-        looked = stop_requested = False
+        looked = False
 
-        def __getattribute__(self, name):
+        def poll(self):
             waits = threading.current_thread() is threading.main_thread()
-            if name == "stop_requested" and waits and not self.looked:
+            if waits and not self.looked:
                 self.looked = True
                 os.kill(os.getpid(), signal.SIGINT)
-            return super().__getattribute__(name)
+            return super().poll()
 
     answerer = Gated()
     turn = begin(answerer, view=Interrupting())

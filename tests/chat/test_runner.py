@@ -25,8 +25,7 @@ class Recorder:
         self.stop_after = stop_after
         self._position = 0
 
-    @property
-    def stop_requested(self):
+    def poll(self):
         return self.stop_after is not None and len(self.seen) >= self.stop_after
 
     def open(self, lives):
@@ -155,8 +154,7 @@ class Watcher:
         self.lives = ()
         self._stop = stop
 
-    @property
-    def stop_requested(self):
+    def poll(self):
         return self._stop(self.lives)
 
     def open(self, lives):

@@ -228,11 +228,11 @@ def test_what_needs_a_server_starts_another_where_that_in_use_has_died(
     connector = Connector(SimpleNamespace(**settings, **limits), lambda _: None)
     connector.serve()
     first = local.find()
-    assert connector.cluster_or_serve() is connector.cluster()
+    assert connector.get_or_serve() is connector.get_or_connect()
     process = psutil.Process(first.pid)
     process.kill()
     assert gone([process])
-    assert connector.cluster_or_serve().version() == "4.1.0"
+    assert connector.get_or_serve().version() == "4.1.0"
     assert local.find().pid != first.pid
     connector.disconnect()
 

@@ -210,7 +210,7 @@ def test_a_connected_notebook_gets_a_new_one(going, command, monkeypatch):
     stopping.start()
     old.wait()
     threading.Timer(1, old.go).start()
-    cluster = connector.cluster_or_serve()
+    cluster = connector.get_or_serve()
     stopping.join()
     assert any(WAITING in line for line in said)
     assert local.find().endpoint == cluster.endpoint

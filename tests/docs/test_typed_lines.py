@@ -9,6 +9,7 @@ from IPython.core.error import UsageError
 
 from xinference_magics.notebook.arguments import leading_options
 from xinference_magics.notebook.commands import COMMANDS, conversing
+from xinference_magics.notebook.commands.command import PromptCommand
 
 PAGES = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -24,10 +25,10 @@ def read_line(magic, rest):
         command = SETS[magic][name]
     else:
         command = COMMANDS[magic.removeprefix("x")]
-    if command.takes_prompt:
+    if isinstance(command, PromptCommand):
         command.parser().parse(leading_options(rest, command.parser())[0])
     else:
-        command._read(command.parser(), shlex.split(rest, comments=True))
+        command.read(shlex.split(rest, comments=True))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -251,7 +251,7 @@ def test_the_model_taken_up_serves_on_when_tokens_end(
     first_end = login.kept.expires
     register = f"""
 import json
-cluster = get_ipython().find_line_magic("xinference").__self__.session.cluster()
+cluster = get_ipython().find_line_magic("xinference").__self__.session.connector.get_or_connect()
 cluster.registry.register("LLM", json.dumps(json.loads({json.dumps(tiny_definitions[0])!r})))
 """
     reply = notebook.run(register)

@@ -71,7 +71,7 @@ def everything():
     yield from (json.dumps(dumpd(llm)), json.dumps(dumpd(bound)), repr(bound))
     yield from (repr(pickle.dumps(llm)), repr(llm.model_copy()), repr(llm._get_ls_params()))
     yield from (repr(llm.model_dump()), llm.model_dump_json())
-    yield from (repr(session), repr(vars(session)), repr(session.cluster()))
+    yield from (repr(session), repr(vars(session)), repr(session.connector.get_or_connect()))
     yield repr(session.connection())
     for each in siblings:
         yield from (repr(each), repr(vars(each)), each.model_dump_json(), dumps(each))

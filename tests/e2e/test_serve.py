@@ -15,7 +15,7 @@ REGISTER = f"""
 import json, sys
 sys.path.insert(0, {str(TINY)!r})
 from registrations import registrations
-cluster = get_ipython().find_line_magic("xinference").__self__.session.cluster()
+cluster = get_ipython().find_line_magic("xinference").__self__.session.connector.get_or_connect()
 for each in registrations():
     cluster.registry.register("LLM", json.dumps(each))
 """

@@ -7,8 +7,9 @@ from IPython.core.error import UsageError
 
 from xinference_magics.errors import PromptError, XinferenceError
 from xinference_magics.notebook.arguments import HelpRequested
-from xinference_magics.notebook.chatting import parameters_of, read
+from xinference_magics.notebook.chatting.building import parameters_of
 from xinference_magics.notebook.commands import COMMANDS
+from xinference_magics.notebook.commands.command import PromptCommand
 from xinference_magics.notebook.commands.conversing import COMMANDS as CONVERSING
 from xinference_magics.notebook.prompt import expand
 from xinference_magics.notebook.words import split_line
@@ -63,8 +64,8 @@ def in_one_line(error):
 @example("-p a=" + "9" * 5000 + " x", None)
 def test_options_of_a_chat(line, cell):
     try:
-        arguments, text = read(COMMANDS["chat"], line, cell)
-        parameters_of(arguments)
+        options, text = COMMANDS["chat"].read(line, cell)
+        parameters_of(options)
     except (UsageError, HelpRequested, XinferenceError) as error:
         in_one_line(error)
         return
@@ -77,7 +78,7 @@ def test_options_of_a_chat(line, cell):
 def test_lines_of_commands(command, line):
     try:
         words = split_line(line, "%xinference", VARIABLES)
-        command._read(command.parser(), words)
+        command.read(line, None) if isinstance(command, PromptCommand) else command.read(words)
     except (UsageError, HelpRequested, XinferenceError) as error:
         in_one_line(error)
 

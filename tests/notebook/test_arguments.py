@@ -1,29 +1,32 @@
 """What is typed behind a magic, read as the user means it."""
 
+from dataclasses import FrozenInstanceError, dataclass, fields
+
 import pytest
 from IPython.core.error import UsageError
 
 from xinference_magics.notebook.arguments import (
     HelpRequested,
-    Option,
     Parser,
     extra_pairs,
     leading_options,
     nearest,
 )
+from xinference_magics.notebook.chat_options import ChatOptions
 from xinference_magics.notebook.commands import COMMANDS
-from xinference_magics.notebook.options import CHAT, LAUNCH
+from xinference_magics.notebook.launch_options import LaunchOptions
+from xinference_magics.notebook.option import Option, given, options_of
 from xinference_magics.notebook.readers import literal, pair
 
 
 @pytest.fixture
 def chat():
-    return Parser("%%chat", "", CHAT)
+    return Parser("%%chat", "", ChatOptions)
 
 
 @pytest.fixture
 def launch():
-    return Parser("%xinference launch", "", LAUNCH)
+    return Parser("%xinference launch", "", LaunchOptions)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +130,8 @@ def test_types_of_models_in_any_case(launch):
 
 def test_pairs_of_words(launch):
     arguments = launch.parse(["-n", "m", "-ev", "A", "1", "-ev", "B", "2", "-lm", "l", "/p"])
-    assert arguments.envs == [["A", "1"], ["B", "2"]]
-    assert arguments.lora_modules == [["l", "/p"]]
+    assert arguments.envs == [("A", "1"), ("B", "2")]
+    assert arguments.lora_modules == [("l", "/p")]
 
 
 @pytest.mark.parametrize("key", ["n_gpu_layers", "max_model_len", "gpu_memory_utilization"])
@@ -197,7 +200,11 @@ def test_nearest_treats_underscores_as_dashes():
 
 
 def test_percent_signs_in_help_are_text():
-    parser = Parser("x", "", [Option(("--a",), "for %%chat, 100 %")])
+    @dataclass(frozen=True, kw_only=True)
+    class Options:
+        a: str | None = given(Option(("--a",), help="for %%chat, 100 %"))
+
+    parser = Parser("x", "", Options)
     assert "for %%chat, 100 %" in parser.format_help()
 
 
@@ -213,3 +220,19 @@ def test_a_list_to_compare_is_one(chat, typed_list, message):
     assert chat.parse(["--compare", "a,b"]).compare == ("a", "b")
     with pytest.raises(UsageError, match=message):
         chat.parse(["--compare", typed_list])
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
+def test_the_options_of_a_command_are_typed_and_frozen(command):
+    """Each field is declared by an option, is found under its name, and never changes."""
+    declared = {field.name: field for field in fields(command.takes) if field.name != "cell"}
+    assert {option.name for option in options_of(command.takes)} == set(declared)
+    options = command.takes(**dict.fromkeys(declared))
+    for name in declared:
+        with pytest.raises(FrozenInstanceError):
+            setattr(options, name, 1)
+
+
+def test_options_that_are_not_typed_have_their_defaults(chat, launch):
+    assert chat.parse([]) == ChatOptions()
+    assert launch.parse(["-n", "m"]) == LaunchOptions(model_name="m")

@@ -9,7 +9,7 @@ from pypdf.generic import DecodedStreamObject, NameObject
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.arguments import Parser
 from xinference_magics.notebook.attachments import attached
-from xinference_magics.notebook.options import CHAT
+from xinference_magics.notebook.chat_options import ChatOptions
 from xinference_magics.notebook.prompt import expand
 
 WITHOUT_AES = """
@@ -44,7 +44,7 @@ def pdf(tmp_path):
 
 
 def attach(path):
-    return [*attached(Parser("%chat", "", CHAT).parse(["--file", path]), {})]
+    return [*attached(Parser("%chat", "", ChatOptions).parse(["--file", path]), {})]
 
 
 def test_a_scanned_one_has_no_text(pdf):
@@ -145,7 +145,7 @@ NO_FILE = r"--image \S+: there is no such file, and as an expression"
     ],
 )
 def test_an_image_that_is_not_there_is_no_misspelt_variable(named, said):
-    arguments = Parser("%chat", "", CHAT).parse(["--image", named])
+    arguments = Parser("%chat", "", ChatOptions).parse(["--image", named])
     with pytest.raises(PromptError, match=said):
         [*attached(arguments, {"image": None})]
 
@@ -155,9 +155,9 @@ def test_a_variable_may_name_a_file_or_an_address(tmp_path):
     path.write_bytes(b"RIFF")
     variables = {"path": path, "name": str(path), "url": "https://example.org/a.wav"}
     words = ["--audio", "path", "--audio", "name", "--audio", "url"]
-    first, second, third = attached(Parser("%chat", "", CHAT).parse(words), variables)
+    first, second, third = attached(Parser("%chat", "", ChatOptions).parse(words), variables)
     assert first == second
     assert first["extras"] == {"name": "a.wav"}
     assert third == {"type": "audio", "url": variables["url"]}
     with pytest.raises(PromptError, match="--audio text: a str is not a sound"):
-        [*attached(Parser("%chat", "", CHAT).parse(["--audio", "text"]), {"text": "la"})]
+        [*attached(Parser("%chat", "", ChatOptions).parse(["--audio", "text"]), {"text": "la"})]

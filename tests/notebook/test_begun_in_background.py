@@ -7,7 +7,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from xinference_magics.display.background import UnseenView
-from xinference_magics.notebook.chatting import background
+from xinference_magics.notebook.shell_cell import ShellScreen
 
 
 class Interrupting(UnseenView):
@@ -19,7 +19,7 @@ class Interrupting(UnseenView):
 
 
 def test_an_interrupt_loses_nothing_of_a_turn_that_begins(shell, magics, monkeypatch):
-    monkeypatch.setattr(background, "choose_background_view", lambda _shell: Interrupting())
+    monkeypatch.setattr(ShellScreen, "background_view", lambda _self: Interrupting())
     shell.user_ns["chain"] = RunnableLambda(lambda text: f"You said {text}")
     with pytest.raises(KeyboardInterrupt, match="chain is still answering in the background"):
         shell.run_cell_magic("chat", "--bg -m chain -o answer", "Hello")

@@ -9,8 +9,8 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from management_server import scripted_api
 
-from xinference_magics.notebook.arguments import Values
 from xinference_magics.notebook.commands import COMMANDS, conversing
+from xinference_magics.notebook.option import Values
 
 SPEC = {
     "model_format": "ggufv2",
@@ -212,7 +212,7 @@ def test_a_slow_server_keeps_nobody_waiting(tab, tab_until, server):
 
 def test_an_answer_is_offered_while_it_is_asked_for_again(tab, tab_until, server, magics):
     tab_until("%xinference use ")
-    magics.session.changes += 1
+    magics.session.connector.changes += 1
     server.gate.clear()
     assert tab("%xinference use ") == ["talker", "writer", "vectors"]
 
@@ -242,7 +242,7 @@ def test_a_server_that_refuses_is_not_asked_again(tab_and_wait, tab_until, serve
     refused = [path for path in server.asked if path != "/v1/cluster/auth"]
     assert len(refused) == 1
     answer(server, 200)
-    magics.session.changes += 1  # a command has succeeded
+    magics.session.connector.changes += 1  # a command has succeeded
     assert tab_until("%xinference launch -n qw") == ["qwen2.5-instruct", "Qwen3"]
 
 

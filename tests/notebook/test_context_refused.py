@@ -81,7 +81,7 @@ def test_a_prompt_that_is_too_long_by_itself_fails_with_what_to_do(shell):
 
 
 def test_what_a_launch_has_settled_is_the_context_of_its_object(magics):
-    magics.session._cluster = Cluster("http://h:1")
+    magics.session.connector._cluster = Cluster("http://h:1")
     request = LaunchRequest(model_name="tiny", extra={"n_parallel": 8})
     magics.session.launches.note("http://h:1", "tiny", request)
     magics.session.take_up(running())
@@ -102,7 +102,7 @@ def described(magics):
         worker = {"update_time": 1, "status": {"cpu": {"total": 16.0}}}
         answers["/v1/models/tiny"] = [(200, data)]
         answers["/status"] = [(200, {"workers": {"10.0.0.7:9999": worker}})]
-        magics.session._cluster = Cluster(answers.endpoint)
+        magics.session.connector._cluster = Cluster(answers.endpoint)
 
         def describe():
             running = magics.xinference("describe tiny")

@@ -13,12 +13,14 @@ import pytest
 from test_completion import running_server
 
 from xinference_magics.notebook.commands import COMMANDS
-from xinference_magics.notebook.commands.command import THERE, Command
+from xinference_magics.notebook.commands.command import Command, ThereOptions
+from xinference_magics.notebook.option import Option, given
+from xinference_magics.notebook.readers import count
 
 PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 ROOT = PAGE.parent
 TEXT = PAGE.read_text(encoding="utf-8")
-FUNCTION, DECLARATION, TEST, OPTION_TEST = re.findall(
+FUNCTION, DECLARATION, OPTIONS, TEST, OPTION_TEST = re.findall(
     r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL
 )
 CHANGE = re.compile(
@@ -34,12 +36,19 @@ def server():
 
 
 def test_the_new_command(shell, server, monkeypatch):
-    names = {"time": time, "THERE": THERE, "Command": Command}
+    names = {"time": time, "ThereOptions": ThereOptions, "Command": Command}
     exec(f"from __future__ import annotations\n{FUNCTION}", names)  # noqa: S102 - our own
     command = eval(DECLARATION, names)  # noqa: S307 - our own
     monkeypatch.setitem(COMMANDS, command.name, command)
     exec(TEST, names)  # noqa: S102 - our own
     names["test_ping"](shell, server)
+
+
+def test_the_options_of_the_new_command():
+    names = {"ThereOptions": ThereOptions, "Option": Option, "given": given, "count": count}
+    exec(f"from dataclasses import dataclass\n{OPTIONS}", names)  # noqa: S102 - our own
+    command = Command("ping", "", lambda _session, options: options.count, names["PingOptions"])
+    assert command(None, ["-c", "3"]) == 3
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ LAUNCH = COMMANDS[0]
 
 
 def read(line):
-    return LAUNCH._read(LAUNCH.parser(), line.split())
+    return LAUNCH.read(line.split())
 
 
 @pytest.mark.parametrize(

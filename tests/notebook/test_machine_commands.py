@@ -169,10 +169,10 @@ def test_stop_cluster_without_a_question(run, answers, magics, options):
     answers["/v1/models"] = [(200, {"data": []})]
     answers["DELETE /v1/clusters"] = [(200, {"result": True})]
     run("list")
-    assert magics.session.uses(answers.endpoint)
+    assert magics.session.connector.uses(answers.endpoint)
     run(f"stop-cluster {options.format(endpoint=answers.endpoint)}")
     assert "/v1/clusters" in answers.asked
-    assert not magics.session.uses(answers.endpoint)
+    assert not magics.session.connector.uses(answers.endpoint)
 
 
 def test_the_private_server_is_not_stopped_as_a_cluster(run, monkeypatch):

@@ -12,7 +12,7 @@ from PIL import Image
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.arguments import Parser
 from xinference_magics.notebook.attachments import attached
-from xinference_magics.notebook.options import CHAT
+from xinference_magics.notebook.chat_options import ChatOptions
 from xinference_magics.notebook.values import returned, shown
 from xinference_magics.notes import collected_notes
 
@@ -27,7 +27,7 @@ def pixels(block):
 
 def image(value):
     """Attach `value` as with `--image img`."""
-    arguments = Parser("%chat", "", CHAT).parse(["--image", "img"])
+    arguments = Parser("%chat", "", ChatOptions).parse(["--image", "img"])
     with collected_notes() as notes:
         [block] = attached(arguments, {"img": value})
     return pixels(block), notes
@@ -83,7 +83,7 @@ def test_64_levels_of_pil_s_deep_modes_arrive_as_64(mode, tmp_path):
     path = tmp_path / "scan.tif"
     deep.save(path)
     for option in ("--image", "--file"):
-        arguments = Parser("%chat", "", CHAT).parse([option, str(path)])
+        arguments = Parser("%chat", "", ChatOptions).parse([option, str(path)])
         with collected_notes():
             [block] = attached(arguments, {})
         assert len(np.unique(pixels(block))) == 64
@@ -94,11 +94,11 @@ def test_64_levels_of_pil_s_deep_modes_arrive_as_64(mode, tmp_path):
 def test_a_file_that_every_engine_reads_is_sent_as_it_is(tmp_path):
     path = tmp_path / "a.png"
     Image.new("RGB", (9, 9), "red").save(path)
-    [block] = attached(Parser("%chat", "", CHAT).parse(["--image", str(path)]), {})
+    [block] = attached(Parser("%chat", "", ChatOptions).parse(["--image", str(path)]), {})
     assert base64.b64decode(block["base64"]) == path.read_bytes()
     broken = tmp_path / "b.png"
     broken.write_bytes(b"I am no image")
-    [block] = attached(Parser("%chat", "", CHAT).parse(["--image", str(broken)]), {})
+    [block] = attached(Parser("%chat", "", ChatOptions).parse(["--image", str(broken)]), {})
     assert base64.b64decode(block["base64"]) == b"I am no image"
 
 

@@ -17,7 +17,7 @@ def running(model_type="LLM", *abilities):
 @pytest.fixture
 def session(magics):
     """A session with a connection that nothing is asked of."""
-    magics.session._cluster = Cluster("http://127.0.0.1:9")
+    magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
     return magics.session
 
 
@@ -73,7 +73,7 @@ def test_what_there_is_no_class_for(session, model):
 
 def test_every_class_is_there():
     for kind in KINDS:
-        assert kind.make(running(), model="tiny").model_uid == "tiny"
+        assert kind.make(running(), {"model": "tiny"}).model_uid == "tiny"
 
 
 def test_a_chat_model_has_the_profile_of_its_description(session):

@@ -48,7 +48,7 @@ class Answers:
 class Unseen:
     """A view that nobody sees."""
 
-    in_page, stop_requested = True, False
+    in_page = True
 
     def __getattr__(self, name):
         return lambda *_given: None

@@ -16,7 +16,7 @@ def running(*abilities, **known):
 
 def test_what_an_engine_ignores_of_a_text_is_one_line(magics, capsys):
     with ScriptedServer(Stream(recorded.transformers_text(" a", " time"))) as server:
-        magics.session._cluster = Cluster(server.endpoint)
+        magics.session.connector._cluster = Cluster(server.endpoint)
         magics.session.take_up(running("generate", engine="transformers"))
         capsys.readouterr()
         turn = magics.generate("-p seed=1 Once upon")
@@ -26,7 +26,7 @@ def test_what_an_engine_ignores_of_a_text_is_one_line(magics, capsys):
 
 @pytest.mark.parametrize("ability", ["chat", "generate"])
 def test_a_new_limit_leaves_half_of_the_context_to_the_prompt(magics, ability):
-    magics.session._cluster = Cluster("http://127.0.0.1:9")
+    magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
     magics.session.take_up(running(ability, context_length=1000))
     llm = magics.session.namespace.variables["llm"]
     assert llm.max_tokens == 500
@@ -42,7 +42,7 @@ def test_a_new_limit_leaves_half_of_the_context_to_the_prompt(magics, ability):
 def test_a_model_that_is_terminated_is_asked_no_more(magics, option):
     with scripted_api() as answers:
         answers["/v1/models/tiny"] = [(200, None)]
-        magics.session._cluster = Cluster(answers.endpoint)
+        magics.session.connector._cluster = Cluster(answers.endpoint)
         answers["/v1/cluster/auth"] = [(200, {"auth": False})]
         magics.session.take_up(running("chat"))
         magics.xinference("terminate tiny" + option.format(endpoint=answers.endpoint))
@@ -53,7 +53,7 @@ def test_a_model_terminated_elsewhere_leaves_that_in_use(magics):
     with scripted_api() as answers:
         answers["/v1/models/tiny"] = [(200, None)]
         answers["/v1/cluster/auth"] = [(200, {"auth": False})]
-        magics.session._cluster = Cluster("http://127.0.0.1:9")
+        magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
         magics.session.take_up(running("chat"))
         magics.xinference(f"terminate tiny -e {answers.endpoint}")
         assert magics.session.model.model_uid == "tiny"
@@ -73,7 +73,7 @@ def test_a_sound_is_refused_with_a_running_model_that_hears(magics, abilities, h
         listed = [("tiny", ["chat"]), ("other", abilities)]
         models = [{"id": uid, "model_ability": able} for uid, able in listed]
         answers["/v1/models"] = [(200, {"data": models})]
-        magics.session._cluster = Cluster(answers.endpoint)
+        magics.session.connector._cluster = Cluster(answers.endpoint)
         magics.session.take_up(running("chat"))
         magics.shell.user_ns["sound"] = b"RIFF"
         with pytest.raises(PromptError, match=rf"tiny does not accept audio\. {hint}"):

@@ -6,16 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
-from xinference_magics.chat import runner
 from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.chat.answering import answer_all, answer_here
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.question import Question
-from xinference_magics.chat.runner import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from xinference_magics.chat.answering import Answered
     from xinference_magics.chat.conversation import Conversation, Execution
     from xinference_magics.chat.turn import Turn
     from xinference_magics.chat_models import ChatXinference
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 class Unseen:
     """A view that shows nothing."""
 
-    stop_requested = False
+    def poll(self) -> bool:
+        """Never stop."""
+        return False
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing."""
@@ -41,10 +43,9 @@ def ask(
     for earlier in conversation.awaited(place):
         earlier.wait()
     question = _question(conversation, place, prompt, model, parameters)
-    live = LiveTurn(model.model_uid)
     with interrupts.as_flag() as interrupted:
-        [outcome] = runner.run([(question.source, live)], Unseen())
-        turn = _kept(conversation, place, question, live, outcome)
+        [answered] = answer_all([(question, LiveTurn(model.model_uid))], Unseen())
+        turn = _kept(conversation, place, answered)
     if interrupted.is_set():
         raise interrupts.one_line("The turn was interrupted; what had arrived is kept.")
     return turn
@@ -61,16 +62,11 @@ async def aask(
     for earlier in conversation.awaited(place):
         await earlier.ended()
     question = _question(conversation, place, prompt, model, parameters)
-    live = LiveTurn(model.model_uid)
-    try:
-        async for event in question.source():
-            live.add(event)
-    except asyncio.CancelledError:
-        _kept(conversation, place, question, live, Outcome("interrupted", live.seconds))
-        raise
-    except Exception as error:  # noqa: BLE001 - raised when what had arrived is kept
-        return _kept(conversation, place, question, live, Outcome("failed", live.seconds, error))
-    return _kept(conversation, place, question, live, Outcome("done", live.seconds))
+    answered = await answer_here(question, LiveTurn(model.model_uid))
+    turn = _kept(conversation, place, answered)
+    if turn.status == "interrupted":
+        raise asyncio.CancelledError
+    return turn
 
 
 def _question(
@@ -93,21 +89,14 @@ def _question(
     return fitted(question).question
 
 
-def _kept(
-    conversation: Conversation,
-    place: Execution,
-    question: Question,
-    live: LiveTurn,
-    outcome: Outcome,
-) -> Turn:
-    """Settle the turn and keep it, unless nothing came of it.
+def _kept(conversation: Conversation, place: Execution, answered: Answered) -> Turn:
+    """Keep a turn, unless nothing came of it.
 
     Raises:
         XinferenceError: It failed.
     """
-    turn = question.settled(live, outcome)
-    if turn.is_answer:
-        conversation.add(turn, place)
-    if outcome.error is not None:
-        raise outcome.error
-    return turn
+    if answered.turn.is_answer:
+        conversation.add(answered.turn, place)
+    if answered.outcome.error is not None:
+        raise answered.outcome.error
+    return answered.turn

@@ -6,8 +6,6 @@ import atexit
 import time
 from typing import TYPE_CHECKING
 
-from xinference_magics import interrupts
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -16,13 +14,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 2.0
 """Seconds for stopped turns to close their connections; Jupyter kills a kernel after five."""
-
-
-def goes_on(title: str) -> KeyboardInterrupt:
-    """Return what an interrupt of the waiting for a turn raises."""
-    return interrupts.one_line(
-        f"{title} is still answering in the background; call stop() on its turn to end it."
-    )
 
 
 class Background:

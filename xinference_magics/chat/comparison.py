@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.chat.turn import RECORD_VERSION
 from xinference_magics.errors import NotebookError
 from xinference_magics.plain import neutralise
+from xinference_magics.shown import SettledAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ COMPARISON_MIME = "application/vnd.xinference-magics.comparison+json"
 
 
 @dataclass(repr=False, eq=False)
-class Comparison:
+class Comparison(SettledAnswer):
     """The answers of several models to one prompt, each with the same turns before it.
 
     The conversation continues with one of the answers: the first one, in the order of the names,

@@ -91,7 +91,7 @@ class Conversation:
     unknown: dict[str, Any] = field(default_factory=dict, compare=False, kw_only=True)
     _entries: list[tuple[Execution, Turn]] = field(default_factory=list)
     _pending: list[tuple[Execution, PendingTurn]] = field(default_factory=list, compare=False)
-    _changing: threading.RLock = field(default_factory=threading.RLock, compare=False)
+    _changing: threading.Lock = field(default_factory=threading.Lock, compare=False)
     _lessons: Lessons = field(default_factory=Lessons, compare=False)
 
     def __len__(self) -> int:
@@ -104,6 +104,7 @@ class Conversation:
     @property
     def turns(self) -> list[Turn]:
         """The turns in their order."""
+        # Each change puts a new list in place, or a new entry: this reads one of the two whole.
         return [turn for _, turn in self._entries]
 
     @property
@@ -120,20 +121,18 @@ class Conversation:
     def pending(self) -> list[PendingTurn]:
         """The turns that are still being answered in the background."""
         with self._changing:
-            self._pending = [(run, each) for run, each in self._pending if not each.done]
-            return [each for _, each in self._pending]
+            return [each for _, each in self._unfinished()]
 
     def expect(self, turn: PendingTurn, execution: Execution) -> None:
         """Note a turn that is being answered in the background."""
         with self._changing:
-            self._pending.append((execution, turn))
+            self._pending = [*self._unfinished(), (execution, turn)]
 
     def awaited(self, execution: Execution) -> list[PendingTurn]:
         """The turns that end before one of `execution` begins: those that it continues."""
         with self._changing:
             place = self._place(execution)
-            waiting = [(run, each) for run, each in self._pending if not each.done]
-            return [each for run, each in waiting if self._place(run) <= place]
+            return [each for run, each in self._unfinished() if self._place(run) <= place]
 
     def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
         """Put in a turn, dropping those that an earlier run of the same cell left.
@@ -220,7 +219,8 @@ class Conversation:
 
     def fork(self, name: str) -> Conversation:
         """Return another conversation with the same turns so far."""
-        return Conversation(name, self.system, self.host, list(self._entries))
+        with self._changing:
+            return Conversation(name, self.system, self.host, list(self._entries))
 
     def ask(
         self, prompt: str, *, model: ChatXinference | None = None, **parameters: object
@@ -266,6 +266,9 @@ class Conversation:
                 "This conversation has no model.", hint="Pass one: ask(..., model=llm)"
             )
         return self.host.model_in_use()
+
+    def _unfinished(self) -> list[tuple[Execution, PendingTurn]]:
+        return [(run, each) for run, each in self._pending if not each.done]
 
     def _check(self, number: int) -> None:
         if not 1 <= number <= len(self):

@@ -47,6 +47,22 @@ class Conversations:
             self._adopt(Conversation(name))
         return self._by_name[name]
 
+    def look_up(self, name: str | None) -> Conversation:
+        """Return the conversation of that name; None is the current one.
+
+        Where there is none, an empty one is returned that is not among them before `adopt`.
+        """
+        if name is None:
+            return self.current
+        name = "" if name == DEFAULT else name
+        found = self._by_name.get(name)
+        return Conversation(name, host=self._host) if found is None else found
+
+    def adopt(self, conversation: Conversation) -> None:
+        """Put a conversation that was looked up among the others, unless it is one of them."""
+        if conversation.name not in self._by_name:
+            self._adopt(conversation)
+
     def find(self, name: str | None) -> Conversation:
         """Return the conversation of that name; None is the current one.
 

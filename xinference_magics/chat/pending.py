@@ -12,11 +12,13 @@ import time
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Protocol
 
+from xinference_magics import interrupts
 from xinference_magics.chat import runner
-from xinference_magics.chat.background import goes_on
+from xinference_magics.chat.answering import Answered, answer_all
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.runner import Outcome
 from xinference_magics.notes import collected_notes, show, wanted
+from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -29,6 +31,13 @@ _STEP = 0.1
 """Seconds between two looks at what a waiting thread waits for."""
 _LONGEST = 60
 """Characters of an answer that its repr shows."""
+
+
+def goes_on(title: str) -> KeyboardInterrupt:
+    """Return what an interrupt raises while something waits for a turn."""
+    return interrupts.one_line(
+        f"{title} is still answering in the background; call stop() on its turn to end it."
+    )
 
 
 class View(runner.View, Protocol):
@@ -46,7 +55,7 @@ class View(runner.View, Protocol):
         ...
 
 
-class PendingTurn:
+class PendingTurn(Shown):
     """A turn that is answered in the background.
 
     Args:
@@ -136,7 +145,7 @@ class PendingTurn:
         until = None if timeout is None else time.monotonic() + timeout
         try:
             while not self._finished.wait(_STEP):
-                _ = self._view.stop_requested  # ipykernel 6 hears the page on this thread only
+                self._view.poll()  # ipykernel 6 hears the page on this thread only
                 if until is not None and time.monotonic() >= until:
                     return self.done
         except KeyboardInterrupt:
@@ -193,7 +202,8 @@ class PendingTurn:
 
     def _run(self) -> None:
         try:
-            turn, self._error = self._answered()
+            turn, outcome = self._answered()
+            self._error = outcome.error
             try:
                 self._keep_unless_discarded(turn)
             finally:
@@ -210,30 +220,32 @@ class PendingTurn:
             if not self._discarded:
                 self._keep(turn)
 
-    def _answered(self) -> tuple[Turn, Exception | None]:
-        outcome = self._outcome()
+    def _answered(self) -> Answered:
+        """Ask, when the turns before have ended; whatever fails is shown as the turn's failure."""
         try:
-            return self._question.settled(self._live, outcome), outcome.error
+            view = _Stoppable(self._view, self._stop)
+            if self._stopped_while_waiting(view):
+                return self._ended(Outcome("stopped", 0.0))
+            self._question = self._prepare(self._question)
+            self._live = LiveTurn(self.title)
+            asked = [(self._question, self._live)]
+            [answered] = answer_all(asked, view, frame_seconds=self._frame_seconds)
         except Exception as error:  # noqa: BLE001  # what cannot be put together is shown, too
-            failed = Outcome("failed", outcome.seconds, error)
-            return self._question.settled(LiveTurn(self.title), failed), error
+            seconds = self._live.seconds
+            self._live = LiveTurn(self.title)
+            return self._ended(Outcome("failed", seconds, error))
+        return answered
 
-    def _outcome(self) -> Outcome:
-        view = _Stoppable(self._view, self._stop)
+    def _ended(self, outcome: Outcome) -> Answered:
+        return Answered(self._question.settled(self._live, outcome), outcome)
+
+    def _stopped_while_waiting(self, view: _Stoppable) -> bool:
+        """Wait for the turns that end first; True if this one is stopped meanwhile."""
         after, self._after = self._after, ()
         for each in after:
-            while not (view.stop_requested or each.wait(_STEP)):
+            while not (view.poll() or each.wait(_STEP)):
                 view.repaint([self._live])
-        if view.stop_requested:
-            return Outcome("stopped", 0.0)
-        try:
-            self._question = self._prepare(self._question)
-        except Exception as error:  # noqa: BLE001  # shown with the turn, as what fails later
-            return Outcome("failed", 0.0, error)
-        self._live = LiveTurn(self.title)
-        streams = [(self._question.source, self._live)]
-        [outcome] = runner.run(streams, view, frame_seconds=self._frame_seconds)
-        return outcome
+        return view.poll()
 
 
 class _Stoppable:
@@ -243,9 +255,9 @@ class _Stoppable:
         self._view = view
         self._stop = stop
 
-    @property
-    def stop_requested(self) -> bool:
-        return self._stop.is_set() or self._view.stop_requested
+    def poll(self) -> bool:
+        """Take in what the user has done since the last call; return whether to stop."""
+        return self._view.poll() or self._stop.is_set()
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing more."""

@@ -32,9 +32,8 @@ CLOSING_SECONDS = 5.0
 class View(Protocol):
     """What shows turns while they run; called on one thread only."""
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether the user asked for the end."""
+    def poll(self) -> bool:
+        """Take in what the user has done since the last call; return whether to stop."""
         ...
 
     def open(self, lives: Sequence[LiveTurn], /) -> None:
@@ -89,7 +88,7 @@ def run(
 
         def stop() -> bool:
             view.repaint(lives)
-            return interrupted.is_set() or view.stop_requested
+            return interrupted.is_set() or view.poll()
 
         for each in threads:
             each.start()
@@ -107,6 +106,23 @@ def run(
         view.repaint(lives)
         hit = running if interrupted.is_set() else []
         return [each.outcome(each in hit, view) for each in threads]
+
+
+async def consume(
+    source: Source, live: LiveTurn, on_first_text: Callable[[], None] = lambda: None
+) -> None:
+    """Take in the events of one answer, on the running event loop.
+
+    Args:
+        source: Opens the stream.
+        live: Takes in what arrives.
+        on_first_text: Called when the first text or reasoning has arrived.
+    """
+    async for event in source():
+        waited = live.first_token_seconds is None
+        live.add(event)
+        if waited and live.first_token_seconds is not None:
+            on_first_text()
 
 
 def _unfinished(threads: Iterable[_Streaming]) -> list[_Streaming]:
@@ -163,11 +179,8 @@ class _Streaming(threading.Thread):
         self._task = asyncio.current_task()
         if self.stopped:
             return
-        async for event in self._source():
-            waited = self._live.first_token_seconds is None
-            self._live.add(event)
-            if waited and self._live.first_token_seconds is not None:
-                self._wake()  # the first text is shown at once, the rest frame by frame
+        # The first text is shown at once, the rest frame by frame.
+        await consume(self._source, self._live, on_first_text=self._wake)
 
     def cancel(self) -> None:
         """Cancel the stream, from another thread."""
@@ -182,7 +195,7 @@ class _Streaming(threading.Thread):
         return Outcome(self._status(interrupted, view), self._live.seconds, self.error)
 
     def _status(self, interrupted: bool, view: View) -> Status:
-        if self.stopped and view.stop_requested:
+        if self.stopped and view.poll():
             return "stopped"  # also where the page had to interrupt the kernel to be heard
         if interrupted:
             return "interrupted"

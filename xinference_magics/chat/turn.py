@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from xinference_magics.errors import NotebookError
 from xinference_magics.plain import printable
+from xinference_magics.shown import SettledAnswer
 from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _RECORDED = {*_RECORD_TYPES, "version", "message", "steps", "blocks", "parsed"}
 
 
 @dataclass(repr=False)
-class Turn:
+class Turn(SettledAnswer):
     """One prompt and its answer.
 
     Attributes:

@@ -16,6 +16,7 @@ from xinference_magics.cluster.api import may_pass
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import LaunchError, XinferenceError
 from xinference_magics.plain import as_word
+from xinference_magics.shown import Shown
 from xinference_magics.transport.details import one_line
 from xinference_magics.transport.reasons import last_failure
 
@@ -96,7 +97,7 @@ class LaunchRequest:
 
 
 @dataclass(frozen=True)
-class Cancellation:
+class Cancellation(Shown):
     """What a cancel came to.
 
     Args:

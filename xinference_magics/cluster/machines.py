@@ -26,6 +26,7 @@ from xinference_magics.cluster.models import (
     text,
 )
 from xinference_magics.errors import ConnectError, PermissionDeniedError, ServerError
+from xinference_magics.shown import Shown
 from xinference_magics.transport.endpoint import quoted
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Shown):
     """A cluster at one moment.
 
     Args:

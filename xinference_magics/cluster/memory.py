@@ -17,6 +17,7 @@ from typing import Any
 
 from xinference_magics.cluster.starting import find_command
 from xinference_magics.errors import BadRequestError, LocalServerError
+from xinference_magics.shown import Shown
 
 _LONGEST = 300.0  # seconds: of a model without known layers its configuration is downloaded
 _PROGRAM = """
@@ -57,7 +58,7 @@ class MemoryRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemoryEstimate:
+class MemoryEstimate(Shown):
     """The GPU memory that a model needs, in MiB.
 
     Args:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from xinference_magics.shown import Shown
+
 Json = Mapping[str, Any]
 
 _MOST_REPLICAS = 1000
@@ -68,7 +70,7 @@ class RequestContext:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunningModel:
+class RunningModel(Shown):
     """A model that runs, as ``GET /v1/models`` and ``GET /v1/models/{uid}`` show it.
 
     Args:

@@ -19,6 +19,7 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
+from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ _FAILS = {"failed", "error", "cancelled"}
 
 
 @dataclass(frozen=True)
-class Operation:
+class Operation(Shown):
     """How an operation of the server goes.
 
     Args:

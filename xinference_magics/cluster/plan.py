@@ -10,6 +10,7 @@ from xinference_magics.cluster.api import in_path
 from xinference_magics.cluster.models import objects, text
 from xinference_magics.cluster.reuse import Found, OwnLaunches, Wanted, find
 from xinference_magics.errors import BadRequestError
+from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ _SECRET = re.compile(r"(token|keys?)(?![a-z])|secret|password")
 
 
 @dataclass(frozen=True)
-class LaunchPlan:
+class LaunchPlan(Shown):
     """What a launch will do.
 
     Args:

@@ -44,9 +44,8 @@ class PageView(SettledView):
         self._kernel = kernel
         self._acknowledged = False
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether Stop was clicked, as far as the page could tell the kernel."""
+    def poll(self) -> bool:
+        """Take in what the page has sent; return whether Stop was clicked."""
         self._inbox.collect()
         return self._inbox.stop.is_set()
 

@@ -32,9 +32,8 @@ STEPS = ("call", "result")
 class View(ABC):
     """Shows turns, one or several; all methods are called on one thread, the main one."""
 
-    @property
-    def stop_requested(self) -> bool:
-        """Whether the user asked for the end."""
+    def poll(self) -> bool:
+        """Take in what the user has done since the last call; return whether to stop."""
         return False
 
     @abstractmethod

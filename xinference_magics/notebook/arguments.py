@@ -1,23 +1,27 @@
-"""Every option of every magic, declared once: parser, help and completion read the same table."""
+"""Parsing: from the words of a line to the typed options of a command.
+
+Only this module, `option` and `readers` know argparse.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
 import shutil
-from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import Enum
-from functools import partial
+from itertools import combinations
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from IPython.core.error import UsageError
 
 from xinference_magics.notebook import readers
+from xinference_magics.notebook.option import options_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+
+Options = TypeVar("Options")
 
 _WORD = re.compile(r"""\s*((?:(?:^|(?<=[\s=]))(?:"[^"]*"|'[^']*')|\S)+)""")
 """A word; quotes group where they begin one or stand after an equals sign."""
@@ -28,127 +32,6 @@ _NEAR = 0.8
 """How alike (difflib's ratio) an unknown option must be to a known one to count as misspelt."""
 _WIDTH = 90
 """Columns of help where the screen does not say how wide it is, as in a notebook."""
-_LISTED = 2
-"""Choices up to which help leaves them to the placeholder, as in BOOL."""
-
-
-class Values(Enum):
-    """What completes a value that only the server knows; each is called as people see it."""
-
-    MODEL = "model"
-    ENGINE = "engine"
-    FORMAT = "format"
-    SIZE = "size"
-    QUANTIZATION = "quantization"
-    RUNNING = "running model"
-    CHATS = "chat model"
-    CONTINUES = "text model"
-    LOADING = "loading model"
-    WORKER = "worker"
-    PARAMETER = "parameter"
-    CONVERSATION = "conversation"
-    COMPARED = "compared model"
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of a magic.
-
-    Attributes:
-        flags: Its spellings, the long one first; a word without dashes is positional, and what
-            stands behind it are flags by which the same can be given.
-        help: One line for people.
-        dest: The name of its value; from the long flag if empty.
-        metavar: What stands for the value in help; empty for a switch.
-        type: Turns the typed word into the value; raises ValueError for a bad one.
-        words: How many words it takes; 0 for a switch.
-        const: The value of a switch.
-        repeat: Whether it may be given several times; the value is then a list.
-        required: Whether it must be given.
-        default: The value where it is not given.
-        safe_way: For a secret: the safe way to give it. A value that is typed is refused and not
-            repeated; the flag alone has the value True.
-        values: What completes its value: words, or what the server is asked for.
-        listed: Whether its value is a list with commas, each part of which is completed.
-    """
-
-    flags: tuple[str, ...]
-    help: str
-    dest: str = ""
-    metavar: str = ""
-    type: Callable[[str], Any] = str
-    words: int = 1
-    const: Any = True
-    repeat: bool = False
-    required: bool = False
-    default: Any = None
-    safe_way: str = ""
-    values: tuple[str, ...] | Values = ()
-    listed: bool = False
-
-    @property
-    def name(self) -> str:
-        """The name under which the value is found."""
-        return self.dest or self.flags[0].lstrip("-").replace("-", "_")
-
-    @property
-    def positional(self) -> bool:
-        """Whether it is a word without a flag."""
-        return not self.flags[0].startswith("-")
-
-    @property
-    def shortest(self) -> str:
-        """Its letter, or the long flag where it has none."""
-        return min(self.flags, key=len)
-
-    @property
-    def placeholder(self) -> str:
-        """What stands for the value in help; empty for a switch."""
-        if self.words == 0:
-            return ""
-        return self.metavar or self.flags[0].lstrip("-").replace("-", "_").upper()
-
-    @property
-    def either_way(self) -> str:
-        """The placeholder of a word, and the flags by which the same can be given."""
-        flags = ", ".join(self.flags[1:])
-        return self.placeholder + (f" or {flags} {self.placeholder}" if flags else "")
-
-    @property
-    def explained(self) -> str:
-        """The line for people, with the words that are possible and the default."""
-        words = self.values if isinstance(self.values, tuple) else ()
-        listed = ", ".join(words)
-        possible = f" One of {listed}." if len(words) > _LISTED else ""
-        default = str(self.default).lower() if isinstance(self.default, bool) else self.default
-        left_out = "" if default is None or "default" in self.help else f" Default: {default}."
-        return f"{self.help}{possible}{left_out}"
-
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        """Declare this option, or this word without a flag, to `parser`."""
-        help_text = self.explained.replace("%", "%%")
-        names, dest = ([self.name], {}) if self.positional else (self.flags, {"dest": self.name})
-        given = {"help": help_text, "default": self.default, **dest, **self._value()}
-        parser.add_argument(*names, **given)
-
-    def _value(self) -> dict[str, Any]:
-        """Describe to argparse the word itself, or what stands behind the flag."""
-        if self.positional:
-            one, several = (None, "+") if self.required else ("?", "*")
-            nargs = several if self.repeat else one
-            return {"metavar": self.either_way, "type": self.type, "nargs": nargs}
-        if self.safe_way:
-            return {"nargs": "?", "const": True, "type": partial(readers.secret, self.safe_way)}
-        if self.words == 0:
-            return {"action": "store_const", "const": self.const}
-        together = self.words > 1
-        return {
-            "metavar": tuple(self.placeholder.split()) if together else self.placeholder,
-            "nargs": self.words if together else None,
-            "action": "append" if self.repeat else "store",
-            "type": self.type,
-            "required": self.required,
-        }
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -184,13 +67,19 @@ class HelpRequested(Exception):  # noqa: N818 - it is no error
     """``-h`` was typed; carries the text to show."""
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that raises one-line usage errors and never exits."""
+class Parser(argparse.ArgumentParser, Generic[Options]):
+    """An argument parser that raises one-line usage errors and never exits.
 
-    def __init__(
-        self, prog: str, description: str, options: Iterable[Option], epilog: str = ""
-    ) -> None:
-        self.options = tuple(options)
+    Args:
+        prog: The command, as typed.
+        description: What it does, in one line.
+        kind: The dataclass whose fields declare its options.
+        epilog: Shown below the options in help.
+    """
+
+    def __init__(self, prog: str, description: str, kind: type[Options], epilog: str = "") -> None:
+        self._kind = kind
+        self.options = options_of(kind)
         super().__init__(
             prog=prog,
             usage=f"{prog} {self._usage()}".replace("%", "%%"),
@@ -223,17 +112,42 @@ class Parser(argparse.ArgumentParser):
         """All spellings of all options."""
         return [flag for option in self.options for flag in option.flags if flag[0] == "-"]
 
-    def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """Read `words`, refusing what is not declared.
+    def parse(self, words: Sequence[str], **others: Any) -> Options:
+        """Read `words`, refusing what is not declared unless an option takes it.
+
+        Args:
+            words: What is typed after the command.
+            others: Fields of the options that are not typed there.
 
         Raises:
             UsageError: A word or its value is not right; the message names the nearest option.
             HelpRequested: Help was asked for.
         """
-        arguments, unknown = self.parse_known_args(self.in_place(words))
-        if unknown:
+        namespace, unknown = self.parse_known_args(self.in_place(words))
+        values = vars(namespace)
+        for option in self.options:
+            if option.words > 1 and values[option.name]:
+                values[option.name] = [tuple(words) for words in values[option.name]]
+        taker = next((option for option in self.options if option.undeclared), None)
+        if taker is not None:
+            forced = {key.replace("-", "_"): value for key, value in values[taker.name] or ()}
+            values[taker.name] = {**extra_pairs(unknown, self), **forced}
+        elif unknown:
             self.error(self.unknown(unknown[0]))
-        return arguments
+        return self._kind(**values, **others)
+
+    def refuse_contradictions(self, words: Sequence[str]) -> None:
+        """Refuse flags that set one value to different things, as --think and --no-think.
+
+        Raises:
+            UsageError: There are two of them.
+        """
+        typed = [each for each in self.options if each.words == 0 and {*each.flags} & {*words}]
+        for first, second in combinations(typed, 2):
+            if first.name == second.name:
+                self.error(
+                    f"{first.flags[0]} and {second.flags[0]} contradict each other: leave one out"
+                )
 
     def in_place(self, words: Sequence[str]) -> list[str]:
         """Put what a flag gives for the first word there: ``--model-uid m`` is ``m``."""
@@ -287,7 +201,7 @@ def _within(parts: Sequence[str], whole: Sequence[str]) -> bool:
     return all(part in rest for part in parts)
 
 
-def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
+def leading_options(text: str, parser: Parser[Any]) -> tuple[list[str], str]:
     """Split `text` into the options it begins with and the rest, untouched.
 
     ``--`` ends the options. A dash before a digit or a space belongs to the rest.
@@ -316,14 +230,14 @@ def leading_options(text: str, parser: Parser) -> tuple[list[str], str]:
     return words, text[position:]
 
 
-def _unquoted(word: str, parser: Parser) -> str:
+def _unquoted(word: str, parser: Parser[Any]) -> str:
     bare = _QUOTED.sub("", word)
     if re.search(r"""(^|=)["']""", bare):
         parser.error("a quote is not closed")  # without the word, which may be a secret
     return _QUOTED.sub(lambda match: match[1] + match[2][1:-1], word)
 
 
-def extra_pairs(words: Sequence[str], parser: Parser) -> dict[str, Any]:
+def extra_pairs(words: Sequence[str], parser: Parser[Any]) -> dict[str, Any]:
     """Read undeclared ``--key value`` pairs, refusing those that look misspelt.
 
     Raises:

@@ -13,9 +13,9 @@ from xinference_magics.notebook.pictures import deep_picture, picture
 from xinference_magics.notebook.prompt import evaluate
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Iterator, Mapping
 
+    from xinference_magics.notebook.chat_options import ChatOptions
     from xinference_magics.notebook.pictures import Block
 
 LARGEST = 50_000_000
@@ -23,7 +23,7 @@ LARGEST = 50_000_000
 _MEDIA = ("image", "audio", "video")
 
 
-def attached(arguments: Arguments, variables: Mapping[str, Any]) -> Iterator[str | Block]:
+def attached(options: ChatOptions, variables: Mapping[str, Any]) -> Iterator[str | Block]:
     """Make parts of a prompt of what the options name, in the order of the options.
 
     Each is an URL, a file, or an expression of the notebook's.
@@ -32,9 +32,9 @@ def attached(arguments: Arguments, variables: Mapping[str, Any]) -> Iterator[str
         PromptError: It is none of them, or of another kind.
     """
     for kind in _MEDIA:
-        for named in getattr(arguments, kind) or ():
+        for named in getattr(options, kind) or ():
             yield _media(kind, named, variables)
-    for named in arguments.file or ():
+    for named in options.file or ():
         yield _file(named)
 
 

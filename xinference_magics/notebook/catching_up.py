@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xinference_magics.chat.background import goes_on
+from xinference_magics.chat.pending import goes_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.registrations import MODEL_TYPES
-from xinference_magics.notebook import known, options
-from xinference_magics.notebook.arguments import Option, Values
+from xinference_magics.notebook import known
 from xinference_magics.notebook.cells import MAGIC
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.known import Known, Query
+from xinference_magics.notebook.option import Option, Values
 from xinference_magics.notebook.ready_made import CHAT, TEXT
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
 
     from xinference_magics.cluster.models import RunningModel
-    from xinference_magics.notebook.commands.command import Command
+    from xinference_magics.notebook.commands.command_set import AnyCommand
     from xinference_magics.notebook.session import Session
 
 _LINE = re.compile(rf"\s*(?:[^%=\n]+=\s*)?%%?{MAGIC}\s+(?P<typed>.*)", re.DOTALL)
@@ -62,7 +62,7 @@ class Place:
         given: The options that are typed already, with their values.
     """
 
-    command: Command
+    command: AnyCommand
     option: Option | None = None
     given: dict[str, str] = field(default_factory=dict)
 
@@ -198,9 +198,10 @@ def parameters() -> list[str]:
     return [f"{name}=" for name in NAMES]
 
 
-def placed(command: Command, words: list[str]) -> Place | None:
+def placed(command: AnyCommand, words: list[str]) -> Place | None:
     """Find out what stands after `words`; None inside a prompt, or where anything can stand."""
     by_flag = {flag: option for option in command.options for flag in option.flags}
+    takes_any = any(option.undeclared for option in command.options)
     positional = [option for option in command.options if option.positional]
     place, rest = Place(command), list(words)
     while rest:
@@ -213,14 +214,14 @@ def placed(command: Command, words: list[str]) -> Place | None:
             place.given[positional[0].name] = word
             positional = positional if positional[0].repeat else positional[1:]
         elif option is None:
-            if not (command.takes_extra and (equals or rest)):
+            if not (takes_any and (equals or rest)):
                 return None
             del rest[: 0 if equals else 1]
         elif not equals and option.words > len(rest):
             place.option = option
             return place if option.words == 1 else None
         else:
-            positional = [each for each in positional if each is not option]
+            positional = [each for each in positional if each != option]
             count = 0 if equals else option.words
             place.given[option.name] = value if equals else " ".join(rest[:count])
             del rest[:count]
@@ -243,7 +244,7 @@ def _flags(place: Place, fragment: str) -> tuple[str, ...]:
     found = []
     for option in place.command.options:
         usable = option.repeat or option.name not in place.given
-        if usable and option is not options.API_KEY:
+        if usable and option.offered:
             flags = option.flags[option.positional :]
             found += [flag for flag in flags if flag.startswith(fragment)][:1]
     return (*found, "--help") if "--help".startswith(fragment) else tuple(found)

@@ -28,6 +28,8 @@ class Settings(Protocol):
 
     endpoint: str
     name: str
+    system: str
+    frame_rate: int
     server_command: str
     reuse: bool
     temperature: float | None
@@ -41,9 +43,14 @@ class Settings(Protocol):
 class Connector:
     """The one connection of a notebook, made when it is first needed.
 
+    `connect`, `serve`, `get_or_connect`, `get_or_serve` and `connect_unless_elsewhere` connect the
+    notebook. `visit` and `open_separate` may open another connection, and leave the notebook's as
+    it is. The other methods answer from what is known.
+
     Args:
         settings: The traits of the magics.
         say: Shows one line to the user.
+        on_leave: Called when the notebook leaves a server, not when it connects to it again.
 
     Attributes:
         changes: How many commands and connections have succeeded: what was known of servers
@@ -51,9 +58,15 @@ class Connector:
         server_version: Of the server that the notebook is connected to.
     """
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
-        self.settings = settings
-        self.say = say
+    def __init__(
+        self,
+        settings: Settings,
+        say: Callable[[str], None],
+        on_leave: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._say = say
+        self._on_leave = on_leave
         self.changes = 0
         self.server_version: str | None = None
         self._cluster: Cluster | None = None
@@ -61,9 +74,19 @@ class Connector:
         self._named = False
 
     @property
-    def configured(self) -> bool:
+    def cluster(self) -> Cluster | None:
+        """The connection in use; None before the first one."""
+        return self._cluster
+
+    @property
+    def local(self) -> LocalServer | None:
+        """The private local server, if the notebook is connected to it."""
+        return self._local
+
+    @property
+    def is_configured(self) -> bool:
         """Whether an endpoint is named by ``%config`` or the environment."""
-        return bool(self.settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
+        return bool(self._settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
 
     def uses(self, endpoint: str) -> bool:
         """Tell whether the notebook is connected to the server of that URL."""
@@ -75,8 +98,8 @@ class Connector:
         Raises:
             ConnectError: Nothing answers there.
         """
-        if endpoint or self.configured:
-            cluster = self._use(endpoints.resolve(endpoint, self.settings.endpoint))
+        if endpoint or self.is_configured:
+            cluster = self._use(endpoints.resolve(endpoint, self._settings.endpoint))
             self._named = bool(endpoint) and self._local is None
             return cluster
         try:
@@ -88,23 +111,23 @@ class Connector:
             raise ConnectError(message, hint=NOTHING_ANSWERS) from error
 
     def visit(self, endpoint: str | None) -> Cluster:
-        """Return a connection to `endpoint` for one command; without one, the one in use."""
+        """Open a connection to `endpoint` for one command; without one, return the one in use."""
         if endpoint is None:
-            return self.cluster()
+            return self.get_or_connect()
         return self._opened(endpoints.normalize(endpoint))[0]
 
-    def where(self, endpoint: str | None) -> str:
+    def resolve(self, endpoint: str | None) -> str:
         """Return the URL that is meant: `endpoint`, the one in use, or the configured one."""
         if endpoint is None and self._cluster is not None:
             return self._cluster.endpoint
-        return endpoints.resolve(endpoint, self.settings.endpoint)
+        return endpoints.resolve(endpoint, self._settings.endpoint)
 
     def is_private(self, endpoint: str) -> bool:
         """Tell whether `endpoint` is the private server of this machine."""
         local = self._find_local()
         return local is not None and local.endpoint == endpoint
 
-    def admitted(self, endpoint: str) -> bool:
+    def connect_unless_elsewhere(self, endpoint: str) -> bool:
         """Connect with new credentials; a notebook that is connected elsewhere stays there.
 
         Returns:
@@ -116,7 +139,7 @@ class Connector:
         self._named = True
         return True
 
-    def look(self, endpoint: str | None = None) -> Cluster:
+    def open_separate(self, endpoint: str | None = None) -> Cluster:
         """Open a connection besides the one in use, to where the next command would go.
 
         Nothing of the session changes, and any thread may do this.
@@ -128,8 +151,8 @@ class Connector:
         used = self._cluster
         if endpoint is None and used is not None:
             return type(used)(used.endpoint, token=used.token, timeouts=self.timeouts)
-        if endpoint or self.configured:
-            return self._opened(self.where(endpoint))[0]
+        if endpoint or self.is_configured:
+            return self._opened(self.resolve(endpoint))[0]
         try:
             return self._opened(endpoints.DEFAULT_ENDPOINT)[0]
         except ConnectError:
@@ -137,22 +160,22 @@ class Connector:
                 return opening.open_local(local, self.timeouts)
             raise
 
-    def cluster(self, endpoint: str | None = None) -> Cluster:
+    def get_or_connect(self, endpoint: str | None = None) -> Cluster:
         """Return the connection in use, making it first where there is none."""
         named = endpoints.normalize(endpoint) if endpoint else None
         if self._cluster is not None and named in (None, self._cluster.endpoint):
             return self._cluster
         return self.connect(named)
 
-    def cluster_or_serve(self, endpoint: str | None = None) -> Cluster:
+    def get_or_serve(self, endpoint: str | None = None) -> Cluster:
         """Return a connection that answers, starting the local server where none is configured."""
-        if endpoint or self.configured or self._named:
-            return self.cluster(endpoint)
+        if endpoint or self.is_configured or self._named:
+            return self.get_or_connect(endpoint)
         with suppress(ConnectError, LocalServerError):
-            cluster = self.cluster()
+            cluster = self.get_or_connect()
             cluster.version()
             return cluster
-        self.say("No Xinference server answers here: starting a private one on this machine.")
+        self._say("No Xinference server answers here: starting a private one on this machine.")
         return self.serve()
 
     def serve(self, *, port: int | None = None, keep: bool = False) -> Cluster:
@@ -164,9 +187,9 @@ class Connector:
         """
         from xinference_magics.cluster import local
 
-        command = self.settings.server_command or None
+        command = self._settings.server_command or None
         try:
-            server = local.start(port=port, command=command, keep=keep, on_line=self.say)
+            server = local.start(port=port, command=command, keep=keep, on_line=self._say)
         except KeyboardInterrupt:
             raise interrupts.one_line(
                 "The server is still starting: %xinference serve waits for it, %xinference stop "
@@ -191,8 +214,9 @@ class Connector:
             self.leave()
 
     def leave(self) -> None:
-        """Forget the connection, and what was taken up there."""
+        """Forget the connection, and which models of its server are in use."""
         self.disconnect()
+        self._on_leave()
 
     def disconnect(self) -> None:
         """Forget the connection; the local server ends when no other notebook uses it."""
@@ -222,8 +246,8 @@ class Connector:
     @property
     def timeouts(self) -> endpoints.Timeouts:
         """How long to wait for what is managed, in seconds."""
-        longest = min(self.settings.read_timeout, endpoints.MANAGEMENT.read or math.inf)
-        return endpoints.Timeouts(connect=self.settings.connect_timeout, read=longest)
+        longest = min(self._settings.read_timeout, endpoints.MANAGEMENT.read or math.inf)
+        return endpoints.Timeouts(connect=self._settings.connect_timeout, read=longest)
 
     def _replace(self, cluster: Cluster, local: LocalServer | None) -> None:
         if self._cluster is None or self._cluster.endpoint == cluster.endpoint:

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.notebook.cells import keep_body, keep_lines
 from xinference_magics.notebook.magics import XinferenceMagics
+from xinference_magics.shown import SettledAnswer, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
 
-_BUNDLES = {
-    ("chat.turn", "Turn"): ("display.settled", "bundle"),
-    ("chat.comparison", "Comparison"): ("display.comparison", "bundle"),
-    ("cluster.memory", "MemoryEstimate"): ("notebook.results.catalog", "memory"),
-    ("cluster.machines", "Snapshot"): ("notebook.results.machines", "load"),
-    ("cluster.models", "RunningModel"): ("notebook.results.models", "description"),
-    ("cluster.operations", "Operation"): ("notebook.results.machines", "operation"),
-    ("cluster.plan", "LaunchPlan"): ("notebook.results.plan", "plan"),
-}
-"""Types by module and name, and the functions that make mime bundles of them: rooms below know
-nothing of how they are shown. Neither is imported before a value is there."""
-
-_SHOWN_BEFORE = (
-    ("chat.turn", "Turn"),
-    ("chat.comparison", "Comparison"),
-    ("cluster.launch", "Cancellation"),
-    ("cluster.machines", "Snapshot"),
-    ("cluster.models", "RunningModel"),
-    ("notebook.results.connection", "Connection"),
-    ("notebook.results.done", "Done"),
-)
-"""Types of values that the cell may have shown before they become its value."""
+    from xinference_magics.chat.comparison import Comparison
+    from xinference_magics.chat.turn import Turn
 
 
 def load(shell: InteractiveShell) -> None:
@@ -48,8 +27,8 @@ def load(shell: InteractiveShell) -> None:
     cleanup = shell.input_transformers_cleanup
     cleanup[:] = [keep_body, keep_lines, *cleanup, keep_lines]  # the last: what stood after >>>
     shell.Completer.custom_matchers.append(magics.complete)
-    for formatter, name, show in _printers(shell, magics):
-        formatter.for_type_by_name(*name, show)
+    for formatter, kind, show in _printers(shell, magics):
+        formatter.for_type(kind, show)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -63,8 +42,8 @@ def unload(shell: InteractiveShell) -> None:
     cleanup = shell.input_transformers_cleanup
     cleanup[:] = [transform for transform in cleanup if transform not in ours]
     shell.Completer.custom_matchers.remove(magics.complete)
-    for formatter, name, _ in _printers(shell, magics):
-        _forget(formatter, name)
+    for formatter, kind, _ in _printers(shell, magics):
+        formatter.pop(kind)
 
 
 def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
@@ -74,31 +53,21 @@ def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
 
 def _printers(
     shell: InteractiveShell, magics: XinferenceMagics
-) -> Iterator[tuple[Any, tuple[str, str], Callable[[Any], Any]]]:
-    """List how values of ours are shown: formatter, module and name of the type, printer."""
+) -> Iterator[tuple[Any, type[Shown], Callable[[Any], Any]]]:
+    """List how values of ours are shown: formatter, type, printer."""
     display: Any = shell.display_formatter
-    for (module, name), function in _BUNDLES.items():
-        yield display.mimebundle_formatter, _full(module, name), partial(_bundle, *function)
-    for module, name in _SHOWN_BEFORE:
-        yield display.ipython_display_formatter, _full(module, name), magics.show_once
-    pending = _full("chat.pending", "PendingTurn")
-    yield display.ipython_display_formatter, pending, magics.show_pending_once
+    yield display.ipython_display_formatter, Shown, magics.show_once
+    yield display.mimebundle_formatter, Shown, _value_bundle
+    yield display.mimebundle_formatter, SettledAnswer, _answer_bundle
 
 
-def _full(module: str, name: str) -> tuple[str, str]:
-    return f"xinference_magics.{module}", name
+def _value_bundle(value: Shown) -> dict[str, Any]:
+    from xinference_magics.notebook.results.printers import bundle
+
+    return bundle(value)
 
 
-def _bundle(module: str, function: str, value: object) -> Any:
-    return getattr(import_module(f"xinference_magics.{module}"), function)(value)
+def _answer_bundle(answer: Turn | Comparison) -> dict[str, Any]:
+    from xinference_magics.display.stream import settled_form
 
-
-def _forget(formatter: Any, name: tuple[str, str]) -> None:
-    """Remove our printer, which IPython keeps by name until the type is first seen."""
-    formatter.deferred_printers.pop(name, None)
-    for kind in [kind for kind in formatter.type_printers if _named(kind) == name]:
-        del formatter.type_printers[kind]
-
-
-def _named(kind: type) -> tuple[str, str]:
-    return kind.__module__, kind.__name__
+    return settled_form(answer)

@@ -12,7 +12,7 @@ from xinference_magics.notebook.values import cut
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.history import HistoryManager
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST_OUTPUT = 4_000
@@ -24,11 +24,11 @@ class Errors(Mapping[int, str]):
     """Tracebacks by the number of their cell, as ``Err`` in a prompt.
 
     Args:
-        shell: Whose history.
+        history: IPython's record of the session.
     """
 
-    def __init__(self, shell: InteractiveShell) -> None:
-        self._stored: dict[int, dict[str, Any]] = shell.history_manager.exceptions  # type: ignore[union-attr]
+    def __init__(self, history: HistoryManager) -> None:
+        self._stored: dict[int, dict[str, Any]] = history.exceptions
 
     def __getitem__(self, number: int) -> str:
         lines = self._stored[number].get("traceback") or ()
@@ -41,40 +41,40 @@ class Errors(Mapping[int, str]):
         return len(self._stored)
 
 
-def described(shell: InteractiveShell, numbers: Iterable[int]) -> str:
+def described(history: HistoryManager, numbers: Iterable[int]) -> str:
     """Write cells with their outputs, for a model to read.
 
     Raises:
         PromptError: One of them was not run in this session.
     """
-    return "\n\n".join(_cell(shell, number) for number in numbers)
+    return "\n\n".join(_cell(history, number) for number in numbers)
 
 
-def last_cells(shell: InteractiveShell, count: int) -> list[int]:
+def last_cells(history: HistoryManager, count: int) -> list[int]:
     """Number the last cells before the running one; those that were empty do not count."""
-    sources = _sources(shell)
-    numbers = [number for number in range(1, _running(shell)) if sources[number].strip()]
+    sources = _sources(history)
+    numbers = [number for number in range(1, _running(history)) if sources[number].strip()]
     return numbers[-count:]
 
 
-def _sources(shell: InteractiveShell) -> list[str]:
+def _sources(history: HistoryManager) -> list[str]:
     """The cells as they were typed, by their numbers."""
-    typed: list[str] = shell.history_manager.input_hist_raw  # type: ignore[union-attr]
+    typed: list[str] = history.input_hist_raw
     return typed
 
 
-def _running(shell: InteractiveShell) -> int:
+def _running(history: HistoryManager) -> int:
     """Number the running cell, the last that IPython has noted."""
-    return len(_sources(shell)) - 1
+    return len(_sources(history)) - 1
 
 
-def last_failed(shell: InteractiveShell) -> int:
+def last_failed(history: HistoryManager) -> int:
     """Number the last cell that raised an error.
 
     Raises:
         PromptError: None did.
     """
-    failed = [number for number in Errors(shell) if number < _running(shell)]
+    failed = [number for number in Errors(history) if number < _running(history)]
     if not failed:
         raise PromptError(
             "--fix: no cell of this session has failed yet.", hint="Run the cell that fails first."
@@ -82,26 +82,26 @@ def last_failed(shell: InteractiveShell) -> int:
     return max(failed)
 
 
-def _cell(shell: InteractiveShell, number: int) -> str:
-    sources = _sources(shell)
-    if not 0 < number < _running(shell):
+def _cell(history: HistoryManager, number: int) -> str:
+    sources = _sources(history)
+    if not 0 < number < _running(history):
         raise PromptError(
             f"There is no cell {number} before this one.",
-            hint=f"Cells are numbered as in In[1]; the last one is {_running(shell) - 1}.",
+            hint=f"Cells are numbered as in In[1]; the last one is {_running(history) - 1}.",
         )
     parts = [f"In [{number}]:\n```python\n{sources[number].rstrip()}\n```"]
-    outputs = "".join(_outputs(shell, number)).strip()
+    outputs = "".join(_outputs(history, number)).strip()
     if outputs:
         written = cut(outputs, f"Out[{number}]", _LONGEST_OUTPUT)
         parts.append(f"Out [{number}]:\n```\n{written}\n```")
-    if number in (errors := Errors(shell)):
+    if number in (errors := Errors(history)):
         written = cut(errors[number], f"Err[{number}]", _LONGEST_OUTPUT, end=True)
         parts.append(f"Error in [{number}]:\n```\n{written}\n```")
     return "\n".join(parts)
 
 
-def _outputs(shell: InteractiveShell, number: int) -> Iterator[str]:
-    stored = shell.history_manager.outputs  # type: ignore[union-attr]
+def _outputs(history: HistoryManager, number: int) -> Iterator[str]:
+    stored = history.outputs
     for output in stored.get(number, ()):
         name = "stream" if output.output_type in _STREAMS else "text/plain"
         text = output.bundle.get(name) or ""

@@ -71,7 +71,7 @@ class Known:
         """Return the answer, an earlier one, or None where there is none within `patience`."""
         with self._changed:
             answer = self._answers.get(query)
-            fresh = answer is not None and answer.fresh(self._session.changes)
+            fresh = answer is not None and answer.fresh(self._session.connector.changes)
             if not fresh and self._enqueue(query):
                 self._changed.wait_for(lambda: query not in self._queue, patience)
             answer = self._answers.get(query)
@@ -87,16 +87,16 @@ class Known:
         return True
 
     def _is_left_alone(self, endpoint: str | None) -> bool:
-        return self._left_alone.get(endpoint) == self._session.changes
+        return self._left_alone.get(endpoint) == self._session.connector.changes
 
     def _work(self) -> None:
         """Ask what is in the queue; the thread ends with it."""
         waiting = True
         while waiting:
-            query, changes = self._queue[0], self._session.changes
-            value, failed = (
-                (None, True) if self._is_left_alone(query.endpoint) else self._asked(query, changes)
-            )
+            with self._changed:
+                query, changes = self._queue[0], self._session.connector.changes
+                left_alone = self._is_left_alone(query.endpoint)
+            value, failed = (None, True) if left_alone else self._asked(query, changes)
             with self._changed:
                 if failed and query in self._answers:
                     value = self._answers[query].value
@@ -107,10 +107,11 @@ class Known:
 
     def _asked(self, query: Query, changes: int) -> tuple[Any, bool]:
         try:
-            with closing(self._session.look(query.endpoint)) as cluster:
+            with closing(self._session.connector.open_separate(query.endpoint)) as cluster:
                 return query.ask(cluster, *query.arguments), False
         except (ConnectError, AuthenticationError, RateLimitError):
-            self._left_alone[query.endpoint] = changes
+            with self._changed:
+                self._left_alone[query.endpoint] = changes
         except Exception:  # noqa: BLE001, S110  # who types must not be disturbed
             pass
         return None, True

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
-    from xinference_magics.notebook.chatting import Answer
+    from xinference_magics.notebook.chatting.run import Answer
     from xinference_magics.notebook.commands.command_set import CommandSet
     from xinference_magics.notebook.completion import Completer
     from xinference_magics.notebook.connector import Settings
@@ -155,9 +155,10 @@ class XinferenceMagics(Magics):
     ) -> Any:
         """Manage models on an Xinference server: ``%xinference help`` lists the commands."""
         from xinference_magics.notebook.commands import COMMANDS
+        from xinference_magics.notebook.commands.command import PromptCommand
 
         name, *rest = line.split(maxsplit=1) or [""]
-        if name in COMMANDS and COMMANDS[name].takes_prompt:
+        if isinstance(COMMANDS.get(name), PromptCommand):
             return self._ask(name, rest[0] if rest else "", cell, local_ns)
         return self._run(COMMANDS, line, cell, local_ns)
 
@@ -216,7 +217,7 @@ class XinferenceMagics(Magics):
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
         with forgotten():
             value = commands.run(self.session, words, cell)
-        if value is not None and words and commands[words[0]].acts:
+        if value is not None and words and getattr(commands[words[0]], "acts", False):
             self._note_shown(value)
         return value
 
@@ -226,15 +227,19 @@ class XinferenceMagics(Magics):
         """Run a command that takes a prompt, and note that this cell has shown its answer."""
         from xinference_magics.notebook.arguments import HelpRequested
         from xinference_magics.notebook.commands import COMMANDS
+        from xinference_magics.notebook.commands.command import PromptCommand
+        from xinference_magics.notebook.shell_cell import running_cell
 
+        command = COMMANDS[name]
+        assert isinstance(command, PromptCommand)  # noqa: S101 - chat and generate are
         try:
-            command = COMMANDS[name]
             with forgotten():
-                answer: Answer | None = command.run(self, command, line, cell, local)
+                context = running_cell(self.shell, self.session, self.cells.current, local)
+                answer: Answer | None = command(context, line, cell)
         except HelpRequested as requested:
             _say(str(requested).rstrip())
             return None
-        self.session.changes += 1
+        self.session.connector.changes += 1
         if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
             return answer
         self._note_shown(answer)
@@ -270,22 +275,14 @@ class XinferenceMagics(Magics):
         """Show nothing for a value in the execution that has shown it (IPython's display hook).
 
         Raises:
-            NotImplementedError: It is another execution; IPython then shows its mime bundle.
-        """
-        self.show_pending_once(value)
-        if getattr(self.shell, "kernel", None) is None:
-            # A terminal has printed "Out[n]:" already.
-            _say(f"<{getattr(value, 'label', type(value).__name__)}>")
-
-    def show_pending_once(self, value: Any) -> None:
-        """Show nothing for a turn in the background where its cell shows it.
-
-        Raises:
-            NotImplementedError: It does not; IPython then shows its repr.
+            NotImplementedError: It is another execution; IPython then shows the value.
         """
         number, shown = self._shown
         if number != self.cells.current.number or not any(value is each for each in shown):
             raise NotImplementedError
+        if getattr(self.shell, "kernel", None) is None:
+            # A terminal has printed "Out[n]:" already.
+            _say(f"<{getattr(value, 'label', type(value).__name__)}>")
 
     def install(self) -> None:
         """Register the magics, leaving those to another extension that it has, too."""
@@ -302,7 +299,7 @@ class XinferenceMagics(Magics):
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
         self.session.background.stop()
-        self.session.disconnect()
+        self.session.connector.disconnect()
 
     def _is_mine(self, kind: str, name: str) -> bool:
         present = self.shell.magics_manager.magics[kind].get(name)
@@ -346,7 +343,7 @@ class XinferenceMagics(Magics):
     @observe("endpoint")
     def _move(self, _change: dict[str, Any]) -> None:
         """Connect anew, to where the trait says, at the next command."""
-        self.session.leave()
+        self.session.connector.leave()
 
     @observe("temperature", "top_p", "seed", "max_tokens")
     def _adjust(self, change: dict[str, Any]) -> None:

@@ -58,6 +58,15 @@ def count(text: str) -> int:
     return value
 
 
+def replica_count(text: str) -> int:
+    """Read a number of replicas."""
+    if text == "0":
+        raise ArgumentTypeError(
+            "a model needs at least one replica: %xinference terminate ends a model"
+        )
+    return count(text)
+
+
 def port(text: str) -> int:
     """Read the number of a port."""
     value = number(text)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics import interrupts
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xinference_magics.cluster.models import RunningModel
 
 
@@ -17,7 +20,8 @@ class Kind:
     Args:
         model_type: Its type, as the server calls it.
         ability: The ability that it must have.
-        class_name: The class, by its name in this package.
+        make: Makes the object for a running model from the fields of its class, which it imports
+            only now.
         name: What its object is called in the notebook; empty for the trait `name`.
         magic: What asks such a model, where a magic does.
         does: What such a model does for that magic.
@@ -25,7 +29,7 @@ class Kind:
 
     model_type: str
     ability: str
-    class_name: str
+    make: Callable[[RunningModel, dict[str, Any]], Any]
     name: str = ""
     magic: str = ""
     does: str = ""
@@ -34,28 +38,45 @@ class Kind:
         """Whether `running` is a model of this kind."""
         return self.model_type == running.type and self.ability in running.abilities
 
-    def make(self, running: RunningModel, **fields: Any) -> Any:
-        """Make the object for `running`, importing its class only now."""
-        if self is CHAT:
-            from xinference_magics.wire.profile import model_profile
 
-            fields["profile"] = model_profile(
-                running.abilities,
-                running.context_length,
-                running.engine,
-                running.family or running.name,
-            )
-        return getattr(import_module("xinference_magics"), self.class_name)(**fields)
+# Imports are not interrupted: what pydantic and langsmith set up stays broken if one is.
 
 
-CHAT = Kind("LLM", "chat", "ChatXinference", magic="%%chat", does="chat")
-TEXT = Kind("LLM", "generate", "XinferenceLLM", magic="%%generate", does="continue texts")
+def _chat(running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.chat_models import ChatXinference
+        from xinference_magics.wire.profile import model_profile
+    name = running.family or running.name
+    profile = model_profile(running.abilities, running.context_length, running.engine, name)
+    return ChatXinference(**fields, profile=profile)
+
+
+def _text(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.llms import XinferenceLLM
+    return XinferenceLLM(**fields)
+
+
+def _embeddings(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.embeddings import XinferenceEmbeddings
+    return XinferenceEmbeddings(**fields)
+
+
+def _reranker(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.rerank import XinferenceRerank
+    return XinferenceRerank(**fields)
+
+
+CHAT = Kind("LLM", "chat", _chat, magic="%%chat", does="chat")
+TEXT = Kind("LLM", "generate", _text, magic="%%generate", does="continue texts")
 
 KINDS = (
     CHAT,
     TEXT,
-    Kind("embedding", "embed", "XinferenceEmbeddings", "embeddings"),
-    Kind("rerank", "rerank", "XinferenceRerank", "reranker"),
+    Kind("embedding", "embed", _embeddings, "embeddings"),
+    Kind("rerank", "rerank", _reranker, "reranker"),
 )
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.results.connection import Connection
 
 
-class Session(Connector):
+class Session:
     """The state behind the magics.
 
     Args:
@@ -39,6 +39,7 @@ class Session(Connector):
         execution: Returns the run of a cell that is going on.
 
     Attributes:
+        connector: Where the notebook is connected.
         in_use: The models that the magics ask, by their kind.
         hinted: Whether it was said that single braces insert nothing.
         compared: What was compared last.
@@ -52,7 +53,9 @@ class Session(Connector):
         say: Callable[[str], None],
         execution: Callable[[], Execution] = lambda: Execution(0),
     ) -> None:
-        super().__init__(settings, say)
+        self.settings = settings
+        self.say = say
+        self.connector = Connector(settings, say, self._forget_models)
         self.namespace = namespace
         self.execution = execution
         self.conversations = Conversations(self)
@@ -71,6 +74,11 @@ class Session(Connector):
         return OwnLaunches()
 
     @property
+    def server_version(self) -> str | None:
+        """The version of the server that the notebook is connected to, if it is known."""
+        return self.connector.server_version
+
+    @property
     def model(self) -> ChatXinference | None:
         """The model that ``%%chat`` asks, once one was taken up."""
         return self.in_use.get(CHAT)
@@ -83,15 +91,15 @@ class Session(Connector):
         """
         from xinference_magics.notebook.results.connection import Connection
 
-        standing = self._cluster
-        cluster = self.cluster()
-        if cluster is standing and not known:
-            self.server_version = cluster.version()
+        connector, before = self.connector, self.connector.cluster
+        cluster = connector.get_or_connect()
+        if cluster is before and not known:
+            connector.server_version = cluster.version()
         return Connection(
             cluster.endpoint,
-            version=self.server_version,
-            private=self._local is not None,
-            credentials=opening.described(cluster, self._local),
+            version=connector.server_version,
+            private=connector.local is not None,
+            credentials=opening.described(cluster, connector.local),
             models=tuple(cluster.models()),
             in_use=tuple(dict.fromkeys(model.model_uid for model in self.in_use.values())),
             turns=len(self.conversations.current),
@@ -109,14 +117,16 @@ class Session(Connector):
         kind = kind_of(running)
         if kind is None:
             raise _no_use(running, "There is no LangChain class for this type")
-        self.lessons.forget(self.cluster().endpoint, running.uid)  # it may have been launched again
+        self.lessons.forget(
+            self.connector.get_or_connect().endpoint, running.uid
+        )  # it may have been launched again
         made = self._make(kind, running)
         if kind.magic:
             self.in_use[kind] = made
         name = name or kind.name or self.settings.name
         if self.namespace.offer(name, made):
             asked = f"; {kind.magic} uses it" if kind.magic else ""
-            return f"Ready: {name} is a {kind.class_name} for {running.uid}{asked}."
+            return f"Ready: {name} is a {type(made).__name__} for {running.uid}{asked}."
         return (
             f"{name} is your own variable and was left unchanged; %xinference use "
             f"{as_word(running.uid)} --as NAME puts the object under another name."
@@ -135,7 +145,7 @@ class Session(Connector):
         Raises:
             NotebookError: None runs, several do and none was taken up, or it is of another kind.
         """
-        cluster = self.cluster(endpoint)
+        cluster = self.connector.get_or_connect(endpoint)
         used = self.in_use.get(kind)
         if used is not None and uid in (None, used.model_uid):
             return used
@@ -168,7 +178,7 @@ class Session(Connector):
         """Note that the model `uid` of a server was terminated."""
         self.launches.forget(endpoint, uid)
         self.lessons.forget(endpoint, uid)
-        if self.uses(endpoint):
+        if self.connector.uses(endpoint):
             self.in_use = {k: model for k, model in self.in_use.items() if model.model_uid != uid}
 
     def request_context(self, endpoint: str, running: RunningModel) -> RequestContext | None:
@@ -194,19 +204,19 @@ class Session(Connector):
         return self.in_use[kind]
 
     def _make(self, kind: Kind, running: RunningModel) -> Any:
-        endpoint = self.cluster().endpoint
+        endpoint = self.connector.get_or_connect().endpoint
         if known := self.request_context(endpoint, running):
             running = replace(running, context_length=known.tokens)
         fields = {
             "server_url": endpoint,
             "model_uid": running.uid,
             "timeout": (self.settings.connect_timeout, self.settings.read_timeout),
-            **opening.for_objects(self.cluster()),
+            **opening.for_objects(self.connector.get_or_connect()),
         }
         if kind.model_type == "LLM":
             self._contexts[running.uid] = running.context_length
             fields |= {"engine": running.engine, **self._generation(running.context_length)}
-        return kind.make(running, **fields)
+        return kind.make(running, fields)
 
     def _generation(self, context: int | None) -> dict[str, Any]:
         """Default parameters, with an answer that leaves half of the context to the prompt."""
@@ -222,9 +232,8 @@ class Session(Connector):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def leave(self) -> None:
-        """Forget the connection, and the models that were taken up there."""
-        super().leave()
+    def _forget_models(self) -> None:
+        """Forget the models in use: the notebook leaves their server."""
         self.in_use.clear()
         self._contexts.clear()
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from IPython.core.async_helpers import get_asyncio_loop
 
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import ConnectError, NotebookError, PromptError, XinferenceError
@@ -16,24 +13,14 @@ from xinference_magics.notebook.ready_made import CHAT
 from xinference_magics.notebook.values import returned
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Mapping
 
     from langchain_core.messages.tool import ToolCall
 
     from xinference_magics.chat.answerers import Answerer
-    from xinference_magics.chat.main_thread import MainThread
     from xinference_magics.chat_models import ChatXinference
-    from xinference_magics.notebook.magics import XinferenceMagics
-
-
-def user_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop on which the user's cells run what they await."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        loop: asyncio.AbstractEventLoop = get_asyncio_loop()  # type: ignore[no-untyped-call]
-        return loop
+    from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.chat_options import ChatOptions
 
 
 def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-m") -> str | None:
@@ -54,50 +41,43 @@ def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-
     return uid
 
 
-def choose(  # noqa: PLR0913, PLR0917  # what a cell says about who answers
-    magics: XinferenceMagics,
-    arguments: Arguments,
-    variables: Mapping[str, Any],
-    main_thread: MainThread,
-    name: str | None = None,
-    thread: str | None = None,
+def choose(
+    cell: CellContext, options: ChatOptions, name: str | None = None, thread: str | None = None
 ) -> Answerer:
     """Choose who answers.
 
     Args:
-        magics: Whose models are asked.
-        arguments: What is put around the model.
-        variables: The user's.
-        main_thread: Where tools run.
+        cell: The cell that asks.
+        options: What is put around the model.
         name: A UID, or a variable of the user's; None for the model in use.
         thread: The id under which an agent keeps what belongs to the conversation.
 
     Raises:
-        PromptError: An option names a variable that is not there, or not what it has to be.
-        NotebookError: There is no model to ask, or it is none that tools or a schema go with.
+        PromptError: An option names a variable that does not exist or has the wrong type.
+        NotebookError: There is no model to ask, or it cannot be given tools or a schema.
     """
     from xinference_magics.chat_models import ChatXinference
 
-    named = variables.get(name) if name else None
+    named = cell.variables.get(name) if name else None
     if isinstance(named, ChatXinference):
         model = named
     elif callable(getattr(named, "astream", None)):
-        return _runnable(str(name), named, arguments, thread)
+        return _runnable(str(name), named, options, thread)
     else:
-        model = _running(magics, arguments, name, named)
-    if arguments.schema is not None:
-        return _structured(model, arguments, variables)
-    if arguments.tools is not None:
-        return _agent(model, arguments, variables, main_thread)
+        model = _running(cell, options, name, named)
+    if options.schema is not None:
+        return _structured(model, options.schema, options.retries, cell.variables)
+    if options.tools is not None:
+        return _agent(cell, model, options.tools, confirm=bool(options.confirm))
     return ModelAnswerer(model)
 
 
 def _running(
-    magics: XinferenceMagics, arguments: Arguments, name: str | None, named: Any
+    cell: CellContext, options: ChatOptions, name: str | None, named: Any
 ) -> ChatXinference:
     """Return the object of a running model, or say that its name is that of a function."""
     try:
-        model: ChatXinference = magics.session.model_in_use(name, CHAT, arguments.endpoint)
+        model: ChatXinference = cell.session.model_in_use(name, CHAT, options.endpoint)
     except XinferenceError as error:
         if callable(named) and not isinstance(error, ConnectError):
             raise PromptError(
@@ -109,7 +89,7 @@ def _running(
     return model
 
 
-def _runnable(name: str, runnable: Any, arguments: Arguments, thread: str | None) -> Answerer:
+def _runnable(name: str, runnable: Any, options: ChatOptions, thread: str | None) -> Answerer:
     """Take a variable of the user's for who answers.
 
     Raises:
@@ -117,7 +97,7 @@ def _runnable(name: str, runnable: Any, arguments: Arguments, thread: str | None
     """
     from xinference_magics.chat.runnables import RunnableAnswerer
 
-    given = {"--schema": arguments.schema, "--tools": arguments.tools}
+    given = {"--schema": options.schema, "--tools": options.tools}
     for option in [option for option, value in given.items() if value is not None]:
         raise NotebookError(
             f"{name} is not a model: {option} needs one.", hint="Build that into the chain."
@@ -126,29 +106,23 @@ def _runnable(name: str, runnable: Any, arguments: Arguments, thread: str | None
 
 
 def _structured(
-    model: ChatXinference, arguments: Arguments, variables: Mapping[str, Any]
+    model: ChatXinference, schema: str, retries: int, variables: Mapping[str, Any]
 ) -> Answerer:
     from xinference_magics.chat.structured import Form, Structured
 
-    schema = evaluate(arguments.schema, variables, option="--schema")
-    return Structured(model, Form.of(schema), arguments.retries)
+    return Structured(model, Form.of(evaluate(schema, variables, option="--schema")), retries)
 
 
-def _agent(
-    model: ChatXinference,
-    arguments: Arguments,
-    variables: Mapping[str, Any],
-    main_thread: MainThread,
-) -> Answerer:
+def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: bool) -> Answerer:
     from xinference_magics.chat.agent import Agent
     from xinference_magics.chat.toolbox import Toolbox
 
-    offered = evaluate(f"[{arguments.tools}]", variables, option="--tools")
+    offered = evaluate(f"[{tools}]", cell.variables, option="--tools")
     sees = bool((model.profile or {}).get("image_inputs"))
-    toolbox = Toolbox(offered, partial(returned, sees=sees), main_thread.run)
+    toolbox = Toolbox(offered, partial(returned, sees=sees), cell.main_thread.run)
     if not toolbox.tools:
         raise PromptError("--tools names no tool.", hint="For example, --tools f,g")
-    return Agent(model, toolbox, main_thread, _confirmed if arguments.confirm else None)
+    return Agent(model, toolbox, cell.main_thread, _confirmed if confirm else None)
 
 
 def _confirmed(call: ToolCall) -> bool:

@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.chat.comparison import Comparison, first_answer, title_of
-from xinference_magics.display.stream import choose_view
 from xinference_magics.errors import XinferenceError
-from xinference_magics.notebook.chatting import conversation_of, interrupted, keep
-from xinference_magics.notebook.chatting.answering import stream
+from xinference_magics.notebook.chatting.ending import interrupted, keep
+from xinference_magics.notebook.chatting.showing import stream
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Sequence
 
-    from xinference_magics.chat.main_thread import MainThread
+    from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.runner import Outcome
     from xinference_magics.display.stream import View
-    from xinference_magics.notebook.magics import XinferenceMagics
+    from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.chat_options import ChatOptions
+    from xinference_magics.notebook.session import Session
 
 
 def compare(
-    magics: XinferenceMagics,
-    arguments: Arguments,
+    cell: CellContext,
+    options: ChatOptions,
     questions: Sequence[Question],
-    main_thread: MainThread,
+    conversation: Conversation,
 ) -> Comparison:
     """Ask all models, and go on with the first answer.
 
@@ -35,21 +35,20 @@ def compare(
         XinferenceError: All failed; what had arrived is kept.
         KeyboardInterrupt: The kernel was interrupted; what had arrived is kept.
     """
-    names = arguments.compare
+    names = tuple(options.compare or ())
     asked = zip(names, questions, strict=True)
     titles = [title_of(name, question.answerer.name) for name, question in asked]
-    view = choose_view(magics.shell, live=arguments.stream)
+    view = cell.screen.view(live=options.stream)
     with interrupts.as_flag() as flag:
         with collected_notes() as notes:
-            answers = stream(magics, view, questions, titles, main_thread)
+            answers = stream(cell, view, questions, titles)
         turns = [turn for turn, _ in answers]
-        conversation = None if arguments.once else conversation_of(magics, arguments)
-        comparison = Comparison(names, turns, conversation)
+        comparison = Comparison(names, turns, None if options.once else conversation)
         try:
             if answer := first_answer(turns):
-                keep(magics, arguments, answer, comparison)
+                keep(cell, options, conversation, answer, comparison)
         finally:
-            _settle(magics, comparison, view)
+            _settle(cell.session, comparison, view)
     show(notes)
     outcomes = [outcome for _, outcome in answers]
     _finish(names, outcomes, empty=all(turn.empty for turn in turns))
@@ -58,11 +57,11 @@ def compare(
     return comparison
 
 
-def _settle(magics: XinferenceMagics, comparison: Comparison, view: View) -> None:
+def _settle(session: Session, comparison: Comparison, view: View) -> None:
     if all(turn.status == "failed" and turn.empty for turn in comparison.turns):
         view.dismiss()
         return
-    magics.session.compared = comparison
+    session.compared = comparison
     comparison.shown_anew = view.update
     view.close(comparison)
 

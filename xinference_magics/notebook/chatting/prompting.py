@@ -13,41 +13,35 @@ from xinference_magics.notebook.ready_made import CHAT
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Mapping
-
-    from IPython.core.interactiveshell import InteractiveShell
 
     from xinference_magics.chat.answerers import Answerer
     from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.chat_options import ChatOptions
     from xinference_magics.notebook.session import Session
 
-FIX = "Explain the error, and show how to fix it."
-"""What is asked with ``--fix`` where the cell asks nothing."""
 
-
-def prompt_of(
-    shell: InteractiveShell, arguments: Arguments, text: str, variables: Mapping[str, Any]
-) -> Prompt:
+def prompt_of(cell: CellContext, options: ChatOptions, text: str) -> Prompt:
     """Put together what is asked.
 
     Raises:
         PromptError: An expression, a cell or an attachment is not right.
     """
-    named = {"Err": Errors(shell), **variables}
-    typed = Prompt((text,)) if arguments.raw else expand(text, named)
-    cells = described(shell, _cells(shell, arguments))
+    named = {"Err": Errors(cell.history), **cell.variables}
+    typed = Prompt((text,)) if options.raw else expand(text, named)
+    cells = described(cell.history, _cells(cell, options))
     before = [f"{cells}\n\n"] if cells else []
-    return joined([*before, *typed.parts, *attached(arguments, variables)])
+    return joined([*before, *typed.parts, *attached(options, cell.variables)])
 
 
-def _cells(shell: InteractiveShell, arguments: Arguments) -> list[int]:
+def _cells(cell: CellContext, options: ChatOptions) -> list[int]:
     """Number the earlier cells that are asked for, in order."""
-    numbers = set(arguments.cells or ())
-    if arguments.context is not None:
-        numbers |= set(last_cells(shell, arguments.context))
-    if arguments.fix:
-        numbers.add(last_failed(shell))
+    numbers = set(options.cells or ())
+    if options.context is not None:
+        numbers |= set(last_cells(cell.history, options.context))
+    if options.fix:
+        numbers.add(last_failed(cell.history))
     return sorted(numbers)
 
 
@@ -77,7 +71,7 @@ def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
     kinds = dict.fromkeys(each["type"] for each in prompt.blocks or () if each["type"] != "text")
     if not kinds:
         return
-    models = [model for model in session.cluster().models() if CHAT.fits(model)]
+    models = [model for model in session.connector.get_or_connect().models() if CHAT.fits(model)]
     refusing = {model.uid: _unreadable(model) for model in models}
     refused = [kind for kind in kinds if kind in refusing.get(uid, ())]
     if not refused:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import NotebookError, XinferenceError
-from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.commands.connecting import told
 from xinference_magics.notebook.opening import require_account
+from xinference_magics.notebook.option import Option, given
 from xinference_magics.notebook.questions import answered, answered_secretly
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Callable
 
     from xinference_magics.notebook.results.connection import Connection
@@ -24,7 +24,51 @@ if TYPE_CHECKING:
 _ELSEWHERE = "Log in from a notebook first, and the login is kept; or set XINFERENCE_API_KEY."
 
 
-def login(session: Session, arguments: Arguments) -> Connection | Done:
+_WHERE = Option(
+    ("endpoint", "--endpoint", "-e"),
+    help="URL of the server (default: the one in use or configured).",
+)
+_USERNAME = Option(("--username",), help="User name (you are asked for it if you leave it out).")
+_PASSWORD = Option(
+    ("--password",),
+    help="Refused: you are asked for it instead.",
+    safe_way="you are asked for it",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginOptions:
+    """The options of ``%xinference login``."""
+
+    endpoint: str | None = given(_WHERE)
+    username: str | None = given(_USERNAME)
+    password: bool | None = given(_PASSWORD)
+    api_key: bool | None = given(
+        Option(
+            ("--api-key", "-ak"),
+            help="Ask you for an API key instead of a name and password; never type it here.",
+            safe_way="the flag alone asks for it",
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogoutOptions:
+    """The options of ``%xinference logout``."""
+
+    endpoint: str | None = given(_WHERE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetupOptions:
+    """The options of ``%xinference setup``."""
+
+    endpoint: str | None = given(_WHERE)
+    username: str | None = given(_USERNAME)
+    password: bool | None = given(_PASSWORD)
+
+
+def login(session: Session, options: LoginOptions) -> Connection | Done:
     """Log in at a server, and keep the login for all notebooks of this user.
 
     Raises:
@@ -33,23 +77,23 @@ def login(session: Session, arguments: Arguments) -> Connection | Done:
     """
     from xinference_magics.transport.login import Login
 
-    endpoint = session.where(arguments.endpoint)
+    endpoint = session.connector.resolve(options.endpoint)
     if needless := _needless(session, endpoint):
         return done(session, needless, endpoint)
-    _without_trace(lambda: Login(endpoint).keep(_tokens(session, endpoint, arguments)))
+    _without_trace(lambda: Login(endpoint).keep(_tokens(session, endpoint, options)))
     return _admit(session, endpoint)
 
 
-def _tokens(session: Session, endpoint: str, arguments: Arguments) -> Tokens:
+def _tokens(session: Session, endpoint: str, options: LoginOptions) -> Tokens:
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.transport.login import Tokens, sign_in
 
-    if not arguments.api_key:
-        username = arguments.username or _asked(f"User name at {endpoint}: ")
+    if not options.api_key:
+        username = options.username or _asked(f"User name at {endpoint}: ")
         password = _asked_secretly(f"Password of {username}: ")
-        return sign_in(endpoint, username, password, session.timeouts)
+        return sign_in(endpoint, username, password, session.connector.timeouts)
     tokens = Tokens.of_key(_asked_secretly(f"API key of {endpoint}: "))
-    cluster = Cluster(endpoint, token=lambda: tokens.access, timeouts=session.timeouts)
+    cluster = Cluster(endpoint, token=lambda: tokens.access, timeouts=session.connector.timeouts)
     try:
         cluster.models()  # says whether the key is good
     finally:
@@ -65,25 +109,25 @@ def _needless(session: Session, endpoint: str) -> str:
     """
     from xinference_magics.cluster.connection import Cluster
 
-    if session.is_private(endpoint):
+    if session.connector.is_private(endpoint):
         return f"{endpoint} is this machine's private server: you are logged in automatically."
-    cluster = Cluster(endpoint, timeouts=session.timeouts)
+    cluster = Cluster(endpoint, timeouts=session.connector.timeouts)
     open_to_all = not cluster.requires_auth()
     cluster.close()
     if open_to_all:
         return f"{endpoint} requires no login."
-    require_account(endpoint, session.timeouts)
+    require_account(endpoint, session.connector.timeouts)
     return ""
 
 
 def _admit(session: Session, endpoint: str) -> Connection | Done:
-    if session.admitted(endpoint):
+    if session.connector.connect_unless_elsewhere(endpoint):
         return told(session)
     kept = f"The login is saved; use it with %xinference connect {endpoint}."
     return done(session, kept, endpoint)
 
 
-def logout(session: Session, arguments: Arguments) -> Done:
+def logout(session: Session, options: LogoutOptions) -> Done:
     """End a login, at the server and in all notebooks of this user.
 
     Raises:
@@ -91,8 +135,10 @@ def logout(session: Session, arguments: Arguments) -> Done:
     """
     from xinference_magics.transport.identity import Identity
 
-    identity = Identity(session.where(arguments.endpoint))
-    if session.is_private(identity.endpoint) or not identity.login.end(session.timeouts):
+    identity = Identity(session.connector.resolve(options.endpoint))
+    if session.connector.is_private(identity.endpoint) or not identity.login.end(
+        session.connector.timeouts
+    ):
         raise NotebookError(
             f"No login at {identity.endpoint} is saved here.",
             hint="%xinference status shows where the notebook is connected.",
@@ -101,7 +147,7 @@ def logout(session: Session, arguments: Arguments) -> Done:
     return done(session, f"Logged out of {identity.endpoint}.{left}", identity.endpoint)
 
 
-def setup(session: Session, arguments: Arguments) -> Connection | Done:
+def setup(session: Session, options: SetupOptions) -> Connection | Done:
     """Make the first account of a new server, and log in with it.
 
     Raises:
@@ -111,16 +157,16 @@ def setup(session: Session, arguments: Arguments) -> Connection | Done:
     """
     from xinference_magics.cluster.accounts import needs_setup, wants_setup_token
 
-    endpoint = session.where(arguments.endpoint)
-    if not needs_setup(endpoint, session.timeouts):
+    endpoint = session.connector.resolve(options.endpoint)
+    if not needs_setup(endpoint, session.connector.timeouts):
         raise NotebookError(
             f"{endpoint} is already set up.", hint=f"%xinference login {endpoint} logs in."
         )
-    printed = wants_setup_token(endpoint, session.timeouts)
+    printed = wants_setup_token(endpoint, session.connector.timeouts)
     if printed:
         said = "printed a line 'Setup token: ...' to its log when it first started."
         session.say(f"{endpoint} {said}")
-    _without_trace(lambda: _make_account(session, endpoint, arguments.username, printed=printed))
+    _without_trace(lambda: _make_account(session, endpoint, options.username, printed=printed))
     return _admit(session, endpoint)
 
 
@@ -131,15 +177,15 @@ def _make_account(session: Session, endpoint: str, username: str | None, *, prin
     setup_token = _asked_secretly("Setup token: ").strip() if printed else ""
     username = username or _asked("Name of the new user: ")
     password = _new_password(session, endpoint, username)
-    set_up(endpoint, setup_token, username, password, session.timeouts)
-    Login(endpoint).keep(sign_in(endpoint, username, password, session.timeouts))
+    set_up(endpoint, setup_token, username, password, session.connector.timeouts)
+    Login(endpoint).keep(sign_in(endpoint, username, password, session.connector.timeouts))
 
 
 def _new_password(session: Session, endpoint: str, username: str) -> str:
     """Ask for a password until it is long enough, and then for the same again."""
     from xinference_magics.cluster.accounts import shortest_password
 
-    shortest = shortest_password(endpoint, session.timeouts)
+    shortest = shortest_password(endpoint, session.connector.timeouts)
     password = _asked_secretly(f"New password of {username} ({shortest} characters or more): ")
     while len(password) < shortest:
         password = _asked_secretly(f"That was too short; {shortest} characters or more: ")
@@ -174,30 +220,12 @@ def _without_trace(ask: Callable[[], None]) -> None:
         raise bare from None
 
 
-_WHERE = Option(
-    ("endpoint", "--endpoint", "-e"),
-    "URL of the server (default: the one in use or configured).",
-)
-_USERNAME = Option(("--username",), "User name (you are asked for it if you leave it out).")
-_PASSWORD = Option(
-    ("--password",), "Refused: you are asked for it instead.", safe_way="you are asked for it"
-)
-
 COMMANDS = (
     Command(
         "login",
         "Log in to a server; you are asked for the password, and the login is kept for hours.",
         login,
-        (
-            _WHERE,
-            _USERNAME,
-            _PASSWORD,
-            Option(
-                ("--api-key", "-ak"),
-                "Ask you for an API key instead of a name and password; never type it here.",
-                safe_way="the flag alone asks for it",
-            ),
-        ),
+        LoginOptions,
         ("%xinference login http://gpu-server:9997", "%xinference login --api-key"),
         acts=True,
     ),
@@ -205,7 +233,7 @@ COMMANDS = (
         "logout",
         "Log out of a server, and forget its login.",
         logout,
-        (_WHERE,),
+        LogoutOptions,
         ("%xinference logout",),
         acts=True,
     ),
@@ -213,7 +241,7 @@ COMMANDS = (
         "setup",
         "Create the first account on a new server; you are asked for its setup token.",
         setup,
-        (_WHERE, _USERNAME, _PASSWORD),
+        SetupOptions,
         ("%xinference setup http://gpu-server:9997",),
         acts=True,
     ),

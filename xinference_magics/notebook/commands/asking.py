@@ -1,57 +1,60 @@
-"""The models at work: chat and generate, which are magics too."""
+"""The models at work: chat and generate, which are magics of their own, too."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from xinference_magics.interrupts import imported
-from xinference_magics.notebook import options
-from xinference_magics.notebook.commands.command import Command
+from xinference_magics import interrupts
+from xinference_magics.notebook.chat_options import ChatOptions, GenerateOptions
+from xinference_magics.notebook.commands.command import PromptCommand
+from xinference_magics.notebook.launch_options import LaunchOptions
+from xinference_magics.notebook.options import other_letters
 
 if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
-    from xinference_magics.notebook.chatting import Answer
+    from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.chatting.run import Answer
 
 
-def chat(*typed: Any) -> Answer | None:
+def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
     """Send a prompt as the next turn of the conversation."""
-    answer: Answer | None = imported("xinference_magics.notebook.chatting").chat(*typed)
-    return answer
+    # What langsmith and pydantic set up while they are imported stays broken for the rest of the
+    # process if an interrupt tears it.
+    with interrupts.held():
+        from xinference_magics.notebook.chatting import run
+    return run.chat(cell, options, text)
 
 
-def generate(*typed: Any) -> Turn:
+def generate(cell: CellContext, options: GenerateOptions, text: str) -> Turn:
     """Let a model continue a text."""
-    turn: Turn = imported("xinference_magics.notebook.chatting.continuing").generate(*typed)
-    return turn
+    with interrupts.held():
+        from xinference_magics.notebook.chatting import generating
+    return generating.generate(cell, options, text)
 
 
 COMMANDS = (
-    Command(
+    PromptCommand(
         "chat",
         "Send a prompt to a model and stream its answer; %chat and %%chat are the same.",
         chat,
-        options.CHAT,
+        ChatOptions,
         (
             "%%chat\nWhere can we visit in the capital of {{country}}?",
             "answer = %chat --new -t 0 What is 17 * 23?",
             "%%chat --compare my-model,another-model\nWhat is 17 * 23?",
             "answer = %chat --bg Tell me a long story.",
         ),
-        note=options.other_letters(options.CHAT, "%xinference launch", options.LAUNCH),
-        takes_cell=True,
-        takes_prompt=True,
+        note=other_letters(ChatOptions, "%xinference launch", LaunchOptions),
     ),
-    Command(
+    PromptCommand(
         "generate",
         "Let a model continue a text and stream it; %generate and %%generate are the same.",
         generate,
-        options.GENERATE,
+        GenerateOptions,
         (
             "%%generate --max-tokens 64\nOnce upon a time",
             "story = %generate -m my-text-model Once upon a time",
         ),
-        note=options.other_letters(options.GENERATE, "%xinference launch", options.LAUNCH),
-        takes_cell=True,
-        takes_prompt=True,
+        note=other_letters(GenerateOptions, "%xinference launch", LaunchOptions),
     ),
 )

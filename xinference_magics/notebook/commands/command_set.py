@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from IPython.core.error import UsageError
 
@@ -11,15 +11,18 @@ from xinference_magics import __version__
 from xinference_magics.errors import XinferenceError
 from xinference_magics.nearest import near
 from xinference_magics.notebook.arguments import HelpRequested
+from xinference_magics.notebook.commands.command import Command, PromptCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xinference_magics.notebook.commands.command import Command
     from xinference_magics.notebook.session import Session
 
 
-class CommandSet(dict[str, "Command"]):
+AnyCommand: TypeAlias = Command[Any] | PromptCommand[Any]
+
+
+class CommandSet(dict[str, AnyCommand]):
     """The commands of a magic, by their names.
 
     Args:
@@ -33,7 +36,7 @@ class CommandSet(dict[str, "Command"]):
     def __init__(
         self,
         magic: str,
-        groups: Mapping[str, Sequence[Command]],
+        groups: Mapping[str, Sequence[AnyCommand]],
         default: str = "",
         examples: Sequence[str] = (),
     ) -> None:
@@ -66,12 +69,15 @@ class CommandSet(dict[str, "Command"]):
         if name in {"-v", "--version"}:
             session.say(f"xinference_magics {__version__}\n{_where(session)}")
             return None
+        command = self[name]
+        if isinstance(command, PromptCommand):  # its name came from a variable
+            raise UsageError(f"{self.magic}: type {name} itself, as a prompt follows it")
         try:
-            value = self[name](session, rest, cell)
+            value = command(session, rest, cell)
         except HelpRequested as requested:
             session.say(str(requested).rstrip())
             return None
-        session.changes += 1
+        session.connector.changes += 1
         return value
 
     def help(self, words: Sequence[str] = ()) -> str:

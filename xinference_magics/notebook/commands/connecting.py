@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xinference_magics.notebook.arguments import Option
 from xinference_magics.notebook.commands.command import Command
+from xinference_magics.notebook.option import NoOptions, Option, given
 from xinference_magics.notebook.options import API_KEY
 from xinference_magics.notebook.readers import port
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
-
     from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
 
 
-def connect(session: Session, arguments: Arguments) -> Connection:
+@dataclass(frozen=True, kw_only=True)
+class ConnectOptions:
+    """The options of ``%xinference connect``."""
+
+    endpoint: str | None = given(
+        Option(
+            ("endpoint", "--endpoint", "-e"),
+            help="URL of the server (default: as configured, or found on this machine).",
+        )
+    )
+    api_key: None = given(API_KEY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """The options of ``%xinference serve``."""
+
+    port: int | None = given(
+        Option(
+            ("--port",),
+            help="Port to listen on (default: its last one, or a free one).",
+            type=port,
+        )
+    )
+    keep: bool | None = given(
+        Option(("--keep",), help="Keep it running after the last notebook is closed.", words=0)
+    )
+
+
+def connect(session: Session, options: ConnectOptions) -> Connection:
     """Connect to an endpoint and say what runs there."""
-    session.connect(arguments.endpoint)
+    session.connector.connect(options.endpoint)
     return told(session)
 
 
-def serve(session: Session, arguments: Arguments) -> Connection:
+def serve(session: Session, options: ServeOptions) -> Connection:
     """Start the private local server, or join the one that runs."""
-    session.serve(port=arguments.port, keep=bool(arguments.keep))
+    session.connector.serve(port=options.port, keep=bool(options.keep))
     return told(session)
 
 
@@ -37,13 +65,13 @@ def told(session: Session) -> Connection:
     return connection
 
 
-def stop(session: Session, _arguments: Arguments) -> Done:
+def stop(session: Session, _options: NoOptions) -> Done:
     """Stop the private local server."""
-    session.stop_local()
+    session.connector.stop_local()
     return done(session, "Stopped the local server.", "the local server")
 
 
-def status(session: Session, _arguments: Arguments) -> Connection:
+def status(session: Session, _options: NoOptions) -> Connection:
     """Describe where the notebook is connected and what is in use."""
     return session.connection()
 
@@ -53,13 +81,7 @@ COMMANDS = (
         "connect",
         "Connect to a server.",
         connect,
-        (
-            Option(
-                ("endpoint", "--endpoint", "-e"),
-                "URL of the server (default: as configured, or found on this machine).",
-            ),
-            API_KEY,
-        ),
+        ConnectOptions,
         ("%xinference connect http://gpu-server:9997",),
         acts=True,
     ),
@@ -67,12 +89,7 @@ COMMANDS = (
         "serve",
         "Start a private Xinference on this machine, or join the one already running.",
         serve,
-        (
-            Option(
-                ("--port",), "Port to listen on (default: its last one, or a free one).", type=port
-            ),
-            Option(("--keep",), "Keep it running after the last notebook is closed.", words=0),
-        ),
+        ServeOptions,
         ("%xinference serve", "%xinference serve --port 9997 --keep"),
         acts=True,
     ),
@@ -80,7 +97,7 @@ COMMANDS = (
         "stop",
         "Stop the private Xinference of this machine.",
         stop,
-        (),
+        NoOptions,
         ("%xinference stop",),
         acts=True,
     ),
@@ -88,7 +105,7 @@ COMMANDS = (
         "status",
         "Show where this notebook is connected and what is running.",
         status,
-        (),
+        NoOptions,
         ("connection = %xinference status", "%xinference status"),
     ),
 )

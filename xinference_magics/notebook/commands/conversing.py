@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from xinference_magics.chat import storage
 from xinference_magics.chat.conversations import DEFAULT
 from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.catching_up import catch_up
-from xinference_magics.notebook.commands.command import Command
+from xinference_magics.notebook.commands.command import CellOptions, Command
 from xinference_magics.notebook.commands.command_set import CommandSet
+from xinference_magics.notebook.option import NoOptions, Option, Values, given
 from xinference_magics.notebook.readers import count, not_empty
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Callable
     from typing import Any
 
@@ -28,125 +28,235 @@ if TYPE_CHECKING:
 
 _MAGIC = "%conversation"
 
+Options = TypeVar("Options")
 
-def list_conversations(session: Session, _arguments: Arguments) -> ConversationRows:
+_NAME = Option(
+    ("name",),
+    help="Name of a conversation.",
+    type=not_empty,
+    required=True,
+    values=Values.CONVERSATION,
+)
+_TURN = Option(("turn",), help="Number of the turn, from 1.", type=count, required=True)
+_PATH = Option(("path",), help="Path of the file.", type=not_empty, required=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhichOptions:
+    """The options of a command about one conversation."""
+
+    conversation: str | None = given(
+        Option(
+            ("--conversation", "-c"),
+            help="Conversation (default: the current one).",
+            metavar="NAME",
+            values=Values.CONVERSATION,
+        )
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameOptions:
+    """The options of a command that takes the name of a conversation."""
+
+    name: str = given(_NAME)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewNameOptions(WhichOptions):
+    """The options of a command that gives a conversation, or its copy, a name."""
+
+    name: str = given(_NAME)
+
+
+def list_conversations(session: Session, _options: NoOptions) -> ConversationRows:
     """List the conversations."""
     rows = ConversationRows(session.conversations)
     rows.caption = f"Current: {_name(session.conversations.current)}."
     return rows
 
 
-def show(session: Session, arguments: Arguments) -> TurnRows:
+def show(session: Session, options: WhichOptions) -> TurnRows:
     """Show the turns of a conversation."""
-    return _turns(_chosen(session, arguments))
+    return _turns(_chosen(session, options))
 
 
-def use(session: Session, arguments: Arguments) -> Conversation:
+def use(session: Session, options: NameOptions) -> Conversation:
     """Make a conversation current; %%chat continues it."""
-    return _current(session, session.conversations.switch(arguments.name))
+    return _current(session, session.conversations.switch(options.name))
 
 
-def undo(session: Session, arguments: Arguments) -> TurnRows:
+@dataclass(frozen=True, kw_only=True)
+class UndoOptions(WhichOptions):
+    """The options of ``%conversation undo``."""
+
+    count: int = given(
+        Option(("count",), help="Number of turns (default: 1).", type=count, default=1)
+    )
+
+
+def undo(session: Session, options: UndoOptions) -> TurnRows:
     """Drop the last turns."""
-    conversation = _whole(session, arguments)
-    dropped = conversation.undo(arguments.count)
+    conversation = _whole(session, options)
+    dropped = conversation.undo(options.count)
     session.say(f"Dropped {counted(len(dropped), 'turn')}.")
     return _turns(conversation)
 
 
-def drop(session: Session, arguments: Arguments) -> TurnRows:
+@dataclass(frozen=True, kw_only=True)
+class DropOptions(WhichOptions):
+    """The options of ``%conversation drop``."""
+
+    turn: int = given(_TURN)
+
+
+def drop(session: Session, options: DropOptions) -> TurnRows:
     """Drop one turn."""
-    conversation = _whole(session, arguments)
-    conversation.drop(arguments.turn)
-    session.say(f"Dropped turn {arguments.turn}.")
+    conversation = _whole(session, options)
+    conversation.drop(options.turn)
+    session.say(f"Dropped turn {options.turn}.")
     return _turns(conversation)
 
 
-def edit(session: Session, arguments: Arguments) -> Turn:
+@dataclass(frozen=True, kw_only=True)
+class EditOptions(WhichOptions, CellOptions):
+    """The options of ``%conversation edit``."""
+
+    turn: int = given(_TURN)
+    prompt: bool | None = given(
+        Option(("--prompt",), help="Change the question instead of the answer.", words=0)
+    )
+
+
+def edit(session: Session, options: EditOptions) -> Turn:
     """Edit a turn: its answer, or with ``--prompt`` its question."""
-    if arguments.cell is None:
+    if options.cell is None:
         raise NotebookError(
             "There is no new text.",
             hint="Type %%conversation edit TURN, and the new text below it.",
         )
-    words = "prompt" if arguments.prompt else "answer"
-    text = arguments.cell.strip("\n")
-    conversation = _whole(session, arguments)
-    return conversation.edit(arguments.turn, **{words: text})
+    words = "prompt" if options.prompt else "answer"
+    text = options.cell.strip("\n")
+    conversation = _whole(session, options)
+    return conversation.edit(options.turn, **{words: text})
 
 
-def keep(session: Session, arguments: Arguments) -> None:
+@dataclass(frozen=True, kw_only=True)
+class KeepOptions:
+    """The options of ``%conversation keep``."""
+
+    name: str = given(
+        Option(
+            ("name",),
+            help="The model to keep, as named in --compare.",
+            type=not_empty,
+            required=True,
+            values=Values.COMPARED,
+        )
+    )
+
+
+def keep(session: Session, options: KeepOptions) -> None:
     """Continue with another answer from the last comparison."""
     if session.compared is None:
         raise NotebookError("Nothing has been compared yet.", hint="%%chat --compare UID,UID")
-    session.compared.keep(arguments.name)
+    session.compared.keep(options.name)
     conversation = session.compared.conversation
     where = "" if conversation is None else f" in {_name(conversation)}"
-    session.say(f"Kept the answer of {arguments.name}{where}.")
+    session.say(f"Kept the answer of {options.name}{where}.")
 
 
-def fork(session: Session, arguments: Arguments) -> Conversation:
+def fork(session: Session, options: NewNameOptions) -> Conversation:
     """Copy a conversation under another name and make the copy current."""
-    original = _whole(session, arguments)
-    return _current(session, session.conversations.fork(original, arguments.name))
+    original = _whole(session, options)
+    return _current(session, session.conversations.fork(original, options.name))
 
 
-def clear(session: Session, arguments: Arguments) -> None:
+def clear(session: Session, options: WhichOptions) -> None:
     """Drop all turns of a conversation."""
-    conversation = _whole(session, arguments)
+    conversation = _whole(session, options)
     dropped = len(conversation)
     conversation.clear()
     session.say(f"Dropped {counted(dropped, 'turn')} of {_name(conversation)}.")
 
 
-def remove(session: Session, arguments: Arguments) -> None:
+def remove(session: Session, options: NameOptions) -> None:
     """Delete a conversation and its turns."""
-    conversation = session.conversations.find(arguments.name)
+    conversation = session.conversations.find(options.name)
     catch_up(session, conversation.pending)
     session.conversations.drop(conversation)
-    session.say(f"Removed {arguments.name}.")
+    session.say(f"Removed {options.name}.")
 
 
-def rename(session: Session, arguments: Arguments) -> None:
+def rename(session: Session, options: NewNameOptions) -> None:
     """Rename a conversation."""
-    conversation = _whole(session, arguments)
+    conversation = _whole(session, options)
     before = _name(conversation)
-    session.conversations.rename(conversation, arguments.name)
-    session.say(f"{before} is now {arguments.name}.")
+    session.conversations.rename(conversation, options.name)
+    session.say(f"{before} is now {options.name}.")
 
 
-def system(session: Session, arguments: Arguments) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SystemOptions(WhichOptions, CellOptions):
+    """The options of ``%conversation system``."""
+
+    text: str | None = given(Option(("text",), help="The system prompt, in quotes."))
+
+
+def system(session: Session, options: SystemOptions) -> None:
     """Set the standing system prompt of a conversation, or show it."""
-    conversation = _chosen(session, arguments)
-    given = arguments.text if arguments.cell is None else arguments.cell.strip("\n")
+    conversation = _chosen(session, options)
+    given = options.text if options.cell is None else options.cell.strip("\n")
     if given is not None:
         conversation.system = given
     session.say(conversation.system or "There is no system prompt.")
 
 
-def save(session: Session, arguments: Arguments) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class SaveOptions(WhichOptions):
+    """The options of ``%conversation save``."""
+
+    path: str = given(_PATH)
+
+
+def save(session: Session, options: SaveOptions) -> Path:
     """Save a conversation to a file: Markdown for ``.md``, else JSON."""
-    conversation = _whole(session, arguments)
-    path = Path(arguments.path).expanduser()
+    conversation = _whole(session, options)
+    path = Path(options.path).expanduser()
     storage.save(conversation, path)
     session.say(f"Saved {counted(len(conversation), 'turn')} to {path}.")
     return path
 
 
-def load(session: Session, arguments: Arguments) -> Conversation:
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """The options of ``%conversation load``."""
+
+    path: str = given(_PATH)
+    as_name: str | None = given(Option(("--as",), help="Name to give it here.", metavar="NAME"))
+
+
+def load(session: Session, options: LoadOptions) -> Conversation:
     """Load a conversation saved as JSON, and make it current."""
-    conversation = storage.load(Path(arguments.path).expanduser())
-    if arguments.as_name is not None:
-        conversation.name = "" if arguments.as_name == DEFAULT else arguments.as_name
+    conversation = storage.load(Path(options.path).expanduser())
+    if options.as_name is not None:
+        conversation.name = "" if options.as_name == DEFAULT else options.as_name
     _catch_up_all(session)
     session.conversations.put(conversation)
     session.conversations.switch(conversation.name)
     return _current(session, conversation)
 
 
-def restore(session: Session, arguments: Arguments) -> TurnRows:
+@dataclass(frozen=True, kw_only=True)
+class RestoreOptions:
+    """The options of ``%conversation restore``."""
+
+    path: str | None = given(Option(("path",), help="The notebook (default: this one)."))
+
+
+def restore(session: Session, options: RestoreOptions) -> TurnRows:
     """Restore the turns from a notebook's saved outputs, such as after a kernel restart."""
-    path = _notebook(arguments.path)
+    path = _notebook(options.path)
     restored = storage.restore(path)
     _catch_up_all(session)
     session.conversations.put_all(restored)
@@ -177,13 +287,13 @@ def _current(session: Session, conversation: Conversation) -> Conversation:
     return conversation
 
 
-def _chosen(session: Session, arguments: Arguments) -> Conversation:
-    return session.conversations.find(arguments.conversation)
+def _chosen(session: Session, options: WhichOptions) -> Conversation:
+    return session.conversations.find(options.conversation)
 
 
-def _whole(session: Session, arguments: Arguments) -> Conversation:
+def _whole(session: Session, options: WhichOptions) -> Conversation:
     """Find a conversation, and wait for what is still being answered."""
-    conversation = _chosen(session, arguments)
+    conversation = _chosen(session, options)
     catch_up(session, conversation.pending)
     return conversation
 
@@ -204,70 +314,29 @@ def _name(conversation: Conversation) -> str:
     return conversation.name or DEFAULT
 
 
-_WHICH = Option(
-    ("--conversation", "-c"),
-    "Conversation (default: the current one).",
-    metavar="NAME",
-    values=Values.CONVERSATION,
-)
-_NAME = Option(
-    ("name",),
-    "Name of a conversation.",
-    type=not_empty,
-    required=True,
-    values=Values.CONVERSATION,
-)
-_TURN = Option(("turn",), "Number of the turn, from 1.", type=count, required=True)
-_PATH = Option(("path",), "Path of the file.", type=not_empty, required=True)
-
-
 def _command(
-    name: str, run: Callable[[Session, Arguments], Any], *taken: Option, cell: bool = False
-) -> Command:
+    run: Callable[[Session, Options], Any], takes: type[Options], name: str = ""
+) -> Command[Options]:
     summary = (run.__doc__ or "").split("\n")[0]
-    return Command(name, summary, run, taken, magic=_MAGIC, takes_cell=cell)
+    return Command(name or run.__name__, summary, run, takes, magic=_MAGIC)
 
 
-_COMMANDS = (
-    _command("list", list_conversations),
-    _command("show", show, _WHICH),
-    _command("use", use, _NAME),
-    _command(
-        "undo",
-        undo,
-        Option(("count",), "Number of turns (default: 1).", type=count, default=1),
-        _WHICH,
-    ),
-    _command("drop", drop, _TURN, _WHICH),
-    _command(
-        "edit",
-        edit,
-        _TURN,
-        Option(("--prompt",), "Change the question instead of the answer.", words=0),
-        _WHICH,
-        cell=True,
-    ),
-    _command(
-        "keep",
-        keep,
-        Option(
-            ("name",),
-            "The model to keep, as named in --compare.",
-            type=not_empty,
-            required=True,
-            values=Values.COMPARED,
-        ),
-    ),
-    _command("fork", fork, _NAME, _WHICH),
-    _command("clear", clear, _WHICH),
-    _command("rename", rename, _NAME, _WHICH),
-    _command("remove", remove, _NAME),
-    _command(
-        "system", system, Option(("text",), "The system prompt, in quotes."), _WHICH, cell=True
-    ),
-    _command("save", save, _PATH, _WHICH),
-    _command("load", load, _PATH, Option(("--as",), "Name to give it here.", "as_name", "NAME")),
-    _command("restore", restore, Option(("path",), "The notebook (default: this one).")),
+_COMMANDS: tuple[Command[Any], ...] = (
+    _command(list_conversations, NoOptions, "list"),
+    _command(show, WhichOptions),
+    _command(use, NameOptions),
+    _command(undo, UndoOptions),
+    _command(drop, DropOptions),
+    _command(edit, EditOptions),
+    _command(keep, KeepOptions),
+    _command(fork, NewNameOptions),
+    _command(clear, WhichOptions),
+    _command(rename, NewNameOptions),
+    _command(remove, NameOptions),
+    _command(system, SystemOptions),
+    _command(save, SaveOptions),
+    _command(load, LoadOptions),
+    _command(restore, RestoreOptions),
 )
 COMMANDS = CommandSet(_MAGIC, {"": _COMMANDS}, "show")
 """Every command of ``%conversation``."""

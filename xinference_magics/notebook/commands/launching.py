@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.errors import LaunchError
-from xinference_magics.notebook import options
-from xinference_magics.notebook.arguments import Values
+from xinference_magics.notebook.chat_options import ChatOptions
 from xinference_magics.notebook.commands import launch_request
-from xinference_magics.notebook.commands.command import THERE, UID, Command
+from xinference_magics.notebook.commands.command import UID, Command, ThereOptions
+from xinference_magics.notebook.launch_options import LaunchOptions
+from xinference_magics.notebook.option import Values, given
+from xinference_magics.notebook.options import other_letters
 from xinference_magics.notebook.ready_made import kind_of
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
-
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launch import Cancellation, Launch
+    from xinference_magics.cluster.launch import Cancellation, Launch, LaunchRequest
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.cluster.plan import LaunchPlan
     from xinference_magics.notebook.session import Session
 
 
-def launch(session: Session, arguments: Arguments) -> str | LaunchPlan:
+def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:
     """Launch a model, wait until it is ready, take it up, and return its UID.
 
     With ``--dry-run`` the plan is returned and nothing is started.
@@ -33,45 +33,47 @@ def launch(session: Session, arguments: Arguments) -> str | LaunchPlan:
         LaunchError: The model did not start; the message has the server's own reason.
         KeyboardInterrupt: The waiting was interrupted; the launch goes on.
     """
-    launch_request.request(arguments)  # contradictions come before a server is asked or started
-    if arguments.dry_run:
-        return _plan(session, session.cluster(arguments.endpoint), arguments)
-    cluster = session.cluster_or_serve(arguments.endpoint)
-    plan = _plan(session, cluster, arguments)
+    request = launch_request.request(options)  # contradictions, before a server is asked or started
+    if options.dry_run:
+        return _plan(session, session.connector.get_or_connect(options.endpoint), request, options)
+    cluster = session.connector.get_or_serve(options.endpoint)
+    plan = _plan(session, cluster, request, options)
     for line in plan.said:
         session.say(line)
     if plan.existing is None:
-        return _launch(session, cluster, plan, arguments)
+        return _launch(session, cluster, plan, options)
     session.say(plan.existing.said)
     if not plan.existing.loading:
-        return _take_up(session, cluster.describe(plan.existing.uid), arguments)
-    return _join(session, cluster, plan, arguments)
+        return _take_up(session, cluster.describe(plan.existing.uid), options)
+    return _join(session, cluster, plan, options)
 
 
-def _plan(session: Session, cluster: Cluster, arguments: Arguments) -> LaunchPlan:
+def _plan(
+    session: Session, cluster: Cluster, request: LaunchRequest, options: LaunchOptions
+) -> LaunchPlan:
     from xinference_magics.cluster.plan import plan
 
-    reuse = session.settings.reuse if arguments.reuse is None else arguments.reuse
+    reuse = session.settings.reuse if options.reuse is None else options.reuse
     return plan(
         cluster,
-        launch_request.request(arguments),
-        typed=launch_request.typed(arguments),
-        hidden=launch_request.hidden(arguments),
+        request,
+        typed=launch_request.typed(options),
+        hidden=launch_request.hidden(options),
         own=session.launches if reuse else None,
     )
 
 
-def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arguments) -> str:
+def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchOptions) -> str:
     """Start a new model."""
-    if arguments.extra:
+    if options.extra:
         # Names only: a value may be a secret that came from a variable.
-        session.say(f"Passed on to the model: {', '.join(arguments.extra)}.")
+        session.say(f"Passed on to the model: {', '.join(options.extra)}.")
     launched = None
     try:
         with interrupts.held():  # the UID is to be known before anything else
             launched = cluster.launch(plan.request)
             session.launches.note(cluster.endpoint, launched.uid, plan.request)
-        return _finish(session, launched, arguments)
+        return _finish(session, launched, options)
     except KeyboardInterrupt as error:
         if launched is None:
             raise
@@ -80,7 +82,7 @@ def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arg
         raise detached(launched.uid, error) from None
 
 
-def _join(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Arguments) -> str:
+def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchOptions) -> str:
     """Wait for a launch that is under way, and look at what it is when it is ready."""
     from xinference_magics.cluster.launch import Launch
     from xinference_magics.cluster.reuse import check
@@ -88,34 +90,41 @@ def _join(session: Session, cluster: Cluster, plan: LaunchPlan, arguments: Argum
 
     assert plan.existing is not None  # noqa: S101 - asked by `launch`
     launched = Launch(cluster, plan.existing.uid, plan.request)
-    if arguments.no_wait:
-        return _finish(session, launched, arguments)
+    if options.no_wait:
+        return _finish(session, launched, options)
     running = wait(session, launched)
     if plan.request.model_uid is None and not plan.wanted.fits(running):
         session.say(f"{running.uid} has {', '.join(plan.wanted.differences(running))}.")
-        return _launch(session, cluster, plan, arguments)
+        return _launch(session, cluster, plan, options)
     check(running, plan.wanted)
-    return _take_up(session, running, arguments)
+    return _take_up(session, running, options)
 
 
-def _finish(session: Session, launched: Launch, arguments: Arguments) -> str:
+def _finish(session: Session, launched: Launch, options: LaunchOptions) -> str:
     """Wait for a launch unless told not to."""
     from xinference_magics.notebook.commands.waiting import going_on, wait
 
-    if not arguments.no_wait:
-        return _take_up(session, wait(session, launched), arguments)
+    if not options.no_wait:
+        return _take_up(session, wait(session, launched), options)
     session.say(f"{launched.uid} is loading: {going_on(launched.uid)}")
     return launched.uid
 
 
-def _take_up(session: Session, running: RunningModel, arguments: Arguments) -> str:
+def _take_up(session: Session, running: RunningModel, options: LaunchOptions) -> str:
     session.say(f"Model uid: {running.uid}")
     if kind_of(running):
-        session.say(session.take_up(running, arguments.as_name))
+        session.say(session.take_up(running, options.as_name))
     return running.uid
 
 
-def cancel(session: Session, arguments: Arguments) -> Cancellation:
+@dataclass(frozen=True, kw_only=True)
+class CancelOptions(ThereOptions):
+    """The options of ``%xinference cancel``."""
+
+    uid: str = given(replace(UID, help="UID of the loading model.", values=Values.LOADING))
+
+
+def cancel(session: Session, options: CancelOptions) -> Cancellation:
     """Cancel a launch that is still loading, and say how that ended.
 
     Raises:
@@ -124,8 +133,8 @@ def cancel(session: Session, arguments: Arguments) -> Cancellation:
     from xinference_magics.cluster.launch import Launch
     from xinference_magics.notebook.commands.waiting import cancel_goes_on
 
-    cluster = session.visit(arguments.endpoint)
-    uid = arguments.uid
+    cluster = session.connector.visit(options.endpoint)
+    uid = options.uid
     if any(replica.loading for replica in cluster.replicas(uid)):
         session.say(f"Cancelling {uid}; this waits until its loading has stopped ...")
     try:
@@ -143,20 +152,19 @@ COMMANDS = (
         "launch",
         "Launch a model, or reuse a running one that matches; returns its UID.",
         launch,
-        options.LAUNCH,
+        LaunchOptions,
         (
             "uid = %xinference launch -n qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m",
             "%xinference launch -n my-model -f pytorch -q none --n_threads 4",
             "%xinference launch -n bge-m3 -t embedding --dry-run",
         ),
-        note=options.other_letters(options.LAUNCH, "%chat", options.CHAT),
-        takes_extra=True,
+        note=other_letters(LaunchOptions, "%chat", ChatOptions),
     ),
     Command(
         "cancel",
         "Cancel a launch that is still loading.",
         cancel,
-        (replace(UID, help="UID of the loading model.", values=Values.LOADING), *THERE),
+        CancelOptions,
         ("%xinference cancel my-model",),
         acts=True,
     ),

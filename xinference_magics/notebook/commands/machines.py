@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import (
@@ -12,14 +11,13 @@ from xinference_magics.errors import (
     NotebookError,
     PermissionDeniedError,
 )
-from xinference_magics.notebook import options
-from xinference_magics.notebook.arguments import Option, Values
-from xinference_magics.notebook.commands.command import THERE, UID, Command
+from xinference_magics.notebook.commands.command import UID, Command, ThereOptions
 from xinference_magics.notebook.commands.watching import WATCH
-from xinference_magics.notebook.readers import count
+from xinference_magics.notebook.option import Option, Values, given
+from xinference_magics.notebook.options import WORKER_IP
+from xinference_magics.notebook.readers import count, replica_count
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Sequence
 
     from xinference_magics.cluster.machines import Machines, Snapshot
@@ -30,20 +28,12 @@ if TYPE_CHECKING:
 _LINES = 50
 
 
-def _replica_count(text: str) -> int:
-    if text == "0":
-        raise argparse.ArgumentTypeError(
-            "a model needs at least one replica: %xinference terminate ends a model"
-        )
-    return count(text)
-
-
-def workers(session: Session, arguments: Arguments) -> Workers:
+def workers(session: Session, options: ThereOptions) -> Workers:
     """Show the workers, what is placed there, and how they are."""
     from xinference_magics.display.amounts import duration
     from xinference_magics.notebook.results.machines import Workers
 
-    machines = session.visit(arguments.endpoint).machines
+    machines = session.connector.visit(options.endpoint).machines
     seen, versions, hidden = _visible(machines)
     found = Workers(
         replace(worker, version=versions.get(worker.address)) for worker in seen.workers
@@ -69,32 +59,44 @@ def _visible(machines: Machines) -> tuple[Snapshot, dict[str, str], list[str]]:
         return seen, {}, [*hidden, "the versions"]
 
 
-def replicas(session: Session, arguments: Arguments) -> Replicas:
+@dataclass(frozen=True, kw_only=True)
+class ReplicasOptions(ThereOptions):
+    """The options of ``%xinference replicas``."""
+
+    uid: str = given(UID)
+    count: int | None = given(
+        Option(("count",), help="Number of replicas wanted.", metavar="N", type=replica_count)
+    )
+    worker_ip: str | None = given(WORKER_IP)
+
+
+def replicas(session: Session, options: ReplicasOptions) -> Replicas:
     """Show the replicas of a model, or bring them to another number and wait until it holds."""
     from xinference_magics.notebook.results.machines import Replicas
 
-    cluster = session.visit(arguments.endpoint)
-    if arguments.count is None and arguments.worker_ip is not None:
+    cluster = session.connector.visit(options.endpoint)
+    if options.count is None and options.worker_ip is not None:
         raise NotebookError(
             "--worker-ip also needs the number of replicas.",
-            hint=f"%xinference replicas {arguments.uid} N --worker-ip {arguments.worker_ip}",
+            hint=f"%xinference replicas {options.uid} N --worker-ip {options.worker_ip}",
         )
-    found = cluster.machines.replicas(arguments.uid)
+    found = cluster.machines.replicas(options.uid)
     if not any(each.ready or each.loading for each in found):
-        cluster.describe(arguments.uid)  # raises what is known about a UID that does not run
-    if arguments.count is not None:
-        found = _scale(session, cluster.machines, arguments)
+        cluster.describe(options.uid)  # raises what is known about a UID that does not run
+    if options.count is not None:
+        found = _scale(session, cluster.machines, options.uid, options.count, options.worker_ip)
     return Replicas(found)
 
 
-def _scale(session: Session, machines: Machines, arguments: Arguments) -> list[ReplicaStatus]:
+def _scale(
+    session: Session, machines: Machines, uid: str, wanted: int, worker: str | None
+) -> list[ReplicaStatus]:
     from xinference_magics.cluster.scaling import Scaling
     from xinference_magics.display.amounts import counted
     from xinference_magics.display.progress import Part
     from xinference_magics.notebook.commands.waiting import followed
     from xinference_magics.notebook.results.machines import ready_of
 
-    uid, wanted = arguments.uid, arguments.count
     goes_on = f"New replicas of {uid} are still loading: %xinference replicas {uid} shows them."
     with followed(f"Bringing {uid} to {counted(wanted, 'replica')}", "ready", goes_on) as view:
 
@@ -102,41 +104,67 @@ def _scale(session: Session, machines: Machines, arguments: Arguments) -> list[R
             parts = [Part(each.uid, each.status.lower()) for each in seen]
             view.update("loading", None, f"{ready_of(seen)} replicas ready", parts)
 
-        return Scaling(machines, uid, wanted, arguments.worker_ip).run(session.say, look)
+        return Scaling(machines, uid, wanted, worker).run(session.say, look)
 
 
-def logs(session: Session, arguments: Arguments) -> Lines | Events:
+@dataclass(frozen=True, kw_only=True)
+class LogsOptions(ThereOptions):
+    """The options of ``%xinference logs``."""
+
+    uid: str | None = given(
+        replace(UID, help="UID of a model (default: the server's log).", required=False)
+    )
+    lines: int = given(
+        Option(
+            ("--lines", "-n"),
+            help="Number of lines, counted from the end.",
+            metavar="N",
+            type=count,
+            default=_LINES,
+        )
+    )
+    worker: str | None = given(
+        Option(
+            ("--worker", "-w"),
+            help="Address of the worker whose log to show.",
+            metavar="ADDRESS",
+            values=Values.WORKER,
+        )
+    )
+
+
+def logs(session: Session, options: LogsOptions) -> Lines | Events:
     """Show the events of a model, or the end of the log of the server or of a worker."""
     from xinference_magics.notebook.results.machines import Events
 
-    if arguments.uid is None:
-        return _log(session, arguments)
-    if arguments.worker is not None:
+    if options.uid is None:
+        return _log(session, options)
+    if options.worker is not None:
         raise NotebookError(
             "A worker's log covers all its models.",
-            hint=f"Leave out the UID: %xinference logs --worker {arguments.worker}",
+            hint=f"Leave out the UID: %xinference logs --worker {options.worker}",
         )
-    cluster = session.visit(arguments.endpoint)
-    return Events(cluster.machines.events(arguments.uid)[-arguments.lines :])
+    cluster = session.connector.visit(options.endpoint)
+    return Events(cluster.machines.events(options.uid)[-options.lines :])
 
 
-def _log(session: Session, arguments: Arguments) -> Lines:
+def _log(session: Session, options: LogsOptions) -> Lines:
     """Read the private server's log from its file, which outlives it; else ask for it."""
     from xinference_magics.cluster import local
     from xinference_magics.cluster.server_log import without_secrets
     from xinference_magics.notebook.results.machines import Lines
 
     try:
-        cluster = session.visit(arguments.endpoint)
+        cluster = session.connector.visit(options.endpoint)
     except ConnectError:
-        if arguments.endpoint or session.configured or not (lines := local.read_log()):
+        if options.endpoint or session.connector.is_configured or not (lines := local.read_log()):
             raise
-        return Lines(lines[-arguments.lines :])
-    if arguments.worker is None and local.is_at(cluster.endpoint):
+        return Lines(lines[-options.lines :])
+    if options.worker is None and local.is_at(cluster.endpoint):
         lines = local.read_log()
     else:
-        lines = without_secrets(cluster.machines.log(arguments.worker))
-    return Lines(lines[-arguments.lines :])
+        lines = without_secrets(cluster.machines.log(options.worker))
+    return Lines(lines[-options.lines :])
 
 
 COMMANDS = (
@@ -144,19 +172,14 @@ COMMANDS = (
         "workers",
         "Show the cluster's workers: load, memory, replicas, health.",
         workers,
-        THERE,
+        ThereOptions,
         ("%xinference workers",),
     ),
     Command(
         "replicas",
         "Show a model's replicas; with a number, add or remove some.",
         replicas,
-        (
-            UID,
-            Option(("count",), "Number of replicas wanted.", metavar="N", type=_replica_count),
-            options.WORKER_IP,
-            *THERE,
-        ),
+        ReplicasOptions,
         ("%xinference replicas my-model", "%xinference replicas my-model 3"),
     ),
     WATCH,
@@ -164,14 +187,7 @@ COMMANDS = (
         "logs",
         "Show the server's log, or a model's events if a UID is given.",
         logs,
-        (
-            replace(UID, help="UID of a model (default: the server's log).", required=False),
-            Option(("--lines", "-n"), "Number of lines, counted from the end.", "", "N", count,
-                   default=_LINES),
-            Option(("--worker", "-w"), "Address of the worker whose log to show.",
-                   metavar="ADDRESS", values=Values.WORKER),
-            *THERE,
-        ),
+        LogsOptions,
         ("%xinference logs -n 20", "%xinference logs my-model"),
     ),
-)  # fmt: skip
+)

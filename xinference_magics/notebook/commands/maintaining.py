@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,12 @@ from IPython.core.error import UsageError
 
 from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError, PermissionDeniedError
-from xinference_magics.notebook.arguments import Option
-from xinference_magics.notebook.commands.command import THERE, UID, YES, Command, confirm
+from xinference_magics.notebook.commands.command import UID, YES, Command, ThereOptions, confirm
+from xinference_magics.notebook.option import Option, given
 from xinference_magics.notebook.readers import json_object, seconds
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
     from collections.abc import Callable
 
     from xinference_magics.cluster.connection import Cluster
@@ -26,20 +26,32 @@ if TYPE_CHECKING:
 _LONGEST_DRAIN = 3600.0  # seconds, the server's limit
 
 
-def stop_cluster(session: Session, arguments: Arguments) -> Done:
+_PYTHON = Option(
+    ("--python-executable",), help="Path of another Python on the server's machine.", metavar="PATH"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopClusterOptions(ThereOptions):
+    """The options of ``%xinference stop-cluster``."""
+
+    yes: bool | None = given(YES)
+
+
+def stop_cluster(session: Session, options: StopClusterOptions) -> Done:
     """Stop supervisor, workers and every model of a cluster, having asked."""
     from xinference_magics.cluster import local
 
-    cluster = session.visit(arguments.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     if local.is_at(cluster.endpoint):
         raise NotebookError(
             f"{cluster.endpoint} is the private server of this machine.",
             hint="%xinference stop ends it.",
         )
-    confirm(arguments, _question(cluster))
+    confirm(options.yes, _question(cluster))
     cluster.machines.stop()
-    if session.uses(cluster.endpoint):
-        session.leave()
+    if session.connector.uses(cluster.endpoint):
+        session.connector.leave()
     return done(session, f"Stopped the cluster at {cluster.endpoint}.", cluster.endpoint)
 
 
@@ -57,31 +69,72 @@ def _named(what: str, names: list[str]) -> str:
     return f"{counted(len(names), what)} ({', '.join(names)})" if names else f"no {what}"
 
 
-def reload(session: Session, arguments: Arguments) -> Operation:
+@dataclass(frozen=True, kw_only=True)
+class ReloadOptions(ThereOptions):
+    """The options of ``%xinference reload``."""
+
+    uid: str = given(UID)
+    model_config: dict[str, Any] = given(
+        Option(
+            ("--model-config",),
+            help="Parameters to change, as a JSON object.",
+            metavar="JSON",
+            type=json_object,
+            default={},
+        )
+    )
+    drain_timeout: float = given(
+        Option(
+            ("--drain-timeout",),
+            help="Seconds to let running requests finish.",
+            metavar="SECONDS",
+            type=partial(seconds, 0.1, _LONGEST_DRAIN),
+            default=300.0,
+        )
+    )
+    python_executable: str | None = given(_PYTHON)
+
+
+def reload(session: Session, options: ReloadOptions) -> Operation:
     """Give a model other engine parameters, and wait until it has them."""
     from xinference_magics.cluster import operations
 
-    if not arguments.model_config and not arguments.python_executable:
+    if not options.model_config and not options.python_executable:
         raise UsageError("%xinference reload: nothing to change; give --model-config JSON")
-    cluster = session.visit(arguments.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     body: dict[str, Any] = {
-        "model_config": arguments.model_config,
-        "drain_timeout": arguments.drain_timeout,
+        "model_config": options.model_config,
+        "drain_timeout": options.drain_timeout,
     }
-    if arguments.python_executable:
-        body["python_executable"] = arguments.python_executable
-    cluster.describe(arguments.uid)
-    run = partial(operations.reload, cluster.machines, arguments.uid, body)
-    return _shown(f"Reloading {arguments.uid}", run, f"%xinference logs {arguments.uid}")
+    if options.python_executable:
+        body["python_executable"] = options.python_executable
+    cluster.describe(options.uid)
+    run = partial(operations.reload, cluster.machines, options.uid, body)
+    return _shown(f"Reloading {options.uid}", run, f"%xinference logs {options.uid}")
 
 
-def _relaunch(component: str, session: Session, arguments: Arguments) -> Operation:
+@dataclass(frozen=True, kw_only=True)
+class RelaunchOptions(ThereOptions):
+    """The options of ``%xinference relaunch-api`` and ``relaunch-supervisor``."""
+
+    python_executable: str | None = given(_PYTHON)
+    request_id: str | None = given(
+        Option(
+            ("--request-id",),
+            help=(
+                "Name for this operation: repeating it with the same name does not start it again."
+            ),
+        )
+    )
+
+
+def _relaunch(component: str, session: Session, options: RelaunchOptions) -> Operation:
     from xinference_magics.cluster import operations
 
-    cluster = session.visit(arguments.endpoint)
+    cluster = session.connector.visit(options.endpoint)
     body = {
-        "python_executable": arguments.python_executable,
-        "request_id": arguments.request_id,
+        "python_executable": options.python_executable,
+        "request_id": options.request_id,
     }
     run = partial(operations.relaunch, cluster.machines, component, body)
     return _shown(f"Relaunching the {component}", run, "%xinference status")
@@ -102,11 +155,23 @@ def _shown(
         raise
 
 
-def service(session: Session, arguments: Arguments) -> Done:
+@dataclass(frozen=True, kw_only=True)
+class ServiceOptions:
+    """The options of ``%xinference service``."""
+
+    action: list[str] | None = given(
+        Option(("action",), help="Action to take there, such as status.", repeat=True)
+    )
+    system: bool | None = given(
+        Option(("--system",), help="For a system service, not a user's.", words=0)
+    )
+
+
+def service(session: Session, options: ServiceOptions) -> Done:
     """Say where the system service is managed, and with which line."""
-    system = ["--system"] if arguments.system else []
-    line = " ".join(["xinference service", *system, *(arguments.action or ["install --start"])])
-    then = "." if arguments.action else ", then status, logs, stop, restart or uninstall."
+    system = ["--system"] if options.system else []
+    line = " ".join(["xinference service", *system, *(options.action or ["install --start"])])
+    then = "." if options.action else ", then status, logs, stop, restart or uninstall."
     said = (
         "Services are managed on their machine, not from a notebook. In a terminal there: "
         f"{line}{then}"
@@ -114,55 +179,33 @@ def service(session: Session, arguments: Arguments) -> Done:
     return done(session, said, line)
 
 
-_PYTHON = Option(("--python-executable",), "Path of another Python on the server's machine.",
-                 metavar="PATH")  # fmt: skip
-_RELAUNCH = (
-    _PYTHON,
-    Option(
-        ("--request-id",),
-        "Name for this operation: repeating it with the same name does not start it again.",
-    ),
-    *THERE,
-)
-
 COMMANDS = (
     Command(
         "reload",
         "Change the engine parameters of a vLLM or SGLang model.",
         reload,
-        (
-            UID,
-            Option(("--model-config",), (
-                "Parameters to change, as a JSON "
-                "object."
-            ), "", "JSON", json_object,
-                   default={}),
-            Option(("--drain-timeout",), "Seconds to let running requests finish.", "",
-                   "SECONDS", partial(seconds, 0.1, _LONGEST_DRAIN), default=300.0),
-            _PYTHON,
-            *THERE,
-        ),
+        ReloadOptions,
         ("""%xinference reload my-model --model-config '{"max_model_len": 8192}'""",),
     ),
     Command(
         "relaunch-api",
         "Replace the server's API process; models keep running.",
         partial(_relaunch, "api"),
-        _RELAUNCH,
+        RelaunchOptions,
         ("%xinference relaunch-api",),
     ),
     Command(
         "relaunch-supervisor",
         "Replace the supervisor's process; models keep running.",
         partial(_relaunch, "supervisor"),
-        _RELAUNCH,
+        RelaunchOptions,
         ("%xinference relaunch-supervisor --python-executable /opt/xinference/bin/python",),
     ),
     Command(
         "stop-cluster",
         "Stop a whole cluster for everyone: supervisor, workers, models.",
         stop_cluster,
-        (YES, *THERE),
+        StopClusterOptions,
         ("%xinference stop-cluster -e http://gpu-server:9997",),
         acts=True,
     ),
@@ -170,11 +213,8 @@ COMMANDS = (
         "service",
         "Show how to run Xinference as a system service.",
         service,
-        (
-            Option(("action",), "Action to take there, such as status.", repeat=True),
-            Option(("--system",), "For a system service, not a user's.", words=0),
-        ),
+        ServiceOptions,
         ("%xinference service", "%xinference service status"),
         acts=True,
     ),
-)  # fmt: skip
+)

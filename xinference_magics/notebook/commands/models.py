@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import XinferenceError
-from xinference_magics.notebook import options
-from xinference_magics.notebook.commands.command import THERE, UID, Command
+from xinference_magics.notebook.commands.command import UID, Command, ModelOptions, ThereOptions
+from xinference_magics.notebook.option import given
+from xinference_magics.notebook.options import API_KEY, AS_NAME, ENDPOINT
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
-
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.machines import Worker
     from xinference_magics.cluster.models import RequestContext, RunningModel
@@ -22,17 +21,17 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.session import Session
 
 
-def list_models(session: Session, arguments: Arguments) -> Models:
+def list_models(session: Session, options: ThereOptions) -> Models:
     """List the models that run."""
     from xinference_magics.notebook.results.models import Models
 
-    return Models(session.visit(arguments.endpoint).models())
+    return Models(session.connector.visit(options.endpoint).models())
 
 
-def describe(session: Session, arguments: Arguments) -> RunningModel:
+def describe(session: Session, options: ModelOptions) -> RunningModel:
     """Describe one model that runs, with the context that a request to it really has."""
-    cluster = session.visit(arguments.endpoint)
-    running = cluster.describe(arguments.uid)
+    cluster = session.connector.visit(options.endpoint)
+    running = cluster.describe(options.uid)
     known = session.request_context(cluster.endpoint, running)
     return replace(running, per_request=known or _guessed(session, cluster, running))
 
@@ -56,19 +55,29 @@ def _is_at(running: RunningModel, worker: Worker) -> bool:
     return worker.address.rpartition(":")[0] == host
 
 
-def use(session: Session, arguments: Arguments) -> RunningModel:
+@dataclass(frozen=True, kw_only=True)
+class UseOptions:
+    """The options of ``%xinference use``."""
+
+    uid: str = given(UID)
+    as_name: str | None = given(AS_NAME)
+    endpoint: str | None = given(ENDPOINT)
+    api_key: None = given(API_KEY)
+
+
+def use(session: Session, options: UseOptions) -> RunningModel:
     """Take up a model that runs."""
-    running = session.cluster(arguments.endpoint).describe(arguments.uid)
-    session.say(session.take_up(running, arguments.as_name))
+    running = session.connector.get_or_connect(options.endpoint).describe(options.uid)
+    session.say(session.take_up(running, options.as_name))
     return running
 
 
-def terminate(session: Session, arguments: Arguments) -> Done:
+def terminate(session: Session, options: ModelOptions) -> Done:
     """End a model that runs."""
-    cluster = session.visit(arguments.endpoint)
-    cluster.terminate(arguments.uid)
-    session.forget(cluster.endpoint, arguments.uid)
-    return done(session, f"Terminated {arguments.uid}.", arguments.uid)
+    cluster = session.connector.visit(options.endpoint)
+    cluster.terminate(options.uid)
+    session.forget(cluster.endpoint, options.uid)
+    return done(session, f"Terminated {options.uid}.", options.uid)
 
 
 COMMANDS = (
@@ -76,21 +85,21 @@ COMMANDS = (
         "list",
         "List the running models.",
         list_models,
-        THERE,
+        ThereOptions,
         ("running = %xinference list", "%xinference list -e http://gpu-server:9997"),
     ),
     Command(
         "describe",
         "Describe a running model.",
         describe,
-        (UID, *THERE),
+        ModelOptions,
         ("%xinference describe my-model",),
     ),
     Command(
         "use",
         "Use a running model: %%chat asks it, and its object is put into the namespace.",
         use,
-        (UID, options.AS_NAME, options.ENDPOINT, options.API_KEY),
+        UseOptions,
         ("%xinference use my-model --as llm2",),
         acts=True,
     ),
@@ -98,7 +107,7 @@ COMMANDS = (
         "terminate",
         "Terminate a running model.",
         terminate,
-        (UID, *THERE),
+        ModelOptions,
         ("%xinference terminate my-model",),
         acts=True,
     ),

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.display.amounts import counted
 from xinference_magics.errors import ConnectError, ServerError
-from xinference_magics.notebook.arguments import Option
-from xinference_magics.notebook.commands.command import THERE, Command
+from xinference_magics.notebook.commands.command import Command, ThereOptions
+from xinference_magics.notebook.option import Option, given
 from xinference_magics.notebook.readers import count, seconds
 
 if TYPE_CHECKING:
-    from argparse import Namespace as Arguments
-
     from xinference_magics.cluster.machines import Machines, Snapshot
     from xinference_magics.display.refreshing import RefreshingView
     from xinference_magics.notebook.session import Session
@@ -112,27 +111,47 @@ class Watch:
         return f"{counted(asked, 'request')} in the last {seconds:.0f} s"
 
 
-def watch(session: Session, arguments: Arguments) -> Snapshot | None:
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions(ThereOptions):
+    """The options of ``%xinference watch``."""
+
+    interval: float = given(
+        Option(
+            ("--interval", "-i"),
+            help="Seconds between updates.",
+            metavar="SECONDS",
+            type=_seconds,
+            default=_INTERVAL,
+        )
+    )
+    seconds: float | None = given(
+        Option(
+            ("--for",),
+            help="Stop after this many seconds.",
+            metavar="SECONDS",
+            type=_seconds,
+        )
+    )
+    count: int | None = given(
+        Option(("--count", "-n"), help="Stop after this many updates.", metavar="N", type=count)
+    )
+
+
+def watch(session: Session, options: WatchOptions) -> Snapshot | None:
     """Show what runs until an interrupt; the last table stays, and is what is returned."""
     from xinference_magics.display.refreshing import choose_refreshing_view
 
-    machines = session.visit(arguments.endpoint).machines
+    machines = session.connector.visit(options.endpoint).machines
     watching = Watch(machines, choose_refreshing_view())
-    return watching.run(arguments.interval, arguments.seconds, arguments.count)
+    return watching.run(options.interval, options.seconds, options.count)
 
 
 WATCH = Command(
     "watch",
     "Show what is running and how busy the workers are, until interrupted.",
     watch,
-    (
-        Option(("--interval", "-i"), "Seconds between updates.", "", "SECONDS", _seconds,
-               default=_INTERVAL),
-        Option(("--for",), "Stop after this many seconds.", "seconds", "SECONDS", _seconds),
-        Option(("--count", "-n"), "Stop after this many updates.", "", "N", count),
-        *THERE,
-    ),
+    WatchOptions,
     ("%xinference watch", "%xinference watch -i 5 --for 60"),
     acts=True,
-)  # fmt: skip
+)
 """Refreshes in place; a server out of reach is waited for."""

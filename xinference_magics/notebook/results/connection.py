@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.display.amounts import counted
 from xinference_magics.plain import neutralise
+from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.models import RunningModel
 
 
 @dataclass(frozen=True, repr=False)
-class Connection:
+class Connection(Shown):
     """What ``%xinference status`` found; shown as text.
 
     Attributes:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xinference_magics.plain import neutralise
+from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     from xinference_magics.notebook.session import Session
 
 
 @dataclass(frozen=True, repr=False)
-class Done:
+class Done(Shown):
     """What was done; shown as text.
 
     Attributes:

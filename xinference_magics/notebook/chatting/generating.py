@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
 from xinference_magics.chat.answerers import ModelAnswerer
-from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.chat.question import Question
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.chatting import finish, parameters_of, read
-from xinference_magics.notebook.chatting.answerers import model_meant, user_loop
-from xinference_magics.notebook.chatting.answering import answer
+from xinference_magics.notebook.chatting.answerers import model_meant
+from xinference_magics.notebook.chatting.building import parameters_of
+from xinference_magics.notebook.chatting.ending import finish
+from xinference_magics.notebook.chatting.showing import answer
 from xinference_magics.notebook.prompt import Prompt, expand
 from xinference_magics.notebook.ready_made import TEXT
 from xinference_magics.notes import collected_notes, show
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.events import Event
     from xinference_magics.chat.turn import Turn
-    from xinference_magics.notebook.commands.command import Command
-    from xinference_magics.notebook.magics import XinferenceMagics
+    from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.chat_options import GenerateOptions
 
 
 class Continuation(ModelAnswerer):
@@ -54,40 +54,36 @@ class Continuation(ModelAnswerer):
         yield AIMessageChunk(content="", usage_metadata=usage, response_metadata=about)
 
 
-def generate(
-    magics: XinferenceMagics,
-    command: Command,
-    line: str,
-    cell: str | None,
-    local: dict[str, Any] | None,
-) -> Turn:
+def generate(cell: CellContext, options: GenerateOptions, text: str) -> Turn:
     """Let a model continue a text.
 
     Raises:
-        UsageError: An option is not right, or there is no text.
         XinferenceError: It failed; `--out` keeps what had arrived.
         KeyboardInterrupt: The kernel was interrupted; `--out` keeps what had arrived.
     """
-    arguments, text = read(command, line, cell)
     with collected_notes() as shortened:
-        prompt = text if arguments.raw else _text(expand(text, magics.shell.user_ns, local))
-    parameters, session = parameters_of(arguments), magics.session
-    uid = model_meant(arguments.model, {**magics.shell.user_ns, **(local or {})})
-    model = session.model_in_use(uid, TEXT, arguments.endpoint)
-    question = Question(
+        prompt = text if options.raw else _text(expand(text, cell.variables))
+    question = _question(cell, options, prompt)
+    show(shortened)
+    with interrupts.as_flag() as interrupted, collected_notes() as notes:
+        turn, error = answer(cell, question, live=options.stream)
+        if options.out and turn.is_answer:
+            cell.namespace[options.out] = turn
+    show(notes)
+    return finish(turn, error, interrupted)
+
+
+def _question(cell: CellContext, options: GenerateOptions, prompt: str) -> Question:
+    parameters = parameters_of(options)
+    uid = model_meant(options.model, cell.variables)
+    model = cell.session.model_in_use(uid, TEXT, options.endpoint)
+    return Question(
         answerer=Continuation(model),
         prompt=prompt,
         parameters=parameters,
         conversation=None,
-        server_version=session.server_version,
+        server_version=cell.session.server_version,
     )
-    show(shortened)
-    with interrupts.as_flag() as interrupted, collected_notes() as notes:
-        turn, error = answer(magics, question, MainThread(user_loop), live=arguments.stream)
-        if arguments.out and turn.is_answer:
-            magics.shell.user_ns[arguments.out] = turn
-    show(notes)
-    return finish(turn, error, interrupted)
 
 
 def _text(prompt: Prompt) -> str:

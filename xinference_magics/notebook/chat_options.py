@@ -1,0 +1,264 @@
+"""The options of ``%%chat`` and ``%%generate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xinference_magics.display.formats import FORMATS
+from xinference_magics.notebook.option import Option, Values, given
+from xinference_magics.notebook.options import API_KEY, BOOLEANS, ENDPOINT
+from xinference_magics.notebook.readers import (
+    boolean,
+    count,
+    names,
+    not_empty,
+    one_of,
+    pair,
+    ranges,
+    variable,
+)
+
+
+def _format(text: str) -> str:
+    return one_of(FORMATS, "format", "markdown" if text == "md" else text)
+
+
+_MODEL = Option(
+    ("--model", "-m", "--model-uid"),
+    help="UID of the model to ask, or $name of a variable with one (default: the one in use).",
+    metavar="UID",
+    type=not_empty,
+)
+_TEMPERATURE = Option(
+    ("--temperature", "-t"),
+    help="Randomness; 0 always picks the likeliest token.",
+    metavar="T",
+    type=float,
+)
+_MAX_TOKENS = Option(
+    ("--max-tokens", "--max_tokens"),
+    help="Maximum answer length in tokens.",
+    metavar="N",
+    type=count,
+)
+_PARAMETER = Option(
+    ("--parameter", "-p"),
+    help="Any other generation parameter.",
+    metavar="KEY=VALUE",
+    type=pair,
+    repeat=True,
+    values=Values.PARAMETER,
+)
+_OUT = Option(("--out", "-o"), help="Variable to keep the turn in.", metavar="NAME", type=variable)
+_RAW = Option(("--raw",), help="Send braces as they are; insert nothing.", words=0)
+_STREAM = Option(
+    ("--stream",),
+    help="Show the answer as it arrives, or only once it is complete.",
+    metavar="BOOL",
+    type=boolean,
+    default=True,
+    values=BOOLEANS,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatOptions:
+    """The options of ``%%chat``."""
+
+    model: str | None = given(replace(_MODEL, values=Values.CHATS))
+    compare: tuple[str, ...] | None = given(
+        Option(
+            ("--compare",),
+            help="Ask several models at the same time and show them side by side.",
+            metavar="UID,UID,...",
+            type=names,
+            values=Values.CHATS,
+            listed=True,
+        )
+    )
+    system: str | None = given(
+        Option(("--system", "-s"), help="System prompt for this turn.", metavar="TEXT")
+    )
+    temperature: float | None = given(_TEMPERATURE)
+    max_tokens: int | None = given(_MAX_TOKENS)
+    parameter: list[tuple[str, Any]] | None = given(_PARAMETER)
+    format: str = given(
+        Option(
+            ("--format", "-f"),
+            help="How to show the answer; code also goes into the next cell.",
+            metavar="FORMAT",
+            type=_format,
+            default="markdown",
+            values=tuple(FORMATS),
+        )
+    )
+    think: bool | None = given(
+        Option(("--think",), help="Turn reasoning on in a hybrid model.", words=0),
+        Option(("--no-think",), help="Turn reasoning off in a hybrid model.", words=0, const=False),
+    )
+    context: int | None = given(
+        Option(
+            ("--context",),
+            help="Also send the last cells, with their outputs.",
+            metavar="N",
+            type=count,
+        )
+    )
+    cells: list[int] | None = given(
+        Option(
+            ("--cells",),
+            help="Also send these cells, with their outputs, such as 3-7 or 1,4.",
+            metavar="NUMBERS",
+            type=ranges,
+        )
+    )
+    fix: bool | None = given(
+        Option(
+            ("--fix",),
+            help="Also send the last error and its cell, to have it explained and fixed.",
+            words=0,
+        )
+    )
+    show_prompt: bool | None = given(
+        Option(("--show-prompt",), help="Show what would be sent, and send nothing.", words=0)
+    )
+    image: list[str] | None = given(
+        Option(
+            ("--image",),
+            help="Attach an image: an expression, a file or a URL.",
+            metavar="IMAGE",
+            type=not_empty,
+            repeat=True,
+        )
+    )
+    audio: list[str] | None = given(
+        Option(
+            ("--audio",),
+            help="Attach a sound: an expression, a file or a URL.",
+            metavar="AUDIO",
+            type=not_empty,
+            repeat=True,
+        )
+    )
+    video: list[str] | None = given(
+        Option(
+            ("--video",),
+            help="Attach a video: an expression, a file or a URL.",
+            metavar="VIDEO",
+            type=not_empty,
+            repeat=True,
+        )
+    )
+    file: list[str] | None = given(
+        Option(
+            ("--file",),
+            help="Attach a file: text, PDF, image, sound or video.",
+            metavar="PATH",
+            type=not_empty,
+            repeat=True,
+        )
+    )
+    tools: str | None = given(
+        Option(
+            ("--tools",),
+            help="Functions or tools that the model may call, such as f,g.",
+            metavar="TOOLS",
+            type=not_empty,
+        )
+    )
+    confirm: bool | None = given(Option(("--confirm",), help="Ask before each tool call.", words=0))
+    schema: str | None = given(
+        Option(
+            ("--schema",),
+            help=(
+                "Schema of the answer: a Pydantic class, a TypedDict, a dataclass or a JSON schema."
+            ),
+            metavar="NAME",
+            type=not_empty,
+        )
+    )
+    retries: int = given(
+        Option(
+            ("--retries",),
+            help="Retries when the answer does not match the schema.",
+            metavar="N",
+            type=count,
+            default=0,
+        )
+    )
+    out: str | None = given(_OUT)
+    raw: bool | None = given(_RAW)
+    conversation: str | None = given(
+        Option(
+            ("--conversation", "-c"),
+            help="Conversation to continue or start (default: the current one).",
+            metavar="NAME",
+            type=not_empty,
+            values=Values.CONVERSATION,
+        )
+    )
+    new: bool | None = given(Option(("--new",), help="Start the conversation over.", words=0))
+    once: bool | None = given(
+        Option(
+            ("--once",),
+            help="Ask outside any conversation: no earlier turns sent, nothing kept.",
+            words=0,
+        )
+    )
+    background: bool | None = given(
+        Option(
+            ("--background", "--bg"),
+            help=(
+                "Answer while other cells run; returns an object with done, stop() and result()."
+            ),
+            words=0,
+        )
+    )
+    stream: bool = given(_STREAM)
+    endpoint: str | None = given(ENDPOINT)
+    api_key: None = given(API_KEY)
+
+    @property
+    def conflict(self) -> str:
+        """Which options contradict each other, and what to do; empty if none do."""
+        if self.schema is not None and self.tools is not None:
+            return "--schema and --tools cannot be combined: leave one out"
+        if self.compare and self.model is not None:
+            return "-m and --compare cannot be combined: name that model in --compare"
+        if self.compare and self.confirm:
+            return "--confirm works with one model only: leave out --compare"
+        return self._conflict_with_background() if self.background else ""
+
+    def _conflict_with_background(self) -> str:
+        """Name an option that needs the cell to wait."""
+        if self.tools is not None:
+            return "--tools cannot run in the background: leave out --bg"
+        if self.compare:
+            return "--compare cannot run in the background: leave out --bg"
+        if self.confirm:
+            return "--confirm cannot ask you in the background: leave out --bg"
+        return "" if self.stream else "--stream false and --bg cannot be combined: leave one out"
+
+    @property
+    def implied_prompt(self) -> str:
+        """What to ask if nothing is typed; empty if there has to be a prompt."""
+        return "Explain the error, and show how to fix it." if self.fix else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions:
+    """The options of ``%%generate``."""
+
+    model: str | None = given(replace(_MODEL, values=Values.CONTINUES))
+    temperature: float | None = given(_TEMPERATURE)
+    max_tokens: int | None = given(_MAX_TOKENS)
+    parameter: list[tuple[str, Any]] | None = given(_PARAMETER)
+    out: str | None = given(_OUT)
+    raw: bool | None = given(_RAW)
+    stream: bool = given(_STREAM)
+    endpoint: str | None = given(ENDPOINT)
+    api_key: None = given(API_KEY)
+
+    conflict = ""
+    implied_prompt = ""

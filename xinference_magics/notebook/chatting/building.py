@@ -1,0 +1,159 @@
+"""From the options and the text of a cell to the requests that are sent, complete and checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.chat.budget import fitted
+from xinference_magics.chat.conversation import new_thread
+from xinference_magics.chat.question import Question
+from xinference_magics.chat.runnables import RunnableAnswerer
+from xinference_magics.errors import PromptError
+from xinference_magics.notebook.chatting.answerers import choose, model_meant
+from xinference_magics.notebook.chatting.prompting import (
+    cannot_think,
+    hint_at_braces,
+    prompt_of,
+    refuse_unreadable,
+)
+from xinference_magics.notes import collected_notes, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from xinference_magics.chat.answerers import Answerer
+    from xinference_magics.chat.budget import Fitted
+    from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.learnt import Learnt
+    from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.chat_options import ChatOptions, GenerateOptions
+    from xinference_magics.notebook.prompt import Prompt
+    from xinference_magics.notebook.session import Session
+
+
+def build(
+    cell: CellContext, options: ChatOptions, text: str, conversation: Conversation
+) -> list[Fitted]:
+    """Settle all that will be sent, and check that it fits into the context of each model.
+
+    Args:
+        cell: The cell that asks.
+        options: What was typed.
+        text: The prompt, as typed.
+        conversation: The one that is continued.
+
+    Returns:
+        A question for each model that is asked: one, unless models are compared.
+
+    Raises:
+        XinferenceError: A value, a parameter or a model is not right; nothing was sent.
+    """
+    with collected_notes() as shortened:
+        prompt = prompt_of(cell, options, text)
+    parameters = parameters_of(
+        options,
+        enable_thinking=options.think,
+    )
+    options = _with_uids(options, cell.variables)
+    thread = new_thread() if options.once or options.new else conversation.thread
+    answerers = [choose(cell, options, name, thread) for name in options.compare or [options.model]]
+    _check(cell.session, answerers, prompt, parameters)
+    if not options.raw:
+        hint_at_braces(cell.session, text, cell.variables)
+    questions = [
+        fitted(_question(cell, options, conversation, prompt, parameters, each))
+        for each in answerers
+    ]
+    if options.new and not (options.once or options.show_prompt):
+        conversation.thread = thread
+    show(shortened)
+    return questions
+
+
+def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict[str, Any]:
+    """Collect the generation parameters, refusing wrong ones before anything is shown or sent.
+
+    Args:
+        options: What was typed.
+        others: Further parameters that have an option; None if it was not typed.
+    """
+    from xinference_magics.wire.parameters import NAMES, checked, refuse_unknown
+
+    typed = {
+        "temperature": options.temperature,
+        "max_tokens": options.max_tokens,
+        **others,
+    }
+    given = {
+        **dict(options.parameter or []),
+        **{name: value for name, value in typed.items() if value is not None},
+    }
+    refuse_unknown(given, (*NAMES, "extra_body"))
+    checked({name: value for name, value in given.items() if name in NAMES})
+    return given
+
+
+def _check(
+    session: Session, answerers: list[Answerer], prompt: Prompt, parameters: Mapping[str, Any]
+) -> None:
+    """Refuse what one of those who are asked cannot do, before anything is sent."""
+    for answerer in answerers:
+        if isinstance(answerer, ModelAnswerer):
+            refuse_unreadable(session, prompt, answerer.name)
+        elif isinstance(answerer, RunnableAnswerer):
+            answerer.refuse(parameters)
+    if parameters.get("enable_thinking"):
+        show(filter(None, map(cannot_think, answerers)))
+
+
+def _with_uids(options: ChatOptions, variables: Mapping[str, Any]) -> ChatOptions:
+    """Replace ``$name`` in the options that name models by the UID in the variable.
+
+    Raises:
+        PromptError: There is no UID in a variable, or the same one in two.
+    """
+    if not options.compare:
+        return replace(options, model=model_meant(options.model, variables))
+    uids = [model_meant(name, variables, "--compare") or name for name in options.compare]
+    if len(set(uids)) < len(uids):
+        raise PromptError(
+            f"--compare names a model twice: {', '.join(uids)}.", hint="Name each model once."
+        )
+    return replace(options, compare=tuple(uids))
+
+
+def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of
+    cell: CellContext,
+    options: ChatOptions,
+    conversation: Conversation,
+    prompt: Prompt,
+    parameters: dict[str, Any],
+    answerer: Answerer,
+) -> Question:
+    alone = options.new or options.once
+    return Question(
+        answerer=answerer,
+        prompt=prompt.text,
+        blocks=prompt.blocks,
+        system=_system(cell, options, conversation),
+        before=() if alone else tuple(conversation.before(cell.execution)),
+        parameters=parameters,
+        conversation=None if options.once else conversation.name,
+        format=options.format,
+        server_version=cell.session.server_version,
+        learnt=_learnt(cell.session, answerer),
+    )
+
+
+def _learnt(session: Session, answerer: Answerer) -> Learnt | None:
+    """Return what is learnt about who answers, where that is a model and not a chain."""
+    return session.lessons.of(answerer.model) if isinstance(answerer, ModelAnswerer) else None
+
+
+def _system(cell: CellContext, options: ChatOptions, conversation: Conversation) -> str:
+    """Choose the system prompt: the cell's, else the conversation's, else the trait."""
+    standing = None if options.once else conversation.system
+    given = (options.system, standing, cell.settings.system)
+    return next(each for each in given if each is not None)

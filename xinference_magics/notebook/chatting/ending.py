@@ -1,0 +1,61 @@
+"""How a turn ends: it is kept, and the cell returns it or fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xinference_magics import interrupts
+from xinference_magics.display.formats import unfenced
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from xinference_magics.chat.comparison import Comparison
+    from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.turn import Turn
+    from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.chat_options import ChatOptions
+
+
+def keep(
+    cell: CellContext,
+    options: ChatOptions,
+    conversation: Conversation,
+    turn: Turn,
+    value: Turn | Comparison,
+) -> None:
+    """Put a turn into its conversation, and what the cell made into its variable."""
+    if not options.once:
+        cell.session.conversations.adopt(conversation)
+        conversation.add(turn, cell.execution, anew=bool(options.new))
+    if options.out:
+        cell.namespace[options.out] = value
+    if turn.format == "code" and turn.status == "done":
+        cell.screen.fill_next_cell(unfenced(turn.text)[0].rstrip("\n"))
+
+
+def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
+    """Return a turn that was shown, or let the cell fail.
+
+    Args:
+        turn: The turn.
+        error: What failed.
+        flag: Whether the kernel was interrupted, maybe only when all had arrived.
+
+    Raises:
+        KeyboardInterrupt: The kernel was interrupted.
+        Exception: `error`, where there is one.
+    """
+    if turn.status == "interrupted":
+        raise interrupted(empty=turn.empty)
+    if error is not None:
+        raise error
+    if turn.status == "done" and flag.is_set():
+        raise interrupts.one_line("The cell was interrupted; the turn was complete, and is kept.")
+    return turn
+
+
+def interrupted(*, empty: bool) -> KeyboardInterrupt:
+    """Return what an interrupted cell raises; `empty` where nothing had arrived."""
+    rest = " before anything arrived" if empty else "; what had arrived is kept"
+    return interrupts.one_line(f"The turn was interrupted{rest}.")

@@ -1,0 +1,31 @@
+"""How a notebook shows the values that commands return, apart from those that are tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xinference_magics.cluster.machines import Snapshot
+from xinference_magics.cluster.memory import MemoryEstimate
+from xinference_magics.cluster.models import RunningModel
+from xinference_magics.cluster.operations import Operation
+from xinference_magics.cluster.plan import LaunchPlan
+from xinference_magics.notebook.results import catalog, machines, models, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xinference_magics.shown import Shown
+
+_PRINTERS: dict[type[Shown], Callable[[Any], dict[str, Any]]] = {
+    LaunchPlan: plan.plan,
+    MemoryEstimate: catalog.memory,
+    Operation: machines.operation,
+    RunningModel: models.description,
+    Snapshot: machines.load,
+}
+
+
+def bundle(value: Shown) -> dict[str, Any]:
+    """Return the mime bundle of a value; empty for one that is shown by its repr."""
+    printer = _PRINTERS.get(type(value))
+    return {} if printer is None else printer(value)

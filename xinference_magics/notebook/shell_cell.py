@@ -1,0 +1,68 @@
+"""The cell that a shell is running, as the commands that take a prompt see it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.async_helpers import get_asyncio_loop
+
+from xinference_magics.chat.main_thread import MainThread
+from xinference_magics.display.background import choose_background_view
+from xinference_magics.display.stream import choose_view
+from xinference_magics.notebook.cell_context import CellContext
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from xinference_magics.chat.conversation import Execution
+    from xinference_magics.display.background import BackgroundView, UnseenView
+    from xinference_magics.display.stream import View
+    from xinference_magics.notebook.session import Session
+
+
+class ShellScreen:
+    """Shows answers in the front end that runs a shell's cell.
+
+    Args:
+        shell: The shell.
+    """
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self._shell = shell
+
+    def view(self, *, live: bool) -> View:
+        """Return a view for the front end that runs the cell."""
+        return choose_view(self._shell, live=live)
+
+    def background_view(self) -> BackgroundView | UnseenView:
+        """Return a view of a turn that goes on when the cell has ended."""
+        return choose_background_view(self._shell)
+
+    def fill_next_cell(self, code: str) -> None:
+        """Put code into the cell below."""
+        self._shell.set_next_input(code)
+
+
+def running_cell(
+    shell: InteractiveShell, session: Session, execution: Execution, local: dict[str, Any] | None
+) -> CellContext:
+    """Describe the cell that `shell` is running."""
+    return CellContext(
+        session=session,
+        execution=execution,
+        variables={**shell.user_ns, **(local or {})},
+        namespace=shell.user_ns,
+        history=shell.history_manager,  # type: ignore[arg-type]  # typed for shells without one
+        screen=ShellScreen(shell),
+        main_thread=MainThread(user_loop),
+    )
+
+
+def user_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop on which the user's cells run what they await."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        loop: asyncio.AbstractEventLoop = get_asyncio_loop()  # type: ignore[no-untyped-call]
+        return loop
