@@ -31,6 +31,8 @@ Harmless problems raise no error: an `IgnoredByEngineWarning` says what an engin
 
 from __future__ import annotations
 
+import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from xinference_magics.imports import when_imported
@@ -67,7 +69,18 @@ class XinferenceError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Show one line in IPython, which cannot steer a terminal; the cell still fails."""
-        return [f"{type(self).__name__}: {neutralise(' '.join(str(self).split()))}"]
+        return rendered(self, f"{type(self).__name__}: {self}")
+
+
+def rendered(error: BaseException, line: str) -> list[str]:
+    """Return what IPython shows of an error that its cell explains in one line.
+
+    ``%tb`` asks for the error once more, when it is no longer being handled, and gets the whole
+    traceback: of the user's own code, for one, that has failed in a prompt.
+    """
+    if sys.exception() is None and getattr(sys, "last_value", None) is error:
+        return neutralise("".join(traceback.format_exception(error))).splitlines()
+    return [neutralise(" ".join(line.split()))]
 
 
 def _restore(

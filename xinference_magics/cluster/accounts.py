@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from requests import JSONDecodeError
+
 from xinference_magics.errors import (
     BadRequestError,
     NotebookError,
@@ -35,7 +37,7 @@ def _setup_status(endpoint: str, timeouts: Timeouts) -> dict[str, Any]:
     with open_session(endpoint, timeouts=timeouts) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
-        except (ValueError, NotOfferedError):  # before 3.0 accounts were written into a file
+        except (JSONDecodeError, NotOfferedError):  # before 3.0 accounts were written into a file
             return {}
     return said if isinstance(said, dict) else {}
 

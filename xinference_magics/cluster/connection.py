@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from xinference_magics.transport.unreachable import no_xinference
 if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus
     from xinference_magics.transport.bearer import Token
+
+_log = logging.getLogger(__name__)
 
 
 class Cluster:
@@ -105,6 +108,7 @@ class Cluster:
         try:
             return self._description(uid)
         except ModelNotFoundError as error:
+            _log.debug("No model with that UID is ready", exc_info=True)
             raise self._absent(uid, error) from None
 
     def try_describe(self, uid: str) -> RunningModel | None:
@@ -140,6 +144,7 @@ class Cluster:
         try:
             self._api.slowly("DELETE", f"/v1/models/{in_path(uid)}")
         except ModelNotFoundError as error:
+            _log.debug("No model with that UID is ready", exc_info=True)
             raise self._absent(uid, error) from None
 
     def workers(self) -> list[str]:

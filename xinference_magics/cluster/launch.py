@@ -7,6 +7,7 @@ The server's progress number is 1.0 after a failure too and decides nothing here
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.models import ReplicaStatus, RunningModel
+
+_log = logging.getLogger(__name__)
 
 _UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
 _LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
@@ -229,6 +232,7 @@ class Launch:
             except XinferenceError as error:
                 if not may_pass(error) or time.monotonic() > deadline:
                     raise
+                _log.debug("The launch is asked for again", exc_info=True)
             pause(interval)
 
     def _failure(self, reason: str) -> LaunchError:
@@ -247,6 +251,7 @@ class Launch:
         try:
             return server_log.beginning_of(reason, self.cluster.machines.log())
         except XinferenceError:
+            _log.debug("The server's log cannot be read", exc_info=True)
             return ""
 
     def _last_event(self) -> str:
@@ -254,6 +259,7 @@ class Launch:
         try:
             return one_line(last_failure(self.cluster.events(self.uid)) or "")
         except XinferenceError:
+            _log.debug("The model's events cannot be read", exc_info=True)
             return ""
 
     def _hint(self, reason: str) -> str:

@@ -5,6 +5,7 @@ The server answers such a request at once with an operation, and tells how that 
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.cluster.machines import Machines
+
+_log = logging.getLogger(__name__)
 
 _TICK = 0.5  # seconds
 _SILENCE = 120.0  # seconds without an answer, which a relaunch may cause, until it is given up
@@ -152,4 +155,5 @@ def _follow(
         except (ConnectError, ServerError):
             if time.monotonic() - answered > _SILENCE:
                 raise
+            _log.debug("The operation is asked for again", exc_info=True)
     return operation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, V
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.transport.endpoint import quoted
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.api import ManagementApi
     from xinference_magics.cluster.definitions import Definition
     from xinference_magics.cluster.launch import LaunchRequest
+
+_log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -109,7 +112,7 @@ class Registry:
     def _abilities(self) -> dict[str, tuple[str, ...]]:
         """Return the abilities of the builtin models of type LLM; older servers tell none."""
         named: dict[str, tuple[str, ...]] = {}
-        with suppress(ServerError):
+        with dropped(_log, ServerError):
             for ability, names in self._api.get(dict, "/v1/models/families").items():
                 for name in texts(names):
                     named[name] = (*named.get(name, ()), ability)
@@ -207,6 +210,7 @@ class Registry:
         try:
             self.register(model_type, definition.body, persist=persist, worker=worker)
         except BadRequestError as error:
+            _log.debug("The registration was refused", exc_info=True)
             if "already registered" in error.detail:
                 raise self._taken(definition.name, model_type) from None
             raise definition.refused(error, model_type) from None
@@ -252,7 +256,7 @@ class Registry:
         return [each for each in MODEL_TYPES if name in self._names_of(each)]
 
     def _names_of(self, model_type: str) -> list[str]:
-        with suppress(ServerError):
+        with dropped(_log, ServerError):
             return self.names(model_type)
         return []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from xinference_magics.notebook.arguments import Option, Values
 from xinference_magics.notebook.commands.command import THERE, YES, Command, confirm
 from xinference_magics.notebook.readers import not_empty, one_of
 from xinference_magics.notebook.results.done import done
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     )
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
+
+_log = logging.getLogger(__name__)
 
 _DETAILED = 10
 """Hits of a search that are described in full: 300 kB each."""
@@ -107,7 +110,7 @@ def unregister(session: Session, arguments: Arguments) -> Done:
     """Remove a registration of one's own; what runs of it goes on, and its files stay."""
     cluster, name = session.visit(arguments.endpoint), arguments.model_name
     files: list[CachedModel] = []
-    with suppress(ServerError):  # not everybody may look there
+    with dropped(_log, ServerError):  # not everybody may look there
         files = cluster.cache.models(name)  # which lists them no more when the name is gone
     cluster.registry.unregister(arguments.model_type, name)
     removed = done(session, f"Unregistered {name} ({arguments.model_type}).", name)

@@ -106,9 +106,11 @@ def _scale(session: Session, machines: Machines, arguments: Arguments) -> list[R
 
 
 def logs(session: Session, arguments: Arguments) -> Lines | Events:
-    """Show the events of a model, or the end of the log of the server or of a worker."""
+    """Show a model's events, or the end of the log of the server, a worker or this package."""
     from xinference_magics.notebook.results.machines import Events
 
+    if arguments.client:
+        return _client_log(arguments)
     if arguments.uid is None:
         return _log(session, arguments)
     if arguments.worker is not None:
@@ -118,6 +120,18 @@ def logs(session: Session, arguments: Arguments) -> Lines | Events:
         )
     cluster = session.visit(arguments.endpoint)
     return Events(cluster.machines.events(arguments.uid)[-arguments.lines :])
+
+
+def _client_log(arguments: Arguments) -> Lines:
+    from xinference_magics.notebook.client_log import kept_lines
+    from xinference_magics.notebook.results.machines import Lines
+
+    if arguments.uid or arguments.worker or arguments.endpoint:
+        raise NotebookError(
+            "This package's own log covers all models, workers and servers.",
+            hint="Leave out the others: %xinference logs --client",
+        )
+    return Lines(kept_lines()[-arguments.lines :])
 
 
 def _log(session: Session, arguments: Arguments) -> Lines:
@@ -170,8 +184,14 @@ COMMANDS = (
                    default=_LINES),
             Option(("--worker", "-w"), "Address of the worker whose log to show.",
                    metavar="ADDRESS", values=Values.WORKER),
+            Option(("--client",), "Show what this package has logged here: its requests, and the "
+                   "tracebacks behind errors.", words=0),
             *THERE,
         ),
-        ("%xinference logs -n 20", "%xinference logs my-model"),
+        (
+            "%xinference logs -n 20",
+            "%xinference logs my-model",
+            "%xinference logs --client -n 50",
+        ),
     ),
 )  # fmt: skip

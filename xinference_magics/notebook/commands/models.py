@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from xinference_magics.errors import XinferenceError
 from xinference_magics.notebook import options
 from xinference_magics.notebook.commands.command import THERE, UID, Command
 from xinference_magics.notebook.results.done import done
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from argparse import Namespace as Arguments
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.results.models import Models
     from xinference_magics.notebook.session import Session
+
+_log = logging.getLogger(__name__)
 
 
 def list_models(session: Session, arguments: Arguments) -> Models:
@@ -43,7 +46,7 @@ def _guessed(session: Session, cluster: Cluster, running: RunningModel) -> Reque
 
     if not is_divided(running):
         return None
-    with suppress(XinferenceError):
+    with dropped(_log, XinferenceError):
         workers = cluster.machines.status().workers
         cpus = next((each.cpus for each in workers if _is_at(running, each)), None)
         own = session.launches.requests.get((cluster.endpoint, running.uid))
