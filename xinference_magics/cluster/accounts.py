@@ -12,6 +12,7 @@ from xinference_magics.errors import (
     NotOfferedError,
     PermissionDeniedError,
 )
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.sync import open_session
 
@@ -89,9 +90,7 @@ def set_up(
 
 def _refused(endpoint: str, detail: str) -> NotebookError:
     if "already" in detail:
-        return NotebookError(
-            f"{endpoint} is already set up.", hint="Log in with %xinference login."
-        )
+        return NotebookError(f"{endpoint} is already set up.", hint=Remedy.LOG_IN_AFTER_SETUP())
     return NotebookError(
         f"{endpoint} was not set up: wrong setup token.",
         hint="Look for 'Setup token:' in the server's log.",

@@ -49,6 +49,9 @@ class _Client(Client):  # type: ignore[misc]
         self._ours = session
         super().__init__(endpoint)
 
+    # The client's constructor asks the server here whether it wants credentials, without a limit
+    # in time and with exceptions of its own, before its session can be replaced by ours; see
+    # test_nothing_is_asked_before_a_method_is_called.
     def _check_cluster_authenticated(self) -> None:
         self.session.close()
         self.session = self._ours

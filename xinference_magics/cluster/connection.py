@@ -18,7 +18,7 @@ from xinference_magics.errors import (
     ModelNotReadyError,
 )
 from xinference_magics.nearest import did_you_mean
-from xinference_magics.plain import as_word
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.unreachable import no_xinference
 
@@ -181,8 +181,8 @@ class Cluster:
             launched = text(self._api.post(dict, path, body).get("model_uid"))
         except BadRequestError as error:
             if "already in the model list" in error.detail:
-                uid = as_word(request.model_uid or request.model_name)
-                error.hint = f"Run %xinference use {uid}, or choose another UID with -u NAME."
+                uid = request.model_uid or request.model_name
+                error.hint = Remedy.USE_OR_RENAME(uid=uid)
             raise
         if launched is None:
             raise no_xinference(self._api.endpoint)
@@ -212,7 +212,7 @@ class Cluster:
                 f"The model {uid} is still loading.",
                 status=error.status,
                 detail=error.detail,
-                hint=f"%xinference cancel {as_word(uid)} stops the launch.",
+                hint=Remedy.CANCEL(uid=uid),
             )
         running = [model.uid for model in self.models()]
         listed = f"Running: {', '.join(running)}." if running else "No models are running there."

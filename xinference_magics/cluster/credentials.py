@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.cluster.accounts import needs_setup, set_up
 from xinference_magics.errors import AuthenticationError, LocalServerError
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.events import EventError, whole
 from xinference_magics.transport.login import Login, Tokens, sign_in
 from xinference_magics.transport.private import read_private, write_private
@@ -72,7 +73,7 @@ def prepare(folder: Path, endpoint: str) -> None:
         _log.debug("The local server's account was refused", exc_info=True)
         raise LocalServerError(
             "The local server rejects the account that was created for it.",
-            hint=f"Run %xinference stop, remove {folder}, and start it again.",
+            hint=Remedy.START_AFRESH(folder=folder),
         ) from None
     write_private(folder / "secrets.json", read_private(folder / "secrets.json") | {"api_key": key})
 

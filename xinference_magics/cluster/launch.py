@@ -16,7 +16,7 @@ from xinference_magics.cluster import server_log
 from xinference_magics.cluster.api import may_pass
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import LaunchError, XinferenceError
-from xinference_magics.plain import as_word
+from xinference_magics.remedies import Advice, Remedy
 from xinference_magics.transport.details import one_line
 from xinference_magics.transport.reasons import last_failure
 
@@ -262,7 +262,7 @@ class Launch:
             _log.debug("The model's events cannot be read", exc_info=True)
             return ""
 
-    def _hint(self, reason: str) -> str:
+    def _hint(self, reason: str) -> str | Advice:
         """Say what can be done about a failure that is known."""
         if "Model not found, name" in reason:
             return self._what_is_possible()
@@ -303,19 +303,17 @@ class Launch:
         )
 
     def _nothing_to_cancel(self, replicas: list[ReplicaStatus]) -> Cancellation:
-        uid = as_word(self.uid)
+        stops = Remedy.TERMINATE(uid=self.uid)
         if not replicas:
             return Cancellation("absent", f"No launch of {self.uid} is in progress.")
         ready = sum(each.ready for each in replicas)
         if ready == len(replicas):
-            message = f"{self.uid} is ready: %xinference terminate {uid} stops it."
-            return Cancellation("ready", message)
+            return Cancellation("ready", f"{self.uid} is ready: {stops}.")
         if ready and any(each.loading for each in replicas):
             return Cancellation(
                 "partly",
                 f"{ready} of the {len(replicas)} replicas of {self.uid} are ready, and the "
-                f"server would lose them: once all are ready, %xinference terminate {uid} stops "
-                "it.",
+                f"server would lose them: once all are ready, {stops}.",
             )
         return Cancellation("failed", f"The launch of {self.uid} has already failed.")
 
@@ -333,33 +331,15 @@ _HINTS = (
     ),
     ("SafetensorError", "The model's files may be damaged or incomplete."),
     ("Error while deserializing header", "The model's files may be damaged or incomplete."),
-    (
-        "offline mode is enabled",
-        (
-            "Start the server without HF_HUB_OFFLINE, or use files that are already there with "
-            "--model-path."
-        ),
-    ),
-    (
-        _DOWNLOAD,
-        (
-            "Can the machine reach the model hub? To use files that are already there, add "
-            "--model-path."
-        ),
-    ),
+    ("offline mode is enabled", Remedy.USE_FILES_OFFLINE()),
+    (_DOWNLOAD, Remedy.USE_FILES()),
     ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),
     ("does not exist", "The path must exist on the machine that runs the model."),
-    ("cannot be run on engine", "Leave out --model-engine, and one that can run it is chosen."),
-    (
-        "No module named",
-        "A package of the engine is missing there: --enable-virtual-env installs it.",
-    ),
-    ("cannot use the GPUs", "--gpu-idx accepts only GPUs that the worker can see."),
-    ("number of GPUs", "Use --n-gpu auto for the GPUs it has, or --n-gpu none for the CPU."),
-    (
-        "is running",
-        "A process of that name is left over from another launch: use another --model-uid.",
-    ),
+    ("cannot be run on engine", Remedy.LEAVE_OUT_ENGINE()),
+    ("No module named", Remedy.INSTALL_PACKAGES()),
+    ("cannot use the GPUs", Remedy.SEE_GPUS()),
+    ("number of GPUs", Remedy.COUNT_GPUS()),
+    ("is running", Remedy.RENAME_LEFT_OVER()),
 )
 _SILENT = (
     "This happens when a model process is not up within 60 s: on a busy machine, raise "

@@ -20,6 +20,7 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,7 @@ def reload(
         raise ServerError(
             f"{uid} was not reloaded: {ended.error or 'the server gave no reason'}.",
             detail=ended.error or "",
-            hint=f"{after} %xinference logs {uid} shows its events.",
+            hint=Remedy.SHOW_EVENTS(state=after, uid=uid),
         )
     return ended
 
@@ -131,11 +132,11 @@ def _begun(machines: Machines, path: str, uid: str, options: dict[str, Any]) -> 
         return machines.operation(path, options)
     except BadRequestError as error:
         if "requires vLLM or SGLang" in error.detail:
-            error.hint = f"Terminate it and launch it again instead: %xinference terminate {uid}"
+            error.hint = Remedy.RELAUNCH(uid=uid)
         elif "requires one replica" in error.detail:
-            error.hint = f"Reduce it to one first: %xinference replicas {uid} 1"
+            error.hint = Remedy.ONE_REPLICA(uid=uid)
         elif "enable_weight_cache" in error.detail:
-            error.hint = f"Run %xinference terminate {uid}, then launch it with that option."
+            error.hint = Remedy.RELAUNCH_WITH_OPTION(uid=uid)
         raise
 
 

@@ -12,6 +12,7 @@ from xinference_magics.cluster.models import objects, text, texts
 from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import quoted
 from xinference_magics.transport.logs import dropped
 
@@ -160,7 +161,7 @@ class Registry:
         kind = f" of type {model_type}" if model_type else ""
         return ModelNotFoundError(
             f"{self._api.endpoint} has no model{kind} with {text} in its name or abilities.",
-            hint=near or "%xinference registrations lists all models of a type.",
+            hint=near or Remedy.LIST_REGISTRATIONS(),
         )
 
     def _of_type(self, model_type: str) -> list[Registration]:
@@ -221,10 +222,9 @@ class Registry:
                 f"{name} is a builtin model of type {model_type}.",
                 hint="Choose another model_name for yours.",
             )
-        kind = "" if model_type == "LLM" else f" -t {model_type}"
         return BadRequestError(
             f"{name} is already registered.",
-            hint=f"%xinference unregister -n {name}{kind} removes it; or choose another name.",
+            hint=Remedy.UNREGISTER(name=name, model_type=model_type),
         )
 
     def unregister(self, model_type: str, name: str) -> None:
@@ -241,7 +241,7 @@ class Registry:
         if builtin[name]:
             raise BadRequestError(
                 f"{name} is a builtin model: only your own registrations can be removed.",
-                hint=f"%xinference registrations --own -t {model_type} lists those.",
+                hint=Remedy.LIST_OWN(model_type=model_type),
             )
         self._api.ask(object, self._api.client.unregister_model, model_type, quoted(name))
 
@@ -271,11 +271,11 @@ class Registry:
             among: Names to prefer as near ones.
         """
         others = [each for each in self.types_of(name) if each != model_type]
-        elsewhere = f"It is of type {others[0]}: -t {others[0]}." if others else ""
+        elsewhere = Remedy.OTHER_TYPE(model_type=others[0]) if others else ""
         near = did_you_mean(name, among) or did_you_mean(name, self.names(model_type))
         return ModelNotFoundError(
             f"{self._api.endpoint} has no model {name} of type {model_type}.",
-            hint=elsewhere or near or "%xinference search TEXT searches all names.",
+            hint=elsewhere or near or Remedy.SEARCH(),
         )
 
 

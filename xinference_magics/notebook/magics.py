@@ -23,8 +23,10 @@ from xinference_magics.notebook.bugs import bugs_in_one_line
 from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.client_log import LEVELS, ClientLog
 from xinference_magics.notebook.namespace import Namespace
+from xinference_magics.notebook.remedies import as_line
 from xinference_magics.notebook.session import Session
 from xinference_magics.plain import neutralise
+from xinference_magics.remedies import WORDS
 from xinference_magics.transport.traces import forgotten
 
 if TYPE_CHECKING:
@@ -302,6 +304,7 @@ class XinferenceMagics(Magics):
         """Register the magics, leaving those to another extension that it has, too."""
         self.shell.magics_manager.registry[type(self).__name__] = self
         self._client_log.install()
+        self.shell.meta[WORDS] = as_line
         for kind in ("line", "cell"):
             for name in self.magics[kind]:
                 self._take(kind, name)
@@ -316,6 +319,7 @@ class XinferenceMagics(Magics):
         self.session.background.stop()
         self.session.disconnect()
         self._client_log.remove()
+        self.shell.meta.pop(WORDS, None)
 
     def _is_mine(self, kind: str, name: str) -> bool:
         present = self.shell.magics_manager.magics[kind].get(name)

@@ -21,6 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.errors import AuthenticationError, ConnectError, XinferenceError
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.events import EventError, whole
 from xinference_magics.transport.logs import dropped
@@ -272,7 +273,7 @@ class Login:
         if not renewed.good:
             raise AuthenticationError(
                 f"The login at {self.endpoint} has expired.",
-                hint=f"%xinference login {self.endpoint} asks for the password again.",
+                hint=Remedy.LOG_IN_AGAIN(endpoint=self.endpoint),
             )
         return renewed
 

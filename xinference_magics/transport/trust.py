@@ -15,6 +15,7 @@ from pathlib import Path
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from xinference_magics.errors import ConnectError
+from xinference_magics.remedies import Remedy
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def trusted() -> ssl.SSLContext:
         raise ConnectError(
             f"{named} names {os.environ.get(named or '')}, which contains no readable "
             f"certificates: {error.strerror or error}.",
-            hint=f"%env {named}=/path/to/ca.pem sets another file.",
+            hint=Remedy.SET_AUTHORITY(name=named),
         ) from None
 
 

@@ -144,10 +144,14 @@ def load(session: Session, arguments: Arguments) -> Conversation:
     return _current(session, conversation)
 
 
+_ASKING = ("%%chat", "%chat", "%%xchat", "%xchat")
+"""What cells that ask a model begin with."""
+
+
 def restore(session: Session, arguments: Arguments) -> TurnRows:
     """Restore the turns from a notebook's saved outputs, such as after a kernel restart."""
     path = _notebook(arguments.path)
-    restored = storage.restore(path)
+    restored = storage.restore(path, _ASKING)
     _catch_up_all(session)
     session.conversations.put_all(restored)
     session.say(
