@@ -19,7 +19,8 @@
     ├── PromptError               an {{expression}} of a prompt failed
     └── NotebookError             the notebook's state does not allow it
 
-A message is one line: what happened, to which thing. `hint` is what to type next.
+A message is one line: what happened, to which thing. `hint` is what to do next; `remedy` is the
+same as a code, for those that have one.
 IPython shows both as a single line instead of a traceback.
 
 On the right are the classes of `langchain_core.exceptions` that these errors also are, so that
@@ -31,13 +32,18 @@ Harmless problems raise no error: an `IgnoredByEngineWarning` says what an engin
 
 from __future__ import annotations
 
+import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from xinference_magics.imports import when_imported
 from xinference_magics.plain import neutralise
+from xinference_magics.remedies import Advice
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from xinference_magics.remedies import Remedy
 
 
 class XinferenceError(Exception):
@@ -45,7 +51,7 @@ class XinferenceError(Exception):
 
     Args:
         message: One line: what happened, and to which thing.
-        hint: What to do next, usually a line to type; shown after the message.
+        hint: What to do next; shown after the message.
     """
 
     request_id: str | None = None
@@ -54,10 +60,24 @@ class XinferenceError(Exception):
     is_retryable: bool = False
     """Whether the same request may succeed if retried; LangChain's middleware reads this."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str | Advice = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self._hint = hint
+
+    @property
+    def hint(self) -> str:
+        """What to do next: in Python's terms, or a line to type where the extension is loaded."""
+        return str(self._hint)
+
+    @hint.setter
+    def hint(self, hint: str | Advice) -> None:
+        self._hint = hint
+
+    @property
+    def remedy(self) -> Remedy | None:
+        """What to do next, as a code, where there is one for it."""
+        return self._hint.remedy if isinstance(self._hint, Advice) else None
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
@@ -67,7 +87,18 @@ class XinferenceError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Show one line in IPython, which cannot steer a terminal; the cell still fails."""
-        return [f"{type(self).__name__}: {neutralise(' '.join(str(self).split()))}"]
+        return rendered(self, f"{type(self).__name__}: {self}")
+
+
+def rendered(error: BaseException, line: str) -> list[str]:
+    """Return what IPython shows of an error that its cell explains in one line.
+
+    ``%tb`` asks for the error once more, when it is no longer being handled, and gets the whole
+    traceback: of the user's own code, for one, that has failed in a prompt.
+    """
+    if sys.exception() is None and getattr(sys, "last_value", None) is error:
+        return neutralise("".join(traceback.format_exception(error))).splitlines()
+    return [neutralise(" ".join(line.split()))]
 
 
 def _restore(
@@ -98,7 +129,7 @@ class ServerError(XinferenceError):
         status: int | None = None,
         detail: str = "",
         request_id: str | None = None,
-        hint: str = "",
+        hint: str | Advice = "",
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
@@ -170,7 +201,9 @@ class ConnectError(XinferenceError):
             certificate may not.
     """
 
-    def __init__(self, message: str, *, hint: str = "", is_retryable: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str | Advice = "", is_retryable: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.is_retryable = is_retryable
 

@@ -101,14 +101,14 @@ async def test_a_turn_is_left_out_also_where_the_numbers_do_not_explain_it(limit
 )
 async def test_what_cannot_be_helped_is_the_server_s_refusal(turns, prompt, errors):
     answerer = Answering(*errors)
-    with pytest.raises(ContextLengthError, match=r"Shorten it, or lower --max-tokens"):
+    with pytest.raises(ContextLengthError, match=r"Shorten it, or lower max_tokens"):
         await answered(question(answerer, *turns, prompt=prompt))
     assert len(answerer.asked) == len(errors)
 
 
 async def test_an_answer_that_is_too_long_by_itself_costs_no_turns():
     answerer = Answering(refusal(limit=4096, asked=50))
-    with pytest.raises(ContextLengthError, match=r"Lower --max-tokens") as raised:
+    with pytest.raises(ContextLengthError, match=r"Lower max_tokens") as raised:
         await answered(question(answerer, "a", "b", parameters={"max_tokens": 100_000}))
     assert "Shorten it" not in str(raised.value)
     assert len(answerer.asked) == 1

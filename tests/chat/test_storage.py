@@ -103,7 +103,7 @@ def test_a_notebooks_outputs_hold_its_conversations(tmp_path):
         cell("E", "x = 1"),
         {"cell_type": "markdown", "source": "# Title"},
     )
-    restored = storage.restore(path)
+    restored = storage.restore(path, ("%%chat",))
     assert {name: len(each) for name, each in restored.conversations.items()} == {"": 1, "trip": 1}
     assert restored.turns == 2
     assert restored.lacking == [

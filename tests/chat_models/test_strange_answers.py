@@ -239,7 +239,7 @@ async def test_what_is_logged(caplog):
     lines = [record.getMessage() for record in caplog.records]
     calls = [line for line in lines if "of tiny" in line]
     for line, key in zip(calls, ids, strict=True):
-        assert line.startswith("POST /v1/chat/completions of tiny: answered in 0.")
+        assert line.startswith("POST /v1/chat/completions of tiny: 200 in 0.")
         assert line.endswith(f"s, request {key}")
     assert sum(line.startswith("POST /v1/chat/completions: 200 in 0.") for line in lines) == 2
     assert not [each for each in (*secrets, "An answer") if each in caplog.text]
@@ -270,8 +270,10 @@ def test_nothing_is_logged_unless_asked_for(capsys):
     with ScriptedServer(Reply(500, {"detail": "no"})) as server, pytest.raises(ServerError):
         model(server).invoke("x")
     assert capsys.readouterr() == ("", "")
-    [handler] = logging.getLogger("xinference_magics").handlers
-    assert isinstance(handler, logging.NullHandler)
+    # pytest adds its own to a logger that did not propagate, as while the extension was loaded.
+    handlers = logging.getLogger("xinference_magics").handlers
+    ours = [each for each in handlers if not type(each).__module__.startswith("_pytest")]
+    assert [type(each) for each in ours] == [logging.NullHandler]
 
 
 @pytest.mark.parametrize("key", ["sk-secret\nmore-secret", "sk-secrét-☃", "sk-secret"])

@@ -15,7 +15,7 @@ from xinference_magics.errors import ConnectError
 def says():
     with scripted_api() as answers:
         answers.content = {}
-        answers.take = lambda _method, _path: (200, answers.content)
+        answers.take = lambda _, path: answers.asked.append(path) or (200, answers.content)
         yield answers
 
 
@@ -68,3 +68,10 @@ def test_json_that_is_called_text(says):
     says.content = json.dumps(listed, ensure_ascii=False)  # sent as text/plain
     assert [(each.uid, each.name) for each in cluster.models()] == [("grüße", "世界")]
     cluster.close()
+
+
+def test_nothing_is_asked_before_a_method_is_called(says):
+    made = ManagementApi(says.endpoint)
+    assert made.client.session.headers["Connection"] == "close", "not our session"
+    made.close()
+    assert says.asked == []

@@ -84,7 +84,7 @@ def test_missing_fields_are_named_together():
         refusal(report)
         == "mine is not a valid model definition of type LLM: missing version, model_lang."
     )
-    assert "-t embedding" in refusal(report, dimensions=3)
+    assert "Is it of type embedding?" in refusal(report, dimensions=3)
     assert "-t" not in refusal(report, model_type="embedding", dimensions=3)
 
 

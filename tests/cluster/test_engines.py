@@ -109,7 +109,7 @@ def test_what_was_chosen_is_said():
     request = LaunchRequest(model_name="qwen2.5-instruct", model_format="gptq")
     assert choose(request, QWEN).said == (
         "Chosen: engine Transformers, size 0_5, quantization Int4. "
-        "Other engines (-en): vLLM (not installed)."
+        "Other engines (model_engine): vLLM (not installed)."
     )
 
 
@@ -132,23 +132,23 @@ def test_nothing_is_said_where_nothing_was_chosen():
 
 def test_what_is_not_possible_is_refused_with_what_is():
     assert refused(model_format="ggufv2", model_size_in_billions="0_5", quantization="q4_1") == (
-        "-q q4_1 is not offered for qwen2.5-instruct -f ggufv2 -s 0_5. "
-        "Did you mean q4_0, q4_k_m? Available: q2_k, q4_0, q4_k_m."
+        "quantization q4_1 is not offered for qwen2.5-instruct model_format ggufv2 "
+        "model_size_in_billions 0_5. Did you mean q4_0, q4_k_m? Available: q2_k, q4_0, q4_k_m."
     )
     assert refused(model_format="ggmlv3") == (
-        "-f ggmlv3 is not offered for qwen2.5-instruct. ggmlv3 is now called ggufv2: use -f "
-        "ggufv2. Available: pytorch, gptq, ggufv2."
+        "model_format ggmlv3 is not offered for qwen2.5-instruct. ggmlv3 is now called ggufv2: use "
+        "model_format ggufv2. Available: pytorch, gptq, ggufv2."
     )
     assert "Available: 0_5, 7." in refused(model_size_in_billions=3, model_format="ggufv2")
     assert refused(model_engine="llama.cpp", model_format="gptq") == (
-        "-f gptq is not offered for qwen2.5-instruct -en llama.cpp. "
-        "It is offered with -en vLLM or Transformers. Available: ggufv2."
+        "model_format gptq is not offered for qwen2.5-instruct model_engine llama.cpp. "
+        "It is offered with model_engine vLLM or Transformers. Available: ggufv2."
     )
 
 
 def test_an_engine_that_is_not_available_is_refused_with_the_reason():
     said = refused(model_engine="mlx")
-    assert "-en mlx is not offered for qwen2.5-instruct: Engine MLX is not listed" in said
+    assert "model_engine mlx is not offered for qwen2.5-instruct: Engine MLX is not listed" in said
     assert "Available: vLLM, Transformers, llama.cpp." in said
 
 
@@ -156,7 +156,7 @@ def test_types_that_the_server_settles_are_checked_and_left_open():
     image = Engines.from_json("sd", {"diffusers": [{"model_name": "sd", "quantization": "none"}]})
     asked = LaunchRequest(model_name="sd", model_type="image")
     assert choose(asked, image).applied_to(asked) == asked
-    with pytest.raises(BadRequestError, match=r"-en difusers .*Did you mean diffusers"):
+    with pytest.raises(BadRequestError, match=r"model_engine difusers .*Did you mean diffusers"):
         choose(LaunchRequest(model_name="sd", model_type="image", model_engine="difusers"), image)
 
 
@@ -166,7 +166,7 @@ def test_a_type_without_engines_is_launched_as_asked():
 
 
 def test_a_model_without_any_engine():
-    with pytest.raises(BadRequestError, match=r"-en mlx cannot run m: why\."):
+    with pytest.raises(BadRequestError, match=r"model_engine mlx cannot run m: why\."):
         choose(
             LaunchRequest(model_name="m", model_engine="mlx"),
             Engines.from_json("m", {"MLX": "why"}),

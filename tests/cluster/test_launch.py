@@ -57,7 +57,7 @@ def test_success_is_every_replica_ready(cluster):
 
     with pytest.raises(ModelNotReadyError):
         cluster.describe(launch.uid)
-    with pytest.raises(ModelNotReadyError, match="%xinference cancel"):
+    with pytest.raises(ModelNotReadyError, match=r"cancel\(.* stops the launch"):
         cluster.terminate(launch.uid)
 
     seen = []
@@ -123,7 +123,7 @@ def test_a_path_that_is_not_there_fails(cluster):
 def test_a_uid_in_use_is_refused(cluster, tiny_chat):
     with pytest.raises(BadRequestError, match="already in the model list") as caught:
         cluster.launch(request(model_uid=tiny_chat.gguf))
-    assert f"%xinference use {tiny_chat.gguf}" in caught.value.hint
+    assert f"model_uid={tiny_chat.gguf!r}" in caught.value.hint
 
 
 def register_file(cluster, name, model_format, path):
@@ -188,5 +188,5 @@ def test_packages_that_nobody_has_fail_with_where_the_reason_is(cluster):
 
 
 def test_gpus_that_are_not_there_fail_with_what_to_type(cluster):
-    assert "--gpu-idx" in failure(cluster, request(gpu_idx=[7])).hint
+    assert "gpu_idx" in failure(cluster, request(gpu_idx=[7])).hint
     assert "--n-gpu auto" in failure(cluster, request(n_gpu=3)).hint

@@ -201,7 +201,7 @@ def test_a_launch_that_the_server_has_forgotten_has_failed(answers, launch):
     ("reason", "remedy"),
     [
         ("No module named 'vllm'", "--enable-virtual-env"),
-        ("Failed to download model 'm' (size: 7) after multiple retries", "--model-path"),
+        ("Failed to download model 'm' (size: 7) after multiple retries", "model_path=..."),
     ],
 )
 def test_a_failure_that_is_known_names_the_remedy(answers, launch, reason, remedy):

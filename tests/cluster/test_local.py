@@ -290,7 +290,7 @@ def test_without_a_server_package_the_remedy_is_named(folder, monkeypatch):
     with pytest.raises(LocalServerError, match="No Xinference server is installed") as caught:
         local.start()
     assert 'pip install "xinference-magics[local]"' in caught.value.hint
-    assert "%xinference connect URL" in caught.value.hint
+    assert "server_url=..." in caught.value.hint
     with pytest.raises(LocalServerError, match="/no/such/command cannot be run"):
         local.start(command="/no/such/command")
 
@@ -441,7 +441,7 @@ def test_a_start_that_was_interrupted_can_be_stopped(folder, command, monkeypatc
 def test_a_start_that_somebody_stops_says_so(folder, command, monkeypatch):
     monkeypatch.setenv("FAKE_DELAY", "60")
     threading.Timer(0, lambda: starting(folder) and local.stop()).start()
-    with pytest.raises(LocalServerError, match=r"was stopped while it was starting. %xinference"):
+    with pytest.raises(LocalServerError, match="was stopped while it was starting"):
         local.start(command=command)
 
 

@@ -152,7 +152,7 @@ def test_replicas_are_ended_and_named(machines, answers):
             ["cannot be run on engine vllm.", "still running"],
         ),
         (503, "Failed to init server, please check", ["Failed to init server", "still running"]),
-        (400, "Replica uid already exists for model m: m-1", ["already exists", "--worker-ip"]),
+        (400, "Replica uid already exists for model m: m-1", ["already exists", "worker_ip=..."]),
         (500, "", ["the server gave no reason", "still running"]),
         (
             400,
@@ -246,8 +246,8 @@ def test_a_reload_that_fails_says_whether_the_model_goes_on(machines, answers):
 @pytest.mark.parametrize(
     ("detail", "hint"),
     [
-        ("Reload with retained weights requires vLLM or SGLang", "%xinference terminate m"),
-        ("Parameter reload currently requires one replica", "%xinference replicas m 1"),
+        ("Reload with retained weights requires vLLM or SGLang", "terminate('m')"),
+        ("Parameter reload currently requires one replica", "Reduce it to one replica first."),
         ("Launch this model with enable_weight_cache=true before reloading", "launch it with"),
     ],
 )

@@ -20,6 +20,12 @@ def offers(request):
     return Choice("llama.cpp", "ggufv2", "7", "q4_0")
 
 
+POSSIBLE = (
+    "LaunchRequest(model_name='llama-2-chat', model_format='ggufv2', model_size_in_billions='7', "
+    "quantization='q4_0')"
+)
+
+
 def explained(name, **given):
     error = explain(LaunchRequest(model_name=name, **given), KNOWN, offers)
     return None if error is None else str(error)
@@ -28,13 +34,13 @@ def explained(name, **given):
 def test_a_retired_model_in_a_retired_format_leads_to_a_launch_that_works():
     assert explained("vicuna-v1.3", model_format="ggmlv3") == (
         "vicuna-v1.3 is no longer in Xinference's registry, and ggmlv3 is now ggufv2. "
-        "Similar models: llama-2-chat. %xinference launch -n llama-2-chat -f ggufv2 -s 7 -q q4_0"
+        f"Similar models: llama-2-chat. {POSSIBLE}"
     )
 
 
 @pytest.mark.parametrize("given", [{"quantization": "q4_1"}, {"model_size_in_billions": 13}])
 def test_what_the_new_model_has_not_is_left_out(given):
-    assert explained("vicuna-v1.5", **given).endswith("-n llama-2-chat -f ggufv2 -s 7 -q q4_0")
+    assert explained("vicuna-v1.5", **given).endswith(POSSIBLE)
 
 
 @pytest.mark.parametrize("name", ["optic", "my-vicuna", "intern", "unheard-of"])

@@ -114,7 +114,7 @@ def test_a_uid_of_another_model_is_refused(cluster):
     with pytest.raises(BadRequestError) as caught:
         find(cluster, wanted(model_uid="mine", quantization="q2_k"), OwnLaunches())
     assert caught.value.message == "The UID mine is taken by a model with quantization q4_k_m."
-    assert "%xinference terminate mine" in caught.value.hint
+    assert "terminate('mine')" in caught.value.hint
 
 
 def test_a_model_that_has_just_gone_is_not_taken(cluster, answers):
@@ -182,13 +182,13 @@ def test_a_plan_hides_nothing_but_secrets(cluster, offers, name, hidden):
 def test_workers_that_an_engine_does_not_take_are_told(cluster, answers, offers, workers, said):
     answers["/status"] = [(200, {"workers": {"10.0.0.1:9000": {}, "10.0.0.2:9000": {}}})]
     planned = plan(cluster, LaunchRequest(model_name="qwen", n_worker=workers))
-    note = "llama.cpp runs a model on one worker only: --n-worker 2 has no effect."
+    note = "llama.cpp runs a model on one worker only, not on 2."
     assert (note in planned.said) is said
 
 
 @pytest.mark.parametrize("places", [{}, {"worker_ip": "10.0.0.1"}])
 def test_a_model_is_not_spread_over_more_workers_than_there_are(cluster, offers, places):
-    with pytest.raises(BadRequestError, match="--n-worker 2 is more workers than") as caught:
+    with pytest.raises(BadRequestError, match="2 workers are more than") as caught:
         plan(cluster, LaunchRequest(model_name="qwen", n_worker=2, **places))
     assert caught.value.hint.startswith("Workers: 10.0.0.1")
 
@@ -206,7 +206,7 @@ def test_a_worker_that_is_there_is_taken(cluster, offers, address):
 
 
 def test_a_worker_that_is_not_there_is_refused(cluster, offers):
-    with pytest.raises(BadRequestError, match=r"--worker-ip 10\.0\.0\.2: .* has no such worker"):
+    with pytest.raises(BadRequestError, match=r"has no worker 10\.0\.0\.2\."):
         plan(cluster, LaunchRequest(model_name="qwen", worker_ip="10.0.0.1,10.0.0.2"))
 
 
@@ -217,7 +217,7 @@ def test_a_replica_is_placed_on_a_worker_with_its_port(cluster, offers, address,
     if there:
         assert plan(cluster, asked).request.replica_config == placed
         return
-    with pytest.raises(BadRequestError, match=r"--replica-config 10\.0\.0\.1: .* no such worker"):
+    with pytest.raises(BadRequestError, match=r"has no worker 10\.0\.0\.1\."):
         plan(cluster, asked)
 
 

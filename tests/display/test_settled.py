@@ -40,7 +40,7 @@ def test_every_form_has_text_model_tokens_rate_and_seconds(form):
 @pytest.mark.parametrize(
     ("fields", "note"),
     [
-        ({"finish": "length"}, "truncated by max_tokens (raise it with --max-tokens N)"),
+        ({"finish": "length"}, "truncated by max_tokens (raise max_tokens)"),
         ({"finish": "abort"}, "aborted on the server"),
         ({"finish": "error"}, "ended by an engine error (see the server log)"),
         ({"finish": "content_filter"}, "stopped by a content filter on the server"),

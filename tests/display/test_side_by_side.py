@@ -34,7 +34,7 @@ def test_every_form_has_all_answers_and_which_goes_on(form):
     shown = bundle(of_two())[form]
     for part in ("Paris.", "It is", "first", "second", "1.5 s"):
         assert part in shown
-    assert "continuing with first (%conversation keep second to" in shown
+    assert "continuing with first (keep second to" in shown
 
 
 def test_columns_are_rendered_and_their_records_kept():
@@ -50,7 +50,7 @@ def test_a_failure_stands_in_its_column_and_is_not_offered():
     shown = bundle(comparison(turn("Paris.", "first"), broken))
     for form in FORMS:
         assert "failed: The server is gone." in shown[form]
-        assert "%conversation keep" not in shown[form]
+        assert "to switch" not in shown[form]
 
 
 def test_attachments_are_shown_once():
@@ -101,7 +101,7 @@ def test_a_terminal_prints_the_second_when_the_first_has_ended():
     pieces.view.close(of_two())
     assert pieces.printed.endswith(
         "It is Paris.\n\n✓ first · 1.5 s\n  second · 1.5 s\n"
-        "continuing with first (%conversation keep second to switch)\n"
+        "continuing with first (keep second to switch)\n"
     )
 
 

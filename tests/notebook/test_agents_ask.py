@@ -1,6 +1,7 @@
 """An agent of LangGraph that asks a person before it goes on, in a cell that cannot answer."""
 
 import re
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -73,6 +74,7 @@ def failed(shell, cell):
     """Run a cell that fails in one line, and return that."""
     error = shell.run_cell(cell).error_in_exec
     assert isinstance(error, NotebookError), error
+    vars(sys).pop("last_value")  # %tb would show the whole traceback of it
     [line] = error._render_traceback_()
     assert "\n" not in line
     return line

@@ -50,7 +50,7 @@ def test_the_order(home, monkeypatch):
     identity = Identity(ENDPOINT)
     with pytest.raises(AuthenticationError, match="requires credentials: none are saved") as caught:
         identity()
-    assert "%xinference login http://127.0.0.1:9997" in caught.value.hint
+    assert "api_key=..." in caught.value.hint
     cli = jwt(600)
     left_by_cli(home, ENDPOINT, cli)
     assert (identity(), identity.said) == (cli, "with the command line's login")

@@ -53,7 +53,7 @@ def test_a_refused_connection(closed_port):
     endpoint = f"http://127.0.0.1:{closed_port}"
     with open_session(endpoint) as session, pytest.raises(ConnectError, match="refused") as caught:
         session.get(endpoint)
-    assert "%xinference serve" in caught.value.hint
+    assert "Start `xinference-local`" in caught.value.hint
 
 
 def test_an_unknown_host():

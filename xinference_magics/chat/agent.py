@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from xinference_magics.chat.main_thread import MainThread
     from xinference_magics.chat.toolbox import Toolbox
     from xinference_magics.chat_models import ChatXinference
+
+_log = logging.getLogger(__name__)
 
 ROUNDS = 10
 """How many times a model may call tools in one turn."""
@@ -97,9 +100,11 @@ class Agent(ModelAnswerer):
                 return failed(call, "The user declined this call.")
             result = await self.main_thread.call(self.toolbox.caller(call))
         except Exception as error:  # noqa: BLE001 - the model reads it and goes on
+            # What it says may be the user's data, so only its kind is logged.
+            _log.debug("The tool %s raised %s", call["name"], type(error).__name__)
             return failed(call, f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
         if not isinstance(result, ToolMessage):
-            raise TypeError(f"{call['name']} returned no message")
+            raise NotebookError(f"The tool {call['name']} returned no message.")
         return result
 
     async def _confirmed(self, call: ToolCall) -> bool:

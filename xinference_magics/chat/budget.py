@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.errors import PromptError
 from xinference_magics.notes import note
+from xinference_magics.remedies import Remedy
 from xinference_magics.wire.parameters import checked
 from xinference_magics.wire.tokens import estimated_message_tokens
 from xinference_magics.wire.tools import tool_dicts
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from xinference_magics.chat.question import Question
     from xinference_magics.errors import ContextLengthError
 
-_SHORTEN = "Shorten it, or lower --max-tokens."
-_SHORTEN_ANSWER = "Lower --max-tokens."
+_SHORTEN = Remedy.SHORTEN()
+_SHORTEN_ANSWER = Remedy.SHORTEN_ANSWER()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.chat.turn import RECORD_VERSION
 from xinference_magics.errors import NotebookError
 from xinference_magics.plain import neutralise
+from xinference_magics.remedies import Remedy
 from xinference_magics.shown import SettledAnswer
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Comparison(SettledAnswer):
             raise NotebookError(f"{name} has not answered.", hint=turn.error)
         if self.conversation is None or self.kept is None:
             raise NotebookError(
-                "This was asked outside any conversation.", hint="Ask again without --once."
+                "This was asked outside any conversation.", hint=Remedy.ASK_IN_CONVERSATION()
             )
         self.conversation.replace(self.kept, turn)
         self._mark(turn)

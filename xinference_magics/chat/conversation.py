@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -274,7 +275,7 @@ class Conversation:
         if not 1 <= number <= len(self):
             raise NotebookError(
                 f"There is no turn {number} in the conversation.",
-                hint=f"It has {len(self)}: %conversation show lists them.",
+                hint=Remedy.SHOW_TURNS(count=len(self)),
             )
 
     def _place(self, execution: Execution) -> int:

@@ -21,6 +21,8 @@ from langchain_core.messages import (
     message_chunk_to_message,
 )
 
+from xinference_magics.errors import NotebookError
+
 
 @dataclass(frozen=True)
 class ToolStart:
@@ -92,5 +94,5 @@ def merged(chunks: Sequence[AIMessageChunk]) -> AIMessage:
     first, *rest = joined(chunks)
     message = message_chunk_to_message(first + rest if rest else first)
     if not isinstance(message, AIMessage):
-        raise TypeError(f"a chat model streamed {type(first).__name__}")
+        raise NotebookError(f"The model streamed {type(first).__name__}, which is not an answer.")
     return message

@@ -17,6 +17,8 @@ from xinference_magics.transport.details import one_line, shortened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xinference_magics.remedies import Advice
+
 INTERRUPT = "__interrupt__"
 """The key under which a graph's stream has its interrupts."""
 
@@ -24,7 +26,7 @@ _LONGEST_VALUE = 80
 """Characters of an argument that the question shows."""
 
 
-def unanswered(name: str, interrupts: Sequence[Any], hint: str) -> NotebookError:
+def unanswered(name: str, interrupts: Sequence[Any], hint: str | Advice) -> NotebookError:
     """Return the error that shows what a graph asks.
 
     Args:

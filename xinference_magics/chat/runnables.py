@@ -14,6 +14,7 @@ from xinference_magics.chat.graphs import is_graph, of_graph
 from xinference_magics.chat.piecewise import pieces
 from xinference_magics.chat.toolbox import as_text
 from xinference_magics.errors import NotebookError
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -109,7 +110,7 @@ async def _of_chain(name: str, runnable: Runnable[Any, Any], given: Any) -> Asyn
         else:
             grown = _grown(grown, piece)
     if asked is not None:  # a graph does not like to be left before its stream has ended
-        raise unanswered(name, asked, "Pass the agent itself with -m to answer it.")
+        raise unanswered(name, asked, Remedy.ASK_AGENT())
     if grown is not None:
         yield AIMessageChunk(content=as_text(grown))
         yield Parsed(grown)

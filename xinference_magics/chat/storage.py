@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _FIELDS = ("version", "name", "system", "turns")
-_MAGICS = ("%%chat", "%chat", "%%xchat", "%xchat")
 
 
 def save(conversation: Conversation, path: Path) -> None:
@@ -129,8 +128,12 @@ class Restored:
         self.conversations.setdefault(name, Conversation(name)).add(turn, execution)
 
 
-def restore(path: Path) -> Restored:
+def restore(path: Path, asking: tuple[str, ...] = ()) -> Restored:
     """Read the turns that a notebook's saved outputs hold.
+
+    Args:
+        path: The notebook.
+        asking: What the cells that ask a model begin with; those without a saved answer are named.
 
     Raises:
         NotebookError: It cannot be read, or is no notebook.
@@ -141,11 +144,13 @@ def restore(path: Path) -> Restored:
     restored = Restored()
     for number, cell in enumerate(cells, 1):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
-            _take_cell(restored, number, cell)
+            _take_cell(restored, number, cell, asking)
     return restored
 
 
-def _take_cell(restored: Restored, number: int, cell: dict[str, Any]) -> None:
+def _take_cell(
+    restored: Restored, number: int, cell: dict[str, Any], asking: tuple[str, ...]
+) -> None:
     cell_id = cell.get("id")
     execution = Execution(-number, cell_id if isinstance(cell_id, str) else None)
     found = 0
@@ -157,7 +162,7 @@ def _take_cell(restored: Restored, number: int, cell: dict[str, Any]) -> None:
             continue
         restored.take(turn, execution)
         found += 1
-    if not found and _source(cell).lstrip().startswith(_MAGICS):
+    if not found and _source(cell).lstrip().startswith(asking):
         restored.lacking.append(f"cell {number} has no saved answer")
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from requests import JSONDecodeError
+
 from xinference_magics.errors import (
     BadRequestError,
     NotebookError,
     NotOfferedError,
     PermissionDeniedError,
 )
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.sync import open_session
 
@@ -35,7 +38,7 @@ def _setup_status(endpoint: str, timeouts: Timeouts) -> dict[str, Any]:
     with open_session(endpoint, timeouts=timeouts) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
-        except (ValueError, NotOfferedError):  # before 3.0 accounts were written into a file
+        except (JSONDecodeError, NotOfferedError):  # before 3.0 accounts were written into a file
             return {}
     return said if isinstance(said, dict) else {}
 
@@ -87,9 +90,7 @@ def set_up(
 
 def _refused(endpoint: str, detail: str) -> NotebookError:
     if "already" in detail:
-        return NotebookError(
-            f"{endpoint} is already set up.", hint="Log in with %xinference login."
-        )
+        return NotebookError(f"{endpoint} is already set up.", hint=Remedy.LOG_IN_AFTER_SETUP())
     return NotebookError(
         f"{endpoint} was not set up: wrong setup token.",
         hint="Look for 'Setup token:' in the server's log.",

@@ -49,6 +49,9 @@ class _Client(Client):  # type: ignore[misc]
         self._ours = session
         super().__init__(endpoint)
 
+    # The client's constructor asks the server here whether it wants credentials, without a limit
+    # in time and with exceptions of its own, before its session can be replaced by ours; see
+    # test_nothing_is_asked_before_a_method_is_called.
     def _check_cluster_authenticated(self) -> None:
         self.session.close()
         self.session = self._ours
@@ -134,13 +137,22 @@ class ManagementApi:
             error.hint = f"It is Xinference {self.version() or 'of an unknown version'}."
             raise
         except (*UNREADABLE, RuntimeError) as error:  # the client's own, for an odd status
-            if not raised_in(error, "json", "requests", "simplejson", "xinference_client"):
+            if not _is_unreadable(error):
                 raise
             _log.debug("The answer cannot be read", exc_info=True)
             raise no_xinference(self.endpoint) from error
         if not isinstance(answer, kind):
             raise no_xinference(self.endpoint)
         return answer
+
+
+def _is_unreadable(error: Exception) -> bool:
+    """Tell whether the reader of JSON has refused an answer, or the client has failed to read it.
+
+    Other exceptions from within `requests` mean that this package has called it wrongly.
+    """
+    refused = isinstance(error, requests.JSONDecodeError)
+    return refused or raised_in(error, "json", "simplejson", "xinference_client")
 
 
 def may_pass(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.cluster.models import number, objects, text, texts
 from xinference_magics.errors import ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.api import ManagementApi
@@ -102,7 +103,7 @@ class Cache:
         )
         raise ModelNotFoundError(
             f"{self._api.endpoint} has no {version} in its cache.",
-            hint=near or "%xinference cached lists what there is.",
+            hint=near or Remedy.LIST_CACHED(),
         )
 
     def remove(self, version: str, *, worker: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,15 @@ from xinference_magics.errors import (
     ModelNotReadyError,
 )
 from xinference_magics.nearest import did_you_mean
-from xinference_magics.plain import as_word
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.unreachable import no_xinference
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus
     from xinference_magics.transport.bearer import Token
+
+_log = logging.getLogger(__name__)
 
 
 class Cluster:
@@ -105,6 +108,7 @@ class Cluster:
         try:
             return self._description(uid)
         except ModelNotFoundError as error:
+            _log.debug("No model with that UID is ready", exc_info=True)
             raise self._absent(uid, error) from None
 
     def try_describe(self, uid: str) -> RunningModel | None:
@@ -140,6 +144,7 @@ class Cluster:
         try:
             self._api.slowly("DELETE", f"/v1/models/{in_path(uid)}")
         except ModelNotFoundError as error:
+            _log.debug("No model with that UID is ready", exc_info=True)
             raise self._absent(uid, error) from None
 
     def workers(self) -> list[str]:
@@ -176,8 +181,8 @@ class Cluster:
             launched = text(self._api.post(dict, path, body).get("model_uid"))
         except BadRequestError as error:
             if "already in the model list" in error.detail:
-                uid = as_word(request.model_uid or request.model_name)
-                error.hint = f"Run %xinference use {uid}, or choose another UID with -u NAME."
+                uid = request.model_uid or request.model_name
+                error.hint = Remedy.USE_OR_RENAME(uid=uid)
             raise
         if launched is None:
             raise no_xinference(self._api.endpoint)
@@ -207,7 +212,7 @@ class Cluster:
                 f"The model {uid} is still loading.",
                 status=error.status,
                 detail=error.detail,
-                hint=f"%xinference cancel {as_word(uid)} stops the launch.",
+                hint=Remedy.CANCEL(uid=uid),
             )
         running = [model.uid for model in self.models()]
         listed = f"Running: {', '.join(running)}." if running else "No models are running there."

@@ -6,18 +6,25 @@ key that can only use models, for objects that leave this package's hands.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster.accounts import needs_setup, set_up
 from xinference_magics.errors import AuthenticationError, LocalServerError
+from xinference_magics.remedies import Remedy
+from xinference_magics.transport.events import EventError, whole
 from xinference_magics.transport.login import Login, Tokens, sign_in
 from xinference_magics.transport.private import read_private, write_private
 from xinference_magics.transport.sync import open_session
+from xinference_magics.transport.unreachable import no_xinference
+from xinference_magics.wire.shapes import MalformedError, text_in
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 _USER = "xinference-magics"
 _SETUP_TOKEN = re.compile(r"Setup token: (?P<token>\S+)")
@@ -63,9 +70,10 @@ def prepare(folder: Path, endpoint: str) -> None:
     try:
         key = _create_key(endpoint, _sign_in(folder, endpoint).access)
     except AuthenticationError:
+        _log.debug("The local server's account was refused", exc_info=True)
         raise LocalServerError(
             "The local server rejects the account that was created for it.",
-            hint=f"Run %xinference stop, remove {folder}, and start it again.",
+            hint=Remedy.START_AFRESH(folder=folder),
         ) from None
     write_private(folder / "secrets.json", read_private(folder / "secrets.json") | {"api_key": key})
 
@@ -86,5 +94,9 @@ def _set_up(folder: Path, endpoint: str) -> None:
 def _create_key(endpoint: str, token: str) -> str:
     name = f"notebooks {secrets.token_hex(4)}"  # names are unique, and an old key may be lost
     with open_session(endpoint, token=lambda: token) as session:
-        created = session.post(f"{endpoint}/v1/admin/keys", json={"name": name}).json()
-    return str(created["key"])
+        created = session.post(f"{endpoint}/v1/admin/keys", json={"name": name})
+    try:
+        return text_in(whole(created.content), "key")
+    except (EventError, MalformedError):
+        _log.debug("The answer holds no key", exc_info=True)
+        raise no_xinference(endpoint) from None

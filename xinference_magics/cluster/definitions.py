@@ -11,6 +11,7 @@ import yaml
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.remedies import Advice, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ class Definition:
             hint=hint or error.hint,
         )
 
-    def _reading(self, detail: str, model_type: str) -> tuple[str, str]:
+    def _reading(self, detail: str, model_type: str) -> tuple[str, str | Advice]:
         if _HEAD.match(detail):
             return self._invalid(_HEAD.sub("", detail), model_type)
         if "Unsupported model type" in detail:
@@ -118,12 +119,11 @@ class Definition:
                     f"{self.fields.get('model_family')} is not a model_family for {found['kind']} "
                     "models."
                 ),
-                near
-                or "Use the builtin model whose prompt format it follows: %xinference search chat",
+                near or Remedy.SEARCH_CHAT(),
             )
         return "", ""
 
-    def _invalid(self, report: str, model_type: str) -> tuple[str, str]:
+    def _invalid(self, report: str, model_type: str) -> tuple[str, str | Advice]:
         """Read a report of pydantic's: missing fields are named together."""
         faults = dict(self._faults(report))
         lacking = [field for field, says in faults.items() if says == _MISSING]
@@ -133,7 +133,7 @@ class Definition:
             return "", ""
         others = {field: kind for field, kind in _BELONGS.items() if kind != model_type}
         meant = [kind for field, kind in others.items() if field in self.fields]
-        hint = f"Is it of type {meant[0]}? Then add -t {meant[0]}." if meant else ""
+        hint = Remedy.MEANT_TYPE(model_type=meant[0]) if meant else ""
         named = self.name or "The definition"
         return (
             f"{named} is not a valid model definition of type {model_type}: {'; '.join(parts)}.",

@@ -22,6 +22,7 @@ from xinference_magics.cluster import retired
 from xinference_magics.cluster.models import text, texts
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.remedies import Advice, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -169,12 +170,23 @@ class _Criterion:
         return list(dict.fromkeys(value for value in map(self.of, offers) if value is not None))
 
     @property
-    def typed(self) -> str:
-        """How it is written on the command line."""
-        return f"{_FLAGS[self.field]} {self.wanted}"
+    def parameter(self) -> Advice:
+        """How the reader names it."""
+        return Remedy.PARAMETER(field=_FIELDS[self.field])
+
+    @property
+    def given(self) -> str:
+        """How the reader gives it, with its value."""
+        return f"{self.parameter} {self.wanted}"
 
 
-_FLAGS = {"engine": "-en", "format": "-f", "size": "-s", "quantization": "-q"}
+_FIELDS = {
+    "engine": "model_engine",
+    "format": "model_format",
+    "size": "model_size_in_billions",
+    "quantization": "quantization",
+}
+"""The field of a `LaunchRequest` for each of an `Offer`."""
 
 
 def spelling(value: str) -> str:
@@ -268,7 +280,8 @@ def _said(
     others = _others(best, offers)
     parts = [f"Chosen: {', '.join(chosen)}."] if chosen else []
     if others:
-        parts.append(f"Other engines (-en): {', '.join(others)}.")
+        parameter = Remedy.PARAMETER(field="model_engine")
+        parts.append(f"Other engines ({parameter}): {', '.join(others)}.")
     if not best.installed:
         parts.append(f"{best.engine} is not installed there; the server will install it first.")
     return " ".join(parts)
@@ -287,14 +300,14 @@ def _impossible(
     engines: Engines,
 ) -> BadRequestError:
     before = criteria[: criteria.index(criterion)]
-    given = [each.typed for each in before if each.wanted is not None]
+    given = [each.given for each in before if each.wanted is not None]
     wanted = criterion.wanted or ""
-    message = f"{criterion.typed} is not offered for {' '.join([engines.model_name, *given])}"
+    message = f"{criterion.given} is not offered for {' '.join([engines.model_name, *given])}"
     message += _reason(criterion, engines)
     possible = criterion.possible(offers)
     replaced = retired.FORMATS.get(wanted.casefold()) if criterion.field == "format" else None
     if replaced in possible:
-        hints = [f"{wanted} is now called {replaced}: use -f {replaced}."]
+        hints = [f"{wanted} is now called {replaced}: use {criterion.parameter} {replaced}."]
     else:
         hints = [did_you_mean(wanted, possible), _otherwise(criterion, criteria, engines)]
     listed = f"Available: {', '.join(possible)}."
@@ -315,13 +328,13 @@ def _otherwise(criterion: _Criterion, criteria: tuple[_Criterion, ...], engines:
         rest = [each for each in asked if each is not other]
         offers = (offer for offer in engines.offers if all(each.fits(offer) for each in rest))
         if values := other.possible(offers):
-            return f"It is offered with {_FLAGS[other.field]} {' or '.join(values)}."
+            return f"It is offered with {other.parameter} {' or '.join(values)}."
     return ""
 
 
 def _nothing(engines: Engines, engine: _Criterion) -> BadRequestError:
     says = _reason(engine, engines)
     if engine.wanted is not None and says:
-        return BadRequestError(f"{engine.typed} cannot run {engines.model_name}{says}.")
+        return BadRequestError(f"{engine.given} cannot run {engines.model_name}{says}.")
     reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in engines.unavailable.items())
     return BadRequestError(f"No engine of this server can run {engines.model_name}. {reasons}.")

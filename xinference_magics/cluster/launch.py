@@ -7,6 +7,7 @@ The server's progress number is 1.0 after a failure too and decides nothing here
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +16,7 @@ from xinference_magics.cluster import server_log
 from xinference_magics.cluster.api import may_pass
 from xinference_magics.cluster.progress import UNKNOWN, LaunchProgress
 from xinference_magics.errors import LaunchError, XinferenceError
-from xinference_magics.plain import as_word
+from xinference_magics.remedies import Advice, Remedy
 from xinference_magics.shown import Shown
 from xinference_magics.transport.details import one_line
 from xinference_magics.transport.reasons import last_failure
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.models import ReplicaStatus, RunningModel
+
+_log = logging.getLogger(__name__)
 
 _UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
 _LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
@@ -230,6 +233,7 @@ class Launch:
             except XinferenceError as error:
                 if not may_pass(error) or time.monotonic() > deadline:
                     raise
+                _log.debug("The launch is asked for again", exc_info=True)
             pause(interval)
 
     def _failure(self, reason: str) -> LaunchError:
@@ -248,6 +252,7 @@ class Launch:
         try:
             return server_log.beginning_of(reason, self.cluster.machines.log())
         except XinferenceError:
+            _log.debug("The server's log cannot be read", exc_info=True)
             return ""
 
     def _last_event(self) -> str:
@@ -255,9 +260,10 @@ class Launch:
         try:
             return one_line(last_failure(self.cluster.events(self.uid)) or "")
         except XinferenceError:
+            _log.debug("The model's events cannot be read", exc_info=True)
             return ""
 
-    def _hint(self, reason: str) -> str:
+    def _hint(self, reason: str) -> str | Advice:
         """Say what can be done about a failure that is known."""
         if "Model not found, name" in reason:
             return self._what_is_possible()
@@ -298,19 +304,17 @@ class Launch:
         )
 
     def _nothing_to_cancel(self, replicas: list[ReplicaStatus]) -> Cancellation:
-        uid = as_word(self.uid)
+        stops = Remedy.TERMINATE(uid=self.uid)
         if not replicas:
             return Cancellation("absent", f"No launch of {self.uid} is in progress.")
         ready = sum(each.ready for each in replicas)
         if ready == len(replicas):
-            message = f"{self.uid} is ready: %xinference terminate {uid} stops it."
-            return Cancellation("ready", message)
+            return Cancellation("ready", f"{self.uid} is ready: {stops}.")
         if ready and any(each.loading for each in replicas):
             return Cancellation(
                 "partly",
                 f"{ready} of the {len(replicas)} replicas of {self.uid} are ready, and the "
-                f"server would lose them: once all are ready, %xinference terminate {uid} stops "
-                "it.",
+                f"server would lose them: once all are ready, {stops}.",
             )
         return Cancellation("failed", f"The launch of {self.uid} has already failed.")
 
@@ -328,33 +332,15 @@ _HINTS = (
     ),
     ("SafetensorError", "The model's files may be damaged or incomplete."),
     ("Error while deserializing header", "The model's files may be damaged or incomplete."),
-    (
-        "offline mode is enabled",
-        (
-            "Start the server without HF_HUB_OFFLINE, or use files that are already there with "
-            "--model-path."
-        ),
-    ),
-    (
-        _DOWNLOAD,
-        (
-            "Can the machine reach the model hub? To use files that are already there, add "
-            "--model-path."
-        ),
-    ),
+    ("offline mode is enabled", Remedy.USE_FILES_OFFLINE()),
+    (_DOWNLOAD, Remedy.USE_FILES()),
     ("uv', 'pip", "The engine's packages could not be installed; the server's log says why."),
     ("does not exist", "The path must exist on the machine that runs the model."),
-    ("cannot be run on engine", "Leave out --model-engine, and one that can run it is chosen."),
-    (
-        "No module named",
-        "A package of the engine is missing there: --enable-virtual-env installs it.",
-    ),
-    ("cannot use the GPUs", "--gpu-idx accepts only GPUs that the worker can see."),
-    ("number of GPUs", "Use --n-gpu auto for the GPUs it has, or --n-gpu none for the CPU."),
-    (
-        "is running",
-        "A process of that name is left over from another launch: use another --model-uid.",
-    ),
+    ("cannot be run on engine", Remedy.LEAVE_OUT_ENGINE()),
+    ("No module named", Remedy.INSTALL_PACKAGES()),
+    ("cannot use the GPUs", Remedy.SEE_GPUS()),
+    ("number of GPUs", Remedy.COUNT_GPUS()),
+    ("is running", Remedy.RENAME_LEFT_OVER()),
 )
 _SILENT = (
     "This happens when a model process is not up within 60 s: on a busy machine, raise "

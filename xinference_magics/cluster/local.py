@@ -19,6 +19,7 @@ import psutil
 from xinference_magics.cluster import credentials, server_log, starting, state
 from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import LocalServerError, XinferenceError
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.login import Login, Tokens
 
 if TYPE_CHECKING:
@@ -134,9 +135,7 @@ def find() -> LocalServer | None:
 
 
 def _gone(endpoint: str) -> LocalServerError:
-    return LocalServerError(
-        f"The local server at {endpoint} is gone.", hint="%xinference serve starts it again."
-    )
+    return LocalServerError(f"The local server at {endpoint} is gone.", hint=Remedy.START_AGAIN())
 
 
 def is_at(endpoint: str) -> bool:
@@ -186,7 +185,7 @@ def start(
     if os.name != "posix":
         raise LocalServerError(
             "Local servers can be started only on Linux and macOS.",
-            hint=f"Start {starting.COMMAND} yourself, then %xinference connect.",
+            hint=Remedy.START_YOURSELF(command=starting.COMMAND),
         )
     folder = state.open_folder()
     with state.lock(folder):

@@ -7,6 +7,7 @@ and not from `/v1/workers`, which fails as a whole while one worker is out of re
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xinference_magics.cluster.api import ManagementApi
+
+_log = logging.getLogger(__name__)
 
 LATE = 10.0
 """Seconds of silence after which the server begins to count a worker out (its default)."""
@@ -218,6 +221,7 @@ class Machines:
         try:
             told = api.ask(str, lambda: api.client.session.get(f"{api.endpoint}/metrics").text)
         except (ServerError, ConnectError):
+            _log.debug("The server counts no requests", exc_info=True)
             return None
         return round(sum(float(each["count"]) for each in _REQUESTS.finditer(told)))
 
@@ -290,6 +294,7 @@ class Machines:
         try:
             self._api.get(dict, "/v1/cluster/auth")
         except (ConnectError, ServerError):
+            _log.debug("The server does not answer any more", exc_info=True)
             return False
         return True
 

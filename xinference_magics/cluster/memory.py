@@ -17,6 +17,7 @@ from typing import Any
 
 from xinference_magics.cluster.starting import find_command
 from xinference_magics.errors import BadRequestError, LocalServerError
+from xinference_magics.remedies import Remedy
 from xinference_magics.shown import Shown
 
 _LONGEST = 300.0  # seconds: of a model without known layers its configuration is downloaded
@@ -54,7 +55,7 @@ class MemoryRequest:
 
     def __post_init__(self) -> None:
         if self.model_format == "ggufv2" and self.quantization is None:
-            raise BadRequestError("ggufv2 needs a quantization.", hint="For example, -q q4_k_m.")
+            raise BadRequestError("ggufv2 needs a quantization.", hint=Remedy.GIVE_QUANTIZATION())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstima
     if found is None:
         raise BadRequestError(
             f"There is no estimate for {request.model_name} in that size, format and quantization.",
-            hint=f"%xinference engine -n {request.model_name} lists what there is.",
+            hint=Remedy.LIST_ENGINES(name=request.model_name),
         )
     return MemoryEstimate(
         request=request,
@@ -126,10 +127,7 @@ def _python(command: str | None) -> str:
     if not beside.is_file():
         raise LocalServerError(
             "cal-model-mem needs the package xinference, which is not installed here.",
-            hint=(
-                "%pip install xinference, or type `xinference cal-model-mem` on the server's "
-                "machine."
-            ),
+            hint=Remedy.INSTALL_XINFERENCE(),
         )
     return str(beside)
 

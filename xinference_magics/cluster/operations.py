@@ -5,6 +5,7 @@ The server answers such a request at once with an operation, and tells how that 
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,15 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
+from xinference_magics.remedies import Remedy
 from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.cluster.machines import Machines
+
+_log = logging.getLogger(__name__)
 
 _TICK = 0.5  # seconds
 _SILENCE = 120.0  # seconds without an answer, which a relaunch may cause, until it is given up
@@ -119,7 +123,7 @@ def reload(
         raise ServerError(
             f"{uid} was not reloaded: {ended.error or 'the server gave no reason'}.",
             detail=ended.error or "",
-            hint=f"{after} %xinference logs {uid} shows its events.",
+            hint=Remedy.SHOW_EVENTS(state=after, uid=uid),
         )
     return ended
 
@@ -129,11 +133,11 @@ def _begun(machines: Machines, path: str, uid: str, options: dict[str, Any]) -> 
         return machines.operation(path, options)
     except BadRequestError as error:
         if "requires vLLM or SGLang" in error.detail:
-            error.hint = f"Terminate it and launch it again instead: %xinference terminate {uid}"
+            error.hint = Remedy.RELAUNCH(uid=uid)
         elif "requires one replica" in error.detail:
-            error.hint = f"Reduce it to one first: %xinference replicas {uid} 1"
+            error.hint = Remedy.ONE_REPLICA(uid=uid)
         elif "enable_weight_cache" in error.detail:
-            error.hint = f"Run %xinference terminate {uid}, then launch it with that option."
+            error.hint = Remedy.RELAUNCH_WITH_OPTION(uid=uid)
         raise
 
 
@@ -153,4 +157,5 @@ def _follow(
         except (ConnectError, ServerError):
             if time.monotonic() - answered > _SILENCE:
                 raise
+            _log.debug("The operation is asked for again", exc_info=True)
     return operation

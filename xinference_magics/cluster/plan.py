@@ -98,7 +98,7 @@ def _ignored(request: LaunchRequest) -> str:
     engine = request.model_engine
     if request.n_worker == 1 or engine is None or engine.casefold() in _SPREADING:
         return ""
-    return f"{engine} runs a model on one worker only: --n-worker {request.n_worker} has no effect."
+    return f"{engine} runs a model on one worker only, not on {request.n_worker}."
 
 
 def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
@@ -110,26 +110,26 @@ def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
     wanted = list(_places(request))
     workers = cluster.workers() if wanted or request.n_worker > 1 else []
     hosts = {worker.rpartition(":")[0] for worker in workers}
-    for option, address in wanted if workers else ():  # some servers do not tell
-        if address not in workers and not (option == "--worker-ip" and address in hosts):
+    for asked, address in wanted if workers else ():  # some servers do not tell
+        if address not in workers and not (asked == "worker_ip" and address in hosts):
             raise BadRequestError(
-                f"{option} {address}: {cluster.endpoint} has no such worker.",
+                f"{cluster.endpoint} has no worker {address}.",
                 hint=f"Workers: {', '.join(workers)}.",
             )
-    several = [address for option, address in wanted if option == "--worker-ip"] or workers
+    several = [address for asked, address in wanted if asked == "worker_ip"] or workers
     if workers and request.n_worker > len(several):
         raise BadRequestError(
-            f"--n-worker {request.n_worker} is more workers than {cluster.endpoint} has.",
+            f"{request.n_worker} workers are more than {cluster.endpoint} has.",
             hint=f"Workers: {', '.join(several)}.",
         )
 
 
 def _places(request: LaunchRequest) -> Iterator[tuple[str, str]]:
-    """Yield the workers that are named, with the option; a replica's place is one with its port."""
+    """Yield the workers that are named, with the field; a replica's place is one with its port."""
     for address in (request.worker_ip or "").split(","):
         if address.strip():
-            yield "--worker-ip", address.strip()
+            yield "worker_ip", address.strip()
     for each in request.replica_config or ():
         for device in objects(each.get("devices")):
             if worker := text(device.get("worker_ip")):
-                yield "--replica-config", worker
+                yield "replica_config", worker

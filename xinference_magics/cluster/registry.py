@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,9 @@ from xinference_magics.cluster.models import objects, text, texts
 from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import quoted
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.api import ManagementApi
     from xinference_magics.cluster.definitions import Definition
     from xinference_magics.cluster.launch import LaunchRequest
+
+_log = logging.getLogger(__name__)
 
 
 class Registry:
@@ -109,7 +113,7 @@ class Registry:
     def _abilities(self) -> dict[str, tuple[str, ...]]:
         """Return the abilities of the builtin models of type LLM; older servers tell none."""
         named: dict[str, tuple[str, ...]] = {}
-        with suppress(ServerError):
+        with dropped(_log, ServerError):
             for ability, names in self._api.get(dict, "/v1/models/families").items():
                 for name in texts(names):
                     named[name] = (*named.get(name, ()), ability)
@@ -157,7 +161,7 @@ class Registry:
         kind = f" of type {model_type}" if model_type else ""
         return ModelNotFoundError(
             f"{self._api.endpoint} has no model{kind} with {text} in its name or abilities.",
-            hint=near or "%xinference registrations lists all models of a type.",
+            hint=near or Remedy.LIST_REGISTRATIONS(),
         )
 
     def _of_type(self, model_type: str) -> list[Registration]:
@@ -207,6 +211,7 @@ class Registry:
         try:
             self.register(model_type, definition.body, persist=persist, worker=worker)
         except BadRequestError as error:
+            _log.debug("The registration was refused", exc_info=True)
             if "already registered" in error.detail:
                 raise self._taken(definition.name, model_type) from None
             raise definition.refused(error, model_type) from None
@@ -217,10 +222,9 @@ class Registry:
                 f"{name} is a builtin model of type {model_type}.",
                 hint="Choose another model_name for yours.",
             )
-        kind = "" if model_type == "LLM" else f" -t {model_type}"
         return BadRequestError(
             f"{name} is already registered.",
-            hint=f"%xinference unregister -n {name}{kind} removes it; or choose another name.",
+            hint=Remedy.UNREGISTER(name=name, model_type=model_type),
         )
 
     def unregister(self, model_type: str, name: str) -> None:
@@ -237,7 +241,7 @@ class Registry:
         if builtin[name]:
             raise BadRequestError(
                 f"{name} is a builtin model: only your own registrations can be removed.",
-                hint=f"%xinference registrations --own -t {model_type} lists those.",
+                hint=Remedy.LIST_OWN(model_type=model_type),
             )
         self._api.ask(object, self._api.client.unregister_model, model_type, quoted(name))
 
@@ -252,7 +256,7 @@ class Registry:
         return [each for each in MODEL_TYPES if name in self._names_of(each)]
 
     def _names_of(self, model_type: str) -> list[str]:
-        with suppress(ServerError):
+        with dropped(_log, ServerError):
             return self.names(model_type)
         return []
 
@@ -267,11 +271,11 @@ class Registry:
             among: Names to prefer as near ones.
         """
         others = [each for each in self.types_of(name) if each != model_type]
-        elsewhere = f"It is of type {others[0]}: -t {others[0]}." if others else ""
+        elsewhere = Remedy.OTHER_TYPE(model_type=others[0]) if others else ""
         near = did_you_mean(name, among) or did_you_mean(name, self.names(model_type))
         return ModelNotFoundError(
             f"{self._api.endpoint} has no model {name} of type {model_type}.",
-            hint=elsewhere or near or "%xinference search TEXT searches all names.",
+            hint=elsewhere or near or Remedy.SEARCH(),
         )
 
 

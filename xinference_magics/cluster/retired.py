@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import BadRequestError, ModelNotFoundError
+from xinference_magics.remedies import Arguments, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def explain(
     now = FORMATS.get((request.model_format or "").casefold())
     message += f", and {request.model_format} is now {now}" if now else ""
     today = replace(request, model_name=near[0], model_format=now or request.model_format)
-    hint = f"Similar models: {', '.join(near)}. %xinference launch {_line(today, choose)}"
+    hint = Remedy.LAUNCH_SIMILAR(names=", ".join(near), arguments=_possible(today, choose))
     return ModelNotFoundError(f"{message}.", hint=hint)
 
 
@@ -78,8 +79,9 @@ def _successors(name: str) -> tuple[str, ...]:
     return _SUCCESSORS.get(next(families, ""), ())
 
 
-def _line(request: LaunchRequest, choose: Callable[[LaunchRequest], Choice]) -> str:
-    """Write a launch that the server can do, as near to what was asked for as there is."""
+def _possible(request: LaunchRequest, choose: Callable[[LaunchRequest], Choice]) -> Arguments:
+    """Return a launch that the server can do, as near to what was asked for as there is."""
+    name = {"model_name": request.model_name}
     attempts = (
         request,
         replace(request, quantization=None),
@@ -90,7 +92,11 @@ def _line(request: LaunchRequest, choose: Callable[[LaunchRequest], Choice]) -> 
             choice = choose(attempt)
         except BadRequestError:
             continue
-        flags = (("-f", choice.format), ("-s", choice.size), ("-q", choice.quantization))
-        given = [f"{flag} {value}" for flag, value in flags if value is not None]
-        return " ".join([f"-n {request.model_name}", *given])
-    return f"-n {request.model_name}"
+        chosen = {
+            "model_format": choice.format,
+            "model_size_in_billions": choice.size,
+            "quantization": choice.quantization,
+        }
+        given = {field: value for field, value in chosen.items() if value is not None}
+        return Arguments(name | given)
+    return Arguments(name)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.cluster.engines import spelling
 from xinference_magics.cluster.models import number, text
 from xinference_magics.errors import BadRequestError
-from xinference_magics.plain import as_word
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
@@ -168,13 +168,9 @@ def check(running: RunningModel, wanted: Wanted) -> None:
         BadRequestError: It is another; the hint says what can be done.
     """
     if different := wanted.differences(running):
-        uid = as_word(running.uid)
         raise BadRequestError(
             f"The UID {running.uid} is taken by a model with {', '.join(different)}.",
-            hint=(
-                f"Use it with %xinference use {uid}, end it with %xinference terminate {uid}, or "
-                "choose another UID with -u NAME."
-            ),
+            hint=Remedy.USE_STOP_OR_RENAME(uid=running.uid),
         )
 
 
@@ -200,7 +196,7 @@ def _passed_over(fitting: list[RunningModel], hidden: tuple[str, ...]) -> str:
     uid = fitting[0].uid
     return (
         f"{uid} runs the same model; the server {_untold(hidden)}, "
-        f"so another is started (%xinference use {as_word(uid)} for that one)."
+        f"so another is started ({Remedy.USE(uid=uid)})."
     )
 
 

@@ -17,6 +17,7 @@ from xinference_magics.errors import (
     ServerError,
     XinferenceError,
 )
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ class Scaling:
         if any(each.loading for each in replicas):
             raise ModelNotReadyError(
                 f"A replica of {self._uid} is still loading.",
-                hint=f"%xinference replicas {self._uid} shows when it is ready.",
+                hint=Remedy.AWAIT_REPLICAS(uid=self._uid),
             )
         self._clear_away([each for each in replicas if each.status == "TERMINATED"])
         ready = [each for each in replicas if each.ready]
@@ -135,24 +136,15 @@ class Scaling:
             if time.monotonic() > deadline:
                 raise LaunchError(
                     f"{self._uid} has {ready} ready replicas, not {self._count}.",
-                    hint=f"%xinference replicas {self._uid} shows them.",
+                    hint=Remedy.LIST_REPLICAS(uid=self._uid),
                 )
             time.sleep(_TICK)
 
 
 # A part of the server's reason, and what to do about it.
 _HINTS = (
-    (
-        "Model not found, name",
-        (
-            "A restarted worker forgets registrations that were not kept (-p): register the "
-            "model again."
-        ),
-    ),
-    (
-        "Replica uid already exists",
-        "A failed replica still has that name; --worker-ip ADDRESS adds one under another name.",
-    ),
+    ("Model not found, name", Remedy.REGISTER_AGAIN()),
+    ("Replica uid already exists", Remedy.ADD_ELSEWHERE()),
 )
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from xinference_magics.cluster import credentials, server_log, state
 from xinference_magics.cluster.state import Phase, Running
 from xinference_magics.errors import LocalServerError, XinferenceError
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.private import open_log
 from xinference_magics.transport.sync import open_session
@@ -115,7 +116,7 @@ class Start:
         if self._port not in {None, running.port}:
             raise LocalServerError(
                 f"The local server is already running at {running.endpoint}.",
-                hint="Run %xinference stop, then start it with the other port.",
+                hint=Remedy.STOP_FIRST(),
             )
         self._joined = running
         if self._kept:
@@ -219,8 +220,7 @@ def find_command(command: str | None = None) -> str:
     what = f"{command} cannot be run" if command else "No Xinference server is installed here"
     raise LocalServerError(
         f"{what}.",
-        hint='pip install "xinference-magics[local]" installs one with its engines; '
-        "%xinference connect URL uses a server elsewhere.",
+        hint=Remedy.INSTALL_SERVER(),
     )
 
 
@@ -232,7 +232,7 @@ def _free_port(port: int | None, last: int) -> int:
         except OSError as error:
             raise LocalServerError(
                 f"Port {port} is not available: {error.strerror}.",
-                hint="%xinference serve without a port picks a free one.",
+                hint=Remedy.ANY_PORT(),
             ) from None
     try:
         return _bound(last)
@@ -265,7 +265,7 @@ def ended(folder: Path, why: str) -> LocalServerError:
     if why in {"stopped", "unneeded"}:
         return LocalServerError(
             "The local server was stopped while it was starting.",
-            hint="%xinference serve starts it again.",
+            hint=Remedy.START_AGAIN(),
         )
     if why == "signal 9":
         cause = "it was killed (SIGKILL), often because memory ran out"

@@ -9,6 +9,7 @@ from xinference_magics.display import settled
 from xinference_magics.display.attachments import thumbnails
 from xinference_magics.display.markdown import to_safe_line
 from xinference_magics.plain import neutralise
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from xinference_magics.chat.comparison import Comparison
@@ -44,7 +45,7 @@ def about(comparison: Comparison) -> str:
         for name, turn in zip(comparison.names, comparison.turns, strict=True)
         if turn is not comparison.kept and turn.status != "failed"
     ]
-    return f"{kept} (%conversation keep {others[0]} to switch)" if others else kept
+    return f"{kept} ({Remedy.KEEP_OTHER(name=others[0])})" if others else kept
 
 
 def summaries(comparison: Comparison) -> list[str]:

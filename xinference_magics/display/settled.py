@@ -19,6 +19,7 @@ from xinference_magics.display.markdown import (
 from xinference_magics.display.steps import Step, steps_of
 from xinference_magics.display.tables import Table, table_of
 from xinference_magics.plain import neutralise, printable
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
@@ -30,7 +31,7 @@ _FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
 _FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
 
 _ENDS = {
-    "length": "truncated by max_tokens (raise it with --max-tokens N)",
+    "length": "truncated by max_tokens",
     "abort": "aborted on the server",
     "error": "ended by an engine error (see the server log)",
     "content_filter": "stopped by a content filter on the server",
@@ -77,7 +78,8 @@ def _notes(turn: Turn) -> list[str]:
     """Tell what there is to know about the end of a turn; nothing if all went well."""
     notes = []
     if early := _ENDS.get(str(turn.finish_reason)):
-        notes.append(early)
+        remedy = f" ({Remedy.RAISE_MAX_TOKENS()})" if turn.finish_reason == "length" else ""
+        notes.append(early + remedy)
     if turn.status == "failed":
         notes.append(f"failed: {turn.error}" if turn.error else "failed")
     elif turn.status != "done":

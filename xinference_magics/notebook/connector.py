@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from xinference_magics import interrupts
 from xinference_magics.errors import ConnectError, LocalServerError, NotebookError
 from xinference_magics.notebook import opening
 from xinference_magics.transport import endpoint as endpoints
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.local import LocalServer
+
+_log = logging.getLogger(__name__)
 
 NOTHING_ANSWERS = (
     "Start one with %xinference serve, or connect to one with %xinference connect URL."
@@ -171,7 +174,7 @@ class Connector:
         """Return a connection that answers, starting the local server where none is configured."""
         if endpoint or self.is_configured or self._named:
             return self.get_or_connect(endpoint)
-        with suppress(ConnectError, LocalServerError):
+        with dropped(_log, ConnectError, LocalServerError):
             cluster = self.get_or_connect()
             cluster.version()
             return cluster

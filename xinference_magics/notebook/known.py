@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import closing
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.notebook.session import Session
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = 0.1
 """Seconds that a key press may wait for the server."""
@@ -110,10 +113,11 @@ class Known:
             with closing(self._session.connector.open_separate(query.endpoint)) as cluster:
                 return query.ask(cluster, *query.arguments), False
         except (ConnectError, AuthenticationError, RateLimitError):
+            _log.debug("The server is left alone until the next command", exc_info=True)
             with self._changed:
                 self._left_alone[query.endpoint] = changes
-        except Exception:  # noqa: BLE001, S110  # who types must not be disturbed
-            pass
+        except Exception:  # noqa: BLE001  # who types must not be disturbed
+            _log.debug("The completion's question failed", exc_info=True)
         return None, True
 
 

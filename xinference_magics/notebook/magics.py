@@ -15,14 +15,18 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Float, Int, TraitError, Unicode, observe, validate
+from traitlets import Bool, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
 from traitlets.config import Config
 
 from xinference_magics import interrupts
+from xinference_magics.notebook.bugs import bugs_in_one_line
 from xinference_magics.notebook.cells import CellTracker
+from xinference_magics.notebook.client_log import LEVELS, ClientLog
 from xinference_magics.notebook.namespace import Namespace
+from xinference_magics.notebook.remedies import as_line
 from xinference_magics.notebook.session import Session
 from xinference_magics.plain import neutralise
+from xinference_magics.remedies import WORDS
 from xinference_magics.transport.traces import forgotten
 
 if TYPE_CHECKING:
@@ -115,7 +119,14 @@ class XinferenceMagics(Magics):
         help="Take over %%chat and %%generate from another extension that defines them.",
     ).tag(config=True)
 
+    log_level = CaselessStrEnum(
+        LEVELS,
+        "DEBUG",
+        help="Lowest level of what %xinference logs --client keeps of this package's log.",
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell) -> None:
+        self._client_log = ClientLog("DEBUG")
         # Before the traits: those of a configuration file are observed as they are set.
         self.cells = CellTracker(shell)
         ours = shell.meta.setdefault("xinference_magics", WeakValueDictionary())
@@ -208,6 +219,7 @@ class XinferenceMagics(Magics):
 
         return self._run(COMMANDS, line, cell, local_ns)
 
+    @bugs_in_one_line()
     def _run(
         self, commands: CommandSet, line: str, cell: str | None, local: dict[str, Any] | None
     ) -> Any:
@@ -221,6 +233,7 @@ class XinferenceMagics(Magics):
             self._note_shown(value)
         return value
 
+    @bugs_in_one_line()
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
     ) -> Answer | None:
@@ -287,6 +300,8 @@ class XinferenceMagics(Magics):
     def install(self) -> None:
         """Register the magics, leaving those to another extension that it has, too."""
         self.shell.magics_manager.registry[type(self).__name__] = self
+        self._client_log.install()
+        self.shell.meta[WORDS] = as_line
         for kind in ("line", "cell"):
             for name in self.magics[kind]:
                 self._take(kind, name)
@@ -300,6 +315,8 @@ class XinferenceMagics(Magics):
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
         self.session.background.stop()
         self.session.connector.disconnect()
+        self._client_log.remove()
+        self.shell.meta.pop(WORDS, None)
 
     def _is_mine(self, kind: str, name: str) -> bool:
         present = self.shell.magics_manager.magics[kind].get(name)
@@ -339,6 +356,10 @@ class XinferenceMagics(Magics):
                 self._take(kind, name)
             else:
                 self._give_back(kind, name, only_replaced=True)
+
+    @observe("log_level")
+    def _log_from(self, change: dict[str, Any]) -> None:
+        self._client_log.setLevel(change["new"])
 
     @observe("endpoint")
     def _move(self, _change: dict[str, Any]) -> None:

@@ -181,8 +181,12 @@ def _explained(place: str, variables: Mapping[str, Any], remedy: str = "") -> It
         raise
     except NameError as error:
         hint = " ".join(filter(None, [did_you_mean(error.name or "", variables), remedy]))
-        raise PromptError(f"{place}: {error}.", hint=hint) from error
+        raise _of_user(PromptError(f"{place}: {error}.", hint=hint), error) from error
     except Exception as error:
-        raise PromptError(
-            f"{place} failed: {type(error).__name__}: {error}.", hint=remedy
-        ) from error
+        said = f"{place} failed: {type(error).__name__}: {error}."
+        raise _of_user(PromptError(said, hint=remedy), error) from error
+
+
+def _of_user(explained: PromptError, error: Exception) -> PromptError:
+    """Let ``%debug`` open the frame of the user's code that has failed, not one of ours."""
+    return explained.with_traceback(error.__traceback__)

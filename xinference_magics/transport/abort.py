@@ -6,14 +6,18 @@ request's own id as well, for what stands between; llama.cpp heeds neither and g
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xinference_magics.transport.endpoint import Timeouts, model_url, quoted
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
 
 _PATIENCE = Timeouts(connect=1.0, read=1.0)
 
@@ -42,5 +46,8 @@ def _abort(
     from xinference_magics.transport.sync import open_session
 
     url = model_url(endpoint, model_uid, f"/requests/{quoted(request_id)}/abort")
-    with suppress(Exception), open_session(endpoint, token=token, timeouts=_PATIENCE) as session:
+    with (
+        dropped(_log, Exception),  # the request was left, and nobody waits for this
+        open_session(endpoint, token=token, timeouts=_PATIENCE) as session,
+    ):
         session.post(url, json={"block_duration": 0})

@@ -23,6 +23,7 @@ from xinference_magics.errors import (
     ServerError,
 )
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.remedies import Advice, Remedy
 from xinference_magics.transport.context_sizes import asked_and_limit
 from xinference_magics.transport.details import detail_of, is_validation, literal, shortened
 from xinference_magics.transport.features import feature_at
@@ -46,9 +47,9 @@ _AVAILABLE = re.compile(r"Available model uids: (?P<uids>\[.*?\])")
 _SCOPE = re.compile(r'scope="(?P<scope>[^"]+)"')
 
 
-def other_credentials(endpoint: str) -> str:
+def other_credentials(endpoint: str) -> Advice:
     """Return what to do where credentials are missing or not accepted."""
-    return f"%xinference login {endpoint} asks for them, or set XINFERENCE_API_KEY."
+    return Remedy.LOG_IN(endpoint=endpoint)
 
 
 def worker_gone(detail: str) -> bool:
@@ -70,13 +71,13 @@ class _Answer:
     path: str
     invalid: bool
 
-    def error(self, kind: type[_Error], message: str, hint: str = "") -> _Error:
+    def error(self, kind: type[_Error], message: str, hint: str | Advice = "") -> _Error:
         return kind(
             shortened(message),
             status=self.status,
             detail=self.detail,
             request_id=self.request_id,
-            hint=shortened(hint),
+            hint=shortened(hint) if isinstance(hint, str) else hint,
             retry_after=_seconds(self.retry_after),
         )
 
@@ -140,7 +141,7 @@ def _forbidden(answer: _Answer) -> ServerError:
             PermissionDeniedError,
             f"This is an API key: at {answer.endpoint} it can use models, but not launch, stop "
             "or register them.",
-            f"%xinference login {answer.endpoint} logs in as a user who can.",
+            Remedy.LOG_IN_TO_MANAGE(endpoint=answer.endpoint),
         )
     if "Not enough permissions" in answer.detail:
         scope = _SCOPE.search(answer.challenge or "")
@@ -148,7 +149,7 @@ def _forbidden(answer: _Answer) -> ServerError:
             PermissionDeniedError,
             f"This user is not allowed to do that at {answer.endpoint}"
             + (f": it needs the permission {scope['scope']}." if scope else "."),
-            "An administrator of the server can grant it, or %xinference login as another user.",
+            Remedy.ASK_FOR_PERMISSION(),
         )
     return answer.error(
         PermissionDeniedError,
@@ -201,7 +202,7 @@ def _not_found(answer: _Answer) -> ServerError:
     return answer.error(
         ServerError,
         f"{answer.endpoint} has no such page; is an Xinference server running there?",
-        "%xinference connect URL connects to another server.",
+        Remedy.CONNECT(),
     )
 
 
@@ -215,7 +216,7 @@ def _no_model(answer: _Answer) -> ServerError:
     return answer.error(
         ModelNotFoundError,
         f"No model with the UID {uid} is running at {answer.endpoint}.",
-        hint or "%xinference list shows what is running.",
+        hint or Remedy.LIST_RUNNING(),
     )
 
 

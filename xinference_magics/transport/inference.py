@@ -40,7 +40,7 @@ Body = dict[str, Any]
 Ask = Callable[[Any, Body], Any]
 """Sends a body by a handle, which may be an asynchronous one."""
 
-_TOO_MANY, _FAILED, _UNAVAILABLE = 429, 500, 503
+_OK, _TOO_MANY, _FAILED, _UNAVAILABLE = 200, 429, 500, 503
 _LONGEST_WAIT = 30.0  # seconds; what the server itself proposes while a model loads
 _RERANK = {"model", "query", "documents", "top_n", "max_chunks_per_doc", "return_documents"}
 
@@ -205,7 +205,7 @@ class InferenceEndpoint:
 
     def _logged(self, body: Body) -> timed:
         path = f"{_PATHS.get(self._ask, '')} of {body['model']}"
-        return timed(_log, logging.INFO, "POST", path, body.get("request_id"))
+        return timed(_log, logging.INFO, "POST", path, body.get("request_id"), status=_OK)
 
     def _tell(self, error: ServerError, body: Body, events: Any) -> None:
         """Raise the error that the reason stands for, where `events` tell one."""
@@ -339,8 +339,12 @@ class InferenceEndpoint:
             if self._session is None:
                 from xinference_magics.transport.sync import open_session
 
+                # A call to a model is logged by its own line, which has the request id.
                 self._session = open_session(
-                    self.endpoint, token=self.token, timeouts=self.timeouts
+                    self.endpoint,
+                    token=self.token,
+                    timeouts=self.timeouts,
+                    log_level=logging.DEBUG,
                 )
             return self._session
 

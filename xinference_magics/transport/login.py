@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.errors import AuthenticationError, ConnectError, XinferenceError
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
+from xinference_magics.transport.events import EventError, whole
+from xinference_magics.transport.logs import dropped
 from xinference_magics.transport.private import (
     locked,
     make_private_folder,
@@ -29,7 +33,7 @@ from xinference_magics.transport.private import (
     write_private,
 )
 from xinference_magics.transport.traces import forgotten
-from xinference_magics.wire.shapes import UNREADABLE
+from xinference_magics.wire.shapes import MalformedError, number_in, text_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
     from requests import Response
 
     from xinference_magics.transport.process import ProcessIdentity
+
+_log = logging.getLogger(__name__)
 
 _FRESH = 0.75  # of a token's life; then it is renewed
 _MARGIN = 5.0  # seconds: what ends so soon may have ended when it arrives
@@ -82,14 +88,19 @@ class Tokens:
 
     @classmethod
     def of(cls, answer: Response, username: str) -> Self:
-        """Read the answer to a login or a refresh; the server's clock may be another."""
-        data = answer.json()
+        """Read the answer to a login or a refresh; the server's clock may be another.
+
+        Raises:
+            EventError: The answer is an error, though its status is good.
+            MalformedError: It holds no token that can be read.
+        """
+        data = whole(answer.content)
         now = there = time.time()
-        with suppress(LookupError, ValueError):
+        with suppress(LookupError, OverflowError, ValueError):
             there = parsedate_to_datetime(answer.headers["Date"]).timestamp() + _DATE
-        access = str(data["access_token"])
-        life = float(claims(access)["exp"]) - there
-        return cls(username, access, str(data.get("refresh_token") or ""), now + life, life)
+        access = text_in(data, "access_token")
+        life = number_in(claims(access), "exp") - there
+        return cls(username, access, text_in(data, "refresh_token"), now + life, life)
 
     @classmethod
     def of_key(cls, api_key: str, server: ProcessIdentity | None = None) -> Self:
@@ -145,7 +156,8 @@ def _asked(
     with open_session(endpoint, timeouts=timeouts) as session:
         try:
             return Tokens.of(session.post(f"{endpoint}{path}", json=body), username)
-        except UNREADABLE:
+        except (EventError, MalformedError):
+            _log.debug("The answer holds no token", exc_info=True)
             raise no_xinference(endpoint) from None  # that exception's frames know the password
 
 
@@ -197,7 +209,7 @@ class Login:
         with locked(self._lock):
             refresh = self.kept.refresh
             self._file.unlink(missing_ok=True)
-        with suppress(XinferenceError):
+        with dropped(_log, XinferenceError):
             self._revoke(refresh, timeouts)
         return True
 
@@ -239,6 +251,7 @@ class Login:
         except XinferenceError:
             if not tokens.good:
                 raise
+            _log.debug("The login could not be renewed, and is still good", exc_info=True)
         return tokens.access
 
     def _busy(self) -> ConnectError:
@@ -260,7 +273,7 @@ class Login:
         if not renewed.good:
             raise AuthenticationError(
                 f"The login at {self.endpoint} has expired.",
-                hint=f"%xinference login {self.endpoint} asks for the password again.",
+                hint=Remedy.LOG_IN_AGAIN(endpoint=self.endpoint),
             )
         return renewed
 
@@ -273,6 +286,7 @@ class Login:
         try:  # with patience: who does not wait for the answer has spent the token for nothing
             return _asked(self.endpoint, "/v1/auth/refresh", body, tokens.username, MANAGEMENT)
         except AuthenticationError:
+            _log.debug("The refresh token was refused", exc_info=True)
             return None
 
     def _revoke(self, refresh: str, timeouts: Timeouts) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -20,16 +20,24 @@ class timed(AbstractContextManager["timed"]):  # noqa: N801  # used as a functio
         method: GET, POST, ...
         path: What is asked for; its query is left out.
         request_id: The `request_id` that is sent with it, if any.
+        status: The status of its answer unless it fails; may be set when it is known.
     """
 
-    def __init__(
-        self, log: Logger, level: int, method: str, path: str, request_id: str | None = None
+    def __init__(  # noqa: PLR0913  # what is logged
+        self,
+        log: Logger,
+        level: int,
+        method: str,
+        path: str,
+        request_id: str | None = None,
+        *,
+        status: int | None = None,
     ) -> None:
         self._log = log
         self._level = level
         self._what = f"{method} {path.partition('?')[0]}"
         self._request_id = request_id
-        self.status: int | None = None
+        self.status = status
 
     def __enter__(self) -> Self:
         """Take the time."""
@@ -44,7 +52,32 @@ class timed(AbstractContextManager["timed"]):  # noqa: N801  # used as a functio
     ) -> None:
         """Log it; an error is named by its status, or by its class where nothing was answered."""
         failed = kind.__name__ if kind else None
-        outcome = getattr(error, "status", None) or failed or self.status or "answered"
+        outcome = getattr(error, "status", None) or failed or self.status
         seconds = time.monotonic() - self._begun
         asked = f", request {self._request_id}" if self._request_id else ""
         self._log.log(self._level, "%s: %s in %.3f s%s", self._what, outcome, seconds, asked)
+
+
+class dropped(suppress):  # noqa: N801  # used as a function
+    """Suppress exceptions as `contextlib.suppress` does, and log each with its traceback.
+
+    Args:
+        log: Where to.
+        kinds: Their classes.
+    """
+
+    def __init__(self, log: Logger, *kinds: type[BaseException]) -> None:
+        super().__init__(*kinds)
+        self._log = log
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """Log what is suppressed."""
+        suppressed = super().__exit__(kind, error, trace)
+        if suppressed:
+            self._log.debug("Went on without it", exc_info=error)
+        return suppressed

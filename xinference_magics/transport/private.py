@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_log = logging.getLogger(__name__)
 
 
 def state_folder() -> Path:
@@ -58,6 +61,7 @@ def _named(path: Path) -> Iterator[None]:
     except TimeoutError:  # of a lock
         raise
     except OSError as error:
+        _log.debug("A file cannot be written", exc_info=True)
         raise NotebookError(
             f"{path} cannot be written: {error.strerror}.",
             hint="XINFERENCE_MAGICS_STATE sets another folder for such files.",

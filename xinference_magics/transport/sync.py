@@ -41,7 +41,11 @@ _SHORTEST = 0.1  # seconds for an address, where the lookup has taken all
 
 
 def open_session(
-    endpoint: str, *, token: Token | None = None, timeouts: Timeouts = MANAGEMENT
+    endpoint: str,
+    *,
+    token: Token | None = None,
+    timeouts: Timeouts = MANAGEMENT,
+    log_level: int = logging.INFO,
 ) -> requests.Session:
     """Return a session for `endpoint`, whose requests raise only errors of this package.
 
@@ -49,6 +53,7 @@ def open_session(
         endpoint: A normalized endpoint.
         token: Asked before each request for the bearer token; None sends none.
         timeouts: Limits in seconds, for requests that bring none of their own.
+        log_level: The level at which each request is logged.
 
     While the body of a streamed answer is read, the exceptions are still those of `requests`.
 
@@ -61,7 +66,7 @@ def open_session(
     session.trust_env = not is_loopback(endpoint)
     bearer = Bearer.of(endpoint, token)
     session.auth = _Authorization(bearer)
-    adapter = _Adapter(endpoint, timeouts, bearer)
+    adapter = _Adapter(endpoint, timeouts, bearer, log_level)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -82,6 +87,7 @@ class _Session(requests.Session):
         try:
             return super().send(request, **kwargs)
         except (requests.RequestException, ValueError) as error:
+            _log.debug("The request failed", exc_info=True)
             raise connect_error(error, self._endpoint) from error
 
 
@@ -101,14 +107,16 @@ class _Authorization(AuthBase):
 class _Adapter(HTTPAdapter):
     """Send with limits, and raise what the answer means."""
 
-    def __init__(self, endpoint: str, timeouts: Timeouts, bearer: Bearer) -> None:
+    def __init__(self, endpoint: str, timeouts: Timeouts, bearer: Bearer, log_level: int) -> None:
         self._endpoint = endpoint
         self._timeouts = timeouts
         self._bearer = bearer
+        self._log_level = log_level
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
+        # The documented way to pools of one's own: they bring the connections below.
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def build_connection_pool_key_attributes(  # type: ignore[override]
@@ -146,7 +154,7 @@ class _Adapter(HTTPAdapter):
         **kwargs: Any,
     ) -> requests.Response:
         limits: Any = timeout or (self._timeouts.connect, self._timeouts.read)
-        with timed(_log, logging.DEBUG, str(request.method), request.path_url) as asked:
+        with timed(_log, self._log_level, str(request.method), request.path_url) as asked:
             try:
                 response = super().send(request, stream=stream, timeout=limits, **kwargs)
                 asked.status = response.status_code
@@ -192,6 +200,9 @@ def _read_whole(response: requests.Response) -> None:
 class _KeepingNone:
     """Close each connection after its request, also where the server does not say it will."""
 
+    # urllib3 has no option for it. What is put back into a pool after the server has closed it
+    # would fail the next request, and a kept connection answers 40 ms later (`open_session`); see
+    # test_each_request_has_a_connection_of_its_own.
     def _put_conn(self, connection: Any) -> None:
         if connection:
             connection.close()
@@ -205,6 +216,10 @@ class _InTime:
     timeout: Any
     _dns_host: str  # with the dot at the end, if it has one
 
+    # urllib3 counts its timeout for each address by itself, and not while a name is looked up: a
+    # resolver that hangs would hold a cell for as long as it likes, and Ctrl-C would not end it.
+    # `_new_conn` is where urllib3 opens the socket, and `_dns_host` what it looks up there; see
+    # test_a_resolver_that_hangs and test_a_name_whose_first_address_leads_nowhere.
     def _new_conn(self) -> socket.socket:
         if is_address(self._dns_host):
             return self._connected()

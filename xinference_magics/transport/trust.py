@@ -6,6 +6,7 @@ name or else this machine's store.
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from functools import lru_cache
@@ -14,6 +15,9 @@ from pathlib import Path
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from xinference_magics.errors import ConnectError
+from xinference_magics.remedies import Remedy
+
+_log = logging.getLogger(__name__)
 
 _INSTEAD = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _BESIDE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -35,10 +39,11 @@ def trusted() -> ssl.SSLContext:
             os.environ[named] if named else None, *(os.environ.get(each) for each in _BESIDE)
         )
     except OSError as error:  # also of OpenSSL
+        _log.debug("Certificates cannot be read", exc_info=True)
         raise ConnectError(
             f"{named} names {os.environ.get(named or '')}, which contains no readable "
             f"certificates: {error.strerror or error}.",
-            hint=f"%env {named}=/path/to/ca.pem sets another file.",
+            hint=Remedy.SET_AUTHORITY(name=named),
         ) from None
 
 

@@ -10,16 +10,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import ConnectError, TimedOutError
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.details import one_line, shortened
 from xinference_magics.transport.traces import inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    _Diagnosis = tuple[str, str, Callable[..., ConnectError]]
+    from xinference_magics.remedies import Advice
 
-_ELSEWHERE = "%xinference connect URL connects to another server."
-_NOBODY = "%xinference serve starts a local server; %xinference connect URL connects to another."
+    _Diagnosis = tuple[str, str | Advice, Callable[..., ConnectError]]
+
+_ELSEWHERE = Remedy.CONNECT()
+_NOBODY = Remedy.START_OR_CONNECT()
 _LOG = "The server's log may have the reason."
 
 _LASTS = ConnectError
@@ -92,7 +95,7 @@ _BY_NUMBER = {
 }
 
 
-_AUTHORITY = "%env REQUESTS_CA_BUNDLE=/path/to/ca.pem makes its authority trusted here."
+_AUTHORITY = Remedy.TRUST_AUTHORITY()
 _CLOCK = "Renew it on the server, or check this machine's clock."
 _NAME = "Connect with a name that is in the certificate."
 _BY_VERIFICATION = {9: _CLOCK, 10: _CLOCK, 62: _NAME, 64: _NAME}

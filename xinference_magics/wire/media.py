@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.remedies import Remedy
 from xinference_magics.wire.engines import LLAMA_CPP
 
 _BY_URL = {"image_url": "image", "audio_url": "audio", "video_url": "video"}
@@ -57,7 +58,7 @@ class Reader:
             raise BadRequestError(
                 f"The model {self.model_uid} cannot read {media.kind} input, according to the "
                 "abilities its server lists.",
-                hint="%xinference list shows the abilities of running models.",
+                hint=Remedy.LIST_ABILITIES(),
             )
         if media.kind == "audio":
             return _sound(media, self.engine)

@@ -247,6 +247,10 @@ def load(session: Session, options: LoadOptions) -> Conversation:
     return _current(session, conversation)
 
 
+_ASKING = ("%%chat", "%chat", "%%xchat", "%xchat")
+"""What cells that ask a model begin with."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RestoreOptions:
     """The options of ``%conversation restore``."""
@@ -257,7 +261,7 @@ class RestoreOptions:
 def restore(session: Session, options: RestoreOptions) -> TurnRows:
     """Restore the turns from a notebook's saved outputs, such as after a kernel restart."""
     path = _notebook(options.path)
-    restored = storage.restore(path)
+    restored = storage.restore(path, _ASKING)
     _catch_up_all(session)
     session.conversations.put_all(restored)
     session.say(

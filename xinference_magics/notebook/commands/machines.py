@@ -131,12 +131,22 @@ class LogsOptions(ThereOptions):
             values=Values.WORKER,
         )
     )
+    client: bool = given(
+        Option(
+            ("--client",),
+            help="Show what this package has logged here: its requests, and the tracebacks behind "
+            "errors.",
+            words=0,
+        )
+    )
 
 
 def logs(session: Session, options: LogsOptions) -> Lines | Events:
-    """Show the events of a model, or the end of the log of the server or of a worker."""
+    """Show a model's events, or the end of the log of the server, a worker or this package."""
     from xinference_magics.notebook.results.machines import Events
 
+    if options.client:
+        return _client_log(options)
     if options.uid is None:
         return _log(session, options)
     if options.worker is not None:
@@ -146,6 +156,18 @@ def logs(session: Session, options: LogsOptions) -> Lines | Events:
         )
     cluster = session.connector.visit(options.endpoint)
     return Events(cluster.machines.events(options.uid)[-options.lines :])
+
+
+def _client_log(options: LogsOptions) -> Lines:
+    from xinference_magics.notebook.client_log import kept_lines
+    from xinference_magics.notebook.results.machines import Lines
+
+    if options.uid or options.worker or options.endpoint:
+        raise NotebookError(
+            "This package's own log covers all models, workers and servers.",
+            hint="Leave out the others: %xinference logs --client",
+        )
+    return Lines(kept_lines()[-options.lines :])
 
 
 def _log(session: Session, options: LogsOptions) -> Lines:
@@ -188,6 +210,10 @@ COMMANDS = (
         "Show the server's log, or a model's events if a UID is given.",
         logs,
         LogsOptions,
-        ("%xinference logs -n 20", "%xinference logs my-model"),
+        (
+            "%xinference logs -n 20",
+            "%xinference logs my-model",
+            "%xinference logs --client -n 50",
+        ),
     ),
 )

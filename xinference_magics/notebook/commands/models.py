@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from xinference_magics.notebook.commands.command import UID, Command, ModelOptio
 from xinference_magics.notebook.option import given
 from xinference_magics.notebook.options import API_KEY, AS_NAME, ENDPOINT
 from xinference_magics.notebook.results.done import done
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.results.models import Models
     from xinference_magics.notebook.session import Session
+
+_log = logging.getLogger(__name__)
 
 
 def list_models(session: Session, options: ThereOptions) -> Models:
@@ -42,7 +45,7 @@ def _guessed(session: Session, cluster: Cluster, running: RunningModel) -> Reque
 
     if not is_divided(running):
         return None
-    with suppress(XinferenceError):
+    with dropped(_log, XinferenceError):
         workers = cluster.machines.status().workers
         cpus = next((each.cpus for each in workers if _is_at(running, each)), None)
         own = session.launches.requests.get((cluster.endpoint, running.uid))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +14,15 @@ from xinference_magics.notebook.commands.command import CellOptions, Command, Th
 from xinference_magics.notebook.option import Option, given
 from xinference_magics.notebook.options import MODEL_NAME, MODEL_TYPE, ONLY_WORKER
 from xinference_magics.notebook.results.done import done
+from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.cache import CachedModel
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +106,7 @@ def unregister(session: Session, options: UnregisterOptions) -> Done:
     """Remove a registration of one's own; what runs of it goes on, and its files stay."""
     cluster, name = session.connector.visit(options.endpoint), options.model_name
     files: list[CachedModel] = []
-    with suppress(ServerError):  # not everybody may look there
+    with dropped(_log, ServerError):  # not everybody may look there
         files = cluster.cache.models(name)  # which lists them no more when the name is gone
     cluster.registry.unregister(options.model_type, name)
     removed = done(session, f"Unregistered {name} ({options.model_type}).", name)

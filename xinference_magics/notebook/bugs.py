@@ -1,0 +1,77 @@
+"""A bug of this package, in a cell: one line that says whose it is, and where its traceback is."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager
+from traceback import walk_tb
+from typing import TYPE_CHECKING
+
+from xinference_magics.errors import XinferenceError, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_log = logging.getLogger(__name__)
+
+_PACKAGE = "xinference_magics"
+_CALLED = {
+    *sys.stdlib_module_names,
+    "aiohttp",
+    "filelock",
+    "markdown_it",
+    "numpy",
+    "PIL",
+    "psutil",
+    "pydantic",
+    "pydantic_core",
+    "pygments",
+    "requests",
+    "urllib3",
+    "xinference_client",
+    "yaml",
+}
+"""Libraries that only this package calls on the way to an error: it has called them wrongly."""
+_EXPECTED = {"IPython", "langchain_core"}
+"""Whose exceptions are raised on purpose, as `UsageError` and `OutputParserException`."""
+
+
+@contextmanager
+def bugs_in_one_line() -> Iterator[None]:
+    """Let an exception that this package has not foreseen say so, in one line.
+
+    It stays what it is, and is logged with its traceback. Code of the user's that fails in the
+    block, in a chain or a tool, keeps its own traceback.
+    """
+    try:
+        yield
+    except Exception as error:
+        if place := place_of_bug(error):
+            _log.exception("A bug in %s at %s", _PACKAGE, place)
+            _explain(error, place)
+        raise
+
+
+def place_of_bug(error: BaseException) -> str:
+    """Return the place in this package at which a bug surfaced; empty for all other errors."""
+    package = type(error).__module__.partition(".")[0]
+    if isinstance(error, XinferenceError) or package in _EXPECTED:
+        return ""
+    for frame, line in reversed([*walk_tb(error.__traceback__)]):
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] == _PACKAGE:
+            return f"{module}, line {line}"
+        if module.partition(".")[0] not in _CALLED:
+            return ""
+    return ""
+
+
+def _explain(error: Exception, place: str) -> None:
+    said = f"{type(error).__name__}: {error}"
+    line = (
+        f"{said.rstrip('.')}. This is a bug in {_PACKAGE} ({place}), not in your code or on the "
+        "server. Please report it with the traceback: %tb, or %xinference logs --client, shows it."
+    )
+    # IPython asks this of the exception itself, and shows its lines in place of a traceback.
+    error._render_traceback_ = lambda: rendered(error, line)  # type: ignore[attr-defined]
