@@ -17,9 +17,9 @@ from environments import CACHE, HERE, clean_environment
 from local_server import START, free_port
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.keeper import end
-from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.errors import XinferenceError
+from xinference_magics.local_server.keeper import end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

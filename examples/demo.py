@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbclient import NotebookClient
 
-from xinference_magics.cluster import local
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.errors import XinferenceError
+from xinference_magics.local_server import server as local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xinference_magics.cluster.local import LocalServer
+    from xinference_magics.local_server.server import LocalServer
 
 EXAMPLES = Path(__file__).resolve().parent
 DEMO = EXAMPLES.parent / ".demo"

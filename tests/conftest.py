@@ -19,9 +19,9 @@ from hypothesis import settings
 from local_server import START, free_port, server_environment
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.keeper import end
-from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.errors import XinferenceError
+from xinference_magics.local_server.keeper import end
 
 # Of property tests, no single example is timed; `make fuzz` takes the long profile.
 settings.register_profile("quick", deadline=None)

@@ -7,8 +7,8 @@ import psutil
 from local_server import START, free_port, server_environment
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.keeper import end
 from xinference_magics.errors import XinferenceError
+from xinference_magics.local_server.keeper import end
 
 
 class TwoWorkers:

@@ -24,12 +24,12 @@ from langchain_core.language_models.chat_models import (
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict
 
-from xinference_magics.described_model import DescribedModel
 from xinference_magics.errors import ServerError
-from xinference_magics.form_beside_tools import answered_by, tool_of_form
+from xinference_magics.models.described_model import DescribedModel
+from xinference_magics.models.form_beside_tools import answered_by, tool_of_form
+from xinference_magics.models.streamed_answer import StreamedAnswer
+from xinference_magics.models.text_model import say_if_unmet, say_what_is_unheeded
 from xinference_magics.notes import note
-from xinference_magics.streamed_answer import StreamedAnswer
-from xinference_magics.text_model import say_if_unmet, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.engines import tells_no_thoughts, unheeded_in_chat
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from pydantic import BaseModel
 
-    from xinference_magics.structured_output import Method
+    from xinference_magics.models.structured_output import Method
     from xinference_magics.wire.request import ChatRequest, ModelDefaults
     from xinference_magics.wire.tools import Tool
 
@@ -260,7 +260,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
             strict: Whether the schema must be followed exactly, where the engine can.
             kwargs: Given to each call, as by `bind`.
         """
-        from xinference_magics.structured_output import structured
+        from xinference_magics.models.structured_output import structured
 
         return structured(
             self, schema, method=method, include_raw=include_raw, strict=strict, **kwargs

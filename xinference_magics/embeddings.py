@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field
 
-from xinference_magics.served import ServedModel
+from xinference_magics.models.served import ServedModel
 from xinference_magics.transport.inference import Ask, embed
 from xinference_magics.wire.vectors import embedding_requests, vectors
 

@@ -18,7 +18,7 @@ from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
-from xinference_magics.text_model import TextModel, say_what_is_unheeded
+from xinference_magics.models.text_model import TextModel, say_what_is_unheeded
 from xinference_magics.transport.inference import Ask, complete
 from xinference_magics.wire.parameters import TEXT_CALL_NAMES, refuse_unknown
 from xinference_magics.wire.request import text_request

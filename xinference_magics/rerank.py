@@ -8,7 +8,7 @@ from langchain_core.documents import BaseDocumentCompressor
 from pydantic import ConfigDict, Field
 from typing_extensions import override
 
-from xinference_magics.served import ServedModel
+from xinference_magics.models.served import ServedModel
 from xinference_magics.transport.inference import Ask, rerank
 from xinference_magics.wire.ranking import ranked, rerank_request
 

@@ -23,11 +23,11 @@ import requests
 from asking import Model
 from parts import PARTS
 
-from xinference_magics.cluster import local
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launch import LaunchRequest
-from xinference_magics.cluster.plan import plan
+from xinference_magics.cluster.launching.plan import plan
+from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.errors import XinferenceError
+from xinference_magics.local_server import server as local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,10 @@ import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, ValidationError
 
-from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank, served
+from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ConnectError
+from xinference_magics.models import served
 from xinference_magics.transport.inference import InferenceEndpoint
 
 

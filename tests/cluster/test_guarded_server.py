@@ -7,10 +7,10 @@ import pytest
 import requests
 
 from xinference_magics import ChatXinference
-from xinference_magics.cluster.accounts import set_up
+from xinference_magics.auth.login import sign_in
+from xinference_magics.auth.setup import set_up
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.errors import AuthenticationError, LaunchError, PermissionDeniedError
-from xinference_magics.transport.login import sign_in
 
 USER, PASSWORD = "admin", "correct-horse-battery"
 

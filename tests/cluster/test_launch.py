@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from xinference_magics.cluster.launch import Launch, LaunchRequest
+from xinference_magics.cluster.launching.launch import Launch
+from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.errors import (
     BadRequestError,
     LaunchError,

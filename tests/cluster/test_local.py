@@ -19,26 +19,27 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from xinference_magics.cluster import credentials, local, state
-from xinference_magics.cluster.keeper import Keeper
-from xinference_magics.cluster.starting import ended, keep
+from xinference_magics.auth.identity import Identity
 from xinference_magics.errors import LocalServerError
+from xinference_magics.files import read_private, write_private
+from xinference_magics.local_server import credentials, state
+from xinference_magics.local_server import server as local
+from xinference_magics.local_server.keeper import Keeper
+from xinference_magics.local_server.starting import ended, keep
 from xinference_magics.notebook.connector import Connector
-from xinference_magics.transport.identity import Identity
-from xinference_magics.transport.private import read_private, write_private
-from xinference_magics.transport.process import ProcessIdentity
+from xinference_magics.process import ProcessIdentity
 
 GRACE = 1  # seconds
 NOTEBOOK = """
 import sys
-from xinference_magics.cluster import local
+from xinference_magics.local_server import server as local
 server = local.start(command={command!r}{options})
 print(server.pid, flush=True)
 sys.stdin.read()
 """
 
 FAILING = """
-from xinference_magics.cluster import local
+from xinference_magics.local_server import server as local
 try:
     local.start(command={command!r})
 except Exception as error:

@@ -13,14 +13,15 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from xinference_magics.cluster import local, state
 from xinference_magics.errors import LocalServerError
+from xinference_magics.local_server import server as local
+from xinference_magics.local_server import state
 from xinference_magics.notebook.connector import Connector
 
 HERE = Path(__file__).parent
 NOTEBOOK = """
 import sys
-from xinference_magics.cluster import local
+from xinference_magics.local_server import server as local
 print("asking", flush=True)
 try:
     server = local.start(command={command!r}, on_line=lambda line: print(line, flush=True))
@@ -190,7 +191,7 @@ def test_stopped_and_asked_for_at_once(going, asked):
 
 def test_a_keeper_that_does_not_go_on_is_named(going, command, monkeypatch):
     old = going("call end")
-    monkeypatch.setattr("xinference_magics.cluster.starting.END", 1)
+    monkeypatch.setattr("xinference_magics.local_server.starting.END", 1)
     with pytest.raises(LocalServerError, match="is still stopping after 1 s") as caught:
         local.start(command=command)
     assert f"pid {old.server.pid}, keeper {old.keeper.pid}" in caught.value.message

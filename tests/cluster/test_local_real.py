@@ -14,13 +14,14 @@ import psutil
 import pytest
 import requests
 
-from xinference_magics.cluster import credentials, local, state
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.errors import AuthenticationError, PermissionDeniedError
+from xinference_magics.local_server import credentials, state
+from xinference_magics.local_server import server as local
 
 NOTEBOOK = """
 import sys
-from xinference_magics.cluster import local
+from xinference_magics.local_server import server as local
 print(local.start(command={command!r}).pid, flush=True)
 sys.stdin.read()
 """

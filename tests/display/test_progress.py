@@ -6,7 +6,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from xinference_magics.cluster.progress import Download
+from xinference_magics.cluster.launching.progress import Download
 from xinference_magics.display.progress import (
     PageLaunchView,
     Part,

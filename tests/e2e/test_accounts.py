@@ -13,8 +13,8 @@ import requests
 from kernel_driver import FRAMES, Kernel
 from kernel_driver import environment as user_environment
 
+from xinference_magics.auth.login import Login, sign_in
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.transport.login import Login, sign_in
 
 USER, PASSWORD = "admin", "correct-horse-battery"
 

@@ -18,9 +18,9 @@ demo.DEMO = Path(sys.argv[1])
 """
 SERVE = """
 import psutil
-from xinference_magics.cluster import local
+from xinference_magics.local_server import server as local
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launch import LaunchRequest
+from xinference_magics.cluster.launching.request import LaunchRequest
 try:
     server = demo.serve()
     cluster = Cluster(server.endpoint, token=server.token)

@@ -8,7 +8,7 @@ import pytest
 from throttle import throttled
 
 import xinference_magics
-from xinference_magics.cluster.launch import Launch
+from xinference_magics.cluster.launching.launch import Launch
 from xinference_magics.notebook.commands import COMMANDS
 
 LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env"

@@ -12,7 +12,7 @@ import requests
 from kernel_driver import FRAMES, environment
 from test_accounts import PASSWORD, USER, Secured
 
-from xinference_magics.transport.login import Login
+from xinference_magics.auth.login import Login
 
 WATCH = """
 import json, logging, io, pickle, sys, traceback

@@ -8,7 +8,7 @@ from faulty_proxy import FaultyProxy
 from faulty_server import UID, FaultyServer
 from loaded_shell import loaded_shell
 
-from xinference_magics.cluster import launch as launches
+from xinference_magics.cluster.launching import launch as launches
 
 
 @pytest.fixture(scope="module")

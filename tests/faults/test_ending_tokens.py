@@ -9,8 +9,8 @@ from faulty_server import ANSWER, TEXT, FaultyServer
 from scripted_server import Reply, Stream
 from token_server import TokenServer, end_token
 
+from xinference_magics.auth.login import Login
 from xinference_magics.errors import AuthenticationError
-from xinference_magics.transport.login import Login
 
 CHAT = CALLS["%%chat"]
 LOGIN = "%xinference login http://"

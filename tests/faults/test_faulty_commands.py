@@ -14,8 +14,8 @@ from faulty_proxy import Fault
 from scripted_server import Reply, Stream
 from token_server import TokenServer
 
+from xinference_magics.auth.login import Login
 from xinference_magics.errors import AuthenticationError, ConnectError, ServerError, StreamError
-from xinference_magics.transport.login import Login
 
 OUTSIDE = str(Path(__file__).parent), str(Path(IPython.__file__).parent)
 """Whose frames know all that a notebook knows."""

@@ -10,11 +10,11 @@ import psutil
 import pytest
 from token_server import TokenServer
 
+from xinference_magics.auth.login import Login, Tokens, sign_in
 from xinference_magics.chat.storage import load
-from xinference_magics.cluster.state import find_folder
 from xinference_magics.errors import LocalServerError, NotebookError
-from xinference_magics.transport.login import Login, Tokens, sign_in
-from xinference_magics.transport.private import read_private, write_private
+from xinference_magics.files import read_private, write_private
+from xinference_magics.local_server.state import find_folder
 
 
 @contextmanager

@@ -23,11 +23,11 @@ from xinference_magics import (
     XinferenceLLM,
     XinferenceRerank,
 )
+from xinference_magics.auth.login import sign_in
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.handle import ModelHandle
-from xinference_magics.transport.login import sign_in
 from xinference_magics.transport.sync import open_session
 from xinference_magics.wire.shapes import MalformedError
 

@@ -8,7 +8,8 @@ import pytest
 from faulty_server import TEXT
 from kernel_driver import Kernel, environment
 
-from xinference_magics.cluster import local, state
+from xinference_magics.local_server import server as local
+from xinference_magics.local_server import state
 
 FAKE = Path(__file__).parents[1] / "cluster" / "fake_xinference.py"
 THREADS = """

@@ -10,9 +10,10 @@ from IPython.core.error import UsageError
 from json_values import ANYTHING, DEEP, wrong
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launch import Launch, LaunchRequest
+from xinference_magics.cluster.launching.launch import Launch
+from xinference_magics.cluster.launching.plan import plan
+from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.cluster.models import Event
-from xinference_magics.cluster.plan import plan
 from xinference_magics.errors import XinferenceError
 
 MODEL = {

@@ -15,7 +15,6 @@ from recorded_cluster import (
     worker_status,
 )
 
-from xinference_magics.cluster import state
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.machines import Snapshot, Worker
 from xinference_magics.display.progress import PageLaunchView, choose_launch_view
@@ -27,6 +26,7 @@ from xinference_magics.errors import (
     PermissionDeniedError,
     RateLimitError,
 )
+from xinference_magics.local_server import state
 from xinference_magics.notebook.commands.watching import Watch
 from xinference_magics.notebook.results.machines import Load, Replicas, Workers, health
 
@@ -176,7 +176,7 @@ def test_stop_cluster_without_a_question(run, answers, magics, options):
 
 
 def test_the_private_server_is_not_stopped_as_a_cluster(run, monkeypatch):
-    monkeypatch.setattr("xinference_magics.cluster.local.is_at", lambda _: True)
+    monkeypatch.setattr("xinference_magics.local_server.server.is_at", lambda _: True)
     with pytest.raises(NotebookError, match="%xinference stop ends it"):
         run("stop-cluster --yes")
 

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from xinference_magics import ChatXinference
+from xinference_magics.auth.login import sign_in
 from xinference_magics.errors import AuthenticationError
-from xinference_magics.transport.login import sign_in
 from xinference_magics.transport.sync import open_session
 
 USER, PASSWORD = "admin", "correct-horse-battery"

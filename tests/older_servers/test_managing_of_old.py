@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from xinference_magics.cluster.launch import Launch, LaunchRequest
+from xinference_magics.cluster.launching.launch import Launch
+from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.cluster.operations import relaunch
 from xinference_magics.cluster.operations import reload as reload_model
 from xinference_magics.cluster.scaling import Scaling

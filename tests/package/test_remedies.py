@@ -31,9 +31,9 @@ FLAGS = {
 MAGIC = re.compile(r"(?<![\w%])%{1,2}(xinference|x?chat|generate|conversation|env|pip|config)\b")
 WORD = re.compile(r"(?<!\S)--?[\w-]+")
 OF_OTHERS = {
-    "cluster/keeper.py": {"-p"},
-    "cluster/memory.py": {"-c"},
-    "cluster/starting.py": {"-m"},
+    "local_server/keeper.py": {"-p"},
+    "local_server/memory.py": {"-c"},
+    "local_server/starting.py": {"-m"},
 }
 """The options of `xinference-local` and of Python, which these modules start."""
 

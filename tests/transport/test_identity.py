@@ -12,10 +12,10 @@ import pytest
 from langchain_core.load import dumps
 
 from xinference_magics import ChatXinference
+from xinference_magics.auth.identity import Identity
+from xinference_magics.auth.login import Login, Tokens
 from xinference_magics.errors import AuthenticationError
-from xinference_magics.transport.identity import Identity
-from xinference_magics.transport.login import Login, Tokens
-from xinference_magics.transport.process import ProcessIdentity
+from xinference_magics.process import ProcessIdentity
 
 ENDPOINT = "http://127.0.0.1:9997"
 

@@ -18,17 +18,17 @@ from token_server import TokenServer, end_token
 from web_server import answering
 
 from xinference_magics import ChatXinference
+from xinference_magics.auth.identity import Identity
+from xinference_magics.auth.login import Login, Tokens, sign_in
 from xinference_magics.errors import AuthenticationError, ConnectError, ServerError
+from xinference_magics.files import locked, open_private
 from xinference_magics.transport.endpoint import Timeouts
-from xinference_magics.transport.identity import Identity
-from xinference_magics.transport.login import Login, Tokens, sign_in
-from xinference_magics.transport.private import locked, open_private
 from xinference_magics.transport.sync import open_session
 
 OTHER_NOTEBOOK = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor
-from xinference_magics.transport.login import Login
+from xinference_magics.auth.login import Login
 login = Login({endpoint!r})
 print("ready", flush=True)
 sys.stdin.readline()
@@ -227,7 +227,7 @@ def test_an_interrupt_while_it_is_renewed_does_not_lose_it():
 
 
 def test_another_notebook_that_renews_without_end_is_waited_for_in_vain(monkeypatch):
-    monkeypatch.setattr("xinference_magics.transport.login._PATIENCE", 0.1)
+    monkeypatch.setattr("xinference_magics.auth.login._PATIENCE", 0.1)
     with TokenServer() as server:
         login = logged_in(server)
         end_token(login, server)

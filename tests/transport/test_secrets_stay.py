@@ -26,11 +26,11 @@ from xinference_magics import (
     XinferenceLLM,
     XinferenceRerank,
 )
+from xinference_magics.auth.identity import Identity
+from xinference_magics.auth.login import Login, Tokens
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.errors import AuthenticationError, ConnectError, XinferenceError
-from xinference_magics.transport.identity import Identity
-from xinference_magics.transport.login import Login, Tokens
-from xinference_magics.transport.private import write_private
+from xinference_magics.files import write_private
 from xinference_magics.transport.traces import forgotten
 
 PLANTED = "planted"

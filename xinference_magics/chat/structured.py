@@ -12,7 +12,7 @@ from typing_extensions import is_typeddict
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
 from xinference_magics.errors import NotebookError
-from xinference_magics.structured_output import best_method
+from xinference_magics.models.structured_output import best_method
 from xinference_magics.wire.schema import as_function
 
 if TYPE_CHECKING:

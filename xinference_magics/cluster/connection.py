@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
-from xinference_magics.cluster.launch import Launch, LaunchRequest
+from xinference_magics.cluster.launching.launch import Launch
 from xinference_magics.cluster.machines import Machines
 from xinference_magics.cluster.models import Instance, RunningModel, objects, text
 from xinference_magics.cluster.registry import Registry
@@ -23,6 +23,7 @@ from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.unreachable import no_xinference
 
 if TYPE_CHECKING:
+    from xinference_magics.cluster.launching.request import LaunchRequest
     from xinference_magics.cluster.models import ReplicaStatus
     from xinference_magics.transport.bearer import Token
 

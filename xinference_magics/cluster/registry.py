@@ -6,8 +6,8 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster import retired
-from xinference_magics.cluster.engines import Choice, Engines, choose
+from xinference_magics.cluster.launching import renamed_models as retired
+from xinference_magics.cluster.launching.engine_choice import Choice, Engines, choose
 from xinference_magics.cluster.models import objects, text, texts
 from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.api import ManagementApi
     from xinference_magics.cluster.definitions import Definition
-    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.launching.request import LaunchRequest
 
 _log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster.engines import spelling
+from xinference_magics.cluster.launching.engine_choice import spelling
 from xinference_magics.cluster.models import RequestContext, number
 
 if TYPE_CHECKING:
-    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.launching.request import LaunchRequest
     from xinference_magics.cluster.models import RunningModel
 
 _PARAMETERS = {"vllm": "max_model_len", "trt-llm": "max_seq_len"}

@@ -18,7 +18,7 @@ from xinference_magics.plain import neutralise, printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xinference_magics.cluster.progress import Download
+    from xinference_magics.cluster.launching.progress import Download
 
 _REPAINT_SECONDS = 0.1
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.local import LocalServer
+    from xinference_magics.local_server.server import LocalServer
 
 _log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class Connector:
             LocalServerError: It cannot be started.
             KeyboardInterrupt: The waiting was interrupted; the server goes on starting.
         """
-        from xinference_magics.cluster import local
+        from xinference_magics.local_server import server as local
 
         command = self._settings.server_command or None
         try:
@@ -206,7 +206,7 @@ class Connector:
         Raises:
             NotebookError: None runs.
         """
-        from xinference_magics.cluster import local
+        from xinference_magics.local_server import server as local
 
         if not local.stop():
             raise NotebookError(
@@ -271,6 +271,6 @@ class Connector:
             raise
 
     def _find_local(self) -> LocalServer | None:
-        from xinference_magics.cluster import local
+        from xinference_magics.local_server import server as local
 
         return local.find()

@@ -8,7 +8,7 @@ from xinference_magics.errors import AuthenticationError
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.local import LocalServer
+    from xinference_magics.local_server.server import LocalServer
     from xinference_magics.transport.endpoint import Timeouts
 
 
@@ -24,8 +24,8 @@ def open_cluster(endpoint: str, timeouts: Timeouts) -> tuple[Cluster, LocalServe
             account yet; none were sent.
         ConnectError: Nothing answers there.
     """
-    from xinference_magics.cluster import local
     from xinference_magics.cluster.connection import Cluster
+    from xinference_magics.local_server import server as local
 
     server = local.find()
     if server is not None and server.endpoint == endpoint:
@@ -50,7 +50,7 @@ def require_account(endpoint: str, timeouts: Timeouts) -> None:
     Raises:
         AuthenticationError: It has no account yet.
     """
-    from xinference_magics.cluster.accounts import needs_setup
+    from xinference_magics.auth.setup import needs_setup
 
     if needs_setup(endpoint, timeouts):
         raise AuthenticationError(
@@ -60,7 +60,7 @@ def require_account(endpoint: str, timeouts: Timeouts) -> None:
 
 
 def _identity(endpoint: str, timeouts: Timeouts) -> Any:
-    from xinference_magics.transport.identity import Identity
+    from xinference_magics.auth.identity import Identity
 
     require_account(endpoint, timeouts)
     identity = Identity(endpoint)
@@ -71,7 +71,7 @@ def _identity(endpoint: str, timeouts: Timeouts) -> Any:
 
 def described(cluster: Cluster, local: LocalServer | None) -> str:
     """Say in a few words with what credentials the notebook is connected; empty for none."""
-    from xinference_magics.transport.identity import Identity
+    from xinference_magics.auth.identity import Identity
 
     if local is not None:
         return "private, of this machine"

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat_models import ChatXinference
+    from xinference_magics.cluster.launching.reuse import OwnLaunches
     from xinference_magics.cluster.models import RequestContext, RunningModel
-    from xinference_magics.cluster.reuse import OwnLaunches
     from xinference_magics.notebook.connector import Settings
     from xinference_magics.notebook.namespace import Namespace
     from xinference_magics.notebook.ready_made import Kind
@@ -69,7 +69,7 @@ class Session:
     @cached_property
     def launches(self) -> OwnLaunches:
         """The launches of this notebook; what knows launches is most of what loading would take."""
-        from xinference_magics.cluster.reuse import OwnLaunches
+        from xinference_magics.cluster.launching.reuse import OwnLaunches
 
         return OwnLaunches()
 

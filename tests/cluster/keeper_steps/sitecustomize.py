@@ -24,7 +24,7 @@ def hold(frame, event, value):
         time.sleep(0.01)
 
 
-if "xinference_magics.cluster.keeper" in sys.orig_argv and "KEEPER_STEP" in os.environ:
+if "xinference_magics.local_server.keeper" in sys.orig_argv and "KEEPER_STEP" in os.environ:
     step = os.environ["KEEPER_STEP"].split()
     held = Path(os.environ["KEEPER_HELD"])
     sys.setprofile(hold)

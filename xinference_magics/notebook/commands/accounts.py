@@ -16,10 +16,10 @@ from xinference_magics.notebook.results.done import done
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xinference_magics.auth.login import Tokens
     from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.session import Session
-    from xinference_magics.transport.login import Tokens
 
 _ELSEWHERE = "Log in from a notebook first, and the login is kept; or set XINFERENCE_API_KEY."
 
@@ -75,7 +75,7 @@ def login(session: Session, options: LoginOptions) -> Connection | Done:
         AuthenticationError: The name, the password or the key is wrong, or there is no account.
         NotebookError: Nobody can be asked.
     """
-    from xinference_magics.transport.login import Login
+    from xinference_magics.auth.login import Login
 
     endpoint = session.connector.resolve(options.endpoint)
     if needless := _needless(session, endpoint):
@@ -85,8 +85,8 @@ def login(session: Session, options: LoginOptions) -> Connection | Done:
 
 
 def _tokens(session: Session, endpoint: str, options: LoginOptions) -> Tokens:
+    from xinference_magics.auth.login import Tokens, sign_in
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.transport.login import Tokens, sign_in
 
     if not options.api_key:
         username = options.username or _asked(f"User name at {endpoint}: ")
@@ -133,7 +133,7 @@ def logout(session: Session, options: LogoutOptions) -> Done:
     Raises:
         NotebookError: There is none.
     """
-    from xinference_magics.transport.identity import Identity
+    from xinference_magics.auth.identity import Identity
 
     identity = Identity(session.connector.resolve(options.endpoint))
     if session.connector.is_private(identity.endpoint) or not identity.login.end(
@@ -155,7 +155,7 @@ def setup(session: Session, options: SetupOptions) -> Connection | Done:
             differ.
         BadRequestError: The server does not take the name or the password.
     """
-    from xinference_magics.cluster.accounts import needs_setup, wants_setup_token
+    from xinference_magics.auth.setup import needs_setup, wants_setup_token
 
     endpoint = session.connector.resolve(options.endpoint)
     if not needs_setup(endpoint, session.connector.timeouts):
@@ -171,8 +171,8 @@ def setup(session: Session, options: SetupOptions) -> Connection | Done:
 
 
 def _make_account(session: Session, endpoint: str, username: str | None, *, printed: bool) -> None:
-    from xinference_magics.cluster.accounts import set_up
-    from xinference_magics.transport.login import Login, sign_in
+    from xinference_magics.auth.login import Login, sign_in
+    from xinference_magics.auth.setup import set_up
 
     setup_token = _asked_secretly("Setup token: ").strip() if printed else ""
     username = username or _asked("Name of the new user: ")
@@ -183,7 +183,7 @@ def _make_account(session: Session, endpoint: str, username: str | None, *, prin
 
 def _new_password(session: Session, endpoint: str, username: str) -> str:
     """Ask for a password until it is long enough, and then for the same again."""
-    from xinference_magics.cluster.accounts import shortest_password
+    from xinference_magics.auth.setup import shortest_password
 
     shortest = shortest_password(endpoint, session.connector.timeouts)
     password = _asked_secretly(f"New password of {username} ({shortest} characters or more): ")

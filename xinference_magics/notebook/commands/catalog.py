@@ -23,9 +23,9 @@ from xinference_magics.notebook.options import (
 from xinference_magics.notebook.readers import one_of
 
 if TYPE_CHECKING:
-    from xinference_magics.cluster.launch import LaunchRequest
-    from xinference_magics.cluster.memory import MemoryEstimate
+    from xinference_magics.cluster.launching.request import LaunchRequest
     from xinference_magics.cluster.registry import Registry
+    from xinference_magics.local_server.memory import MemoryEstimate
     from xinference_magics.notebook.results.catalog import (
         EngineOffers,
         Found,
@@ -87,8 +87,8 @@ def engine(session: Session, options: EngineOptions) -> EngineOffers:
         ModelNotFoundError: No such model; the hint names near ones.
         BadRequestError: Nothing fits what was asked for; the message says what is possible.
     """
-    from xinference_magics.cluster.engines import choose, fitting
-    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.launching.engine_choice import choose, fitting
+    from xinference_magics.cluster.launching.request import LaunchRequest
     from xinference_magics.notebook.results.catalog import EngineOffers
 
     registry = session.connector.visit(options.endpoint).registry
@@ -207,7 +207,7 @@ class CalModelMemOptions:
 
 def cal_model_mem(session: Session, options: CalModelMemOptions) -> MemoryEstimate:
     """Estimate the GPU memory of a model, with this machine's xinference package."""
-    from xinference_magics.cluster.memory import MemoryRequest, estimate
+    from xinference_magics.local_server.memory import MemoryRequest, estimate
 
     request = MemoryRequest(
         str(options.model_size_in_billions),

@@ -17,9 +17,10 @@ from xinference_magics.notebook.ready_made import kind_of
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launch import Cancellation, Launch, LaunchRequest
+    from xinference_magics.cluster.launching.launch import Cancellation, Launch
+    from xinference_magics.cluster.launching.plan import LaunchPlan
+    from xinference_magics.cluster.launching.request import LaunchRequest
     from xinference_magics.cluster.models import RunningModel
-    from xinference_magics.cluster.plan import LaunchPlan
     from xinference_magics.notebook.session import Session
 
 
@@ -51,7 +52,7 @@ def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:
 def _plan(
     session: Session, cluster: Cluster, request: LaunchRequest, options: LaunchOptions
 ) -> LaunchPlan:
-    from xinference_magics.cluster.plan import plan
+    from xinference_magics.cluster.launching.plan import plan
 
     reuse = session.settings.reuse if options.reuse is None else options.reuse
     return plan(
@@ -84,8 +85,8 @@ def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, options: Launc
 
 def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchOptions) -> str:
     """Wait for a launch that is under way, and look at what it is when it is ready."""
-    from xinference_magics.cluster.launch import Launch
-    from xinference_magics.cluster.reuse import check
+    from xinference_magics.cluster.launching.launch import Launch
+    from xinference_magics.cluster.launching.reuse import check
     from xinference_magics.notebook.commands.waiting import wait
 
     assert plan.existing is not None  # noqa: S101 - asked by `launch`
@@ -130,7 +131,7 @@ def cancel(session: Session, options: CancelOptions) -> Cancellation:
     Raises:
         LaunchError: It could not be cancelled, or was lost in being so.
     """
-    from xinference_magics.cluster.launch import Launch
+    from xinference_magics.cluster.launching.launch import Launch
     from xinference_magics.notebook.commands.waiting import cancel_goes_on
 
     cluster = session.connector.visit(options.endpoint)

@@ -172,8 +172,8 @@ def _client_log(options: LogsOptions) -> Lines:
 
 def _log(session: Session, options: LogsOptions) -> Lines:
     """Read the private server's log from its file, which outlives it; else ask for it."""
-    from xinference_magics.cluster import local
-    from xinference_magics.cluster.server_log import without_secrets
+    from xinference_magics.local_server import server as local
+    from xinference_magics.local_server.server_log import without_secrets
     from xinference_magics.notebook.results.machines import Lines
 
     try:

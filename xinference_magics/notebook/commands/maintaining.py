@@ -40,7 +40,7 @@ class StopClusterOptions(ThereOptions):
 
 def stop_cluster(session: Session, options: StopClusterOptions) -> Done:
     """Stop supervisor, workers and every model of a cluster, having asked."""
-    from xinference_magics.cluster import local
+    from xinference_magics.local_server import server as local
 
     cluster = session.connector.visit(options.endpoint)
     if local.is_at(cluster.endpoint):

@@ -14,9 +14,9 @@ from xinference_magics.plain import as_word
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xinference_magics.cluster.launch import Cancellation, Launch
+    from xinference_magics.cluster.launching.launch import Cancellation, Launch
+    from xinference_magics.cluster.launching.progress import LaunchProgress
     from xinference_magics.cluster.models import RunningModel
-    from xinference_magics.cluster.progress import LaunchProgress
     from xinference_magics.display.progress import LaunchView
     from xinference_magics.notebook.session import Session
 

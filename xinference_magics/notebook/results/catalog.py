@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xinference_magics.cluster.cache import CachedModel
-from xinference_magics.cluster.engines import Engines, Offer
+from xinference_magics.cluster.launching.engine_choice import Engines, Offer
 from xinference_magics.cluster.registrations import Registration, VllmModel
 from xinference_magics.display.amounts import Bytes
 from xinference_magics.display.tables import Column, Table, table_of
@@ -15,7 +15,7 @@ from xinference_magics.notebook.results.rows import Rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from xinference_magics.cluster.memory import MemoryEstimate
+    from xinference_magics.local_server.memory import MemoryEstimate
 
 _SHOWN = 6
 """Languages shown; some models know a hundred."""

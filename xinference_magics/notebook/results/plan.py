@@ -10,7 +10,7 @@ from xinference_magics.display.tables import table_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xinference_magics.cluster.plan import LaunchPlan
+    from xinference_magics.cluster.launching.plan import LaunchPlan
 
 _CHOSEN = frozenset({"model_engine", "model_format", "model_size_in_billions", "quantization"})
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.cluster.launching.plan import LaunchPlan
 from xinference_magics.cluster.machines import Snapshot
-from xinference_magics.cluster.memory import MemoryEstimate
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.cluster.operations import Operation
-from xinference_magics.cluster.plan import LaunchPlan
+from xinference_magics.local_server.memory import MemoryEstimate
 from xinference_magics.notebook.results import catalog, machines, models, plan
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from xinference_magics.remedies import Arguments, Remedy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xinference_magics.cluster.engines import Choice
-    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.launching.engine_choice import Choice
+    from xinference_magics.cluster.launching.request import LaunchRequest
 
 FORMATS = {"ggml": "ggufv2", "ggmlv3": "ggufv2", "gguf": "ggufv2", "ggufv1": "ggufv2"}
 """Formats that were renamed or replaced, and by which."""

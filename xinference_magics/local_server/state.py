@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 import psutil
 
 from xinference_magics.errors import LocalServerError
-from xinference_magics.transport.private import (
+from xinference_magics.files import (
     locked,
     make_private_folder,
     read_private,
     state_folder,
     write_private,
 )
-from xinference_magics.transport.process import ProcessIdentity
+from xinference_magics.process import ProcessIdentity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

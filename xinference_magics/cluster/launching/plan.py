@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import in_path
+from xinference_magics.cluster.launching.reuse import Found, OwnLaunches, Wanted, find
 from xinference_magics.cluster.models import objects, text
-from xinference_magics.cluster.reuse import Found, OwnLaunches, Wanted, find
 from xinference_magics.errors import BadRequestError
 from xinference_magics.shown import Shown
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launch import LaunchRequest
-    from xinference_magics.cluster.reuse import Existing
+    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.reuse import Existing
 
 HIDDEN = "••••"
 """Stands for a value that may be a secret."""

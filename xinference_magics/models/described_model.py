@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr
 
-from xinference_magics.text_model import TextModel
+from xinference_magics.models.text_model import TextModel
 from xinference_magics.wire.earlier_calls import depend_on_family, hold_calls
 from xinference_magics.wire.forced_choice import describes_tools
 from xinference_magics.wire.messages import hold_media

@@ -1,6 +1,6 @@
 """The keeper: a small process that starts the local server, and ends it when nobody needs it.
 
-    python -m xinference_magics.cluster.keeper FOLDER [PORT COMMAND]
+    python -m xinference_magics.local_server.keeper FOLDER [PORT COMMAND]
 
 takes over the server that is written down and has lost its keeper, or else starts COMMAND on
 PORT, writes down who runs, and leaves the keeper behind; it does nothing where a keeper lives.
@@ -23,10 +23,10 @@ from pathlib import Path
 
 import psutil
 
-from xinference_magics.cluster.state import Phase, Running, leased, lock
 from xinference_magics.errors import XinferenceError
-from xinference_magics.transport.private import open_log, read_private
-from xinference_magics.transport.process import ProcessIdentity
+from xinference_magics.files import open_log, read_private
+from xinference_magics.local_server.state import Phase, Running, leased, lock
+from xinference_magics.process import ProcessIdentity
 
 GRACE = 120.0  # seconds without a lease: a notebook is restarted, and read, in less
 _TICK = 1.0

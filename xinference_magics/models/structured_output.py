@@ -21,8 +21,8 @@ from langchain_core.runnables import RunnableLambda, RunnableMap
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.models.structured_errors import CheckedParser
 from xinference_magics.nearest import did_you_mean
-from xinference_magics.structured_errors import CheckedParser
 from xinference_magics.wire.engines import FOLLOW_A_SCHEMA
 from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
 

@@ -16,14 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster.engines import spelling
+from xinference_magics.cluster.launching.engine_choice import spelling
 from xinference_magics.cluster.models import number, text
 from xinference_magics.errors import BadRequestError
 from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.launching.request import LaunchRequest
     from xinference_magics.cluster.models import RunningModel
 
 

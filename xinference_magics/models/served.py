@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Self
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
+from xinference_magics.auth.identity import Identity
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.bearer import Bearer
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
-from xinference_magics.transport.identity import Identity
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.transport.traces import forget
 from xinference_magics.wire.parameters import refuse_unknown

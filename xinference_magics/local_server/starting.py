@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster import credentials, server_log, state
-from xinference_magics.cluster.state import Phase, Running
 from xinference_magics.errors import LocalServerError, XinferenceError
+from xinference_magics.files import open_log
+from xinference_magics.local_server import credentials, server_log, state
+from xinference_magics.local_server.state import Phase, Running
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import Timeouts
-from xinference_magics.transport.private import open_log
 from xinference_magics.transport.sync import open_session
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def keep(folder: Path, *start: str) -> None:
     with os.fdopen(open_log(path), "ab") as log:
         before = log.tell()
         done = subprocess.run(  # noqa: S603  # this package's own module
-            [sys.executable, "-m", "xinference_magics.cluster.keeper", str(folder), *start],
+            [sys.executable, "-m", "xinference_magics.local_server.keeper", str(folder), *start],
             cwd=Path(__file__).parents[2],  # found there, whatever this process's sys.path is
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.cluster import retired
+from xinference_magics.cluster.launching import renamed_models as retired
 from xinference_magics.cluster.models import text, texts
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
@@ -27,7 +27,7 @@ from xinference_magics.remedies import Advice, Remedy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from xinference_magics.cluster.launch import LaunchRequest
+    from xinference_magics.cluster.launching.request import LaunchRequest
 
 SETTLED = frozenset({"LLM", "embedding", "rerank"})
 """Types of models for which what was left open is chosen here, and not by the server."""

@@ -8,9 +8,9 @@ from langchain_core.language_models.base import BaseLanguageModel
 from pydantic import model_validator
 
 from xinference_magics import __version__
-from xinference_magics.call_config import ConfigurableCalls
+from xinference_magics.models.call_config import ConfigurableCalls
+from xinference_magics.models.served import ServedModel
 from xinference_magics.notes import note
-from xinference_magics.served import ServedModel
 from xinference_magics.wire.engines import unheeded, unmet_choice
 from xinference_magics.wire.metadata import PROVIDER
 from xinference_magics.wire.parameters import GenerationParameters

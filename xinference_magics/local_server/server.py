@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from xinference_magics.cluster import credentials, server_log, starting, state
-from xinference_magics.cluster.keeper import end
+from xinference_magics.auth.login import Login, Tokens
 from xinference_magics.errors import LocalServerError, XinferenceError
+from xinference_magics.local_server import credentials, server_log, starting, state
+from xinference_magics.local_server.keeper import end
 from xinference_magics.remedies import Remedy
-from xinference_magics.transport.login import Login, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from xinference_magics.auth.login import Login, claims
 from xinference_magics.errors import AuthenticationError, ConnectError
 from xinference_magics.transport.endpoint import normalize
 from xinference_magics.transport.failures import other_credentials
-from xinference_magics.transport.login import Login, claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from xinference_magics.cluster.starting import find_command
 from xinference_magics.errors import BadRequestError, LocalServerError
+from xinference_magics.local_server.starting import find_command
 from xinference_magics.remedies import Remedy
 from xinference_magics.shown import Shown
 

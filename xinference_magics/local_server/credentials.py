@@ -11,12 +11,12 @@ import re
 import secrets
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster.accounts import needs_setup, set_up
+from xinference_magics.auth.login import Login, Tokens, sign_in
+from xinference_magics.auth.setup import needs_setup, set_up
 from xinference_magics.errors import AuthenticationError, LocalServerError
+from xinference_magics.files import read_private, write_private
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.events import EventError, whole
-from xinference_magics.transport.login import Login, Tokens, sign_in
-from xinference_magics.transport.private import read_private, write_private
 from xinference_magics.transport.sync import open_session
 from xinference_magics.transport.unreachable import no_xinference
 from xinference_magics.wire.shapes import MalformedError, text_in

@@ -21,17 +21,17 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.errors import AuthenticationError, ConnectError, XinferenceError
-from xinference_magics.remedies import Remedy
-from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
-from xinference_magics.transport.events import EventError, whole
-from xinference_magics.transport.logs import dropped
-from xinference_magics.transport.private import (
+from xinference_magics.files import (
     locked,
     make_private_folder,
     read_private,
     state_folder,
     write_private,
 )
+from xinference_magics.remedies import Remedy
+from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
+from xinference_magics.transport.events import EventError, whole
+from xinference_magics.transport.logs import dropped
 from xinference_magics.transport.traces import forgotten
 from xinference_magics.wire.shapes import MalformedError, number_in, text_in
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from requests import Response
 
-    from xinference_magics.transport.process import ProcessIdentity
+    from xinference_magics.process import ProcessIdentity
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Tokens:
         """Whether the process they are for has ended; what has its port now gets nothing."""
         if self.server is None:
             return False
-        from xinference_magics.transport.process import ProcessIdentity
+        from xinference_magics.process import ProcessIdentity
 
         return ProcessIdentity(**self.server).process() is None
 

@@ -1,0 +1,1 @@
+"""The private server of this machine, and what starts and stops it."""
