@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import xinference_magics
-from xinference_magics import chat, cluster
+from xinference_magics import chat, cluster, local_server
+from xinference_magics.cluster import launching
 from xinference_magics.notebook import results
 from xinference_magics.notebook.arguments import spellings
 from xinference_magics.notebook.commands import COMMANDS, conversing
@@ -120,7 +121,7 @@ def _classes() -> dict[str, type]:
     """Find the classes of what commands return, by their names."""
     modules = [
         import_module(found.name)
-        for room in (chat, cluster, results)
+        for room in (chat, cluster, launching, local_server, results)
         for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
     ]
     return {
