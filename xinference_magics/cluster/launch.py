@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
 _LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
 _UNLISTED = 5.0  # seconds in which a launch of our own may not be listed yet
-_MOMENT = 0.1  # seconds
+_MOMENT = 0.1  # seconds between two questions for it
 _PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
 
 
