@@ -17,10 +17,10 @@ A_WARNING = "a warning where it is ignored"
 
 
 def _seed(model: Model) -> str:
-    def said(seed: int) -> str:
-        return model.whole(SENTENCE, temperature=1.5, seed=seed, max_tokens=16).text
-
-    first, again, other = said(7), said(7), said(8)
+    hot = {"temperature": 1.5, "max_tokens": 16}
+    first = steady(model, SENTENCE, seed=7, **hot).text
+    again = model.whole(SENTENCE, seed=7, **hot).text
+    other = model.whole(SENTENCE, seed=8, **hot).text
     if first == again == other:
         return UNCLEAR
     return WORKS if first == again else IGNORED

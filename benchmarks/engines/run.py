@@ -115,8 +115,9 @@ def _ran(model: Model, library: str) -> dict[str, Any]:
     size = str(described.get("model_size_in_billions")).replace("_", ".")
     with closing(Cluster(model.endpoint)) as cluster:
         version = str(cluster.version())
+    quantization = str(described.get("quantization") or "none").removeprefix("none")
     return {
-        "model": f"{family} {size}B {described.get('quantization') or ''}".strip(),
+        "model": f"{family} {size}B {quantization}".strip(),
         "server": version,
         "library": library,
         "day": datetime.now(UTC).date().isoformat(),

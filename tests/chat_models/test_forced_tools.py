@@ -277,6 +277,15 @@ class TestVllm:
         assert len(answer.invalid_tool_calls) == 1
         assert len(server.bodies) == 1
 
+    def test_a_name_without_arguments_behind_a_call_in_the_text_is_invalid(self):
+        tags = f"<tool_call>\n{json.dumps(CALL)}\n</tool_call>"
+        pieces = [tags, self.piece("get_weather", "")]
+        with answering(*pieces, finish="tool_calls") as server:
+            answer = merged(self.bound(server, get_weather).stream("x"))
+        assert called(answer) == [("get_weather", {"city": "Paris"})]
+        assert len(answer.invalid_tool_calls) == 1
+        assert len(server.bodies) == 1
+
     async def test_a_call_that_was_swallowed_is_asked_for_again_whole(self):
         tags = '<tool_call>\n{"name": "get_time", "arguments": {}}\n</tool_call>'
         silent, whole = Stream(recorded.llama("")), Reply(body=recorded.whole({"content": tags}))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,6 @@ def test_success_is_every_replica_ready(cluster):
 
 def test_a_launch_is_cancelled_only_while_it_loads(cluster):
     launch = cluster.launch(request(model_uid="cancelled"))
-    time.sleep(0.5)
     assert launch.cancel().state == "cancelled"
     assert launch.cancel().state == "failed"
     with pytest.raises(LaunchError, match="cancelled did not start: cancelled"):

@@ -120,7 +120,7 @@ def braced_names(text: str, namespace: Mapping[str, Any]) -> list[str]:
 
 def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
     """Find the first ``}}`` at which the text from `start` compiles."""
-    reason = _unclosed(text, start)
+    reason = ""
     for end in _closings(text, start):
         source = text[start:end].strip()
         try:
@@ -133,7 +133,8 @@ def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
     line = text.count("\n", 0, start) + 1
     snippet = text[start - 2 : start + 30].splitlines()[0]
     raise PromptError(
-        f"{snippet!r} in line {line} of the prompt is not a valid expression: {reason}.",
+        f"{snippet!r} in line {line} of the prompt is not a valid expression: "
+        f"{reason or _unclosed(text, start)}.",
         hint=_REMEDY,
     )
 

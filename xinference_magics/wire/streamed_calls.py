@@ -5,6 +5,7 @@ Servers number calls, name them by ids, repeat names, or do none of it; see `Str
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.tool import tool_call_chunk
@@ -41,7 +42,6 @@ class _Call:
         self.id = ""
         self.name = ""
         self.unsent_name = ""
-        self.sent = False
         self.wrapped: bool | None = None  # None: before the first character of its arguments
         self.characters = Escapes()
 
@@ -66,7 +66,7 @@ class StreamedCalls:
         self._demanding = demanding(tools)
         self._arguments: dict[int, list[str]] = {}
         self._calls: list[_Call] = []
-        self._unsent: list[_Call] = []
+        self._unsent: deque[_Call] = deque()  # calls are passed on in their order
         self._by_id: dict[str | None, _Call] = {}
         self._by_index: dict[int | None, _Call] = {}
         self.names: set[str | None] = set()
@@ -79,10 +79,14 @@ class StreamedCalls:
 
     @property
     def lost(self) -> bool:
-        """Whether there were calls, but none whose arguments came."""
-        return bool(self._calls) and all(
-            self._lacks(call.number) and not "".join(self._arguments[call.number])
-            for call in self._calls
+        """Whether there were calls, but none whose arguments came, and none in the text."""
+        return (
+            bool(self._calls)
+            and not self.in_text
+            and all(
+                call.name in self._demanding and not any(self._arguments[call.number])
+                for call in self._calls
+            )
         )
 
     def deltas(self, raw: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
@@ -100,8 +104,8 @@ class StreamedCalls:
     def _news(self, call: _Call, arguments: str) -> Iterator[ToolCallChunk]:
         """Return what can be passed on: calls in their order, each from its first argument on."""
         if self._arguments[call.number]:
-            before = [each for each in self._unsent if each.number < call.number]
-            yield from (self._send(each, "") for each in before)
+            while self._unsent and self._unsent[0].number < call.number:
+                yield self._send(self._unsent[0], "")
             yield self._send(call, arguments)
 
     def _piece(self, raw: Mapping[str, Any]) -> tuple[_Call, str]:
@@ -125,15 +129,17 @@ class StreamedCalls:
     def _send(self, call: _Call, arguments: str) -> ToolCallChunk:
         """Return a piece as langchain-core merges it: what is new of the call."""
         name, call.unsent_name = call.unsent_name or None, ""
-        first, call.sent = not call.sent, True
-        if first:
-            self._unsent.remove(call)
+        if first := self._is_next(call):
+            self._unsent.popleft()
         return tool_call_chunk(
             name=name,
             args=call.shown(arguments),
             id=call.id if first else None,
             index=call.number,
         )
+
+    def _is_next(self, call: _Call) -> bool:
+        return bool(self._unsent) and self._unsent[0] is call
 
     def _begin(self) -> _Call:
         call = _Call(self._first + len(self._arguments))
@@ -192,7 +198,7 @@ class StreamedCalls:
         return [chunk for call in self._calls for chunk in self._rest(call)]
 
     def _rest(self, call: _Call) -> Iterator[ToolCallChunk]:
-        if not call.sent:
+        if self._is_next(call):
             yield self._send(call, "")
         parts = self._arguments[call.number]
         parts.append(rest := call.characters.end())

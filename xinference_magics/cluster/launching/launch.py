@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 
 _UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
 _LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
+_UNLISTED = 5.0  # seconds in which a launch of our own may not be listed yet
+_MOMENT = 0.1  # seconds between two questions for it
 _PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
 
 
@@ -224,7 +226,7 @@ class Launch:
         to cancel a model or a replica that is ready, but loses it with its memory; so this looks
         first, and afterwards, as one can become ready in between.
         """
-        before = self.cluster.replicas(self.uid)
+        before = self._listed()
         if not before or not all(each.loading for each in before):
             return self._nothing_to_cancel(before)
         self.cluster.cancel(self.uid)
@@ -238,6 +240,16 @@ class Launch:
             f"{self.uid} became ready while it was being cancelled: the server has lost it, and "
             "its process keeps its memory until the server is restarted.",
         )
+
+    def _listed(self) -> list[ReplicaStatus]:
+        """Return the replicas; a busy server lists those of a new launch only after a moment."""
+        while not (replicas := self.cluster.replicas(self.uid)) and self._is_new():
+            time.sleep(_MOMENT)
+        return replicas
+
+    def _is_new(self) -> bool:
+        ours = self.request is not None and not self._seen
+        return ours and time.monotonic() - self._started < _UNLISTED
 
     def _nothing_to_cancel(self, replicas: list[ReplicaStatus]) -> Cancellation:
         stops = Remedy.TERMINATE(uid=self.uid)

@@ -136,10 +136,11 @@ def cancel(session: Session, options: CancelOptions) -> Cancellation:
 
     cluster = session.connector.visit(options.endpoint)
     uid = options.uid
+    request = session.launches.requests.get((cluster.endpoint, uid))
     if any(replica.loading for replica in cluster.replicas(uid)):
         session.say(f"Cancelling {uid}; this waits until its loading has stopped ...")
     try:
-        result = Launch(cluster, uid).cancel()
+        result = Launch(cluster, uid, request).cancel()
     except KeyboardInterrupt:
         raise cancel_goes_on(uid) from None
     if result.state not in {"cancelled", "failed"}:
