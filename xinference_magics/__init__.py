@@ -1,7 +1,7 @@
-"""Xinference in the notebook: launch models, chat in a cell, keep a LangChain object.
+"""Xinference in notebooks: launch models, chat in cells, use models as LangChain objects.
 
 ``%load_ext xinference_magics`` adds ``%xinference``, ``%%chat`` and ``%chat``.
-Importing this package imports nothing heavy: every public name is loaded at first use.
+Importing this package imports nothing heavy: every public name loads on first use.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used (PEP 562)."""
+    """Import a public name on first use (PEP 562)."""
     if name in _LAZY:
         from xinference_magics.interrupts import imported
 
@@ -66,7 +66,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Put back what `load_ipython_extension` found; called by ``%unload_ext``."""
+    """Restore what `load_ipython_extension` replaced; called by ``%unload_ext``."""
     from xinference_magics.notebook.extension import unload
 
     unload(shell)

@@ -1,6 +1,6 @@
-"""ChatXinference: a chat model of an Xinference server as a LangChain object.
+"""ChatXinference: a chat model on an Xinference server as a LangChain object.
 
-A call goes one way, streamed or not, sync or async:
+Every call takes the same path, streamed or not, sync or async:
 
     messages, fields, arguments --wire.request--> a JSON body
     body --transport.inference--> Xinference --> an answer, or its chunks
@@ -68,16 +68,16 @@ class ChatXinference(DescribedModel, BaseChatModel):
     """A chat model that runs on an Xinference server.
 
     Creating one sends nothing, and it can be used from any thread and event loop. Every
-    generation parameter is a field, and can also be given to `bind` or to a call;
+    generation parameter is a field, and can also be passed to `bind` or to a call;
     `max_tokens`, `temperature`, `top_p` and `seed` also in a call's config. Misspelt names
-    are refused; `extra_body` passes anything through.
+    are rejected; `extra_body` passes anything through.
 
-    Pass images, sounds and videos as LangChain's blocks, or in the form of OpenAI, Anthropic
-    or Vertex; they are sent in the form that the model's engine reads. If `engine` or `profile`
-    is missing, the server is asked for it, also before a tool call is forced and before a method
-    of structured output is chosen. A URL is opened by the server, never by this process. Paths
-    and ``file://`` are never opened: they, and kinds of media that the model does not accept,
-    raise BadRequestError before anything is sent.
+    Pass images, audio and videos as LangChain content blocks, or in the format of OpenAI,
+    Anthropic or Vertex; they are sent in the format that the model's engine reads. If `engine` or
+    `profile` is missing, the server is asked for it, including before a tool call is forced and
+    before a structured output method is chosen. URLs are opened by the server, never by this
+    process. Paths and ``file://`` are never opened: they, and kinds of media that the model does
+    not accept, raise BadRequestError before anything is sent.
 
     Examples:
         >>> llm = ChatXinference(server_url="http://127.0.0.1:9997", model_uid="qwen3")
@@ -96,7 +96,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
     think_prefilled: bool | None = None
     """Whether the chat template ends in ``<think>``, so that answers only close the tag.
 
-    None leaves it to the model's family, which the profile names.
+    None decides by the model family, which the profile names.
     """
 
     @property
@@ -186,14 +186,14 @@ class ChatXinference(DescribedModel, BaseChatModel):
                 yield chunk
 
     def _thinks(self, request: ChatRequest) -> bool:
-        """Whether the model is known to think where nothing is said of it."""
+        """Whether the model is known to think unless the request says otherwise."""
         known = request.model_uid == self.model_uid and self.profile
         return bool(known and known.get("reasoning_output"))
 
     # Tools and structured output
 
     def bind(self, **kwargs: Any) -> _ChatModelBinding:
-        """Return this model with `kwargs` given to each of its calls.
+        """Return this model with `kwargs` passed to each of its calls.
 
         Raises:
             BadRequestError: There is no such parameter.
@@ -217,9 +217,10 @@ class ChatXinference(DescribedModel, BaseChatModel):
             tool_choice: ``"auto"``, ``"none"``, ``"any"``, ``"required"``, True, a tool's
                 name, or a dict that names one. A forced call is enforced on llama.cpp, vLLM
                 and SGLang, without reasoning; transformers ignores it.
-            strict: Whether arguments must follow the schema, where the engine can enforce it.
-            parallel_tool_calls: Whether several calls may come at once, where the engine asks.
-            kwargs: Given to each call, as by `bind`. A `response_format` holds for the answer
+            strict: Whether arguments must follow the schema, if the engine can enforce it.
+            parallel_tool_calls: Whether the model may make several calls at once, if the engine
+                has that option.
+            kwargs: Passed to each call, as by `bind`. A `response_format` applies to the answer
                 that comes when no more tools are called.
 
         Raises:
@@ -252,13 +253,13 @@ class ChatXinference(DescribedModel, BaseChatModel):
 
         Args:
             schema: A Pydantic class, a TypedDict, or a JSON schema; None with ``json_mode``.
-            method: ``"function_calling"`` asks for a tool call, ``"json_schema"`` has the
-                engine follow the schema, ``"json_mode"`` only expects JSON. Left out,
+            method: ``"function_calling"`` asks for a tool call, ``"json_schema"`` makes the
+                engine follow the schema, ``"json_mode"`` only expects JSON. The default is
                 ``"json_schema"`` on an engine that follows schemas, else ``"function_calling"``;
-                where `engine` is missing, the server is asked for it at the first call.
+                if `engine` is missing, the server is asked for it at the first call.
             include_raw: Whether to return `raw`, `parsed` and `parsing_error` in a dict.
-            strict: Whether the schema must be followed exactly, where the engine can.
-            kwargs: Given to each call, as by `bind`.
+            strict: Whether the schema must be followed exactly, if the engine can enforce it.
+            kwargs: Passed to each call, as by `bind`.
         """
         from xinference_magics.models.structured_output import structured
 
@@ -271,7 +272,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         messages: list[BaseMessage],
         tools: Sequence[Tool] | None = None,
     ) -> int:
-        """Estimate the tokens of `messages`, without asking or downloading anything."""
+        """Estimate the tokens of `messages`, without a request or a download."""
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(messages, tools)
         return estimated_message_tokens(messages, tool_dicts(tools or ()))
@@ -279,7 +280,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
     # Identity: traces, caches, dumps, copies
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """Return the key of a cache; langchain-core would keep the fields of the first call."""
+        """Return the cache key; langchain-core alone would reuse the fields of the first call."""
         self.__dict__.pop("_serialized", None)
         return super()._get_llm_string(stop, **kwargs)
 

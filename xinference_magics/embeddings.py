@@ -1,4 +1,4 @@
-"""XinferenceEmbeddings: an embedding model of an Xinference server as a LangChain object."""
+"""XinferenceEmbeddings: an embedding model on an Xinference server as a LangChain object."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class XinferenceEmbeddings(ServedModel, Embeddings):
     _asks: ClassVar[Ask] = embed
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector for each of `texts`, in their order."""
+        """Return a vector for each of `texts`, in order."""
         found: list[list[float]] = []
         for body in self._bodies(texts):
             found += vectors(self._endpoint.answer(body), body)
         return found
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector for each of `texts`, in their order."""
+        """Return a vector for each of `texts`, in order."""
         found: list[list[float]] = []
         for body in self._bodies(texts):
             found += vectors(await self._endpoint.aanswer(body), body)

@@ -19,13 +19,13 @@
     ├── PromptError               an {{expression}} of a prompt failed
     └── NotebookError             the notebook's state does not allow it
 
-A message is one line: what happened, to which thing. `hint` is what to do next; `remedy` is the
-same as a code, for those that have one.
-IPython shows both as a single line instead of a traceback.
+A message is one line: what happened, and to what. `hint` is what to do next; `remedy` is the same
+as a code, for errors that have one. IPython shows message and hint as a single line instead of a
+traceback.
 
-On the right are the classes of `langchain_core.exceptions` that these errors also are, so that
-LangChain's middleware can distinguish them. They become bases once that module is imported; this
-module does not import it, because that takes a quarter of a second.
+On the right are the classes of `langchain_core.exceptions` that these errors also belong to, so
+that LangChain's middleware can distinguish them. They become base classes once that module is
+imported; this module does not import it, because that takes a quarter of a second.
 
 Harmless problems raise no error: an `IgnoredByEngineWarning` says what an engine ignored.
 """
@@ -50,12 +50,12 @@ class XinferenceError(Exception):
     """The base of all errors of this package.
 
     Args:
-        message: One line: what happened, and to which thing.
+        message: One line: what happened, and to what.
         hint: What to do next; shown after the message.
     """
 
     request_id: str | None = None
-    """The `request_id` that was sent with the request; it is also in the server's log."""
+    """The `request_id` sent with the request; it is also in the server's log."""
 
     is_retryable: bool = False
     """Whether the same request may succeed if retried; LangChain's middleware reads this."""
@@ -67,7 +67,7 @@ class XinferenceError(Exception):
 
     @property
     def hint(self) -> str:
-        """What to do next: in Python's terms, or a line to type where the extension is loaded."""
+        """What to do next: in Python terms, or as a line to type if the extension is loaded."""
         return str(self._hint)
 
     @hint.setter
@@ -76,7 +76,7 @@ class XinferenceError(Exception):
 
     @property
     def remedy(self) -> Remedy | None:
-        """What to do next, as a code, where there is one for it."""
+        """What to do next as a code, if there is one."""
         return self._hint.remedy if isinstance(self._hint, Advice) else None
 
     def __str__(self) -> str:
@@ -86,15 +86,15 @@ class XinferenceError(Exception):
         return _restore, (type(self), self.args, self.__dict__)
 
     def _render_traceback_(self) -> list[str]:
-        """Show one line in IPython, which cannot steer a terminal; the cell still fails."""
+        """Return one line for IPython, free of control characters; the cell still fails."""
         return rendered(self, f"{type(self).__name__}: {self}")
 
 
 def rendered(error: BaseException, line: str) -> list[str]:
-    """Return what IPython shows of an error that its cell explains in one line.
+    """Return what IPython shows for an error that its cell explains in one line.
 
-    ``%tb`` asks for the error once more, when it is no longer being handled, and gets the whole
-    traceback: of the user's own code, for one, that has failed in a prompt.
+    ``%tb`` asks for the error again when it is no longer being handled, and gets the full
+    traceback, for example of the user's own code that failed in a prompt.
     """
     if sys.exception() is None and getattr(sys, "last_value", None) is error:
         return neutralise("".join(traceback.format_exception(error))).splitlines()
@@ -114,10 +114,10 @@ class ServerError(XinferenceError):
     """The server answered with an error.
 
     Args:
-        message: One line for people.
+        message: One human-readable line.
         status: The HTTP status, or None for an error event inside a stream.
-        detail: The server's own words, without its `[address=…, pid=…]` prefix.
-        request_id: The `request_id` that was sent with the request, if any.
+        detail: The server's own message, without its `[address=…, pid=…]` prefix.
+        request_id: The `request_id` sent with the request, if any.
         hint: What to do next.
         retry_after: Seconds to wait before retrying, if the server said so.
     """
@@ -174,7 +174,7 @@ class BadRequestError(ServerError):
 
 
 class ContextLengthError(BadRequestError):
-    """The prompt, or prompt and answer, do not fit the model's context."""
+    """The prompt, or prompt and answer, do not fit the model's context window."""
 
     limit: int | None = None
     """Maximum tokens of a request, if the server reported it."""
@@ -195,9 +195,9 @@ class ConnectError(XinferenceError):
     """Nothing answers at the endpoint, or not within the time allowed.
 
     Args:
-        message: One line for people.
+        message: One human-readable line.
         hint: What to do next.
-        is_retryable: Whether it may resolve itself, as a lost connection may, but an untrusted
+        is_retryable: Whether it may resolve itself: a lost connection may, an untrusted
             certificate may not.
     """
 
@@ -231,7 +231,7 @@ class NotebookError(XinferenceError):
 
 
 class IgnoredByEngineWarning(UserWarning):
-    """Not all was kept to: an engine ignores something, or a context is full; the answer came."""
+    """The answer came, but an engine ignored something or a context window is full."""
 
 
 _LANGCHAIN = {
@@ -251,7 +251,7 @@ _LANGCHAIN = {
 
 
 def _join(exceptions: ModuleType) -> None:
-    """Give our errors the bases that LangChain knows them by."""
+    """Give our errors the base classes by which LangChain recognizes them."""
     for ours, theirs in _LANGCHAIN.items():
         ours.__bases__ = (*ours.__bases__, getattr(exceptions, theirs))
 

@@ -1,4 +1,4 @@
-"""Files that only their owner can read, and the locks between processes that write them."""
+"""Files that only their owner can read, and locks between the processes that write them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _log = logging.getLogger(__name__)
 
 
 def state_folder() -> Path:
-    """Return where this package keeps its files; ``$XINFERENCE_MAGICS_STATE`` moves it."""
+    """Return the folder of this package's files; ``$XINFERENCE_MAGICS_STATE`` overrides it."""
     from platformdirs import user_state_dir
 
     return Path(os.environ.get("XINFERENCE_MAGICS_STATE") or user_state_dir("xinference-magics"))
 
 
 def write_private(path: Path, content: object) -> None:
-    """Write JSON that only its owner can read, at once or not at all.
+    """Write a JSON file atomically, readable only by its owner.
 
     Raises:
-        NotebookError: It cannot be written; what was there stays.
+        NotebookError: The file cannot be written; an existing one stays unchanged.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with _named(path):
@@ -44,10 +44,10 @@ def write_private(path: Path, content: object) -> None:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder that only its owner can read, where it is missing.
+    """Create a folder readable only by its owner, if it is missing.
 
     Raises:
-        NotebookError: It cannot be made.
+        NotebookError: The folder cannot be created.
     """
     with _named(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,10 +55,10 @@ def make_private_folder(path: Path) -> None:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Say which file it is that cannot be written."""
+    """Name the file in the error if it cannot be written."""
     try:
         yield
-    except TimeoutError:  # of a lock
+    except TimeoutError:  # from a lock
         raise
     except OSError as error:
         _log.debug("A file cannot be written", exc_info=True)
@@ -69,19 +69,19 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def open_private(path: Path) -> TextIO:
-    """Open a file for writing that only its owner can read."""
+    """Open a file for writing, readable only by its owner."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    path.chmod(0o600)  # it may have been there
+    path.chmod(0o600)  # the file may already exist
     return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def open_log(path: Path) -> int:
-    """Open a file that only its owner can read for appending, and return its descriptor."""
+    """Open a file for appending, readable only by its owner, and return its descriptor."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def read_private(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; an empty one where there is none that can be read."""
+    """Return the JSON object in a file; an empty dict if there is none or it cannot be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -91,16 +91,16 @@ def read_private(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def locked(path: Path, timeout: float | None = None) -> Iterator[None]:
-    """Hold the lock that is the file `path`, against other threads and processes.
+    """Hold the lock file `path` against other threads and processes.
 
-    It is let go at the end of the process, a crash included.
+    The lock is released when the process ends, even if it crashes.
 
     Args:
-        path: The file, made where it is missing.
-        timeout: Seconds to wait for it; None waits for ever.
+        path: The lock file, created if missing.
+        timeout: Seconds to wait for it; None waits forever.
 
     Raises:
-        TimeoutError: Another had it for so long.
+        TimeoutError: Another holder did not release it in time.
         NotebookError: The file cannot be written.
     """
     from filelock import FileLock

@@ -1,4 +1,4 @@
-"""What waits for a module that others may import, without importing it."""
+"""Run code when a module is imported, without importing it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 
 def when_imported(name: str, do: Callable[[ModuleType], None]) -> None:
-    """Call `do` with the module `name` as soon as it is imported: now, where it already is."""
+    """Call `do` with the module `name` as soon as it is imported; now if it already is."""
     if name in sys.modules:
-        do(import_module(name))  # waits where another thread is still about it
+        do(import_module(name))  # waits if another thread is still importing it
     else:
         sys.meta_path.insert(0, _Watch(name, do))
 
 
 class _Watch:
-    """A finder that leaves the finding to the others, and learns when its module is there."""
+    """A finder that delegates to the others, and learns when its module is loaded."""
 
     def __init__(self, name: str, do: Callable[[ModuleType], None]) -> None:
         self._name = name
@@ -42,7 +42,7 @@ class _Watch:
         return spec
 
     def _follow(self, loader: Loader) -> None:
-        """Act once `loader` has run the module."""
+        """Call `do` once `loader` has executed the module."""
         run = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:

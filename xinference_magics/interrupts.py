@@ -1,4 +1,4 @@
-"""Kernel interrupts: held back where one would tear something, and shown as one line."""
+"""Kernel interrupts: held back while one would break something, and shown as one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Flag(threading.Event):
-    """A handler of SIGINT that only remembers it."""
+    """A SIGINT handler that only records the signal."""
 
     def __call__(self, *_: object) -> None:
         self.set()
@@ -23,9 +23,9 @@ class _Flag(threading.Event):
 
 @contextmanager
 def as_flag() -> Iterator[threading.Event]:
-    """Turn SIGINT into an event while the block runs; only a main thread receives signals.
+    """Turn SIGINT into an event while the block runs; only the main thread receives signals.
 
-    A block within such a block shares its event: what came before it counts there, too.
+    A nested block shares the outer block's event, so earlier interrupts count there too.
     """
     interrupted = _Flag()
     if threading.current_thread() is not threading.main_thread():
@@ -43,9 +43,9 @@ def as_flag() -> Iterator[threading.Event]:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Hold an interrupt back while the block runs, and raise it then: all of it is done or none.
+    """Hold back an interrupt until the block has run completely, then raise it.
 
-    Within `as_flag` it is left to that.
+    Within `as_flag`, the interrupt is left to that block.
     """
     with as_flag() as interrupted:
         yield
@@ -56,8 +56,8 @@ def held() -> Iterator[None]:
 def imported(module: str) -> Any:
     """Import a module with interrupts held back.
 
-    What langsmith and pydantic set up while they are imported stays broken for the rest of the
-    process where an interrupt tears it.
+    If an interrupt cuts off the import of langsmith or pydantic, what they set up stays broken for
+    the rest of the process.
     """
     with held():
         return import_module(module)
@@ -65,7 +65,7 @@ def imported(module: str) -> Any:
 
 @contextmanager
 def as_usual() -> Iterator[None]:
-    """Let SIGINT raise KeyboardInterrupt while the block runs, also within `as_flag`."""
+    """Let SIGINT raise KeyboardInterrupt while the block runs, even within `as_flag`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -77,10 +77,10 @@ def as_usual() -> Iterator[None]:
 
 
 def one_line(message: str) -> KeyboardInterrupt:
-    """Return a KeyboardInterrupt to raise: Run All stops, and no traceback of ours is shown."""
+    """Return a KeyboardInterrupt to raise: it stops Run All without showing our traceback."""
     message = neutralise(message)
     error = KeyboardInterrupt(message)
-    # IPython asks this of the exception itself, and shows its lines in place of a traceback.
+    # IPython calls this method of the exception, and shows its lines instead of a traceback.
     error._render_traceback_ = lambda: [f"KeyboardInterrupt: {message}"]  # type: ignore[attr-defined]
     return error
 
@@ -94,7 +94,7 @@ def in_one_line(
 
 @contextmanager
 def as_one_line() -> Iterator[None]:
-    """Raise an interrupt of the block as one line, unless it is one already."""
+    """Re-raise an interrupt of the block as one line, unless it already is one."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -1,4 +1,4 @@
-"""XinferenceLLM: a model that continues a text, as a LangChain object.
+"""XinferenceLLM: a text completion model on an Xinference server as a LangChain object.
 
 It is `ChatXinference` without the chat: the same parameters, errors and clients, and
 ``/v1/completions`` instead of ``/v1/chat/completions``.
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 
 class XinferenceLLM(TextModel, BaseLLM):
-    """A model that continues a text, on an Xinference server.
+    """A text completion model that runs on an Xinference server.
 
     Creating one sends nothing, and it can be used from any thread and event loop. Its
     parameters are those of `ChatXinference`; token usage, log probabilities and the finish
-    reason of an answer are in `generation_info`. The transformers
-    engine continues texts only with models that have the ability ``generate``.
+    reason of an answer are in `generation_info`. The transformers engine completes texts only
+    with models that have the ability ``generate``.
 
     Examples:
         >>> llm = XinferenceLLM(server_url="http://127.0.0.1:9997", model_uid="tiny-llama")
@@ -58,7 +58,7 @@ class XinferenceLLM(TextModel, BaseLLM):
     _asks: ClassVar[Ask] = complete
 
     _call: dict[str, Any] = PrivateAttr(default_factory=dict)
-    """The parameters of the call that this copy of a model is for."""
+    """The parameters of the call that this copy of the model was made for."""
 
     @override
     def _generate(
@@ -90,7 +90,7 @@ class XinferenceLLM(TextModel, BaseLLM):
             return _result(await asyncio.gather(*asked))
         finally:
             for each in asked:
-                each.cancel()  # those that still run, where one has failed
+                each.cancel()  # those that still run if one has failed
 
     async def _aanswer(
         self, request: Request, run_manager: AsyncCallbackManagerForLLMRun | None
@@ -153,7 +153,7 @@ class XinferenceLLM(TextModel, BaseLLM):
         return request
 
     def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, str]:
-        """Return this model with `kwargs` given to each of its calls.
+        """Return this model with `kwargs` passed to each of its calls.
 
         Raises:
             BadRequestError: There is no such parameter.
@@ -161,7 +161,7 @@ class XinferenceLLM(TextModel, BaseLLM):
         refuse_unknown(kwargs, TEXT_CALL_NAMES)
         return super().bind(**kwargs)
 
-    # langchain-core's own makes the key of a cache without the call's parameters
+    # langchain-core's own methods leave the call's parameters out of the cache key.
 
     @override
     def generate(
@@ -185,11 +185,11 @@ class XinferenceLLM(TextModel, BaseLLM):
         return await BaseLLM.agenerate(asked, prompts, stop, callbacks, **kwargs)
 
     def _for_call(self, arguments: dict[str, Any]) -> Self:
-        """Return this model as one that a call's parameters identify, too."""
+        """Return a model whose identifying parameters include those of the call."""
         call = {name: arguments[name] for name in TEXT_CALL_NAMES if name in arguments}
         if not call:
             return self
-        _ = self._endpoint  # whose connections the copy shares
+        _ = self._endpoint  # created first, so that the copy shares its connections
         copied = self.model_copy()
         copied._call = call  # noqa: SLF001  # of this class
         return copied
@@ -198,7 +198,7 @@ class XinferenceLLM(TextModel, BaseLLM):
     def _identifying_params(self) -> dict[str, Any]:
         return {**super()._identifying_params, **self._call}
 
-    # langchain-core's own asks one prompt after the other, and reads no input's config
+    # langchain-core's own methods ask one prompt after the other, and ignore each input's config.
 
     @override
     def batch(

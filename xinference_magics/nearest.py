@@ -1,4 +1,4 @@
-"""The names that a misspelt one may have meant."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
-    """Return up to three of `known` that `name` may have meant, whatever their case."""
+    """Return up to three of `known` that `name` may have meant, ignoring case."""
     from difflib import get_close_matches
 
     folded = {each.casefold(): each for each in known}
@@ -17,6 +17,6 @@ def near(name: str, known: Iterable[str]) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``Did you mean a, b?``, or an empty string where nothing is near."""
+    """Return ``Did you mean a, b?``, or an empty string if no name is close."""
     names = near(name, known)
     return f"Did you mean {', '.join(names)}?" if names else ""

@@ -1,7 +1,7 @@
-"""What is worth knowing of a call that did not fail, as a warning or as a line of a cell.
+"""Notes about calls that did not fail, shown as warnings or as lines of a cell's output.
 
-A warning of Python's quotes the line of code that caused it. In a ``%%chat`` cell there is
-none of the user's, so that the cell collects the sentences and shows them itself.
+A Python warning quotes the line of code that caused it. A ``%%chat`` cell has no such line of the
+user's, so it collects the sentences and shows them itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _COLLECTED: ContextVar[list[str] | None] = ContextVar("xinference_magics_notes",
 
 
 def note(sentence: str) -> None:
-    """Warn with `sentence`, or hand it to whoever collects notes in this context."""
+    """Warn with `sentence`, or add it to the notes collected in this context."""
     collected = _COLLECTED.get()
     if collected is None:
         warnings.warn(neutralise(sentence), IgnoredByEngineWarning, stacklevel=4)
@@ -31,7 +31,7 @@ def note(sentence: str) -> None:
 
 @contextmanager
 def collected_notes() -> Iterator[list[str]]:
-    """Collect the notes of the block, and of threads that were given its context."""
+    """Collect the notes of the block, and of threads that run in its context."""
     notes: list[str] = []
     token = _COLLECTED.set(notes)
     try:
@@ -43,7 +43,7 @@ def collected_notes() -> Iterator[list[str]]:
 def wanted(notes: Iterable[str]) -> list[str]:
     """Return each note once, if the user's warning filters let it through.
 
-    The filters are only read: they belong to all threads.
+    The filters are only read, because all threads share them.
     """
     return [sentence for sentence in dict.fromkeys(notes) if not _is_ignored(sentence)]
 
@@ -57,13 +57,13 @@ def _is_ignored(sentence: str) -> bool:
 
 
 def _fits(pattern: Any, text: str) -> bool:
-    """Whether a filter's pattern fits: an expression, a text of the interpreter's own, or none."""
+    """Whether a filter's pattern matches: a regex, a string (the interpreter's own), or None."""
     if isinstance(pattern, str):
         return pattern == text
     return pattern is None or bool(pattern.match(text))
 
 
 def show(notes: Iterable[str]) -> None:
-    """Print each note that is wanted in a line of its own."""
+    """Print each wanted note on its own line."""
     for sentence in wanted(notes):
         print(neutralise(f"Note: {sentence}"))  # noqa: T201  # the output of a cell

@@ -1,4 +1,4 @@
-"""Untrusted text made fit for terminals, messages, and lines that are typed."""
+"""Make untrusted text safe for terminals, messages and command lines."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def neutralise(text: str) -> str:
-    """Make control characters visible, so that a text cannot steer the terminal.
+    """Make control characters visible, so that text cannot control the terminal.
 
-    Newlines and tabs stay. Carriage returns go: they could only overwrite what was printed.
+    Newlines and tabs stay. Carriage returns are removed: they could only overwrite printed text.
     """
     return _CONTROL.sub(_visible, printable(text))
 
 
 def printable(text: str) -> str:
-    """Replace half characters (lone surrogates), which no message and no file can carry."""
+    """Replace lone surrogates, which no message or file can carry."""
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def as_word(uid: str) -> str:
-    """Write a UID as it is typed on a command line, quoted where it has to be.
+    """Return a UID as typed on a command line, quoted if necessary.
 
-    What would be taken for an expression there becomes one that is only a text.
+    If it would be read as an expression there, it becomes an expression for the same text.
     """
     if re.fullmatch(r"[\w.:@+%-]+", uid):
         return uid
@@ -40,5 +40,5 @@ def _visible(match: re.Match[str]) -> str:
     if character == "\r":
         return ""
     if character < " ":
-        return chr(0x2400 + ord(character))  # U+2400 and on picture the first 32 characters
+        return chr(0x2400 + ord(character))  # U+2400 to U+241F depict the first 32 characters
     return "\N{SYMBOL FOR DELETE}" if character == "\x7f" else "\N{REPLACEMENT CHARACTER}"

@@ -1,4 +1,4 @@
-"""Processes, told by pid and birth together: a pid alone is given out again."""
+"""Processes, identified by pid and start time, because pids are reused."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 import psutil
 
-_BIRTH_FIELD = 19  # of /proc/PID/stat, counted from the one after the command's name
+_BIRTH_FIELD = 19  # of /proc/PID/stat, counted from 0 after the command's name
 
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process, told from all others that had or will have its pid.
+    """Identifies a process, even if others had or will have its pid.
 
     Args:
         pid: The process id.
-        birth: When it began; only good for comparing.
+        birth: When it started; only good for comparisons.
     """
 
     pid: int
@@ -25,26 +25,26 @@ class ProcessIdentity:
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
-        """Return the identity of a process that runs."""
+        """Return the identity of a running process."""
         return cls(pid, _birth(pid))
 
     @classmethod
     def load(cls, data: Any) -> ProcessIdentity:
-        """Return the identity that was written down as JSON.
+        """Return the identity that was saved as JSON.
 
         Raises:
-            KeyError, TypeError, ValueError: It is none.
+            KeyError, TypeError, ValueError: `data` isn't an identity.
         """
         try:
             pid, birth = int(data["pid"]), float(data["birth"])
-        except OverflowError as error:  # JSON has numbers that are infinite here
+        except OverflowError as error:  # JSON may hold numbers that become infinite
             raise ValueError(data) from error
         if pid <= 0:
             raise ValueError(pid)
         return cls(pid, birth)
 
     def process(self) -> psutil.Process | None:
-        """Return the process, or None where it has ended."""
+        """Return the process, or None if it has ended."""
         try:
             process = psutil.Process(self.pid)
             ended = process.status() == psutil.STATUS_ZOMBIE or _birth(self.pid) != self.birth
@@ -54,7 +54,7 @@ class ProcessIdentity:
 
 
 def _birth(pid: int) -> float:
-    """Return when a process began; on Linux by a clock that nobody sets."""
+    """Return when a process started; on Linux by a clock that cannot be set."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

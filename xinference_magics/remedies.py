@@ -1,8 +1,8 @@
-"""What to do about an error, as a code: whoever shows the error words it for its readers.
+"""What to do about an error, as a code that is worded for whoever reads it.
 
-A script reads a remedy in Python's terms, those below. In a notebook that has loaded the extension,
-`xinference_magics.notebook.remedies` words the same as a line to type. The words are looked up when
-they are read, in the IPython shell of this process, so nothing is kept here.
+A script gets a remedy in Python terms, as below. In a notebook that has loaded the extension,
+`xinference_magics.notebook.remedies` words it as a line to type. The wording is looked up when it
+is read, in the IPython shell of this process, so nothing is stored here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from enum import Enum, unique
 from typing import Any
 
 WORDS = "xinference_magics.remedies"
-"""The name in a shell's `meta` of a function that words an `Advice`."""
+"""The key in a shell's `meta` of the function that words an `Advice`."""
 
 
 @unique
 class Remedy(Enum):
-    """What to do next. In braces stand values of the `Advice`; a call makes one."""
+    """What to do next; calling a member with values for its placeholders returns an `Advice`."""
 
     # Servers and credentials
     CONNECT = "Pass server_url=... to connect to another server."
@@ -115,21 +115,21 @@ class Remedy(Enum):
     KEEP_OTHER = "keep {name} to switch"
 
     def __call__(self, **values: Any) -> Advice:
-        """Return this remedy for certain things.
+        """Return this remedy with its placeholders' values.
 
         Args:
-            **values: What stands in its words: for `uid` a model's UID.
+            **values: Values by placeholder, such as a model's UID for `uid`.
         """
         return Advice(self, values)
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A remedy for certain things; as a text, in the words of whoever runs this process.
+    """A remedy with its values; as a string, worded for whoever runs this process.
 
     Args:
         remedy: What to do.
-        values: What stands in its words.
+        values: Values by placeholder.
     """
 
     remedy: Remedy
@@ -140,12 +140,12 @@ class Advice:
         return words(self) if words else self.in_python()
 
     def in_python(self) -> str:
-        """Word it for a script."""
+        """Return the wording for a script."""
         return self.remedy.value.format(**self.values)
 
 
 class Arguments(dict[str, Any]):
-    """Arguments of a call; as a text, in Python's syntax."""
+    """Arguments of a call; as a string, in Python syntax."""
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self.items())
@@ -154,7 +154,7 @@ class Arguments(dict[str, Any]):
 
 
 def _words_of_shell() -> Any:
-    """Return what the extension has left in this process's shell; None where it is not loaded."""
+    """Return the function the extension left in this process's shell; None if it isn't loaded."""
     get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
     shell = get_ipython() if get_ipython else None
     return getattr(shell, "meta", {}).get(WORDS)

@@ -1,4 +1,4 @@
-"""XinferenceRerank: a rerank model of an Xinference server as a LangChain object."""
+"""XinferenceRerank: a rerank model on an Xinference server as a LangChain object."""
 
 from __future__ import annotations
 

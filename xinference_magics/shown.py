@@ -1,15 +1,15 @@
-"""Marks values that a notebook shows in a form of its own, for rooms that know nothing of how.
+"""Markers for values that a notebook shows in a special form, for modules that do not know how.
 
-The extension registers one printer for each mark. The marks import nothing, so that loading the
-extension need not import the values.
+The extension registers one printer for each marker class. These classes import nothing, so loading
+the extension does not import the values.
 """
 
 from __future__ import annotations
 
 
 class Shown:
-    """A value of a magic. The cell that has shown it already does not show it as its value too."""
+    """The value of a magic, which a cell that has already shown it does not show again."""
 
 
 class SettledAnswer(Shown):
-    """An answer that has ended: a turn, or a comparison of several."""
+    """A finished answer: a turn, or a comparison of several."""

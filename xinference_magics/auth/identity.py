@@ -1,14 +1,14 @@
-"""Who the user is at a server: which of the credentials on this machine is sent there.
+"""Choose which of the credentials on this machine to send to a server.
 
-The first that there is counts:
+The first one found wins:
 
-1. what ``%xinference login`` keeps for that server: a login, renewed for as long as the server
+1. what ``%xinference login`` saved for that server: a login, renewed for as long as the server
    renews it, or an API key;
 2. ``$XINFERENCE_API_KEY``;
-3. the token that ``xinference login`` of the command line has left for that endpoint, until it
+3. the token that the command line's ``xinference login`` left for that endpoint, until it
    expires: nobody can renew it.
 
-The private server of this machine has a key of its own in the first place, which can only infer.
+For this machine's private server, the first of these is an API key that can only run inference.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from xinference_magics.transport.failures import other_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LEFT = 10.0  # seconds that a token of the command line must have left
+_LEFT = 10.0  # seconds for which a command-line token must still be valid
 _HERE = ("127.0.0.1", "localhost", "0.0.0.0")  # noqa: S104  # spellings of this machine
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What is known on this machine about the user of one server.
+    """The user's credentials on this machine for one server.
 
     Args:
         endpoint: A normalized endpoint.
@@ -46,14 +46,14 @@ class Identity:
 
     @property
     def login(self) -> Login:
-        """The login of ``%xinference login``, which there need not be."""
+        """The login saved by ``%xinference login``; it may be empty."""
         return Login(self.endpoint)
 
     def __call__(self) -> str | None:
         """Return the token to send.
 
         Raises:
-            AuthenticationError: None is known that could be good.
+            AuthenticationError: No usable credentials are known.
         """
         token = self.token()
         if token is None:
@@ -61,7 +61,7 @@ class Identity:
         return token
 
     def token(self, api_key: str | None = None) -> str | None:
-        """Return the token to send, or None; `api_key` is in place of the environment's."""
+        """Return the token to send, or None; `api_key` overrides the environment's."""
         login = self.login
         if login.kept.orphaned:
             return None
@@ -70,7 +70,7 @@ class Identity:
         return (api_key or "").strip() or _of_environment() or self.left_by_cli()
 
     def unknown(self) -> AuthenticationError:
-        """Say that there are no credentials to send, or that they are known to have ended."""
+        """Return the error for credentials that are missing or known to have expired."""
         if name := self.login.username:
             what = f"the login of {name} has expired"
         elif any(_cli_files(self.endpoint)):
@@ -83,7 +83,7 @@ class Identity:
 
     @property
     def said(self) -> str:
-        """Who that is, in a few words; empty for nobody."""
+        """A few words on which credentials are used; empty if there are none."""
         login = self.login
         if login.usable:
             return f"logged in as {login.username}" if login.username else "with an API key"
@@ -105,13 +105,13 @@ def _of_environment() -> str:
 
 
 def _expiry(token: str) -> float:
-    """Return when a JWT expires, in seconds since 1970; what cannot be read has expired."""
+    """Return when a JWT expires, in seconds since 1970, or 0 if it cannot be read."""
     expiry = claims(token).get("exp")
     return float(expiry) if isinstance(expiry, int | float) else 0.0
 
 
 def _cli_files(endpoint: str) -> Iterator[Path]:
-    """Find what the command line keeps: it names a file by the endpoint just as it was typed."""
+    """Find the command line's token files, named by a hash of the endpoint as the user typed it."""
     home = os.environ.get("XINFERENCE_HOME") or Path.home() / ".xinference"
     for spelling in sorted(_spellings(endpoint)):
         path = Path(home) / "auth" / hashlib.sha256(spelling.encode()).hexdigest()
@@ -120,7 +120,7 @@ def _cli_files(endpoint: str) -> Iterator[Path]:
 
 
 def _spellings(endpoint: str) -> set[str]:
-    """Return the ways in which people type an endpoint."""
+    """Return the ways people may have typed an endpoint."""
     host = urlsplit(endpoint).hostname or ""
     hosts = _HERE if host in _HERE else (host,)
     found = {endpoint.replace(f"://{host}", f"://{each}", 1) for each in hosts}

@@ -1,8 +1,8 @@
 """A login at a server: its tokens, in a private file, renewed in time by one caller for all.
 
-An access token lives 30 minutes and a refresh token serves once, so the notebooks of a user
-have one file for each server, and whoever finds its token near its end renews it under a lock.
-Nothing secret stays in memory: each request reads the file, so that a login or a logout counts
+An access token lives 30 minutes and a refresh token works once, so all of a user's notebooks
+share one file per server, and whichever finds the token close to expiry renews it under a lock.
+Nothing secret stays in memory: each request reads the file, so a login or a logout takes effect
 in all notebooks at once.
 """
 
@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FRESH = 0.75  # of a token's life; then it is renewed
-_MARGIN = 5.0  # seconds: what ends so soon may have ended when it arrives
-_DATE = 1.0  # seconds that a Date header may be behind, as it has whole ones only
+_FRESH = 0.75  # fraction of a token's life after which it is renewed
+_MARGIN = 5.0  # seconds: a token that expires this soon may have expired on arrival
+_DATE = 1.0  # seconds that a Date header may be behind, as it is in whole seconds
 _NEVER = 1e12
-_PATIENCE = 60.0  # seconds for another notebook to renew it; its own request gives up after 35
+_PATIENCE = 60.0  # seconds to let another notebook renew it; that one's request gives up after 35
 
 
 def claims(token: str) -> dict[str, Any]:
-    """Return what a JWT says, or nothing for what is none; its signature is the server's concern.
+    """Return the claims of a JWT, unverified, or an empty dict if `token` isn't one.
 
     Args:
         token: As in an Authorization header, without ``Bearer``.
@@ -68,15 +68,15 @@ def claims(token: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a login has given.
+    """The tokens obtained by a login.
 
     Args:
-        username: Whose they are.
-        access: The JWT that is sent.
-        refresh: Gives new tokens, once; empty where there is none any more.
-        expires: When `access` does, in seconds since 1970 by this machine's clock.
-        life: Seconds from its making until then.
-        server: The only process they are for, where that is known: its `ProcessIdentity`.
+        username: The user they belong to.
+        access: The JWT to send.
+        refresh: Exchanged for new tokens, once; empty if there is none left.
+        expires: When `access` expires, in seconds since 1970 by this machine's clock.
+        life: Seconds from when `access` was received until it expires.
+        server: The `ProcessIdentity`, as a dict, of the only process they are for, if known.
     """
 
     username: str = ""
@@ -88,11 +88,11 @@ class Tokens:
 
     @classmethod
     def of(cls, answer: Response, username: str) -> Self:
-        """Read the answer to a login or a refresh; the server's clock may be another.
+        """Parse the response to a login or a refresh; the server's clock may differ from ours.
 
         Raises:
-            EventError: The answer is an error, though its status is good.
-            MalformedError: It holds no token that can be read.
+            EventError: The response is an error despite its success status.
+            MalformedError: It contains no readable token.
         """
         data = whole(answer.content)
         now = there = time.time()
@@ -104,21 +104,21 @@ class Tokens:
 
     @classmethod
     def of_key(cls, api_key: str, server: ProcessIdentity | None = None) -> Self:
-        """Make tokens of an API key, which is nobody's here and ends when the server says so."""
+        """Wrap an API key, which has no user name here and expires when the server says so."""
         return cls(
             access=api_key.strip(), expires=_NEVER, server=asdict(server) if server else None
         )
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Return what is in a file; tokens that can do nothing where there is none."""
+        """Return the tokens saved in a file, or empty ones if there are none."""
         with suppress(TypeError):
             return cls(**read_private(path))
         return cls()
 
     @property
     def orphaned(self) -> bool:
-        """Whether the process they are for has ended; what has its port now gets nothing."""
+        """Whether the process they are for has ended; whatever now has its port gets no token."""
         if self.server is None:
             return False
         from xinference_magics.process import ProcessIdentity
@@ -132,16 +132,16 @@ class Tokens:
 
     @property
     def fresh(self) -> bool:
-        """Whether it need not be renewed yet."""
+        """Whether the access token does not need to be renewed yet."""
         return time.time() < self.expires - (1 - _FRESH) * self.life
 
 
 def sign_in(endpoint: str, username: str, password: str, timeouts: Timeouts = MANAGEMENT) -> Tokens:
-    """Log in by name and password.
+    """Log in with a user name and password.
 
     Raises:
         AuthenticationError: One of them is wrong.
-        ConnectError: Nothing answers there, or what does is no Xinference.
+        ConnectError: Nothing answers there, or what does isn't Xinference.
     """
     body = {"username": username, "password": password}
     return _asked(endpoint, "/token", body, username, timeouts)
@@ -158,18 +158,18 @@ def _asked(
             return Tokens.of(session.post(f"{endpoint}{path}", json=body), username)
         except (EventError, MalformedError):
             _log.debug("The answer holds no token", exc_info=True)
-            raise no_xinference(endpoint) from None  # that exception's frames know the password
+            raise no_xinference(endpoint) from None  # that exception's frames hold the password
 
 
 @dataclass(frozen=True)
 class Login:
-    """The login kept for one server.
+    """The login saved for one server.
 
     Args:
         endpoint: A normalized endpoint.
-        path: The file; None for that of the user's own login there.
-        anew: Gets new tokens by a password that is kept, where they cannot be refreshed; None
-            where only the user knows it.
+        path: The file; None for the one with the user's own login there.
+        anew: Gets new tokens with a saved password if they cannot be refreshed; None if only the
+            user knows the password.
     """
 
     endpoint: str
@@ -178,12 +178,12 @@ class Login:
 
     @property
     def username(self) -> str:
-        """Who is logged in, or was until the login ended; empty for nobody."""
+        """Who is logged in, or was until the login expired; empty for nobody."""
         return self.kept.username
 
     @property
     def usable(self) -> bool:
-        """Whether it can still give tokens, as far as is known here."""
+        """Whether it can still supply tokens, to the best of our knowledge."""
         kept = self.kept
         return kept.good or bool(kept.refresh or self.anew)
 
@@ -193,17 +193,17 @@ class Login:
 
     @property
     def kept(self) -> Tokens:
-        """The tokens in its file, of which there may be none."""
+        """The tokens saved in its file, empty if there are none."""
         return Tokens.load(self._file)
 
     def keep(self, tokens: Tokens) -> None:
-        """Keep what `sign_in` has given, in place of what was kept."""
+        """Save the tokens from `sign_in`, replacing those saved before."""
         make_private_folder(self._file.parent)
         with locked(self._lock):
             write_private(self._file, asdict(tokens))
 
     def end(self, timeouts: Timeouts = MANAGEMENT) -> bool:
-        """Log out, also at the server if it can be reached; return whether a login was kept."""
+        """Log out, also at the server if it can be reached; return whether there was a login."""
         if not self._file.exists():
             return False
         with locked(self._lock):
@@ -214,19 +214,19 @@ class Login:
         return True
 
     def __call__(self) -> str:
-        """Return a token that is good for some time yet.
+        """Return a token that will be valid for a while, renewing it first if necessary.
 
         Raises:
-            AuthenticationError: The login has ended; nothing was sent.
-            ConnectError: The token has expired, and the server that renews it does not answer,
-                or another notebook waits for that without end.
-            ServerError: The same, and the server that renews it fails.
-            NotebookError: It has expired, and a new one could not be written down.
+            AuthenticationError: The login has expired; nothing was sent.
+            ConnectError: The token has expired, and either the server does not answer the request
+                to renew it, or another notebook is still trying to.
+            ServerError: The token has expired, and the server failed to renew it.
+            NotebookError: The token has expired, and a new one could not be saved.
         """
         tokens = self.kept
         if tokens.fresh:
             return tokens.access
-        # An interrupt while the answer is on its way would lose the only refresh token.
+        # An interrupt while the response is in flight would lose the only refresh token.
         with forgotten(), ThreadPoolExecutor(1, "xinference-login") as apart:
             return apart.submit(self._in_turn, tokens).result()
 
@@ -235,7 +235,7 @@ class Login:
         return self._file.with_suffix(".lock")
 
     def _in_turn(self, tokens: Tokens) -> str:
-        """Renew the tokens unless another has; who can go on with the old ones does not wait."""
+        """Renew the tokens unless another notebook has; wait only if the old ones are unusable."""
         patience = 0.0 if tokens.good else _PATIENCE
         try:
             make_private_folder(self._file.parent)
@@ -247,7 +247,7 @@ class Login:
             if not tokens.good:
                 if patience:
                     raise self._busy() from None
-                return self._in_turn(tokens)  # it has ended just now
+                return self._in_turn(tokens)  # it has expired just now
         except XinferenceError:
             if not tokens.good:
                 raise
@@ -267,7 +267,7 @@ class Login:
         if renewed is None and self.anew:
             renewed = self.anew()
         if renewed is None:
-            renewed = replace(tokens, refresh="")  # a refused one is not sent again
+            renewed = replace(tokens, refresh="")  # never resend a refused one
         if renewed != tokens:
             write_private(self._file, asdict(renewed))
         if not renewed.good:
@@ -280,10 +280,10 @@ class Login:
     def _refreshed(self, tokens: Tokens) -> Tokens | None:
         if not tokens.refresh:
             return None
-        # It serves once: it must not be spent where the new one could not be written down.
+        # It works once, so check that the file can be written before spending it.
         write_private(self._file, asdict(tokens))
         body = {"refresh_token": tokens.refresh}
-        try:  # with patience: who does not wait for the answer has spent the token for nothing
+        try:  # with long timeouts: giving up on the response would waste the token
             return _asked(self.endpoint, "/v1/auth/refresh", body, tokens.username, MANAGEMENT)
         except AuthenticationError:
             _log.debug("The refresh token was refused", exc_info=True)
@@ -297,7 +297,7 @@ class Login:
 
 
 def _name(endpoint: str) -> str:
-    """Return what the file of an endpoint is called; homes are shared, loopback addresses not."""
+    """Return an endpoint's file name; machines share home folders, but not loopback addresses."""
     place = endpoint.replace("://localhost", "://127.0.0.1")
     if is_loopback(endpoint):
         place = f"{socket.gethostname()} {place}"

@@ -1,4 +1,4 @@
-"""The accounts of a server: whether it has one yet, and how it gets the first."""
+"""The accounts of a server: whether it has any yet, and how to create the first."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.sync import open_session
 
-_SHORTEST_PASSWORD = 8  # characters; XINFERENCE_PASSWORD_MIN_LENGTH of a server changes it
+_SHORTEST_PASSWORD = 8  # characters; a server's XINFERENCE_PASSWORD_MIN_LENGTH changes it
 
 
 def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
-    """Tell whether a server with authentication on waits for its first account.
+    """Return whether a server with authentication enabled is waiting for its first account.
 
     Raises:
         ConnectError: Nothing answers there.
@@ -29,7 +29,7 @@ def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
 
 
 def shortest_password(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> int:
-    """Return how many characters a password needs there; 8 where the server does not say."""
+    """Return the minimum length of a password there; 8 if the server does not specify it."""
     told = _setup_status(endpoint, timeouts).get("password_min_length")
     return told if isinstance(told, int) else _SHORTEST_PASSWORD
 
@@ -38,15 +38,15 @@ def _setup_status(endpoint: str, timeouts: Timeouts) -> dict[str, Any]:
     with open_session(endpoint, timeouts=timeouts) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
-        except (JSONDecodeError, NotOfferedError):  # before 3.0 accounts were written into a file
+        except (JSONDecodeError, NotOfferedError):  # before 3.0, accounts came from a file
             return {}
     return said if isinstance(said, dict) else {}
 
 
 def wants_setup_token(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
-    """Tell whether the first account takes a token that the server has printed, as since 4.1.
+    """Return whether the first account requires a token that the server printed, as since 4.1.
 
-    It is asked for an account without a name, which no server makes.
+    This requests an account without a name, which no server creates.
     """
     with open_session(endpoint, timeouts=timeouts) as session:
         try:
@@ -65,18 +65,18 @@ def set_up(
     password: str,
     timeouts: Timeouts = MANAGEMENT,
 ) -> None:
-    """Make the first account of a server, its administrator.
+    """Create the first account of a server, its administrator.
 
     Args:
         endpoint: A normalized endpoint.
-        setup_token: What the server printed at its first start; empty where it printed none.
+        setup_token: The token that the server printed at its first start; empty if it printed none.
         username: The account's name.
-        password: Its password, of `shortest_password` characters or more.
+        password: The account's password, of `shortest_password` characters or more.
         timeouts: Limits in seconds.
 
     Raises:
-        NotebookError: The token is not the one that was printed, or the server is set up.
-        BadRequestError: It does not take the name or the password.
+        NotebookError: The token is wrong, or the server is already set up.
+        BadRequestError: The server rejects the name or the password.
     """
     account = {"setup_token": setup_token, "username": username, "password": password}
     with open_session(endpoint, timeouts=timeouts) as session:

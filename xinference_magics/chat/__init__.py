@@ -1,1 +1,1 @@
-"""Turns and conversations: what is said and kept. Knows no IPython and no HTTP."""
+"""Turns and conversations, independent of IPython and HTTP."""

@@ -1,4 +1,4 @@
-"""A model with tools: it calls, they run, it reads the results, until it answers."""
+"""A model that calls tools and reads their results until it answers."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ROUNDS = 10
-"""How many times a model may call tools in one turn."""
+"""Maximum rounds of tool calls in one turn."""
 _LONGEST_ERROR = 2000
-"""Characters of an exception that a model is shown."""
+"""Maximum characters of an exception shown to the model."""
 
 
 @dataclass
@@ -39,10 +39,10 @@ class Agent(ModelAnswerer):
 
     Attributes:
         model: The model.
-        toolbox: Its tools.
-        main_thread: Where they run.
-        confirm: Asked on that thread before each call; False declines it. None: all may run.
-        rounds: How many times the model may call tools.
+        toolbox: The tools it may call.
+        main_thread: Runs the tools.
+        confirm: Called on that thread before each call; False declines the call. None allows all.
+        rounds: Maximum rounds of tool calls.
     """
 
     model: ChatXinference
@@ -53,16 +53,16 @@ class Agent(ModelAnswerer):
 
     @property
     def tools(self) -> list[BaseTool]:
-        """The tools that the model is told of."""
+        """The tools offered to the model."""
         return self.toolbox.tools
 
     async def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
-        """Answer, calling tools as often as the model wants to.
+        """Answer, running tools as often as the model calls them.
 
         Raises:
-            NotebookError: It still wants to after the last round.
+            NotebookError: The model still calls tools after the last round.
         """
         model = self.model.bind_tools(self.toolbox.tools)
         said = list(messages)
@@ -99,8 +99,8 @@ class Agent(ModelAnswerer):
             if self.confirm is not None and not await self._confirmed(call):
                 return failed(call, "The user declined this call.")
             result = await self.main_thread.call(self.toolbox.caller(call))
-        except Exception as error:  # noqa: BLE001 - the model reads it and goes on
-            # What it says may be the user's data, so only its kind is logged.
+        except Exception as error:  # noqa: BLE001 - the model reads it and continues
+            # The message may contain the user's data, so only the type is logged.
             _log.debug("The tool %s raised %s", call["name"], type(error).__name__)
             return failed(call, f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
         if not isinstance(result, ToolMessage):

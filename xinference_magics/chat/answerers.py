@@ -1,4 +1,4 @@
-"""Who answers a question: a model, or something built around one."""
+"""What answers a question: a model, or something built around one."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ class Answerer(Protocol):
 
     @property
     def name(self) -> str:
-        """What the turn is said to come from: a model's UID, or the name of a chain."""
+        """The name of the turn's source: a model's UID, or the name of a chain."""
         ...
 
     @property
     def engine(self) -> str | None:
-        """The engine behind it, where there is one and it is known."""
+        """The engine behind it, if there is one and it is known."""
         ...
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Generation parameters that apply where the question has none."""
+        """Default generation parameters; those of the question override them."""
         ...
 
     @property
     def context(self) -> int | None:
-        """Tokens that it takes, prompt and answer together, where that is known."""
+        """The context window in tokens, prompt and answer together; None if unknown."""
         ...
 
     @property
     def tools(self) -> Sequence[BaseTool]:
-        """What it sends beside the messages."""
+        """The tools sent along with the messages."""
         ...
 
     def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
-        """Open the events of the answer."""
+        """Stream the events of the answer."""
         ...
 
 
 class ModelAnswerer:
-    """A model by itself, and the base of what is built around one.
+    """A plain model, and the base class of answerers built around one.
 
     Args:
         model: The model.
@@ -66,26 +66,26 @@ class ModelAnswerer:
 
     @property
     def engine(self) -> str | None:
-        """The engine that runs it, where it is known."""
+        """The engine that runs the model, if known."""
         return self.model.engine
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Its generation parameters."""
+        """The model's generation parameters."""
         return dict(self.model.generation_parameters)
 
     @property
     def context(self) -> int | None:
-        """Tokens that the model takes, where its description said."""
+        """The model's context window in tokens, if its description specifies one."""
         return (self.model.profile or {}).get("max_input_tokens")
 
     @property
     def tools(self) -> Sequence[BaseTool]:
-        """None, without an agent around it."""
+        """Empty: a plain model has no tools."""
         return ()
 
     def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
-        """Open the model's stream."""
+        """Stream the model's answer."""
         return self.model.astream(list(messages), **parameters)

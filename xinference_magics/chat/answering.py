@@ -1,4 +1,4 @@
-"""The one way from a question to a turn, for cells, comparisons, code and the background.
+"""The single path from a question to a turn, for cells, comparisons, code and the background.
 
 `answer_all` streams on threads while the caller's thread shows what arrives; `answer_here` streams
 on the caller's own event loop.
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Answered(NamedTuple):
-    """What came of a question.
+    """The result of asking a question.
 
     Attributes:
         turn: The turn, with as much of the answer as has arrived.
-        outcome: How it ended, and what failed.
+        outcome: How it ended, and the error if it failed.
     """
 
     turn: Turn
@@ -40,13 +40,13 @@ def answer_all(
     main_thread: MainThread | None = None,
     frame_seconds: float = 1 / 30,
 ) -> list[Answered]:
-    """Ask one question or several at the same time, and wait until each has ended.
+    """Ask one or more questions concurrently, and wait until all have ended.
 
     Args:
-        asked: The questions, each with what takes in its answer.
+        asked: The questions, each with the live turn that receives its answer.
         view: Shows all of them.
-        main_thread: Through which tools run on this thread.
-        frame_seconds: Seconds between two repaints.
+        main_thread: Runs tools on this thread.
+        frame_seconds: Seconds between repaints.
     """
     outcomes = runner.run(
         [(question.source, live) for question, live in asked],
@@ -63,13 +63,13 @@ def answer_all(
 async def answer_here(question: Question, live: LiveTurn) -> Answered:
     """Ask on the running event loop.
 
-    A cancelled task ends the turn as an interrupt does; the caller raises the cancellation again.
+    Cancelling the task ends the turn like an interrupt; the caller must re-raise the cancellation.
     """
     try:
         await runner.consume(question.source, live)
         outcome = Outcome("done", live.seconds)
     except asyncio.CancelledError:
         outcome = Outcome("interrupted", live.seconds)
-    except Exception as error:  # noqa: BLE001 - raised once what had arrived is kept
+    except Exception as error:  # noqa: BLE001 - raised once the partial answer is saved
         outcome = Outcome("failed", live.seconds, error)
     return Answered(question.settled(live, outcome), outcome)

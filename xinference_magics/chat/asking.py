@@ -1,4 +1,4 @@
-"""Asking from code: a turn of a conversation without a view."""
+"""Ask from code: a turn of a conversation, without a view."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def aask(
 ) -> Turn:
     """Ask on the running event loop; see `Conversation.aask`.
 
-    The turn stands where it was begun: other cells may run meanwhile.
+    The turn is added at the place where it began, even if other cells run meanwhile.
     """
     place = conversation.execution
     for earlier in conversation.awaited(place):
@@ -90,10 +90,10 @@ def _question(
 
 
 def _kept(conversation: Conversation, place: Execution, answered: Answered) -> Turn:
-    """Keep a turn, unless nothing came of it.
+    """Add a turn to the conversation if it counts as an answer, and return it.
 
     Raises:
-        XinferenceError: It failed.
+        XinferenceError: The turn failed.
     """
     if answered.turn.is_answer:
         conversation.add(answered.turn, place)

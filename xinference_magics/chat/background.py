@@ -1,4 +1,4 @@
-"""The turns of a notebook that are answered in the background, until the notebook ends."""
+"""The background turns of a notebook, stopped when the notebook ends."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from xinference_magics.chat.pending import PendingTurn
 
 _PATIENCE = 2.0
-"""Seconds for stopped turns to close their connections; Jupyter kills a kernel after five."""
+"""Seconds that stopped turns have to close connections; Jupyter kills a kernel after five."""
 
 
 class Background:
-    """Starts turns, and stops them when the interpreter or the extension ends."""
+    """Starts background turns, and stops them when the interpreter exits or on unload."""
 
     def __init__(self) -> None:
         self._turns: list[tuple[Execution, PendingTurn]] = []
 
     def start(self, turn: PendingTurn, execution: Execution) -> None:
-        """Start a turn that belongs to a run of a cell."""
+        """Start a turn on behalf of `execution`, the run of a cell."""
         if not self._turns:
             atexit.register(self.stop)
         self._turns = [(run, each) for run, each in self._turns if not each.done]
@@ -31,12 +31,12 @@ class Background:
         self._turns.append((execution, turn))
 
     def discard(self, execution: Execution, deleted: Collection[str]) -> None:
-        """Stop the turns of cells that are gone, and of the cell that is run again.
+        """Stop the turns of deleted cells, and of the cell that is run again.
 
-        Their outputs are gone, too, and they stay out of their conversations.
+        Their outputs are gone too, so the turns stay out of their conversations.
 
         Args:
-            execution: The run that begins.
+            execution: The run that is starting.
             deleted: Ids of cells that are no longer in the notebook.
         """
         for run, each in self._turns:
@@ -44,7 +44,7 @@ class Background:
                 each.discard()
 
     def stop(self) -> None:
-        """Stop all that is still being answered."""
+        """Stop every turn that is still being answered."""
         atexit.unregister(self.stop)
         turns, self._turns = self._turns, []
         for _, each in turns:

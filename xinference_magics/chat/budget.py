@@ -1,13 +1,13 @@
-"""What fits into a model's context: the oldest turns make room for the prompt.
+"""Fit questions into a model's context window by leaving out the oldest turns.
 
-The rule: a model whose context is known is sent at most that many tokens, less those that its
-answer may have. Turns are left out from the oldest on, whole; the system prompt and the new
-prompt stay. Where these alone are too long, nothing is sent. Tokens are estimated; the estimate is
-corrected by what the model itself has counted.
+If the context window is known, a prompt gets at most that many tokens, minus those reserved for
+the answer. Whole turns are left out, oldest first; the system prompt and the new prompt stay. If
+those alone are too long, nothing is sent. Token counts are estimates, corrected by the counts that
+the model itself has reported.
 
-The context that counts is the one that the server named when it refused a request, else the one
-that the model was launched with, else the one that it is described with. Where a request is
-refused nonetheless, it is sent once more, with fewer turns.
+The context window is the one the server reported when it refused a request, else the one the model
+was launched with, else the one in its description. If a request is refused anyway, it is sent once
+more with fewer turns.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _SHORTEN_ANSWER = Remedy.SHORTEN_ANSWER()
 
 @dataclass(frozen=True)
 class Fitted:
-    """A question that fits.
+    """A question that fits the context window.
 
     Attributes:
-        question: With the turns that there is room for.
-        tokens: What it has, estimated.
+        question: The question, with as many earlier turns as fit.
+        tokens: Its estimated tokens.
     """
 
     question: Question
@@ -50,11 +50,11 @@ class Fitted:
 
 
 def fitted(question: Question) -> Fitted:
-    """Leave out the oldest turns until a question fits beside its answer, noting that.
+    """Leave out the oldest turns until the question and its answer fit, and add a note.
 
     Raises:
         PromptError: The prompt by itself is too long.
-        BadRequestError: `max_tokens` is no number that could be sent.
+        BadRequestError: `max_tokens` isn't a number that can be sent.
     """
     room, tokens = _room(question), _tokens(question)
     if room is None:
@@ -72,14 +72,14 @@ def fitted(question: Question) -> Fitted:
 
 
 def refitted(question: Question, error: ContextLengthError) -> Question | None:
-    """Leave out the oldest turns of a question that the server has refused, noting that.
+    """Leave out the oldest turns of a question that the server refused, and add a note.
 
     Args:
-        question: What was asked.
-        error: The refusal, from which the context was learnt.
+        question: The refused question.
+        error: The refusal, from which the context window was learnt.
 
     Returns:
-        The question to ask instead; None where leaving out turns does not help.
+        The question to ask instead; None if leaving out turns does not help.
     """
     if question.learnt is None or not question.before or _asks_too_much(question, error):
         return None
@@ -96,9 +96,9 @@ def refitted(question: Question, error: ContextLengthError) -> Question | None:
 
 
 def learn_of_count(question: Question, tokens: int) -> None:
-    """Learn from the tokens that the model has counted in the prompt of a question.
+    """Learn from the model's own token count of a question's prompt.
 
-    What a picture takes differs by the model, and says nothing of texts.
+    Only text counts: the tokens of an image depend on the model and say nothing about text.
     """
     texts = all(isinstance(each.content, str) for each in question.messages)
     if question.learnt is not None and texts:
@@ -106,7 +106,7 @@ def learn_of_count(question: Question, tokens: int) -> None:
 
 
 def learn_of_refusal(question: Question, error: ContextLengthError) -> None:
-    """Learn a model's context from a refusal; the user is told what to do about it."""
+    """Learn a model's context window from a refusal, and add a hint for the user to the error."""
     if question.learnt is not None:
         question.learnt.limit = error.limit or question.learnt.limit
         learn_of_count(question, error.asked or 0)
@@ -115,7 +115,7 @@ def learn_of_refusal(question: Question, error: ContextLengthError) -> None:
 
 
 def estimated(question: Question) -> int:
-    """Estimate the tokens of what a question sends, before anything is learnt of its model."""
+    """Estimate the tokens a question sends, without the correction learnt for its model."""
     return _estimate(question.messages, question.answerer.tools)
 
 
@@ -132,7 +132,7 @@ def _tokens(question: Question) -> int:
 
 
 def _room(question: Question) -> int | None:
-    """Count the tokens that a prompt may have beside its answer; None where that is not known."""
+    """Return the tokens left for the prompt after reserving the answer's; None if unknown."""
     context = question.context
     if context is None:
         return None
@@ -140,13 +140,13 @@ def _room(question: Question) -> int | None:
 
 
 def _reserved(question: Question) -> int:
-    """Count the tokens that the answer may have; 0 where that is left to the server."""
+    """Return how many tokens are reserved for the answer; 0 if that is left to the server."""
     asked = {**question.answerer.parameters, **question.parameters}.get("max_tokens")
     return int(checked({"max_tokens": asked}).get("max_tokens", 0))
 
 
 def _asks_too_much(question: Question, error: ContextLengthError) -> bool:
-    """Whether there was room for the prompt, and only the answer that was asked for is too long."""
+    """Whether there was room for the prompt, and only the requested answer is too long."""
     room = _room(question)
     if error.asked is None or error.limit is None or room is None:
         return False
@@ -154,16 +154,17 @@ def _asks_too_much(question: Question, error: ContextLengthError) -> bool:
 
 
 def _longest(question: Question, room: int) -> int:
-    """Count the tokens up to which a prompt without turns is sent.
+    """Return the maximum tokens of a prompt that is sent without earlier turns.
 
-    A server that has named its limit refuses by itself, and shortens the answer to what is left.
+    A server that has reported its limit refuses longer prompts itself, and shortens the answer to
+    the tokens that are left.
     """
     learnt = question.learnt
     return room if learnt is None or learnt.limit is None else learnt.limit
 
 
 def _shortened(question: Question, room: int) -> tuple[Question, int]:
-    """Leave out the oldest turns until there is room for the others, or none is left."""
+    """Leave out the oldest turns until the rest fits or none is left; also return its tokens."""
     turns = [_corrected(question, _estimate(turn.messages)) for turn in question.before]
     tokens = _tokens(question)
     lengths = [tokens - dropped for dropped in accumulate(turns, initial=0)]
@@ -172,7 +173,7 @@ def _shortened(question: Question, room: int) -> tuple[Question, int]:
 
 
 def _least(question: Question, error: ContextLengthError) -> int:
-    """Count the turns to leave out at least: one, or half of them where no limit was named."""
+    """Return the minimum turns to leave out: one, or half if the server reported no limit."""
     return 1 if error.limit is not None else (len(question.before) + 1) // 2
 
 

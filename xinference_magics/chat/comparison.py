@@ -1,4 +1,4 @@
-"""The answers of several models to one prompt; one of them goes on in the conversation."""
+"""The answers of several models to one prompt; the conversation continues with one of them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ COMPARISON_MIME = "application/vnd.xinference-magics.comparison+json"
 
 @dataclass(repr=False, eq=False)
 class Comparison(SettledAnswer):
-    """The answers of several models to one prompt, each with the same turns before it.
+    """The answers of several models to one prompt, each with the same earlier turns.
 
-    The conversation continues with one of the answers: the first one, in the order of the names,
-    until `keep` chooses another.
+    The conversation continues with one of the answers: the first one that did not fail, in the
+    order of the names, until `keep` chooses another.
 
     Attributes:
         names: The models asked: UIDs, or the user's variables.
-        turns: Their turns, in the same order; the status of one that failed is `failed`.
-        kept: The turn that the conversation keeps; None if there is none.
-        conversation: Which it is part of; None for one that was asked outside of any.
-        shown_anew: Called when another turn is kept, to show that.
+        turns: Their turns, in the same order; a failed one has the status `failed`.
+        kept: The turn that the conversation continues with; None if there is none.
+        conversation: The conversation it is part of; None if it was asked outside any.
+        shown_anew: Called to redraw the comparison when another turn is kept.
     """
 
     names: tuple[str, ...]
@@ -62,31 +62,31 @@ class Comparison(SettledAnswer):
 
     @property
     def label(self) -> str:
-        """What it is, in a few words."""
+        """A short description of it."""
         kept = f": continuing with {self.kept_name}" if self.kept else ""
         return f"Comparison of {', '.join(self.names)}{kept}"
 
     @property
     def kept_name(self) -> str | None:
-        """Whose turn stands in the conversation; None where none does."""
+        """The name of the model whose turn is kept; None if there is none."""
         return None if self.kept is None else self.names[self.turns.index(self.kept)]
 
     @property
     def titles(self) -> list[str]:
-        """What each column is called: the model's UID, behind a name that is another."""
+        """The column titles: each model's UID, preceded by its name if they differ."""
         return [
             title_of(name, turn.model_uid)
             for name, turn in zip(self.names, self.turns, strict=True)
         ]
 
     def keep(self, name: str) -> Turn:
-        """Continue the conversation with the answer of `name`, and return it.
+        """Continue the conversation with the answer of `name`, and return its turn.
 
-        It replaces the one that was kept; later turns stay.
+        It replaces the turn kept so far; later turns stay.
 
         Raises:
-            NotebookError: There is no such answer, or no conversation, or the one that was kept
-                is no longer there: its cell was run again, or it was dropped.
+            NotebookError: There is no such answer or no conversation, or the turn kept so far is
+                gone, because its cell was run again or it was dropped.
         """
         turn = self[name]
         if not turn.is_answer:
@@ -102,7 +102,7 @@ class Comparison(SettledAnswer):
         return turn
 
     def to_record(self) -> dict[str, Any]:
-        """Describe it as JSON: the records of its turns, one of which names its conversation."""
+        """Return a JSON record; among its turns, only the kept one names the conversation."""
         return {
             "version": RECORD_VERSION,
             "names": list(self.names),
@@ -117,11 +117,11 @@ class Comparison(SettledAnswer):
 
 
 def title_of(name: str, uid: str) -> str:
-    """Name a model for people: its UID, behind a name that is another."""
+    """Return the title of a model: its UID, preceded by its name if they differ."""
     return uid if name == uid else f"{name} ({uid})"
 
 
 def first_answer(turns: Sequence[Turn]) -> Turn | None:
-    """Choose the first turn that is an answer; where none is, the first of which some is there."""
+    """Return the first answer that did not fail, else the first partial one, else None."""
     answers = [turn for turn in turns if turn.is_answer]
     return next((turn for turn in answers if turn.status != "failed"), next(iter(answers), None))

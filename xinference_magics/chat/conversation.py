@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def new_thread() -> str:
-    """Return an id for what an agent keeps of a conversation, which no other conversation has."""
+    """Return a unique id under which an agent stores its state of one conversation."""
     return uuid4().hex[:12]
 
 
@@ -31,8 +31,8 @@ class Execution:
     """One run of one cell.
 
     Attributes:
-        number: Tells the runs of a kernel apart.
-        cell_id: The cell's own id, where the front end sends one (JupyterLab does, nbclient and
+        number: Distinguishes the runs within a kernel.
+        cell_id: The cell's own id, if the frontend sends one (JupyterLab does, nbclient and
             terminals do not).
     """
 
@@ -40,33 +40,33 @@ class Execution:
     cell_id: str | None = None
 
     def reruns(self, other: Execution) -> bool:
-        """Whether this run replaces what `other` left."""
+        """Whether this run replaces the turns of `other`."""
         return (
             self.cell_id is not None
             and self.cell_id == other.cell_id
-            and self.number > other.number  # what a cell began may end when it runs again
+            and self.number > other.number  # a turn may end after its cell has run again
         )
 
 
 class Host(Protocol):
-    """What a conversation needs to know of the notebook that it belongs to."""
+    """What a conversation needs to know about the notebook it belongs to."""
 
     @property
     def server_version(self) -> str | None:
-        """The version of the server, where it is known."""
+        """The version of the server, if known."""
         ...
 
     @property
     def lessons(self) -> Lessons:
-        """What is learnt about the models that are asked."""
+        """What has been learnt about the models asked."""
         ...
 
     def model_in_use(self) -> ChatXinference:
-        """Return the model that is asked where none is given."""
+        """Return the model to ask if none is given."""
         ...
 
     def execution(self) -> Execution:
-        """Return the run of a cell that is going on."""
+        """Return the cell run in progress."""
         ...
 
 
@@ -74,15 +74,15 @@ class Host(Protocol):
 class Conversation:
     """An ordered list of turns in which re-running a cell replaces that cell's turns.
 
-    A cell keeps its place: it sees only the turns before it, and later turns stay. Turns that are
-    answered in the background are added by their own threads.
+    A cell keeps its place: it sees only the turns before it, and later turns stay. Background
+    turns are added from their own threads.
 
     Attributes:
-        name: What it is called; empty for the default one.
-        system: Its standing system prompt; None leaves it to the setting for all.
+        name: Its name; empty for the default conversation.
+        system: Its own system prompt; None leaves it to the notebook's setting.
         host: The notebook it belongs to; None for one that was read from a file.
-        thread: The id under which an agent's checkpointer keeps what belongs to it.
-        unknown: What a file of a later version has beside this; it is saved again as it is.
+        thread: The id under which an agent's checkpointer stores the state of this conversation.
+        unknown: Extra fields from a file of a later version; saved again unchanged.
     """
 
     name: str = ""
@@ -104,8 +104,8 @@ class Conversation:
 
     @property
     def turns(self) -> list[Turn]:
-        """The turns in their order."""
-        # Each change puts a new list in place, or a new entry: this reads one of the two whole.
+        """The turns in order."""
+        # Changes swap in a new list or a new entry, so this reads a whole state without the lock.
         return [turn for _, turn in self._entries]
 
     @property
@@ -114,7 +114,7 @@ class Conversation:
         return [message for turn in self.turns for message in turn.messages]
 
     def before(self, execution: Execution) -> list[Turn]:
-        """The turns that `execution` continues, its own earlier ones among them."""
+        """Return the turns that `execution` continues, including its own earlier ones."""
         with self._changing:
             return self.turns[: self._place(execution)]
 
@@ -125,23 +125,23 @@ class Conversation:
             return [each for _, each in self._unfinished()]
 
     def expect(self, turn: PendingTurn, execution: Execution) -> None:
-        """Note a turn that is being answered in the background."""
+        """Register a turn that is being answered in the background."""
         with self._changing:
             self._pending = [*self._unfinished(), (execution, turn)]
 
     def awaited(self, execution: Execution) -> list[PendingTurn]:
-        """The turns that end before one of `execution` begins: those that it continues."""
+        """Return the pending turns that `execution` continues, so must wait for."""
         with self._changing:
             place = self._place(execution)
             return [each for run, each in self._unfinished() if self._place(run) <= place]
 
     def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
-        """Put in a turn, dropping those that an earlier run of the same cell left.
+        """Add a turn, dropping those left by an earlier run of the same cell.
 
         Args:
-            turn: What was said.
-            execution: Where.
-            anew: Drop what stands before it, too: a conversation begins here.
+            turn: The turn.
+            execution: The cell run it belongs to.
+            anew: Start the conversation here: drop the turns before it, too.
         """
         with self._changing:
             place = self._place(execution)
@@ -159,14 +159,14 @@ class Conversation:
             self._entries = [entry for entry in self._entries if entry[0].cell_id not in cell_ids]
 
     def undo(self, count: int = 1) -> list[Turn]:
-        """Drop the last turns, and return them."""
+        """Drop the last `count` turns and return them."""
         with self._changing:
             left = max(0, len(self._entries) - max(0, count))
             self._entries, dropped = self._entries[:left], self._entries[left:]
         return [turn for _, turn in dropped]
 
     def drop(self, number: int) -> Turn:
-        """Drop one turn, and return it.
+        """Drop a turn and return it.
 
         Args:
             number: Counted from 1.
@@ -181,7 +181,7 @@ class Conversation:
         return dropped[1]
 
     def edit(self, number: int, *, prompt: str | None = None, answer: str | None = None) -> Turn:
-        """Edit a turn, and return it.
+        """Edit a turn and return the new version.
 
         Args:
             number: Counted from 1.
@@ -199,10 +199,10 @@ class Conversation:
         return edited
 
     def replace(self, turn: Turn, other: Turn) -> None:
-        """Put another turn in the place of one.
+        """Replace `turn` with `other`.
 
         Raises:
-            NotebookError: It is not there.
+            NotebookError: `turn` is not in the conversation.
         """
         with self._changing:
             for index, (execution, each) in enumerate(self._entries):
@@ -219,14 +219,14 @@ class Conversation:
             self._entries = []
 
     def fork(self, name: str) -> Conversation:
-        """Return another conversation with the same turns so far."""
+        """Return a copy with the turns so far, named `name`."""
         with self._changing:
             return Conversation(name, self.system, self.host, list(self._entries))
 
     def ask(
         self, prompt: str, *, model: ChatXinference | None = None, **parameters: object
     ) -> Turn:
-        """Ask something that continues this conversation; the turn is kept and returned.
+        """Ask a question that continues this conversation; add the turn and return it.
 
         Args:
             prompt: What to ask.
@@ -234,8 +234,8 @@ class Conversation:
             parameters: Generation parameters, such as `temperature`.
 
         Raises:
-            XinferenceError: The turn failed; what had arrived of it is kept.
-            KeyboardInterrupt: It was interrupted; what had arrived of it is kept.
+            XinferenceError: The turn failed; a partial answer stays in the conversation.
+            KeyboardInterrupt: It was interrupted; a partial answer stays in the conversation.
         """
         from xinference_magics.chat import asking
 
@@ -244,19 +244,19 @@ class Conversation:
     async def aask(
         self, prompt: str, *, model: ChatXinference | None = None, **parameters: object
     ) -> Turn:
-        """Ask as `ask` does, on the running event loop."""
+        """Ask like `ask`, on the running event loop."""
         from xinference_magics.chat import asking
 
         return await asking.aask(self, prompt, self._chosen(model), parameters)
 
     @property
     def lessons(self) -> Lessons:
-        """What is learnt about the models that are asked, by all conversations of a notebook."""
+        """What has been learnt about models, shared by all conversations of a notebook."""
         return self.host.lessons if self.host else self._lessons
 
     @property
     def execution(self) -> Execution:
-        """The run of a cell that is going on."""
+        """The cell run in progress."""
         return self.host.execution() if self.host else Execution(0)
 
     def _chosen(self, model: ChatXinference | None) -> ChatXinference:
@@ -279,7 +279,10 @@ class Conversation:
             )
 
     def _place(self, execution: Execution) -> int:
-        """Where a next turn of `execution` goes: after its own turns, else where its cell was."""
+        """Return the index for the next turn of `execution`.
+
+        It goes after the run's own turns, else where the cell's earlier turns were, else last.
+        """
         runs = [run for run, _ in self._entries]
         own = [index for index, run in enumerate(runs) if run == execution]
         if own:

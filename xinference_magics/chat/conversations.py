@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.storage import Restored
 
 DEFAULT = "default"
-"""What people call the conversation without a name."""
+"""The display name of the conversation without a name."""
 
 
 class Conversations:
@@ -37,20 +37,20 @@ class Conversations:
 
     @property
     def names(self) -> list[str]:
-        """What the conversations are called."""
+        """The names of the conversations."""
         return [each.name or DEFAULT for each in self]
 
     def begin(self, name: str) -> Conversation:
-        """Return the conversation of that name, making it where there is none."""
+        """Return the conversation named `name`, creating it if needed."""
         name = "" if name == DEFAULT else name
         if name not in self._by_name:
             self._adopt(Conversation(name))
         return self._by_name[name]
 
     def look_up(self, name: str | None) -> Conversation:
-        """Return the conversation of that name; None is the current one.
+        """Return the conversation named `name`; None means the current one.
 
-        Where there is none, an empty one is returned that is not among them before `adopt`.
+        If there is none, return an empty one, which is not registered until `adopt`.
         """
         if name is None:
             return self.current
@@ -59,15 +59,15 @@ class Conversations:
         return Conversation(name, host=self._host) if found is None else found
 
     def adopt(self, conversation: Conversation) -> None:
-        """Put a conversation that was looked up among the others, unless it is one of them."""
+        """Register a conversation returned by `look_up`, unless it is already registered."""
         if conversation.name not in self._by_name:
             self._adopt(conversation)
 
     def find(self, name: str | None) -> Conversation:
-        """Return the conversation of that name; None is the current one.
+        """Return the conversation named `name`; None means the current one.
 
         Raises:
-            NotebookError: There is none.
+            NotebookError: There is no such conversation.
         """
         if name is None:
             return self.current
@@ -79,12 +79,12 @@ class Conversations:
         return found
 
     def switch(self, name: str) -> Conversation:
-        """Make the conversation of that name current, beginning it where there is none."""
+        """Make the conversation named `name` current, creating it if needed."""
         self.current = self.begin(name)
         return self.current
 
     def rename(self, conversation: Conversation, name: str) -> None:
-        """Give a conversation another name; a default one without turns takes its place.
+        """Rename a conversation; if it was the default one, an empty default replaces it.
 
         Raises:
             NotebookError: The name is taken.
@@ -97,7 +97,7 @@ class Conversations:
             self.begin("")
 
     def fork(self, conversation: Conversation, name: str) -> Conversation:
-        """Make a copy of a conversation current.
+        """Copy a conversation under a new name, and make the copy current.
 
         Raises:
             NotebookError: The name is taken.
@@ -107,7 +107,7 @@ class Conversations:
         return self.current
 
     def drop(self, conversation: Conversation) -> None:
-        """Forget a conversation with its turns; the default one stays, empty."""
+        """Remove a conversation and its turns; the default one stays, empty."""
         conversation.clear()
         if conversation.name:
             del self._by_name[conversation.name]
@@ -115,14 +115,14 @@ class Conversations:
             self.current = self.begin("")
 
     def put(self, conversation: Conversation) -> None:
-        """Take in a conversation that was loaded, in place of the one of its name."""
+        """Add a loaded conversation, replacing the one of the same name."""
         was_current = self.current.name == conversation.name
         self._adopt(conversation)
         if was_current:
             self.current = conversation
 
     def put_all(self, restored: Restored) -> None:
-        """Take in what a notebook's saved outputs hold."""
+        """Add the conversations restored from a notebook's saved outputs."""
         for conversation in restored.conversations.values():
             self.put(conversation)
 

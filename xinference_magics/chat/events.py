@@ -1,8 +1,8 @@
-"""What a turn is made of while it runs: the chunks of a model, and what happens between them.
+"""The events of a running turn: the chunks of a model, and what happens between them.
 
-A source of a turn is an asynchronous iterator of events. The chunks of one message follow each
-other; a message that is no answer of a model (a tool's result, an error shown to the model) ends
-it, and the next chunk begins another.
+The source of a turn is an asynchronous iterator of events. The chunks of one message are
+consecutive; a message that isn't a model's answer (a tool's result, an error shown to the model)
+ends it, and the next chunk begins another.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from xinference_magics.errors import NotebookError
 
 @dataclass(frozen=True)
 class ToolStart:
-    """A tool begins to run.
+    """A tool starts running.
 
     Attributes:
         id: The id of the call, which its `ToolMessage` repeats.
-        name: The tool.
-        args: What it is called with.
+        name: The tool's name.
+        args: The arguments of the call.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Parsed:
     """The answer as an object.
 
     Attributes:
-        value: What the answer was read as.
+        value: The object that the answer was parsed into.
     """
 
     value: Any
@@ -52,11 +52,11 @@ class Parsed:
 
 Event: TypeAlias = AIMessageChunk | ToolStart | ToolMessage | HumanMessage | Parsed
 Source: TypeAlias = Callable[[], AsyncIterator[Event]]
-"""Opens the events of a turn; called on the streaming thread, inside its event loop."""
+"""Opens the events of a turn; called inside the event loop that streams them."""
 
 
 def whole(message: BaseMessage) -> AIMessageChunk:
-    """Take a message that comes whole for a stream of one chunk."""
+    """Convert a complete message to a single chunk."""
     if isinstance(message, AIMessageChunk):
         return message
     if not isinstance(message, AIMessage):
@@ -66,7 +66,7 @@ def whole(message: BaseMessage) -> AIMessageChunk:
 
 
 def joined(chunks: Iterable[AIMessageChunk]) -> Iterator[AIMessageChunk]:
-    """Join neighbours that hold nothing but text: merging each by itself would take long."""
+    """Join adjacent chunks that contain only text, because merging them one by one is slow."""
     for (plain, _), group in groupby(chunks, key=lambda chunk: (_is_plain(chunk), chunk.id)):
         first, *rest = group
         if plain and rest:
@@ -88,7 +88,7 @@ def _is_plain(chunk: AIMessageChunk) -> bool:
 
 
 def merged(chunks: Sequence[AIMessageChunk]) -> AIMessage:
-    """Merge the chunks of one message; empty where there are none."""
+    """Merge the chunks of one message; return an empty message if there are none."""
     if not chunks:
         return AIMessage("")
     first, *rest = joined(chunks)

@@ -1,8 +1,8 @@
-"""What a graph of LangGraph asks a person before it goes on, and how that is answered.
+"""What a LangGraph graph asks a person before it continues, and how to answer.
 
-Shapes as of langgraph 1.2 and langchain 1.5: an interrupt has a `value` and an `id`. That of
-`HumanInTheLoopMiddleware` holds the calls to decide on, all of a message in one interrupt
-(``batched``) or each in its own (``per_call``); a node of the user's may ask anything.
+Shapes as of langgraph 1.2 and langchain 1.5: an interrupt has a `value` and an `id`. Interrupts of
+`HumanInTheLoopMiddleware` hold the calls to decide on, either all calls of a message in one
+interrupt (``batched``) or each in its own (``per_call``); the user's own nodes may ask anything.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from xinference_magics.remedies import Advice
 
 INTERRUPT = "__interrupt__"
-"""The key under which a graph's stream has its interrupts."""
+"""The key of the interrupts in a graph's stream."""
 
 _LONGEST_VALUE = 80
-"""Characters of an argument that the question shows."""
+"""Maximum characters of an argument in the question."""
 
 
 def unanswered(name: str, interrupts: Sequence[Any], hint: str | Advice) -> NotebookError:
-    """Return the error that shows what a graph asks.
+    """Return an error that shows what a graph asks.
 
     Args:
-        name: The user's variable.
-        interrupts: What is asked; empty where a breakpoint has stopped the graph.
-        hint: How that is answered.
+        name: The name of the user's variable.
+        interrupts: What is asked; empty if the graph stopped at a breakpoint.
+        hint: How to answer.
     """
     if not interrupts:
         return NotebookError(f"{name} stopped at one of its breakpoints.", hint=hint)
@@ -41,12 +41,12 @@ def unanswered(name: str, interrupts: Sequence[Any], hint: str | Advice) -> Note
 
 
 def answer_in_code(name: str, interrupts: Sequence[Any], config: Mapping[str, Any] | None) -> str:
-    """Return the code that answers what a graph asks, as a hint.
+    """Return a hint with the code that answers what a graph asks.
 
     Args:
-        name: The user's variable.
-        interrupts: What is asked; empty where a breakpoint has stopped the graph.
-        config: With what the graph was run; None where it has no checkpointer to resume from.
+        name: The name of the user's variable.
+        interrupts: What is asked; empty if the graph stopped at a breakpoint.
+        config: The config the graph was run with; None if it has no checkpointer to resume from.
     """
     if config is None:
         return "Give it a checkpointer, such as InMemorySaver(): without one it cannot resume."
@@ -68,7 +68,7 @@ def _question(interrupt: Any) -> str:
 
 
 def _answer(interrupts: Sequence[Any]) -> Any:
-    """Return an answer of the right form: it approves, where that is allowed."""
+    """Return a sample answer of the right form, which approves if that is allowed."""
     answers = {each.id: _answer_to(each) for each in interrupts}
     [first, *rest] = interrupts
     alone = not rest and not _is_one_call(first.value)
@@ -93,7 +93,7 @@ def _decision(interrupt: Any, call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _calls(value: object) -> list[Mapping[str, Any]]:
-    """Return the calls that wait for a decision; none where something else is asked."""
+    """Return the calls that wait for a decision; an empty list if something else is asked."""
     asked = value.get("action_requests") if isinstance(value, Mapping) else None
     listed = asked if isinstance(asked, list) else [value] if _is_one_call(value) else []
     return [call for call in listed if isinstance(call, Mapping) and "name" in call]
@@ -104,7 +104,7 @@ def _is_one_call(value: object) -> bool:
 
 
 def _decisions(interrupt: Any, call: Mapping[str, Any]) -> list[str]:
-    """Return the decisions that a call allows, in the middleware's order."""
+    """Return the decisions allowed for a call, in the middleware's order."""
     if _is_one_call(interrupt.value):
         schema = getattr(interrupt, "response_schema", None) or {}
         return list(schema.get("discriminator", {}).get("mapping", {}))

@@ -1,4 +1,4 @@
-"""Agents and other graphs of LangGraph in place of a model."""
+"""Agents and other LangGraph graphs, used instead of a model."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from xinference_magics.chat.events import Event
 
 _REDUCER = "langgraph.graph.message"
-"""Where LangGraph's own reducer of messages is, which can drop those that a thread has."""
+"""The module of LangGraph's own message reducer, which can remove a thread's messages."""
 
 
 def is_graph(runnable: object) -> bool:
-    """Whether something is a compiled graph."""
+    """Whether `runnable` is a compiled graph."""
     return hasattr(runnable, "aget_state")
 
 
 async def of_graph(
     name: str, graph: Any, messages: Sequence[BaseMessage], thread: str
 ) -> AsyncIterator[Event]:
-    """Follow a graph's messages as they stream, and the calls of its tools.
+    """Stream a graph's messages and its tool calls.
 
     Args:
-        name: The user's variable.
+        name: The name of the user's variable.
         graph: A compiled graph.
-        messages: The turns before and the prompt.
-        thread: The id of the conversation, under which a checkpointer keeps the graph's state.
+        messages: The earlier turns and the prompt.
+        thread: The id of the conversation, under which a checkpointer stores the graph's state.
 
     Raises:
-        NotebookError: It asks something of a person; the hint says how that is answered.
+        NotebookError: The graph asks a person something; the hint says how to answer.
     """
     config, given = _kept(name, graph, messages, thread)
     asked: list[Any] | None = None
@@ -65,12 +65,12 @@ async def of_graph(
 def _kept(
     name: str, graph: Any, messages: Sequence[BaseMessage], thread: str
 ) -> tuple[dict[str, Any] | None, list[BaseMessage]]:
-    """Return with what config a graph is run, and what messages it is given.
+    """Return the config to run a graph with, and the messages to give it.
 
-    The conversation of the notebook has all turns, as they were edited and run again, so that the
-    messages replace those of the thread; what else the graph keeps there goes on. Where the
-    messages cannot be replaced, each turn has a thread of its own. A thread that the user has bound
-    to the graph remembers the turns before by itself, and is only given the prompt.
+    The notebook's conversation has all turns as last edited and run, so its messages replace those
+    of the thread; the rest of the graph's state there carries over. If the messages cannot be
+    replaced, each turn gets its own thread. A thread that the user has bound to the graph remembers
+    the earlier turns itself, and is given only the prompt.
     """
     if not getattr(graph, "checkpointer", None):
         return None, list(messages)
@@ -88,13 +88,13 @@ def _config(thread: Any) -> dict[str, Any]:
 
 
 def _bound_thread(graph: Any) -> Any:
-    """Return the id of the thread that the user has bound with `with_config`, if any."""
+    """Return the id of the thread that the user bound with `with_config`, if any."""
     config = getattr(graph, "config", None) or {}
     return (config.get("configurable") or {}).get("thread_id")
 
 
 def _removing_all(graph: Any) -> str | None:
-    """Return the id that stands for all messages of a thread, where these can be removed."""
+    """Return the id that means all messages of a thread; None if they cannot be removed."""
     reducer = getattr(graph.channels.get("messages"), "operator", None)
     if getattr(reducer, "__module__", "") != _REDUCER:
         return None
@@ -102,7 +102,7 @@ def _removing_all(graph: Any) -> str | None:
 
 
 def _calls(updates: Any) -> list[ToolStart]:
-    """Find the calls in what the nodes of a graph have put into its messages."""
+    """Find the tool calls among the messages that a graph's nodes added."""
     said = [each.get("messages") for each in updates if isinstance(each, dict)]
     return [
         ToolStart(call["id"] or "", call["name"], call["args"])

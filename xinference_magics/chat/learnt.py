@@ -1,4 +1,4 @@
-"""What answers and refusals teach about a model: its context, and how it counts tokens."""
+"""What answers and refusals reveal about a model: its context window and how it counts tokens."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ if TYPE_CHECKING:
     from xinference_magics.chat_models import ChatXinference
 
 _PRIOR = 100
-"""Tokens that count as estimated rightly before anything was measured.
+"""Tokens assumed to be estimated correctly before anything is measured.
 
-A chat template adds some 30 tokens to each request, which would make much of a short prompt.
+A chat template adds some 30 tokens to each request, which would distort the ratio of a short
+prompt.
 """
 _LOWEST, _HIGHEST = 0.25, 4.0
-"""Between these a ratio is believed: anything else is not a matter of tokenizers."""
+"""The bounds of a plausible ratio: tokenizers do not account for anything beyond."""
 
 
 @dataclass
 class Learnt:
-    """What is learnt about one model.
+    """What has been learnt about one model.
 
     Attributes:
-        limit: Tokens that a request may have, as the server said when it refused one.
+        limit: Maximum tokens of a request, as reported by the server when it refused one.
     """
 
     limit: int | None = None
@@ -31,7 +32,7 @@ class Learnt:
 
     @property
     def ratio(self) -> float:
-        """By what an estimate is multiplied; 1 before anything was measured.
+        """The factor to multiply estimates by; 1 before anything is measured.
 
         The last prompt counts most, and a long one more than a short one.
         """
@@ -39,7 +40,7 @@ class Learnt:
         return min(max(ratio, _LOWEST), _HIGHEST)
 
     def count(self, estimated: int, counted: int) -> None:
-        """Take in that a prompt has `counted` tokens where `estimated` were expected."""
+        """Record that a prompt had `counted` tokens when `estimated` were expected."""
         if estimated > 0 and counted > 0:
             self._estimated = self._estimated / 2 + estimated
             self._counted = self._counted / 2 + counted
@@ -47,18 +48,18 @@ class Learnt:
 
 @dataclass
 class Lessons:
-    """What is learnt about models, by their servers and UIDs."""
+    """What has been learnt about models, by server and UID."""
 
     _of: dict[tuple[str, str], Learnt] = field(default_factory=dict)
 
     def of(self, model: ChatXinference) -> Learnt:
-        """Return what is learnt about a model; nothing at first."""
+        """Return what has been learnt about a model; initially empty."""
         return self.at(model.server_url, model.model_uid)
 
     def at(self, endpoint: str, uid: str) -> Learnt:
-        """Return what is learnt about the model `uid` of a server; nothing at first."""
+        """Return what has been learnt about the model `uid` on a server; initially empty."""
         return self._of.setdefault((endpoint, uid), Learnt())
 
     def forget(self, endpoint: str, uid: str) -> None:
-        """Forget a model: another may run under its UID."""
+        """Forget a model, because another one may run under its UID."""
         self._of.pop((endpoint, uid), None)

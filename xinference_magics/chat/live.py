@@ -1,4 +1,4 @@
-"""A turn while it runs: written by the streaming thread, read by a view."""
+"""A running turn: written by the streaming thread, read by a view."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer, in the order of its arrival.
+    """A piece of an answer, in order of arrival.
 
     Attributes:
-        kind: `call` and `result` are steps of a tool.
-        text: The text; of a step a JSON object: `id`, `name` and `args` of a call, `id`,
+        kind: What it is; `call` and `result` are tool steps.
+        text: The text. For a tool step, a JSON object: `id`, `name` and `args` of a call; `id`,
             `status` (`success` or `error`), `text` and `seconds` of a result.
     """
 
@@ -33,23 +33,23 @@ class Delta:
 
 
 class LiveTurn:
-    """What has arrived of an answer so far.
+    """The part of an answer that has arrived so far.
 
     One thread appends; any other may read at any time, remembering how many `deltas` it has seen.
 
     Attributes:
         title: The model's UID, for the view's header.
-        started: Seconds of `time.monotonic` at which the request was sent.
-        started_at: The same, ISO 8601 in UTC.
+        started: When the request was sent, in seconds of `time.monotonic`.
+        started_at: The same time, ISO 8601 in UTC.
         first_token_seconds: Seconds until the first text or reasoning; None until then.
-        tokens: Chunks with text so far. llama.cpp sends a token a chunk, transformers about two,
-            so this is a lower bound until the server's own count arrives.
-        reasoning_seconds: Seconds from the first reasoning to the first text after it; None
-            until then.
-        deltas: The pieces so far; append only.
-        steps: The messages before the last one: calls of tools and their results.
-        parsed: The answer as an object, where one was asked for.
-        error: What it failed with, once it has ended.
+        tokens: Chunks with text or reasoning so far. llama.cpp sends one token per chunk,
+            transformers about two, so this is a lower bound until the server's own count arrives.
+        reasoning_seconds: Seconds spent reasoning, each time up to the text or tool call that
+            follows; None until then.
+        deltas: The pieces so far; append-only.
+        steps: The messages before the last one: tool calls and their results.
+        parsed: The answer as an object, if one was requested.
+        error: The error it failed with, once it has ended.
     """
 
     def __init__(self, title: str) -> None:
@@ -70,22 +70,22 @@ class LiveTurn:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the request was sent; to the end, once there is one."""
+        """Seconds since the request was sent, up to the end once the turn has ended."""
         ended = self._ended_seconds
         return time.monotonic() - self.started if ended is None else ended
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more comes."""
+        """Whether the turn has ended."""
         return self._ended_seconds is not None
 
     def end(self, error: Exception | None = None) -> None:
-        """Note that nothing more comes, and what it failed with."""
+        """Mark the turn as ended, with the error if it failed."""
         self.error = error
         self._ended_seconds = self.seconds
 
     def add(self, event: Event) -> None:
-        """Take in what the source of the turn yields."""
+        """Process an event from the turn's source."""
         if isinstance(event, AIMessageChunk):
             self._take_chunk(event)
         elif isinstance(event, ToolMessage):
@@ -135,13 +135,13 @@ class LiveTurn:
         self.deltas.append(Delta(kind, json.dumps(step, ensure_ascii=False, default=str)))
 
     def _end_message(self, following: BaseMessage) -> None:
-        """Close the model's message, where one is open, with what follows it."""
+        """Close the model's open message, if any, and append the one that follows it."""
         if self._chunks:
             self.steps.append(self.message())
             self._chunks = []
         self.steps.append(following)
 
     def message(self) -> AIMessage:
-        """Merge what has arrived of the last message into one; empty when nothing has."""
+        """Merge what has arrived of the last message; empty if nothing has."""
         self._end_reasoning()
         return merged(self._chunks)

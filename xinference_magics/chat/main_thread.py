@@ -1,9 +1,9 @@
-"""Work for the thread that waits while an answer streams.
+"""Run work on the thread that waits while an answer streams.
 
-The user's tools run there: a sqlite connection or a figure of matplotlib belongs to the thread
-that made it. What is synchronous is called as it is, with interrupts as usual. What is
-asynchronous runs on the notebook's own event loop, where a client that an earlier cell has
-opened works; an interrupt then cancels its task and leaves the user's others alive.
+The user's tools run there, because a sqlite connection or a matplotlib figure belongs to the thread
+that created it. Synchronous functions are called directly, with interrupts as usual. Coroutines run
+on the notebook's own event loop, where a client opened by an earlier cell still works; an interrupt
+then cancels their task and leaves the user's other tasks running.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _TICK = 0.05
-"""Seconds between two looks at whether an asynchronous job is to be stopped."""
+"""Seconds between checks whether to stop an asynchronous job."""
 
 
 @dataclass
@@ -32,24 +32,24 @@ class _Job:
 
 
 class MainThread:
-    """Takes functions from the streaming thread and calls them on the waiting one.
+    """Takes functions from the streaming thread and calls them on the waiting thread.
 
     Args:
-        loop: Returns the event loop on which the user's own coroutines run.
+        loop: Returns the event loop that runs the user's own coroutines.
     """
 
     def __init__(
         self, loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     ) -> None:
         self._loop = loop
-        # A SimpleQueue waits for ever where a signal's handler ends after the timeout.
+        # SimpleQueue.get blocks forever if a signal handler returns after the timeout.
         self._jobs: queue.Queue[_Job | None] = queue.Queue()
 
     async def call(self, function: Callable[[], Any]) -> Any:
         """Call `function` on the waiting thread, from the streaming thread's loop.
 
         Args:
-            function: What it returns is the result; a coroutine is awaited there, too.
+            function: Its return value is the result; a coroutine is awaited on that thread too.
         """
         job = _Job(function)
         self._jobs.put(job)
@@ -59,29 +59,29 @@ class MainThread:
         """Await something on this thread, before anything streams.
 
         Raises:
-            KeyboardInterrupt: It was interrupted, and is cancelled.
+            KeyboardInterrupt: It was interrupted and cancelled.
         """
         loop = self._loop()
         task = asyncio.ensure_future(_awaited(awaitable), loop=loop)
         try:
             return run_nested(loop, task)
         finally:
-            task.cancel()  # one that has ended does not notice
+            task.cancel()  # no effect on a task that has ended
 
     def wake(self) -> None:
-        """End the wait of `work`, from any thread."""
+        """End the wait in `work`, from any thread."""
         self._jobs.put(None)
 
     def work(self, seconds: float, stop: Callable[[], bool]) -> None:
-        """Wait for a job and do it, on the waiting thread.
+        """Wait for a job and run it, on the waiting thread.
 
         Args:
             seconds: How long to wait.
-            stop: Asked before a job, and some times a second while an asynchronous one runs;
+            stop: Called before a job, and several times a second while an asynchronous job runs;
                 True cancels it.
 
         Raises:
-            KeyboardInterrupt: The job was interrupted; its caller is told, too.
+            KeyboardInterrupt: The job was interrupted; its caller sees it as cancelled.
         """
         try:
             job = self._jobs.get(timeout=seconds)
@@ -94,7 +94,7 @@ class MainThread:
         except (KeyboardInterrupt, asyncio.CancelledError) as error:
             job.future.set_exception(asyncio.CancelledError())
             raise KeyboardInterrupt from error
-        except Exception as error:  # noqa: BLE001 - it is the caller's
+        except Exception as error:  # noqa: BLE001 - passed on to the caller
             job.future.set_exception(error)
 
     def _do(self, function: Callable[[], Any], stop: Callable[[], bool]) -> Any:
@@ -103,7 +103,7 @@ class MainThread:
         return self._await(result, stop) if inspect.isawaitable(result) else result
 
     def _await(self, awaitable: Any, stop: Callable[[], bool]) -> Any:
-        """Run a coroutine on the notebook's loop, which may be in the middle of this very cell."""
+        """Run a coroutine on the notebook's loop, which may be running this very cell."""
         return run_nested(self._loop(), _until_stopped(awaitable, stop))
 
 

@@ -1,9 +1,9 @@
-"""Running a coroutine on an event loop that is in the middle of a callback: the running cell's.
+"""Run a coroutine on an event loop that is in the middle of a callback: the running cell's.
 
-`nest_asyncio` lets a loop run within itself. What it does not see to is that a callback cannot run
-in a context that is entered already: asyncio then drops the callback. ipykernel handles all of the
-front end's messages in one context, the running cell's, so that the next cell's request would be
-lost. Such callbacks wait here until the inner run has ended, as they do while a cell is busy.
+`nest_asyncio` lets a loop run within itself, but does not handle callbacks whose context is already
+entered: they cannot run, and asyncio drops them. ipykernel handles all frontend messages in one
+context, the running cell's, so the next cell's request would be lost. Such callbacks wait here
+until the inner run has ended, as they do while a cell is busy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any]) -> Any:
-    """Run a coroutine or task to its end, on a loop that may be running on this very thread."""
+    """Run a coroutine or task to completion, on a loop that may be running on this thread."""
     if not loop.is_running():
         return loop.run_until_complete(awaitable)
     import nest_asyncio
@@ -31,10 +31,10 @@ def run_nested(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[Any]) -> An
 
 
 def _close_what_is_left(kind: Any) -> None:
-    """Have the loops of a class close the asynchronous generators that nobody reads to their end.
+    """Make the loops of a class close asynchronous generators that are not read to the end.
 
-    `nest_asyncio` replaces `run_until_complete` for the whole class, the loops of other threads
-    included, and leaves that out: what such a generator has open, as a connection, would stay.
+    `nest_asyncio` replaces `run_until_complete` for the whole class, including the loops of other
+    threads, and omits this: anything such a generator holds, such as a connection, would stay open.
     """
     run = kind.run_until_complete
     if run.__module__ != "nest_asyncio":
@@ -56,7 +56,7 @@ def _close_what_is_left(kind: Any) -> None:
 
 @contextmanager
 def _held_back(loop: Any) -> Iterator[None]:
-    """Set aside what cannot run before the block has ended.
+    """Hold back callbacks that cannot run until the block has ended.
 
     The attributes are those of `asyncio.BaseEventLoop`, which `nest_asyncio` replaces too.
     """

@@ -1,7 +1,7 @@
-"""A turn that is answered in the background, while other cells run.
+"""A turn that is answered in the background while other cells run.
 
 A thread does for it what a cell does for any other turn: it runs the turn and repaints its view.
-It is given the context of the cell that began it, where the notes of the turn are collected.
+It runs in the context of the cell that started it, where the turn's notes are collected.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn
 
 _STEP = 0.1
-"""Seconds between two looks at what a waiting thread waits for."""
+"""Seconds between checks while a thread waits."""
 _LONGEST = 60
-"""Characters of an answer that its repr shows."""
+"""Maximum characters of an answer in its repr."""
 
 
 def goes_on(title: str) -> KeyboardInterrupt:
-    """Return what an interrupt raises while something waits for a turn."""
+    """Return the exception to raise if a wait for a turn is interrupted."""
     return interrupts.one_line(
         f"{title} is still answering in the background; call stop() on its turn to end it."
     )
 
 
 class View(runner.View, Protocol):
-    """What shows a turn in the background: opened in its cell, then used by its thread only."""
+    """Shows a background turn: opened in its cell, then used by its thread, polled by waiters."""
 
     in_page: bool
-    """Whether somebody sees it; if not, the cell that wants the result shows it."""
+    """Whether a user can see it; if not, the cell that requests the result shows it."""
 
     def tell(self, lines: Iterable[str]) -> None:
-        """Show lines beneath the turn, in the output of its own cell."""
+        """Show lines below the turn, in the output of its own cell."""
         ...
 
     def close(self, turn: Turn, /) -> None:
-        """Show the turn in its settled form."""
+        """Show the turn in its final form."""
         ...
 
 
@@ -59,15 +59,15 @@ class PendingTurn(Shown):
     """A turn that is answered in the background.
 
     Args:
-        question: What is asked, as far as it is settled.
-        view: Shows it.
-        after: Turns that end first.
-        prepare: Completes the question when they have; called on the background thread.
-        keep: Takes the turn that it came to; called there, too.
-        frame_seconds: Seconds between two repaints.
+        question: The question, still to be completed by `prepare`.
+        view: Shows the turn.
+        after: Turns that must end first.
+        prepare: Completes the question once they have ended; called on the background thread.
+        keep: Receives the resulting turn; called on the background thread too.
+        frame_seconds: Seconds between repaints.
     """
 
-    def __init__(  # noqa: PLR0913  # what a turn is made of
+    def __init__(  # noqa: PLR0913  # the parts of a turn
         self,
         question: Question,
         view: View,
@@ -94,7 +94,7 @@ class PendingTurn(Shown):
 
     @property
     def done(self) -> bool:
-        """Whether it has ended, in whichever way."""
+        """Whether it has ended in any way."""
         return self._finished.is_set()
 
     @property
@@ -104,11 +104,11 @@ class PendingTurn(Shown):
 
     @property
     def title(self) -> str:
-        """Who answers."""
+        """The name of the answerer."""
         return self._live.title
 
     def start(self) -> None:
-        """Begin, in the cell that shows it."""
+        """Start it, in the cell that shows it."""
         self._view.open([self._live])
         with collected_notes() as self._notes:
             context = copy_context()
@@ -121,10 +121,10 @@ class PendingTurn(Shown):
         self._stop.set()
 
     def discard(self) -> None:
-        """Let it end now, and keep it out of the conversation: its cell is run again, or gone.
+        """Stop it and keep it out of the conversation: its cell is run again or deleted.
 
-        A turn that is being put into the conversation at this very moment is in it when this
-        returns, so that whoever drops the turns of the cell after that drops it, too.
+        If the turn is being added to the conversation at this moment, this returns after it has
+        been added, so whoever drops the cell's turns afterwards drops it too.
         """
         self.stop()
         with self._keeping:
@@ -134,7 +134,7 @@ class PendingTurn(Shown):
         """Wait until it has ended.
 
         Args:
-            timeout: Seconds after which to give up; None waits on.
+            timeout: Seconds after which to give up; None waits indefinitely.
 
         Returns:
             Whether it has ended.
@@ -145,7 +145,7 @@ class PendingTurn(Shown):
         until = None if timeout is None else time.monotonic() + timeout
         try:
             while not self._finished.wait(_STEP):
-                self._view.poll()  # ipykernel 6 hears the page on this thread only
+                self._view.poll()  # ipykernel 6 receives page events only on this thread
                 if until is not None and time.monotonic() >= until:
                     return self.done
         except KeyboardInterrupt:
@@ -156,11 +156,11 @@ class PendingTurn(Shown):
         """Wait for the turn and return it, even if it was stopped.
 
         Args:
-            timeout: Seconds after which to give up; None waits on.
+            timeout: Seconds after which to give up; None waits indefinitely.
 
         Raises:
             XinferenceError: The turn failed.
-            TimeoutError: It has not ended in time; it keeps running.
+            TimeoutError: It did not end in time; it keeps running.
             KeyboardInterrupt: The wait was interrupted; the turn keeps running.
         """
         if not self.wait(timeout):
@@ -181,7 +181,7 @@ class PendingTurn(Shown):
         return self.result()
 
     async def ended(self) -> None:
-        """Wait on the running event loop until it has ended, in whichever way."""
+        """Wait on the running event loop until it has ended in any way."""
         while not self.done:  # noqa: ASYNC110  # another thread ends it
             await asyncio.sleep(_STEP)
 
@@ -210,7 +210,7 @@ class PendingTurn(Shown):
                 self._turn = turn
                 self._view.close(turn)
                 self._view.tell(f"Note: {each}" for each in wanted(self._notes))
-        except Exception as error:  # noqa: BLE001  # raised where the result is asked for
+        except Exception as error:  # noqa: BLE001  # raised when the result is requested
             self._error = self._error or error
         finally:
             self._finished.set()
@@ -221,7 +221,7 @@ class PendingTurn(Shown):
                 self._keep(turn)
 
     def _answered(self) -> Answered:
-        """Ask, when the turns before have ended; whatever fails is shown as the turn's failure."""
+        """Ask once the earlier turns have ended; any failure is shown as the turn's own."""
         try:
             view = _Stoppable(self._view, self._stop)
             if self._stopped_while_waiting(view):
@@ -230,7 +230,7 @@ class PendingTurn(Shown):
             self._live = LiveTurn(self.title)
             asked = [(self._question, self._live)]
             [answered] = answer_all(asked, view, frame_seconds=self._frame_seconds)
-        except Exception as error:  # noqa: BLE001  # what cannot be put together is shown, too
+        except Exception as error:  # noqa: BLE001  # errors while preparing are shown too
             seconds = self._live.seconds
             self._live = LiveTurn(self.title)
             return self._ended(Outcome("failed", seconds, error))
@@ -240,7 +240,7 @@ class PendingTurn(Shown):
         return Answered(self._question.settled(self._live, outcome), outcome)
 
     def _stopped_while_waiting(self, view: _Stoppable) -> bool:
-        """Wait for the turns that end first; True if this one is stopped meanwhile."""
+        """Wait for the turns that must end first; return True if this one is stopped meanwhile."""
         after, self._after = self._after, ()
         for each in after:
             while not (view.poll() or each.wait(_STEP)):
@@ -249,18 +249,18 @@ class PendingTurn(Shown):
 
 
 class _Stoppable:
-    """A view that is open already, and ends the turn for its button or for `stop`."""
+    """A view that is already open, and that `PendingTurn.stop` stops as its button does."""
 
     def __init__(self, view: View, stop: threading.Event) -> None:
         self._view = view
         self._stop = stop
 
     def poll(self) -> bool:
-        """Take in what the user has done since the last call; return whether to stop."""
+        """Process what the user has done since the last call; return whether to stop."""
         return self._view.poll() or self._stop.is_set()
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
-        """Show nothing more."""
+        """Do nothing: the view is already open."""
 
     def repaint(self, lives: Sequence[LiveTurn]) -> None:
         self._view.repaint(lives)

@@ -1,4 +1,4 @@
-"""The stream of any runnable, also of one that can only be streamed synchronously."""
+"""Stream any runnable, even one that can only be streamed synchronously."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _SYNCHRONOUS = ("asynchronously", "async methods", "sync methods")
-"""What langchain-core, and checkpointers of LangGraph, say where something has no async way."""
+"""Phrases in errors of langchain-core and LangGraph checkpointers about missing async support."""
 
 
 async def pieces(
     runnable: Any, given: Any, config: Any = None, **options: Any
 ) -> AsyncIterator[Any]:
-    """Stream asynchronously, or in a thread where the runnable has no other way.
+    """Stream asynchronously, or in a thread if the runnable is synchronous.
 
-    No step runs twice: the thread is tried only while no step has ended.
+    No step runs twice: the fallback to the thread is possible only while no step has ended.
 
     Args:
-        runnable: What is streamed.
+        runnable: The runnable to stream.
         given: Its input.
-        config: With what it is run.
-        options: What else its `stream` is called with.
+        config: The config to run it with.
+        options: Further arguments for its `stream` or `astream`.
     """
     if not _is_synchronous(runnable):
         progress = _Progress()
@@ -54,7 +54,7 @@ async def pieces(
 
 
 def _is_synchronous(runnable: Any) -> bool:
-    """Whether a step is a generator function, which fails only after those before it have run."""
+    """Whether a step is a generator function, which fails only after earlier steps have run."""
     match runnable:
         case RunnableSequence():
             return any(map(_is_synchronous, runnable.steps))
@@ -71,10 +71,10 @@ def _is_synchronous(runnable: Any) -> bool:
 
 
 class _Progress(BaseCallbackHandler):
-    """Notes that a part of a run has ended, which should not happen twice.
+    """Records whether part of a run has ended, which must not run twice.
 
     Attributes:
-        begun: Whether a step has ended.
+        begun: Whether a step has ended or a piece has arrived.
     """
 
     run_inline = True
@@ -89,7 +89,7 @@ class _Progress(BaseCallbackHandler):
 
 
 async def _in_thread(opened: Any) -> AsyncIterator[Any]:
-    """Iterate in a thread of its own; one that is left early ends after its next piece."""
+    """Iterate in a separate thread; if abandoned early, it ends after its next piece."""
     loop, arrived, left = asyncio.get_running_loop(), asyncio.Queue[Any](), threading.Event()
 
     def put(kind: str, value: Any = None) -> None:
@@ -103,7 +103,7 @@ async def _in_thread(opened: Any) -> AsyncIterator[Any]:
                 if left.is_set():
                     return
             put("end")
-        except BaseException as error:  # noqa: BLE001  # raised where the pieces are read
+        except BaseException as error:  # noqa: BLE001  # raised when the pieces are read
             put("error", _raisable(error))
 
     context = copy_context()
@@ -120,7 +120,7 @@ async def _in_thread(opened: Any) -> AsyncIterator[Any]:
 
 
 def _raisable(error: BaseException) -> Exception:
-    """Wrap what would end the event loop, such as SystemExit."""
+    """Wrap an exception that would end the event loop, such as SystemExit."""
     if isinstance(error, Exception):
         return error
     wrapped = RuntimeError(f"The chain raised {error!r}.")

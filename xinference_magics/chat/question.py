@@ -1,4 +1,4 @@
-"""A question: all that one turn sends, settled before anything is sent."""
+"""A question: everything that one turn sends, settled before anything is sent."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked, and of whom.
+    """What to ask, and what answers it.
 
     Attributes:
-        answerer: Who answers.
-        prompt: The prompt with every inserted value in its place.
-        blocks: The prompt as LangChain's content blocks, where it is more than text.
+        answerer: What answers: a model, or something built around one.
+        prompt: The prompt with all values inserted.
+        blocks: The prompt as LangChain content blocks, if it is more than text.
         system: The system prompt; empty for none.
         before: The turns that it continues.
         parameters: Generation parameters of this turn, by their request names.
         conversation: The name of the conversation; empty for the default one, None for none.
-        format: What the answer is shown as.
-        server_version: The version of the server, where it is known.
-        learnt: What the answer teaches about the model is put there; None where nobody asks for
-            it, as with a chain.
+        format: How the answer is shown, such as `markdown`.
+        server_version: The version of the server, if known.
+        learnt: Records what the answer reveals about the model; None if that is not needed, as
+            with a chain.
     """
 
     answerer: Answerer
@@ -54,13 +54,13 @@ class Question:
 
     @property
     def context(self) -> int | None:
-        """Tokens that the model takes, prompt and answer together, where that is known."""
+        """The model's context window in tokens, prompt and answer together; None if unknown."""
         learnt = self.learnt and self.learnt.limit
         return learnt or self.answerer.context
 
     @property
     def messages(self) -> list[BaseMessage]:
-        """What is sent: system prompt, turns before, prompt."""
+        """The messages to send: system prompt, earlier turns, prompt."""
         from langchain_core.messages import HumanMessage, SystemMessage
 
         content: Any = self.blocks or self.prompt
@@ -71,9 +71,9 @@ class Question:
         ]
 
     async def source(self) -> AsyncGenerator[Event]:
-        """Open the events of the answer.
+        """Stream the events of the answer.
 
-        A prompt that is longer than the model's context is sent once more, with fewer turns.
+        If the prompt exceeds the model's context window, it is sent once more with fewer turns.
         """
         begun = False
         try:
@@ -87,12 +87,12 @@ class Question:
                 raise
         else:
             return
-        async with aclosing(shorter._events()) as events:  # noqa: SLF001  # of its own class
+        async with aclosing(shorter._events()) as events:  # noqa: SLF001  # of this class
             async for event in events:
                 yield event
 
     async def _events(self) -> AsyncGenerator[Event]:
-        """Ask, and learn how long the prompt was from the first count of its tokens."""
+        """Ask, and learn the length of the prompt from the first token count."""
         events = cast("AsyncGenerator[Event]", self.answerer.events(self.messages, self.parameters))
         counted = False
         try:
@@ -108,7 +108,7 @@ class Question:
             raise
 
     def settled(self, live: LiveTurn, outcome: Outcome) -> Turn:
-        """Make the turn of what has arrived."""
+        """Build the turn from what has arrived."""
         return Turn(
             prompt=self.prompt,
             blocks=self.blocks,
@@ -132,7 +132,7 @@ class Question:
 
 
 def _is_empty(event: Event) -> bool:
-    """Whether nothing is said by an event: a server may send a role before it refuses."""
+    """Whether an event carries nothing: a server may send a role before it refuses."""
     return not any(
         getattr(event, name, True) for name in ("content", "tool_call_chunks", "additional_kwargs")
     )

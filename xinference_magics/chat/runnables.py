@@ -1,4 +1,4 @@
-"""Any runnable of LangChain in place of a model: chains, and agents of LangGraph."""
+"""Any LangChain runnable, used instead of a model: chains and LangGraph agents."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 class RunnableAnswerer:
     """A runnable that answers prompts.
 
-    It is given what it takes: messages where it takes messages (models, agents), the prompt's
-    text where it takes text, and a dict with the text where it takes one with a single variable.
+    Its input schema decides what it gets: messages (models, agents), the prompt's text, or a dict
+    with the text if it takes a dict with a single variable.
 
     Args:
         name: The name of the user's variable.
         runnable: The runnable.
-        thread: The id of the conversation, for a graph with a checkpointer; one of its own if None.
+        thread: The id of the conversation, for a graph with a checkpointer; None creates a new id.
     """
 
     engine = None
@@ -47,14 +47,14 @@ class RunnableAnswerer:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """None are known."""
+        """Empty: none are known."""
         return {}
 
     def refuse(self, parameters: Mapping[str, Any]) -> None:
-        """Refuse generation parameters: its model, if it has one, has them.
+        """Refuse generation parameters: they belong on its model, if it has one.
 
         Raises:
-            NotebookError: There are some.
+            NotebookError: `parameters` is not empty.
         """
         if parameters:
             raise NotebookError(
@@ -65,10 +65,10 @@ class RunnableAnswerer:
     def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
-        """Open its stream.
+        """Stream the events of the answer.
 
         Raises:
-            NotebookError: Generation parameters are given, or its input is not known.
+            NotebookError: Generation parameters are given, or the runnable's input is unsupported.
         """
         self.refuse(parameters)
         if is_graph(self.runnable):
@@ -93,10 +93,10 @@ class RunnableAnswerer:
 
 
 async def _of_chain(name: str, runnable: Runnable[Any, Any], given: Any) -> AsyncIterator[Event]:
-    """Follow what a chain writes; an object is the answer when it is whole.
+    """Stream a chain's output; an object becomes the answer once it is complete.
 
     Raises:
-        NotebookError: A graph in it asks something of a person.
+        NotebookError: A graph in the chain asks a person something.
     """
     grown: Any = None
     asked: Any = None
@@ -109,7 +109,7 @@ async def _of_chain(name: str, runnable: Runnable[Any, Any], given: Any) -> Asyn
             asked = piece[INTERRUPT]
         else:
             grown = _grown(grown, piece)
-    if asked is not None:  # a graph does not like to be left before its stream has ended
+    if asked is not None:  # raised late, because a graph's stream must be read to the end
         raise unanswered(name, asked, Remedy.ASK_AGENT())
     if grown is not None:
         yield AIMessageChunk(content=as_text(grown))
@@ -117,7 +117,7 @@ async def _of_chain(name: str, runnable: Runnable[Any, Any], given: Any) -> Asyn
 
 
 def _grown(so_far: Any, piece: Any) -> Any:
-    """Put a piece to those before it as LangChain does: what cannot be added replaces them."""
+    """Add a piece to the earlier ones as LangChain does; if that fails, it replaces them."""
     try:
         return so_far + piece
     except TypeError:

@@ -1,9 +1,9 @@
-"""Runs a turn: a thread with its own event loop streams, the caller's thread shows.
+"""Run turns: a thread with its own event loop streams, the caller's thread shows.
 
 The streaming thread owns its loop, so a stop cancels exactly the stream and leaves nothing
-behind; the notebook's own tasks are never touched. While it runs, SIGINT is a flag and not an
-exception: an interrupt is acted upon at one place, whenever it comes. Turns that run together
-have a thread each.
+behind; the notebook's own tasks are never touched. While it runs, SIGINT sets a flag instead of
+raising, so an interrupt is handled in one place, whenever it comes. Turns that run together have a
+thread each.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from xinference_magics.chat.turn import Status
 
 CLOSING_SECONDS = 5.0
-"""How long a stopped stream may take to close its connection before it is left to itself."""
+"""Seconds that a stopped stream has to close its connection before it is abandoned."""
 
 
 class View(Protocol):
-    """What shows turns while they run; called on one thread only."""
+    """Shows turns while they run; called on one thread only."""
 
     def poll(self) -> bool:
-        """Take in what the user has done since the last call; return whether to stop."""
+        """Process what the user has done since the last call; return whether to stop."""
         ...
 
     def open(self, lives: Sequence[LiveTurn], /) -> None:
@@ -51,8 +51,8 @@ class Outcome:
 
     Attributes:
         status: The turn's status.
-        seconds: From the request to its end.
-        error: What failed, where the status is `failed`.
+        seconds: Seconds from the request to the end.
+        error: The exception, if the status is `failed`.
     """
 
     status: Status
@@ -67,19 +67,19 @@ def run(
     main_thread: MainThread | None = None,
     frame_seconds: float = 1 / 30,
 ) -> list[Outcome]:
-    """Stream answers, one or several at the same time, until each ends or all are stopped.
+    """Stream one or more answers concurrently until each ends or all are stopped.
 
-    One that fails leaves the others alone; a stop and an interrupt end those that still run.
+    If one fails, the others continue; a stop or an interrupt ends those that still run.
 
     Args:
-        streams: What opens the stream of each answer, called on its streaming thread, inside its
-            event loop; and what takes it in.
+        streams: For each answer, the source that opens its stream, called on its streaming thread
+            inside its event loop, and the live turn that receives it.
         view: Shows all of them; repainted at most every `frame_seconds` seconds.
-        main_thread: Through which the sources have work done on this thread.
-        frame_seconds: Seconds between two repaints.
+        main_thread: Runs work for the sources on this thread.
+        frame_seconds: Seconds between repaints.
 
     Raises:
-        Nothing of the streams': their errors are in the outcomes.
+        Nothing from the streams: their errors are in the outcomes.
     """
     main_thread = main_thread or MainThread()
     lives = [live for _, live in streams]
@@ -92,7 +92,7 @@ def run(
 
         for each in threads:
             each.start()
-        running = threads  # at the last look: an interrupt that comes as they end is theirs
+        running = threads  # at the last check: an interrupt that arrives as they end is theirs
         try:
             view.open(lives)
             while left := _unfinished(running):
@@ -111,11 +111,11 @@ def run(
 async def consume(
     source: Source, live: LiveTurn, on_first_text: Callable[[], None] = lambda: None
 ) -> None:
-    """Take in the events of one answer, on the running event loop.
+    """Receive the events of one answer, on the running event loop.
 
     Args:
         source: Opens the stream.
-        live: Takes in what arrives.
+        live: Receives the events.
         on_first_text: Called when the first text or reasoning has arrived.
     """
     async for event in source():
@@ -130,7 +130,7 @@ def _unfinished(threads: Iterable[_Streaming]) -> list[_Streaming]:
 
 
 def _stop(threads: Sequence[_Streaming]) -> None:
-    """Cancel streams, all at once, and wait for their connections to be closed."""
+    """Cancel all streams at once, and wait for their connections to close."""
     for each in threads:
         each.cancel()
     for each in threads:
@@ -139,7 +139,7 @@ def _stop(threads: Sequence[_Streaming]) -> None:
 
 @contextmanager
 def _interrupt_into(interrupted: threading.Event) -> Iterator[None]:
-    """Note an interrupt that ended a job, unless the job was ended by Stop."""
+    """Record an interrupt that ended a job, unless Stop ended the job."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -148,7 +148,7 @@ def _interrupt_into(interrupted: threading.Event) -> Iterator[None]:
 
 
 class _Streaming(threading.Thread):
-    """Consumes one stream on an event loop of its own."""
+    """Consumes one stream on its own event loop."""
 
     def __init__(self, source: Source, live: LiveTurn, wake: Callable[[], None]) -> None:
         super().__init__(name="xinference-magics-stream", daemon=True)
@@ -168,7 +168,7 @@ class _Streaming(threading.Thread):
                 runner.run(self._consume(), context=self._context)
         except asyncio.CancelledError:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever failed is shown by the cell
+        except Exception as error:  # noqa: BLE001 - the cell shows any failure
             self.error = error
         finally:
             self._live.end(self.error)
@@ -191,12 +191,12 @@ class _Streaming(threading.Thread):
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
     def outcome(self, interrupted: bool, view: View) -> Outcome:
-        """Tell how it ended; an interrupt of another's work is not its own."""
+        """Return how it ended; `interrupted` is whether it was running when an interrupt came."""
         return Outcome(self._status(interrupted, view), self._live.seconds, self.error)
 
     def _status(self, interrupted: bool, view: View) -> Status:
         if self.stopped and view.poll():
-            return "stopped"  # also where the page had to interrupt the kernel to be heard
+            return "stopped"  # even if the page had to interrupt the kernel to be heard
         if interrupted:
             return "interrupted"
         return "failed" if self.error else "done"

@@ -1,7 +1,7 @@
-"""Conversations in files: saved and loaded, and found again in a notebook's saved outputs.
+"""Save and load conversations, and restore them from a notebook's saved outputs.
 
-A saved conversation is JSON with the records of its turns, the same that a notebook's outputs
-hold. Whatever is read is checked, and nothing of it runs.
+A saved conversation is JSON with the records of its turns, the same as in a notebook's outputs.
+Everything that is read is validated, and nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _FIELDS = ("version", "name", "system", "turns")
 
 
 def save(conversation: Conversation, path: Path) -> None:
-    """Write a conversation: Markdown to read where the name ends in ``.md``, else JSON to load.
+    """Write a conversation as Markdown to read if the name ends in ``.md``, else as JSON to load.
 
-    The file appears whole or not at all.
+    The file is written completely or not at all.
 
     Raises:
-        NotebookError: It cannot be written.
+        NotebookError: The file cannot be written.
     """
     text = to_markdown(conversation) if path.suffix == ".md" else to_json(conversation)
     try:
@@ -57,7 +57,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def to_json(conversation: Conversation) -> str:
-    """Describe a conversation as JSON that `load` reads."""
+    """Return a conversation as JSON that `load` reads."""
     data = {
         **conversation.unknown,
         "version": VERSION,
@@ -69,7 +69,7 @@ def to_json(conversation: Conversation) -> str:
 
 
 def to_markdown(conversation: Conversation) -> str:
-    """Write a conversation as Markdown for people."""
+    """Return a conversation as Markdown for people to read."""
     title = f"# {conversation.name or 'Conversation'}"
     system = [f"> {line}" for line in (conversation.system or "").splitlines()]
     parts = [title, "\n".join(system)]
@@ -82,7 +82,7 @@ def load(path: Path) -> Conversation:
     """Read a conversation that `save` wrote as JSON.
 
     Raises:
-        NotebookError: It cannot be read, or is no conversation; the message says where.
+        NotebookError: The file cannot be read or isn't a conversation; the message says where.
     """
     data = _read_json(path)
     if data.get("version") != VERSION or not isinstance(data.get("turns"), list):
@@ -103,11 +103,11 @@ def load(path: Path) -> Conversation:
 
 @dataclass
 class Restored:
-    """What a saved notebook holds of its conversations.
+    """The conversations found in a saved notebook.
 
     Attributes:
-        conversations: By name, with the turns of each in the order of the cells.
-        lacking: What is not there, one line each.
+        conversations: By name, each with its turns in the order of the cells.
+        lacking: What is missing, one line each.
     """
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
@@ -116,11 +116,11 @@ class Restored:
 
     @property
     def turns(self) -> int:
-        """How many turns there are."""
+        """The number of turns."""
         return sum(map(len, self.conversations.values()))
 
     def take(self, turn: Turn, execution: Execution) -> None:
-        """Take in a turn, unless it belongs to no conversation or was shown further up, too."""
+        """Add a turn, unless it belongs to no conversation or was already shown further up."""
         if turn.conversation is None or turn.id in self._seen:
             return
         self._seen.add(turn.id)
@@ -129,14 +129,14 @@ class Restored:
 
 
 def restore(path: Path, asking: tuple[str, ...] = ()) -> Restored:
-    """Read the turns that a notebook's saved outputs hold.
+    """Read the turns in a notebook's saved outputs.
 
     Args:
         path: The notebook.
-        asking: What the cells that ask a model begin with; those without a saved answer are named.
+        asking: Prefixes of cells that ask a model; those without a saved answer go to `lacking`.
 
     Raises:
-        NotebookError: It cannot be read, or is no notebook.
+        NotebookError: The file cannot be read or isn't a notebook.
     """
     cells = _read_json(path).get("cells")
     if not isinstance(cells, list):

@@ -1,4 +1,4 @@
-"""Answers of a given form: streamed, read, and asked for again where they do not fit."""
+"""Answers that match a schema: streamed, parsed, and requested again if they do not match."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from xinference_magics.chat_models import ChatXinference
 
 _LONGEST_ERROR = 1000
-"""Characters of what does not fit that a model is shown."""
+"""Maximum characters of a mismatch shown to the model."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form of an answer.
+    """The form that an answer must have.
 
     Attributes:
-        asked: What the model is given: a Pydantic class, a TypedDict or a JSON schema.
-        adapter: Reads an answer further, where LangChain leaves it a dict.
+        asked: The schema given to the model: a Pydantic class, a TypedDict or a JSON schema.
+        adapter: Validates an answer that LangChain leaves as a dict.
     """
 
     asked: Any
@@ -42,11 +42,11 @@ class Form:
 
     @classmethod
     def of(cls, schema: Any) -> Form:
-        """Take a schema as the user has it.
+        """Create a form from a schema of any type that users may pass.
 
         Raises:
-            NotebookError: It is none.
-            BadRequestError: It is a dict of something else.
+            NotebookError: `schema` isn't a schema.
+            BadRequestError: `schema` is a dict, but not a JSON schema.
         """
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             return cls(schema)
@@ -75,16 +75,16 @@ class Form:
             ) from error
 
     def read(self, value: Any) -> Any:
-        """Read what LangChain has parsed.
+        """Validate what LangChain has parsed.
 
         Raises:
-            ValidationError: It does not fit.
+            ValidationError: It does not match the form.
         """
         return value if self.adapter is None else self.adapter.validate_python(value)
 
 
 def _adapter(schema: Any) -> TypeAdapter[Any] | None:
-    """Make what checks a TypedDict; that of `typing` cannot be checked before Python 3.12."""
+    """Return a validator for a TypedDict; None for `typing.TypedDict` before Python 3.12."""
     try:
         return TypeAdapter(schema)
     except PydanticUserError:
@@ -92,12 +92,12 @@ def _adapter(schema: Any) -> TypeAdapter[Any] | None:
 
 
 class Structured(ModelAnswerer):
-    """A model whose answer is read into a form.
+    """A model whose answer is parsed into a form.
 
     Args:
         model: The model.
         form: The form of the answer.
-        retries: How often an answer that does not fit is asked for again, with the error.
+        retries: How often to ask again, with the error, if an answer does not match.
     """
 
     def __init__(self, model: ChatXinference, form: Form, retries: int = 0) -> None:
@@ -108,14 +108,14 @@ class Structured(ModelAnswerer):
     async def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
-        """Answer until it fits.
+        """Answer until an answer matches the form.
 
         Raises:
-            Exception: The last answer does not fit either; it says why.
+            Exception: The last answer does not match either; the error says why.
         """
         given = {**parameters, "method": await best_method(self.model, parameters)}
         asked = self.model.with_structured_output(self.form.asked, include_raw=True, **given)
-        # A parser that follows a stream passes over what does not fit: it reads the whole answer.
+        # A streaming parser skips whatever does not match, so the parser gets the whole answer.
         answers, parser = cast("RunnableSequence[Any, Any]", asked).steps
         said = list(messages)
         for left in range(self.retries, -1, -1):
@@ -135,7 +135,7 @@ class Structured(ModelAnswerer):
             yield wrong
 
     def _read(self, result: Mapping[str, Any]) -> tuple[Any, Exception | None]:
-        """Read what was parsed into the form; return it, or what does not fit."""
+        """Validate the parsed answer against the form; return it, or the error."""
         if result["parsing_error"] is not None:
             return None, result["parsing_error"]
         try:
@@ -145,5 +145,5 @@ class Structured(ModelAnswerer):
 
 
 def _as_text(answer: AIMessage) -> AIMessage:
-    """Return an answer with its calls as text: no tool will answer them."""
+    """Return an answer with its tool calls as text, because no tool will answer them."""
     return AIMessage(answer.text or "".join(str(call["args"]) for call in answer.tool_calls))

@@ -1,4 +1,4 @@
-"""The user's functions and LangChain's tools, as tools that a model may call."""
+"""The user's functions and LangChain tools, as tools that a model may call."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from langchain_core.messages.tool import ToolCall
 
 Render = Callable[[Any], "str | list[dict[str, Any]]"]
-"""Makes of a result what the model reads: text, or content blocks."""
+"""Renders a result for the model, as text or content blocks."""
 
 
 def as_text(value: object, otherwise: Callable[[object], str] = repr) -> str:
-    """Write a value for a model to read: text as it is, else JSON where it can be.
+    """Render a value for a model: text unchanged, else as JSON if possible.
 
     Args:
-        value: What a function returned.
-        otherwise: Writes what is neither.
+        value: The return value of a function.
+        otherwise: Renders values that are neither.
     """
     if isinstance(value, str):
         return value
@@ -45,11 +45,11 @@ class Toolbox:
     Args:
         offered: Functions, coroutine functions, LangChain tools, toolkits (with `get_tools`,
             which may be a coroutine function), or lists of them.
-        render: Makes of the result of a function what the model reads.
-        run: Awaits what an asynchronous `get_tools` returns.
+        render: Renders the return value of a function for the model.
+        run: Awaits the result of an asynchronous `get_tools`.
 
     Raises:
-        NotebookError: Something offered is no tool, or two have one name.
+        NotebookError: Something offered isn't a tool, or two tools have the same name.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class Toolbox:
 
     @property
     def tools(self) -> list[BaseTool]:
-        """The tools, in the order in which they were offered."""
+        """The tools, in the order they were offered."""
         return list(self._by_name.values())
 
     def caller(self, call: ToolCall) -> Callable[[], Any]:
-        """Return what does a call; a coroutine that it returns is to be awaited."""
+        """Return a function that performs a tool call; if it returns a coroutine, await that."""
         tool = self._by_name.get(call["name"])
         if tool is None:
             return lambda: failed(call, self._unknown(call["name"]))
@@ -102,7 +102,7 @@ class Toolbox:
                 )
 
     def _toolkit(self, get_tools: Callable[[], Any], name: str) -> Iterable[object]:
-        """Ask a toolkit, such as a client of MCP servers, for its tools."""
+        """Ask a toolkit, such as a client for MCP servers, for its tools."""
         try:
             tools = get_tools()
             return list(self._run(tools) if inspect.isawaitable(tools) else tools)
@@ -118,7 +118,7 @@ class Toolbox:
         later = inspect.iscoroutinefunction(rendered)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of Pydantic, on the names of arguments
+                warnings.simplefilter("ignore")  # Pydantic warns about argument names
                 warnings.filterwarnings("error", category=PydanticJsonSchemaWarning)
                 tool = StructuredTool.from_function(
                     func=None if later else rendered,
@@ -126,10 +126,10 @@ class Toolbox:
                     name=name,
                     description=about,
                 )
-                _ = tool.args  # what cannot be told to a model fails here
+                _ = tool.args  # fails if the arguments cannot be described to a model
                 return tool
         except Exception as error:
-            # What Python's own functions and many libraries' have for types fails in many ways.
+            # The types of builtins and of many libraries' functions fail in many different ways.
             raise NotebookError(
                 f"{name} cannot be used as a tool: its argument types cannot be described to a "
                 "model.",
@@ -137,7 +137,7 @@ class Toolbox:
             ) from error
 
     def _rendered(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a function so that its result is written for the model."""
+        """Wrap a function so that its return value is rendered for the model."""
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)
@@ -154,26 +154,26 @@ class Toolbox:
 
 
 def failed(call: ToolCall | InvalidToolCall, reason: str) -> ToolMessage:
-    """Tell the model that a call did not work, and why."""
+    """Return a message that informs the model that a call failed, and why."""
     return ToolMessage(reason, tool_call_id=call["id"] or "", name=call["name"], status="error")
 
 
 def first_cause(error: BaseException) -> BaseException:
-    """Return the error that is behind groups of errors, as task groups raise them."""
+    """Return the first error inside nested exception groups, as raised by task groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 def _is_asynchronous(tool: BaseTool) -> bool:
-    """Whether a tool is meant to be awaited: it may have nothing but a coroutine to run."""
+    """Whether a tool should be awaited: it may have only a coroutine to run."""
     if isinstance(tool, StructuredTool | Tool):
         return tool.func is None
     return type(tool)._arun is not BaseTool._arun  # noqa: SLF001 - what subclasses override
 
 
 async def _ainvoke(tool: BaseTool, request: dict[str, Any]) -> Any:
-    """Await a tool; many of LangChain's raise this where they have no coroutine."""
+    """Await a tool; if it has no coroutine, like many of LangChain's, invoke it synchronously."""
     try:
         return await tool.ainvoke(request)
     except NotImplementedError:

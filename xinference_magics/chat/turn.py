@@ -24,9 +24,9 @@ RECORD_VERSION = 1
 Status = Literal["done", "stopped", "interrupted", "failed"]
 
 _LONGEST = 1e9
-"""Seconds that no turn takes."""
+"""Seconds that no turn reaches, so a larger number in a record is invalid."""
 _MEASURABLE = 0.02
-"""Seconds of streaming below which a rate says nothing: engines send several tokens at once."""
+"""Minimum seconds of streaming to measure a rate: engines send several tokens at once."""
 
 _RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     "id": str,
@@ -55,7 +55,7 @@ class Turn(SettledAnswer):
     """One prompt and its answer.
 
     Attributes:
-        prompt: What was sent, with every inserted value in its place.
+        prompt: What was sent, with all values inserted.
         message: The answer as a LangChain message: content, reasoning, tool calls, usage.
         model_uid: The UID of the model that answered.
         system: The system prompt it was given; empty for none.
@@ -75,8 +75,7 @@ class Turn(SettledAnswer):
         status: `done`, `stopped` (by the button), `interrupted` (the kernel) or `failed`.
         error: One line on what failed; empty otherwise.
         id: A unique id of this turn.
-        unknown: What a record of a later version has that this one does not know; it is saved
-            again as it is.
+        unknown: Extra fields from a record of a later version; saved again unchanged.
     """
 
     prompt: str
@@ -107,7 +106,7 @@ class Turn(SettledAnswer):
 
     @property
     def label(self) -> str:
-        """What it is, in a few words."""
+        """A short description of it."""
         return f"Turn of {self.model_uid}: {self.status}"
 
     @property
@@ -117,27 +116,27 @@ class Turn(SettledAnswer):
 
     @property
     def parsed_json(self) -> Any:
-        """The answer's object as JSON has it; None where there is none."""
+        """`parsed` as JSON-compatible values; None if there is none."""
         from pydantic_core import to_jsonable_python
 
         try:
             return to_jsonable_python(self.parsed, fallback=repr)
-        except UnicodeEncodeError:  # half a character, which models write and pydantic refuses
+        except UnicodeEncodeError:  # a lone surrogate, which models write and pydantic rejects
             return json.loads(printable(json.dumps(self.parsed, ensure_ascii=False, default=repr)))
 
     @property
     def empty(self) -> bool:
-        """Whether nothing came of it: no text, no reasoning, no tool call."""
+        """Whether nothing arrived: no text, reasoning, tool call or step."""
         return not (self.text or self.reasoning or self.tool_calls or self.steps)
 
     @property
     def is_answer(self) -> bool:
-        """Whether a conversation keeps it: it is whole, or something had come of it."""
+        """Whether a conversation keeps it, because it is complete or part of it arrived."""
         return self.status == "done" or not self.empty
 
     @property
     def usage(self) -> UsageMetadata | None:
-        """Token usage of all answers of the turn, as counted by the server; None if unknown."""
+        """Token usage of all answers in the turn, as counted by the server; None if unknown."""
         from langchain_core.messages.ai import add_usage
 
         answers = [getattr(each, "usage_metadata", None) for each in (*self.steps, self.message)]
@@ -156,12 +155,12 @@ class Turn(SettledAnswer):
 
     @property
     def cut(self) -> bool:
-        """Whether the answer ended at `max_tokens`."""
+        """Whether the answer was cut off at `max_tokens`."""
         return self.finish_reason == "length"
 
     @property
     def tokens(self) -> int | None:
-        """Tokens of the answer; None if the server did not count them."""
+        """Output tokens of all answers in the turn; None if the server did not count them."""
         return self.usage["output_tokens"] if self.usage else None
 
     @property
@@ -181,7 +180,7 @@ class Turn(SettledAnswer):
         return [HumanMessage(content), *self.steps, self.message]
 
     def edited(self, *, prompt: str | None = None, answer: str | None = None) -> Turn:
-        """Return this turn with other words; a new answer has no reasoning and no steps."""
+        """Return a copy with a new prompt or answer; a new answer has no reasoning and no steps."""
         from langchain_core.messages import AIMessage
 
         turn = replace(self, id=uuid4().hex)
@@ -192,7 +191,7 @@ class Turn(SettledAnswer):
         return turn
 
     def to_record(self) -> dict[str, Any]:
-        """Describe the turn as JSON, for the notebook's saved output. Holds no secret."""
+        """Return the turn as JSON for the notebook's saved output. It contains no secrets."""
         from langchain_core.messages import message_to_dict, messages_to_dict
 
         return {
@@ -207,13 +206,13 @@ class Turn(SettledAnswer):
 
     @classmethod
     def from_record(cls, record: object) -> Turn:
-        """Read a turn back from its record, trusting nothing in it.
+        """Read a turn from its record, trusting nothing in it.
 
-        A field that is missing has its default, so that records of earlier versions are read; one
-        that is not known is kept in `unknown`.
+        Missing fields get their defaults, so records of earlier versions can be read; unknown
+        fields are stored in `unknown`.
 
         Raises:
-            NotebookError: It is not a record of this version, a field has a wrong type, or there
+            NotebookError: It is not a record of this version, a field has the wrong type, or there
                 is no prompt, model or answer.
         """
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
@@ -240,10 +239,10 @@ class Turn(SettledAnswer):
         return turn
 
     def _check(self) -> None:
-        """Read everything once: what cannot be read now could not be shown later.
+        """Read everything once, because what cannot be read now could not be shown later.
 
         Raises:
-            Exception: Something has another form than it has to have.
+            Exception: Something does not have the expected form.
         """
         for message in self.messages:
             if not isinstance(message.additional_kwargs.get("reasoning_content", ""), str):
@@ -259,11 +258,11 @@ class Turn(SettledAnswer):
 
 
 _LARGEST = 1_000_000
-"""Characters of an attachment up to which a saved notebook keeps it."""
+"""Maximum base64 characters of an attachment that is saved in a notebook."""
 
 
 def _is_of(value: object, kind: type | tuple[type, ...]) -> bool:
-    """Whether a field has its type; a number has to be one that can be counted with."""
+    """Whether a field has its type; a number must also be below `_LONGEST`, so not NaN."""
     if isinstance(value, int | float):
         return isinstance(value, kind) and abs(value) < _LONGEST
     return isinstance(value, kind)
@@ -280,10 +279,10 @@ _STEPS = ("ai", "tool", "human")
 
 
 def _read_message(data: Any, *types: str) -> BaseMessage:
-    """Read a message of one of the `types`, and of no other class.
+    """Read a message, which must be of one of the `types`.
 
     Raises:
-        ValueError, KeyError, TypeError: It is none.
+        ValueError, KeyError, TypeError: It isn't one.
     """
     from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
@@ -306,7 +305,7 @@ def _read_blocks(data: object) -> list[dict[str, Any]] | None:
 
 
 def _is_block(block: object) -> bool:
-    """Whether something looks like one of LangChain's content blocks, as far as we read it."""
+    """Whether `block` looks like a LangChain content block, in the fields that are read."""
     return (
         isinstance(block, dict)
         and isinstance(block.get("type"), str)

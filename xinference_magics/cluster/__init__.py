@@ -1,1 +1,1 @@
-"""Xinference's management API: endpoints, running models, launches, the local server."""
+"""Xinference's management API: endpoints, running models, launches, the registry, workers."""

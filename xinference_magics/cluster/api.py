@@ -1,7 +1,7 @@
 """The management API of one endpoint: xinference-client with our own session.
 
-The client's session is replaced by ours before its first request; an answer of another shape
-than expected comes from no Xinference.
+Our session replaces the client's before the first request. A response of an unexpected shape
+means that the server isn't Xinference.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _INTERNAL_ERROR = 500
-_UNWINDING = 120.0  # seconds: a cancel is answered when the launch has unwound, after 18-60
+_UNWINDING = 120.0  # seconds: a cancel returns only once the launch has unwound, after 18-60
 
 
 class _Client(Client):  # type: ignore[misc]
-    """The client with our session; its constructor asks the server nothing."""
+    """The client with our session; its constructor sends no request."""
 
     def __init__(self, endpoint: str, session: requests.Session) -> None:
         self.session: requests.Session
         self._ours = session
         super().__init__(endpoint)
 
-    # The client's constructor asks the server here whether it wants credentials, without a limit
-    # in time and with exceptions of its own, before its session can be replaced by ours; see
+    # The client's constructor uses this to ask the server whether it requires credentials, without
+    # a timeout and with its own exceptions, before our session can replace its session; see
     # test_nothing_is_asked_before_a_method_is_called.
     def _check_cluster_authenticated(self) -> None:
         self.session.close()
@@ -58,14 +58,14 @@ class _Client(Client):  # type: ignore[misc]
 
 
 class ManagementApi:
-    """The requests that manage an Xinference; each part of a `Cluster` asks through one.
+    """The requests that manage an Xinference server; all parts of a `Cluster` send theirs here.
 
     Args:
-        endpoint: As people type it.
-        token: Asked before each request for the bearer token: a login's, or an API key.
+        endpoint: The endpoint as the user typed it.
+        token: Called before each request to get the bearer token: a login's, or an API key.
         timeouts: Limits in seconds.
 
-    Nothing is asked of the server until a method is called.
+    No request is sent until a method is called.
     """
 
     def __init__(
@@ -79,20 +79,20 @@ class ManagementApi:
         )
 
     def close(self) -> None:
-        """Close the connections; nothing can be asked any more."""
+        """Close the connections; no more requests can be sent."""
         self.client.close()
 
     def get(self, kind: type[T], path: str, **query: str | int | None) -> T:
-        """Get what the client has no method for; None among `query` is left out."""
+        """Send a GET the client has no method for; None values in `query` are left out."""
         return self.ask(
             kind,
             lambda: self.client.session.get(f"{self.endpoint}{path}", params=query or None).json(),
         )
 
     def get_dated(self, kind: type[T], path: str) -> tuple[T, float]:
-        """Get something, and the server's clock at that time in seconds since 1970.
+        """Like `get`, but also return the server's clock at that time, in seconds since 1970.
 
-        The clocks of two machines may differ: ages are told by the server's own.
+        The clocks of two machines may differ, so ages are computed by the server's clock.
         """
         answer = self.ask(requests.Response, self.client.session.get, f"{self.endpoint}{path}")
         try:
@@ -104,7 +104,7 @@ class ManagementApi:
     def post(
         self, kind: type[T], path: str, body: object = None, *, patience: float | None = None
     ) -> T:
-        """Post what the client has no method for; `patience` is its own limit in seconds."""
+        """Send a POST the client has no method for; `patience` overrides the timeout in seconds."""
         limits = (self._timeouts.connect, patience) if patience else None
         url = f"{self.endpoint}{path}"
         return self.ask(
@@ -112,31 +112,31 @@ class ManagementApi:
         )
 
     def slowly(self, method: str, path: str, **query: str | int | None) -> None:
-        """Request what ends processes: the client's methods take no timeout of their own."""
+        """Send a request that ends processes, with a long timeout the client's methods lack."""
         limits = (self._timeouts.connect, _UNWINDING)
         url = f"{self.endpoint}{path}"
         request = self.client.session.request
         self.ask(object, request, method, url, params=query or None, timeout=limits)
 
     def version(self) -> str | None:
-        """Return the server's version; None where the credentials may not know it."""
+        """Return the server's version; None if the credentials don't permit reading it."""
         try:
             return text(self.get(dict, "/v1/cluster/version").get("version"))
         except PermissionDeniedError:
             return None
 
     def ask(self, kind: type[T], call: Callable[..., object], *args: Any, **kwargs: Any) -> T:
-        """Call the client; an answer it cannot read, or not of `kind`, is no Xinference's.
+        """Call the client; treat an unreadable response, or one not of `kind`, as not Xinference's.
 
-        Only what the client and the reader of JSON raise is taken for that. Whatever fails in this
-        package is a bug of it, and surfaces as itself.
+        Only exceptions raised in the client or the JSON parser count as unreadable. An exception
+        from this package is a bug in it and propagates unchanged.
         """
         try:
             answer = call(*args, **kwargs)
         except NotOfferedError as error:
             error.hint = f"It is Xinference {self.version() or 'of an unknown version'}."
             raise
-        except (*UNREADABLE, RuntimeError) as error:  # the client's own, for an odd status
+        except (*UNREADABLE, RuntimeError) as error:  # the client's, for unexpected statuses
             if not _is_unreadable(error):
                 raise
             _log.debug("The answer cannot be read", exc_info=True)
@@ -147,27 +147,27 @@ class ManagementApi:
 
 
 def _is_unreadable(error: Exception) -> bool:
-    """Tell whether the reader of JSON has refused an answer, or the client has failed to read it.
+    """Return whether the JSON parser rejected a response, or the client failed to read it.
 
-    Other exceptions from within `requests` mean that this package has called it wrongly.
+    Any other exception from within `requests` means that this package called it incorrectly.
     """
     refused = isinstance(error, requests.JSONDecodeError)
     return refused or raised_in(error, "json", "simplejson", "xinference_client")
 
 
 def may_pass(error: Exception) -> bool:
-    """Tell whether asking again may help: nobody has answered, or the server itself has failed."""
+    """Return whether a retry may help: no server responded, or the server itself failed."""
     failed = isinstance(error, ServerError) and (error.status or 0) >= _INTERNAL_ERROR
     return failed or isinstance(error, ConnectError)
 
 
 def in_path(uid: str) -> str:
-    """Make a UID fit for a URL's path: the client puts it in as it is.
+    """Quote a UID for a URL's path, as the client inserts it unquoted.
 
-    Some can be launched but never be asked for again.
+    Some UIDs can be launched but never requested again.
 
     Raises:
-        BadRequestError: No path can hold it.
+        BadRequestError: The UID cannot be part of a path.
     """
     if "/" in uid or uid in {".", ".."}:
         raise BadRequestError(f"No URL can name the UID {uid!r}.", hint="Leave out slashes.")

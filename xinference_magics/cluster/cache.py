@@ -1,4 +1,4 @@
-"""The cache of a cluster: the model files that its workers keep on their disks."""
+"""The cache of a cluster: the model files on its workers' disks."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CachedModel:
-    """A model version on the disk of a worker.
+    """A model version on a worker's disk.
 
     Args:
         name: The name in the registry.
-        version: What it is removed by: name, size, format and quantization in one.
+        version: The key to remove it by: name, size, format and quantization in one.
         type: ``LLM``, ``embedding``, ...
-        engines: What can run it there.
-        size: Billions of parameters; None where the type has no sizes.
+        engines: The engines that can run it there.
+        size: Billions of parameters; None if the type has no sizes.
         format: ``pytorch``, ``ggufv2``, ...
         quantization: ``none``, ``q4_k_m``, ...
         path: Its folder in the cache.
-        real_path: Where that folder leads; elsewhere for a model with a `model_uri` of its own.
+        real_path: The target of that folder; elsewhere for a model with its own `model_uri`.
         worker: The worker that has it, ``host:port``.
-        size_bytes: Bytes on the disk.
+        size_bytes: Bytes on disk.
     """
 
     name: str
@@ -67,27 +67,27 @@ class Cache:
     """The model files on the workers' disks.
 
     Args:
-        api: Where to ask.
+        api: The cluster's management API.
     """
 
     def __init__(self, api: ManagementApi) -> None:
         self._api = api
 
     def models(self, name: str | None = None, *, worker: str | None = None) -> list[CachedModel]:
-        """Return what is cached; needs the permission ``cache:list``.
+        """Return the cached models; requires the permission ``cache:list``.
 
         Args:
-            name: Only the versions of this model.
-            worker: Only what this worker has: ``host`` or ``host:port``.
+            name: Return only the versions of this model.
+            worker: Return only what this worker has: ``host`` or ``host:port``.
         """
         said = self._api.get(dict, "/v1/cache/models", model_name=name, worker_ip=worker)
         return [CachedModel.from_json(each) for each in objects(said.get("list"))]
 
     def files(self, version: str, *, worker: str | None = None) -> list[str]:
-        """Return the paths that go with a version.
+        """Return the paths of a version's files.
 
         Raises:
-            ModelNotFoundError: No such version is cached; the hint names near ones.
+            ModelNotFoundError: No such version is cached; the hint names similar ones.
         """
         said = self._api.get(
             dict, "/v1/cache/models/files", model_version=version, worker_ip=worker
@@ -107,10 +107,10 @@ class Cache:
         )
 
     def remove(self, version: str, *, worker: str | None = None) -> None:
-        """Remove the files of a version; one that is not there counts as removed.
+        """Remove the files of a version; a missing version counts as removed.
 
         Raises:
-            ServerError: The server could not remove all of it.
+            ServerError: The server could not remove all of the files.
         """
         query = {"model_version": version, "worker_ip": worker}
         given = {key: value for key, value in query.items() if value is not None}

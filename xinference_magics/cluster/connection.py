@@ -1,4 +1,4 @@
-"""A cluster: what runs there, and how models are started and stopped, as typed values."""
+"""A cluster: the models it runs, and how to start and stop them, as typed values."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Cluster:
     """An Xinference endpoint and the models that run there.
 
     Args:
-        endpoint: As people type it.
-        token: Asked before each request for the bearer token: a login's, or an API key.
+        endpoint: The endpoint as the user typed it.
+        token: Called before each request to get the bearer token: a login's, or an API key.
         timeouts: Limits in seconds.
 
-    Nothing is asked of the server until a method is called.
+    No request is sent until a method is called.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Cluster:
 
     @property
     def token(self) -> Token | None:
-        """Asked before each request for the bearer token; None where there is none."""
+        """Called before each request to get the bearer token; None if there is none."""
         return self._api.token
 
     @cached_property
@@ -72,26 +72,26 @@ class Cluster:
 
     @cached_property
     def machines(self) -> Machines:
-        """The workers, and the replicas that are placed there."""
+        """The workers, and the replicas placed on them."""
         return Machines(self._api)
 
     def close(self) -> None:
-        """Close the connections; the cluster cannot be used any more."""
+        """Close the connections; the cluster cannot be used afterwards."""
         self._api.close()
 
     def version(self) -> str | None:
-        """Return the server's version; None where the credentials may not know it."""
+        """Return the server's version; None if the credentials don't permit reading it."""
         return self._api.version()
 
     def requires_auth(self) -> bool:
-        """Tell whether the server wants credentials; asked once, and answered without any."""
+        """Return whether the server requires credentials; asked once, without credentials."""
         if self._wants_credentials is None:
             answer = self._api.get(dict, "/v1/cluster/auth").get("auth")
             self._wants_credentials = bool(answer)
         return self._wants_credentials
 
     def models(self) -> list[RunningModel]:
-        """Return the models that are ready; the server's list may be three seconds old."""
+        """Return the models that are ready; the server's list may be up to three seconds old."""
         listed = self._api.ask(dict, self._api.client.list_models)
         return [
             RunningModel.from_json(str(uid), data)
@@ -103,7 +103,7 @@ class Cluster:
         """Return the description of a model that is ready.
 
         Raises:
-            ModelNotFoundError: No such UID; the hint names near ones.
+            ModelNotFoundError: No such UID; the hint names similar ones.
             ModelNotReadyError: It is still loading.
         """
         try:
@@ -113,16 +113,16 @@ class Cluster:
             raise self._absent(uid, error) from None
 
     def try_describe(self, uid: str) -> RunningModel | None:
-        """Return the description of a model, or None where it is not ready or not there."""
+        """Return the description of a model, or None if it is not ready or does not exist."""
         try:
             return self._description(uid)
         except (ModelNotFoundError, ModelNotReadyError):
             return None
 
     def knows(self, uid: str) -> bool:
-        """Tell whether the server has a model of that UID, ready or on its way.
+        """Return whether the server has a model with this UID, ready or loading.
 
-        Before 2.x it said of one on its way that there is no replica of it.
+        For a loading one, servers before 2.x report that it has no replica.
         """
         try:
             return self._description(uid) is not None
@@ -136,11 +136,11 @@ class Cluster:
         return RunningModel.from_json(uid, data)
 
     def terminate(self, uid: str) -> None:
-        """Stop a model that is ready, all its replicas.
+        """Stop all replicas of a model that is ready.
 
         Raises:
-            ModelNotFoundError: No such UID; the hint names near ones.
-            ModelNotReadyError: It is still loading: that is cancelled, not terminated.
+            ModelNotFoundError: No such UID; the hint names similar ones.
+            ModelNotReadyError: It is still loading: cancel it instead.
         """
         try:
             self._api.slowly("DELETE", f"/v1/models/{in_path(uid)}")
@@ -149,16 +149,16 @@ class Cluster:
             raise self._absent(uid, error) from None
 
     def workers(self) -> list[str]:
-        """Return the addresses of the workers, ``host:port``; answered without credentials."""
+        """Return the addresses of the workers, ``host:port``; needs no credentials."""
         listed = self._api.get(dict, "/status").get("workers")
         return [str(address) for address in listed] if isinstance(listed, dict) else []
 
     def replicas(self, uid: str, name: str | None = None) -> list[ReplicaStatus]:
-        """Return the replicas of a UID, on their way and failed ones included.
+        """Return the replicas of a UID, including loading and failed ones.
 
         Args:
-            uid: Whose.
-            name: Only where it is this model's, by its name in the registry.
+            uid: The model's UID.
+            name: Return only replicas of the model with this name in the registry.
         """
         instances = self._api.ask(list, self._api.client.get_instance_info, name, uid)
         return [
@@ -168,10 +168,10 @@ class Cluster:
         ]
 
     def launch(self, request: LaunchRequest) -> Launch:
-        """Start a model and return at once; where `request` names no engine, one is chosen.
+        """Start a model and return at once; choose an engine if `request` names none.
 
         Raises:
-            ModelNotFoundError: No model of that name.
+            ModelNotFoundError: No model has that name.
             BadRequestError: The server refuses the request, or the UID is taken.
         """
         in_path(request.model_uid or "")
@@ -190,24 +190,24 @@ class Cluster:
         return Launch(self, launched, request)
 
     def progress(self, uid: str) -> dict[str, Any]:
-        """Return the server's account of a launch; never a sign of success."""
+        """Return the server's progress report of a launch, which never indicates success."""
         return self._api.ask(dict, self._api.client.get_launch_model_progress, in_path(uid))
 
     def events(self, uid: str) -> list[dict[str, Any]]:
-        """Return what has happened to a model, oldest first."""
+        """Return the events of a model, oldest first."""
         return self._api.get(list, f"/v1/models/{in_path(uid)}/events")
 
     def cancel(self, uid: str) -> None:
-        """Cancel a launch; returns when it has unwound, which takes up to a minute.
+        """Cancel a launch and return once it has unwound, which takes up to a minute.
 
-        Only for a model that is loading: a ready one would be orphaned (see `Launch.cancel`).
+        Call it only for a loading model: a ready one would be orphaned (see `Launch.cancel`).
         """
         self._api.slowly("POST", f"/v1/models/{in_path(uid)}/cancel")
 
     def _absent(
         self, uid: str, error: ModelNotFoundError
     ) -> ModelNotFoundError | ModelNotReadyError:
-        """Return a better error for a UID that is not ready: it loads, or near ones run."""
+        """Return a better error for a UID that is not ready: it is loading, or similar ones run."""
         if any(replica.loading for replica in self.replicas(uid)):
             return ModelNotReadyError(
                 f"The model {uid} is still loading.",

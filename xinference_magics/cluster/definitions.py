@@ -1,4 +1,4 @@
-"""A registration of one's own: read from JSON or YAML, and what a server has against it."""
+"""A user's own registration: parsed from JSON or YAML, with readable server errors."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _BELONGS = {"dimensions": "embedding", "multilingual": "audio", "launcher": "fle
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose plain words are what JSON has, and text otherwise.
+    """A YAML loader that resolves plain scalars as JSON does, and reads all others as text.
 
     YAML 1.1 reads the size ``0_5`` as 5, ``1_8`` as 18, and the language ``no`` as false.
     """
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012  # PyYAML's own way
+    yaml_implicit_resolvers = {}  # noqa: RUF012  # PyYAML requires a class attribute
 
 
 for _tag, _pattern, _first in (
@@ -52,11 +52,11 @@ for _tag, _pattern, _first in (
 
 @dataclass(frozen=True)
 class Definition:
-    """A registration as it is sent.
+    """A registration as sent to the server.
 
     Args:
-        name: The model's name; empty where the registration has none.
-        fields: Everything in it.
+        name: The model's name; empty if the registration has none.
+        fields: All fields of the registration.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Definition:
 
     @classmethod
     def parse(cls, text: str, source: str) -> Definition:
-        """Read JSON, or YAML where it does not begin with a brace.
+        """Parse JSON, or YAML if the text does not begin with a brace.
 
         Args:
             text: The definition.
@@ -88,7 +88,7 @@ class Definition:
         return json.dumps(self.fields, default=str)
 
     def refused(self, error: BadRequestError, model_type: str) -> BadRequestError:
-        """Return a server's refusal of this registration in words that say what to change."""
+        """Reword a server's refusal of this registration to say what to change."""
         message, hint = self._reading(error.detail, model_type)
         return BadRequestError(
             message or error.message,
@@ -124,7 +124,7 @@ class Definition:
         return "", ""
 
     def _invalid(self, report: str, model_type: str) -> tuple[str, str | Advice]:
-        """Read a report of pydantic's: missing fields are named together."""
+        """Turn a pydantic error report into a message that lists missing fields together."""
         faults = dict(self._faults(report))
         lacking = [field for field, says in faults.items() if says == _MISSING]
         wrong = [f"{field}: {says}" for field, says in faults.items() if says != _MISSING]
@@ -141,7 +141,7 @@ class Definition:
         )
 
     def _faults(self, report: str) -> Iterator[tuple[str, str]]:
-        """Find the faults; the server tries a specification as each kind, and reports them all."""
+        """Yield the relevant faults: the server tries every kind of spec and reports all faults."""
         for found in _FAULT.finditer(report):
             path, says = found["field"].split(" -> "), found["says"]
             form = self._format(path)
@@ -152,7 +152,7 @@ class Definition:
                 yield ".".join(path), says
 
     def _format(self, path: list[str]) -> object:
-        """Return the format of the specification that a fault is in."""
+        """Return the format of the specification that contains the fault at `path`."""
         specs = self.fields.get("model_specs")
         place = int(path[1]) if len(path) > 1 and path[1].isdigit() else 0
         spec = specs[place] if isinstance(specs, list) and place < len(specs) else None
@@ -160,7 +160,7 @@ class Definition:
 
 
 def _with_sizes(fields: dict[str, Any]) -> dict[str, Any]:
-    """Spell sizes as the server does, which takes ``0_5`` and not ``0.5``."""
+    """Spell sizes the way the server does, which accepts ``0_5`` but not ``0.5``."""
     specs = fields.get("model_specs")
     for spec in specs if isinstance(specs, list) else ():
         size = spec.get("model_size_in_billions") if isinstance(spec, dict) else None
@@ -182,7 +182,7 @@ def _json(text: str, source: str) -> Any:
 
 def _yaml(text: str, source: str) -> Any:
     try:
-        return yaml.load(text, _Loader)  # noqa: S506  # made of the safe one
+        return yaml.load(text, _Loader)  # noqa: S506  # derives from SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

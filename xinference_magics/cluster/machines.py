@@ -1,8 +1,8 @@
-"""The machines of a cluster: its workers, what is placed there, and how much it has to do.
+"""The machines of a cluster: its workers, the replicas placed there, and the load.
 
-The numbers of a worker are those of its own reports, every five seconds, as the supervisor
-keeps them; `/status` shows them to everyone. Placement is read from `/v1/models/instances`
-and not from `/v1/workers`, which fails as a whole while one worker is out of reach.
+A worker's numbers come from its own reports, sent every five seconds and stored by the
+supervisor; `/status` shows them to everyone. Placement is read from `/v1/models/instances`,
+not from `/v1/workers`, which fails as a whole while one worker is unreachable.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LATE = 10.0
-"""Seconds of silence after which the server begins to count a worker out (its default)."""
+"""Default silence in seconds after which the server starts counting a worker's missed checks."""
 
 _DROPPED = 60.0  # seconds; a dead worker is dropped after 20-25
 _TICK = 1.0  # seconds
-_LOADING = 3600.0  # seconds: a replica's request is answered when it has loaded, or downloaded
+_LOADING = 3600.0  # seconds: adding a replica returns once it has downloaded and loaded
 _REQUESTS = re.compile(
     r'^requests_total_counter\{method="POST",path="/(?:v1/(?:chat/completions|completions|'
     r"messages|responses|embeddings|rerank|images/|audio/|video/|flexible/)|anthropic/)"
@@ -56,10 +56,10 @@ class Device:
     """A GPU of a worker.
 
     Args:
-        name: As its driver names it.
+        name: The name its driver reports.
         memory_used: Bytes.
         memory_total: Bytes.
-        load: How busy it is, from 0 to 1.
+        load: Utilization, from 0 to 1.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Device:
 
     @classmethod
     def from_json(cls, key: str, data: Json) -> Device:
-        """Read a GPU of a worker's status."""
+        """Read a GPU from a worker's status."""
         percent = real(data.get("gpu_util"))
         return cls(
             name=text(data.get("name")) or key,
@@ -81,19 +81,19 @@ class Device:
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker of a cluster, as it reported itself last.
+    """A worker of a cluster, as of its last report.
 
     Args:
-        address: ``host:port``, as `--worker-ip` takes it.
+        address: ``host:port``, as `--worker-ip` accepts it.
         heard: Seconds since its last report.
         checks_left: How many more checks it may miss before the server drops it.
-        cpus: How many it has.
-        cpu_load: How busy they are, from 0 to 1.
+        cpus: Number of CPUs.
+        cpu_load: CPU utilization, from 0 to 1.
         memory_used: Bytes of RAM.
         memory_total: Bytes of RAM.
         devices: Its GPUs.
-        version: Of its Xinference; None where only an administrator may know.
-        replicas: UIDs of the replicas placed there; None where the credentials may not know.
+        version: Its Xinference version; None if only an administrator may read it.
+        replicas: UIDs of its replicas; None if the credentials don't permit reading them.
     """
 
     address: str
@@ -109,12 +109,12 @@ class Worker:
 
     @property
     def late(self) -> bool:
-        """Whether its reports are missing: it may have died."""
+        """Whether its reports are overdue, so that it may have died."""
         return self.heard is not None and self.heard > LATE
 
     @classmethod
     def from_json(cls, address: str, data: Json, clock: float) -> Worker:
-        """Read a worker of ``GET /status``, answered at `clock` by the server's clock."""
+        """Read a worker from ``GET /status``; `clock` is the server's time of the response."""
         parts = data.get("status")
         status = {
             name: part
@@ -140,11 +140,11 @@ class Snapshot(Shown):
     """A cluster at one moment.
 
     Args:
-        workers: By address.
-        clock: When, in seconds since 1970 by the server's clock.
+        workers: The workers, sorted by address.
+        clock: When it was taken, in seconds since 1970 by the server's clock.
         uptime: Seconds since the supervisor was started.
-        instances: What was launched; None where the credentials may not know.
-        requests: Questions to models since the API was started; None where it counts none.
+        instances: The launched models; None if the credentials don't permit reading them.
+        requests: Model requests since the API was started; None if it does not count them.
     """
 
     workers: tuple[Worker, ...]
@@ -158,17 +158,17 @@ class Machines:
     """The workers and replicas of a cluster.
 
     Args:
-        api: The requests to the cluster.
+        api: The cluster's management API.
     """
 
     def __init__(self, api: ManagementApi) -> None:
         self._api = api
 
     def look(self) -> Snapshot:
-        """Return what runs where, in two requests.
+        """Return what runs where, using two requests.
 
         Raises:
-            AuthenticationError: Nobody may know the placement without credentials; see `status`.
+            AuthenticationError: The placement requires credentials; `status` does not.
         """
         seen = self.status()
         try:
@@ -179,7 +179,7 @@ class Machines:
         return replace(seen, workers=workers, instances=instances)
 
     def status(self) -> Snapshot:
-        """Return what everyone may know: the workers without what is placed there."""
+        """Return what anyone may read: the workers, without the replicas placed on them."""
         data, clock = self._api.get_dated(dict, "/status")
         listed = data.get("workers")
         workers = [
@@ -190,12 +190,12 @@ class Machines:
         return Snapshot(tuple(workers), clock, number(data.get("uptime")))
 
     def instances(self) -> list[Instance]:
-        """Return all that was launched since the server was started."""
+        """Return all models launched since the server was started."""
         listed = self._api.get(list, "/v1/models/instances")
         return [Instance.from_json(each) for each in objects(listed)]
 
     def supervisor(self) -> str | None:
-        """Return the supervisor's address; no credentials are needed to know it."""
+        """Return the supervisor's address; needs no credentials."""
         return text(self._api.get(str, "/v1/address"))
 
     def versions(self) -> dict[str, str]:
@@ -203,7 +203,7 @@ class Machines:
 
         Raises:
             AuthenticationError: There are no credentials.
-            PermissionDeniedError: They are not an administrator's.
+            PermissionDeniedError: The credentials are not an administrator's.
         """
         listed = self._api.get(list, "/v1/cluster/info", detailed="true")
         told = (
@@ -213,9 +213,10 @@ class Machines:
         return {address: version for address, version in told if address and version}
 
     def requests(self) -> int | None:
-        """Return how many questions the API took since it was started; None if it counts none.
+        """Return how many model requests the API has received; None if it does not count them.
 
-        Which of them still run only the workers' own metrics tell, at ports nobody announces.
+        The count starts when the API does. Only the workers' own metrics show which requests are
+        still running, on ports that are not announced.
         """
         api = self._api
         try:
@@ -226,18 +227,18 @@ class Machines:
         return round(sum(float(each["count"]) for each in _REQUESTS.finditer(told)))
 
     def replicas(self, uid: str) -> list[ReplicaStatus]:
-        """Return the replicas of a model with the addresses of their processes; none if unknown."""
+        """Return a model's replicas with the addresses of their processes; empty if unknown."""
         listed = self._api.get(list, f"/v1/models/{in_path(uid)}/replicas")
         found = [ReplicaStatus.from_json(each) for each in objects(listed)]
         return sorted(found, key=lambda each: each.id or 0)
 
     def add_replicas(self, uid: str, count: int, worker: str | None = None) -> None:
-        """Add replicas, all or none; returns when they are ready.
+        """Add replicas, all or none; return when they are ready.
 
         Args:
-            uid: A model that runs.
+            uid: The UID of a running model.
             count: How many to add.
-            worker: Where; None lets the supervisor choose.
+            worker: The worker to place them on; None lets the supervisor choose.
         """
         body: dict[str, Any] = {"replica": count}
         if worker:
@@ -245,37 +246,37 @@ class Machines:
         self._api.post(dict, f"/v1/models/{in_path(uid)}/replicas", body, patience=_LOADING)
 
     def end_replica(self, uid: str, replica_id: int) -> None:
-        """End one replica; its requests fail."""
+        """End one replica; its running requests fail."""
         self._api.slowly("DELETE", f"/v1/models/{in_path(uid)}/replicas/{replica_id}")
 
     def events(self, uid: str) -> list[Event]:
-        """Return what has happened to a model, oldest first; also to one that is gone."""
+        """Return the events of a model, oldest first; also works for a model that is gone."""
         listed = self._api.get(list, f"/v1/models/{in_path(uid)}/events")
         return [Event.from_json(each) for each in objects(listed)]
 
     def log(self, worker: str | None = None) -> list[str]:
-        """Return the end of the log of the supervisor, or of a worker; at most 256 KiB.
+        """Return the last lines of the supervisor's or a worker's log, at most 256 KiB.
 
         Raises:
-            PermissionDeniedError: The credentials have not the permission `logs:list`.
+            PermissionDeniedError: The credentials lack the permission `logs:list`.
         """
         source = worker or "supervisor"
         told = self._api.get(dict, "/v1/cluster/runtime-logs", source=source)
         return (text(told.get("text")) or "").splitlines()
 
     def operation(self, path: str, body: Json | None = None) -> dict[str, Any]:
-        """Begin an operation of the server with a body, or ask how it goes."""
+        """Start a server operation with `body`, or query its state if `body` is None."""
         return self._api.get(dict, path) if body is None else self._api.post(dict, path, dict(body))
 
     def stop(self) -> None:
         """Stop the workers, the supervisor and the API, and with them every model.
 
-        The API ends itself while it answers: a connection that it cuts is its answer. The
-        supervisor trips over workers that leave while it stops them, or that are dead and not
-        yet dropped, and goes on itself: it is asked again until it ends.
+        The API shuts down while it responds, so a dropped connection counts as success. The
+        supervisor fails on workers that leave while it stops them, or that are dead but not yet
+        dropped, and then keeps running; the request is repeated until it ends.
 
         Raises:
-            ServerError: It still fails when a dead worker would have been dropped.
+            ServerError: It still fails after any dead worker should have been dropped.
         """
         deadline = time.monotonic() + _DROPPED
         while True:
@@ -300,19 +301,19 @@ class Machines:
 
 
 def reload_path(uid: str) -> str:
-    """Return where a model is reloaded."""
+    """Return the path that reloads a model."""
     return f"/v1/models/{in_path(uid)}/reload"
 
 
 def relaunch_path(component: str, operation: str | None = None) -> str:
-    """Return where the ``api`` or the ``supervisor`` is relaunched, or that is followed."""
+    """Return the path that relaunches the ``api`` or ``supervisor``, or follows a relaunch."""
     if operation is None:
         return f"/v1/{component}/relaunch"
     return f"/v1/{component}-relaunches/{quoted(operation)}"
 
 
 def _placed(uid: str, worker: str) -> dict[str, Any]:
-    """Place a replica under a label of its own: the usual ones may be held by failed replicas."""
+    """Place a replica under a unique label, as failed replicas may still hold the usual ones."""
     label = f"{uid}-{secrets.token_hex(4)}"
     return {"replica_uid": label, "devices": [{"worker_ip": worker}]}
 

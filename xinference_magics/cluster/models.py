@@ -1,7 +1,7 @@
-"""What the server says about its models, as typed values.
+"""What the server reports about its models, as typed values.
 
-The server's answers are read leniently: a field that is missing or of another type becomes
-None or empty, because servers of other versions send other fields.
+Responses are read leniently: a field that is missing or of an unexpected type becomes None or
+empty, because other server versions send other fields.
 """
 
 from __future__ import annotations
@@ -17,48 +17,48 @@ from xinference_magics.shown import Shown
 Json = Mapping[str, Any]
 
 _MOST_REPLICAS = 1000
-"""More than any cluster has: an odd number of a server must not fill the memory."""
+"""More than any cluster has; keeps an absurd number from a server from exhausting memory."""
 
 
 def text(value: object) -> str | None:
-    """Return `value` as text where it is text or a number, else None."""
+    """Return `value` as text if it is a non-empty string or a number, else None."""
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return str(value) or None
     return None
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """Return the texts of a list; anything else has none."""
+    """Return the strings and numbers in a list, as text; empty if `value` is not a list."""
     if not isinstance(value, list | tuple):
         return ()
     return tuple(each for each in map(text, value) if each is not None)
 
 
 def number(value: object) -> int | None:
-    """Return `value` where it is an int, else None."""
+    """Return `value` if it is an int, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def real(value: object) -> float | None:
-    """Return `value` as a float where it is a finite number, else None."""
+    """Return `value` as a float if it is a finite number, else None."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return float(value) if abs(value) <= sys.float_info.max else None  # also false for NaN
 
 
 def objects(value: object) -> list[Json]:
-    """Return the objects of a list; anything else has none."""
+    """Return the JSON objects in a list; empty if `value` is not a list."""
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 @dataclass(frozen=True)
 class RequestContext:
-    """Tokens that prompt and answer of one request may have together.
+    """The number of tokens that one request's prompt and completion may have together.
 
     Args:
-        tokens: How many.
+        tokens: The number of tokens.
         why: Where the number comes from, in a few words.
-        guessed: Whether it rests on a default that may not be the one in force.
+        guessed: Whether it relies on a default that may not be in effect.
     """
 
     tokens: int
@@ -71,10 +71,10 @@ class RequestContext:
 
 @dataclass(frozen=True, kw_only=True)
 class RunningModel(Shown):
-    """A model that runs, as ``GET /v1/models`` and ``GET /v1/models/{uid}`` show it.
+    """A running model, as ``GET /v1/models`` and ``GET /v1/models/{uid}`` describe it.
 
     Args:
-        uid: The UID to ask it by.
+        uid: The UID for requests to it.
         name: The name in the registry.
         type: ``LLM``, ``embedding``, ``rerank``, ``image``, ...
         abilities: ``chat``, ``generate``, ``vision``, ``tools``, ...
@@ -82,14 +82,14 @@ class RunningModel(Shown):
         format: ``pytorch``, ``ggufv2``, ...
         size: Billions of parameters, as in ``7`` or ``0_5``.
         quantization: ``none``, ``q4_k_m``, ...
-        context_length: Tokens that prompt and answer may have together, as its family is
-            described; a launch may have given it fewer.
-        per_request: What one request really has, where more is known than the description says.
-        replica: How many replicas there are.
+        context_length: Tokens that prompt and completion may have together, according to the
+            description of its family; the launch may have set fewer.
+        per_request: The context one request actually gets, if known beyond the description.
+        replica: Number of replicas.
         address: The worker that runs it, ``host:port``.
         family: The family whose chat and tool format it follows.
         languages: Two-letter codes.
-        raw: Everything the server said.
+        raw: The server's whole description.
     """
 
     uid: str
@@ -131,17 +131,17 @@ class RunningModel(Shown):
 
 @dataclass(frozen=True)
 class ReplicaStatus:
-    """One replica of a model that is launched or runs.
+    """One replica of a model that is being launched or running.
 
     Args:
         uid: ``<model uid>-rep0`` and so on.
         status: CREATING, LOADING, UPDATING, READY, TERMINATING, TERMINATED or ERROR.
         worker: The worker it was placed on, ``host:port``.
-        error: The server's reason for ERROR; empty where it has none, None where it was cancelled
-            or the reason is not known yet.
+        error: The server's reason for ERROR; empty if it gave none, None if the launch was
+            cancelled or the reason is not known yet.
         created: When its launch began, in seconds since 1970.
         id: Its number among the replicas of its model.
-        address: Its own process on the worker, ``host:port``; not everywhere told.
+        address: Its own process on the worker, ``host:port``; not reported by every endpoint.
         gpus: Indices of the GPUs it was placed on.
     """
 
@@ -156,12 +156,12 @@ class ReplicaStatus:
 
     @property
     def loading(self) -> bool:
-        """Whether it is on its way, the only time at which a launch may be cancelled."""
+        """Whether it is still loading, the only state in which a launch may be cancelled."""
         return self.status in {"CREATING", "LOADING", "UPDATING"}
 
     @property
     def ready(self) -> bool:
-        """Whether it answers."""
+        """Whether it accepts requests."""
         return self.status == "READY"
 
     @classmethod
@@ -181,13 +181,13 @@ class ReplicaStatus:
 
 @dataclass(frozen=True)
 class Instance:
-    """A model that was launched, whatever became of it, as `instances` shows it.
+    """A launched model, whatever its outcome, as `instances` lists it.
 
     Args:
         uid: Its UID.
         name: The name in the registry.
         status: READY as soon as one replica is; see `replicas`.
-        replicas: All of them, failed and ended ones included.
+        replicas: All replicas, including failed and ended ones.
         created: When its launch began, in seconds since 1970 by the server's clock.
     """
 
@@ -213,7 +213,7 @@ class Instance:
 def _replicas(uid: str, data: Json) -> tuple[ReplicaStatus, ...]:
     """Read the replicas of an element of `instances`.
 
-    Of a model that is spread over workers the server tells nothing but one status for all of it.
+    For a model spread over several workers, the server reports only one status for all of it.
     """
     told = tuple(map(ReplicaStatus.from_json, objects(data.get("replica_statuses"))))
     if told or (number(data.get("n_worker")) or 1) == 1:
@@ -228,12 +228,12 @@ def _replicas(uid: str, data: Json) -> tuple[ReplicaStatus, ...]:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a model; the server keeps the last hundred of each.
+    """An event of a model; the server stores the last hundred per model.
 
     Args:
-        time: When, by the server's clock, as this machine's local time.
+        time: When it happened, by the server's clock, in this machine's local time.
         type: INFO, WARNING or ERROR.
-        text: What.
+        text: What happened.
     """
 
     time: datetime | None
@@ -251,7 +251,7 @@ class Event:
 
 
 def _local_time(seconds: float | None) -> datetime | None:
-    """Return a time in seconds since 1970; None where no calendar has it."""
+    """Convert seconds since 1970 to local time; None if out of range."""
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds).astimezone()
     except (OverflowError, ValueError, OSError):

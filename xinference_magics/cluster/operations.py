@@ -1,6 +1,6 @@
-"""What the server does with itself while it goes on: reload a model, relaunch API or supervisor.
+"""Operations of a running server: reload a model, relaunch the API or the supervisor.
 
-The server answers such a request at once with an operation, and tells how that goes when asked.
+The server responds to such a request at once with an operation, whose state can then be polled.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _TICK = 0.5  # seconds
-_SILENCE = 120.0  # seconds without an answer, which a relaunch may cause, until it is given up
+_SILENCE = 120.0  # seconds without a response, which a relaunch may cause, before giving up
 _ENDS = {"succeeded", "ready"}
 _FAILS = {"failed", "error", "cancelled"}
 
 
 @dataclass(frozen=True)
 class Operation(Shown):
-    """How an operation of the server goes.
+    """The state of a server operation.
 
     Args:
-        id: The server's name for it.
-        status: ``starting``, ``switching``, ``draining``, ``succeeded``, ``failed``; of a
+        id: The server's ID for it.
+        status: ``starting``, ``switching``, ``draining``, ``succeeded``, ``failed``; for a
             reload ``reloading``, ``ready``, ``error`` or ``cancelled``.
         stage: The step of a reload.
         error: The server's reason for a failure.
         restored: Whether a failed reload left the engine as it was.
-        source_version: The Xinference that was replaced.
-        target_version: The one that replaces it.
+        source_version: The Xinference version that is replaced.
+        target_version: The Xinference version that replaces it.
     """
 
     id: str
@@ -61,17 +61,17 @@ class Operation(Shown):
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether it has ended, successfully or not."""
         return self.status in _ENDS | _FAILS
 
     @property
     def failed(self) -> bool:
-        """Whether it has ended without what was wanted."""
+        """Whether it has ended without success."""
         return self.status in _FAILS
 
     @classmethod
     def from_json(cls, data: Json) -> Operation:
-        """Read the answer to a relaunch or a reload."""
+        """Read the response to a relaunch or a reload."""
         return cls(
             id=text(data.get("operation_id")) or "",
             status=text(data.get("status")) or "",
@@ -89,11 +89,11 @@ def relaunch(
     options: dict[str, Any],
     on_look: Callable[[Operation], None],
 ) -> Operation:
-    """Replace the process of the ``api`` or the ``supervisor``; models and requests go on.
+    """Replace the process of the ``api`` or the ``supervisor``; models and requests continue.
 
     Raises:
-        ServerError: It could not be replaced, the old one goes on; or the server is not one
-            that can (409).
+        ServerError: It could not be replaced and the old one keeps running, or the server does
+            not support it (409).
     """
     begun = Operation.from_json(machines.operation(relaunch_path(component), options))
     ended = _follow(machines, relaunch_path(component, begun.id), begun, on_look)
@@ -109,11 +109,11 @@ def relaunch(
 def reload(
     machines: Machines, uid: str, options: dict[str, Any], on_look: Callable[[Operation], None]
 ) -> Operation:
-    """Give a model other parameters, under the same UID.
+    """Reload a model with other parameters, under the same UID.
 
     Raises:
-        BadRequestError: The engine has no reload, or a parameter cannot be changed.
-        ServerError: It failed; the message has the server's reason.
+        BadRequestError: The engine does not support reloading, or a parameter cannot be changed.
+        ServerError: The reload failed; the message has the server's reason.
     """
     path = reload_path(uid)
     begun = Operation.from_json(_begun(machines, path, uid, options))
@@ -144,7 +144,7 @@ def _begun(machines: Machines, path: str, uid: str, options: dict[str, Any]) -> 
 def _follow(
     machines: Machines, path: str, operation: Operation, on_look: Callable[[Operation], None]
 ) -> Operation:
-    """Ask until it is over; what is being replaced may be silent for a while."""
+    """Poll until it is over; the process being replaced may not respond for a while."""
     answered = time.monotonic()
     while not operation.over:
         on_look(operation)

@@ -1,4 +1,4 @@
-"""What a server's registry says about a model, as typed values."""
+"""The entries of a server's model registry, as typed values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import Json
 
 MODEL_TYPES = ("LLM", "embedding", "rerank", "image", "audio", "video", "world", "flexible")
-"""The types of models of Xinference 4.1."""
+"""The model types of Xinference 4.1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,19 +22,19 @@ class Registration:
     """A model that can be launched.
 
     Args:
-        name: The name it is launched by.
+        name: The name to launch it by.
         type: ``LLM``, ``embedding``, ``rerank``, ``image``, ...
-        builtin: Whether it comes with Xinference; False for a registration of the users'.
+        builtin: Whether it comes with Xinference; False for a user's own registration.
         abilities: ``chat``, ``vision``, ``text2image``, ...
         languages: Two-letter codes.
-        sizes: Billions of parameters, as in ``0_5`` or ``7``, the smallest first.
+        sizes: Billions of parameters, as in ``0_5`` or ``7``, smallest first.
         formats: ``pytorch``, ``ggufv2``, ...
-        context_length: Tokens that it reads at once.
-        dimensions: Numbers in an embedding's vector.
+        context_length: Its context window, in tokens.
+        dimensions: Length of an embedding vector.
         family: The family whose formats it follows.
         description: A sentence or two.
 
-    What the server was not asked for is empty or None.
+    Fields that were not requested from the server are empty or None.
     """
 
     name: str
@@ -76,7 +76,7 @@ def _specs(data: Json) -> Iterator[Json]:
 
 
 def _sorted(sizes: Iterable[str]) -> tuple[str, ...]:
-    """Sort sizes as numbers, what is none last."""
+    """Sort sizes as numbers; sizes that aren't numbers come last."""
 
     def as_number(size: str) -> tuple[bool, float]:
         found = re.fullmatch(r"\d{1,6}([._]\d{1,6})?", size, re.ASCII)
@@ -86,16 +86,16 @@ def _sorted(sizes: Iterable[str]) -> tuple[str, ...]:
 
 
 def _each(values: Iterable[Any]) -> tuple[str, ...]:
-    """Return each text once, in the order they come in."""
+    """Return each distinct text once, in order of first appearance."""
     return tuple(dict.fromkeys(texts(list(values))))
 
 
 @dataclass(frozen=True)
 class VllmModel:
-    """A model architecture that the server's vLLM runs.
+    """A model architecture that the server's vLLM supports.
 
     Args:
-        name: As in a model's ``config.json``, e.g. ``LlamaForCausalLM``.
+        name: The name in a model's ``config.json``, e.g. ``LlamaForCausalLM``.
         abilities: ``chat``, ``generate``, or both.
     """
 
@@ -104,7 +104,7 @@ class VllmModel:
 
     @classmethod
     def list_from_json(cls, data: Json) -> list[VllmModel]:
-        """Read ``GET /v1/models/vllm-supported``: an ability and the names that have it."""
+        """Read ``GET /v1/models/vllm-supported``, which maps each ability to its names."""
         names = dict.fromkeys(name for listed in data.values() for name in texts(listed))
         return [
             cls(name, tuple(ability for ability in data if name in texts(data[ability])))

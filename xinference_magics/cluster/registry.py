@@ -1,4 +1,4 @@
-"""The registry of a cluster: which models can be launched, and what can run them."""
+"""The registry of a cluster: the models that can be launched, and the engines for them."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ class Registry:
     """The models that a cluster knows, builtin and registered.
 
     Args:
-        api: Where to ask.
+        api: The cluster's management API.
     """
 
     def __init__(self, api: ManagementApi) -> None:
         self._api = api
 
     def names(self, model_type: str = "LLM") -> list[str]:
-        """Return the names that can be launched: 9 kB for the 176 of type LLM."""
+        """Return the names of launchable models: 9 kB for the 176 of type LLM."""
         return list(self._builtin(model_type))
 
     def engines(
         self, name: str, model_type: str = "LLM", *, virtual_env: bool | None = None
     ) -> Engines:
-        """Return what the server's engines can do with a model.
+        """Return what the server's engines offer for a model.
 
         Args:
             name: The name in the registry.
             model_type: ``LLM``, ``embedding``, ...
-            virtual_env: False counts an engine that is not installed as unavailable.
+            virtual_env: False treats an engine that is not installed as unavailable.
 
         Raises:
-            ModelNotFoundError: No such name; the hint names near ones.
+            ModelNotFoundError: No such name; the hint names similar ones.
         """
         data = self._api.ask(
             object,
@@ -65,13 +65,13 @@ class Registry:
         return Engines.from_json(name, data)
 
     def choose(self, request: LaunchRequest) -> Choice:
-        """Return how `request` would be run: what it leaves open is chosen.
+        """Choose what `request` leaves open, and return how the model would be run.
 
         Raises:
-            ModelNotFoundError: No model of that name; the hint names near ones.
-            BadRequestError: No engine can do what is asked; the hint says what is possible.
+            ModelNotFoundError: No model has that name; the hint names similar ones.
+            BadRequestError: No engine fits the request; the hint says what is possible.
         """
-        if request.model_type == "flexible":  # has no engines to ask for
+        if request.model_type == "flexible":  # this type has no engines
             return choose(request, None)
         try:
             engines = self.engines(
@@ -85,11 +85,11 @@ class Registry:
         return choose(request, engines)
 
     def registrations(self, model_type: str = "LLM") -> list[Registration]:
-        """Return the models of a type, the users' own first.
+        """Return the models of a type, users' own registrations first.
 
-        The detailed list of type LLM would be 8 MB and take ten seconds: of its builtin models
-        only the names and abilities are asked for (15 kB), of the users' own all. The other
-        types' detailed lists have 12-92 kB.
+        The detailed list for type LLM would be 8 MB and take ten seconds, so only names and
+        abilities are requested for its builtin models (15 kB), and full details for users' own.
+        The detailed lists of the other types are 12-92 kB.
         """
         if model_type == "LLM":
             listed = self._llms()
@@ -111,7 +111,7 @@ class Registry:
         ]
 
     def _abilities(self) -> dict[str, tuple[str, ...]]:
-        """Return the abilities of the builtin models of type LLM; older servers tell none."""
+        """Return the abilities of builtin models of type LLM; empty for older servers."""
         named: dict[str, tuple[str, ...]] = {}
         with dropped(_log, ServerError):
             for ability, names in self._api.get(dict, "/v1/models/families").items():
@@ -120,10 +120,10 @@ class Registry:
         return named
 
     def registration(self, name: str, model_type: str = "LLM") -> Registration:
-        """Return what a registration says: up to 300 kB for a builtin one of type LLM.
+        """Return the details of a registration: up to 300 kB for a builtin one of type LLM.
 
         Raises:
-            ModelNotFoundError: No such name; the hint names near ones.
+            ModelNotFoundError: No such name; the hint names similar ones.
         """
         path = f"/v1/model_registrations/{quoted(model_type)}/{quoted(name)}"
         try:
@@ -134,12 +134,14 @@ class Registry:
     def search(
         self, words: Sequence[str], model_type: str | None = None, *, details: int = 10
     ) -> list[Registration]:
-        """Return the models in whose name, type or abilities each of `words` is.
+        """Return the models whose name, type or abilities contain every one of `words`.
+
+        The best matches on names come first.
 
         Args:
-            words: In any case; the best hits on names come first.
-            model_type: Look only among models of this type.
-            details: For how many hits of type LLM everything is asked for.
+            words: The words to look for, in any case.
+            model_type: Search only models of this type.
+            details: Number of first results for which full details are requested, if LLMs.
         """
         wanted = [word.casefold() for word in words]
         found = [
@@ -155,7 +157,7 @@ class Registry:
         ]
 
     def nothing_like(self, text: str, model_type: str | None = None) -> ModelNotFoundError:
-        """Return the error for a search without hits, with near names of all types."""
+        """Return the error for a search without results, with similar names of all types."""
         types = [model_type] if model_type else MODEL_TYPES
         near = did_you_mean(text, [name for each in types for name in self._names_of(each)])
         kind = f" of type {model_type}" if model_type else ""
@@ -165,14 +167,14 @@ class Registry:
         )
 
     def _of_type(self, model_type: str) -> list[Registration]:
-        """Return the models of a type; a server of another version may not have that type."""
+        """Return the models of a type; empty if this server version does not have that type."""
         try:
             return self.registrations(model_type)
         except BadRequestError:
             return []
 
     def vllm_models(self) -> list[VllmModel]:
-        """Return the architectures that vLLM runs there; answered without credentials."""
+        """Return the architectures that the server's vLLM supports; needs no credentials."""
         return VllmModel.list_from_json(self._api.ask(dict, self._api.client.vllm_models))
 
     def register(
@@ -183,13 +185,13 @@ class Registry:
         persist: bool = False,
         worker: str | None = None,
     ) -> None:
-        """Register a model of one's own.
+        """Register a user's own model.
 
         Args:
             model_type: ``LLM``, ``embedding``, ...
             definition: The registration as JSON.
-            persist: Keep it over restarts of the server.
-            worker: Only on this worker: ``host`` or ``host:port``.
+            persist: Keep it across restarts of the server.
+            worker: Register it only on this worker: ``host`` or ``host:port``.
         """
         self._api.ask(
             object, self._api.client.register_model, model_type, definition, persist, worker
@@ -203,7 +205,7 @@ class Registry:
         persist: bool = False,
         worker: str | None = None,
     ) -> None:
-        """Register a model of one's own; what is wrong with it is said in one line.
+        """Register a user's own model, reporting a refusal in one line.
 
         Raises:
             BadRequestError: A field is missing or wrong, or the name is taken.
@@ -228,10 +230,12 @@ class Registry:
         )
 
     def unregister(self, model_type: str, name: str) -> None:
-        """Remove a registration of one's own; the server says 200 for any name.
+        """Remove a user's own registration.
+
+        The name is checked first, as the server returns 200 for any name.
 
         Raises:
-            ModelNotFoundError: No such registration; the hint names near ones.
+            ModelNotFoundError: No such registration; the hint names similar ones.
             BadRequestError: It is a builtin model.
         """
         builtin = self._builtin(model_type)
@@ -246,13 +250,13 @@ class Registry:
         self._api.ask(object, self._api.client.unregister_model, model_type, quoted(name))
 
     def _builtin(self, model_type: str) -> dict[str, bool]:
-        """Return the names of a type, and whether each is builtin."""
+        """Return the names of a type, each with whether it is builtin."""
         listed = self._api.ask(list, self._api.client.list_model_registrations, model_type)
         named = ((text(each.get("model_name")), each) for each in objects(listed))
         return {name: bool(each.get("is_builtin")) for name, each in named if name}
 
     def types_of(self, name: str) -> list[str]:
-        """Return the types that have a model of that name: light lists, 20 kB in all."""
+        """Return the types that have a model of that name; fetches short lists, 20 kB in all."""
         return [each for each in MODEL_TYPES if name in self._names_of(each)]
 
     def _names_of(self, model_type: str) -> list[str]:
@@ -263,12 +267,12 @@ class Registry:
     def unknown(
         self, name: str, model_type: str = "LLM", among: Sequence[str] = ()
     ) -> ModelNotFoundError:
-        """Return the error for a name that is not in the registry, with near names.
+        """Return the error for a name that is not in the registry, with similar names.
 
         Args:
-            name: As typed.
-            model_type: Where it was looked for.
-            among: Names to prefer as near ones.
+            name: The name as typed.
+            model_type: The type it was looked for in.
+            among: Names to prefer as suggestions.
         """
         others = [each for each in self.types_of(name) if each != model_type]
         elsewhere = Remedy.OTHER_TYPE(model_type=others[0]) if others else ""
@@ -285,7 +289,7 @@ def _fits(registration: Registration, words: Sequence[str]) -> bool:
 
 
 def _rank(registration: Registration, words: Sequence[str]) -> tuple[bool, bool, bool]:
-    """Order hits: the whole name, its beginning, within it, by ability only."""
+    """Rank a match: the whole name, then its beginning, then within it, then abilities only."""
     name = registration.name.casefold()
     return (
         name != " ".join(words),

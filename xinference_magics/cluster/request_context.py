@@ -1,8 +1,8 @@
-"""What one request to a model really has of its context, by how the model was launched.
+"""The context that one request to a model actually gets, given how the model was launched.
 
-Xinference 4.1 describes a model by the context of its family, whatever it was launched with
-(`xinference/model/llm/context_length.py` and `llama_cpp/core.py` there). Its llama.cpp divides
-``n_ctx`` among ``n_parallel`` slots, by default as many as the worker has CPUs, and eight at most.
+Xinference 4.1 reports the context of a model's family, whatever it was launched with (see
+`xinference/model/llm/context_length.py` and `llama_cpp/core.py` there). Its llama.cpp divides
+``n_ctx`` among ``n_parallel`` slots; the default is one per CPU of the worker, at most eight.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import RunningModel
 
 _PARAMETERS = {"vllm": "max_model_len", "trt-llm": "max_seq_len"}
-"""The engine's own parameter, where that is another than ``context_length``."""
+"""The engine's own name for the parameter, if it differs from ``context_length``."""
 _LLAMA = "llama.cpp"
 _MOST_SLOTS = 8
 
 
 def launched_with(request: LaunchRequest, running: RunningModel) -> RequestContext | None:
-    """Return what a launch has settled; None where it left that to the server.
+    """Return the context that a launch has set; None if it left that to the server.
 
     Args:
-        request: The launch.
-        running: What has come of it.
+        request: The request that launched the model.
+        running: The resulting model.
     """
     names = ("context_length", _PARAMETERS.get(spelling(running.engine or ""), ""))
     for name in names:
@@ -37,7 +37,7 @@ def launched_with(request: LaunchRequest, running: RunningModel) -> RequestConte
 
 
 def is_divided(running: RunningModel) -> bool:
-    """Whether the engine of a model divides its context among slots."""
+    """Return whether a model's engine divides its context among slots."""
     return spelling(running.engine or "") == spelling(_LLAMA)
 
 
@@ -52,12 +52,12 @@ def _of_slots(request: LaunchRequest, running: RunningModel) -> RequestContext |
 def guessed(
     running: RunningModel, cpus: int | None, own: LaunchRequest | None = None
 ) -> RequestContext | None:
-    """Guess what a request has from the CPUs of the worker, where the engine is llama.cpp.
+    """Guess a request's context from the worker's CPU count, if the engine is llama.cpp.
 
     Args:
         running: The model.
-        cpus: The CPUs of its worker; None where they are not known.
-        own: How this notebook has launched it, where it has.
+        cpus: The number of CPUs of its worker; None if unknown.
+        own: The request by which this notebook launched it, if it did.
     """
     whole = _positive(own.extra.get("n_ctx")) if own else None
     whole = whole or running.context_length

@@ -1,4 +1,4 @@
-"""More or fewer replicas of a model that runs."""
+"""Change the number of replicas of a running model."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.machines import Machines
     from xinference_magics.cluster.models import ReplicaStatus
 
-_TICK = 0.5  # seconds between two looks at replicas that load
+_TICK = 0.5  # seconds between two polls while replicas load
 _GIVES_THE_REASON = {ServerError, InternalServerError, BadRequestError, ModelNotFoundError}
-_SETTLING = 15.0  # seconds the list may lag behind the server's answer
+_SETTLING = 15.0  # seconds the list may lag behind the server's response
 
 
 class Scaling:
-    """A model on its way to another number of replicas.
+    """A change of a model's number of replicas.
 
     Args:
-        machines: Where it runs.
-        uid: Its UID.
-        count: How many replicas it shall have, one or more.
-        worker: Where new ones go; None lets the supervisor choose.
+        machines: The machines of its cluster.
+        uid: The model's UID.
+        count: The desired number of replicas, one or more.
+        worker: The worker for new replicas; None lets the supervisor choose.
     """
 
     def __init__(self, machines: Machines, uid: str, count: int, worker: str | None = None) -> None:
@@ -51,16 +51,16 @@ class Scaling:
         on_word: Callable[[str], None],
         on_look: Callable[[Sequence[ReplicaStatus]], None],
     ) -> list[ReplicaStatus]:
-        """Add or end replicas, wait until their number holds, and return them.
+        """Add or end replicas, wait until the list shows the desired number, and return them.
 
         Args:
             on_word: Called with a line about each replica that is ended.
-            on_look: Called with the replicas at each look while new ones load.
+            on_look: Called with the replicas at each poll while new ones load.
 
         Raises:
             ModelNotReadyError: A replica is still loading.
-            LaunchError: The server could not add them, and has added none; it has its reason.
-            KeyboardInterrupt: Replicas that are being added go on loading.
+            LaunchError: The server added none of the replicas; the message has its reason.
+            KeyboardInterrupt: The wait was interrupted; replicas being added continue to load.
         """
         replicas = self._machines.replicas(self._uid)
         if any(each.loading for each in replicas):
@@ -78,7 +78,7 @@ class Scaling:
         return self._settled()
 
     def _clear_away(self, ended: Sequence[ReplicaStatus]) -> None:
-        """Remove what lost workers left in the list: a new replica could not have its name."""
+        """Remove replicas that lost workers left in the list, as they block names for new ones."""
         for each in ended:
             self._end(each)
 
@@ -88,7 +88,7 @@ class Scaling:
         self._machines.end_replica(self._uid, replica.id)
 
     def _add(self, count: int, on_look: Callable[[Sequence[ReplicaStatus]], None]) -> None:
-        """Add replicas; the request lasts as long as they load, so a thread waits for it."""
+        """Add replicas in a thread, as the request takes as long as they load."""
         failed: list[XinferenceError] = []
         adding = threading.Thread(
             target=self._try_add, args=(count, failed), name="xinference-magics-scale", daemon=True
@@ -141,7 +141,7 @@ class Scaling:
             time.sleep(_TICK)
 
 
-# A part of the server's reason, and what to do about it.
+# Pairs of a part of the server's reason and the advice for it.
 _HINTS = (
     ("Model not found, name", Remedy.REGISTER_AGAIN()),
     ("Replica uid already exists", Remedy.ADD_ELSEWHERE()),
@@ -149,7 +149,7 @@ _HINTS = (
 
 
 def to_end(replicas: Sequence[ReplicaStatus], count: int) -> list[ReplicaStatus]:
-    """Choose replicas to end: from the worker that has most, the youngest first."""
+    """Choose replicas to end: from the worker with the most replicas, newest first."""
     left = sorted(replicas, key=lambda each: each.id or 0)
     chosen: list[ReplicaStatus] = []
     for _ in range(max(count, 0)):

@@ -1,4 +1,4 @@
-"""Amounts as people read them."""
+"""Format amounts for people to read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _DAY = 86400
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number of things: ``1 turn``, ``1,200 turns``."""
+    """Format a count of things: ``1 turn``, ``1,200 turns``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def size(amount: float) -> str:
-    """Write bytes: ``512 B``, ``3.2 MiB``, ``23.5 GiB``."""
+    """Format a number of bytes: ``512 B``, ``3.2 MiB``, ``23.5 GiB``."""
     if amount < _STEP:
         return f"{amount:.0f} B"
     for unit in ("KiB", "MiB", "GiB"):
@@ -25,10 +25,10 @@ def size(amount: float) -> str:
 
 
 class Bytes(int):
-    """A number of bytes that a table shows as a size and code counts with."""
+    """A number of bytes that tables show as a size and code can compute with."""
 
     def __format__(self, spec: str) -> str:
-        """Write it with its unit, whatever format a number would have."""
+        """Format it with its unit, ignoring `spec`."""
         return str(self)
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class Bytes(int):
 
 
 def used(amount: float | None, total: float | None) -> str | None:
-    """Write how much of a memory is used: ``8.1 of 23.5 GiB``."""
+    """Format how much of a total is used: ``8.1 of 23.5 GiB``."""
     if amount is None or total is None:
         known = total if amount is None else amount
         return None if known is None else size(known)
@@ -46,12 +46,12 @@ def used(amount: float | None, total: float | None) -> str | None:
 
 
 def percent(share: float | None) -> str | None:
-    """Write a share from 0 to 1."""
+    """Format a fraction from 0 to 1 as a percentage."""
     return None if share is None else f"{share:.0%}"
 
 
 def duration(seconds: float | None) -> str | None:
-    """Write a time with its largest unit: ``4 s``, ``7 min``, ``3 h``, ``12 d``."""
+    """Format a duration in its largest unit: ``4 s``, ``7 min``, ``3 h``, ``12 d``."""
     if seconds is None:
         return None
     if seconds < _MINUTE:

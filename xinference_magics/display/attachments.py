@@ -1,4 +1,4 @@
-"""What was attached to a prompt, as thumbnails and names."""
+"""Show the attachments of a prompt as thumbnails and names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _DRAWN = re.compile(r"image/(?:png|jpeg|gif|webp|bmp)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _HEIGHT = 96  # pixels
 _LARGEST = 100_000
-"""Characters of base64 up to which a picture is its own thumbnail."""
+"""Characters of base64 up to which an image serves as its own thumbnail."""
 
 
 def thumbnails(blocks: Iterable[dict[str, Any]] | None) -> str:
-    """Show pictures small, and the names of everything else, as HTML that fetches nothing."""
+    """Render images as thumbnails, and all else as names, in HTML that fetches nothing."""
     shown = [_thumbnail(block) for block in blocks or () if block.get("type") != "text"]
     return f'<div style="margin:0 0 8px 0">{" ".join(shown)}</div>' if shown else ""
 
@@ -40,7 +40,7 @@ def _thumbnail(block: dict[str, Any]) -> str:
 
 
 def _smaller(data: str, mime: str) -> tuple[str, str]:
-    """Scale a large picture down, where Pillow is installed; else there is none to show."""
+    """Scale down a large image with Pillow; return empty strings if that is impossible."""
     if len(data) <= _LARGEST:
         return data, mime
     try:
@@ -50,6 +50,6 @@ def _smaller(data: str, mime: str) -> tuple[str, str]:
             picture.thumbnail((4 * _HEIGHT, 2 * _HEIGHT))
             small = io.BytesIO()
             picture.convert("RGB").save(small, format="JPEG")
-    except Exception:  # noqa: BLE001  # decoders fail in ways of their own, at a bomb as well
+    except Exception:  # noqa: BLE001  # decoders fail in many ways, also on a decompression bomb
         return "", ""
     return base64.b64encode(small.getvalue()).decode("ascii"), "image/jpeg"

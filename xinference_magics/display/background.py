@@ -1,7 +1,7 @@
 """Views of a turn that is answered while other cells run.
 
-A page shows it in the output of the cell that began it, whichever cell runs. Elsewhere there is no
-output that could still change: the settled turn is shown where its result is.
+A page shows it in the output of the cell that started it, whichever cell is running. Elsewhere,
+earlier outputs cannot change: the settled turn is shown wherever its result is used.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class _EarlierOutput(Output):
-    """An output of the cell that runs now, to be replaced when it has ended.
+    """An output of the running cell that can be replaced after the cell has ended.
 
-    That is sent as an answer to the cell's own request: what IPython would publish goes to the cell
-    that runs by then, and into its ``%%capture``.
+    The update is sent as a reply to the cell's own request: IPython would publish it to whichever
+    cell is running by then, and into that cell's ``%%capture``.
     """
 
     def __init__(self, kernel: Any) -> None:
@@ -33,12 +33,12 @@ class _EarlierOutput(Output):
         self._request = kernel.get_parent()
 
     def replace(self, bundle: dict[str, Any]) -> None:
-        """Replace it where it stands."""
+        """Replace the output in place."""
         content = {"data": bundle, "metadata": {}, "transient": {"display_id": self.id}}
         self._send("update_display_data", content)
 
     def print(self, text: str) -> None:
-        """Print text beneath it."""
+        """Print text below the output."""
         self._send("stream", {"name": "stdout", "text": text})
 
     def _send(self, kind: str, content: dict[str, Any]) -> None:
@@ -58,13 +58,13 @@ class BackgroundView(PageView):
         self.output = _EarlierOutput(kernel)
 
     def tell(self, lines: Iterable[str]) -> None:
-        """Print lines beneath the turn."""
+        """Print lines below the turn."""
         if text := "".join(f"{line}\n" for line in lines):
             self.output.print(text)
 
 
 class UnseenView(SettledView):
-    """Shows nothing: the cell that wants the result does."""
+    """Shows nothing: the cell that uses the result shows it."""
 
     in_page = False
 
@@ -76,5 +76,5 @@ class UnseenView(SettledView):
 
 
 def choose_background_view(shell: InteractiveShell) -> BackgroundView | UnseenView:
-    """Choose the view that suits the front end which sent the running cell."""
+    """Choose the view for the frontend that sent the running cell."""
     return BackgroundView(kernel_of(shell)) if front_end(shell) == "page" else UnseenView()

@@ -1,4 +1,4 @@
-"""A comparison as plain output: the answers side by side, and which of them goes on."""
+"""A comparison as plain output: the answers side by side, and which one is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.turn import Turn
 
-# Not narrower than a sentence needs: where there is no room, columns stand below each other.
+# A column stays wide enough for a sentence; columns that do not fit wrap below each other.
 _COLUMNS = (
     "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,240px),1fr));gap:12px"
 )
@@ -24,7 +24,7 @@ _OTHER, _KEPT = "rgba(128,128,128,0.35)", "#3a7bd5"
 
 
 def bundle(comparison: Comparison) -> dict[str, Any]:
-    """Describe a comparison in every form that a saved notebook needs; see `settled.bundle`."""
+    """Describe a comparison in every format a saved notebook needs; see `settled.bundle`."""
     return {
         "text/html": _html(comparison),
         "text/markdown": _markdown(comparison),
@@ -34,7 +34,7 @@ def bundle(comparison: Comparison) -> dict[str, Any]:
 
 
 def about(comparison: Comparison) -> str:
-    """Say in one line which answer the conversation goes on with."""
+    """Describe in one line which answer the conversation continues with."""
     if comparison.conversation is None:
         return "outside any conversation"
     if comparison.kept is None:
@@ -49,7 +49,7 @@ def about(comparison: Comparison) -> str:
 
 
 def summaries(comparison: Comparison) -> list[str]:
-    """Put each turn into one line, the one that is kept with a mark."""
+    """Summarize each turn in one line, marking the one the conversation continues with."""
     return [
         f"{'✓' if turn is comparison.kept else ' '} {settled.summary(turn, title)}"
         for title, turn in _titled(comparison)

@@ -1,4 +1,4 @@
-"""What an answer is shown as: Markdown, text, JSON, HTML, math or code; all of it safe HTML."""
+"""Render an answer as Markdown, text, JSON, HTML, math or code, always as safe HTML."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'; "
     "img-src data:"
 )
-# Policies stop what these would fetch, but browsers open connections for them in advance.
+# The policy stops these from fetching, but browsers still open connections for them in advance.
 _CONNECTING = re.compile(
     r"<(?=(?:iframe|frame|frameset|fencedframe|portal|object|embed|link|meta|base)\b)",
     re.IGNORECASE,
 )
 _FRAME = "width:100%;height:400px;border:1px solid rgba(128,128,128,0.4);background:white"
-_DEEPEST = 40  # levels of JSON that are shown as a tree
-_MOST = 2_000  # values of JSON that are shown as a tree
+_DEEPEST = 40  # levels of JSON shown as a tree
+_MOST = 2_000  # JSON values shown as a tree
 
 
 def answer_html(text: str, form: str) -> str:
-    """Show an answer as `form`; what it is not is shown as text.
+    """Render an answer as `form`, or as text if it isn't in that format.
 
     Args:
         text: The answer.
@@ -41,12 +41,12 @@ def answer_html(text: str, form: str) -> str:
 
 
 def as_text(text: str) -> str:
-    """Show it as it is."""
+    """Render it verbatim."""
     return f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{escape(text)}</div>'
 
 
 def as_json(text: str) -> str:
-    """Show it as a tree that folds; fences around it do not matter."""
+    """Render it as a collapsible tree, ignoring fences around it."""
     try:
         value = json.loads(unfenced(text)[0])
     except (ValueError, RecursionError):
@@ -55,15 +55,15 @@ def as_json(text: str) -> str:
 
 
 def as_page(text: str) -> str:
-    """Show it as a page in a frame where nothing runs and nothing is fetched."""
+    """Render it as a page in a frame that runs nothing and fetches nothing."""
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    inert = _CONNECTING.sub("<not-", unfenced(text)[0])  # of no meaning to a browser
+    inert = _CONNECTING.sub("<not-", unfenced(text)[0])  # a tag unknown to browsers
     page = escape(policy + inert, quote=True)
     return f'<iframe sandbox="" style="{_FRAME}" srcdoc="{page}"></iframe>'
 
 
 def as_math(text: str) -> str:
-    """Show it as a displayed formula."""
+    """Render it as a display formula."""
     formula = unfenced(text)[0].strip()
     for opening, closing in (("$$", "$$"), ("\\[", "\\]"), ("$", "$")):
         if formula.startswith(opening) and formula.endswith(closing):
@@ -72,14 +72,14 @@ def as_math(text: str) -> str:
 
 
 def as_code(text: str) -> str:
-    """Show its code, highlighted."""
+    """Render its code, highlighted."""
     code, language = unfenced(text)
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", code) or [""]))
     return to_html(f"{fence}{language or 'python'}\n{code.rstrip()}\n{fence}")
 
 
 def unfenced(text: str) -> tuple[str, str]:
-    """Return the first fenced block of a text and its language; without one, all of it."""
+    """Return the first fenced block of a text and its language, or all of it without one."""
     never_closed = set()
     for opening in _FENCE.finditer(text):
         fence, start = opening["fence"], opening.end()
@@ -100,11 +100,11 @@ FORMATS: dict[str, Callable[[str], str]] = {
     "math": as_math,
     "code": as_code,
 }
-"""What shows an answer, by the name of its format."""
+"""The function that renders an answer, by the name of its format."""
 
 
 class _Tree:
-    """Writes a JSON value as folds; of a huge one, the rest as text."""
+    """Renders a JSON value as nested folds, and whatever exceeds the limits as text."""
 
     def __init__(self) -> None:
         self._left = _MOST

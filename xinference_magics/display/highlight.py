@@ -1,4 +1,4 @@
-"""Source code in colours that are legible on light and on dark pages."""
+"""Highlight source code in colours that are legible on both light and dark pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pygments.token import _TokenType
 
 MAX_HIGHLIGHTED = 20_000
-"""Characters up to which a code block is highlighted."""
+"""Longest code block to highlight, in characters."""
 
 _LANGUAGES = frozenset(
     """
@@ -28,7 +28,7 @@ _LANGUAGES = frozenset(
 
 
 def highlight(code: str, language: str) -> str:
-    """Return source code as HTML, coloured if its language is known and it is not too long."""
+    """Return source code as HTML, coloured if its language is known and it isn't too long."""
     name = language.lower()
     if name not in _LANGUAGES or len(code) > MAX_HIGHLIGHTED:
         return escape(code, quote=False)
@@ -56,7 +56,7 @@ def _style(kind: _TokenType, styles: Mapping[_TokenType, str]) -> str:
 
 @cache
 def _styles() -> dict[_TokenType, str]:
-    """Choose colours with about the same contrast to white as to black."""
+    """Return styles whose colours have about the same contrast to white as to black."""
     from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Operator, String
 
     purple, green, orange = "color:#9a5fd0", "color:#2e8b57", "color:#b5651d"

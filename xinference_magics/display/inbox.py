@@ -1,16 +1,16 @@
-"""What the page says while the kernel is busy with the cell that the page belongs to.
+"""Receive messages from a page while the kernel is running the cell that the page belongs to.
 
-A running cell keeps the main thread, and with it the usual way of a message from the page. Each
-generation of ipykernel leaves another way around it:
+A running cell occupies the main thread, and so blocks the usual route of messages from the page.
+Each generation of ipykernel offers a different way around that:
 
-- from 7.4 on, `_reply_subshell_for` of a comm is asked, on the thread that receives all messages,
-  where each of them is to go: it may look at the message too;
-- before, JupyterLab sends a widget's messages to a thread of their own (a subshell), which calls
-  the comm;
-- ipykernel 6 leaves messages in the socket that the main thread itself reads: it may look there.
+- from 7.4 on, a comm's `_reply_subshell_for` decides where each message goes; it is called on the
+  thread that receives all messages, and can inspect the message as well;
+- before that, JupyterLab sends a widget's messages to a thread of their own (a subshell), which
+  calls the comm;
+- ipykernel 6 leaves messages in the socket that the main thread itself reads, so it can look there.
 
-Where none of them works (ipykernel 7.0 to 7.3 with a front end that has no subshells), messages
-come when the cell has ended.
+If none of these works (ipykernel 7.0 to 7.3 with a frontend that has no subshells), messages
+arrive when the cell has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Inbox:
-    """Takes a widget's messages on whichever thread they come, as flags.
+    """Turns a widget's messages into flags, on whichever thread they arrive.
 
     Args:
         widget: The widget (an ipywidget with an open comm).
@@ -32,9 +32,9 @@ class Inbox:
 
     def __init__(self, widget: Any, kernel: Any) -> None:
         self.stop = threading.Event()
-        """Set when Stop was clicked."""
+        """Set when Stop is clicked."""
         self.heard = False
-        """Whether any message came at all."""
+        """Whether any message has arrived."""
         self._unseen = threading.Event()
         self._kernel = kernel
         self._comm_id = widget.comm.comm_id
@@ -44,7 +44,7 @@ class Inbox:
             widget.comm._reply_subshell_for = self._route  # noqa: SLF001
 
     def take(self, content: object) -> None:
-        """Note one message; a message that comes twice does no harm."""
+        """Record one message; receiving a message twice does no harm."""
         if not isinstance(content, dict):
             return
         self.heard = True
@@ -54,21 +54,21 @@ class Inbox:
             self._unseen.set()
 
     def wants_everything(self) -> bool:
-        """Tell whether a page asked for the whole text since the last call."""
+        """Return whether a page has asked for the whole text since the last call."""
         wanted = self._unseen.is_set()
         self._unseen.clear()
         return wanted
 
     def collect(self) -> None:
-        """Look for messages that wait in the main thread's socket; call it on that thread."""
+        """Take messages waiting in the main thread's socket; call this on that thread."""
         for data in _waiting(self._kernel, self._comm_id):
             self.take(data.get("content"))
 
     def _handle(self, message: dict[str, Any]) -> None:
-        """Take a message without the events that a comm triggers in the shell.
+        """Take a message without triggering the shell events that a comm usually does.
 
-        They are a cell's, and some of them (matplotlib shows and closes all figures) must not
-        happen in the middle of one, on another thread.
+        They are meant for cells, and some of their handlers (matplotlib's shows and closes all
+        figures) must not run in the middle of a cell, on another thread.
         """
         data = message["content"].get("data")
         if isinstance(data, dict) and data.get("method") == "custom":
@@ -77,17 +77,17 @@ class Inbox:
             self._handle_otherwise(message)
 
     def _route(self, data: object, default: str | None) -> str | None:
-        """Look at a message on its way; it goes where the page sent it."""
+        """Inspect a message in transit without changing where it goes."""
         if isinstance(data, dict):
             self.take(data.get("content"))
         return default
 
 
 def _waiting(kernel: Any, comm_id: str) -> Iterator[dict[str, Any]]:
-    """Move what waits in ipykernel 6's socket to its queue, yielding the data meant for a comm.
+    """Move messages from ipykernel 6's socket to its queue, yielding the data meant for a comm.
 
-    The kernel's own `_abort_queues` empties the socket into the queue in the same way: the order
-    of messages stays, and each is handled as usual when the cell has ended.
+    The kernel's own `_abort_queues` empties the socket into the queue in the same way: messages
+    stay in order, and each is handled as usual when the cell has ended.
     """
     schedule: Callable[..., None] | None = getattr(kernel, "schedule_dispatch", None)
     socket = getattr(kernel.shell_stream, "socket", None)
@@ -108,7 +108,7 @@ def _waiting(kernel: Any, comm_id: str) -> Iterator[dict[str, Any]]:
 
 
 def _comm_content(session: Any, frames: list[Any]) -> dict[str, Any]:
-    """Read the content of a comm message; empty for any other, and for one that is not valid."""
+    """Return the content of a comm message; empty for other and for invalid messages."""
     _, parts = session.feed_identities(frames, copy=False)
     try:
         message = session.deserialize(parts, content=False, copy=False)

@@ -1,4 +1,4 @@
-"""A launch in a page that somebody watches: a widget with a Cancel button while it runs."""
+"""A launch in a page that somebody is watching: a widget with a Cancel button while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WidgetLaunchView(PageLaunchView):
-    """Shows a launch as a widget; its end is plain HTML, and the widget is gone.
+    """Shows a launch as a widget, which plain HTML replaces when the launch ends.
 
     Args:
         kernel: The running kernel.
@@ -30,7 +30,7 @@ class WidgetLaunchView(PageLaunchView):
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether Cancel was clicked and confirmed, as far as the page could tell the kernel."""
+        """Whether Cancel was clicked and confirmed, if the page could reach the kernel."""
         self._inbox.collect()
         return self._inbox.stop.is_set()
 
@@ -47,7 +47,7 @@ class WidgetLaunchView(PageLaunchView):
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
     ) -> None:
-        """Show how far it is; a cancel that came to nothing can be asked for again."""
+        """Show the progress; after a cancellation that failed, offer Cancel again."""
         cancelling = stage == CANCELLING
         if cancelling:
             self._inbox.stop.clear()
@@ -55,7 +55,7 @@ class WidgetLaunchView(PageLaunchView):
         super().update(stage, fraction, note, parts)
 
     def close(self, outcome: str, ok: bool) -> None:
-        """Replace the widget by one line, and close it."""
+        """Replace the widget with one line, and close it."""
         with interrupts.held():
             try:
                 super().close(outcome, ok)

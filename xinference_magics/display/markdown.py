@@ -1,7 +1,8 @@
-"""Untrusted Markdown to safe HTML, and to safe Markdown.
+"""Convert untrusted Markdown to safe HTML and to safe Markdown.
 
-Raw HTML is text, links lead to web pages or mail only, images are links, and math that could do
-more than typeset is shown as code. Importing this imports neither markdown-it nor Pygments.
+Raw HTML becomes text, links lead only to web pages or mail, images become links, and math that
+could do more than typeset is shown as code. Importing this imports neither markdown-it nor
+Pygments.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from markdown_it.utils import EnvType, OptionsDict
 
 IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"
-"""Classes of an element in which MathJax typesets nothing: what HTML escapes may be LaTeX."""
+"""Classes that make MathJax skip an element, as escaped HTML can still be LaTeX."""
 
 MAX_RENDERED = 500_000
-"""Characters up to which a text is rendered; a longer one is shown as it is."""
+"""Longest text to render, in characters; a longer one is shown verbatim."""
 
-# Limits on what one text may ask for; what is beyond them is shown as it was written.
+# Limits on the work for one text; whatever exceeds them is shown verbatim.
 _MAX_PARAGRAPH = 20_000
 _MAX_COLUMNS = 50
 _MAX_CELLS = 8_000
@@ -47,8 +48,8 @@ _SCHEME = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
 def to_html(text: str) -> str:
     """Render untrusted Markdown as HTML that runs nothing and fetches nothing.
 
-    Code is highlighted, math is left for MathJax between dollars. The time is linear in the
-    length; what would take longer (huge paragraphs and tables) is shown as it was written.
+    Code is highlighted, and math is left between dollars for MathJax. The time is linear in the
+    length; whatever would take longer (huge paragraphs and tables) is shown verbatim.
     """
     text = printable(text)
     if len(text) > MAX_RENDERED:
@@ -82,7 +83,7 @@ def _is_safe_link(url: str) -> bool:
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Read a table, within the number of columns and cells that one text may have."""
+    """Parse a table, within the limits on the columns and cells of one text."""
     from markdown_it.rules_block import table
 
     columns = state.src.count("|", state.bMarks[start], state.eMarks[start]) + 1
@@ -96,7 +97,7 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _leave_long_paragraphs(state: Any) -> None:
-    """Show a paragraph of tens of thousands of characters as it was written."""
+    """Show paragraphs of tens of thousands of characters verbatim."""
     for token in state.tokens:
         if token.type == "inline" and len(token.content) > _MAX_PARAGRAPH:
             token.type = "long_paragraph"
@@ -161,10 +162,10 @@ _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def to_safe_markdown(text: str) -> str:
-    """Write untrusted Markdown so that a viewer which renders HTML in it runs nothing.
+    """Rewrite untrusted Markdown so that a viewer that renders the HTML in it runs nothing.
 
-    Outside fenced code HTML is escaped, images become text, unsafe links and math commands are
-    broken. Fenced code stays as it is, in fences that cannot be misread.
+    Outside fenced code, HTML is escaped, images become text, and unsafe links and math commands
+    are broken. Fenced code stays as it is, in fences that cannot be misread.
     """
     text = _INVISIBLE.sub("", printable(text))
     if len(text) > MAX_RENDERED:
@@ -187,7 +188,7 @@ def _blocks() -> MarkdownIt:
 
 
 def to_safe_line(text: str) -> str:
-    """Write untrusted text as a line of Markdown in which nothing is markup."""
+    """Rewrite untrusted text as a line of Markdown that contains no markup."""
     line = _defused(" ".join(_INVISIBLE.sub("", printable(text)).split()))
     return _MARKUP.sub(r"\\\g<0>", line)
 

@@ -1,7 +1,7 @@
-"""LaTeX in untrusted Markdown: found where it is meant, and only typeset where it is harmless.
+"""Recognize LaTeX in untrusted Markdown, and typeset it only if it is harmless.
 
-MathJax runs with the page's rights: some of its commands make links, set styles, load
-extensions or change what later formulas of the page mean. HTML escaping does not reach them.
+MathJax runs with the page's privileges: some of its commands create links, set styles, load
+extensions or change the meaning of later formulas on the page. HTML escaping does not stop them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MAX_FORMULA = 4_000
-"""Characters up to which a formula is typeset."""
+"""Longest formula to typeset, in characters."""
 
 _MAX_FORMULA_LINES = 100
 
@@ -42,21 +42,21 @@ _UNSAFE = frozenset(
 _OPENING = re.compile(
     r"\\\[|\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|math|displaymath)\*?)\}"
 )
-_COMMAND = re.compile(r"(?<!\\)\\+([A-Za-z]+)")  # one backslash taken away must not free another
+_COMMAND = re.compile(r"(?<!\\)\\+([A-Za-z]+)")  # removing one backslash must not expose another
 
 
 def is_safe(formula: str) -> bool:
-    """Whether a formula only typesets."""
+    """Return whether a formula does nothing but typeset."""
     return _UNSAFE.isdisjoint(name.lower() for name in _COMMAND.findall(formula))
 
 
 def without_unsafe_commands(text: str) -> str:
-    r"""Take the backslash from every command that does more than typeset."""
+    r"""Remove the backslash from every command that does more than typeset."""
     return _COMMAND.sub(lambda match: match[1] if match[1].lower() in _UNSAFE else match[0], text)
 
 
 def render(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:
-    """Write a formula for MathJax, or as code where it must not get there."""
+    """Write a formula for MathJax, or as code if MathJax must not see it."""
     token = tokens[index]
     formula, is_block = token.content.strip("\n"), token.block
     if len(formula) > MAX_FORMULA or not is_safe(formula):
@@ -80,7 +80,7 @@ def _delimited(formula: str, kind: str) -> str:
 
 
 def dollars_plugin(markdown: MarkdownIt) -> None:
-    """Read ``$ … $`` and ``$$ … $$`` as math, where it cannot be money."""
+    """Parse ``$ … $`` and ``$$ … $$`` as math, unless the dollars could be money."""
     from mdit_py_plugins.dollarmath import dollarmath_plugin
     from mdit_py_plugins.dollarmath.index import math_block_dollar
 
@@ -102,10 +102,10 @@ def dollars_plugin(markdown: MarkdownIt) -> None:
 
 
 def _closed_after(state: StateBlock, start: int) -> int:
-    """Return the next line that can close a formula which begins at `start`, or else `start`.
+    """Return the next line that can close a formula beginning at `start`, or else `start`.
 
-    The lines are told once: a reader that looked for itself from each opening that is never
-    closed would take quadratic time.
+    Candidate lines are collected once: searching again from each opening that is never closed
+    would take quadratic time.
     """
     if "closing" not in state.env:
         lines = enumerate(zip(state.bMarks, state.eMarks, strict=True))
@@ -119,7 +119,7 @@ def _closed_after(state: StateBlock, start: int) -> int:
 
 
 def brackets_plugin(markdown: MarkdownIt) -> None:
-    r"""Read ``\( … \)``, ``\[ … \]`` and bare environments as math, as chat models write it."""
+    r"""Parse ``\( … \)``, ``\[ … \]`` and bare environments as math, as chat models write it."""
     markdown.inline.ruler.before("escape", "math_brackets", _inline_rule)
     markdown.block.ruler.before(
         "paragraph", "math_brackets", _block_rule, {"alt": ["paragraph", "blockquote", "list"]}
@@ -162,7 +162,7 @@ def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _line_ended_at(state: StateBlock, position: int, start: int, end: int) -> int | None:
-    """Find the line, from `start` on and before `end`, in which only space follows `position`."""
+    """Return the line in [`start`, `end`) that ends at `position`, except for trailing space."""
     for number in range(start, min(end, start + _MAX_FORMULA_LINES)):
         if state.eMarks[number] >= position:
             is_last = not state.src[position : state.eMarks[number]].strip()

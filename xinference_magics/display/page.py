@@ -1,7 +1,7 @@
 """Running turns in a notebook page: a widget, replaced by plain output when they have ended.
 
-The widget gets numbered frames for each turn, each holding only what is new. A page that misses
-one, or comes late, asks for everything so far.
+The widget receives numbered frames for each turn, each containing only what is new. A page that
+misses a frame, or opens late, asks for everything so far.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from xinference_magics.display.stream import Answer
 
 _PAUSE = 1.0
-"""Seconds without news after which the page is told the last frame's number, once."""
+"""Seconds without news after which the page is sent the last frame's number, once."""
 
 _LONG, _LONG_FRAME = 1_000, 1 / 15
-"""Pieces after which an answer is long, and seconds between two of its frames: each makes the page
-lay out its text, and nobody reads as fast as that."""
+"""Deltas after which an answer is long, and seconds between the frames of a long one: each frame
+makes the page lay out its text, and nobody reads that fast."""
 
 
 class PageView(SettledView):
@@ -45,12 +45,12 @@ class PageView(SettledView):
         self._acknowledged = False
 
     def poll(self) -> bool:
-        """Take in what the page has sent; return whether Stop was clicked."""
+        """Process the page's messages; return whether Stop was clicked."""
         self._inbox.collect()
         return self._inbox.stop.is_set()
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
-        """Show who answers, a clock for each and the Stop button."""
+        """Show who is answering, a clock for each, and the Stop button."""
         from xinference_magics.display.widget import ChatWidget
 
         titles = [live.title for live in lives]
@@ -63,7 +63,7 @@ class PageView(SettledView):
         self.output.show(self._widget.bundle(f"{who} answering"))
 
     def repaint(self, lives: Sequence[LiveTurn]) -> None:
-        """Send the page what is new, or everything where it asked for that."""
+        """Send the page what is new, or everything if it needs that."""
         self._inbox.collect()
         if self._inbox.stop.is_set() and not self._acknowledged:
             self._acknowledged = True
@@ -76,11 +76,11 @@ class PageView(SettledView):
                 feed.send_news(live)
 
     def close(self, answer: Answer) -> None:
-        """Replace the widget by the settled form."""
+        """Replace the widget with the settled form."""
         self._replace(lambda: settled_form(answer))
 
     def dismiss(self) -> None:
-        """Replace the widget by nothing."""
+        """Replace the widget with nothing."""
         self._replace(lambda: {"text/plain": ""})
 
     def _replace(self, bundle: Callable[[], dict[str, Any]]) -> None:
@@ -92,7 +92,7 @@ class PageView(SettledView):
 
 
 class _Feed:
-    """Sends the page what is new of one turn.
+    """Sends the page what is new in one turn.
 
     Args:
         send: Sends one message.
@@ -109,20 +109,20 @@ class _Feed:
         self._whole_sent = 0
 
     def is_due(self, live: LiveTurn) -> bool:
-        """Whether to send everything to a page that cannot ask for it.
+        """Return whether to send everything to a page that cannot ask for it.
 
-        Each time when the number of pieces has doubled, so that the sum stays linear.
+        This happens each time the number of deltas has doubled, so the total sent stays linear.
         """
         return live.seconds > _PAUSE and len(live.deltas) > 2 * self._whole_sent
 
     def send_everything(self, live: LiveTurn) -> None:
-        """Send all that has arrived."""
+        """Send everything that has arrived."""
         self._ended = live.ended
         self._seen = self._whole_sent = len(live.deltas)
         self._send(live, "all", segments(live.deltas[: self._seen]))
 
     def send_news(self, live: LiveTurn) -> None:
-        """Send what has arrived since the last time, and after a pause the last number."""
+        """Send what has arrived since the last time, or after a pause the last frame's number."""
         ends = live.ended and not self._ended
         start, waited = self._seen, time.monotonic() - self._last_sent
         if start > _LONG and waited < _LONG_FRAME and not ends:

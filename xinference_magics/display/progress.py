@@ -1,4 +1,4 @@
-"""How a model's launch goes: a bar in a notebook, lines in a terminal."""
+"""Show the progress of a model's launch: a bar in a notebook, lines in a terminal."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 _REPAINT_SECONDS = 0.1
 
 CANCELLING = "cancelling"
-"""The stage in which the user's wish to cancel is being fulfilled."""
+"""The stage shown while a launch is being cancelled."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What has a line of its own below the whole, such as one of several replicas.
+    """A part with a line of its own below the whole, such as one of several replicas.
 
     Args:
-        name: Of the part.
+        name: The part's name.
         stage: What is being done.
-        fraction: From 0 to 1; None where it cannot be told.
-        note: More on it.
+        fraction: Progress from 0 to 1; None if unknown.
+        note: Further detail.
     """
 
     name: str
@@ -44,45 +44,45 @@ class Part:
 
     @property
     def words(self) -> str:
-        """What is shown after its name."""
+        """The text shown after its name."""
         return words(self.stage, self.fraction, self.note)
 
 
 class LaunchView(ABC):
-    """Shows the stages of something that takes a while."""
+    """Shows the stages of an operation that takes a while."""
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether the user wants it to end; only a page with somebody before it can tell."""
+        """Whether the user wants it to end; only a page that somebody is watching can report it."""
         return False
 
     @abstractmethod
     def open(self, title: str) -> None:
-        """Show what begins."""
+        """Show what is starting."""
 
     @abstractmethod
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
     ) -> None:
-        """Show how far it is.
+        """Show the progress.
 
         Args:
             stage: What is being done.
-            fraction: From 0 to 1; None where it cannot be told.
-            note: More on it, such as the replicas that are ready.
-            parts: What has lines of its own.
+            fraction: Progress from 0 to 1; None if unknown.
+            note: Further detail, such as the replicas that are ready.
+            parts: The parts that get lines of their own.
         """
 
     @abstractmethod
     def close(self, outcome: str, ok: bool) -> None:
-        """Show how it ended, and whether that is what was wanted."""
+        """Show how it ended, and whether it succeeded."""
 
 
 def choose_launch_view(*, cancellable: bool = True) -> LaunchView:
-    """Choose the view that suits the front end: a page, with a button or not, or lines of text.
+    """Choose the view for the frontend: a page, with or without a button, or lines of text.
 
     Args:
-        cancellable: Whether what is shown can be cancelled; without it there is no button.
+        cancellable: Whether the operation can be cancelled; if not, there is no button.
     """
     from IPython.core.getipython import get_ipython
 
@@ -100,13 +100,13 @@ def choose_launch_view(*, cancellable: bool = True) -> LaunchView:
 
 
 def words(stage: str, fraction: float | None, note: str) -> str:
-    """Say in one line how far something is."""
+    """Describe progress in one line."""
     percent = "" if fraction is None else f"{fraction:.0%}"
     return " · ".join(filter(None, [stage.replace("_", " "), percent, note]))
 
 
 def downloads_text(downloads: Sequence[Download]) -> str:
-    """Say what is on its way, how much of it is there, how fast: ``a.gguf 1.0 of 2.0 GiB``."""
+    """Describe downloads, their progress and their speed: ``a.gguf 1.0 of 2.0 GiB``."""
     active = [each for each in downloads if each.total is None or each.done < each.total]
     if not downloads:
         return ""
@@ -119,10 +119,10 @@ def downloads_text(downloads: Sequence[Download]) -> str:
 
 
 class TerminalLaunchView(LaunchView):
-    """Prints a line for each stage, and one that is rewritten where the stream is a terminal.
+    """Prints a line for each stage, or one line that it rewrites if the stream is a terminal.
 
     Args:
-        stream: Where to; `sys.stdout` at the time of opening if None.
+        stream: Where to print; `sys.stdout` at the time of construction if None.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -133,7 +133,7 @@ class TerminalLaunchView(LaunchView):
         self._started = time.monotonic()
 
     def open(self, title: str) -> None:
-        """Print what begins."""
+        """Print what is starting."""
         self._title = neutralise(title)
         self._started = time.monotonic()
         self._print(f"{self._title} ...\n")
@@ -141,12 +141,12 @@ class TerminalLaunchView(LaunchView):
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
     ) -> None:
-        """Print a new stage; rewrite its line as it goes on."""
+        """Print each new stage, or in a terminal rewrite the line."""
         seconds = f"{time.monotonic() - self._started:.0f} s"
         said = [words(stage, fraction, note), *map(_shortly, parts), seconds]
         line = " ".join(neutralise(f"  {' · '.join(filter(None, said))}").split("\n"))
         if self._stream.isatty():
-            line = line[: shutil.get_terminal_size().columns - 1]  # of two, one could be erased
+            line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line can't be erased
             if line != self._line:
                 self._print(f"\r\x1b[K{line}")
         elif stage != self._stage:
@@ -170,7 +170,7 @@ def _shortly(part: Part) -> str:
 
 
 class PageLaunchView(LaunchView):
-    """Shows a bar that is plain HTML, so that the saved notebook keeps its end."""
+    """Shows a bar in plain HTML, so that the saved notebook keeps the final state."""
 
     def __init__(self) -> None:
         self._output = Output()
@@ -187,7 +187,7 @@ class PageLaunchView(LaunchView):
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
     ) -> None:
-        """Move the bar; at most ten times a second."""
+        """Move the bar, at most ten times a second."""
         now = time.monotonic()
         shown = (stage, fraction, note, int(now - self._started), *parts)
         if shown != self._shown and now - self._painted >= _REPAINT_SECONDS:
@@ -231,7 +231,7 @@ _PART = "font-size:12px;line-height:20px;opacity:0.75"
 
 
 def _bar(fraction: float | None) -> str:
-    """Draw a bar; where nothing is counted there is none."""
+    """Draw a bar, or nothing if the fraction is unknown."""
     if fraction is None:
         return ""
     width = round(100 * min(max(fraction, 0.0), 1.0))

@@ -1,4 +1,4 @@
-"""A view that is drawn anew in its place: in a page, in a terminal, or as text that grows."""
+"""A view that redraws in place: in a page, in a terminal, or as growing text."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from xinference_magics.display.output import Output
 
 
 class RefreshingView(ABC):
-    """Shows what changes, in one place."""
+    """Shows changing content in one place."""
 
     @abstractmethod
     def paint(self, html: str, text: str, note: str) -> None:
-        """Show the newest state in place of the one before.
+        """Replace the previous state with the newest.
 
         Args:
-            html: As HTML, the note included; nothing of a server's may be markup in it.
-            text: As text, the note not included.
+            html: The state as HTML, including the note; anything from a server must be escaped.
+            text: The state as text, without the note.
             note: A last line that changes each time, such as the clock.
         """
 
 
 def choose_refreshing_view() -> RefreshingView:
-    """Choose the view that suits the front end."""
+    """Choose the view for the frontend."""
     from IPython.core.getipython import get_ipython
 
     if getattr(get_ipython(), "kernel", None) is not None:
@@ -33,7 +33,7 @@ def choose_refreshing_view() -> RefreshingView:
 
 
 class NotebookRefreshingView(RefreshingView):
-    """One output of the cell, replaced in place; the saved notebook keeps the last one."""
+    """One output of the cell, replaced in place; the saved notebook keeps the last state."""
 
     def __init__(self) -> None:
         self._output = Output()
@@ -47,11 +47,11 @@ class NotebookRefreshingView(RefreshingView):
 
 
 class TerminalRefreshingView(RefreshingView):
-    """Lines of a terminal, written over; each is cut at its width, so that it stays one line.
+    """Lines of a terminal, overwritten in place and cut to its width so that none of them wraps.
 
     Args:
         stream: A terminal; `sys.stdout` if None.
-        size: Its columns and lines; asked of the terminal if None.
+        size: Its columns and lines; queried from the terminal if None.
     """
 
     def __init__(self, stream: TextIO | None = None, size: tuple[int, int] | None = None) -> None:
@@ -60,7 +60,7 @@ class TerminalRefreshingView(RefreshingView):
         self._lines = 0
 
     def paint(self, html: str, text: str, note: str) -> None:  # noqa: ARG002  # no page here
-        """Go back up, and write each line over the one before."""
+        """Move the cursor back up, and overwrite each line."""
         import shutil
 
         columns, rows = self._size or shutil.get_terminal_size()
@@ -72,10 +72,10 @@ class TerminalRefreshingView(RefreshingView):
 
 
 class GrowingView(RefreshingView):
-    """Text that is printed when it has changed: for pipes and log files.
+    """Text that is printed again whenever it changes, for pipes and log files.
 
     Args:
-        stream: Where to; `sys.stdout` if None.
+        stream: Where to print; `sys.stdout` if None.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -83,7 +83,7 @@ class GrowingView(RefreshingView):
         self._text = ""
 
     def paint(self, html: str, text: str, note: str) -> None:  # noqa: ARG002  # no page here
-        """Print the text, if it is another one; the note alone is no change."""
+        """Print the text if it has changed; a change of only the note does not count."""
         if text != self._text:
             self._stream.write(f"{text}\n{note}\n\n")
             self._stream.flush()

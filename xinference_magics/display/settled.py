@@ -1,4 +1,4 @@
-"""A finished turn as plain output: readable in any viewer of notebooks, without us."""
+"""A finished turn as plain output: readable in any notebook viewer, without this package."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _ENDS = {
     "error": "ended by an engine error (see the server log)",
     "content_filter": "stopped by a content filter on the server",
 }
-"""Why an answer is not whole, by its finish reason; vLLM and SGLang know `abort`."""
+"""Why an answer is incomplete, by finish reason; `abort` comes from vLLM and SGLang."""
 
 
 def bundle(turn: Turn) -> dict[str, Any]:
-    """Describe a finished turn in every form that a saved notebook needs.
+    """Describe a finished turn in every format a saved notebook needs.
 
     Returns:
         `text/html` (rendered), `text/markdown` (without HTML, images and unsafe links),
@@ -55,13 +55,13 @@ def bundle(turn: Turn) -> dict[str, Any]:
 
 
 def saved(record: dict[str, Any]) -> dict[str, Any]:
-    """Make of a record what a notebook can save."""
+    """Convert a record to JSON values that a notebook can save."""
     written = json.dumps(record, ensure_ascii=False, default=str)
     return cast("dict[str, Any]", json.loads(printable(written)))
 
 
 def summary(turn: Turn, title: str = "") -> str:
-    """Put a turn into one line: model (or `title`), tokens, rate, seconds, and how it ended."""
+    """Summarize a turn in one line: model (or `title`), tokens, rate, seconds, and how it ended."""
     return " · ".join([title or turn.model_uid, *_figures(turn), *_notes(turn)])
 
 
@@ -75,7 +75,7 @@ def _figures(turn: Turn) -> list[str]:
 
 
 def _notes(turn: Turn) -> list[str]:
-    """Tell what there is to know about the end of a turn; nothing if all went well."""
+    """Return notes on how a turn ended; none if all went well."""
     notes = []
     if early := _ENDS.get(str(turn.finish_reason)):
         remedy = f" ({Remedy.RAISE_MAX_TOKENS()})" if turn.finish_reason == "length" else ""
@@ -93,17 +93,17 @@ def _html(turn: Turn) -> str:
 
 
 def as_is(html: str) -> str:
-    """Keep MathJax from looking for formulas in what is shown."""
+    """Wrap HTML so that MathJax does not look for formulas in it."""
     return f'<div class="{IGNORED_BY_MATHJAX}">{html}</div>'
 
 
 def column(turn: Turn, title: str) -> str:
-    """Show a turn as one of several, as HTML: its title and figures, and what is in it."""
+    """Render a turn as one of several, as HTML: its title, figures and contents."""
     return header(title, *_figures(turn)) + body(turn)
 
 
 def body(turn: Turn) -> str:
-    """Show what is in a turn, as HTML: its steps, its thinking, its answer."""
+    """Render the contents of a turn as HTML: its steps, its reasoning, its answer."""
     notes = printable(" · ".join(_notes(turn)))
     parts = [
         *map(_step, steps_of(turn.steps)),
@@ -115,13 +115,13 @@ def body(turn: Turn) -> str:
 
 
 def header(title: str, *words: str) -> str:
-    """Make the line above an answer, as HTML; nothing in it is markup."""
+    """Render the line above an answer as HTML, with all its text escaped."""
     who, rest = escape(printable(title)), escape(printable(" · ".join(words)))
     return f'<div style="{_HEADER}"><strong>{who}</strong> · {rest}</div>'
 
 
 def _answer(turn: Turn) -> str:
-    """Show the answer's object, with its text in a fold; without one, the text."""
+    """Render the parsed object with the text in a fold, or only the text if there is no object."""
     if turn.parsed is None:
         return answer_html(turn.text, turn.format)
     text = f'<div style="white-space:pre-wrap">{escape(printable(turn.text))}</div>'
@@ -129,7 +129,7 @@ def _answer(turn: Turn) -> str:
 
 
 def as_table(value: Any) -> Table[Any]:
-    """Show an object as JSON has it: a line for each field, or for each element of a list."""
+    """Show a JSON value as a table: a row for each field, or for each element of a list."""
     if isinstance(value, dict):
         return table_of([(name, _cell(each)) for name, each in value.items()], "", "")
     return table_of([[_cell(each)] for each in (value if isinstance(value, list) else [value])], "")
@@ -155,7 +155,7 @@ def _step(step: Step) -> str:
 
 
 def _fold(title: str, body: str) -> str:
-    """Make a fold that is closed; `body` is safe HTML."""
+    """Return a closed fold; `body` must be safe HTML."""
     return (
         f'<details style="{_FOLD}"><summary style="{_FOLD_LINE}">{escape(title)}</summary>'
         f'<div style="{_FOLDED}">{body}</div></details>'
@@ -167,7 +167,7 @@ def _markdown(turn: Turn) -> str:
 
 
 def markdown(turn: Turn) -> str:
-    """Write what is in a turn as Markdown."""
+    """Write the contents of a turn as Markdown."""
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
     quoted = "\n".join(f"> {line}" for line in to_safe_markdown(reasoning).splitlines())
     steps = [
@@ -183,7 +183,7 @@ def _plain(turn: Turn) -> str:
 
 
 def plain(turn: Turn) -> str:
-    """Write what is in a turn as text."""
+    """Write the contents of a turn as text."""
     text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
     steps = _one_below_another([(step.said, f"[{step.line}]") for step in steps_of(turn.steps)])
     thinking = f"[thinking]\n{reasoning}\n[/thinking]" if reasoning else ""
@@ -191,6 +191,6 @@ def plain(turn: Turn) -> str:
 
 
 def _one_below_another(steps: list[tuple[str, str]]) -> str:
-    """Join the steps' lines, what was said before one of them in a paragraph of its own."""
+    """Join the lines of steps, with any text that precedes a step in a paragraph of its own."""
     lines = (f"\n{said}\n\n{line}" if said else line for said, line in steps)
     return "\n".join(lines).lstrip("\n")

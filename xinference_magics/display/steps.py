@@ -1,4 +1,4 @@
-"""The steps of a turn with tools, in one line each: what was called, how long it took."""
+"""The steps of a turn with tools, one line each: what was called and how long it took."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 _LONGEST = 120
-"""Characters of a call's arguments that its line shows."""
+"""The most characters of a call's arguments to show in its line."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A call of a tool and what came of it.
+    """A tool call and its result.
 
     Attributes:
         call: The call as code.
-        result: What the model was told; None while it runs.
-        seconds: How long it took; None where that is not known.
+        result: The text returned to the model; None while the tool is running.
+        seconds: How long it took; None if unknown.
         failed: Whether it was an error.
-        blocks: The result as content blocks, where it is more than text.
-        said: What the model said before it called, as Markdown.
+        blocks: The result as content blocks, if it is more than text.
+        said: The model's text before the call, as Markdown.
     """
 
     call: str
@@ -45,7 +45,7 @@ class Step:
 
 
 def call_line(name: str, args: Mapping[str, Any]) -> str:
-    """Write a call as code, shortened."""
+    """Format a call as code, with its arguments shortened."""
     given = ", ".join(f"{key}={_value(value)}" for key, value in args.items())
     short = given if len(given) <= _LONGEST else f"{given[: _LONGEST - 1]}…"
     return printable(f"{name}({short})")
@@ -56,7 +56,7 @@ def _value(value: object) -> str:
 
 
 def steps_of(messages: Iterable[BaseMessage]) -> list[Step]:
-    """Pair the calls among a turn's messages with their results."""
+    """Pair the tool calls in a turn's messages with their results."""
     messages = list(messages)
     results = {
         getattr(each, "tool_call_id", None): each for each in messages if each.type == "tool"
@@ -69,7 +69,7 @@ def steps_of(messages: Iterable[BaseMessage]) -> list[Step]:
 
 
 def _calls(message: BaseMessage) -> Iterator[tuple[bool, Mapping[str, Any]]]:
-    """Go through the calls of a message, each with whether it is the first."""
+    """Iterate over the calls of a message, each with whether it is the first."""
     calls = [*getattr(message, "tool_calls", ()), *_broken(message)]
     return ((not place, call) for place, call in enumerate(calls))
 

@@ -1,7 +1,7 @@
-"""What shows turns while they run: a base, and one view for each kind of front end.
+"""Views that show turns while they run: a base class, and one view for each kind of frontend.
 
 A view is opened when the requests are sent, repainted on the main thread as text arrives, and
-closed with what has ended, a turn or a comparison of several, which it then shows in its settled
+closed with the finished turn, or a comparison of several, which it then shows in its settled
 form. The streaming threads never touch a view.
 """
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     Answer: TypeAlias = Turn | Comparison
 
 STEPS = ("call", "result")
-"""Kinds of deltas that are steps of a tool, as JSON."""
+"""Kinds of deltas that are steps of a tool; their text is JSON."""
 
 
 class View(ABC):
-    """Shows turns, one or several; all methods are called on one thread, the main one."""
+    """Shows one or several turns; all methods are called on the main thread."""
 
     def poll(self) -> bool:
-        """Take in what the user has done since the last call; return whether to stop."""
+        """Process what the user has done since the last call; return whether to stop."""
         return False
 
     @abstractmethod
@@ -50,15 +50,15 @@ class View(ABC):
 
     @abstractmethod
     def update(self, comparison: Comparison) -> None:
-        """Show, from any later cell, that another turn is kept."""
+        """Show that another turn is kept; any later cell may call this."""
 
     @abstractmethod
     def dismiss(self) -> None:
-        """Leave nothing behind: all failed before anything arrived."""
+        """Leave nothing behind: all turns failed before anything arrived."""
 
 
 class SettledView(View):
-    """Shows the settled form only, for runs that nobody watches.
+    """Shows only the settled form, for runs that nobody watches.
 
     Attributes:
         output: Where it is shown.
@@ -68,25 +68,25 @@ class SettledView(View):
         self.output = Output()
 
     def open(self, lives: Sequence[LiveTurn]) -> None:
-        """Show nothing: no one waits."""
+        """Show nothing: nobody is waiting."""
 
     def repaint(self, lives: Sequence[LiveTurn]) -> None:
-        """Show nothing: no one watches."""
+        """Show nothing: nobody is watching."""
 
     def close(self, answer: Answer) -> None:
         """Show the settled form."""
         self.output.show(settled_form(answer))
 
     def update(self, comparison: Comparison) -> None:
-        """Show it anew in the same place."""
+        """Show the settled form again in the same place."""
         self.output.replace(settled_form(comparison))
 
     def dismiss(self) -> None:
-        """Show nothing: nothing was shown."""
+        """Do nothing: nothing was shown."""
 
 
 def settled_form(answer: Answer) -> dict[str, Any]:
-    """Describe what has ended in every form that a saved notebook needs; see `settled.bundle`."""
+    """Describe a finished answer in every format a saved notebook needs; see `settled.bundle`."""
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.display import comparison, settled
 
@@ -94,11 +94,11 @@ def settled_form(answer: Answer) -> dict[str, Any]:
 
 
 def choose_view(shell: InteractiveShell, *, live: bool = True) -> View:
-    """Choose the view that suits the front end which sent the running cell.
+    """Choose the view for the frontend that sent the running cell.
 
     Args:
         shell: The shell whose cell is running.
-        live: Whether answers are shown while they come, or only when they are there.
+        live: Whether answers are shown as they arrive, or only when they are complete.
     """
     kind = front_end(shell)
     if kind == "terminal":
@@ -113,8 +113,8 @@ def choose_view(shell: InteractiveShell, *, live: bool = True) -> View:
 
 
 def front_end(shell: InteractiveShell) -> Literal["terminal", "page", "none"]:
-    """Tell who sees what the running cell shows: a terminal, a page, or nobody while it runs."""
-    # A kernel has not imported this, and what it imports takes a tenth of a second.
+    """Return who sees the running cell's output: a terminal, a page, or nobody while it runs."""
+    # A kernel has not imported this module, and importing it would take a tenth of a second.
     terminal = sys.modules.get("IPython.terminal.interactiveshell")
     if terminal is not None and isinstance(shell, terminal.TerminalInteractiveShell):
         return "terminal"
@@ -123,12 +123,12 @@ def front_end(shell: InteractiveShell) -> Literal["terminal", "page", "none"]:
 
 
 def kernel_of(shell: InteractiveShell | None) -> Any:
-    """Return the kernel that runs the shell; None where none does."""
+    """Return the kernel that runs the shell, or None."""
     return getattr(shell, "kernel", None)
 
 
 def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:
-    """Join neighbouring deltas of one kind into `(kind, text)` pairs; each step stays alone."""
+    """Join adjacent deltas of the same kind into `(kind, text)` pairs; steps stay separate."""
     joined: list[tuple[str, str]] = []
     for kind, group in groupby(deltas, key=lambda delta: delta.kind):
         texts = [delta.text for delta in group]
@@ -137,10 +137,10 @@ def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:
 
 
 def _is_watched(kernel: object) -> bool:
-    """Tell a page with somebody in front of it from nbclient and what is built on it.
+    """Return whether somebody is at the page, as opposed to nbclient or a tool built on it.
 
-    nbclient, papermill and ``nbconvert --execute`` allow no input, and would keep the state of a
-    widget in the notebook even after it is closed.
+    nbclient, papermill and ``nbconvert --execute`` do not allow input, and would save the state of
+    a widget in the notebook even after it is closed.
     """
     get_parent = getattr(kernel, "get_parent", None)
     if get_parent is None:
@@ -150,7 +150,7 @@ def _is_watched(kernel: object) -> bool:
 
 
 def _is_captured(shell: InteractiveShell) -> bool:
-    """Whether ``%%capture`` or the like collects what the cell displays."""
+    """Return whether ``%%capture`` or the like collects what the cell displays."""
     from IPython.core.displaypub import CapturingDisplayPublisher
 
     return isinstance(shell.display_pub, CapturingDisplayPublisher)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 _WIDEST = 60
-"""Characters after which a cell is cut in a terminal."""
+"""Longest cell in a terminal, in characters; longer ones are cut."""
 
 _TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0"
 _HEAD = "padding:4px 12px;border-bottom:1px solid rgba(128,128,128,0.5);text-align:"
@@ -29,14 +29,14 @@ _CAPTION = "font-size:12px;opacity:0.75;line-height:24px"
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """A column: its title, and what it shows of a row.
+    """A column: its heading, and what it shows for a row.
 
     Args:
         title: The heading.
-        value: Takes what is shown out of a row; None is shown as a dash.
-        right: Whether it stands right although it is text, such as a size.
-        optional: Whether it is left out where no row has a value; where only some have, a gap
-            stands in the others and no dash.
+        value: Returns what to show for a row; None is shown as a dash.
+        right: Whether to align it right although it is text, such as a size.
+        optional: Whether to omit it if no row has a value; if only some do, the others show a
+            gap instead of a dash.
     """
 
     title: str
@@ -46,13 +46,13 @@ class Column(Generic[Row]):
 
 
 class Table(Generic[Row]):
-    """Rows to be shown; hold it, print it or leave it as a cell's last value.
+    """Rows for display; store it, print it or leave it as a cell's last value.
 
     Args:
         rows: Any objects.
-        columns: What is shown of each.
+        columns: What to show for each row.
         caption: A line below the table.
-        empty: What is shown where there are no rows.
+        empty: What to show if there are no rows.
     """
 
     def __init__(
@@ -87,12 +87,12 @@ class Table(Generic[Row]):
 
     @property
     def html(self) -> str:
-        """The table as HTML in which nothing of the rows is markup."""
+        """The table as HTML, with everything from the rows escaped."""
         if not self.rows:
             return f'<div class="{IGNORED_BY_MATHJAX}">{escape(printable(self.empty))}</div>'
         sides = [_RIGHT if each else "left" for each in self._numeric()]
         written = self._written()
-        if max(len(row[0]) for row in written) <= _WIDEST:  # a name is not broken at its dashes
+        if max(len(row[0]) for row in written) <= _WIDEST:  # names must not break at dashes
             sides[0] += _WHOLE
         titles = [printable(column.title) for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in written)
@@ -117,7 +117,7 @@ class Table(Generic[Row]):
         return [list(map(_shown, row, gaps)) for row in self._values()]
 
     def _numeric(self) -> list[bool]:
-        """Tell which columns stand right: those of numbers, with nothing else but gaps."""
+        """Return which columns align right: those marked so, or with only numbers and gaps."""
         columns = map(list, zip(*self._values(), strict=True))
         return [
             column.right
@@ -130,13 +130,13 @@ class Table(Generic[Row]):
 
 
 def table_of(rows: Iterable[Sequence[object]], *titles: str, caption: str = "") -> Table[Any]:
-    """Make a table of rows that are sequences, with a title for each of their places."""
+    """Make a table from rows that are sequences, with a title for each position in them."""
     columns = [Column[Any](title, itemgetter(place)) for place, title in enumerate(titles)]
     return Table(rows, columns, caption=caption)
 
 
 def line_html(text: str) -> str:
-    """Return a line as it stands below a table."""
+    """Render a line in the style of a table's caption."""
     return f'<div class="{IGNORED_BY_MATHJAX}" style="{_CAPTION}">{escape(printable(text))}</div>'
 
 
@@ -168,7 +168,7 @@ def _row(tag: str, style: str, texts: Iterable[str], sides: Iterable[str]) -> st
 
 
 def _width(text: str) -> int:
-    """Count the terminal's columns: East Asian characters take two, combining ones none."""
+    """Count the terminal columns: wide East Asian characters take two, combining ones none."""
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 

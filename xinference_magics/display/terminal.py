@@ -1,6 +1,6 @@
 """Turns in a terminal: text as it arrives, and one line about each at the end.
 
-Of several, one is printed after the other: what the second says, when the first has ended.
+Several turns are printed one after the other: the second starts when the first has ended.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 _DIM, _PLAIN, _ERASE_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
 
 _WAIT_SHOWN_AFTER = 1.0
-"""Seconds of silence after which a terminal says that it waits."""
+"""Seconds of silence after which a terminal shows that it is waiting."""
 
 
 class TerminalView(View):
-    """Prints turns in their order.
+    """Prints turns in order.
 
     Args:
-        stream: Where to; `sys.stdout` at the time of opening if None.
+        stream: Where to print; `sys.stdout` at the time of construction if None.
         live: Whether they are printed as they arrive, or only at the end.
     """
 
@@ -51,13 +51,13 @@ class TerminalView(View):
         printers = [_Printer(self._stream, head) for head in heads]
         self._left = list(zip(lives, printers, strict=True))
 
-    def repaint(self, lives: Sequence[LiveTurn]) -> None:  # noqa: ARG002  # they are known
-        """Print what is new of the first turn that runs, and all of those that have ended."""
+    def repaint(self, lives: Sequence[LiveTurn]) -> None:  # noqa: ARG002  # known since `open`
+        """Print all of the turns that have ended, and what is new in the first running one."""
         if self._live:
             self._print()
 
     def close(self, answer: Answer) -> None:
-        """End with a line on each turn: tokens, rate, seconds and how it ended."""
+        """Print a final line on each turn: tokens, rate, seconds and how it ended."""
         self._print(to_the_end=True)
         if isinstance(answer, Comparison):
             self._say(*summaries(answer), about(answer))
@@ -65,11 +65,11 @@ class TerminalView(View):
             self._say(summary(answer))
 
     def update(self, comparison: Comparison) -> None:
-        """Say which turn is kept."""
+        """Print which turn is kept."""
         self._say(about(comparison))
 
     def dismiss(self) -> None:
-        """Erase the note that something was waited for."""
+        """Erase the note about waiting."""
         for _, printer in self._left:
             printer.end_wait()
         self._stream.flush()
@@ -77,7 +77,7 @@ class TerminalView(View):
     def _print(self, *, to_the_end: bool = False) -> None:
         while self._left:
             live, printer = self._left[0]
-            has_ended = live.ended or to_the_end  # looked at first: more may come meanwhile
+            has_ended = live.ended or to_the_end  # checked first: more may arrive meanwhile
             printer.print(live)
             if not has_ended:
                 break
@@ -95,8 +95,8 @@ class _Printer:
     """Prints one turn piece by piece.
 
     Args:
-        stream: Where to.
-        head: What is printed first, as it is.
+        stream: Where to print.
+        head: Printed first, verbatim.
     """
 
     def __init__(self, stream: TextIO, head: str = "") -> None:
@@ -109,7 +109,7 @@ class _Printer:
         self._waited = 0
 
     def print(self, live: LiveTurn) -> None:
-        """Print what is new, or how long it has been waited for."""
+        """Print what is new, or how long the wait has been."""
         head, self._head = self._head, ""
         self._stream.write(head)
         end = len(live.deltas)
@@ -121,19 +121,19 @@ class _Printer:
             self._wait(live)
 
     def end(self) -> None:
-        """End what was printed so far with its line."""
+        """Erase the note about waiting, and finish the current line."""
         self.end_wait()
         self._style(_PLAIN)
         self._fresh_line()
 
     def end_wait(self) -> None:
-        """Erase the note that something was waited for."""
+        """Erase the note about waiting."""
         if self._waited:
             self._stream.write(_ERASE_LINE)
             self._waited = 0
 
     def dimmed(self, text: str) -> None:
-        """Print a text of ours, dimmed where the stream is a terminal."""
+        """Print a text of our own, dimmed if the stream is a terminal."""
         self._style(_DIM)
         self._write(text)
         self._style(_PLAIN)
@@ -173,7 +173,7 @@ class _Printer:
 
 
 def _step(kind: str, text: str) -> str:
-    """Write a call as code, a result as it is."""
+    """Format a call as code, or a result as its text and duration."""
     step = json.loads(text)
     if kind == "call":
         return f"→ {call_line(step['name'], step['args'])}"

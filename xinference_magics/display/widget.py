@@ -1,4 +1,4 @@
-"""The widgets of what runs: a turn, a launch. Importing this imports ipywidgets."""
+"""Widgets for running turns and launches. Importing this imports ipywidgets."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _STATIC = Path(__file__).parent / "static"
 
 
 class _Widget(anywidget.AnyWidget):
-    """A widget that stands in for an output until there is a plain one."""
+    """A widget shown until plain output replaces it."""
 
     def bundle(self, text: str) -> dict[str, Any]:
-        """Describe it as an output; `text` is shown where there are no widgets."""
+        """Describe it as an output; `text` is shown where widgets are not supported."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {"application/vnd.jupyter.widget-view+json": view, "text/plain": text}
 
     def close(self) -> None:
-        """Close it with all its comms: every ipywidget has a layout with one of its own."""
+        """Close it and all its comms: every ipywidget has a layout with a comm of its own."""
         layout = self.layout
         super().close()
         layout.close()
 
 
 class ChatWidget(_Widget):
-    """Shows running turns in the page, one or several side by side; text comes as messages.
+    """Shows running turns in the page, one or several side by side; text arrives in messages.
 
     Attributes:
-        titles: Who answers, one for each turn.
+        titles: Who is answering, one for each turn.
         background: Whether other cells run meanwhile, which an interrupt would hit.
     """
 
@@ -41,10 +41,10 @@ class ChatWidget(_Widget):
 
 
 class LaunchWidget(_Widget):
-    """Shows a launch on its way, with a Cancel button.
+    """Shows a running launch, with a Cancel button.
 
     Attributes:
-        state: All that is shown; `launch.js` says what is in it.
+        state: Everything that is shown; `launch.js` documents its fields.
     """
 
     _esm = (_STATIC / "launch.js").read_text("utf-8")

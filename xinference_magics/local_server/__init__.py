@@ -1,1 +1,1 @@
-"""The private server of this machine, and what starts and stops it."""
+"""The private server on this machine, and the code that starts and stops it."""

@@ -1,7 +1,7 @@
-"""The local server's accounts: made at its first start, kept in one private file.
+"""The local server's accounts: created at its first start, stored in one private file.
 
-Two credentials come out of it: a login that manages the server, renewed in time, and an API
-key that can only use models, for objects that leave this package's hands.
+They provide two credentials: a login that can manage the server and is renewed in time, and an
+API key that can only use models, for objects handed to code outside this package.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _SETUP_TOKEN = re.compile(r"Setup token: (?P<token>\S+)")
 
 
 def ensure_secrets(folder: Path) -> None:
-    """Make the password and keys of a server that has none yet.
+    """Create the password and keys of a server that has none yet.
 
-    Accounts whose password is lost are of no use: their database goes, and the login with it.
+    Accounts whose password is lost are useless, so their database and login are deleted.
     """
     path = folder / "secrets.json"
     names = {"password", "jwt_key", "encryption_key"}
@@ -45,7 +45,7 @@ def ensure_secrets(folder: Path) -> None:
 
 
 def login(folder: Path, endpoint: str) -> Login:
-    """Return the login of the account that `prepare` has made."""
+    """Return the login of the account that `prepare` created."""
     return Login(endpoint, folder / "login.json", lambda: _sign_in(folder, endpoint))
 
 
@@ -54,12 +54,12 @@ def _sign_in(folder: Path, endpoint: str) -> Tokens:
 
 
 def api_key(folder: Path) -> str:
-    """Return the API key that `prepare` has made: it can use models and do nothing else."""
+    """Return the API key that `prepare` created; it can use models and do nothing else."""
     return str(read_private(folder / "secrets.json").get("api_key", ""))
 
 
 def prepare(folder: Path, endpoint: str) -> None:
-    """Set up the first account where there is none, and the API key; the folder is locked.
+    """Create the first account and the API key if missing; the caller holds the folder's lock.
 
     Raises:
         LocalServerError: The server has accounts, but not ours.
@@ -92,7 +92,7 @@ def _set_up(folder: Path, endpoint: str) -> None:
 
 
 def _create_key(endpoint: str, token: str) -> str:
-    name = f"notebooks {secrets.token_hex(4)}"  # names are unique, and an old key may be lost
+    name = f"notebooks {secrets.token_hex(4)}"  # a lost key keeps its name, which must be unique
     with open_session(endpoint, token=lambda: token) as session:
         created = session.post(f"{endpoint}/v1/admin/keys", json={"name": name})
     try:

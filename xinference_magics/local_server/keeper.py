@@ -1,13 +1,13 @@
-"""The keeper: a small process that starts the local server, and ends it when nobody needs it.
+"""The keeper: a small process that starts the local server and stops it once nobody needs it.
 
     python -m xinference_magics.local_server.keeper FOLDER [PORT COMMAND]
 
-takes over the server that is written down and has lost its keeper, or else starts COMMAND on
-PORT, writes down who runs, and leaves the keeper behind; it does nothing where a keeper lives.
-Keeper and server belong to sessions of their own, so that a signal to a notebook's processes
-does not reach them. The keeper stops the server, and with it every model process, two minutes
-after the last process with a lease has ended, killed ones included, unless the folder says to
-keep it; when it is written down that the server ends; and on SIGTERM.
+takes over the recorded server if its keeper has died, or else starts COMMAND on PORT, records
+server and keeper, and leaves the keeper in the background. If a keeper is alive, it does nothing.
+Keeper and server run in sessions of their own, so a signal to a notebook's processes does not
+reach them. The keeper stops the server, and with it every model process: two minutes after the
+last process with a lease has ended or was killed, unless the folder says to keep the server; when
+the record says that the server is to end; and on SIGTERM.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from xinference_magics.files import open_log, read_private
 from xinference_magics.local_server.state import Phase, Running, leased, lock
 from xinference_magics.process import ProcessIdentity
 
-GRACE = 120.0  # seconds without a lease: a notebook is restarted, and read, in less
+GRACE = 120.0  # seconds without a lease: restarting a notebook, and reading it, takes less
 _TICK = 1.0
 _PATIENCE = 20.0  # seconds for a server to end by itself
-_AFTERWARDS = 2.0  # seconds for the processes that it leaves behind
-_LONGEST_LOG = 20_000_000  # bytes; the server keeps rotated logs of its own
+_AFTERWARDS = 2.0  # seconds for the processes it leaves behind
+_LONGEST_LOG = 20_000_000  # bytes; the server has its own rotated logs
 
 
 def spawn(folder: Path, port: int, command: str) -> ProcessIdentity:
-    """Start the server, its output into the folder, and return its identity."""
+    """Start the server with its output logged to the folder, and return its identity."""
     log = open_log(folder / "server.log")
     os.truncate(log, 0)
-    process = subprocess.Popen(  # noqa: S603  # the command was found or given by the user
+    process = subprocess.Popen(  # noqa: S603  # we found the command, or the user gave it
         [command, "-H", "127.0.0.1", "-p", str(port)],
         env=environment(folder),
         cwd=Path.home(),
@@ -53,10 +53,10 @@ def spawn(folder: Path, port: int, command: str) -> ProcessIdentity:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the server's environment: accounts, databases and logs apart, models shared.
+    """Return the server's environment: separate accounts, databases and logs, shared models.
 
-    Names are those of Xinference 4.1's constants. Its home, and so the downloaded models and
-    persistent registrations, stay as they are; what it starts by itself is in its history.
+    The names are those of Xinference 4.1's constants. Its home, and with it the downloaded models
+    and persistent registrations, is unchanged; what it starts by itself is in its history.
     """
     secrets = read_private(folder / "secrets.json")
     databases = ("AUTH", "LAUNCH_HISTORY", "DOWNLOAD_TASK", "MONITOR_CONFIG", "TOKEN_ROUTER")
@@ -64,7 +64,7 @@ def environment(folder: Path) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if name != "XINFERENCE_API_KEY"},
         **{f"XINFERENCE_{each}_DB_PATH": str(folder / f"{each.lower()}.db") for each in databases},
         "XINFERENCE_LOG_DIR": str(folder / "logs"),
-        "XINFERENCE_LOG_CONSOLE": "true",  # the setup token is read from what it prints
+        "XINFERENCE_LOG_CONSOLE": "true",  # the setup token is read from its output
         "XINFERENCE_LOG_FORMAT": "text",
         "XINFERENCE_AUTH_ADVANCED": "1",
         "XINFERENCE_OIDC_ENABLED": "0",
@@ -74,7 +74,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def end(server: psutil.Process) -> None:
-    """Stop the server and all its descendants, by force where asking does not help."""
+    """Stop the server and all its descendants, killing those that do not end by themselves."""
     try:
         family = [server, *server.children(recursive=True)]
         server.terminate()
@@ -85,7 +85,7 @@ def end(server: psutil.Process) -> None:
 
 
 def end_orphans(server: ProcessIdentity) -> None:
-    """Stop what a server that was killed has left behind: it has had a session of its own."""
+    """Stop the processes that a killed server left behind, found by the server's own session."""
     family = [each for each in psutil.process_iter() if _session(each) == server.pid]
     for process in list(family):
         with suppress(psutil.NoSuchProcess):
@@ -111,7 +111,7 @@ def _finish(family: list[psutil.Process]) -> None:
 
 
 def _await_end(processes: list[psutil.Process], patience: float) -> None:
-    """Wait until all have ended, or `patience` seconds; zombies have, whoever reaps them."""
+    """Wait up to `patience` seconds for all to end; zombies count as ended, whoever reaps them."""
     deadline = time.monotonic() + patience
     while any(map(_lives, processes)) and time.monotonic() < deadline:
         time.sleep(_TICK / 10)
@@ -124,12 +124,12 @@ def _lives(process: psutil.Process) -> bool:
 
 
 class Keeper:
-    """Watch over one server.
+    """The watcher of one server.
 
     Args:
-        folder: Where leases are looked for.
+        folder: The folder with the leases.
         running: The server.
-        grace: Seconds that it goes on without a lease.
+        grace: Seconds for which it continues without a lease.
     """
 
     def __init__(self, folder: Path, running: Running, grace: float = GRACE) -> None:
@@ -141,7 +141,7 @@ class Keeper:
         self._status = ""
 
     def run(self) -> None:
-        """Wait until the server is to end, end it, and write down why it has."""
+        """Wait until the server is to end, end it, and record why."""
         signal.signal(signal.SIGTERM, self._stop)
         server = self._running.server
         while server.process() and not self._decides_to_end():
@@ -159,10 +159,10 @@ class Keeper:
         self._told_to_stop = True
 
     def _decides_to_end(self) -> bool:
-        """Decide under the lock, so that who takes a lease sees what was decided, or is seen.
+        """Decide under the lock, so a process taking a lease sees the decision or is seen by it.
 
-        What cannot be written down, for want of the folder or of space, is done all the same:
-        no lease can be taken there either.
+        If the decision cannot be recorded, because the folder is gone or the disk is full, it is
+        carried out all the same: no lease can be taken there either.
         """
         reason = self._reason()
         if not reason:
@@ -174,7 +174,7 @@ class Keeper:
         return bool(reason)
 
     def _reason(self) -> str:
-        """Return why the server is to end; empty for a server that goes on."""
+        """Return why the server is to end; empty if it continues."""
         found = Running.load(self._folder)
         if found and found.server == self._running.server and found.ending:
             return found.ending
@@ -185,13 +185,13 @@ class Keeper:
         return "" if time.monotonic() - self._needed < self._grace else "unneeded"
 
     def _note(self, reason: str) -> None:
-        """Write down why this server ends, unless that is known or another is written down."""
+        """Record why this server ends, unless a reason or another server is already recorded."""
         found = Running.load(self._folder)
         if found and found.server == self._running.server and not found.ending:
             replace(found, ending=reason).save(self._folder)
 
     def _reap(self) -> None:
-        """Collect the server, if it has ended, and keep how; one taken over is not a child."""
+        """Reap the server if it has ended, and store how; one taken over isn't a child process."""
         with suppress(ChildProcessError):
             pid, status = os.waitpid(self._running.server.pid, os.WNOHANG)
             if pid:
@@ -205,14 +205,14 @@ class Keeper:
 
 
 def begin(folder: Path, *start: str) -> Running | None:
-    """Take the server over that has lost its keeper, or start one, and write that down.
+    """Take over the server whose keeper has died, or start one, and record it.
 
     Args:
-        folder: Where it is written down.
+        folder: The folder with the record.
         start: Port and command of a server that may be started.
 
     Returns:
-        What to keep; None where another keeper lives, or nothing is to be started.
+        The server to watch; None if another keeper is alive, or there is nothing to start.
     """
     with lock(folder):
         found = Running.load(folder)
@@ -227,7 +227,7 @@ def begin(folder: Path, *start: str) -> Running | None:
             running.save(folder)
         except XinferenceError as error:
             if phase is Phase.GONE and (server := running.server.process()):
-                end(server)  # nobody would ever find it
+                end(server)  # unrecorded, it would never be found
             sys.exit(str(error))
     return running
 
@@ -239,18 +239,18 @@ def _started(folder: Path, port: str, command: str) -> Running:
 
 
 def main(folder: Path, *start: str) -> None:
-    """Fork off a keeper, which is nobody's child then; return when it has written itself down.
+    """Fork a keeper that outlives this process; return once it has recorded itself.
 
-    The server becomes the keeper's child: somewhere has to be a parent that collects it, and in
-    containers process 1 often does not.
+    The server becomes the keeper's child, as some parent must reap it, and in containers process 1
+    often does not.
 
     Raises:
-        SystemExit: It has died before, and its log says why.
+        SystemExit: The keeper died before that; its log says why.
     """
     reading, writing = os.pipe()
     if os.fork():
         os.close(writing)
-        if not os.read(reading, 1):  # it has closed its end, by dying
+        if not os.read(reading, 1):  # it has died, which closed its end
             sys.exit(1)
         return
     os.close(reading)

@@ -1,7 +1,7 @@
-"""How much GPU memory a model will need, by the estimate of Xinference's own package.
+"""The GPU memory a model will need, as estimated by Xinference's own package.
 
-No server answers that: the package computes it, in a Python of its own process, so that neither
-it nor torch is loaded into the notebook.
+No server endpoint provides this. The package computes it in a separate Python process, so that
+neither it nor torch is loaded into the notebook.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xinference_magics.local_server.starting import find_command
 from xinference_magics.remedies import Remedy
 from xinference_magics.shown import Shown
 
-_LONGEST = 300.0  # seconds: of a model without known layers its configuration is downloaded
+_LONGEST = 300.0  # seconds: if a model's layers are unknown, its configuration is downloaded
 _PROGRAM = """
 import dataclasses, json, sys
 from xinference.model.llm.memory import estimate_llm_gpu_memory
@@ -35,15 +35,15 @@ print("\\n" + json.dumps(said))
 
 @dataclass(frozen=True)
 class MemoryRequest:
-    """What the memory is estimated for.
+    """The model and settings to estimate memory for.
 
     Args:
         model_size_in_billions: As in ``7``, ``0_5`` or ``1.8``.
         model_format: ``pytorch``, ``ggufv2``, ...
-        context_length: Tokens of prompt and answer.
+        context_length: Tokens of prompt and completion.
         quantization: ``none``, ``q4_k_m``, ...
-        model_name: A builtin model; None estimates by the size alone.
-        kv_cache_dtype: Bits of a number in the cache of keys and values: 8, 16 or 32.
+        model_name: A builtin model; None estimates from the size alone.
+        kv_cache_dtype: Bits per number in the KV cache: 8, 16 or 32.
     """
 
     model_size_in_billions: str
@@ -63,14 +63,14 @@ class MemoryEstimate(Shown):
     """The GPU memory that a model needs, in MiB.
 
     Args:
-        request: What it was estimated for.
+        request: The request it was estimated for.
         model: The weights.
         kv_cache: The keys and values of a full context.
         recurrent_state: The state of linear attention layers.
-        prefix_cache: What is kept of earlier prompts.
+        prefix_cache: Cached prefixes of earlier prompts.
         overhead: The engine itself.
-        activation: What is computed with, at most.
-        total: All of it.
+        activation: Activations, at their peak.
+        total: The sum.
     """
 
     request: MemoryRequest
@@ -84,15 +84,15 @@ class MemoryEstimate(Shown):
 
 
 def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstimate:
-    """Ask the server package that is installed on this machine.
+    """Estimate the memory with the server package installed on this machine.
 
     Args:
-        request: What for.
+        request: The model and settings.
         command: The command that starts a server here; None looks for `xinference-local`.
 
     Raises:
         LocalServerError: The package is not installed here, or fails.
-        BadRequestError: It cannot tell for such a model.
+        BadRequestError: The package has no estimate for such a model.
     """
     said = _asked(request, _python(command))
     if "fault" in said:
@@ -116,7 +116,7 @@ def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstima
 
 
 def _python(command: str | None) -> str:
-    """Find a Python that has the server package: this one, or the local server's."""
+    """Find a Python with the server package: this one, or the local server's."""
     if find_spec("xinference"):
         return sys.executable
     try:
@@ -133,10 +133,10 @@ def _python(command: str | None) -> str:
 
 
 def _asked(request: MemoryRequest, python: str) -> dict[str, Any]:
-    size = request.model_size_in_billions.replace(".", "_")  # the package looks models up so
+    size = request.model_size_in_billions.replace(".", "_")  # how the package looks models up
     wanted = json.dumps(asdict(replace(request, model_size_in_billions=size)))
     try:
-        done = subprocess.run(  # noqa: S603  # the words are ours, what was typed is one argument
+        done = subprocess.run(  # noqa: S603  # the program is ours; the input is a single argument
             [python, "-c", _PROGRAM, wanted],
             capture_output=True,
             text=True,

@@ -1,9 +1,9 @@
 """The local server: a private Xinference on this machine, shared by its user's notebooks.
 
-`find` looks for one that runs, `start` starts one where there is none. It listens on the
-loopback address only, wants credentials that are made and kept here, shares the downloaded
-models with the user's other servers, and is stopped by its keeper when the last notebook that
-leased it has gone.
+`find` looks for a running one; `start` starts one if there is none. It listens only on the
+loopback address, requires credentials that are created and stored here, shares downloaded models
+with the user's other servers, and is stopped by its keeper when the last notebook that leased it
+is gone.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class LocalServer:
-    """The local server of this user and machine, as `find` and `start` return it.
+    """The local server of this user and machine, as returned by `find` and `start`.
 
     Args:
-        running: What is written down about it.
-        folder: Where that, its secrets and its log are.
+        running: The record of the server.
+        folder: The folder with the record, the secrets and the log.
     """
 
     def __init__(self, running: state.Running, folder: Path) -> None:
@@ -47,40 +47,40 @@ class LocalServer:
 
     @property
     def log(self) -> Path:
-        """What the server has printed since it was started."""
+        """The file with everything the server has printed since it was started."""
         return self.folder / "server.log"
 
     @property
     def api_key(self) -> str:
-        """A key that can use the models and do nothing else."""
+        """An API key that can use the models and do nothing else."""
         return credentials.api_key(self.folder)
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, has its port, and is not being ended."""
+        """Whether it is running, has its port, and is not being stopped."""
         written = self._written()
         return written is not None and written.serves()
 
     @property
     def kept(self) -> bool:
-        """Whether it goes on when no notebook needs it."""
+        """Whether it keeps running when no notebook needs it."""
         return (self.folder / "keep").exists()
 
     def token(self) -> str:
-        """Return a login token that can manage the server, renewed where it is due.
+        """Return a login token that can manage the server, renewing it if due.
 
         Raises:
-            LocalServerError: The server is gone; what has its port now gets no password.
+            LocalServerError: The server is gone; whatever has its port now gets no password.
         """
         if not self.alive:
             raise _gone(self.endpoint)
         return self._login()
 
     def lease(self) -> None:
-        """Keep the server while this process lives.
+        """Keep the server running while this process lives.
 
         Raises:
-            LocalServerError: It is gone, or is being ended.
+            LocalServerError: It is gone or being stopped.
         """
         with state.lock(self.folder):
             state.take_lease(self.folder)
@@ -90,14 +90,14 @@ class LocalServer:
             raise _gone(self.endpoint)
 
     def release(self) -> None:
-        """Let the server go, as far as this process is concerned."""
+        """Give up this process's lease on the server."""
         state.drop_lease(self.folder)
 
     def stop(self) -> None:
-        """Stop the server and all its models; of a server that has gone nothing is touched.
+        """Stop the server and all its models, but no server that has since replaced it.
 
         Raises:
-            LocalServerError: It still runs after a minute.
+            LocalServerError: It is still running after a minute.
         """
         with state.lock(self.folder):
             (self.folder / "keep").unlink(missing_ok=True)
@@ -105,11 +105,11 @@ class LocalServer:
                 replace(written, ending="stopped").save(self.folder)
         if keeper := self._running.keeper.process():
             with suppress(psutil.NoSuchProcess):
-                keeper.terminate()  # where what is written down cannot be read
+                keeper.terminate()  # in case it cannot read the record
         self._await_end()
 
     def _written(self) -> state.Running | None:
-        """Return what is written down now, as long as it is about this server."""
+        """Return the current record, if it is about this server."""
         written = state.Running.load(self.folder)
         return written if written and written.server == self._running.server else None
 
@@ -119,14 +119,14 @@ class LocalServer:
             if time.monotonic() > deadline:
                 raise LocalServerError(f"The local server (pid {self.pid}) does not stop.")
             if written.phase is state.Phase.UNKEPT and (server := written.server.process()):
-                end(server)  # its keeper was gone, or died before it could
+                end(server)  # its keeper died before it could do so
             time.sleep(starting.TICK)
 
 
 def find() -> LocalServer | None:
-    """Return the local server if one is ready; asks nothing over the network.
+    """Return the local server if one is ready, without any network request.
 
-    A server that is starting or ending, or whose port a stranger has, does not count.
+    A server that is starting or stopping, or whose port another process has, does not count.
     """
     folder = state.find_folder()
     running = state.Running.load(folder)
@@ -139,18 +139,18 @@ def _gone(endpoint: str) -> LocalServerError:
 
 
 def is_at(endpoint: str) -> bool:
-    """Tell whether `endpoint` is the local server's."""
+    """Return whether `endpoint` is the local server's."""
     found = find()
     return found is not None and found.endpoint == endpoint
 
 
 def read_log() -> list[str]:
-    """Return the lines that the local server has printed, also after its end; none without one."""
+    """Return the local server's output, even after it has ended; empty if there was no server."""
     return server_log.read_lines(state.find_folder() / "server.log")
 
 
 def stop() -> bool:
-    """Stop the local server, ready, starting or ending; return whether there was one."""
+    """Stop the local server, whether ready, starting or stopping; return whether there was one."""
     folder = state.find_folder()
     running = state.Running.load(folder)
     if running is None or running.phase is state.Phase.GONE:
@@ -166,21 +166,21 @@ def start(
     keep: bool = False,
     on_line: Callable[[str], None] | None = None,
 ) -> LocalServer:
-    """Return the local server, started where none runs, and lease it for this process.
+    """Return the local server, starting it if necessary, and lease it for this process.
 
-    One that is being ended is waited for, and another is started then.
+    If a server is being stopped, wait for it to end and then start another.
 
     Args:
-        port: Its port; None takes the one it had last, or a free one.
-        command: The server's executable; None looks beside this Python, then in the PATH.
-        keep: Let it go on when the last notebook has gone.
+        port: Its port; None uses its last one, or a free one.
+        command: The server's executable; None looks next to this Python, then in the PATH.
+        keep: Keep it running when the last notebook is gone.
         on_line: Called with a line for the user when a start or a wait begins, and every ten
             seconds while it lasts.
 
     Raises:
         LocalServerError: No server is installed, it ended at once, or the port is taken.
-        KeyboardInterrupt: The waiting was interrupted; it goes on starting, and the next
-            `start` takes it up.
+        KeyboardInterrupt: The wait was interrupted; the server continues to start, and the next
+            `start` picks it up.
     """
     if os.name != "posix":
         raise LocalServerError(
@@ -201,7 +201,7 @@ def start(
 
 
 def _ready(running: state.Running, folder: Path) -> LocalServer:
-    """Make the accounts of a server that answers."""
+    """Create the accounts of a server that responds, and return it."""
     with state.lock(folder):
         credentials.prepare(folder, running.endpoint)
         key = Tokens.of_key(credentials.api_key(folder), running.server)

@@ -1,4 +1,4 @@
-"""What a server has printed: without secrets, and why it failed."""
+"""Read a server's log: its lines without secrets, and the cause of a failure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 _RAISED = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: .*)?$")  # the last line of a traceback
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+:)")
 _CHAINED = ("The above exception was the direct", "During handling of the above exception")
-_OF_HTTP = ("HTTPStatusError", "HTTPError")  # what they say is said again, and better, above them
-_CLOSED = "the client has been closed"  # of a client that had tried again, not of what it met
+_OF_HTTP = ("HTTPStatusError", "HTTPError")  # other exceptions in the chain say it better
+_CLOSED = "the client has been closed"  # raised by a retrying client; not the original error
 _EXCEPTION = re.compile(r"(?<![\w.])[\w.]*(?:Error|Exception|Interrupt|Exit)\b.*")
 
 
 def read_lines(log: Path, start: int = 0) -> list[str]:
-    """Return the lines of a log but for those with secrets; none where there is no log.
+    """Return the lines of a log, except those with secrets; empty if there is no log.
 
     Args:
         log: The file.
-        start: How many of its bytes to leave out, which were there before.
+        start: Number of bytes to skip, which were there before.
     """
     try:
         written = log.read_bytes()[start:]
@@ -34,7 +34,7 @@ def read_lines(log: Path, start: int = 0) -> list[str]:
 
 
 def without_secrets(lines: list[str]) -> list[str]:
-    """Leave out the line of a server's log that has a secret in it."""
+    """Drop the line of a server's log that contains a secret."""
     return [line for line in lines if "Setup token" not in line]
 
 
@@ -47,12 +47,13 @@ def cause(lines: list[str]) -> str:
 
 
 def beginning_of(failure: str, lines: list[str]) -> str:
-    """Return what `failure` began with: the first exception of the last chain that ended in it.
+    """Return the root cause of `failure`: the first exception of the last chain that ended in it.
 
-    A server tells who launches only that a download failed; its log has the chain (Xinference 4.1).
+    A server reports to the caller only that a download failed; its log has the chain (Xinference
+    4.1).
 
     Args:
-        failure: What the last exception of the chain says.
+        failure: The message of the chain's last exception.
         lines: The server's log.
     """
     chains = [chain for chain in _chains(lines) if failure in chain[-1]]
@@ -61,7 +62,7 @@ def beginning_of(failure: str, lines: list[str]) -> str:
 
 
 def _chains(lines: list[str]) -> list[list[str]]:
-    """Return the last lines of tracebacks, those of exceptions that led to each other together."""
+    """Return the last lines of tracebacks, with those of chained exceptions grouped together."""
     chains: list[list[str]] = []
     inside = chained = False
     for line in lines:

@@ -1,8 +1,8 @@
-"""Getting a local server that answers, whatever state the last one is in.
+"""Start a local server and wait until it responds, whatever state the last one is in.
 
-`Start.run` looks at what is written down, does what its `Phase` asks for, and looks again: it
-runs a keeper where there is none, waits for the end of a server that is ending, and then for the
-answer of the one that runs. Any number of processes may do so at once.
+`Start.run` reads the record, does what its `Phase` requires, and repeats: it runs a keeper if
+there is none, waits for a stopping server to end, and then for the running one to respond. Any
+number of processes may do so at once.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
 COMMAND = "xinference-local"
 _START = 300.0  # seconds; 11-15 on an idle machine, two minutes on a busy one
-END = 60.0  # seconds; a keeper forces a server to end within 24 of its own
-_WORD = 10.0  # seconds between two words to the user
+END = 60.0  # seconds; a keeper forces its server to end within 24
+_WORD = 10.0  # seconds between two messages to the user
 TICK = 0.25  # seconds
 _ENDING = "is still stopping after"
-_TOO_SLOW = "Local cluster failed to start"  # with no reason: Xinference 4.1's own time was over
+_TOO_SLOW = "Local cluster failed to start"  # without a reason: Xinference 4.1's own timeout
 
 
 class Start:
-    """One process's wish for a local server.
+    """One process's request for a local server.
 
     Args:
-        folder: Where the server is written down.
+        folder: The folder with the server's record.
         say: Shows one line to the user.
-        port: Its port; None takes the last one's where that is free.
+        port: Its port; None uses the last server's if that is free.
         command: The server's executable; None looks for one.
-        kept: Whether the server is to go on without leases.
+        kept: Whether the server keeps running without leases.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Start:
         self._port = port
         self._command = command
         self._kept = kept
-        self._joined: Running | None = None  # the server whose answer is waited for
+        self._joined: Running | None = None  # the server that this waits for
         self._spawned = False
         self._waiting = Waiting("", 0.0)
 
     def run(self) -> Running:
-        """Wait for a server that answers, and return what is written down about it.
+        """Wait for a server that responds, and return its record.
 
-        This process has a lease already, so that no keeper ends the server for want of one.
+        This process already has a lease, so no keeper stops the server for lack of one.
 
         Raises:
             LocalServerError: There is no command, the port is taken, the server ended while it
@@ -79,7 +79,7 @@ class Start:
         return running
 
     def _step(self) -> Running | None:
-        """Do what comes next; return the server that answers."""
+        """Do the next step; return the server if it responds."""
         running = Running.load(self._folder)
         phase = running.phase if running else Phase.GONE
         if running is None or phase is Phase.GONE:
@@ -94,7 +94,7 @@ class Start:
         return None
 
     def _spawn(self, last: Running | None) -> None:
-        """Start a server, unless the one that was started here, or was stopped, has ended."""
+        """Start a server; raise if this process's own has ended or the joined one was stopped."""
         joined = (
             self._joined is not None and last is not None and last.server == self._joined.server
         )
@@ -112,7 +112,7 @@ class Start:
             self._say(f"Starting Xinference at {self._joined.endpoint} (its log is {log}) ...")
 
     def _join(self, running: Running) -> Running | None:
-        """Return the server if it answers."""
+        """Return the server if it responds."""
         if self._port not in {None, running.port}:
             raise LocalServerError(
                 f"The local server is already running at {running.endpoint}.",
@@ -127,10 +127,10 @@ class Start:
         return None
 
     def _wait(self, what: str, running: Running, longest: float) -> None:
-        """Wait a little longer, and say so now and then.
+        """Keep track of a wait, and report it to the user now and then.
 
         Raises:
-            LocalServerError: It has taken `longest` seconds.
+            LocalServerError: The wait has taken `longest` seconds.
         """
         if self._waiting.what != what:
             self._waiting = Waiting(what, time.monotonic())
@@ -149,10 +149,10 @@ class Start:
 
 
 class Waiting:
-    """How long something has taken.
+    """A wait for something, and how long it has taken.
 
     Args:
-        what: What it is, in words that a duration follows.
+        what: A description to be followed by a duration.
         since: When it began, by the monotonic clock.
     """
 
@@ -161,11 +161,11 @@ class Waiting:
         self._since = self._last_word = since
 
     def seconds(self) -> float:
-        """Return how long it has taken."""
+        """Return how many seconds it has taken."""
         return time.monotonic() - self._since
 
     def is_due(self) -> bool:
-        """Tell, once in ten seconds, that the user should hear of it."""
+        """Return whether to notify the user, which is True once every ten seconds."""
         now = time.monotonic()
         due = now - self._last_word > _WORD
         if due:
@@ -174,22 +174,22 @@ class Waiting:
 
 
 def keep(folder: Path, *start: str) -> None:
-    """Run a keeper, which leaves itself behind and has then written down who runs.
+    """Run a keeper, which moves to the background once it has recorded the server and itself.
 
     Args:
-        folder: Where that is written down.
-        start: Port and command of a server that may be started; without them one that has lost
-            its keeper gets a new one.
+        folder: The folder with the record.
+        start: Port and command of a server that may be started; without them, a server whose
+            keeper has died gets a new one.
 
     Raises:
-        LocalServerError: It could not do so.
+        LocalServerError: The keeper failed.
     """
     path = folder / "keeper.log"
     with os.fdopen(open_log(path), "ab") as log:
         before = log.tell()
         done = subprocess.run(  # noqa: S603  # this package's own module
             [sys.executable, "-m", "xinference_magics.local_server.keeper", str(folder), *start],
-            cwd=Path(__file__).parents[2],  # found there, whatever this process's sys.path is
+            cwd=Path(__file__).parents[2],  # where the package is, whatever sys.path is here
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -206,10 +206,10 @@ def keep(folder: Path, *start: str) -> None:
 
 
 def find_command(command: str | None = None) -> str:
-    """Return the path of the server's executable: `command`, beside this Python, or in the PATH.
+    """Return the path of the server's executable: `command`, next to this Python, or in the PATH.
 
     Raises:
-        LocalServerError: There is none.
+        LocalServerError: No executable was found.
     """
     beside = Path(sys.executable).with_name(COMMAND)
     candidates = [command] if command else [str(beside), COMMAND]
@@ -225,7 +225,7 @@ def find_command(command: str | None = None) -> str:
 
 
 def _free_port(port: int | None, last: int) -> int:
-    """Return `port`, or else the last one, which notebooks know, or else any that is free."""
+    """Return `port` if given, else the last port, which notebooks know, else any free one."""
     if port is not None:
         try:
             return _bound(port)
@@ -259,8 +259,8 @@ def ended(folder: Path, why: str) -> LocalServerError:
     """Return the error for a server that ended while it was starting, with the cause.
 
     Args:
-        folder: Where its log is.
-        why: What its keeper has written down.
+        folder: The folder with its log.
+        why: The reason that its keeper recorded.
     """
     if why in {"stopped", "unneeded"}:
         return LocalServerError(
@@ -285,7 +285,7 @@ def ended(folder: Path, why: str) -> LocalServerError:
 
 
 def _how(why: str) -> str:
-    """Say how a server ended: ``exit N`` and ``signal N`` are a keeper's words."""
+    """Describe how a server ended, from the keeper's ``exit N`` or ``signal N``."""
     kind, _, number = why.partition(" ")
     ends = {"exit": f"exited with code {number}", "signal": f"was ended by signal {number}"}
     return ends.get(kind, "ended")

@@ -1,15 +1,16 @@
-"""The folder in which the local server is found: who runs it, who needs it, and its secrets.
+"""The folder that describes the local server: who runs it, who needs it, and its secrets.
 
-One folder a machine, because a home directory may be shared by several; readable by its owner
-only. Three things in it decide who does what:
+There is one folder per machine, because several may share a home directory; only its owner can
+read it. Three things in it decide who does what:
 
-    lock          held for moments, by whoever changes one of the others
+    lock          held briefly by any process that changes one of the others
     leases/PID    a process that needs the server, for as long as it lives
     server.json   the server, its keeper, and whether the keeper is ending it: `Running`
 
-Only keepers start and end servers. A process that wants one takes a lease, reads the `Phase`,
-and runs a keeper, waits, or is done. A process is named by pid and birth, so that a pid that was
-given out again is nobody's.
+Only keepers start servers, and they end them, unless a keeper has died: then whoever stops the
+server ends it. A process that wants a server takes a lease, reads the `Phase`, and then runs a
+keeper, waits, or is done. Processes are identified by pid and start time, so that a reused pid
+matches none.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LONGEST = 300.0  # seconds that a process may take to make the accounts of a new, busy server
+_LONGEST = 300.0  # seconds a process may need to create the accounts of a new, busy server
 
 
 def find_folder() -> Path:
@@ -46,14 +47,14 @@ def find_folder() -> Path:
 
 
 def open_folder() -> Path:
-    """Return the folder, made where it was missing."""
+    """Return the folder, creating it if it is missing."""
     folder = find_folder()
     make_private_folder(folder)
     return folder
 
 
 class Phase(Enum):
-    """Where the server is in its life, by what is written down and which processes live."""
+    """The stage of the server's life, given the record and the processes that are alive."""
 
     GONE = "neither server nor keeper is alive: another server may be started"
     SERVING = "both are alive: it is ready, or starting"
@@ -63,14 +64,14 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Running:
-    """What the folder says about the server. It is only written under the folder's lock.
+    """The record of the server in the folder. It is only written under the folder's lock.
 
     Args:
         endpoint: Its URL.
         server: Its process.
         keeper: The process that stops it when nobody needs it any more.
-        ending: Why it ends or has ended: ``unneeded``, ``stopped``, ``exit N``, ``signal N``;
-            empty while nobody has decided to end it.
+        ending: Why it is ending or has ended: ``unneeded``, ``stopped``, ``exit N``,
+            ``signal N``; empty while nothing has decided to end it.
     """
 
     endpoint: str
@@ -85,19 +86,19 @@ class Running:
 
     @property
     def phase(self) -> Phase:
-        """What a process that needs the server has to do."""
+        """The phase, which determines what a process that needs the server must do."""
         server = self.server.process()
         if self.keeper.process() is None:
             return Phase.UNKEPT if server else Phase.GONE
         return Phase.ENDING if self.ending or not server else Phase.SERVING
 
     def save(self, folder: Path) -> None:
-        """Write it down for other notebooks; the folder is locked."""
+        """Write the record for other notebooks; the caller holds the folder's lock."""
         write_private(folder / "server.json", asdict(self))
 
     @classmethod
     def load(cls, folder: Path) -> Running | None:
-        """Return what was written down last, whether or not that server still lives."""
+        """Return the last record, whether or not that server is still alive; None if invalid."""
         try:
             data = read_private(folder / "server.json")
             running = cls(
@@ -111,11 +112,11 @@ class Running:
         return running if running.endpoint.rpartition(":")[2].isdecimal() else None
 
     def serves(self) -> bool:
-        """Tell whether it has its port and nobody has decided to end it."""
+        """Return whether the server has its port and nothing has decided to end it."""
         return not self.ending and self.listens()
 
     def listens(self) -> bool:
-        """Tell whether it is the server, and no stranger, that has the port."""
+        """Return whether the server itself, not another process, has the port."""
         process = self.server.process()
         try:
             return process is not None and any(
@@ -128,10 +129,10 @@ class Running:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: whoever begins, joins or ends a server does so under it.
+    """Hold the folder's lock, which is required to start, join or end a server.
 
     Raises:
-        LocalServerError: Another process has had it for five minutes.
+        LocalServerError: Another process has held it for five minutes.
     """
     path = folder / "lock"
     with ExitStack() as stack:
@@ -146,10 +147,10 @@ def lock(folder: Path) -> Iterator[None]:
 
 
 def take_lease(folder: Path) -> bool:
-    """Say that this process needs the server, for as long as it lives; the folder is locked.
+    """Record that this process needs the server for as long as it lives.
 
-    The keeper looks for leases and decides under the same lock. So after this, either the server
-    stays or what is written down says that it ends.
+    The caller holds the folder's lock. The keeper checks leases and decides under the same lock,
+    so after this either the server stays, or the record says that it ends.
 
     Returns:
         Whether the lease is new.
@@ -164,12 +165,12 @@ def take_lease(folder: Path) -> bool:
 
 
 def drop_lease(folder: Path) -> None:
-    """Say that this process no longer needs the server."""
+    """Record that this process no longer needs the server."""
     (folder / "leases" / str(os.getpid())).unlink(missing_ok=True)
 
 
 def leased(folder: Path) -> bool:
-    """Tell whether a process that needs the server still lives."""
+    """Return whether any process that needs the server is still alive."""
     return any(map(_held, (folder / "leases").glob("[0-9]*")))
 
 

@@ -1,1 +1,1 @@
-"""What the LangChain classes share."""
+"""Code shared by the LangChain classes."""

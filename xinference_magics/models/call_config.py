@@ -1,8 +1,9 @@
 """Models that read parameters from a call's config.
 
-``llm.invoke("...", config={"max_tokens": 1024})`` is how Xinference's documentation limits an
-answer. langchain-core moves keys it does not know into `configurable`, through chains, batch
-and with_config alike, and there they stay unread: a model never sees its call's config.
+Xinference's documentation limits an answer with
+``llm.invoke("...", config={"max_tokens": 1024})``. langchain-core moves keys it does not know into
+`configurable`, through chains, batch and with_config alike, but nothing reads them there: a model
+never sees its call's config.
 """
 
 # Signatures and documentation are langchain-core's.
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def _with_config(config: RunnableConfig | None, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return a call's arguments with what its config adds; what is explicit wins."""
+    """Merge a call's arguments with the parameters in its config; explicit arguments win."""
     return {**from_configurable(ensure_config(config)["configurable"]), **arguments}
 
 
 class ConfigurableCalls:
-    """The entrances of a model, each with its config's parameters as arguments.
+    """Entry points of a model that pass parameters from a call's config as arguments.
 
-    To stand before a langchain-core model among the bases; no signature changes, so type
-    checkers are left with those of that model.
+    List this class before the langchain-core model among the bases. No signature changes, so type
+    checkers see only those of that model.
     """
 
     if not TYPE_CHECKING:

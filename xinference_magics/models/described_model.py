@@ -1,4 +1,4 @@
-"""A model that asks its server what it is, where a request depends on that."""
+"""A model that asks its server for its own description when a request depends on it."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 
 _BELIEVED = 60.0
-"""Seconds for which a description is believed: the UID may run on another engine by then."""
+"""Seconds to trust a description; after that, the UID may be running on another engine."""
 
 
 class DescribedModel(TextModel):
-    """A model of messages, whose engine and abilities may be left to the server to name."""
+    """A chat model that can look up its engine and abilities on the server."""
 
     profile: Any = None
-    """What the model can do, as LangChain describes it; langchain-core's models have the same."""
+    """What the model can do, as a LangChain profile; langchain-core models have this field too."""
 
     _descriptions: dict[tuple[str, str], tuple[float, Any]] = PrivateAttr(default_factory=dict)
-    """When servers said what of models, by address and UID."""
+    """Cached descriptions and the time of each, by server URL and model UID."""
 
     def _described(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
-        """Return what is known of the model, from its server too where a request needs that."""
+        """Return what is known about the model, asking its server if the request needs more."""
         uid = call.get("model") or self.model_uid
         if not self._needs_more(messages, call, uid):
             return self._defaults
         return as_described(self._defaults, uid, self._description(uid))
 
     async def _adescribed(self, messages: list[BaseMessage], call: dict[str, Any]) -> ModelDefaults:
-        """Do the same, asynchronously."""
+        """Async version of `_described`."""
         uid = call.get("model") or self.model_uid
         if not self._needs_more(messages, call, uid):
             return self._defaults
@@ -50,9 +50,9 @@ class DescribedModel(TextModel):
     def _needs_more(
         self, messages: list[BaseMessage], call: dict[str, Any], model_uid: str
     ) -> bool:
-        """Tell whether a request depends on what only the model's server knows."""
+        """Return whether a request depends on something that only the model's server knows."""
         known = model_uid == self.model_uid and self.engine is not None
-        if must_call(call):  # llama.cpp's are told of the tools in the words of their family
+        if must_call(call):  # on llama.cpp, the family decides how tools are described
             return not known or describes_tools(self.engine)
         if hold_calls(messages) and not (known and self._sends_calls_alike):
             return True
@@ -60,38 +60,38 @@ class DescribedModel(TextModel):
 
     @property
     def _sends_calls_alike(self) -> bool:
-        """Whether earlier calls go out in one form, whatever more the server says of the model."""
+        """Whether earlier calls are sent the same way whatever the server adds about the model."""
         return not depend_on_family(self.engine) or "name" in (self.profile or {})
 
     def engine_of(self, model_uid: str) -> str | None:
-        """Return the engine that runs a model, from its server where it is not known here."""
+        """Return the engine that runs a model, asking the server if it is not known here."""
         if model_uid == self.model_uid and self.engine:
             return self.engine
         return engine_in(self._description(model_uid))
 
     async def aengine_of(self, model_uid: str) -> str | None:
-        """Do the same, asynchronously."""
+        """Async version of `engine_of`."""
         if model_uid == self.model_uid and self.engine:
             return self.engine
         return engine_in(await self._adescription(model_uid))
 
     def _description(self, model_uid: str) -> Any:
-        """Return what the server says of a model, or has said a moment ago."""
+        """Return the server's description of a model, from the cache if it is recent."""
         said = self._known(model_uid)
         return said or self._kept(model_uid, self._endpoint.description(model_uid))
 
     async def _adescription(self, model_uid: str) -> Any:
-        """Do the same, asynchronously."""
+        """Async version of `_description`."""
         said = self._known(model_uid)
         return said or self._kept(model_uid, await self._endpoint.adescription(model_uid))
 
     def _known(self, model_uid: str) -> Any:
-        """Return what was said of a model lately."""
+        """Return the cached description of a model; None if there is none or it has expired."""
         when, said = self._descriptions.get((self.server_url, model_uid), (0.0, None))
         return said if time() - when < _BELIEVED else None
 
     def _kept(self, model_uid: str, said: Any) -> Any:
-        """Keep what describes a model, and not why it could not be described."""
+        """Return `said`, caching it if it is a description and not an error."""
         if isinstance(said, dict) and "detail" not in said:
             self._descriptions[self.server_url, model_uid] = time(), said
         return said

@@ -1,9 +1,9 @@
-"""An answer's form beside tools, as LangChain's agents ask for both in one request.
+"""A response format combined with tools: LangChain's agents ask for both in one request.
 
-The engines that hold an answer to a schema do so from its first character: with tools in the same
-request llama.cpp fails, and on vLLM no tool is ever called (seen on Xinference 4.1 with real
-models). So the form is offered as one more tool, a call is required, and the call of that tool is
-the answer.
+Engines that enforce a schema do so from the first character of the answer. With tools in the same
+request, llama.cpp fails and vLLM never calls a tool (seen on Xinference 4.1 with real models). So
+the response format is offered as one more tool, a call is required, and a call of that tool is the
+answer.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _LAST = "Give the answer, when no other tool is needed any more."
 def tool_of_form(
     engine: str | None, tools: Sequence[Mapping[str, Any]], choice: Any, response_format: Any
 ) -> dict[str, Any] | None:
-    """Return the tool whose call is the answer; None where the form can be asked for as it is.
+    """Return the tool whose call is the answer; None if the format can be requested directly.
 
     Args:
-        engine: The engine of the model.
-        tools: The tools of the request, as OpenAI's dicts.
-        choice: Which of them has to be called, as on the wire.
-        response_format: The form, as OpenAI's dict.
+        engine: The model's engine.
+        tools: The tools of the request, as OpenAI dicts.
+        choice: The tool choice, as sent on the wire.
+        response_format: The response format, as an OpenAI dict.
     """
     form = response_format.get("json_schema") if isinstance(response_format, dict) else None
     schema = form.get("schema") if isinstance(form, dict) else None
@@ -54,7 +54,7 @@ def tool_of_form(
 
 
 def answered_by(name: str) -> Runnable[AIMessage, AIMessage]:
-    """Return what makes an answer of the call of the tool `name`."""
+    """Return a runnable that turns a call of the tool `name` into the answer."""
 
     def answered(message: AIMessage) -> AIMessage:
         given = [call for call in message.tool_calls if call["name"] == name]

@@ -1,4 +1,4 @@
-"""What all models on a server share: where they run, the credentials, and the clients."""
+"""What all models on a server share: the server's URL, the credentials and the clients."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _OTHER_NAMES = {
 class ServedModel(BaseModel):
     """A model that runs on an Xinference server.
 
-    Creating one sends nothing, and it can be used from any thread and event loop.
+    Creating one sends nothing. It can be used from any thread and event loop.
     """
 
     model_config = ConfigDict(
         defer_build=True,  # most of these classes are never instantiated
-        hide_input_in_errors=True,  # the key may be in it
+        hide_input_in_errors=True,  # the input may contain the API key
     )
 
     server_url: str
@@ -44,14 +44,14 @@ class ServedModel(BaseModel):
     api_key: SecretStr | None = Field(
         default_factory=secret_from_env("XINFERENCE_API_KEY", default=None)
     )
-    """The API key, if the server asks for one.
+    """The API key, if the server requires one.
 
-    Default: the login of ``%xinference login`` at this server, renewed in time; without one,
-    ``$XINFERENCE_API_KEY``, and then the command line's login.
+    Default: the ``%xinference login`` for this server, renewed in time; without one,
+    ``$XINFERENCE_API_KEY``, then the login of the ``xinference`` command line.
     """
 
     token_source: Callable[[], str | None] | None = Field(default=None, exclude=True, repr=False)
-    """Called before each request for a token that changes; takes precedence over `api_key`.
+    """Called before each request to supply a changing token; takes precedence over `api_key`.
 
     It is neither dumped nor pickled.
     """
@@ -59,24 +59,27 @@ class ServedModel(BaseModel):
     timeout: float | tuple[float, float | None] | None = None
     """The read timeout in seconds, or (connect timeout, read timeout).
 
-    Default: 5 s to connect and 600 s between pieces; a whole answer has no time limit.
+    Default: 5 s to connect and 600 s between chunks. There is no limit on the total time.
     """
 
     max_retries: int = Field(default=0, ge=0)
-    """How often to retry while the model is loading, or when the server says so (503).
+    """How often to retry while the model is loading, or when the server asks for it (503).
 
-    Each retry waits as long as the server says, at most 30 s; an answer that has begun is never
+    Each retry waits as long as the server asks, at most 30 s. An answer that has begun is never
     retried.
     """
 
     extra_body: dict[str, Any] = Field(default_factory=dict)
-    """Added unchanged to every request's body, for parameters that have no field here."""
+    """Added unchanged to every request body, for parameters that have no field here."""
 
     _asks: ClassVar[Ask]
-    """What this kind of model is asked."""
+    """The kind of request that this class of model sends."""
 
     _clients: tuple[tuple[Any, ...], InferenceEndpoint] | None = PrivateAttr(default=None)
-    """The fields that the clients rest on, and the clients: replaced together, for all threads."""
+    """The field values the clients were built from, and the clients.
+
+    They are replaced together, so that no thread sees a mismatch.
+    """
 
     def __init__(
         self,
@@ -86,7 +89,7 @@ class ServedModel(BaseModel):
         **fields: Any,
     ) -> None:
         if isinstance(api_key, str):
-            api_key = SecretStr(api_key)  # a traceback may show what its frames know
+            api_key = SecretStr(api_key)  # a traceback may show its local variables
         named = {"server_url": server_url, "model_uid": model_uid, "api_key": api_key}
         given = {k: v for k, v in named.items() if v is not None}
         try:
@@ -99,7 +102,7 @@ class ServedModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _take_names(cls, given: Any) -> Any:
-        """Accept LangChain's usual names too, and refuse unknown ones with the nearest."""
+        """Accept LangChain's usual names too, and reject unknown ones, suggesting the nearest."""
         if not isinstance(given, dict):
             return given
         others = {o: name for o, name in _OTHER_NAMES.items() if name in cls.model_fields}
@@ -112,7 +115,7 @@ class ServedModel(BaseModel):
 
     @property
     def _endpoint(self) -> InferenceEndpoint:
-        """The clients, made anew when a field that they rest on was changed."""
+        """The clients, recreated when a field they depend on has changed."""
         rests_on = (
             self.server_url,
             self.api_key,
@@ -125,7 +128,7 @@ class ServedModel(BaseModel):
             return known[1]
         endpoint = InferenceEndpoint(
             self.server_url,
-            type(self)._asks,  # noqa: SLF001  # not bound to this object
+            type(self)._asks,  # noqa: SLF001  # on the class, so it is not bound
             token=Bearer(self.server_url, self._token, at_once=self._key_alone),
             timeouts=_timeouts(self.timeout),
             retries=self.max_retries,
@@ -135,12 +138,12 @@ class ServedModel(BaseModel):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Tell langchain-core that this class can be dumped; secrets are redacted."""
+        """Return True: langchain-core can dump this class, with secrets redacted."""
         return True
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """Where the secret fields come from when a dump is loaded."""
+        """The environment variables that supply the secret fields when a dump is loaded."""
         return {"api_key": "XINFERENCE_API_KEY"}
 
     def _token(self) -> str | None:
@@ -151,16 +154,16 @@ class ServedModel(BaseModel):
 
     @property
     def _key_alone(self) -> bool:
-        """Whether nothing but the object's own key can be sent."""
+        """Whether this object's own key is the only token that can be sent."""
         return self._has_own_key and self.token_source is None
 
     @property
     def _has_own_key(self) -> bool:
-        """Whether the key was given to this object, and not found in the environment."""
+        """Whether the key was passed to this object, not read from the environment."""
         return "api_key" in self.model_fields_set and self.api_key is not None
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Leave out what belongs to this process: clients, tokens, a key of its environment."""
+        """Drop what belongs to this process: clients, tokens, a key from its environment."""
         state = super().__getstate__()
         private = {**(state["__pydantic_private__"] or {}), "_clients": None}
         fields = {**state["__dict__"], "token_source": None}
@@ -169,7 +172,7 @@ class ServedModel(BaseModel):
         return {**state, "__dict__": fields, "__pydantic_private__": private}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Share the source of tokens; the copy makes clients of its own."""
+        """Share the token source; the copy creates its own clients."""
         kept = {id(self.token_source): self.token_source, id(self._clients): None}
         return super().__deepcopy__({**(memo or {}), **kept})
 

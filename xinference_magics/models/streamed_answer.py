@@ -1,6 +1,6 @@
-"""A streamed answer, which may have to be asked for whole: what sync and async reading share.
+"""A streamed answer that may need a non-streaming request: code shared by sync and async reading.
 
-Some servers cannot stream where tools are offered, and some lose a call while they do.
+Some servers cannot stream when tools are offered, and some lose a tool call when they do.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class StreamedAnswer:
-    """Read one answer: `feed` what the stream brings, `end` it, and ask for it whole if need be.
+    """Converts one answer: `feed` each chunk, then `end`; if `needs_whole`, use `whole` as well.
 
     Args:
-        request: What was asked.
+        request: The request that was sent.
         in_blocks: See `StreamConverter`.
     """
 
@@ -38,10 +38,10 @@ class StreamedAnswer:
         self.needs_whole = False
 
     def feed(self, data: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
-        """Read a chunk as the server sent it.
+        """Convert a chunk as the server sent it.
 
         Raises:
-            ServerError: It has another form than it has to have.
+            ServerError: The chunk is malformed.
         """
         self._begun = self._begun or has_words(data)
         chunk = self._converter.feed(data)
@@ -49,20 +49,20 @@ class StreamedAnswer:
             yield chunk
 
     def failed(self, error: ServerError) -> None:
-        """Take note of why the stream ended.
+        """Record that the stream failed with `error`.
 
         Raises:
-            ServerError: An answer that is asked for whole would not help.
+            ServerError: `error`, if a non-streaming request would not help.
         """
         if self._begun or not self._request.tools or not streams_no_tools(error):
             raise error
         self.needs_whole = True
 
     def end(self) -> Iterator[ChatGenerationChunk]:
-        """Read the end of the stream, unless the answer has to be asked for whole.
+        """Convert the end of the stream, unless a non-streaming request is needed.
 
         Raises:
-            StreamError: The server never said that the answer was complete.
+            StreamError: The server never reported that the answer was complete.
         """
         if not self.needs_whole:
             last = self._converter.end()
@@ -75,10 +75,10 @@ class StreamedAnswer:
         say_if_unmet(self._request, self._converter.called)
 
     def whole(self, answer: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
-        """Read the answer that was asked for whole.
+        """Convert the response to the non-streaming request.
 
         Raises:
-            ServerError: It says nothing either, or has another form than it has to have.
+            ServerError: It is empty too, or malformed.
         """
         self._converter, self.needs_whole = self._new_converter(), False
         yield from self.feed(as_chunk(answer, self._request))

@@ -1,4 +1,4 @@
-"""Errors of structured output: what does not fit, and the method that the engine would follow."""
+"""Errors in structured output: what does not match, and which method the engine enforces."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class CheckedParser(RunnableSerializable[Any, Any]):
-    """A parser that checks what it reads, and says what went wrong in terms of the engine.
+    """A parser that validates its result and explains failures in terms of the engine.
 
     Args:
-        parser: An output parser of LangChain's.
-        misfit: Says what is wrong with what was parsed, where the parser does not check it.
+        parser: A LangChain output parser.
+        misfit: Describes what is wrong with a parsed value, if the parser does not validate it.
         model_uid: The model that answers.
-        engine: Its engine, where it is known.
-        method: The method that was asked for.
+        engine: Its engine, if known.
+        method: The structured-output method in use.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -83,7 +83,7 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         self._check_all(heard)
 
     def _check_all(self, chunks: list[AIMessageChunk]) -> None:
-        """Check a streamed answer as a whole: a parser passes over pieces that do not fit."""
+        """Check a streamed answer as a whole: a parser skips partial results that do not match."""
         first, *others = chunks or [AIMessageChunk(content="")]
         answer = first + others if others else first
         with self._explaining(answer):
@@ -91,7 +91,7 @@ class CheckedParser(RunnableSerializable[Any, Any]):
             self._fitting(self.parser.parse_result([ChatGeneration(message=answer)]))
 
     def _refuse_cut(self, answer: Any) -> None:
-        """Refuse what was cut: LangChain's parsers complete it, so that 120 may come out as 12."""
+        """Reject truncated JSON: LangChain's parsers complete it, so 120 may come out as 12."""
         if not _is_answer(answer) or answer.tool_calls:
             return
         if is_cut(answer.text, answer.response_metadata.get("finish_reason")):
@@ -132,7 +132,7 @@ def _is_answer(given: Any) -> TypeGuard[AIMessage]:
 
 
 def advice(engine: str | None, method: str) -> str:
-    """Say what the engine makes of `method`, and which one works; nothing of unknown engines."""
+    """Say how the engine treats `method` and which one works; empty for unknown engines."""
     name = (engine or "").casefold()
     if name in FOLLOW_A_SCHEMA and method == "json_mode":
         return (

@@ -1,9 +1,9 @@
-"""Answers in a given form: `ChatXinference.with_structured_output`.
+"""Structured output: `ChatXinference.with_structured_output`.
 
-What the engines make of the three methods, seen on Xinference 4.1: llama.cpp and vLLM follow a
-``json_schema``, as which a forced tool call is sent to them, too; only vLLM follows
-``json_object``; transformers follows nothing, but a tool's schema is at least in the prompt.
-Whatever comes is validated. Where no method is named, the engine decides at the first call.
+How the engines treat the three methods, as seen on Xinference 4.1: llama.cpp and vLLM follow a
+``json_schema``, and a forced tool call is sent to them as one; only vLLM follows ``json_object``;
+transformers follows none of them, but a tool's schema is at least in the prompt. Every answer is
+validated. If no method is given, the engine determines it at the first call.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def structured(
     """Return `llm` with its answers parsed into `schema`.
 
     Raises:
-        BadRequestError: There is no such method, it needs a schema, or the schema is none.
+        BadRequestError: The method does not exist or needs a schema, or the schema is invalid.
     """
     given = {"include_raw": include_raw, "strict": strict, **kwargs}
     if method is None and (llm.engine is None or "model" in kwargs):
@@ -85,10 +85,10 @@ def _structured(
 def _chosen_by_engine(
     llm: ChatXinference, schema: Any, options: Mapping[str, Any]
 ) -> Runnable[Any, Any]:
-    """Return what asks for the engine at the first call, and then as it can best be asked.
+    """Return a runnable that looks up the engine when called and uses the best method for it.
 
     Raises:
-        BadRequestError: It could be asked in none of the ways.
+        BadRequestError: The schema or the options do not work with one of the methods.
     """
     for method in ("json_schema", "function_calling"):
         _structured(llm, schema, method, None, options)
@@ -106,7 +106,7 @@ def _chosen_by_engine(
 
 
 async def best_method(llm: ChatXinference, options: Mapping[str, Any]) -> Method:
-    """Return the method that a model's engine follows, or the one that `options` name."""
+    """Return the method in `options`, or else the one that the model's engine follows."""
     return options.get("method") or _best(await llm.aengine_of(_uid(llm, options)))
 
 
@@ -160,10 +160,10 @@ def _is_pydantic(schema: Any) -> bool:
 
 
 def _check(schema: Any, strict: bool | None) -> Callable[[Any], str | None] | None:
-    """Return what says where an answer does not fit; None where Pydantic does, or nothing is asked.
+    """Return a check of parsed answers; None if Pydantic validates them or there is no schema.
 
     Raises:
-        BadRequestError: It is no JSON schema.
+        BadRequestError: The schema is not a valid JSON schema.
     """
     if schema is None or _is_pydantic(schema):
         return None

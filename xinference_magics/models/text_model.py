@@ -1,4 +1,4 @@
-"""What the models that write text share: their parameters, and what traces and caches see."""
+"""What text-generating models share: their parameters, and what traces and caches see."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLanguageModel[Any]):
-    """A model that writes text, to stand before a langchain-core model among the bases."""
+    """A text-generating model; list it before the langchain-core model among the bases."""
 
     streaming: bool = False
-    """Whether `invoke` also streams, for callbacks that receive tokens."""
+    """Whether `invoke` also streams, so that callbacks receive tokens."""
 
     stream_usage: bool = True
     """Whether a stream ends with its token usage."""
 
     engine: str | None = None
-    """The engine that runs the model, as named by the server; engines read requests differently."""
+    """The engine that runs the model, as the server names it; engines read requests differently."""
 
     @model_validator(mode="after")
     def _set_xinference_magics_version(self) -> Self:
@@ -43,7 +43,7 @@ class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLangua
         return self
 
     def get_num_tokens(self, text: str) -> int:
-        """Estimate the tokens of `text`, without asking or downloading anything."""
+        """Estimate the number of tokens in `text` without any request or download."""
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
         return estimated_tokens(text)
@@ -75,12 +75,12 @@ class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLangua
 
 
 def say_what_is_unheeded(request: Request) -> None:
-    """Warn of what the engine will not keep of `request`."""
+    """Warn about the parts of `request` that the engine ignores."""
     for sentence in unheeded(request):
         note(sentence)
 
 
 def say_if_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
-    """Warn if the tools that were `called` are not what `request` requires."""
+    """Warn if the tools in `called` are not the ones that `request` requires."""
     if sentence := unmet_choice(request, called):
         note(sentence)

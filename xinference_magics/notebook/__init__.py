@@ -1,1 +1,1 @@
-"""All that knows IPython: the magics, their arguments, prompts and the user's namespace."""
+"""The IPython integration: the magics, their arguments, prompts and the user's namespace."""

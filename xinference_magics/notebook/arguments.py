@@ -1,6 +1,6 @@
-"""Parsing: from the words of a line to the typed options of a command.
+"""Parse the words of a line into the typed options of a command.
 
-Only this module, `option` and `readers` know argparse.
+Only this module, `option` and `readers` depend on argparse.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 Options = TypeVar("Options")
 
 _WORD = re.compile(r"""\s*((?:(?:^|(?<=[\s=]))(?:"[^"]*"|'[^']*')|\S)+)""")
-"""A word; quotes group where they begin one or stand after an equals sign."""
+"""A word; quotes group at its start or after an equals sign."""
 _QUOTED = re.compile(r"""(^|=)("[^"]*"|'[^']*')""")
 _SHORTEST = 4
-"""Characters, dashes included, that an unknown option needs to be taken for a beginning."""
+"""An unknown option counts as a prefix only if it is longer than this, dashes included."""
 _NEAR = 0.8
-"""How alike (difflib's ratio) an unknown option must be to a known one to count as misspelt."""
+"""Similarity (difflib's ratio) to a known option at which an unknown one counts as misspelt."""
 _WIDTH = 90
-"""Columns of help where the screen does not say how wide it is, as in a notebook."""
+"""Maximum width of help in columns, also used if the screen reports none, as in a notebook."""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Help as wide as the screen, within reason."""
+    """A help formatter as wide as the screen, up to a limit."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=34, width=help_width())
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        """Leave the names of options whole."""
+        """Wrap without breaking option names at their hyphens."""
         return wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
@@ -54,17 +54,17 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def spellings(flags: Sequence[str]) -> list[str]:
-    """Return the flags that people need to see: not ``--max_tokens`` beside ``--max-tokens``."""
+    """Return the flags worth showing: ``--max-tokens`` hides its alias ``--max_tokens``."""
     return [flag for flag in flags if "_" not in flag or flag.replace("_", "-") not in flags]
 
 
 def help_width() -> int:
-    """Return the columns that help may take."""
+    """Return the width of help in columns."""
     return min(shutil.get_terminal_size((_WIDTH + 2, 0)).columns - 2, _WIDTH)
 
 
-class HelpRequested(Exception):  # noqa: N818 - it is no error
-    """``-h`` was typed; carries the text to show."""
+class HelpRequested(Exception):  # noqa: N818 - not an error
+    """Raised for ``-h``; carries the help text to show."""
 
 
 class Parser(argparse.ArgumentParser, Generic[Options]):
@@ -95,7 +95,7 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
             option.add_to(self)
 
     def _usage(self) -> str:
-        """Name what must be given, and that there is more."""
+        """Return the usage line: required options, positional arguments and ``[OPTIONS]``."""
         words = [option for option in self.options if option.positional]
         needed = [option for option in self.options if option.required and not option.positional]
         parts = [f"{option.shortest} {option.placeholder}" for option in needed]
@@ -103,7 +103,7 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
         return " ".join([*parts, "[OPTIONS]"])
 
     def _get_option_tuples(self, option_string: str) -> list[Any]:
-        """Take no abbreviation of a short option either; allow_abbrev covers the long ones."""
+        """Reject abbreviated short options, too; `allow_abbrev` only covers long ones."""
         found = super()._get_option_tuples(option_string)
         return [each for each in found if option_string.startswith(each[1])]
 
@@ -113,15 +113,15 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
         return [flag for option in self.options for flag in option.flags if flag[0] == "-"]
 
     def parse(self, words: Sequence[str], **others: Any) -> Options:
-        """Read `words`, refusing what is not declared unless an option takes it.
+        """Parse `words`, rejecting undeclared options unless one option collects them.
 
         Args:
-            words: What is typed after the command.
-            others: Fields of the options that are not typed there.
+            words: The words after the command.
+            others: Fields of the options that are not set on the line.
 
         Raises:
-            UsageError: A word or its value is not right; the message names the nearest option.
-            HelpRequested: Help was asked for.
+            UsageError: A word or its value is invalid; the message names the nearest option.
+            HelpRequested: Help was requested.
         """
         namespace, unknown = self.parse_known_args(self.in_place(words))
         values = vars(namespace)
@@ -137,10 +137,10 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
         return self._kind(**values, **others)
 
     def refuse_contradictions(self, words: Sequence[str]) -> None:
-        """Refuse flags that set one value to different things, as --think and --no-think.
+        """Reject flags that set the same value differently, such as --think and --no-think.
 
         Raises:
-            UsageError: There are two of them.
+            UsageError: Two such flags are given.
         """
         typed = [each for each in self.options if each.words == 0 and {*each.flags} & {*words}]
         for first, second in combinations(typed, 2):
@@ -150,7 +150,7 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
                 )
 
     def in_place(self, words: Sequence[str]) -> list[str]:
-        """Put what a flag gives for the first word there: ``--model-uid m`` is ``m``."""
+        """Move a first word that is given by flag to the front: ``--model-uid m`` becomes ``m``."""
         first = next((option for option in self.options if option.positional), None)
         for place, word in enumerate(words if first else ()):
             flag, equals, value = word.partition("=")
@@ -161,7 +161,7 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
         return list(words)
 
     def unknown(self, word: str) -> str:
-        """Say that `word` is not known, and what is near it."""
+        """Return the error message for an unknown `word`, suggesting the nearest option."""
         if not word.startswith("-"):
             secretive = any(option.safe_way for option in self.options)
             return "unexpected words" if secretive else f"unexpected word {word!r}"
@@ -170,18 +170,18 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
         return f"no option {name}" + (f"; did you mean {near}?" if near else "")
 
     def error(self, message: str) -> NoReturn:
-        """Raise `message` as a usage error of this command."""
+        """Raise `message` as a usage error for this command."""
         raise UsageError(f"{self.prog}: {message} (help: {self.prog} -h)")
 
     def print_help(self, file: Any = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
-        """Hand the help to the magic instead of printing it."""
+        """Pass the help to the magic instead of printing it."""
         raise HelpRequested(self.format_help())
 
 
 def nearest(name: str, flags: Iterable[str]) -> str | None:
-    """The flag that `name` was most likely meant to be, if any is near.
+    """Return the flag that `name` most likely meant, or None if none is close.
 
-    Underscores count as dashes: both spellings of the command line's own options are common.
+    Underscores count as dashes, because both spellings are common for the CLI's own options.
     """
     by_plain = {flag.replace("_", "-"): flag for flag in flags}
     plain = name.replace("_", "-")
@@ -191,7 +191,7 @@ def nearest(name: str, flags: Iterable[str]) -> str | None:
 
 
 def _part_of(name: str, known: Iterable[str]) -> str | None:
-    """The known flag of which `name` is a part, as in ``--engine`` for ``--model-engine``."""
+    """Return the known flag that contains `name`, as ``--model-engine`` contains ``--engine``."""
     parts = name.strip("-").replace("_", "-").split("-")
     return next((flag for flag in known if _within(parts, flag.strip("-").split("-"))), None)
 
@@ -202,12 +202,12 @@ def _within(parts: Sequence[str], whole: Sequence[str]) -> bool:
 
 
 def leading_options(text: str, parser: Parser[Any]) -> tuple[list[str], str]:
-    """Split `text` into the options it begins with and the rest, untouched.
+    """Split `text` into its leading options and the rest, which stays unchanged.
 
     ``--`` ends the options. A dash before a digit or a space belongs to the rest.
 
     Raises:
-        UsageError: A word looks like an option and is none.
+        UsageError: A word looks like an option but isn't one, or a quote is not closed.
     """
     words_of = {flag: option.words for option in parser.options for flag in option.flags}
     words_of |= {"-h": 0, "--help": 0}
@@ -233,15 +233,15 @@ def leading_options(text: str, parser: Parser[Any]) -> tuple[list[str], str]:
 def _unquoted(word: str, parser: Parser[Any]) -> str:
     bare = _QUOTED.sub("", word)
     if re.search(r"""(^|=)["']""", bare):
-        parser.error("a quote is not closed")  # without the word, which may be a secret
+        parser.error("a quote is not closed")  # the word may be a secret
     return _QUOTED.sub(lambda match: match[1] + match[2][1:-1], word)
 
 
 def extra_pairs(words: Sequence[str], parser: Parser[Any]) -> dict[str, Any]:
-    """Read undeclared ``--key value`` pairs, refusing those that look misspelt.
+    """Parse undeclared ``--key value`` pairs, rejecting those that look misspelt.
 
     Raises:
-        UsageError: A word is no option, has no value, or is close to a declared option.
+        UsageError: A word isn't an option, has no value, or is close to a declared option.
     """
     extra: dict[str, Any] = {}
     rest = iter(words)

@@ -1,4 +1,4 @@
-"""What ``--image``, ``--audio``, ``--video`` and ``--file`` attach to a prompt."""
+"""Build prompt attachments from ``--image``, ``--audio``, ``--video`` and ``--file``."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.pictures import Block
 
 LARGEST = 50_000_000
-"""Bytes up to which a file is attached."""
+"""Maximum size of an attached file, in bytes."""
 _MEDIA = ("image", "audio", "video")
 
 
 def attached(options: ChatOptions, variables: Mapping[str, Any]) -> Iterator[str | Block]:
-    """Make parts of a prompt of what the options name, in the order of the options.
+    """Yield prompt parts for the attachments in `options`: media by kind, then files.
 
-    Each is an URL, a file, or an expression of the notebook's.
+    Media are URLs, files, or expressions evaluated in the notebook.
 
     Raises:
-        PromptError: It is none of them, or of another kind.
+        PromptError: An attachment is none of these, or not of the kind that its option takes.
     """
     for kind in _MEDIA:
         for named in getattr(options, kind) or ():
@@ -64,14 +64,14 @@ _AS = {"image": "an image", "audio": "a sound", "video": "a video"}
 
 
 def _described(value: Any) -> str:
-    """Say what a value is: its type, and the shape of an array."""
+    """Describe a value by its type and, for an array, its shape."""
     kind, shape = type(value).__name__, getattr(value, "shape", None)
     article = "an" if kind == "ndarray" or kind[0] in "AEIOaeio" else "a"
     return f"{article} {kind}" + (f" of shape {tuple(shape)}" if isinstance(shape, tuple) else "")
 
 
 def _named(kind: str, name: str) -> Block | None:
-    """Attach what is at an address or in a file; None where `name` is neither."""
+    """Return a block for a URL or a file; None if `name` is neither."""
     if name.startswith(("http://", "https://")):
         return {"type": kind, "url": name}
     path = Path(name).expanduser()
@@ -104,7 +104,7 @@ _DEFAULTS = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # such as a name that is too long to be one
+    except OSError:  # the name may be too long for a path
         return False
 
 
@@ -115,7 +115,7 @@ def _encoded(kind: str, path: Path) -> Block:
 
 
 def _block(kind: str, data: bytes, name: str, mime: str | None = None) -> Block:
-    """Attach bytes; an image of more than 8 bits as one of 8."""
+    """Return a block for `data`, reducing an image of more than 8 bits per channel to 8."""
     drawn = deep_picture(data, name) if kind == "image" else None
     encoded = base64.b64encode(data).decode("ascii")
     return drawn or {"type": kind, "base64": encoded, "mime_type": mime or _DEFAULTS[kind]}
@@ -133,7 +133,7 @@ def _read(path: Path) -> bytes:
 
 
 def _file(named: str) -> str | Block:
-    """Attach a file as what it is: media as such, a PDF and other text as text."""
+    """Attach a file by its type: media as a block, a PDF or other text as text."""
     path = Path(named).expanduser()
     mime = mimetypes.guess_type(path.name)[0] or ""
     kind = mime.partition("/")[0]

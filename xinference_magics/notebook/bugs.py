@@ -1,4 +1,4 @@
-"""A bug of this package, in a cell: one line that says whose it is, and where its traceback is."""
+"""Report a bug in this package as one line in the cell that says where its traceback is."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _CALLED = {
     "xinference_client",
     "yaml",
 }
-"""Libraries that only this package calls on the way to an error: it has called them wrongly."""
+"""Libraries that only this package calls: an error inside them means that it misused them."""
 _EXPECTED = {"IPython", "langchain_core"}
-"""Whose exceptions are raised on purpose, as `UsageError` and `OutputParserException`."""
+"""Packages whose exceptions are intentional, such as `UsageError` and `OutputParserException`."""
 
 
 @contextmanager
 def bugs_in_one_line() -> Iterator[None]:
-    """Let an exception that this package has not foreseen say so, in one line.
+    """Report an unexpected exception from this package as a bug, in one line.
 
-    It stays what it is, and is logged with its traceback. Code of the user's that fails in the
+    The exception is logged with its traceback and keeps its type. User code that fails in the
     block, in a chain or a tool, keeps its own traceback.
     """
     try:
@@ -54,7 +54,7 @@ def bugs_in_one_line() -> Iterator[None]:
 
 
 def place_of_bug(error: BaseException) -> str:
-    """Return the place in this package at which a bug surfaced; empty for all other errors."""
+    """Return the module and line in this package where a bug surfaced; empty for other errors."""
     package = type(error).__module__.partition(".")[0]
     if isinstance(error, XinferenceError) or package in _EXPECTED:
         return ""
@@ -73,5 +73,5 @@ def _explain(error: Exception, place: str) -> None:
         f"{said.rstrip('.')}. This is a bug in {_PACKAGE} ({place}), not in your code or on the "
         "server. Please report it with the traceback: %tb, or %xinference logs --client, shows it."
     )
-    # IPython asks this of the exception itself, and shows its lines in place of a traceback.
+    # IPython calls this on the exception and shows the returned lines instead of a traceback.
     error._render_traceback_ = lambda: rendered(error, line)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Waiting for what is answered in the background, where something goes on from there."""
+"""Wait for background turns before continuing from them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def catch_up(session: Session, turns: Iterable[PendingTurn]) -> None:
-    """Wait until turns have ended, saying so in one line.
+    """Wait until `turns` have ended, and say so in one line.
 
     Raises:
-        KeyboardInterrupt: The waiting was interrupted; the turns go on.
+        KeyboardInterrupt: The wait was interrupted; the turns keep running.
     """
     pending = [each for each in turns if not each.done]
     if not pending:

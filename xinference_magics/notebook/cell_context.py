@@ -1,6 +1,6 @@
-"""What a command that takes a prompt knows of the cell it is typed in.
+"""What a prompt command knows about the cell it runs in.
 
-It names no magics and no shell, so that everything in `chatting` can be called with a plain object.
+It names neither magics nor shell, so everything in `chatting` can be called with a plain object.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class Screen(Protocol):
     """Where a cell shows its answers."""
 
     def view(self, *, live: bool) -> View:
-        """Return a view for the front end that runs the cell.
+        """Return a view for the frontend that runs the cell.
 
         Args:
-            live: Whether the answer is shown as it arrives, or once it is complete.
+            live: Whether to show the answer as it arrives instead of once it is complete.
         """
         ...
 
     def background_view(self) -> BackgroundView | UnseenView:
-        """Return a view of a turn that goes on when the cell has ended."""
+        """Return a view of a turn that continues after the cell has ended."""
         ...
 
     def fill_next_cell(self, code: str) -> None:
@@ -41,16 +41,16 @@ class Screen(Protocol):
         ...
 
 
-@dataclass(frozen=True, repr=False)  # its variables may be secrets
+@dataclass(frozen=True, repr=False)  # its variables may hold secrets
 class CellContext:
-    """One run of one cell, as far as a prompt is concerned.
+    """One execution of a cell, as a prompt command sees it.
 
     Attributes:
-        session: What the magics of the notebook share.
-        execution: This run of the cell.
-        variables: The values that can be inserted: the user's, and those of the function that the
-            magic is called in.
-        namespace: Where ``--out`` puts its variable.
+        session: State shared by the magics of the notebook.
+        execution: This execution of the cell.
+        variables: Values that a prompt can insert: the user's variables and the locals of the
+            function that calls the magic.
+        namespace: Where ``--out`` stores its variable.
         history: The cells, outputs and errors so far.
         screen: Where the answer is shown.
         main_thread: Runs the user's tools while the cell waits.

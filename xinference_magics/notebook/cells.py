@@ -1,4 +1,4 @@
-"""Which cell is running, and what IPython must not rewrite in it."""
+"""Track the running cell, and keep IPython from rewriting its prompt."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
 MAGIC = r"(?P<magic>x?chat|generate|conversation|xinference)"
-"""The name of one of our magics, as a regular expression."""
+"""Regular expression for the name of one of our magics."""
 
 _CALL = re.compile(
     rf"(?P<indent>\s*)(?P<target>[^%\n]*[^=!<>%\n]=\s*)?%{MAGIC}\s+(?P<line>\S.*)$", re.DOTALL
 )
 _CELL = re.compile(rf"%%{MAGIC}(?:[ \t]+(?P<line>.*))?$")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-"""A line as Python has it; ``str.splitlines`` knows more ends."""
+"""A line as Python defines it; ``str.splitlines`` also splits at other characters."""
 
 _PROMPTED = {"chat", "xchat", "generate"}
 """Commands that take a prompt, which may end in a question mark."""
 
 
 class CellTracker:
-    """Knows the execution that is going on, from IPython's ``pre_run_cell`` event."""
+    """Track the current execution through IPython's ``pre_run_cell`` event."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
@@ -35,10 +35,10 @@ class CellTracker:
         self.current = Execution(0)
 
     def pre_run_cell(self, info: ExecutionInfo) -> None:
-        """Note the start of a cell; registered for IPython's event of that name.
+        """Record the start of a cell; registered for the IPython event of that name.
 
-        A cell that runs inside another one (``%%capture``, ``%run``) belongs to the outer one:
-        both come from the same request of the front end.
+        A cell that runs inside another (``%%capture``, ``%run``) counts as the outer one, because
+        both come from the same frontend request.
         """
         request = str(self._message().get("header", {}).get("msg_id", ""))
         if not request or request != self._request:
@@ -46,24 +46,24 @@ class CellTracker:
             self.current = Execution(self.current.number + 1, info.cell_id)
 
     def deleted_cells(self) -> list[str]:
-        """Ids of cells deleted since the last request, which JupyterLab tells with each one."""
+        """Return the ids of cells deleted since the last request; JupyterLab sends them."""
         deleted = self._message().get("metadata", {}).get("deletedCells") or []
         return [cell for cell in deleted if isinstance(cell, str)]
 
     def _message(self) -> dict[str, Any]:
-        """The request that is being executed; empty outside of a kernel."""
+        """Return the request that is being executed; empty outside a kernel."""
         kernel = getattr(self._shell, "kernel", None)
         return (kernel.get_parent() if kernel is not None else None) or {}
 
 
 def keep_body(lines: list[str]) -> list[str]:
-    """Keep IPython from changing what stands below a magic of ours.
+    """Keep IPython from changing the cell body below one of our magics.
 
-    Its own clean-up takes prompts (``>>>``, ``In [1]:``) and common indentation from all lines
-    of a cell, and empties those that are all spaces: a prompt for a model is no Python.
+    IPython's cleanup strips prompts (``>>>``, ``In [1]:``) and common indentation from all lines
+    of a cell, and empties lines of only spaces. But a prompt for a model isn't Python.
 
-    The first entry of IPython's ``input_transformers_cleanup``: gets and returns the lines of a
-    cell.
+    This is the first entry of IPython's ``input_transformers_cleanup``: it takes and returns the
+    lines of a cell.
     """
     start = next((number for number, line in enumerate(lines) if line.strip()), 0)
     match = _CELL.match(lines[start].rstrip()) if lines else None
@@ -75,17 +75,18 @@ def keep_body(lines: list[str]) -> list[str]:
 
 
 vars(keep_body)["has_side_effects"] = True
-"""A terminal asks IPython whether a cell is complete: it has to see the magic, not the call."""
+"""A terminal asks IPython if a cell is complete; that check must see the magic, not the call."""
 
 
 def keep_lines(lines: list[str]) -> list[str]:
-    """Keep IPython from reading more into a line of ours than stands there.
+    """Keep IPython from reinterpreting a line with one of our magics.
 
-    It takes ``%chat is it so?`` for a request for help on ``so``, ends a line at each of Unicode's
-    line separators, and takes off a backslash at the end.
+    IPython reads ``%chat is it so?`` as a request for help on ``so``, ends a line at every Unicode
+    line separator, and strips a trailing backslash.
 
-    An entry of IPython's ``input_transformers_cleanup``, before its own and after them: it gets
-    and returns the lines of a cell. ``%xinference COMMAND?`` becomes one with ``--help``.
+    This is an entry of IPython's ``input_transformers_cleanup``, both before and after IPython's
+    own: it takes and returns the lines of a cell. A question mark after ``%xinference COMMAND``
+    becomes ``--help``.
     """
     if not lines or lines[0].startswith("%%"):
         return lines
@@ -99,7 +100,7 @@ def keep_lines(lines: list[str]) -> list[str]:
 
 
 def _call(line: str) -> str | None:
-    """Write a line of ours as the call that it stands for; None where IPython may do it."""
+    """Return the call for a line with one of our magics; None to leave it to IPython."""
     match = _CALL.match(line)
     if match is None:
         return None
@@ -113,7 +114,7 @@ def _call(line: str) -> str | None:
 
 
 def _inside_statement(lines: list[str]) -> bool:
-    """Whether what stands before leaves a string or a bracket open."""
+    """Return whether `lines` leave a string or a bracket open."""
     try:
         list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))
     except (tokenize.TokenError, SyntaxError) as error:

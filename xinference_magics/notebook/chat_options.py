@@ -221,7 +221,7 @@ class ChatOptions:
 
     @property
     def conflict(self) -> str:
-        """Which options contradict each other, and what to do; empty if none do."""
+        """Which options conflict, and what to do about it; empty if none do."""
         if self.schema is not None and self.tools is not None:
             return "--schema and --tools cannot be combined: leave one out"
         if self.compare and self.model is not None:
@@ -231,7 +231,7 @@ class ChatOptions:
         return self._conflict_with_background() if self.background else ""
 
     def _conflict_with_background(self) -> str:
-        """Name an option that needs the cell to wait."""
+        """Return the conflict with an option that needs the cell to wait; empty if none."""
         if self.tools is not None:
             return "--tools cannot run in the background: leave out --bg"
         if self.compare:
@@ -242,7 +242,7 @@ class ChatOptions:
 
     @property
     def implied_prompt(self) -> str:
-        """What to ask if nothing is typed; empty if there has to be a prompt."""
+        """The prompt to send if none is given; empty if one is required."""
         return "Explain the error, and show how to fix it." if self.fix else ""
 
 

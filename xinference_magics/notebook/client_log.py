@@ -1,8 +1,8 @@
-"""What this package has logged last, for a bug report: ``%xinference logs --client``.
+"""Store this package's latest log records for bug reports: ``%xinference logs --client``.
 
-While the extension is loaded, the logger ``xinference_magics`` is open for all levels, so that
-there is something to look at after an error. A user who has set up logging still sees no more of
-it than before: `_PassOn` stands in for the propagation of records and keeps to the user's level.
+While the extension is loaded, the ``xinference_magics`` logger accepts all levels, so that there
+is something to look at after an error. Users who have configured logging see no more of it than
+before: `_PassOn` replaces the propagation of records and respects the user's level.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ LOGGER = "xinference_magics"
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 MAX_RECORDS = 1000
 EVERY_LEVEL = 1
-"""The level of the open logger; any other was set by the user."""
+"""The level that accepts every record; any other level was set by the user."""
 
 _SECRET = re.compile(r"(?i)(bearer\s+|//[^\s/:@]*:)[^\s'\"@]+|\bsk-[\w-]+")
 
 
 class ClientLog(logging.Handler):
-    """Keeps the last records as text: a record itself would keep the frames of its exception alive.
+    """Store the latest records as text; the records would keep the frames of exceptions alive.
 
     Args:
-        level: The lowest level to keep, by name.
+        level: The lowest level to store, by name.
     """
 
     def __init__(self, level: str) -> None:
@@ -35,18 +35,18 @@ class ClientLog(logging.Handler):
         self._before = (logging.NOTSET, True)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record, without what looks like a secret.
+        """Store a record, without anything that looks like a secret.
 
-        The package logs none; this is for messages of libraries, in tracebacks.
+        This package logs no secrets, but library messages in tracebacks may contain them.
         """
         self._texts.append(_SECRET.sub(r"\1••••", self.format(record)))
 
     def lines(self) -> list[str]:
-        """Return the lines of the records that are kept, oldest first."""
+        """Return the lines of the stored records, oldest first."""
         return [line for text in self._texts.copy() for line in text.splitlines()]
 
     def install(self) -> None:
-        """Begin to keep records."""
+        """Start storing records."""
         logger = logging.getLogger(LOGGER)
         self._before = (logger.level, logger.propagate)
         if logger.level == logging.NOTSET:
@@ -56,7 +56,7 @@ class ClientLog(logging.Handler):
         logger.addHandler(self._pass_on)
 
     def remove(self) -> None:
-        """Leave the logger as it was, but for a level that the user has set since."""
+        """Restore the logger, except for a level that the user has set since."""
         logger = logging.getLogger(LOGGER)
         logger.removeHandler(self)
         logger.removeHandler(self._pass_on)
@@ -66,7 +66,7 @@ class ClientLog(logging.Handler):
 
 
 class _PassOn(logging.Handler):
-    """Gives the root logger's handlers what they would get if the logger had not been opened."""
+    """Give the root logger's handlers what they would get if the level had not been changed."""
 
     def emit(self, record: logging.LogRecord) -> None:
         own, root = logging.getLogger(LOGGER).level, logging.getLogger()
@@ -75,6 +75,6 @@ class _PassOn(logging.Handler):
 
 
 def kept_lines() -> list[str]:
-    """Return the lines that the logger's `ClientLog` keeps; none where the extension has none."""
+    """Return the lines stored by the logger's `ClientLog`; none if the extension isn't loaded."""
     handlers = logging.getLogger(LOGGER).handlers
     return [line for each in handlers if isinstance(each, ClientLog) for line in each.lines()]

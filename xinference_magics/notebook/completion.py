@@ -1,4 +1,4 @@
-"""Tab completion of the magics: commands, their options, and values the server knows."""
+"""Tab completion for the magics: commands, their options, and values from the server."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _LINE = re.compile(rf"\s*(?:[^%=\n]+=\s*)?%%?{MAGIC}\s+(?P<typed>.*)", re.DOTALL
 _SETS = {"xinference": COMMANDS, "conversation": conversing.COMMANDS}
 _WORD = re.compile(r""""[^"]*"|'[^']*'|\S+""")
 _PLAIN = re.compile(r"""[^\s"'`$#{}\\]+""")
-"""Values that can be typed as they are; a name from a server may hold anything."""
+"""Values that can be typed unquoted; a name from a server may contain anything."""
 _FIELDS = {
     "model_engine": "engine",
     "model_format": "format",
     "model_size_in_billions": "size",
     "quantization": "quantization",
 }
-"""Options that settle how a model runs, and what the server's offers call them."""
+"""Options that determine how a model runs, and their names in the server's offers."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """What can stand at the cursor.
+    """The candidates at the cursor.
 
     Attributes:
-        fragment: What is typed of it already.
-        words: What it can become, the likeliest first.
-        kind: What these words are, for people.
+        fragment: The part already typed.
+        words: The candidates, likeliest first.
+        kind: What the candidates are, as shown to the user.
     """
 
     fragment: str
@@ -54,12 +54,12 @@ class Completion:
 
 @dataclass
 class Place:
-    """The place of the cursor in the line of a command.
+    """The cursor's place in the line of a command.
 
     Attributes:
         command: The command.
-        option: The option whose value stands there; None where a flag does.
-        given: The options that are typed already, with their values.
+        option: The option whose value is expected; None if a flag is.
+        given: The options already typed, with their values.
     """
 
     command: AnyCommand
@@ -68,25 +68,25 @@ class Place:
 
     @property
     def endpoint(self) -> str | None:
-        """The server that is named in the line."""
+        """The server named in the line."""
         return self.given.get("endpoint")
 
     @property
     def model_type(self) -> str:
-        """The type of model that is meant."""
+        """The model type named in the line, or LLM."""
         by_name = {name.lower(): name for name in MODEL_TYPES}
         return by_name.get(self.given.get("model_type", "").lower(), "LLM")
 
 
 class Completer:
-    """Completes the lines of the magics.
+    """Complete the lines of the magics.
 
     Args:
-        session: What the magics share.
+        session: State shared by the magics.
 
     Attributes:
-        sources: Where the values of an option come from, by their kind; a source returns them
-            or None, and may not wait for a server.
+        sources: Functions that return the values for an option, or None, by kind of value. They
+            must not wait for a server.
     """
 
     def __init__(self, session: Session) -> None:
@@ -108,7 +108,7 @@ class Completer:
         }
 
     def complete(self, magic: str, typed: str) -> Completion | None:
-        """Complete what is typed behind a magic, up to the cursor; None where nothing can be."""
+        """Complete the text between a magic and the cursor; None if nothing can be completed."""
         before, fragment = _cut(typed)
         words = _words(before)
         if magic in _SETS:
@@ -152,7 +152,7 @@ class Completer:
         return Completion(fragment, _matching(typable, fragment), values.value)
 
     def _look_ahead(self) -> None:
-        """Have asked what the next words will need."""
+        """Start fetching what the next words will need."""
         self._known.get(Query(known.names, None, ("LLM",)), patience=0)
         self._known.get(Query(known.running), patience=0)
 
@@ -163,7 +163,7 @@ class Completer:
         return found
 
     def _offered(self, place: Place) -> list[str]:
-        """List what goes with the model and with what is settled already."""
+        """List the values that fit the model and the options already given."""
         name = place.given.get("model_name", "")
         if not _PLAIN.fullmatch(name) or place.option is None:
             return []
@@ -179,9 +179,9 @@ class Completer:
 
 
 def line_at(context: CompletionContext) -> tuple[str, str]:
-    """Return the magic that the cursor stands behind, and what is typed between them.
+    """Return the magic before the cursor, and the text between the two.
 
-    Both are empty where there is none. A line may be broken by backslashes.
+    Both are empty if there is no magic. A backslash may continue a line.
     """
     line = context.text_until_cursor
     before = context.full_text.split("\n")[: context.cursor_line]
@@ -192,14 +192,14 @@ def line_at(context: CompletionContext) -> tuple[str, str]:
 
 
 def parameters() -> list[str]:
-    """List the generation parameters, as ``-p`` takes them."""
+    """List the generation parameters in the form that ``-p`` takes."""
     from xinference_magics.wire.parameters import NAMES
 
     return [f"{name}=" for name in NAMES]
 
 
 def placed(command: AnyCommand, words: list[str]) -> Place | None:
-    """Find out what stands after `words`; None inside a prompt, or where anything can stand."""
+    """Return what is expected after `words`; None inside a prompt, or if anything is allowed."""
     by_flag = {flag: option for option in command.options for flag in option.flags}
     takes_any = any(option.undeclared for option in command.options)
     positional = [option for option in command.options if option.positional]
@@ -230,7 +230,7 @@ def placed(command: AnyCommand, words: list[str]) -> Place | None:
 
 
 def _cut(typed: str) -> tuple[str, str]:
-    """Split what is typed into whole words, and the word at the cursor."""
+    """Split the input into complete words and the word at the cursor."""
     fragment = re.split(r"\s", typed)[-1]
     return typed[: len(typed) - len(fragment)], fragment
 
@@ -240,7 +240,7 @@ def _words(text: str) -> list[str]:
 
 
 def _flags(place: Place, fragment: str) -> tuple[str, ...]:
-    """The flags that can still be given, each in the spelling that goes on from `fragment`."""
+    """Return the flags still available, each in a spelling that starts with `fragment`."""
     found = []
     for option in place.command.options:
         usable = option.repeat or option.name not in place.given
@@ -251,14 +251,14 @@ def _flags(place: Place, fragment: str) -> tuple[str, ...]:
 
 
 def _matching(words: Iterable[str], fragment: str) -> tuple[str, ...]:
-    """The words that go on from `fragment`; where none does, those that it stands in."""
+    """Return the words that start with `fragment`, or if none does, those that contain it."""
     part = fragment.casefold()
     beginning = tuple(word for word in words if word.casefold().startswith(part))
     return beginning or tuple(word for word in words if part in word.casefold())
 
 
 def results(found: Completion | None) -> Any:
-    """Put a completion into the form of IPython's matchers (version 2 of their API)."""
+    """Convert a completion to the result of an IPython matcher (version 2 of the API)."""
     from IPython.core.completer import SimpleCompletion
 
     if found is None or not found.words:

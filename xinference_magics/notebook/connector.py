@@ -1,4 +1,4 @@
-"""Where a notebook is connected: to the server that was named, configured or found."""
+"""The notebook's connection, to the server that was named, configured or found."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOTHING_ANSWERS = (
 
 
 class Settings(Protocol):
-    """The traits that a session reads each time it needs them."""
+    """The traits that a session reads whenever it needs them."""
 
     endpoint: str
     name: str
@@ -44,21 +44,21 @@ class Settings(Protocol):
 
 
 class Connector:
-    """The one connection of a notebook, made when it is first needed.
+    """The single connection of a notebook, opened when it is first needed.
 
     `connect`, `serve`, `get_or_connect`, `get_or_serve` and `connect_unless_elsewhere` connect the
-    notebook. `visit` and `open_separate` may open another connection, and leave the notebook's as
-    it is. The other methods answer from what is known.
+    notebook. `visit` and `open_separate` may open another connection without replacing the
+    notebook's. The other methods open no connection.
 
     Args:
         settings: The traits of the magics.
         say: Shows one line to the user.
-        on_leave: Called when the notebook leaves a server, not when it connects to it again.
+        on_leave: Called when the notebook leaves a server, not when it reconnects to it.
 
     Attributes:
-        changes: How many commands and connections have succeeded: what was known of servers
-            before each may have changed.
-        server_version: Of the server that the notebook is connected to.
+        changes: Number of commands and connections that have succeeded. Each may have changed
+            what was known about servers.
+        server_version: Version of the server that the notebook is connected to, if known.
     """
 
     def __init__(
@@ -88,15 +88,15 @@ class Connector:
 
     @property
     def is_configured(self) -> bool:
-        """Whether an endpoint is named by ``%config`` or the environment."""
+        """Whether an endpoint is set by ``%config`` or the environment."""
         return bool(self._settings.endpoint or os.environ.get("XINFERENCE_ENDPOINT"))
 
     def uses(self, endpoint: str) -> bool:
-        """Tell whether the notebook is connected to the server of that URL."""
+        """Return whether the notebook is connected to the server at `endpoint`."""
         return self._cluster is not None and self._cluster.endpoint == endpoint
 
     def connect(self, endpoint: str | None = None) -> Cluster:
-        """Connect to `endpoint`, or to the one that is configured or found on this machine.
+        """Connect to `endpoint`, or to the server that is configured or found on this machine.
 
         Raises:
             ConnectError: Nothing answers there.
@@ -114,24 +114,24 @@ class Connector:
             raise ConnectError(message, hint=NOTHING_ANSWERS) from error
 
     def visit(self, endpoint: str | None) -> Cluster:
-        """Open a connection to `endpoint` for one command; without one, return the one in use."""
+        """Open a connection to `endpoint` for one command; if it is None, return the notebook's."""
         if endpoint is None:
             return self.get_or_connect()
         return self._opened(endpoints.normalize(endpoint))[0]
 
     def resolve(self, endpoint: str | None) -> str:
-        """Return the URL that is meant: `endpoint`, the one in use, or the configured one."""
+        """Return `endpoint`, or else the URL in use, or else the configured one."""
         if endpoint is None and self._cluster is not None:
             return self._cluster.endpoint
         return endpoints.resolve(endpoint, self._settings.endpoint)
 
     def is_private(self, endpoint: str) -> bool:
-        """Tell whether `endpoint` is the private server of this machine."""
+        """Return whether `endpoint` is the private server on this machine."""
         local = self._find_local()
         return local is not None and local.endpoint == endpoint
 
     def connect_unless_elsewhere(self, endpoint: str) -> bool:
-        """Connect with new credentials; a notebook that is connected elsewhere stays there.
+        """Connect with new credentials, unless the notebook is connected to another server.
 
         Returns:
             Whether the notebook is connected to `endpoint`.
@@ -143,12 +143,12 @@ class Connector:
         return True
 
     def open_separate(self, endpoint: str | None = None) -> Cluster:
-        """Open a connection besides the one in use, to where the next command would go.
+        """Open a second connection, to the server that the next command would use.
 
-        Nothing of the session changes, and any thread may do this.
+        The session does not change, and any thread may call this.
 
         Raises:
-            AuthenticationError: The server wants credentials and none are known.
+            AuthenticationError: The server requires credentials and none are known.
             ConnectError: Nothing answers there.
         """
         used = self._cluster
@@ -164,14 +164,14 @@ class Connector:
             raise
 
     def get_or_connect(self, endpoint: str | None = None) -> Cluster:
-        """Return the connection in use, making it first where there is none."""
+        """Return the connection in use, connecting first if necessary."""
         named = endpoints.normalize(endpoint) if endpoint else None
         if self._cluster is not None and named in (None, self._cluster.endpoint):
             return self._cluster
         return self.connect(named)
 
     def get_or_serve(self, endpoint: str | None = None) -> Cluster:
-        """Return a connection that answers, starting the local server where none is configured."""
+        """Return a working connection, starting the local server if none is configured or found."""
         if endpoint or self.is_configured or self._named:
             return self.get_or_connect(endpoint)
         with dropped(_log, ConnectError, LocalServerError):
@@ -182,11 +182,11 @@ class Connector:
         return self.serve()
 
     def serve(self, *, port: int | None = None, keep: bool = False) -> Cluster:
-        """Start the private local server, or find the one that runs, and connect to it.
+        """Connect to the private local server, starting it if it is not running.
 
         Raises:
             LocalServerError: It cannot be started.
-            KeyboardInterrupt: The waiting was interrupted; the server goes on starting.
+            KeyboardInterrupt: The wait was interrupted; the server keeps starting.
         """
         from xinference_magics.local_server import server as local
 
@@ -201,10 +201,10 @@ class Connector:
         return self._use_local(server)
 
     def stop_local(self) -> None:
-        """Stop the private local server, also one that is still starting.
+        """Stop the private local server, even if it is still starting.
 
         Raises:
-            NotebookError: None runs.
+            NotebookError: No local server is running.
         """
         from xinference_magics.local_server import server as local
 
@@ -217,12 +217,12 @@ class Connector:
             self.leave()
 
     def leave(self) -> None:
-        """Forget the connection, and which models of its server are in use."""
+        """Drop the connection, and forget which models of its server are in use."""
         self.disconnect()
         self._on_leave()
 
     def disconnect(self) -> None:
-        """Forget the connection; the local server ends when no other notebook uses it."""
+        """Drop the connection; the local server ends once no other notebook uses it."""
         if self._local is not None:
             self._local.release()
         if self._cluster is not None:
@@ -232,7 +232,7 @@ class Connector:
 
     def _use(self, endpoint: str) -> Cluster:
         cluster, local = self._opened(endpoint)
-        version = cluster.version()  # refused credentials must not cost the connection in use
+        version = cluster.version()  # rejected credentials must not drop the connection in use
         self._replace(cluster, local)
         self.server_version = version
         return cluster
@@ -248,7 +248,7 @@ class Connector:
 
     @property
     def timeouts(self) -> endpoints.Timeouts:
-        """How long to wait for what is managed, in seconds."""
+        """Timeouts of management requests, in seconds."""
         longest = min(self._settings.read_timeout, endpoints.MANAGEMENT.read or math.inf)
         return endpoints.Timeouts(connect=self._settings.connect_timeout, read=longest)
 
@@ -263,7 +263,7 @@ class Connector:
             self._lease(local)
 
     def _lease(self, local: LocalServer) -> None:
-        """Keep the server while this notebook uses it; forget one that is gone."""
+        """Keep the server running while this notebook uses it; disconnect if it is gone."""
         try:
             local.lease()
         except LocalServerError:

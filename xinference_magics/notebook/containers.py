@@ -1,4 +1,4 @@
-"""Lists, dicts and the like as text; what is in them is written as it would be by itself."""
+"""Format collections as text, with each item formatted as it would be on its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xinference_magics.notebook.said import said
 from xinference_magics.notebook.tables import Shortened, array, digits, first_of, table
 
 _ITEMS = 2_000
-"""Items of a list or a dict up to which all are written."""
+"""Maximum number of items written for a list or a dict."""
 
 
 _NAMED: frozenset[Any] = frozenset(
@@ -26,7 +26,7 @@ _KINDS = (dict, list, tuple, set, frozenset)
 
 
 def collection(value: Any) -> Shortened | None:
-    """Write a list, tuple, set, dict or deque much as Python would; None for anything else."""
+    """Format a list, tuple, set, dict or deque much as Python would; None for anything else."""
     if not isinstance(value, (*_KINDS, deque)):
         return None
     printer = _Printer(width=100, compact=True, sort_dicts=False)
@@ -43,25 +43,25 @@ def collection(value: Any) -> Shortened | None:
 
 
 def _plain(value: Any) -> Any:
-    """Return the dict or list that is in a collection with a name; others as they are."""
+    """Convert a collection with a name in its repr to a dict or list; return others unchanged."""
     if type(value).__repr__ not in _NAMED:
         return value
     if isinstance(value, Counter):
-        with suppress(TypeError):  # what is counted cannot always be put in order
+        with suppress(TypeError):  # counts are not always comparable
             return dict(value.most_common())
     return dict(value) if isinstance(value, dict) else list(value)
 
 
 class _Printer(pprint.PrettyPrinter):
-    """Writes floats with a few digits, and tables, arrays and turns as what they hold."""
+    """A pretty-printer that rounds floats and writes out tables, arrays and turns."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._written: dict[int, Shortened | None] = {}  # it asks more than once for a value
+        self._written: dict[int, Shortened | None] = {}  # pprint formats a value more than once
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out; of many values only the first."""
+        """The first note on what was left out, and how many others there are."""
         notes = dict.fromkeys(
             said for each in self._written.values() if each is not None for said in each.notes
         )
@@ -69,7 +69,7 @@ class _Printer(pprint.PrettyPrinter):
         return (*filter(None, [first]), *([f"{len(others):,} more like it"] if others else []))
 
     def format(self, value: object, *args: Any) -> tuple[str, bool, bool]:
-        # Its base leaves these to repr, which knows neither digits nor tables.
+        # The base class uses repr for these, which handles neither digits nor tables.
         if type(value).__repr__ in _NAMED | _SETS:
             return self._named(value, *args)
         if isinstance(value, Real) and not isinstance(value, Rational):
@@ -97,7 +97,7 @@ class _Printer(pprint.PrettyPrinter):
 
 
 def _inside(value: Any) -> Shortened | None:
-    """Write what is in a collection; None for what is written as Python does."""
+    """Format an item of a collection; None to leave it to Python."""
     kind = type(value).__name__
     if is_drawing(value):
         return Shortened(
@@ -106,7 +106,7 @@ def _inside(value: Any) -> Shortened | None:
         )
     try:
         text = said(value)
-    except PromptError:  # a turn without an answer, whose repr says so
+    except PromptError:  # a turn without an answer says so in its repr
         return None
     if text is not None:
         return Shortened(repr(text))

@@ -1,4 +1,4 @@
-"""Bytes of a file -> text, where it is certain how; where not, an error names the encoding."""
+"""Decode a file's bytes if the encoding is certain; otherwise an error names the likely one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xinference_magics.errors import PromptError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MARKS = (  # the longer ones first: one of UTF-32 begins as that of UTF-16
+_MARKS = (  # UTF-32 comes first, because its LE mark starts with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -21,23 +21,23 @@ _MARKS = (  # the longer ones first: one of UTF-32 begins as that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _EASTERN = ("gb18030", "cp932", "big5", "cp949")
-"""Chinese, Japanese and Korean, which can be told by their bytes; the others only by how many."""
+"""Chinese, Japanese and Korean are told apart by their bytes; the others only by byte counts."""
 _CYRILLIC, _WESTERN = "cp1251", "cp1252"
 _EASTERN_RUN = re.compile(
     rb"[\x80-\xff]{4}|(?<![A-Za-z\x80-\xff])[\x80-\xff]{2,3}(?![A-Za-z\x80-\xff])"
 )
-"""What Western text hardly has: its accents are single, or few within a word (German süß)."""
+"""Runs rare in Western text, where accents are single, or few within a word (German süß)."""
 _SAMPLE = 65_536
-"""Bytes from which an encoding is guessed."""
+"""Number of bytes from which an encoding is guessed."""
 _CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\f\r\x1b"})
 
 
 def decoded(path: Path, data: bytes) -> str:
-    """Return the text of a file: UTF-8, or what its byte order mark says.
+    """Decode a file as UTF-8, or as its byte order mark specifies.
 
     Raises:
-        PromptError: It is another encoding, which is named, with what reads it; or no text, as
-            with a zero in it.
+        PromptError: The encoding is another, which the error names with the code that reads it;
+            or the data isn't text, for example because it contains a zero byte.
     """
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     try:
@@ -59,7 +59,7 @@ def decoded(path: Path, data: bytes) -> str:
 
 
 def _guess(data: bytes) -> str | None:
-    """Say what a text may be encoded in; None for what is no text."""
+    """Guess the encoding of a text; None if the data isn't text."""
     sample = data[:_SAMPLE]
     sample = sample[: sample.rfind(b"\n") + 1] or sample
     if sample.translate(None, _CONTROLS) != sample:

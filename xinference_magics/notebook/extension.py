@@ -1,4 +1,4 @@
-"""Loading and unloading: what one adds the other takes away."""
+"""Load and unload the extension; unloading removes whatever loading added."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def load(shell: InteractiveShell) -> None:
     magics.install()
     shell.events.register("pre_run_cell", magics.pre_run_cell)
     cleanup = shell.input_transformers_cleanup
-    cleanup[:] = [keep_body, keep_lines, *cleanup, keep_lines]  # the last: what stood after >>>
+    cleanup[:] = [keep_body, keep_lines, *cleanup, keep_lines]  # the last handles text after >>>
     shell.Completer.custom_matchers.append(magics.complete)
     for formatter, kind, show in _printers(shell, magics):
         formatter.for_type(kind, show)
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take away what `load` added, where it is still ours."""
+    """Remove what `load` added, if it is still ours."""
     magics = _loaded(shell)
     if magics is None:
         return
@@ -54,7 +54,7 @@ def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
 def _printers(
     shell: InteractiveShell, magics: XinferenceMagics
 ) -> Iterator[tuple[Any, type[Shown], Callable[[Any], Any]]]:
-    """List how values of ours are shown: formatter, type, printer."""
+    """Yield how our values are shown: formatter, type, printer."""
     display: Any = shell.display_formatter
     yield display.ipython_display_formatter, Shown, magics.show_once
     yield display.mimebundle_formatter, Shown, _value_bundle

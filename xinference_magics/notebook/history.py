@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST_OUTPUT = 4_000
-"""Characters of an output after which it is cut, with a note."""
+"""Maximum characters of an output; a longer one is cut, with a note."""
 _STREAMS = ("out_stream", "err_stream")
 
 
 class Errors(Mapping[int, str]):
-    """Tracebacks by the number of their cell, as ``Err`` in a prompt.
+    """Tracebacks by cell number, available as ``Err`` in a prompt.
 
     Args:
         history: IPython's record of the session.
@@ -42,37 +42,37 @@ class Errors(Mapping[int, str]):
 
 
 def described(history: HistoryManager, numbers: Iterable[int]) -> str:
-    """Write cells with their outputs, for a model to read.
+    """Format cells with their outputs for a model to read.
 
     Raises:
-        PromptError: One of them was not run in this session.
+        PromptError: A cell was not run in this session.
     """
     return "\n\n".join(_cell(history, number) for number in numbers)
 
 
 def last_cells(history: HistoryManager, count: int) -> list[int]:
-    """Number the last cells before the running one; those that were empty do not count."""
+    """Return the numbers of the last `count` non-empty cells before the running one."""
     sources = _sources(history)
     numbers = [number for number in range(1, _running(history)) if sources[number].strip()]
     return numbers[-count:]
 
 
 def _sources(history: HistoryManager) -> list[str]:
-    """The cells as they were typed, by their numbers."""
+    """Return the source of each cell as typed, indexed by cell number."""
     typed: list[str] = history.input_hist_raw
     return typed
 
 
 def _running(history: HistoryManager) -> int:
-    """Number the running cell, the last that IPython has noted."""
+    """Return the number of the running cell, the last one that IPython recorded."""
     return len(_sources(history)) - 1
 
 
 def last_failed(history: HistoryManager) -> int:
-    """Number the last cell that raised an error.
+    """Return the number of the last cell that raised an error.
 
     Raises:
-        PromptError: None did.
+        PromptError: No cell has failed.
     """
     failed = [number for number in Errors(history) if number < _running(history)]
     if not failed:

@@ -1,4 +1,4 @@
-"""What the server knows, for completion: asked in the background, and never twice in vain."""
+"""Server data for completion, fetched in the background and never retried in vain."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PATIENCE = 0.1
-"""Seconds that a key press may wait for the server."""
+"""Seconds that a keypress may wait for the server."""
 FRESH = 10.0
-"""Seconds after which an answer is offered once more while it is asked for again."""
+"""Seconds after which an answer is fetched again, while the old one is still offered."""
 
 
 class Query(NamedTuple):
-    """What to ask of a server.
+    """A question for a server.
 
     Attributes:
-        ask: Asks it.
-        endpoint: The server; None for the one that the next command would ask.
-        arguments: What else `ask` needs.
+        ask: Function that asks it.
+        endpoint: The server; None for the one that the next command would use.
+        arguments: Further arguments of `ask`.
     """
 
     ask: Callable[..., Any]
@@ -41,7 +41,7 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True)
 class _Answer:
-    """An answer, and when it was: at which second, after how many commands."""
+    """An answer, with the time in seconds and the number of commands before it."""
 
     value: Any
     second: float
@@ -49,18 +49,18 @@ class _Answer:
     failed: bool = False
 
     def fresh(self, changes: int) -> bool:
-        """Whether it need not be asked for again; after a failure, not before a next command."""
+        """Return whether it is current; a failure stays current until the next command."""
         return self.changes == changes and (self.failed or time.monotonic() - self.second < FRESH)
 
 
 class Known:
-    """Answers of servers, for who must not wait for them.
+    """Answers from servers, for callers that must not wait for them.
 
-    A server that does not answer, or refuses the credentials, is left alone until a next
-    command succeeds: ten refusals would ban this address for an hour.
+    A server that does not answer or rejects the credentials is left alone until the next command
+    succeeds, because ten rejections would ban this address for an hour.
 
     Args:
-        session: Says where to ask, and after how many commands.
+        session: Provides the server to ask, and the number of commands so far.
     """
 
     def __init__(self, session: Session) -> None:
@@ -71,7 +71,7 @@ class Known:
         self._changed = threading.Condition()
 
     def get(self, query: Query, *, patience: float = PATIENCE) -> Any:
-        """Return the answer, an earlier one, or None where there is none within `patience`."""
+        """Return the answer, an earlier one, or None if there is none within `patience` seconds."""
         with self._changed:
             answer = self._answers.get(query)
             fresh = answer is not None and answer.fresh(self._session.connector.changes)
@@ -81,7 +81,7 @@ class Known:
             return answer.value if answer else None
 
     def _enqueue(self, query: Query) -> bool:
-        """Have it asked, unless it is already, or its server is left alone."""
+        """Queue `query`, unless it is queued already or its server is left alone."""
         if query in self._queue or self._is_left_alone(query.endpoint):
             return False
         self._queue.append(query)
@@ -93,7 +93,7 @@ class Known:
         return self._left_alone.get(endpoint) == self._session.connector.changes
 
     def _work(self) -> None:
-        """Ask what is in the queue; the thread ends with it."""
+        """Ask the queued questions; the thread ends when the queue is empty."""
         waiting = True
         while waiting:
             with self._changed:
@@ -116,32 +116,32 @@ class Known:
             _log.debug("The server is left alone until the next command", exc_info=True)
             with self._changed:
                 self._left_alone[query.endpoint] = changes
-        except Exception:  # noqa: BLE001  # who types must not be disturbed
+        except Exception:  # noqa: BLE001  # typing must not be disturbed
             _log.debug("The completion's question failed", exc_info=True)
         return None, True
 
 
 def names(cluster: Cluster, model_type: str) -> list[str]:
-    """Ask for the names that can be launched."""
+    """Return the names of models that can be launched."""
     return cluster.registry.names(model_type)
 
 
 def engines(cluster: Cluster, model_type: str, name: str) -> Any:
-    """Ask what can run a model."""
+    """Return the engines that can run a model."""
     return cluster.registry.engines(name, model_type)
 
 
 def running(cluster: Cluster) -> Any:
-    """Ask for the models that are ready."""
+    """Return the models that are ready."""
     return cluster.models()
 
 
 def loading(cluster: Cluster) -> list[str]:
-    """Ask for the UIDs of models that are on their way."""
+    """Return the UIDs of models that are loading."""
     instances = cluster.machines.instances()
     return [each.uid for each in instances if any(replica.loading for replica in each.replicas)]
 
 
 def workers(cluster: Cluster) -> list[str]:
-    """Ask for the addresses of the workers, which everyone may know."""
+    """Return the addresses of the workers, which any user may read."""
     return [worker.address for worker in cluster.machines.status().workers]

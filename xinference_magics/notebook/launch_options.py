@@ -27,7 +27,7 @@ from xinference_magics.notebook.readers import boolean, count, json_objects, n_g
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchOptions:
-    """All options of `xinference launch` 4.1, and some of ours."""
+    """All options of `xinference launch` 4.1, and some of our own."""
 
     endpoint: str | None = given(ENDPOINT)
     model_name: str = given(replace(MODEL_NAME, sent=True, reported=Reported.YES))

@@ -1,4 +1,4 @@
-"""``%xinference``, ``%%chat``, ``%%generate``: traits, and delegation to what does the work."""
+"""The magics ``%xinference``, ``%%chat`` and ``%%generate``: traits and delegation."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ if TYPE_CHECKING:
 Magic = TypeVar("Magic", bound="Callable[..., Any]")
 
 _SHARED_NAMES = {"chat": "xchat", "generate": "xinference generate"}
-"""Magics that other extensions have too, and what to type instead where one has."""
+"""Magics that other extensions may define too, and what to type instead if one does."""
 
 
 def _say(text: str) -> None:
-    """Show text to the user; what a server says in it cannot steer a terminal."""
+    """Show text to the user, neutralising server output that could steer a terminal."""
     print(neutralise(text))  # noqa: T201
 
 
 def _explained_as(command: str) -> Callable[[Magic], Magic]:
-    """Let ``?`` show the help of `command`: IPython asks what it explains for its `getdoc`."""
+    """Make ``?`` show the help of `command`, through the `getdoc` that IPython looks for."""
 
     def getdoc() -> str:
         from xinference_magics.notebook.commands import COMMANDS, conversing
@@ -71,7 +71,7 @@ def _explained_as(command: str) -> Callable[[Magic], Magic]:
 
 @magics_class
 class XinferenceMagics(Magics):
-    """Xinference in the notebook; ``%config XinferenceMagics`` shows and sets what follows."""
+    """Xinference in the notebook; ``%config XinferenceMagics`` shows and sets these traits."""
 
     shell: InteractiveShell
 
@@ -127,7 +127,7 @@ class XinferenceMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._client_log = ClientLog("DEBUG")
-        # Before the traits: those of a configuration file are observed as they are set.
+        # These precede the traits, whose observers run as a configuration file is applied.
         self.cells = CellTracker(shell)
         ours = shell.meta.setdefault("xinference_magics", WeakValueDictionary())
         self.session = Session(
@@ -143,9 +143,10 @@ class XinferenceMagics(Magics):
         self._configure(shell.config)
 
     def _configure(self, config: Config) -> None:
-        """Take over what is configured, one by one: a value that is refused costs no other.
+        """Apply the configured values one by one, so that a rejected one does not affect others.
 
-        It is dropped, as `%config` keeps in `config` even what every object has refused.
+        A rejected value is removed, because `%config` leaves it in `config` even if every object
+        has rejected it.
         """
         for name, value in self._find_my_config(config).items():
             try:
@@ -214,7 +215,7 @@ class XinferenceMagics(Magics):
     def conversation(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
-        """Look after what was said: ``%conversation help`` lists the commands."""
+        """Manage conversations: ``%conversation help`` lists the commands."""
         from xinference_magics.notebook.commands.conversing import COMMANDS
 
         return self._run(COMMANDS, line, cell, local_ns)
@@ -237,7 +238,7 @@ class XinferenceMagics(Magics):
     def _ask(
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
     ) -> Answer | None:
-        """Run a command that takes a prompt, and note that this cell has shown its answer."""
+        """Run a prompt command, and record that this cell has shown its answer."""
         from xinference_magics.notebook.arguments import HelpRequested
         from xinference_magics.notebook.commands import COMMANDS
         from xinference_magics.notebook.commands.command import PromptCommand
@@ -259,14 +260,14 @@ class XinferenceMagics(Magics):
         return answer
 
     def _note_shown(self, value: Any) -> None:
-        """Note what this cell has shown already, which it then need not show as its value."""
+        """Record what this cell has already shown, so that it is not shown again as its value."""
         number, shown = self._shown
         current = self.cells.current.number
         self._shown = (current, [*shown, value] if number == current else [value])
 
     @context_matcher(identifier="xinference_magics")  # type: ignore[untyped-decorator]
     def complete(self, context: CompletionContext) -> Any:
-        """Complete what is typed behind a magic of ours (IPython's matcher)."""
+        """Complete the text after one of our magics (an IPython matcher)."""
         if "%" not in context.full_text:
             return {"completions": [], "suppress": False}
         from xinference_magics.notebook import completion
@@ -278,27 +279,27 @@ class XinferenceMagics(Magics):
         return completion.results(self._completer.complete(magic, line) if mine else None)
 
     def pre_run_cell(self, info: ExecutionInfo) -> None:
-        """Note which cell begins, and which are gone (IPython's event of that name)."""
+        """Record which cell starts and which were deleted (the IPython event of that name)."""
         self.cells.pre_run_cell(info)
         deleted = self.cells.deleted_cells()
         self.session.background.discard(self.cells.current, deleted)
         self.session.conversations.forget_cells(deleted)
 
     def show_once(self, value: Any) -> None:
-        """Show nothing for a value in the execution that has shown it (IPython's display hook).
+        """Suppress a value in the execution that has already shown it (IPython's display hook).
 
         Raises:
-            NotImplementedError: It is another execution; IPython then shows the value.
+            NotImplementedError: This execution has not shown it; IPython then shows the value.
         """
         number, shown = self._shown
         if number != self.cells.current.number or not any(value is each for each in shown):
             raise NotImplementedError
         if getattr(self.shell, "kernel", None) is None:
-            # A terminal has printed "Out[n]:" already.
+            # A terminal has already printed "Out[n]:".
             _say(f"<{getattr(value, 'label', type(value).__name__)}>")
 
     def install(self) -> None:
-        """Register the magics, leaving those to another extension that it has, too."""
+        """Register the magics, leaving shared names to another extension that has them."""
         self.shell.magics_manager.registry[type(self).__name__] = self
         self._client_log.install()
         self.shell.meta[WORDS] = as_line
@@ -307,7 +308,7 @@ class XinferenceMagics(Magics):
                 self._take(kind, name)
 
     def uninstall(self) -> None:
-        """Take the magics away where they are still ours, and put back what they replaced."""
+        """Remove the magics that are still ours, and restore what they replaced."""
         for kind, names in self.magics.items():
             for name in names:
                 self._give_back(kind, name)
@@ -323,7 +324,7 @@ class XinferenceMagics(Magics):
         return bool(present == self.magics[kind][name])
 
     def _give_back(self, kind: str, name: str, *, only_replaced: bool = False) -> None:
-        """Put back what a magic of ours replaced, if it is still ours."""
+        """Restore what one of our magics replaced, if ours is still registered."""
         if not self._is_mine(kind, name):
             return
         table = self.shell.magics_manager.magics[kind]
@@ -363,12 +364,12 @@ class XinferenceMagics(Magics):
 
     @observe("endpoint")
     def _move(self, _change: dict[str, Any]) -> None:
-        """Connect anew, to where the trait says, at the next command."""
+        """Drop the connection, so that the next command connects to the new endpoint."""
         self.session.connector.leave()
 
     @observe("temperature", "top_p", "seed", "max_tokens")
     def _adjust(self, change: dict[str, Any]) -> None:
-        """Let a new default apply to the models in use, too."""
+        """Apply a new default to the models in use, too."""
         self.session.adjust(change["name"])
 
     @validate("name")

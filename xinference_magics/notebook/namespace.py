@@ -1,4 +1,4 @@
-"""What the extension puts into the user's namespace, and what it leaves alone."""
+"""Add the extension's objects to the user's namespace without touching the user's own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _ABSENT = object()
 
 
 class Namespace:
-    """Puts ready-made objects under a name, never over a variable of the user's own.
+    """Bind ready-made objects to names, never overwriting the user's own variables.
 
     Args:
         variables: The notebook's variables.
-        ours: What was put there before, by name; kept over a reload of the extension,
-            which need not keep the objects themselves.
+        ours: What was bound before, by name. The mapping survives a reload of the extension, but
+            need not keep the objects alive.
     """
 
     def __init__(self, variables: dict[str, Any], ours: MutableMapping[str, object]) -> None:
@@ -24,7 +24,7 @@ class Namespace:
         self._ours = ours
 
     def offer(self, name: str, value: object) -> bool:
-        """Bind `name` to `value` unless the user uses the name; say whether it was bound."""
+        """Bind `name` to `value` unless the user has taken it; return whether it was bound."""
         present = self.variables.get(name, _ABSENT)
         if present is not _ABSENT and present is not self._ours.get(name, _ABSENT):
             return False

@@ -1,4 +1,4 @@
-"""How a notebook opens a connection: with the credentials that the server asks for."""
+"""Open connections with the credentials that the server requires."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def open_cluster(endpoint: str, timeouts: Timeouts) -> tuple[Cluster, LocalServer | None]:
-    """Open a connection, and tell whether it is to the private server of this machine.
+    """Open a connection, and return it with the private local server if it leads there.
 
     Args:
         endpoint: A normalized endpoint.
         timeouts: Limits in seconds.
 
     Raises:
-        AuthenticationError: The server wants credentials and none are known, or it has no
-            account yet; none were sent.
+        AuthenticationError: The server requires credentials and none are known, or it has no
+            account yet. No credentials were sent.
         ConnectError: Nothing answers there.
     """
     from xinference_magics.cluster.connection import Cluster
@@ -38,17 +38,17 @@ def open_cluster(endpoint: str, timeouts: Timeouts) -> tuple[Cluster, LocalServe
 
 
 def open_local(server: LocalServer, timeouts: Timeouts) -> Cluster:
-    """Open a connection to the private server of this machine, to manage it."""
+    """Open a connection for managing the private server on this machine."""
     from xinference_magics.cluster.connection import Cluster
 
     return Cluster(server.endpoint, token=server.token, timeouts=timeouts)
 
 
 def require_account(endpoint: str, timeouts: Timeouts) -> None:
-    """Refuse to log in at a server where nobody can.
+    """Reject a login at a server where nobody can log in yet.
 
     Raises:
-        AuthenticationError: It has no account yet.
+        AuthenticationError: The server has no account yet.
     """
     from xinference_magics.auth.setup import needs_setup
 
@@ -70,7 +70,7 @@ def _identity(endpoint: str, timeouts: Timeouts) -> Any:
 
 
 def described(cluster: Cluster, local: LocalServer | None) -> str:
-    """Say in a few words with what credentials the notebook is connected; empty for none."""
+    """Describe the credentials of a connection in a few words; empty if there are none."""
     from xinference_magics.auth.identity import Identity
 
     if local is not None:
@@ -79,9 +79,10 @@ def described(cluster: Cluster, local: LocalServer | None) -> str:
 
 
 def for_objects(cluster: Cluster) -> dict[str, Any]:
-    """Return what a ready-made object is given: it holds no secret, but finds one when it asks.
+    """Return the credential fields of a ready-made object.
 
-    So it serves for as long as a login is renewed.
+    The object holds no secret but looks one up for each request, so it works for as long as the
+    login is renewed.
     """
-    # Left out, $XINFERENCE_API_KEY counts too: not for a server that wants none.
+    # If api_key is omitted, $XINFERENCE_API_KEY applies, which an open server must not get.
     return {} if cluster.token else {"api_key": ""}

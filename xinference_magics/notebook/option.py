@@ -1,4 +1,4 @@
-"""One option of a magic: declared once, for the parser, the help, completion and the reference.
+"""One option of a magic, declared once for the parser, help, completion and reference.
 
 The options of a command are the fields of a frozen dataclass, each declared by `given`. The parser
 returns an instance of it.
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LISTED = 2
-"""Choices up to which help leaves them to the placeholder, as in BOOL."""
+"""Up to this many choices, help leaves them to the placeholder, as in BOOL."""
 
 
 class Values(Enum):
-    """What completes a value that only the server knows; each is called as people see it."""
+    """Kinds of values that completion looks up, such as on the server; named as users see them."""
 
     MODEL = "model"
     ENGINE = "engine"
@@ -40,9 +40,9 @@ class Values(Enum):
 
 
 class Reported(Enum):
-    """Whether the server reports an option of a launch for a running model.
+    """Whether the server reports a launch option for a running model.
 
-    Launch reuses a running model only if it knows that the model is the one asked for.
+    A launch reuses a running model only if that is known to be the one requested.
     """
 
     YES = "reported"
@@ -57,22 +57,22 @@ class Option:
     Attributes:
         flags: Its spellings, the long one first. A word without dashes is positional; any flags
             after it are other ways to give the same value.
-        help: One line for people.
+        help: One line of help.
         name: The name of its value; `options_of` sets it to the name of the field.
-        metavar: What stands for the value in help; empty for a switch.
-        type: Turns the typed word into the value; raises ValueError for a bad one.
-        words: How many words it takes; 0 for a switch.
+        metavar: The placeholder for the value in help; empty for a switch.
+        type: Converts the word to the value; raises ValueError or ArgumentTypeError for a bad one.
+        words: Number of words it takes; 0 for a switch.
         const: The value of a switch.
         repeat: Whether it may be given several times; the value is then a list.
         required: Whether it must be given.
-        default: The value where it is not given.
-        safe_way: For a secret: the safe way to give it. A value that is typed is refused and not
+        default: The value if it is not given.
+        safe_way: For a secret: the safe way to provide it. A typed value is rejected without being
             repeated; the flag alone has the value True.
-        values: What completes its value: words, or what the server is asked for.
-        listed: Whether its value is a list with commas, each part of which is completed.
-        offered: Whether completion offers its flag; not for one whose every value is refused.
-        undeclared: Whether ``--key value`` pairs that are not declared are added to its value.
-        sent: Whether launch sends its value unchanged, under its own name.
+        values: Completions of its value: fixed words, or the kind of values to look up.
+        listed: Whether its value is a comma-separated list whose items are completed one by one.
+        offered: Whether completion offers its flag; False if every value is rejected.
+        undeclared: Whether undeclared ``--key value`` pairs are added to its value.
+        sent: Whether a launch sends its value unchanged, under its own name.
         reported: How the server reports an option that describes the model of a launch; None for
             every other option.
     """
@@ -102,25 +102,25 @@ class Option:
 
     @property
     def shortest(self) -> str:
-        """Its letter, or the long flag where it has none."""
+        """Its letter, or the long flag if it has none."""
         return min(self.flags, key=len)
 
     @property
     def placeholder(self) -> str:
-        """What stands for the value in help; empty for a switch."""
+        """The placeholder for the value in help; empty for a switch."""
         if self.words == 0:
             return ""
         return self.metavar or self.flags[0].lstrip("-").replace("-", "_").upper()
 
     @property
     def either_way(self) -> str:
-        """The placeholder of a word, and the flags by which the same can be given."""
+        """The placeholder of a positional, and the flags that give the same value."""
         flags = ", ".join(self.flags[1:])
         return self.placeholder + (f" or {flags} {self.placeholder}" if flags else "")
 
     @property
     def explained(self) -> str:
-        """The line for people, with the words that are possible and the default."""
+        """The help line, with the possible values and the default."""
         words = self.values if isinstance(self.values, tuple) else ()
         listed = ", ".join(words)
         possible = f" One of {listed}." if len(words) > _LISTED else ""
@@ -129,14 +129,14 @@ class Option:
         return f"{self.help}{possible}{left_out}"
 
     def add_to(self, parser: argparse.ArgumentParser) -> None:
-        """Declare this option, or this word without a flag, to `parser`."""
+        """Add this option or positional to `parser`."""
         help_text = self.explained.replace("%", "%%")
         names, dest = ([self.name], {}) if self.positional else (self.flags, {"dest": self.name})
         keywords = {"help": help_text, "default": self.default, **dest, **self._value()}
         parser.add_argument(*names, **keywords)
 
     def _value(self) -> dict[str, Any]:
-        """Describe to argparse the word itself, or what stands behind the flag."""
+        """Return argparse's keywords for the positional, or for the value of the flag."""
         if self.positional:
             one, several = (None, "+") if self.required else ("?", "*")
             nargs = several if self.repeat else one
@@ -159,8 +159,8 @@ def given(option: Option, *others: Option) -> Any:
     """Declare a field of a command's options.
 
     Args:
-        option: The option that sets it; its default is the field's.
-        others: Further options that set the same field to another value, as ``--no-think`` does.
+        option: The option that sets the field; its default is the field's.
+        others: Further options that set the same field to another value, such as ``--no-think``.
     """
     declared = {"options": (option, *others)}
     if option.required:

@@ -1,4 +1,4 @@
-"""The options that several commands share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ NO_VIRTUAL_ENV = Option(
 
 
 def other_letters(options: type, command: str, others: type) -> str:
-    """Say which letters of `options` mean something else in another command."""
+    """Describe which letters of `options` mean something else in another command."""
     long = {flag: option.flags[0] for option in options_of(others) for flag in option.flags}
     differ = [
         f"{flag} is {long[flag]} there"

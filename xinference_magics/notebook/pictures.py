@@ -1,9 +1,9 @@
-"""What can be seen -> PNG or JPEG: figures, images, arrays of pixels.
+"""Convert figures, images and arrays of pixels to PNG or JPEG.
 
-Engines read 8 bits of a channel and clip what is above, so that greys of 16 or 32 bits and floats
-would arrive as black and white. They are drawn here: as they are where they fill at least a quarter
-of 0 to 1 or of 0 to 255 (which keeps 64 levels apart), and else from the smallest value in black to
-the largest in white, with a note.
+Engines read 8 bits per channel and clip anything above, so 16-bit and 32-bit greys and floats would
+arrive as black and white. They are converted here: on the scale of 0 to 1 or 0 to 255 if they fill
+at least a quarter of it (which keeps 64 levels apart), and otherwise on one from the smallest value
+in black to the largest in white, with a note.
 """
 
 from __future__ import annotations
@@ -21,41 +21,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Block: TypeAlias = dict[str, Any]
-"""One of LangChain's standard content blocks."""
+"""A standard content block of LangChain."""
 
-_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # of PIL, that a PNG can hold
+_MODES = {"1", "L", "LA", "P", "RGB", "RGBA"}  # PIL modes that a PNG can hold
 _SIMILAR = {"La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
-_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # of PNG, by the number of channels
-_SMALLEST_IMAGE = 8  # pixels each way; what is smaller is a table of numbers
+_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # PNG's, by number of channels
+_SMALLEST_IMAGE = 8  # pixels each way; a smaller array is a table of numbers
 
 
 def picture(value: Any, name: str, *, grey: bool = False) -> Block | None:
-    """Draw what can be seen, as PNG or JPEG; None for anything else.
+    """Render a figure, image or array as PNG or JPEG; None for anything else.
 
     Args:
         value: A figure, an image, or an array of rows, columns and three or four channels.
-        name: What it is called in notes.
+        name: Its name in notes.
         grey: Whether rows and columns of numbers are an image, too.
 
     Raises:
-        PromptError: numpy, which has to scale its greys, is not installed.
+        PromptError: Its greys need scaling, and numpy is not installed.
     """
     data, kind = (b"", "") if isinstance(value, type) else _drawn(value, name, grey=grey)
     return _block(data, kind) if data else None
 
 
 def deep_picture(data: bytes, name: str) -> Block | None:
-    """Draw the image of a file that has greys of more than 8 bits.
+    """Render the image of a file that has greys of more than 8 bits.
 
     Args:
-        data: What is in the file.
-        name: What it is called in notes.
+        data: The file's content.
+        name: Its name in notes.
 
     Returns:
-        None for any other, which an engine reads as it is, and where there is no PIL.
+        None for any other file, which an engine reads as it is, and if PIL is not installed.
 
     Raises:
-        PromptError: numpy, which has to scale its greys, is not installed.
+        PromptError: Its greys need scaling, and numpy is not installed.
     """
     try:
         from PIL import Image
@@ -65,7 +65,7 @@ def deep_picture(data: bytes, name: str) -> Block | None:
         with Image.open(io.BytesIO(data)) as image:
             return picture(image, name) if _is_deep(image) else None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None  # not one that PIL reads: the server may
+        return None  # PIL cannot read it, but the server may
 
 
 def _block(data: bytes, kind: str) -> Block:
@@ -92,7 +92,7 @@ def _drawn(value: Any, name: str, *, grey: bool) -> tuple[bytes, str]:
 
 
 def is_drawing(value: Any) -> bool:
-    """Whether something is a figure or an image of a library that draws."""
+    """Return whether a value is a figure or an image of a drawing library."""
     if isinstance(value, type):
         return False
     return _is_matplotlib(value) or _is_plotly(value) or _is_pil(value)
@@ -125,12 +125,12 @@ def _from_pil(image: Any, name: str) -> bytes:
 
 
 def _is_deep(image: Any) -> bool:
-    """Whether an image of PIL has greys of 16 or 32 bits: the modes I, I;16 and its like, and F."""
+    """Return whether a PIL image has 16-bit or 32-bit greys: modes I, I;16 and the like, and F."""
     return str(image.mode).startswith(("I", "F"))
 
 
 def _repr_of(value: Any, method: str) -> bytes:
-    """Ask for the picture that IPython would show."""
+    """Return the picture that IPython would show."""
     if not callable(show := getattr(value, method, None)):
         return b""
     data = show()
@@ -141,7 +141,7 @@ def _repr_of(value: Any, method: str) -> bytes:
 
 
 def _is_pixels(value: Any, *, grey: bool) -> bool:
-    """Tell an image from other arrays: rows, columns and channels of what may be brightness."""
+    """Return whether an array is an image: rows, columns and channels of plausible brightness."""
     shape: Any = getattr(value, "shape", ())
     if not (hasattr(value, "dtype") and len(shape) in {2, 3} and min(shape[:2]) > 0):
         return False
@@ -157,24 +157,24 @@ def _is_pixels(value: Any, *, grey: bool) -> bool:
 
 
 def _looks_bright(array: Any) -> bool:
-    """Whether numbers may be channels of 8 or 16 bits, or those of an image as other numbers."""
+    """Return whether numbers may be channels: of 8 or 16 bits, or other numbers from 0 to 255."""
     if array is None or array.dtype.kind not in "uif":
         return False
     return _is_of_bytes(array) or bool(((array >= 0) & (array <= 255)).all())  # noqa: PLR2004
 
 
 def _is_of_bytes(array: Any) -> bool:
-    """Whether the type of an array is that of images: 8 or 16 bits of a channel."""
+    """Return whether an array has the type of an image: unsigned, 8 or 16 bits per channel."""
     return bool(array.dtype.kind == "u" and array.dtype.itemsize <= 2)  # noqa: PLR2004
 
 
 def _as_array(value: Any) -> Any:
-    """Return an array of numpy; None where there cannot be one."""
+    """Convert a value to a numpy array; None if that is not possible."""
     try:
         import numpy as np
 
         return np.asarray(value)
-    except Exception:  # noqa: BLE001  # such as a tensor of a GPU, which is no image then
+    except Exception:  # noqa: BLE001  # a GPU tensor, for example, then isn't an image
         return None
 
 
@@ -182,12 +182,12 @@ def eight_bits(value: Any, name: str) -> Any:
     """Scale brightness to bytes.
 
     Args:
-        value: What numpy makes an array of: truth values, whole numbers or floats. What is not
-            finite becomes black.
-        name: What it is called in notes.
+        value: Booleans, integers or floats that numpy can make an array of. Non-finite values
+            become black.
+        name: Its name in notes.
 
     Returns:
-        An array of uint8, of the same shape.
+        An array of uint8 of the same shape.
 
     Raises:
         PromptError: numpy is not installed.
@@ -209,7 +209,7 @@ def eight_bits(value: Any, name: str) -> Any:
 
 
 def _range(numbers: Any, name: str) -> tuple[float, float]:
-    """Choose what is black and what is white, with a note where it is not the usual."""
+    """Choose the values for black and white, with a note if they are not the usual ones."""
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
     if numbers.dtype.kind == "b":
         return 0.0, 1.0
@@ -229,7 +229,7 @@ def _said_of_others(name: str, count: int) -> str:
 
 
 def _png(array: Any) -> bytes:
-    """Write an array of bytes as PNG, with the standard library's zlib."""
+    """Encode an array of bytes as PNG, using the standard library's zlib."""
     height, width = array.shape[:2]
     channels = array.shape[2] if array.ndim > 2 else 1  # noqa: PLR2004
     rows = b"".join(b"\0" + array[row].tobytes() for row in range(height))

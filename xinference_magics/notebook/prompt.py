@@ -1,6 +1,6 @@
-"""Cell text to prompt text: every ``{{expression}}`` becomes the value it has in the notebook.
+"""Expand cell text to a prompt: every ``{{expression}}`` becomes its value in the notebook.
 
-Everything else arrives byte for byte: single braces, ``$``, LaTeX, JSON. What was put in is never
+Everything else arrives byte for byte: single braces, ``$``, LaTeX, JSON. Inserted values are never
 expanded again.
 """
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 _SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 _OPENING = re.compile(r"\\?\{\{")
 _LONGEST = 10_000
-"""Characters after ``{{`` within which its expression has to end."""
+"""Maximum number of characters between ``{{`` and the end of its expression."""
 _REMEDY = r"Write \{{ for literal braces, or use --raw to insert nothing."
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked: text, and pictures and the like where they stand in it.
+    """A prompt: text, with pictures and other media at their positions in it.
 
     Attributes:
-        parts: Texts and LangChain's content blocks, in order.
+        parts: Texts and LangChain content blocks, in order.
     """
 
     parts: tuple[str | Block, ...]
 
     @classmethod
     def of(cls, content: str | list[Any]) -> Prompt:
-        """Read the content of a message."""
+        """Create a prompt from the content of a message."""
         if isinstance(content, str):
             return cls((content,))
         return cls(tuple(each["text"] if each["type"] == "text" else each for each in content))
@@ -54,7 +54,7 @@ class Prompt:
 
     @property
     def blocks(self) -> list[Block] | None:
-        """All of it as content blocks; None where it is text only."""
+        """The whole prompt as content blocks; None if it is text only."""
         if all(isinstance(part, str) for part in self.parts):
             return None
         return [
@@ -76,13 +76,13 @@ def expand(
     *,
     put: Callable[[Any, str], str | Block] = shown,
 ) -> Prompt:
-    r"""Replace every ``{{expression}}`` in `text` by its value; ``\{{`` stands for ``{{``.
+    r"""Replace every ``{{expression}}`` in `text` with its value; ``\{{`` escapes ``{{``.
 
     Args:
         text: The prompt as typed.
         namespace: The notebook's variables.
-        local: Those of the function that the magic is called in, if any.
-        put: Makes of a value, and its expression, what is put in.
+        local: The variables of the function that calls the magic, if any.
+        put: Converts a value and its expression to what is inserted.
 
     Raises:
         PromptError: An expression does not parse, names something unknown, or fails.
@@ -104,7 +104,7 @@ def expand(
 
 
 def joined(pieces: Iterable[str | Block]) -> Prompt:
-    """Make a prompt of `pieces`, with neighbouring texts as one."""
+    """Make a prompt of `pieces`, merging adjacent texts."""
     parts: list[str | Block] = []
     for is_text, group in groupby(pieces, key=lambda piece: isinstance(piece, str)):
         together = list(group)
@@ -113,13 +113,13 @@ def joined(pieces: Iterable[str | Block]) -> Prompt:
 
 
 def braced_names(text: str, namespace: Mapping[str, Any]) -> list[str]:
-    """Find variables of the user's in single braces, as in an f-string."""
+    """Find the user's variables in single braces, as in an f-string."""
     names = dict.fromkeys(_SINGLE.findall(text))
     return [name for name in names if name in namespace]
 
 
 def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
-    """Find the first ``}}`` at which the text from `start` compiles."""
+    """Compile the text from `start` to the first ``}}`` that makes it an expression."""
     reason = ""
     for end in _closings(text, start):
         source = text[start:end].strip()
@@ -153,12 +153,12 @@ def _closings(text: str, start: int) -> Iterator[int]:
 
 
 def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:
-    """Evaluate what an option names.
+    """Evaluate the expression given to an option.
 
     Args:
-        source: An expression of the user's.
+        source: The user's expression.
         variables: The notebook's variables.
-        option: As typed, for errors.
+        option: The option as typed, for errors.
 
     Raises:
         PromptError: It does not parse, names something unknown, or fails.
@@ -168,14 +168,14 @@ def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:
 
 
 def _evaluated(code: CodeType, variables: Mapping[str, Any]) -> Any:
-    """Run an expression of the user's, whose assignments change no variable."""
-    # In one dictionary: a comprehension of the user's would not see separate locals.
+    """Evaluate the user's expression; its assignments change no variable."""
+    # One dictionary holds them all, because a comprehension would not see separate locals.
     return eval(code, {**variables})  # noqa: S307 - the user's own code
 
 
 @contextmanager
 def _explained(place: str, variables: Mapping[str, Any], remedy: str = "") -> Iterator[None]:
-    """Say where code of the user's failed, and which name it may have meant."""
+    """Report where the user's code failed, and which name it may have meant."""
     try:
         yield
     except PromptError:
@@ -189,5 +189,5 @@ def _explained(place: str, variables: Mapping[str, Any], remedy: str = "") -> It
 
 
 def _of_user(explained: PromptError, error: Exception) -> PromptError:
-    """Let ``%debug`` open the frame of the user's code that has failed, not one of ours."""
+    """Make ``%debug`` open the frame where the user's code failed, not one of ours."""
     return explained.with_traceback(error.__traceback__)

@@ -1,4 +1,4 @@
-"""Asking the user, where there is somebody to ask."""
+"""Ask the user for input, if there is somebody to ask."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 def answered(question: str, *, otherwise: str) -> str:
-    """Ask, and return the line that is typed.
+    """Ask a question, and return the line that the user enters.
 
     Args:
-        question: What a server or a model says in it cannot steer a terminal.
-        otherwise: What to do where nobody can be asked.
+        question: The question; server or model output in it cannot steer a terminal.
+        otherwise: What to do if nobody can be asked.
 
     Raises:
         NotebookError: Nobody can be asked.
@@ -29,14 +29,14 @@ def answered(question: str, *, otherwise: str) -> str:
 
 
 def answered_secretly(question: str, *, otherwise: str) -> str:
-    """Ask as `answered` does, without showing what is typed."""
+    """Ask as `answered` does, without echoing the input."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
+        warnings.simplefilter("error", getpass.GetPassWarning)  # the fallback would echo the input
         return _answered(getpass.getpass, question, otherwise)
 
 
 def agreed(question: str, *, otherwise: str) -> bool:
-    """Ask for a yes; everything else is a no."""
+    """Ask for a yes; any other answer is a no."""
     answer = answered(f"{question} [y/N] ", otherwise=otherwise)
     return answer.strip().lower() in {"y", "yes"}
 

@@ -1,6 +1,6 @@
-"""What reads the value of an option from its word, refusing what cannot be meant.
+"""Functions that read the value of an option from a word, rejecting invalid ones.
 
-Each takes the word last and raises `ArgumentTypeError`: the parser names the option before it.
+Each takes the word last and raises `ArgumentTypeError`; the parser prepends the option's name.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 _LAST_PORT = 65_535
 _MOST_CELLS = 1000
-"""Cells that a range may have: no model reads more."""
+"""Maximum number of cells in a range: no model reads more."""
 
 
 def not_empty(text: str) -> str:
-    """Refuse an empty word."""
+    """Reject an empty word."""
     if not text.strip():
         raise ArgumentTypeError("it is empty")
     return text
 
 
 def variable(text: str) -> str:
-    """Refuse what cannot be the name of a variable."""
+    """Reject an invalid variable name."""
     if not text.isidentifier() or iskeyword(text):
         raise ArgumentTypeError(f"{text!r} is not a valid variable name")
     return text
 
 
 def secret(safe_way: str, _typed: str) -> NoReturn:
-    """Refuse a secret without repeating it, and say how it is given safely."""
+    """Reject a secret without repeating it, and say how to provide it safely."""
     raise ArgumentTypeError(
         "a secret typed in a cell is saved with the notebook and its history: "
         f"{safe_way}; delete this cell and replace the secret"
@@ -68,7 +68,7 @@ def replica_count(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """Read the number of a port."""
+    """Read a port number."""
     value = number(text)
     if not 1 <= value <= _LAST_PORT:
         raise ArgumentTypeError(f"{text} is not a port from 1 to {_LAST_PORT}")
@@ -87,7 +87,7 @@ def seconds(least: float, most: float, text: str) -> float:
 
 
 def size(text: str) -> int | str:
-    """Read billions of parameters, as a server writes them: ``7``, ``0_5`` or ``1.8``."""
+    """Read billions of parameters as a server writes them: ``7``, ``0_5`` or ``1.8``."""
     return text if "_" in text or "." in text else number(text)
 
 
@@ -98,12 +98,12 @@ def n_gpu(text: str) -> int | str | None:
 
 
 def numbers(text: str) -> list[int]:
-    """Read numbers, as in ``0,1``."""
+    """Read numbers such as ``0,1``."""
     return [number(each) for each in text.split(",")]
 
 
 def ranges(text: str) -> list[int]:
-    """Read numbers of cells, as in ``3-7`` or ``1,4``."""
+    """Read cell numbers such as ``3-7`` or ``1,4``."""
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -117,7 +117,7 @@ def ranges(text: str) -> list[int]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Read two names or more, as in ``a,b``."""
+    """Read two or more names, such as ``a,b``."""
     found = tuple(name.strip() for name in text.split(","))
     twice = [name for name in found if found.count(name) > 1]
     if not all(found):
@@ -130,7 +130,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def one_of(choices: Iterable[str], what: str, text: str) -> str:
-    """Read one of `choices` in any case; another word is no `what`."""
+    """Read one of `choices`, ignoring case; errors call them `what`."""
     by_name = {choice.lower(): choice for choice in choices}
     if text.lower() not in by_name:
         meant = near(text, choices)
@@ -140,7 +140,7 @@ def one_of(choices: Iterable[str], what: str, text: str) -> str:
 
 
 def literal(text: str) -> Any:
-    """Read a value as the command line of Xinference does: none, a bool, a number, JSON or text."""
+    """Read a value as the Xinference CLI does: none, a bool, a number, JSON or text."""
     lowered = text.lower()
     if lowered in ("none", "null"):
         return None
@@ -177,7 +177,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 
 def json_objects(text: str) -> list[dict[str, Any]]:
-    """Read a JSON array of objects, at least one."""
+    """Read a JSON array of at least one object."""
     value = _json(text)
     if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
         raise ArgumentTypeError("not a JSON array of objects with at least one")

@@ -1,4 +1,4 @@
-"""Which LangChain object a running model is taken up as, by its type and abilities."""
+"""Choose the LangChain class for a running model, by its type and abilities."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of model that there is a LangChain class for.
+    """A kind of model with a LangChain class.
 
     Args:
         model_type: Its type, as the server calls it.
         ability: The ability that it must have.
         make: Makes the object for a running model from the fields of its class, which it imports
-            only now.
-        name: What its object is called in the notebook; empty for the trait `name`.
-        magic: What asks such a model, where a magic does.
+            only when called.
+        name: The name of its object in the notebook; empty for the trait `name`.
+        magic: The magic that asks such a model, if any.
         does: What such a model does for that magic.
     """
 
@@ -35,11 +35,11 @@ class Kind:
     does: str = ""
 
     def fits(self, running: RunningModel) -> bool:
-        """Whether `running` is a model of this kind."""
+        """Return whether `running` is a model of this kind."""
         return self.model_type == running.type and self.ability in running.abilities
 
 
-# Imports are not interrupted: what pydantic and langsmith set up stays broken if one is.
+# Imports must not be interrupted, or what pydantic and langsmith set up stays broken.
 
 
 def _chat(running: RunningModel, fields: dict[str, Any]) -> Any:
@@ -81,5 +81,5 @@ KINDS = (
 
 
 def kind_of(running: RunningModel) -> Kind | None:
-    """Return the first kind that `running` is of, or None."""
+    """Return the first kind that fits `running`, or None."""
     return next((kind for kind in KINDS if kind.fits(running)), None)

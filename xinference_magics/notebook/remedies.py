@@ -1,4 +1,4 @@
-"""Remedies as lines to type: what a cell shows where a script reads them in Python's terms."""
+"""Remedies as lines to type, shown in cells; scripts get the same in Python's terms."""
 
 from __future__ import annotations
 
@@ -114,11 +114,11 @@ _FLAGS = {
     "model_size_in_billions": "-s",
     "quantization": "-q",
 }
-"""How the arguments of a launch are typed."""
+"""The flags for the arguments of a launch."""
 
 
 def as_line(advice: Advice) -> str:
-    """Word an advice as a line to type."""
+    """Return the advice as a line to type."""
     values = {name: _typed(name, value) for name, value in advice.values.items()}
     model_type = advice.values.get("model_type", "LLM")
     of_type = "" if model_type == "LLM" else f" -t {model_type}"

@@ -1,4 +1,4 @@
-"""What was said, as text: turns, messages, prompts, conversations, documents."""
+"""Convert turns, messages, prompts, conversations and documents to text."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def said(value: object) -> str | None:
-    """Return the words of a turn or of what LangChain has of them; None for anything else.
+    """Return the text of a turn or a similar LangChain object; None for anything else.
 
-    An answer is its text, without reasoning. One that is still being given is waited for. Several
-    messages are written with who said them.
+    An answer is its text, without reasoning; a turn that is still running is waited for. Several
+    messages are labelled with their speakers.
 
     Raises:
         PromptError: It is a turn without an answer.
-        XinferenceError: It is a turn in the background, which has failed.
+        XinferenceError: It is a background turn that has failed.
     """
     if "langchain_core.messages" not in sys.modules:
-        return None  # there can be none of them
+        return None  # no such object can exist then
     own = _own(value)
     return _langchains(value) if own is None else own
 
@@ -87,7 +87,7 @@ def _document(document: Any) -> str:
 
 
 def _words(message: Any) -> str:
-    """The text of a message, with a mark for each image, sound and video in it."""
+    """Return the text of a message, with a mark for each image, sound and video in it."""
     content = message.content if isinstance(message.content, list) else ()
     marks = [f"[{block['type']}]" for block in content if is_media(block)]
     return "\n".join(filter(None, [str(message.text), *marks]))

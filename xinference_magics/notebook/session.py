@@ -1,4 +1,4 @@
-"""What the magics of one notebook share: the connection, the models in use, the conversations."""
+"""State shared by the magics of a notebook: connection, models in use, conversations."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class Session:
         settings: The traits of the magics.
         namespace: Where ready-made objects go.
         say: Shows one line to the user.
-        execution: Returns the run of a cell that is going on.
+        execution: Returns the current execution of a cell.
 
     Attributes:
-        connector: Where the notebook is connected.
-        in_use: The models that the magics ask, by their kind.
-        hinted: Whether it was said that single braces insert nothing.
-        compared: What was compared last.
-        lessons: What answers and refusals have taught about the models that were asked.
+        connector: The notebook's connection.
+        in_use: The models that the magics ask, by kind.
+        hinted: Whether the user has been told that single braces insert nothing.
+        compared: The last comparison.
+        lessons: What was learnt about models from their answers and refusals.
     """
 
     def __init__(
@@ -61,33 +61,33 @@ class Session:
         self.conversations = Conversations(self)
         self.background = Background()
         self.in_use: dict[Kind, Any] = {}
-        self._contexts: dict[str, int | None] = {}  # of models that were taken up, by UID
+        self._contexts: dict[str, int | None] = {}  # of adopted models, by UID
         self.hinted = False
         self.compared: Comparison | None = None
         self.lessons = Lessons()
 
     @cached_property
     def launches(self) -> OwnLaunches:
-        """The launches of this notebook; what knows launches is most of what loading would take."""
+        """The launches of this notebook, imported late because that would dominate loading."""
         from xinference_magics.cluster.launching.reuse import OwnLaunches
 
         return OwnLaunches()
 
     @property
     def server_version(self) -> str | None:
-        """The version of the server that the notebook is connected to, if it is known."""
+        """The version of the server that the notebook is connected to, if known."""
         return self.connector.server_version
 
     @property
     def model(self) -> ChatXinference | None:
-        """The model that ``%%chat`` asks, once one was taken up."""
+        """The model that ``%%chat`` asks, once one is selected."""
         return self.in_use.get(CHAT)
 
     def connection(self, *, known: bool = False) -> Connection:
-        """Describe where the notebook is connected, what runs there and what is in use.
+        """Describe the connection, what runs there and what is in use, connecting if necessary.
 
         Args:
-            known: The connection has just been made, and the server need not be asked who it is.
+            known: Whether the connection is new, so that the server's version is already known.
         """
         from xinference_magics.notebook.results.connection import Connection
 
@@ -106,20 +106,20 @@ class Session:
         )
 
     def take_up(self, running: RunningModel, name: str | None = None) -> str:
-        """Put the object for `running` into the namespace; ``%%chat`` then asks it, if it chats.
+        """Put the object for `running` into the namespace; if it can chat, ``%%chat`` then asks it.
 
         Returns:
             One line that says where the object is.
 
         Raises:
-            NotebookError: There is no LangChain class for such a model.
+            NotebookError: No LangChain class exists for such a model.
         """
         kind = kind_of(running)
         if kind is None:
             raise _no_use(running, "There is no LangChain class for this type")
         self.lessons.forget(
             self.connector.get_or_connect().endpoint, running.uid
-        )  # it may have been launched again
+        )  # it may have been relaunched
         made = self._make(kind, running)
         if kind.magic:
             self.in_use[kind] = made
@@ -135,15 +135,15 @@ class Session:
     def model_in_use(
         self, uid: str | None = None, kind: Kind = CHAT, endpoint: str | None = None
     ) -> Any:
-        """Return the object for what a magic asks.
+        """Return the LangChain object that a magic asks.
 
         Args:
-            uid: The model; without one, the one in use, or the only one that runs.
-            kind: What it has to be; its magic asks.
-            endpoint: Where to connect first.
+            uid: The model; None for the one in use, or the only one that runs.
+            kind: The kind that the magic needs.
+            endpoint: The server to connect to first.
 
         Raises:
-            NotebookError: None runs, several do and none was taken up, or it is of another kind.
+            NotebookError: No model runs, several do and none is selected, or it is of another kind.
         """
         cluster = self.connector.get_or_connect(endpoint)
         used = self.in_use.get(kind)
@@ -169,22 +169,22 @@ class Session:
         return self._make(kind, running)
 
     def adjust(self, parameter: str) -> None:
-        """Let a new default apply to the models in use, too."""
+        """Apply a new default to the models in use, too."""
         for model in self.in_use.values():
             defaults = self._generation(self._contexts.get(model.model_uid))
             setattr(model, parameter, defaults.get(parameter))
 
     def forget(self, endpoint: str, uid: str) -> None:
-        """Note that the model `uid` of a server was terminated."""
+        """Record that the model `uid` of a server was terminated."""
         self.launches.forget(endpoint, uid)
         self.lessons.forget(endpoint, uid)
         if self.connector.uses(endpoint):
             self.in_use = {k: model for k, model in self.in_use.items() if model.model_uid != uid}
 
     def request_context(self, endpoint: str, running: RunningModel) -> RequestContext | None:
-        """Return what a request to a model may have, as far as this notebook knows it.
+        """Return how many tokens a request to a model may have, if this notebook knows.
 
-        It is known from the server's refusal of a longer one, or from the notebook's own launch.
+        It knows from the server's refusal of a longer request, or from its own launch.
         """
         from xinference_magics.cluster.models import RequestContext
         from xinference_magics.cluster.request_context import launched_with
@@ -195,11 +195,11 @@ class Session:
         return None if own is None else launched_with(own, running)
 
     def _only(self, running: RunningModel, kind: Kind) -> Any:
-        """Take up the only model that a magic can ask, saying so."""
+        """Select the only model that a magic can ask, and say so."""
         if kind_of(running) is kind:
             self.say(f"Using {running.uid}, the only running model that can {kind.does}.")
             self.say(self.take_up(running))
-        else:  # its object in the namespace is of another kind, and stays
+        else:  # its object in the namespace is of another kind and stays
             self.in_use[kind] = self._make(kind, running)
         return self.in_use[kind]
 
@@ -219,7 +219,7 @@ class Session:
         return kind.make(running, fields)
 
     def _generation(self, context: int | None) -> dict[str, Any]:
-        """Default parameters, with an answer that leaves half of the context to the prompt."""
+        """Return the default parameters, leaving half of the context window to the prompt."""
         settings = self.settings
         limit = settings.max_tokens
         if limit is not None and context:
@@ -233,7 +233,7 @@ class Session:
         return {name: value for name, value in given.items() if value is not None}
 
     def _forget_models(self) -> None:
-        """Forget the models in use: the notebook leaves their server."""
+        """Forget the models in use, because the notebook leaves their server."""
         self.in_use.clear()
         self._contexts.clear()
 

@@ -1,4 +1,4 @@
-"""The cell that a shell is running, as the commands that take a prompt see it."""
+"""The cell that a shell is running, as prompt commands see it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ShellScreen:
-    """Shows answers in the front end that runs a shell's cell.
+    """Show answers in the frontend that runs a shell's cell.
 
     Args:
         shell: The shell.
@@ -32,11 +32,11 @@ class ShellScreen:
         self._shell = shell
 
     def view(self, *, live: bool) -> View:
-        """Return a view for the front end that runs the cell."""
+        """Return a view for the frontend that runs the cell."""
         return choose_view(self._shell, live=live)
 
     def background_view(self) -> BackgroundView | UnseenView:
-        """Return a view of a turn that goes on when the cell has ended."""
+        """Return a view of a turn that continues after the cell has ended."""
         return choose_background_view(self._shell)
 
     def fill_next_cell(self, code: str) -> None:
@@ -60,7 +60,7 @@ def running_cell(
 
 
 def user_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop on which the user's cells run what they await."""
+    """Return the event loop that runs what the user's cells await."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

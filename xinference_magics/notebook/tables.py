@@ -1,4 +1,4 @@
-"""Tables and arrays as text: as much as helps, in digits that mean something."""
+"""Format tables and arrays as text, limited to helpful amounts and significant digits."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any
 _ROWS = 30
 _COLUMNS = 30
 _VALUES = 1_000
-"""Numbers of an array up to which all are written."""
+"""Arrays of up to this many values are written in full."""
 _EDGE = 3
-"""How many are written at both ends of an axis of a larger array."""
+"""Number of values written at each end of an axis of a larger array."""
 
 _ELIDED = re.compile(r"\.\.\.|:\t:")
-"""What stands for values that are left out: in tensors of torch, in sparse matrices of scipy."""
+"""Marks of omitted values, in torch tensors and in scipy sparse matrices."""
 
 
 @dataclass(frozen=True)
 class Shortened:
-    """A value as text, and which part of it that is.
+    """A value as text, and which part of the value that is.
 
     Attributes:
-        text: Says for itself that it is a part.
-        part: As in ``first 30 of 60 rows``; empty where it is all.
-        notes: What the user is told of that.
+        text: The text, which itself says if it is only a part.
+        part: Such as ``first 30 of 60 rows``; empty if it is the whole value.
+        notes: What to tell the user about the part.
     """
 
     text: str
@@ -36,15 +36,15 @@ class Shortened:
 
 
 def digits(number: Any) -> str:
-    """Write a float in six digits; its whole part in full, and two decimals at least beside it."""
-    if not 1 <= abs(number) < 1e15:  # noqa: PLR2004  # where floats end to be exact
+    """Format a float with six digits, but always its integer part in full and two decimals."""
+    if not 1 <= abs(number) < 1e15:  # noqa: PLR2004  # beyond it, floats are inexact
         return f"{number:.6g}"
     decimals = max(2, 6 - len(str(int(abs(number)))))
     return f"{number:.{decimals}f}".rstrip("0").rstrip(".")
 
 
 def table(value: Any) -> Shortened | None:
-    """Write a DataFrame or Series of pandas or polars as CSV; None for anything else."""
+    """Format a pandas or polars DataFrame or Series as CSV; None for anything else."""
     frame = _frame(value)
     if frame is None:
         return None
@@ -59,7 +59,7 @@ def table(value: Any) -> Shortened | None:
 
 
 def _frame(value: Any) -> Any:
-    """Return a DataFrame as it is and a Series as one; None for anything else."""
+    """Return a DataFrame unchanged and a Series as a DataFrame; None for anything else."""
     if not (hasattr(value, "shape") and callable(getattr(value, "head", None))):
         return None
     if hasattr(value, "to_csv") and hasattr(value, "columns"):
@@ -72,7 +72,7 @@ def _frame(value: Any) -> Any:
 def _csv(frame: Any) -> str:
     if hasattr(frame, "to_csv"):  # pandas
         return str(frame.to_csv(float_format=digits))
-    # Not with write_csv: polars counts decimals instead of digits, and refuses lists.
+    # polars' own write_csv counts decimals instead of digits, and rejects lists.
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(frame.columns)
@@ -85,7 +85,7 @@ def _cell(value: Any) -> Any:
 
 
 def first_of(limit: int, there: int, what: str) -> str:
-    """Say which part is written of a table or a collection; empty where it is all."""
+    """Describe which part of a table or collection is written; empty if all of it is."""
     return f"first {limit:,} of {there:,} {what}" if there > limit else ""
 
 
@@ -94,7 +94,7 @@ def _count(number: int, what: str) -> str:
 
 
 def array(value: Any) -> Shortened | None:
-    """Write an array with its shape; a single number of numpy as that; None for anything else."""
+    """Format an array with its shape, or a numpy scalar as a number; None for anything else."""
     if not (hasattr(value, "shape") and hasattr(value, "dtype")):
         return None
     shape = tuple(value.shape)
@@ -107,14 +107,14 @@ def array(value: Any) -> Shortened | None:
 
 
 def _numbers(value: Any) -> Shortened:
-    """Write an array as numpy does, whatever the user has set for its own output."""
+    """Format an array as numpy does, regardless of the user's print options."""
     np: Any = sys.modules.get("numpy")
     try:
         values = np.asanyarray(value)
         known = values.shape == tuple(value.shape)
-    except Exception:  # noqa: BLE001  # no numpy, or a tensor of a GPU
+    except Exception:  # noqa: BLE001  # no numpy, or a GPU tensor
         known = False
-    if not known:  # a sparse matrix, too
+    if not known:  # also for a sparse matrix
         text = str(value)
         if not _ELIDED.search(text):
             return Shortened(text)

@@ -1,4 +1,4 @@
-"""What a value of the notebook looks like to a model: text, or a picture."""
+"""Convert the notebook's values to what a model reads: text or pictures."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.pictures import Block
 
 LONGEST = 20_000
-"""Characters after which a value is cut, with a note."""
+"""Maximum characters of a value; a longer one is cut, with a note."""
 _LONGEST_NAME = 40
-"""Characters of an expression that a note shows."""
+"""Maximum characters of an expression in a note."""
 
 
 def shown(value: object, name: str) -> str | Block:
-    """Turn a value into what a model is given.
+    """Convert a value to what is sent to a model.
 
     Text stays as it is. Figures and images become pictures. Tables and arrays are written with
-    their shape, turns and messages as their text, functions and classes as their source,
-    exceptions with their traceback. What is long is shortened, which a note says, and the text.
+    their shape, turns and messages as their text, functions and classes as their source, and
+    exceptions with their traceback. Long values are shortened, as a note and the text both say.
 
     Args:
         value: Any value of the notebook.
-        name: What it is called in notes.
+        name: Its name in notes.
     """
     if isinstance(value, str):
         return value
@@ -42,11 +42,11 @@ def shown(value: object, name: str) -> str | Block:
 
 
 def returned(value: object, *, sees: bool) -> str | list[Block]:
-    """Turn what a tool has returned into what the model reads of it.
+    """Convert the return value of a tool to what the model reads.
 
     Args:
         value: A figure or an image becomes a picture, anything else text.
-        sees: Whether the model takes pictures; one that does not is told of them.
+        sees: Whether the model accepts pictures; if not, a text mentions them instead.
     """
     from xinference_magics.chat.toolbox import as_text
 
@@ -61,19 +61,19 @@ def returned(value: object, *, sees: bool) -> str | list[Block]:
 
 
 def worded(value: object) -> str:
-    """Turn a value into a word of a command: turns and messages into their text."""
+    """Convert a value to a word of a command; turns and messages become their text."""
     text = said(value)
     return str(value) if text is None else text
 
 
 def cut(text: str, name: str, longest: int = LONGEST, *, end: bool = False) -> str:
-    """Cut a text after so many characters, which a note says, and the text.
+    """Cut a text to `longest` characters, as a note and the text both say.
 
     Args:
         text: Any text.
-        name: What it is called in the note.
-        longest: Characters that are kept.
-        end: Whether those are the last ones.
+        name: Its name in the note.
+        longest: Number of characters that remain.
+        end: Whether the last characters remain, instead of the first.
     """
     if len(text) <= longest:
         return text
@@ -83,7 +83,7 @@ def cut(text: str, name: str, longest: int = LONGEST, *, end: bool = False) -> s
 
 
 def _written(value: Any, name: str) -> str:
-    # What an exception says is at the end of its traceback.
+    # The message of an exception is at the end of its traceback.
     return cut(_text(value, name), name, end=isinstance(value, BaseException))
 
 
@@ -130,7 +130,7 @@ def _exception(value: Any) -> str | None:
 
 
 def _displayed(value: Any) -> str | None:
-    """The text of Markdown, HTML and the like, as a cell's output has it."""
+    """Return the text behind Markdown, HTML and other display objects."""
     from IPython.core.display import DisplayObject
 
     text = value.data if isinstance(value, DisplayObject) else None

@@ -1,4 +1,4 @@
-"""The line of a command, split into words, with the values that it names put in."""
+"""Split a command's line into words, inserting the values of the variables that it names."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\{([A-Za-z_]\w*(?:\.\w+|\[[^\[\]{}]+\])*)\}")
 _PLACES = range(0xF0000, 0xFFFFE)
-"""Characters for private use: each stands for a value until the line is split into words."""
+"""Private-use characters, each a placeholder for a value until the line is split into words."""
 
 
 def split_line(line: str, magic: str, variables: Mapping[str, Any]) -> list[str]:
     """Split a magic's line into words, dropping a trailing ``# comment``.
 
-    ``{{expression}}``, ``{name}`` and ``$name`` become their values, each within its word whatever
-    is in it. A single brace or a dollar before something that is no variable stays as it is, so
-    that JSON can be typed. Quotes group words; backslashes are plain characters (they are common
-    in paths).
+    ``{{expression}}``, ``{name}`` and ``$name`` become their values, each of which stays within its
+    word whatever it contains. A single brace or a dollar sign before something that isn't a
+    variable stays as it is, so that JSON can be typed. Quotes group words; backslashes are plain
+    characters (they are common in paths).
 
     Raises:
         UsageError: A quote is not closed.
@@ -53,12 +53,12 @@ def _words(line: str, magic: str) -> list[str]:
     for comment in re.finditer(r"(?:^|(?<=\s))#", line):
         try:
             return _shell_words(line[: comment.start()])
-        except ValueError:  # the '#' stands between quotes
+        except ValueError:  # this '#' is inside quotes
             continue
     try:
         return _shell_words(line)
     except ValueError:
-        # Without the line: what stands behind the quote may be a secret.
+        # Leave out the line, because the text after the quote may be a secret.
         raise UsageError(
             f'{magic}: a quote is not closed; put " around text with an apostrophe'
         ) from None

@@ -1,1 +1,1 @@
-"""HTTP as this package wants it: one place for endpoints, timeouts, failures and sessions."""
+"""HTTP for this package: one place for endpoints, timeouts, failures and sessions."""

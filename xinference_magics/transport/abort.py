@@ -1,7 +1,7 @@
-"""Ending a request on the server, for streams that are left before their end.
+"""Abort requests on the server, for streams that are abandoned before their end.
 
-Closing the socket is what counts: the server notices at once. The abort says it by the
-request's own id as well, for what stands between; llama.cpp heeds neither and generates on.
+Closing the socket is what counts: the server notices at once. The abort also names the request by
+its own id, in case a proxy hides the closed socket. llama.cpp ignores both and keeps generating.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _PATIENCE = Timeouts(connect=1.0, read=1.0)
 def abort_soon(
     endpoint: str, model_uid: str, request_id: str, token: Callable[[], str | None] | None
 ) -> None:
-    """Abort a request from a thread of its own; never raises, never waits.
+    """Abort a request from a thread of its own; never raise, never wait.
 
-    Who leaves a stream is being cancelled or interrupted, and the event loop may be about to
-    close: neither can wait for a server that may be what hangs.
+    Whoever abandons a stream is being cancelled or interrupted, and the event loop may be about
+    to close: neither can wait for a server that may be the one that hangs.
     """
     thread = threading.Thread(
         target=_abort,
@@ -36,7 +36,7 @@ def abort_soon(
         name="xinference-abort",
         daemon=True,
     )
-    with suppress(RuntimeError):  # no thread can be started while the interpreter ends
+    with suppress(RuntimeError):  # no thread can be started while the interpreter shuts down
         thread.start()
 
 
@@ -47,7 +47,7 @@ def _abort(
 
     url = model_url(endpoint, model_uid, f"/requests/{quoted(request_id)}/abort")
     with (
-        dropped(_log, Exception),  # the request was left, and nobody waits for this
+        dropped(_log, Exception),  # the request was abandoned, and nobody waits for this
         open_session(endpoint, token=token, timeouts=_PATIENCE) as session,
     ):
         session.post(url, json={"block_duration": 0})

@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
-_ROUNDS = 1000  # it takes five
-_LONGEST_LINE = 32 * 2**20  # bytes of one event; aiohttp allows twice its buffer
+_ROUNDS = 1000  # five are enough
+_LONGEST_LINE = 32 * 2**20  # bytes of one event; aiohttp allows twice the size of its buffer
 
 
 def open_async_session(
@@ -44,11 +44,11 @@ def open_async_session(
 
     Args:
         endpoint: A normalized endpoint.
-        token: Asked before each request for the bearer token; None sends none.
-        timeouts: Limits in seconds; there is none on a whole answer.
+        token: Called before each request for the bearer token; None sends none.
+        timeouts: Limits in seconds; the whole response has no limit.
 
-    Each request has a connection of its own: the server closes kept ones after five idle
-    seconds and after some errors, and aiohttp does not send a POST again.
+    Each request has a connection of its own: the server closes kept-alive ones after five idle
+    seconds and after some errors, and aiohttp does not resend a POST.
     """
     bearer = Bearer.of(endpoint, token)
     return aiohttp.ClientSession(
@@ -69,20 +69,19 @@ def open_async_session(
 
 
 def _proxy(endpoint: str) -> str | None:
-    """Return the environment's proxy on the way to `endpoint`, as `requests` chooses it.
+    """Return the environment's proxy for `endpoint`, as `requests` chooses it.
 
-    aiohttp can look for one itself, but then it also puts a netrc's password beside our token,
-    and fails.
+    aiohttp can find one itself, but then it also adds a netrc's password to our token, and fails.
 
     Raises:
-        ConnectError: The environment names something that is no URL.
+        ConnectError: The environment names something that isn't a proxy's URL.
     """
     if is_loopback(endpoint):
         return None
     named = select_proxy(endpoint, get_environ_proxies(endpoint))
     url = usable(named) if named else None
     if named and url is None:
-        del named  # a traceback may show what its frames know
+        del named  # a traceback may show the local variables of its frames
         raise misused_proxy(endpoint)
     return url
 
@@ -90,8 +89,8 @@ def _proxy(endpoint: str) -> str | None:
 class _Connector(aiohttp.TCPConnector):
     """Leaves no connection open when it is closed.
 
-    aiohttp lets TLS take its leave first, for which asyncio waits 30 s where nobody answers; by
-    then the loop may have ended, and the connection would be there until garbage is collected.
+    aiohttp lets TLS shut down first, for which asyncio waits 30 s if nobody answers; by then the
+    loop may have ended, and the connection would stay open until garbage collection.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -105,7 +104,7 @@ class _Connector(aiohttp.TCPConnector):
     async def close(self, *, abort_ssl: bool = False) -> None:
         end_all(self._sockets)
         await super().close(abort_ssl=abort_ssl)
-        for _ in range(_ROUNDS):  # of the loop, which closes them
+        for _ in range(_ROUNDS):  # iterations of the loop, which closes them
             if all(each.fileno() < 0 for each in self._sockets):
                 return
             await asyncio.sleep(0)
@@ -114,7 +113,7 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Resolver(AbstractResolver):
-    """Looks up names; a lookup that hangs holds up neither the loop's end nor its other work."""
+    """Looks up names; a lookup that hangs blocks neither the loop's end nor its other work."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -133,7 +132,7 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """There is nothing to let go."""
+        """Do nothing: there is nothing to release."""
 
 
 def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:
@@ -172,11 +171,11 @@ def _authorization(bearer: Bearer) -> aiohttp.TraceConfig:
 
 
 class AsyncModelHandle:
-    """Sends the bodies of requests, asynchronously.
+    """Sends request bodies, asynchronously.
 
     Args:
         endpoint: A normalized endpoint.
-        session: Of the running loop.
+        session: A session of the running loop.
     """
 
     def __init__(self, endpoint: str, session: aiohttp.ClientSession) -> None:
@@ -184,10 +183,10 @@ class AsyncModelHandle:
         self._session = session
 
     async def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Send `body`; return the whole answer, or its chunks where it asks for a stream."""
+        """Send `body`; return the whole response, or its chunks if `body` asks for a stream."""
         url = f"{self._endpoint}{path}"
         with timed(_log, logging.DEBUG, "POST", path) as asked:
-            # Written in pieces: bytes of more than a MiB would hold up the loop, with a warning.
+            # Sent in pieces: more than a MiB as bytes would block the loop, with a warning.
             data = io.BytesIO(written(body))
             response = await self._session.post(url, data=data, headers=JSON)
             asked.status = response.status
@@ -211,7 +210,7 @@ async def open_handle(
 ) -> AsyncGenerator[AsyncModelHandle]:
     """Lend a handle for one request on the running loop.
 
-    A connection serves one request, so a session does too: then none is bound to a loop that
+    A connection serves one request, so a session does too: that way none is bound to a loop that
     has ended, and none is left unclosed.
     """
     async with open_async_session(endpoint, token=token, timeouts=timeouts) as session:

@@ -1,9 +1,9 @@
-"""The token of the moment, for each request: never one that no header can carry.
+"""The current token for each request: never one that a header cannot carry.
 
-One that was refused is not sent again soon.
+A token that was refused is not sent again soon.
 
-Ten bad tokens within 300 seconds ban an address for an hour, for all who work from there. A
-loop that goes on after a refusal must not be what sends them.
+Ten bad tokens within 300 seconds ban an address for an hour, for everyone who works from there.
+A loop that continues after a refusal must not be what sends them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from xinference_magics.transport.failures import other_credentials
 
 Token = Callable[[], str | None]
 
-_PAUSE = 120.0  # seconds: leaves three attempts within the time in which ten ban
+_PAUSE = 120.0  # seconds: allows three attempts within the time in which ten cause a ban
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What a look for a token gave: asyncio's debug log shows what a task returns."""
+    """The result of a token lookup, wrapped because asyncio's debug log shows task results."""
 
     token: str | None = field(repr=False)
 
@@ -35,8 +35,8 @@ class Bearer:
 
     Args:
         endpoint: Where they are sent.
-        source: Asked before each request; None sends none.
-        at_once: Whether asking it never waits, so that no thread is needed for it.
+        source: Called before each request; None sends none.
+        at_once: Whether calling `source` never blocks, so that no thread is needed for it.
     """
 
     def __init__(self, endpoint: str, source: Token | None, *, at_once: bool = False) -> None:
@@ -49,15 +49,15 @@ class Bearer:
 
     @classmethod
     def of(cls, endpoint: str, source: Token | None) -> Bearer:
-        """Return `source` itself if it is one, so that sessions share what they learn."""
+        """Return `source` itself if it is a `Bearer`, so that sessions share what they learn."""
         return source if isinstance(source, Bearer) else cls(endpoint, source)
 
     def __call__(self) -> str | None:
-        """Return the token to send, without the white space around it.
+        """Return the token to send, stripped of surrounding whitespace.
 
         Raises:
-            AuthenticationError: No header can carry it, or it was refused a short while ago;
-                nothing was sent.
+            AuthenticationError: A header cannot carry it, or it was refused recently; nothing
+                was sent.
         """
         token = self._source() if self._source else None
         if isinstance(token, str):
@@ -70,7 +70,7 @@ class Bearer:
             )
         left = self._again_at - time.monotonic()
         if token and token == self._refused and left > 0:
-            del token  # a traceback may show what its frames know
+            del token  # a traceback may show the local variables of its frames
             raise AuthenticationError(
                 f"{self._endpoint} has rejected these credentials; bad ones can get this address "
                 f"banned, so they are not sent again for {left:.0f} s.",
@@ -79,12 +79,12 @@ class Bearer:
         return token
 
     async def without_blocking(self) -> str | None:
-        """Return the token to send; it may have to be renewed by a request first.
+        """Return the token to send; renewing it first may take a request.
 
-        Requests of one loop that begin while another's token is looked up share it.
+        Requests on the same loop that begin during a lookup share its result.
 
         Raises:
-            AuthenticationError: As by a call.
+            AuthenticationError: As for a call.
         """
         if self._at_once:
             return self()
@@ -98,12 +98,12 @@ class Bearer:
         return _Found(self())
 
     def refused(self, authorization: str | None) -> None:
-        """Take note that the server has answered 401 to this Authorization header."""
+        """Record that the server answered 401 to this Authorization header."""
         self._refused = (authorization or "").removeprefix("Bearer ") or None
         self._again_at = time.monotonic() + _PAUSE
 
     def _looked(self, looking: asyncio.Task[_Found]) -> None:
-        """Keep no token, and do not complain of an error whose requests were all cancelled."""
+        """Drop the token, and keep asyncio from reporting an error that no request awaits."""
         if self._looking is looking:
             self._looking = None
         if not looking.cancelled():
@@ -111,9 +111,9 @@ class Bearer:
 
 
 def _fault(token: object) -> str:
-    """Say why no header can carry a token; empty where one can.
+    """Return why a header cannot carry a token, or an empty string if it can.
 
-    Beyond ASCII, `requests` would send Latin-1 and aiohttp UTF-8, and no bearer token has such
+    Beyond ASCII, `requests` would send Latin-1 and aiohttp UTF-8, and bearer tokens have no such
     characters (RFC 6750, 2.1).
     """
     if token is None:

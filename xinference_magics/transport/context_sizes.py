@@ -1,7 +1,7 @@
-"""How long a prompt was and may be, out of the words with which an engine refuses it.
+"""Extract the length of a prompt and its limit from the message with which an engine refuses it.
 
-Each engine has its own sentence. Those of llama.cpp, llama-cpp-python, vLLM, SGLang, MLX and
-transformers are read, as of Xinference 4.1, and OpenAI's, which many others copy.
+Each engine words it differently. This recognizes llama.cpp, llama-cpp-python, vLLM, SGLang, MLX
+and transformers, as of Xinference 4.1, and OpenAI's message, which many others copy.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _NUMBER = r"(\d[\d,]{0,14})(?![.,]?\w| [km]\b)"
-"""Of tokens: what goes on, as ``128k``, is another number."""
+"""A number of tokens; one that continues, as in ``128k``, is a different number."""
 _LIMIT = re.compile(
     r"(?:context[ _](?:length|size|window|limit)|model length|max_model_len)"
     rf"(?: is| of)?(?: only)?[ (=:]*{_NUMBER}",
@@ -25,10 +25,10 @@ _ASKED = re.compile(
 
 
 def asked_and_limit(detail: str) -> tuple[int | None, int | None]:
-    """Return the tokens that a prompt had, and those that a request may have.
+    """Return how many tokens a prompt had, and how many a request may have.
 
     Args:
-        detail: The server's words. Each number that is not in them is None.
+        detail: The server's message. A number that it does not contain is returned as None.
     """
     return _first(_ASKED, detail), _first(_LIMIT, detail)
 

@@ -1,6 +1,6 @@
-"""The server's own words, out of the body of an error answer: JSON, text, or a page of HTML.
+"""Extract the server's message from an error body: JSON, text, or an HTML page.
 
-Nothing here does I/O or imports an HTTP library. The shapes were observed on Xinference 4.1.
+Nothing here does I/O or imports an HTTP library. The formats were observed on Xinference 4.1.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from xinference_magics.plain import neutralise
 
-_LONGEST = 400  # characters of a server's text that still make one line
-_READ = 10_000  # characters of a text that are looked at
+_LONGEST = 400  # characters of a server's text that still fit on one line
+_READ = 10_000  # characters of a text that are examined
 
 _ADDRESS = re.compile(r"\[address=[^\]]{0,200}\]\s*")
 _VALIDATION = re.compile(r"(?<!\d)\d+ validation errors? for \w+\n")
@@ -29,12 +29,12 @@ def one_line(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return `text` as far as it makes one line."""
+    """Truncate `text` to what fits on one line."""
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def detail_of(body: bytes | str) -> str:
-    """Return the server's own words out of an error body: JSON, plain text or a page of HTML."""
+    """Return the server's message from an error body: JSON, plain text or an HTML page."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else body
     try:
         return one_line(_said(_data(text)))
@@ -47,7 +47,7 @@ def detail_of(body: bytes | str) -> str:
 
 
 def _data(text: str) -> object:
-    """Read JSON, or the Python that xinference-client makes of an error event's object.
+    """Parse JSON, or the Python literal to which xinference-client converts an error event.
 
     Raises:
         ValueError: It is neither.
@@ -58,10 +58,10 @@ def _data(text: str) -> object:
 
 
 def literal(text: str) -> Any:
-    """Read a literal of Python's.
+    """Parse a Python literal.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It isn't one.
     """
     try:
         return literal_eval(text[:_READ])
@@ -70,7 +70,7 @@ def literal(text: str) -> Any:
 
 
 def _said(data: object) -> str:
-    """Find the text in `detail`, `error`, `message`, or FastAPI's list of invalid fields."""
+    """Find the message in `detail`, `error`, `message`, or FastAPI's list of invalid fields."""
     if isinstance(data, dict):
         for key in ("detail", "error", "message"):
             if data.get(key):
@@ -84,7 +84,7 @@ def _said(data: object) -> str:
 
 
 def _validation(text: str) -> str:
-    """Turn pydantic's report, a line per field and an indented one per fault, into pairs."""
+    """Condense pydantic's report, a line per field and an indented one per fault, to pairs."""
     found = _VALIDATION.search(text)
     if not found:
         return text
@@ -93,7 +93,7 @@ def _validation(text: str) -> str:
 
 
 def is_validation(body: bytes | str) -> bool:
-    """Tell whether a body is pydantic's report of what is not valid in a request."""
+    """Return whether a body is pydantic's report of what is invalid in a request."""
     start = body[:_READ]
     text = start.decode(errors="replace") if isinstance(start, bytes) else start
     return _VALIDATION.search(text) is not None

@@ -1,4 +1,4 @@
-"""Endpoints: what people type, made into one URL, and how long to wait there."""
+"""Endpoints: normalize user input to one URL, and define how long to wait there."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Timeouts:
     """How long to wait for a server.
 
     Args:
-        connect: Seconds until the connection must stand.
-        read: The longest silence in seconds, not the whole duration; None waits for ever.
+        connect: Seconds within which the connection must be established.
+        read: The longest silence in seconds, not the whole duration; None waits forever.
     """
 
     connect: float = 5.0
@@ -28,16 +28,16 @@ class Timeouts:
 
 
 MANAGEMENT = Timeouts()
-INFERENCE = Timeouts(read=600.0)  # 32 requests at once made one wait 66 s for its first token
+INFERENCE = Timeouts(read=600.0)  # of 32 concurrent requests, one waited 66 s for its first token
 
 
 def normalize(endpoint: str) -> str:
     """Return `endpoint` as a URL that a path can be appended to.
 
-    A missing scheme becomes ``http``; where the port is missing as well it becomes 9997, and where
-    the host is missing or means every address of a machine, it becomes this machine. A slash or
-    colon too few or too many after the scheme is mended. Slashes at the end, the server's own
-    pages and its API's paths go, another path stays: a server may live below one.
+    A missing scheme becomes ``http``; if the port is missing as well, it becomes 9997. A host that
+    is missing or means every address of a machine becomes this machine. Missing or extra slashes
+    and colons after the scheme are corrected. Trailing slashes and the paths of the server's pages
+    and API are removed; any other path stays, as a server may be mounted below one.
 
     Raises:
         ConnectError: It cannot be the address of a server.
@@ -46,7 +46,7 @@ def normalize(endpoint: str) -> str:
     scheme = re.match(_SCHEME, typed, re.IGNORECASE)
     rest = typed[scheme.end() :] if scheme else typed.removeprefix("//")
     if "@" in rest and not re.fullmatch(_AT_IN_PATH, rest):
-        del endpoint, typed, scheme, rest  # a traceback may show what its frames know
+        del endpoint, typed, scheme, rest  # a traceback may show the local variables
         raise ConnectError(
             "An endpoint with a user name in it would show its password in the notebook.",
             hint="Leave it out and set XINFERENCE_API_KEY; an @ in a path is written %40.",
@@ -63,31 +63,31 @@ def normalize(endpoint: str) -> str:
 
 
 _AROUND = " \t\r\n\v\f\xa0\u200b\ufeff\"'<>`"
-"""What is copied along with an address."""
+"""Characters that get copied along with an address."""
 
 _SCHEME = r"(?:(?P<scheme>https?)(?:[:;]?[/\\]+|:(?!\d+$)))+"
-"""``http://``, and what people make of it; the last counts where it is there twice."""
+"""``http://`` and its common misspellings; if it appears twice, the last one counts."""
 
 _AT_IN_PATH = r"[\w.-]+/[^/:?#\\][^:?#\\]*"
-"""What has an @ and no user name: a path after a host alone, and nowhere a password's colon."""
+"""An @ that belongs to a path, not to a user name: the host is bare, and no colon follows it."""
 
 _NO_HOST = r"[^\w.:%\[\]-]"
-_OF_XINFERENCE = (  # compiled when they are needed: loading the extension needs none of them
+_OF_XINFERENCE = (  # compiled on demand: loading the extension needs none of these patterns
     r"(/v1(/(chat/)?completions|/embeddings|/rerank|/messages|/models(/.*)?)?|/(ui|docs))$"
 )
-"""What is called below an endpoint, and the pages that a browser shows there."""
+"""API paths below an endpoint, and the pages that a browser shows there."""
 
 
 def _bracketed(address: str) -> str:
-    """Put an IPv6 address that stands alone into brackets; a number that does is a port."""
+    """Put brackets around a bare IPv6 address, and a colon before a bare port number."""
     if isinstance(_ip(address), ipaddress.IPv6Address):
         return f"[{address}]"
     return f":{address}" if address.isdecimal() else address
 
 
 def _is_address(typed: str, parts: SplitResult) -> bool:
-    """Tell whether this can be an address: something is named, and it holds no more than that."""
-    unclear = parts.netloc.endswith(":") and parts.path.strip("/")  # of a scheme that nobody has
+    """Return whether this can be an address: it names a host or port, and contains nothing else."""
+    unclear = parts.netloc.endswith(":") and parts.path.strip("/")  # an unknown scheme
     return bool(
         parts.netloc
         and typed.isprintable()
@@ -105,14 +105,14 @@ def _no_address(endpoint: str) -> ConnectError:
     )
 
 
-_SHOWN = 200  # characters of what is no address
+_SHOWN = 200  # characters of an invalid address to show
 
 
 def _host(parts: SplitResult) -> str:
     host = parts.hostname or "127.0.0.1"
     address = _ip(host)
-    if address is not None and address.is_unspecified:  # servers that listen everywhere print it
-        return "127.0.0.1" if address.version == 4 else "[::1]"  # noqa: PLR2004  # of IP
+    if address is not None and address.is_unspecified:  # printed by servers that listen everywhere
+        return "127.0.0.1" if address.version == 4 else "[::1]"  # noqa: PLR2004  # IP version
     return f"[{host}]" if ":" in host else host
 
 
@@ -134,23 +134,23 @@ def _path(path: str) -> str:
 
 
 def resolve(explicit: str | None, configured: str | None = None) -> str:
-    """Return the endpoint to use: `explicit`, `configured`, ``$XINFERENCE_ENDPOINT``, default."""
+    """Return the first of `explicit`, `configured`, ``$XINFERENCE_ENDPOINT`` and the default."""
     chosen = explicit or configured or os.environ.get("XINFERENCE_ENDPOINT") or DEFAULT_ENDPOINT
     return normalize(chosen)
 
 
 def quoted(name: str) -> str:
-    """Make a name fit for a URL's path."""
+    """Quote a name for use in a URL path."""
     return quote(name, safe="")
 
 
 def model_url(endpoint: str, model_uid: str, about: str = "") -> str:
-    """Return where a model is found; `about` is the rest of the path, as ``/events``."""
+    """Return the URL of a model; `about` is the rest of the path, such as ``/events``."""
     return f"{endpoint}/v1/models/{quoted(model_uid)}{about}"
 
 
 def is_loopback(endpoint: str) -> bool:
-    """Tell whether `endpoint` is on this machine, where no proxy may stand between."""
+    """Return whether `endpoint` is on this machine, so requests must bypass any proxy."""
     host = urlsplit(endpoint).hostname or ""
     address = _ip(host)
     if address is None:

@@ -1,8 +1,8 @@
-"""The JSON of an answer: of a whole one, and of the events of a stream. Nothing here does I/O.
+"""Parse the JSON of whole responses and of the events in a stream. Nothing here does I/O.
 
-Servers and the proxies before them write event streams in many ways: with empty events, ``null``,
-an event of several lines, a byte order mark, or an error by its name (``event: error``). Some
-answer an error with status 200, or a request for a stream with a whole answer.
+Servers and the proxies in front of them write event streams in many ways: with empty events,
+``null``, an event of several lines, a byte order mark, or an error by name (``event: error``). Some
+report an error with status 200, or answer a request for a stream with a whole response.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EventError(Exception):
-    """The server says in its answer that it has failed; the text is its own words."""
+    """The server reports a failure inside its response; the text is the server's message."""
 
 
 def written(body: Mapping[str, Any]) -> bytes:
-    """Write a request as JSON.
+    """Encode a request body as JSON.
 
     Raises:
-        BadRequestError: It holds what JSON has no form for; nothing was sent.
+        BadRequestError: It contains something that JSON cannot represent; nothing was sent.
     """
     try:
         return json.dumps(body, allow_nan=False).encode()
@@ -36,11 +36,11 @@ def written(body: Mapping[str, Any]) -> bytes:
 
 
 def whole(body: bytes) -> Any:
-    """Read a whole answer, whatever its content type says.
+    """Parse a whole response, whatever its content type.
 
     Raises:
-        EventError: It is an error, though its status is good.
-        MalformedError: It is not JSON.
+        EventError: It is an error despite its success status.
+        MalformedError: It isn't JSON.
     """
     data = _json(body.removeprefix(_BYTE_ORDER_MARK))
     if isinstance(data, dict) and (said := _error_in(data)):
@@ -49,11 +49,11 @@ def whole(body: bytes) -> Any:
 
 
 def read(lines: Iterable[bytes]) -> Generator[dict[str, Any]]:
-    """Read the events of a stream.
+    """Parse the events of a stream.
 
     Raises:
-        EventError: The server says that it has failed.
-        MalformedError: An event is not a JSON object.
+        EventError: The server reports a failure.
+        MalformedError: An event isn't a JSON object.
     """
     events = Events()
     for line in lines:
@@ -65,7 +65,7 @@ def read(lines: Iterable[bytes]) -> Generator[dict[str, Any]]:
 
 
 async def aread(lines: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any]]:
-    """Do the same, asynchronously."""
+    """Parse the events of a stream asynchronously; see `read`."""
     events = Events()
     async for line in lines:
         data = events.feed(line)
@@ -76,20 +76,20 @@ async def aread(lines: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any]]:
 
 
 class Events:
-    """Take the lines of a stream as they come; each may complete an event.
+    """Parses a stream line by line; each line may complete an event.
 
-    An event is read at its first line, where that is all of it: not every server puts an empty
-    line behind it.
+    An event is parsed at its first line if that is all of it: not every server sends an empty line
+    after it.
     """
 
     def __init__(self) -> None:
         self._begun = False
-        self._failed = False  # whether the event is called an error
-        self._lines: list[bytes] = []  # of an event that is not whole yet
-        self._other: list[bytes] = []  # of what is no event stream
+        self._failed = False  # whether the event's name is "error"
+        self._lines: list[bytes] = []  # of an event that is still incomplete
+        self._other: list[bytes] = []  # of something that isn't an event stream
 
     def feed(self, line: bytes) -> dict[str, Any] | None:
-        """Take a line; return the event that it completes."""
+        """Process a line; return the event that it completes, if any."""
         line = line.strip()
         if line.startswith(b"data:"):
             return self._data(line[5:].lstrip())
@@ -103,7 +103,7 @@ class Events:
         return None
 
     def end(self) -> dict[str, Any] | None:
-        """Return what the end completes: an event, or a whole answer that is no stream."""
+        """Return what the end completes: an event, or a whole response that isn't a stream."""
         if not self._lines and not self._begun:
             self._lines = self._other
         return self._event(b"\n".join(self._lines)) if self._lines else None
@@ -161,10 +161,10 @@ def _json(text: bytes) -> Any:
 
 
 def _error_in(data: Mapping[str, Any]) -> str | None:
-    """Return the words of an error that stands where an answer should."""
+    """Return the message of an error sent instead of an answer, or None if there is none."""
     if error := data.get("error"):
         return _words(error)
-    if "choices" in data or "data" in data or "results" in data:  # what right answers have
+    if "choices" in data or "data" in data or "results" in data:  # what successful responses have
         return None
     return _words(data) if data.get("detail") or data.get("object") == "error" else None
 

@@ -1,6 +1,7 @@
-"""What the server refused, in our own words: its error answers become our errors.
+"""Map the server's error responses to this package's errors, with messages of our own.
 
-Nothing here does I/O or imports an HTTP library. The wordings were observed on Xinference 4.1.
+Nothing here does I/O or imports an HTTP library. The server's messages were observed on
+Xinference 4.1.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from xinference_magics.transport.features import feature_at
 
 _Error = TypeVar("_Error", bound=ServerError)
 
-_BAD_GATEWAY = 502  # from here on, a proxy's word that the server cannot answer now
+_BAD_GATEWAY = 502  # from here on, a proxy reports that the server cannot answer now
 _WITHOUT_A_REASON = ("", "Internal Server Error")
 
 _CONTEXT = re.compile(
@@ -48,18 +49,18 @@ _SCOPE = re.compile(r'scope="(?P<scope>[^"]+)"')
 
 
 def other_credentials(endpoint: str) -> Advice:
-    """Return what to do where credentials are missing or not accepted."""
+    """Return the advice for credentials that are missing or rejected."""
     return Remedy.LOG_IN(endpoint=endpoint)
 
 
 def worker_gone(detail: str) -> bool:
-    """Tell whether the server did not reach the worker that has the model."""
+    """Return whether the server failed to reach the worker that runs the model."""
     return bool(_WORKER_GONE.search(detail))
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """An error answer, as the table below looks at it."""
+    """An error response, as the functions in `_BY_STATUS` see it."""
 
     status: int
     detail: str
@@ -97,17 +98,17 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
     challenge: str | None = None,
     path: str = "",
 ) -> ServerError:
-    """Return the error that an HTTP answer with `status` and `body` stands for.
+    """Map an HTTP response with `status` and `body` to the matching exception.
 
     Args:
         status: The HTTP status.
         body: The whole body, of any content type.
         endpoint: Where it came from; part of the message.
         request_id: The `request_id` sent with the request.
-        model_uid: The model UID that was asked for, where the body does not name it.
+        model_uid: The UID of the requested model, in case the body does not name it.
         retry_after: The `Retry-After` header, in seconds.
-        challenge: The `WWW-Authenticate` header, which names the permission that is missing.
-        path: What was asked for, as in the request's first line.
+        challenge: The `WWW-Authenticate` header, which names the missing permission.
+        path: The requested path, as in the request line.
     """
     answer = _Answer(
         status,
@@ -272,7 +273,7 @@ def _other(answer: _Answer) -> ServerError:
 
 
 def _sentence(answer: _Answer, start: str) -> str:
-    """Return `start` and the server's words as one sentence that ends once."""
+    """Join `start` and the server's message into one sentence with one closing mark."""
     text = f"{start}: {answer.detail}" if answer.detail else start
     return text if text.endswith((".", "!", "?")) else f"{text}."
 

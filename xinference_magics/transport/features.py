@@ -1,7 +1,7 @@
-"""What older servers lack, and which version brought it.
+"""What older servers lack, and which version added it.
 
-Whatever depends on the server's version stands here; what was tried on which is in
-docs/compatibility.md. Nothing here does I/O.
+Everything that depends on the server's version is here; docs/compatibility.md lists what was tested
+on which version. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Feature:
-    """Something that servers have since some version.
+    """Something that servers have had since some version.
 
     Args:
-        what: For people; follows "has no".
+        what: Its description for people; follows "has no".
         since: The first version that has it.
-        path: The paths of its requests.
+        path: Matches the paths of its requests.
     """
 
     what: str
@@ -43,18 +43,19 @@ _WHOLE_ONLY = re.compile(
     "Streaming support for tool calls is available only"
     "|extract_tool_calls_streaming has not been implemented"
 )
-"""How a server refuses to stream where tools are offered.
+"""How a server refuses to stream when tools are offered.
 
-1.x does for most models and engines, with status 400; 4.1 on vLLM, SGLang and MLX for the families
-whose parser cannot stream (llama3, deepseek-r1, deepseek-v3), with an event inside the stream.
+1.x refuses for most models and engines, with status 400; 4.1 on vLLM, SGLang and MLX for the
+families whose parser cannot stream (llama3, deepseek-r1, deepseek-v3), with an event inside the
+stream.
 """
 
 
 def streams_no_tools(refusal: ServerError) -> bool:
-    """Tell whether what was refused is only that an answer with tools should stream."""
+    """Return whether the server refused only to stream an answer with tools."""
     return bool(_WHOLE_ONLY.search(refusal.detail))
 
 
 def feature_at(path: str) -> Feature | None:
-    """Return what a request asks for that not all servers have; None for all others."""
+    """Return the feature that a request to `path` needs; None if all servers have it."""
     return next((feature for feature in _FEATURES if feature.path.match(path)), None)

@@ -1,4 +1,4 @@
-"""What asks a model synchronously, over a session that it neither opens nor closes."""
+"""Send requests to a model synchronously, over a session that is opened and closed elsewhere."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _OK = 200
 
 
 class ModelHandle:
-    """Sends the bodies of requests.
+    """Sends request bodies.
 
     Args:
         endpoint: A normalized endpoint.
-        session: Shared with other handles, in other threads too.
+        session: Shared with other handles, also in other threads.
     """
 
     def __init__(self, endpoint: str, session: Session) -> None:
@@ -31,7 +31,7 @@ class ModelHandle:
         self._session = session
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        """Send `body`; return the whole answer, or its chunks where it asks for a stream."""
+        """Send `body`; return the whole response, or its chunks if `body` asks for a stream."""
         stream = bool(body.get("stream"))
         url = f"{self._endpoint}{path}"
         response = self._session.post(url, data=written(body), headers=JSON, stream=stream)
@@ -49,10 +49,10 @@ def _chunks(response: Response) -> Generator[dict[str, Any]]:
 
 
 def check_status(status: int) -> None:
-    """Refuse a good status of an answer that has nothing in it.
+    """Reject success statuses of responses without content.
 
     Raises:
-        MalformedError: It is not 200.
+        MalformedError: The status isn't 200.
     """
     if status != _OK:
         raise MalformedError(f"the response has the status {status}")

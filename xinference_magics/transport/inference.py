@@ -1,6 +1,6 @@
-"""What a server's models are asked, sync and async: a POST, and an answer or a stream of events.
+"""Send requests to models, sync and async: a POST, and a response or a stream of events.
 
-Errors keep their status, and streams are ended on the server when they are left early.
+Errors keep their status, and streams that are abandoned early are aborted on the server.
 """
 
 from __future__ import annotations
@@ -38,30 +38,30 @@ _log = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 Ask = Callable[[Any, Body], Any]
-"""Sends a body by a handle, which may be an asynchronous one."""
+"""Sends a body through a handle, which may be asynchronous."""
 
 _OK, _TOO_MANY, _FAILED, _UNAVAILABLE = 200, 429, 500, 503
-_LONGEST_WAIT = 30.0  # seconds; what the server itself proposes while a model loads
+_LONGEST_WAIT = 30.0  # seconds; what the server itself suggests while a model loads
 _RERANK = {"model", "query", "documents", "top_n", "max_chunks_per_doc", "return_documents"}
 
 
 def chat(handle: Any, body: Body) -> Any:
-    """Ask for the next message of a chat."""
+    """Request the next message of a chat."""
     return handle.post(_PATHS[chat], body)
 
 
 def complete(handle: Any, body: Body) -> Any:
-    """Ask for the continuation of a text."""
+    """Request the continuation of a text."""
     return handle.post(_PATHS[complete], body)
 
 
 def embed(handle: Any, body: Body) -> Any:
-    """Ask for the vectors of texts."""
+    """Request the embeddings of texts."""
     return handle.post(_PATHS[embed], body)
 
 
 def rerank(handle: Any, body: Body) -> Any:
-    """Ask how well documents answer a query; what Xinference does not know goes to the model."""
+    """Request scores of documents for a query; fields unknown to Xinference go to the model."""
     others = {name: value for name, value in body.items() if name not in _RERANK}
     return handle.post(_PATHS[rerank], {**body, "kwargs": written(others).decode()})
 
@@ -78,28 +78,28 @@ _WANTED = {
     embed: "an embedding model",
     rerank: "a rerank model",
 }
-"""What answers a request with an error that explains nothing where it is of another kind."""
+"""The kind of model a request needs; other kinds answer with an error that explains nothing."""
 
 _MEDIA = (
     "Is each image, sound or video file complete? On llama.cpp a model accepts them only if it was "
     "launched with its multimodal_projector."
 )
-_PATIENCE = Timeouts(read=5.0)  # for what the server says beside an answer
+_PATIENCE = Timeouts(read=5.0)  # for side requests about a model
 
 
 class InferenceEndpoint:
-    """Where a kind of request goes; clients are made at first use, and nothing before.
+    """Where a kind of request goes; clients are created at first use, and nothing before that.
 
-    A body names its model; where it carries a `request_id`, the request can be aborted. What
-    goes wrong is raised as one of this package's errors.
+    A body names its model; if it contains a `request_id`, the request can be aborted. Any failure
+    is raised as one of this package's errors.
 
     Args:
         endpoint: A normalized endpoint.
-        ask: What is asked there: `chat`, `complete`, `embed` or `rerank`.
-        token: Asked before each request for the bearer token; None sends none.
-        timeouts: Limits in seconds; there is none on a whole answer.
-        retries: How often to ask again where the server has not read the request: its model is
-            still loading, or it names a time to come back.
+        ask: The kind of request: `chat`, `complete`, `embed` or `rerank`.
+        token: Called before each request for the bearer token; None sends none.
+        timeouts: Limits in seconds; the whole response has no limit.
+        retries: How often to retry if the server has not read the request: its model is still
+            loading, or the server specifies when to come back.
     """
 
     def __init__(
@@ -120,19 +120,19 @@ class InferenceEndpoint:
         self._session: Session | None = None
 
     def answer(self, body: Body) -> Any:
-        """Return the whole answer to `body`."""
+        """Return the whole response to `body`."""
         with self._reasoned(body), self._watched(body, self._unanswered):
             return self._asked(body)
 
     async def aanswer(self, body: Body) -> Any:
-        """Return the whole answer to `body`."""
+        """Return the whole response to `body`."""
         async with self._areasoned(body):
             with self._watched(body, self._unanswered):
                 async with self._async() as handle:
                     return await self._aasked(handle, body)
 
     def chunks(self, body: Body) -> Generator[Any]:
-        """Stream the answer to `body`, which asks for a stream."""
+        """Stream the response to `body`, which must ask for a stream."""
         with self._reasoned(body):
             with self._watched(body, self._unanswered):
                 stream = self._asked(body)
@@ -140,7 +140,7 @@ class InferenceEndpoint:
                 yield from stream
 
     async def achunks(self, body: Body) -> AsyncGenerator[Any]:
-        """Stream the answer to `body`, which asks for a stream."""
+        """Stream the response to `body`, which must ask for a stream."""
         async with self._areasoned(body), self._async() as handle:
             with self._watched(body, self._unanswered):
                 stream = await self._aasked(handle, body)
@@ -150,20 +150,20 @@ class InferenceEndpoint:
                         yield chunk
 
     def description(self, model_uid: str) -> Any:
-        """Return what the server says of a running model; None where it says nothing."""
+        """Return the server's description of a running model; None if it gives none."""
         return self._told(model_uid)
 
     async def adescription(self, model_uid: str) -> Any:
-        """Return what the server says of a running model; None where it says nothing."""
+        """Return the server's description of a running model; None if it gives none."""
         return await self._atold(model_uid)
 
     def _told(self, model_uid: str, about: str = "") -> Any:
-        """Return what stands at a model's path; never raises, and waits for little."""
+        """Return the JSON at a model's path, or None; never raise, and do not wait long."""
         limits = (_PATIENCE.connect, _PATIENCE.read)
         try:
             url = model_url(self.endpoint, model_uid, about)
             return self._opened().get(url, timeout=limits).json()
-        except Exception:  # noqa: BLE001  # the call goes on without it
+        except Exception:  # noqa: BLE001  # the call continues without it
             _log.debug("%s says nothing of %s", self.endpoint, model_uid, exc_info=True)
             return None
 
@@ -175,13 +175,13 @@ class InferenceEndpoint:
             url = model_url(self.endpoint, model_uid, about)
             async with opened as session, session.get(url) as response:
                 return whole(await response.read())
-        except Exception:  # noqa: BLE001  # the call goes on without it
+        except Exception:  # noqa: BLE001  # the call continues without it
             _log.debug("%s says nothing of %s", self.endpoint, model_uid, exc_info=True)
             return None
 
     @contextmanager
     def _reasoned(self, body: Body) -> Iterator[None]:
-        """Look for the reason of what fails where the server has not told it."""
+        """Look up the reason for a failure if the server has not given one."""
         try:
             with self._logged(body):
                 yield
@@ -193,7 +193,7 @@ class InferenceEndpoint:
 
     @asynccontextmanager
     async def _areasoned(self, body: Body) -> AsyncIterator[None]:
-        """Do the same, asynchronously."""
+        """Look up the reason for a failure asynchronously; see `_reasoned`."""
         try:
             with self._logged(body):
                 yield
@@ -208,7 +208,7 @@ class InferenceEndpoint:
         return timed(_log, logging.INFO, "POST", path, body.get("request_id"), status=_OK)
 
     def _tell(self, error: ServerError, body: Body, events: Any) -> None:
-        """Raise the error that the reason stands for, where `events` tell one."""
+        """Raise the error that matches the reason, if `events` contain one."""
         reason = last_failure(events)
         if reason is None:
             return
@@ -244,10 +244,10 @@ class InferenceEndpoint:
             attempts += 1
 
     def _wait(self, attempts: int, error: ServerError) -> float:
-        """Return the seconds after which to ask again.
+        """Return how many seconds to wait before retrying.
 
         Raises:
-            ServerError: It was asked often enough, or may have begun to answer.
+            ServerError: No retries are left, or the server may have begun to answer.
         """
         unread = isinstance(error, ModelNotReadyError) or (
             error.status == _UNAVAILABLE and error.retry_after is not None
@@ -261,7 +261,7 @@ class InferenceEndpoint:
     def _watched(
         self, body: Body, explain: Callable[[Exception, Body], XinferenceError]
     ) -> Iterator[None]:
-        """Make one of our errors of whatever fails; end what is left early on the server too."""
+        """Convert failures to our errors, and abort abandoned requests on the server."""
         try:
             yield
         except XinferenceError as error:
@@ -284,7 +284,7 @@ class InferenceEndpoint:
             raise
 
     def _advise(self, error: XinferenceError, body: Body) -> None:
-        """Say what to look at where the server gives no reason."""
+        """Add a hint on what to check if the server gives no reason."""
         if type(error) not in (InternalServerError, ServerError) or error.hint:
             return
         if self._ask in _WANTED:
@@ -313,7 +313,7 @@ class InferenceEndpoint:
         )
 
     def _event(self, text: str, body: Body) -> ServerError:
-        """Translate an error inside a stream, which has no status."""
+        """Map an error inside a stream, which has no status, to an exception."""
         from xinference_magics.transport.details import shortened
         from xinference_magics.transport.failures import server_error, worker_gone
 
@@ -339,7 +339,7 @@ class InferenceEndpoint:
             if self._session is None:
                 from xinference_magics.transport.sync import open_session
 
-                # A call to a model is logged by its own line, which has the request id.
+                # A call to a model gets a log line of its own, which has the request id.
                 self._session = open_session(
                     self.endpoint,
                     token=self.token,
@@ -355,14 +355,14 @@ class InferenceEndpoint:
 
 
 def _has_media(body: Body) -> bool:
-    """Tell whether `body`'s messages have parts that are no text."""
+    """Return whether the messages in `body` have parts other than text."""
     contents = (message.get("content") for message in body.get("messages") or ())
     parts = (part for content in contents if isinstance(content, list) for part in content)
     return any(part["type"] != "text" for part in parts)
 
 
 def _is_ours(error: Exception) -> bool:
-    """Tell a bug of this package from what the network and the server do."""
+    """Return whether `error` is a bug in this package, not a failure of the network or server."""
     expected = isinstance(error, OSError | MalformedError | EventError)
     return not expected and raised_in(error, "xinference_magics")
 

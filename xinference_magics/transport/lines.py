@@ -1,4 +1,4 @@
-"""The lines of a streamed answer, as soon as they arrive and however long they are."""
+"""Read the lines of a streamed response as soon as they arrive, however long they are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
     from requests import Response
 
-_SIZE = 65536  # bytes read at once, where so many have arrived
+_SIZE = 65536  # bytes to read at once, if that many have arrived
 
 
 def lines(response: Response) -> Generator[bytes]:
-    """Read the lines of `response`, and close it in the end.
+    """Read the lines of `response`, and close it at the end.
 
-    Its own `iter_lines` reads 512 bytes at a time and copies what it has of a line for each: 85 s
-    for one of 10 MB. Where the server does not send in chunks it waits for 512 bytes to be there.
+    Its own `iter_lines` reads 512 bytes at a time and copies the partial line each time: 85 s for a
+    line of 10 MB. If the server does not send in chunks, it also waits for 512 bytes to arrive.
     """
     begun: list[bytes] = []
     try:

@@ -1,4 +1,4 @@
-"""What is logged of a request: never a header, a key, or what was asked and answered."""
+"""Log requests, but never a header, a key, or the content of a request or response."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class timed(AbstractContextManager["timed"]):  # noqa: N801  # used as a functio
     """Log a request when it has ended: method, path, status, seconds and its id.
 
     Args:
-        log: Where to.
-        level: How loud.
+        log: The logger.
+        level: The log level.
         method: GET, POST, ...
-        path: What is asked for; its query is left out.
+        path: The requested path; its query is omitted.
         request_id: The `request_id` that is sent with it, if any.
-        status: The status of its answer unless it fails; may be set when it is known.
+        status: The status of its response unless it fails; can be set once it is known.
     """
 
     def __init__(  # noqa: PLR0913  # what is logged
@@ -40,7 +40,7 @@ class timed(AbstractContextManager["timed"]):  # noqa: N801  # used as a functio
         self.status = status
 
     def __enter__(self) -> Self:
-        """Take the time."""
+        """Start the clock."""
         self._begun = time.monotonic()
         return self
 
@@ -50,7 +50,7 @@ class timed(AbstractContextManager["timed"]):  # noqa: N801  # used as a functio
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Log it; an error is named by its status, or by its class where nothing was answered."""
+        """Log it; an error is identified by its status, or by its class if there is no response."""
         failed = kind.__name__ if kind else None
         outcome = getattr(error, "status", None) or failed or self.status
         seconds = time.monotonic() - self._begun
@@ -62,8 +62,8 @@ class dropped(suppress):  # noqa: N801  # used as a function
     """Suppress exceptions as `contextlib.suppress` does, and log each with its traceback.
 
     Args:
-        log: Where to.
-        kinds: Their classes.
+        log: The logger.
+        kinds: The exception classes.
     """
 
     def __init__(self, log: Logger, *kinds: type[BaseException]) -> None:

@@ -1,7 +1,7 @@
-"""Host names: looked up in threads that nobody has to wait for.
+"""Look up host names in threads that nobody has to wait for.
 
-The system's resolver may take half a minute for a name, and heeds neither timeouts nor signals
-meanwhile. A thread that is left to it keeps neither an event loop nor the interpreter from ending.
+The system's resolver may take half a minute for a name, and ignores timeouts and signals in the
+meantime. A thread stuck in it keeps neither an event loop nor the interpreter from ending.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Address(NamedTuple):
     """An address of a host.
 
     Attributes:
-        family: Of the socket that connects to it.
-        protocol: The same.
+        family: The family of a socket that connects to it.
+        protocol: The protocol of such a socket.
         host: The address as text.
     """
 
@@ -28,7 +28,7 @@ class Address(NamedTuple):
 
 
 def is_address(host: str) -> bool:
-    """Tell whether `host` is an address, which nobody has to look up."""
+    """Return whether `host` is an address, which needs no lookup."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -37,14 +37,14 @@ def is_address(host: str) -> bool:
 
 
 def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list[Address]]:
-    """Begin to look up the addresses of a host, for connections to a port there."""
+    """Start looking up the addresses of a host, for connections to a port there."""
     future: Future[list[Address]] = Future()
     future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
             found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-        except Exception as error:  # noqa: BLE001  # also of a name that can be none
+        except Exception as error:  # noqa: BLE001  # also for an invalid name
             future.set_exception(error)
         else:
             future.set_result([Address(each[0], each[2], _as_text(each[4])) for each in found])
@@ -54,6 +54,6 @@ def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list
 
 
 def _as_text(address: tuple[Any, ...]) -> str:
-    """Return an address of `socket.getaddrinfo` as text; of a local link, with the link."""
+    """Return an address from `socket.getaddrinfo` as text, with the scope of a link-local one."""
     host, _, *more = address
     return f"{host}%{more[1]}" if more and more[1] else str(host)

@@ -1,4 +1,4 @@
-"""Proxies of the environment: which of its values are fit to be one."""
+"""Proxies from the environment: which of its values can be used as one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ _SCHEMES = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"}
 
 
 def usable(named: str) -> str | None:
-    """Return the URL of a proxy that the environment names; None for what cannot be one.
+    """Return the URL of a proxy that the environment names; None if it cannot be one.
 
-    It raises nothing: clients' exceptions would know the password in it. Theirs can only be of
-    Latin-1, and they take what follows an unquoted ``/``, ``?`` or ``#`` in it for a path.
+    This never raises, as the exceptions of HTTP clients would contain the URL's password. Clients
+    support only Latin-1 in a password, and mistake what follows an unquoted ``/``, ``?`` or ``#``
+    in it for a path.
     """
     url = named if "://" in named else f"http://{named}"
     with suppress(ValueError):

@@ -1,7 +1,7 @@
-"""Why a request failed, where the answer itself does not say.
+"""Find out why a request failed when the response itself does not say.
 
-Xinference 4.1 tells who chats only that the request failed. It keeps the reason among the
-model's events, which everybody may read who may use the model.
+Xinference 4.1 reports to chat clients only that the request failed. It stores the reason among the
+model's events, which everybody who may use the model may read.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _KEPT_BACK = "request failed. Check the server logs for details."
 
 
 def says_nothing(error: ServerError) -> bool:
-    """Tell whether the server kept the reason to itself."""
+    """Return whether the server withheld the reason."""
     return error.detail.endswith(_KEPT_BACK)
 
 
 def last_failure(events: Any) -> str | None:
-    """Return what failed last.
+    """Return the message of the last failure, or None.
 
-    The server notes it before it answers, so that it is what was asked here, unless another
-    request to the same model has failed within the same moment.
+    The server records a failure before it answers, so the last one belongs to the caller's request
+    unless another request to the same model failed at the same moment.
 
     Args:
-        events: The answer of ``GET /v1/models/{uid}/events``, oldest first; None for none.
+        events: The response to ``GET /v1/models/{uid}/events``, oldest first; None for none.
     """
     for each in reversed(events if isinstance(events, list) else []):
         if isinstance(each, dict) and str(each.get("event_type")).upper() == "ERROR":

@@ -1,9 +1,9 @@
 """The synchronous session: `requests` with this package's timeouts, errors and credentials.
 
-xinference-client hands every request to the session it holds. This one closes that client's
-traps: it waits with limits, turns error statuses and network failures into our errors before
-the client can lose them, keeps proxies away from this machine, and asks for the credentials
-anew with each request.
+xinference-client sends every request through the session it holds. This one avoids that client's
+pitfalls: it has timeouts, turns error statuses and network failures into our errors before the
+client can lose them, bypasses proxies for this machine, and gets the credentials again for each
+request.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 _OK = 200
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
-_SHORTEST = 0.1  # seconds for an address, where the lookup has taken all
+_SHORTEST = 0.1  # seconds for an address if the lookup has used up the timeout
 
 
 def open_session(
@@ -47,19 +47,19 @@ def open_session(
     timeouts: Timeouts = MANAGEMENT,
     log_level: int = logging.INFO,
 ) -> requests.Session:
-    """Return a session for `endpoint`, whose requests raise only errors of this package.
+    """Return a session for `endpoint` whose requests raise only errors of this package.
 
     Args:
         endpoint: A normalized endpoint.
-        token: Asked before each request for the bearer token; None sends none.
-        timeouts: Limits in seconds, for requests that bring none of their own.
+        token: Called before each request for the bearer token; None sends none.
+        timeouts: Limits in seconds, for requests that do not set their own.
         log_level: The level at which each request is logged.
 
-    While the body of a streamed answer is read, the exceptions are still those of `requests`.
+    While the body of a streamed response is read, the exceptions are still those of `requests`.
 
-    Each request has a connection of its own. On a kept one Xinference sends headers at once but
-    the body 40 ms later, when this side has acknowledged them (measured with 4.1: its sockets
-    have no TCP_NODELAY); and it closes kept ones after five idle seconds.
+    Each request has a connection of its own. On a kept-alive one, Xinference sends the headers at
+    once but the body 40 ms later, when this side has acknowledged them (measured with 4.1: its
+    sockets have no TCP_NODELAY); and it closes kept-alive ones after five idle seconds.
     """
     session = _Session(endpoint)
     session.headers["Connection"] = "close"
@@ -73,14 +73,14 @@ def open_session(
 
 
 class _Session(requests.Session):
-    """Raise what goes wrong on the way of a redirect, too, as one of our errors."""
+    """Raises failures while following a redirect, too, as our errors."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__()
         self._endpoint = endpoint
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        with forgotten():  # its frames know the token, and the environment's proxies
+        with forgotten():  # its frames hold the token, and the environment's proxies
             return super().request(*args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -92,7 +92,7 @@ class _Session(requests.Session):
 
 
 class _Authorization(AuthBase):
-    """Put in the token of the moment; `requests` takes it out on the way to another host."""
+    """Adds the current token; `requests` removes it on a redirect to another host."""
 
     def __init__(self, bearer: Bearer) -> None:
         self._bearer = bearer
@@ -105,7 +105,7 @@ class _Authorization(AuthBase):
 
 
 class _Adapter(HTTPAdapter):
-    """Send with limits, and raise what the answer means."""
+    """Sends requests with timeouts, and raises error responses as exceptions."""
 
     def __init__(self, endpoint: str, timeouts: Timeouts, bearer: Bearer, log_level: int) -> None:
         self._endpoint = endpoint
@@ -116,7 +116,7 @@ class _Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        # The documented way to pools of one's own: they bring the connections below.
+        # The documented way to use custom pools, which create the connections below.
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def build_connection_pool_key_attributes(  # type: ignore[override]
@@ -139,12 +139,12 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        if proxy.startswith("http"):  # those of SOCKS come with connections of their own
+        if proxy.startswith("http"):  # SOCKS managers bring connections of their own
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
     def cert_verify(self, *_: Any) -> None:
-        """Leave the pool's context as it is: it knows what to trust."""
+        """Leave the pool's SSL context as it is: it already knows what to trust."""
 
     def send(  # type: ignore[override]
         self,
@@ -159,8 +159,8 @@ class _Adapter(HTTPAdapter):
                 response = super().send(request, stream=stream, timeout=limits, **kwargs)
                 asked.status = response.status_code
                 if not stream or response.status_code >= _FIRST_ERROR:
-                    _read_whole(response)  # its errors belong in this try as well
-            except OSError as error:  # of `requests`, too
+                    _read_whole(response)  # its errors must be caught here as well
+            except OSError as error:  # includes those of `requests`
                 _log.debug("The request failed", exc_info=True)
                 raise connect_error(error, self._endpoint) from error
             self._check(response)
@@ -180,17 +180,17 @@ class _Adapter(HTTPAdapter):
             )
         kind = response.headers.get("Content-Type", "")
         if "charset" not in kind:
-            response.encoding = "utf-8"  # requests takes text/plain for Latin-1
+            response.encoding = "utf-8"  # requests assumes Latin-1 for text/plain
         if kind.startswith("text/html"):
             response.close()
             raise no_xinference(self._endpoint, "with a web page")
 
 
 def _read_whole(response: requests.Response) -> None:
-    """Read the body; http.client takes headers that break off for an answer without one.
+    """Read the body; http.client mistakes truncated headers for a response without a body.
 
     Raises:
-        ConnectionResetError: The connection was closed in the headers.
+        ConnectionResetError: The connection was closed in the middle of the headers.
     """
     sized = any(name in response.headers for name in ("content-length", "transfer-encoding"))
     if not response.content and not sized and response.status_code == _OK:
@@ -198,10 +198,10 @@ def _read_whole(response: requests.Response) -> None:
 
 
 class _KeepingNone:
-    """Close each connection after its request, also where the server does not say it will."""
+    """Closes each connection after its request, even if the server does not announce that."""
 
-    # urllib3 has no option for it. What is put back into a pool after the server has closed it
-    # would fail the next request, and a kept connection answers 40 ms later (`open_session`); see
+    # urllib3 has no option for this. A connection put back into the pool after the server closed it
+    # would fail the next request, and a kept-alive one answers 40 ms later (`open_session`); see
     # test_each_request_has_a_connection_of_its_own.
     def _put_conn(self, connection: Any) -> None:
         if connection:
@@ -209,16 +209,16 @@ class _KeepingNone:
 
 
 class _InTime:
-    """Have a connection in the time allowed for all of it: the lookup, and each address tried."""
+    """Connects within one timeout for everything: the lookup, and each address tried."""
 
     host: str
     port: int
     timeout: Any
-    _dns_host: str  # with the dot at the end, if it has one
+    _dns_host: str  # with the trailing dot, if it has one
 
-    # urllib3 counts its timeout for each address by itself, and not while a name is looked up: a
-    # resolver that hangs would hold a cell for as long as it likes, and Ctrl-C would not end it.
-    # `_new_conn` is where urllib3 opens the socket, and `_dns_host` what it looks up there; see
+    # urllib3 applies its timeout to each address separately, and not to the name lookup: a hanging
+    # resolver would block a cell for as long as it likes, and Ctrl-C would not end it. `_new_conn`
+    # is where urllib3 opens the socket, and `_dns_host` is the name that it looks up there; see
     # test_a_resolver_that_hangs and test_a_name_whose_first_address_leads_nowhere.
     def _new_conn(self) -> socket.socket:
         if is_address(self._dns_host):

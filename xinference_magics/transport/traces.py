@@ -1,7 +1,7 @@
-"""What an exception knows of a request: cleared, since a token was in one of its headers.
+"""Remove request data from exceptions, since one of the request's headers held a token.
 
-Tracebacks can show what their frames held (``%xmode Verbose``, rich, error trackers), and
-clients' exceptions carry what was sent, and the proxy with its password, themselves.
+Tracebacks can show the local variables of their frames (``%xmode Verbose``, rich, error trackers),
+and clients' exceptions themselves carry what was sent, and the proxy with its password.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _INNER = ("reason", "os_error", "original_error", "certificate_error")
-"""Attributes in which libraries carry an exception."""
+"""Attributes in which libraries store an inner exception."""
 _SECRET = ("headers", "proxy", "proxy_auth")
-"""Fields of what aiohttp's exceptions carry: `RequestInfo` and `ConnectionKey`."""
+"""Fields to clear in what aiohttp's exceptions carry: `RequestInfo` and `ConnectionKey`."""
 _OBJECTS = ("request", "response", "history", "pool", "_pool", "conn", "_conn")
 """Attributes of clients' exceptions that lead to what was sent."""
 _PLAIN = (str, bytes, int, float, BaseException)
 _CLIENTS = {"aiohttp", "http", "requests", "urllib3", "xinference_client"}
 _CLEARED = {*_CLIENTS, "contextlib", "xinference_magics"}
-"""Whose frames are cleared: exceptions of the user's may be inside as well."""
+"""Packages whose frames are cleared; the user's own exceptions may be inside as well."""
 
 
 def inside(exc: BaseException) -> Iterator[BaseException]:
-    """Walk through `exc` and the exceptions it carries, wherever a library puts them."""
+    """Yield `exc` and the exceptions it carries, wherever a library stores them."""
     seen: set[int] = set()
     todo: list[object] = [exc]
     while todo:
@@ -39,7 +39,7 @@ def inside(exc: BaseException) -> Iterator[BaseException]:
 
 
 def raised_in(exc: BaseException, *packages: str) -> bool:
-    """Tell whether code of one of the `packages` has raised `exc`."""
+    """Return whether code in one of the `packages` raised `exc`."""
     trace = exc.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -48,18 +48,18 @@ def raised_in(exc: BaseException, *packages: str) -> bool:
 
 
 def forget(exc: BaseException, *others: str) -> None:
-    """Clear the frames that have ended, and what was sent; the lines of the traceback stay.
+    """Clear the frames that have ended, and what was sent; the lines of the traceback remain.
 
-    With its frames goes what they had open, as a connection.
+    Clearing a frame also releases what it held open, such as a connection.
 
     Args:
-        exc: With all that is `inside` it.
-        others: Packages whose frames are cleared as well.
+        exc: The exception, cleared together with everything `inside` it.
+        others: Further packages whose frames to clear.
     """
     for each in inside(exc):
         for frame, _ in walk_tb(each.__traceback__):
             if _package(frame.f_globals.get("__name__")) in {*_CLEARED, *others}:
-                with suppress(RuntimeError):  # it still runs
+                with suppress(RuntimeError):  # it is still running
                     frame.clear()
         _clear(each)
 
@@ -82,7 +82,7 @@ def _clear(exc: BaseException) -> None:
 
 
 def _of_request(exc: BaseException) -> bool:
-    """Tell whether `exc` may have what was to be sent: ours, or what came through a client."""
+    """Return whether `exc` may hold what was to be sent: it is ours or came through a client."""
     packages = {
         _package(frame.f_globals.get("__name__")) for frame, _ in walk_tb(exc.__traceback__)
     }
@@ -108,7 +108,7 @@ def _cleared(value: Any) -> Any:
 
 @contextmanager
 def forgotten() -> Iterator[None]:
-    """Do so to whatever leaves the block, an interrupt included."""
+    """Apply `forget` to whatever exception leaves the block, including an interrupt."""
     try:
         yield
     except BaseException as error:

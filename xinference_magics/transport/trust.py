@@ -1,7 +1,7 @@
-"""Which certificates are trusted: the same by both sessions, whatever their libraries think.
+"""Which certificates to trust: the same in both sessions, whatever their libraries do by default.
 
-`requests` would trust the list of certifi and what its variables name, aiohttp what OpenSSL's
-name or else this machine's store.
+`requests` would trust certifi's list or what its own environment variables name, and aiohttp what
+OpenSSL's variables name or else this machine's store.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _BESIDE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def trusted() -> ssl.SSLContext:
-    """Return what to trust, as the environment says now.
+    """Return what to trust, as the environment specifies at the moment.
 
-    That is the file or folder in ``$REQUESTS_CA_BUNDLE`` or ``$CURL_CA_BUNDLE``; where neither is
-    set the list of certifi, with this machine's store, in whose place ``$SSL_CERT_FILE`` and
-    ``$SSL_CERT_DIR`` name others.
+    That is the file or folder in ``$REQUESTS_CA_BUNDLE`` or ``$CURL_CA_BUNDLE``. If neither is set,
+    it is certifi's list together with this machine's store, which ``$SSL_CERT_FILE`` and
+    ``$SSL_CERT_DIR`` replace with others.
 
     Raises:
-        ConnectError: What the first two name holds no certificates.
+        ConnectError: The file or folder named by the first two contains no certificates.
     """
     named = next((name for name in _INSTEAD if os.environ.get(name)), None)
     try:
         return _context(
             os.environ[named] if named else None, *(os.environ.get(each) for each in _BESIDE)
         )
-    except OSError as error:  # also of OpenSSL
+    except OSError as error:  # includes OpenSSL's
         _log.debug("Certificates cannot be read", exc_info=True)
         raise ConnectError(
             f"{named} names {os.environ.get(named or '')}, which contains no readable "
@@ -50,7 +50,7 @@ def trusted() -> ssl.SSLContext:
 @lru_cache(maxsize=4)
 def _context(bundle: str | None, *_of_openssl: str | None) -> ssl.SSLContext:
     if bundle is None:
-        context = ssl.create_default_context()  # it looks at OpenSSL's variables by itself
+        context = ssl.create_default_context()  # it reads OpenSSL's variables itself
         context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
         return context
     if Path(bundle).is_dir():

@@ -1,4 +1,4 @@
-"""Why an Xinference was not reached, in our own words: network exceptions become our errors.
+"""Map network exceptions to this package's errors, which say why a server was not reached.
 
 Nothing here does I/O or imports an HTTP library.
 """
@@ -36,9 +36,9 @@ _BEHIND = (
     _LASTS,
 )
 
-# By the names of exception classes, in requests, urllib3 and aiohttp: what is said, the
-# hint, and the error.
-# The first row that fits counts: a timeout while connecting is also a timeout.
+# By the names of exception classes in requests, urllib3 and aiohttp: the message, the hint, and
+# the error.
+# The first matching row wins: a timeout while connecting is also a timeout.
 _BY_NAME = (
     (_PROXY, *_BEHIND),
     (
@@ -99,13 +99,13 @@ _AUTHORITY = Remedy.TRUST_AUTHORITY()
 _CLOCK = "Renew it on the server, or check this machine's clock."
 _NAME = "Connect with a name that is in the certificate."
 _BY_VERIFICATION = {9: _CLOCK, 10: _CLOCK, 62: _NAME, 64: _NAME}
-"""What to do about a certificate, by OpenSSL's number of what is wrong with it (X509_V_ERR_*)."""
+"""What to do about a certificate, by OpenSSL's number for the error in it (X509_V_ERR_*)."""
 
 
 def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
-    """Return the ConnectError that a network exception of any HTTP library stands for.
+    """Map a network exception of any HTTP library to the matching ConnectError.
 
-    The library's classes are told by their names, inner exceptions included, so that none
+    The library's classes are recognized by name, those of inner exceptions included, so that none
     of them has to be imported here.
     """
     says, hint, error = _diagnosis(list(inside(exc)))
@@ -113,14 +113,14 @@ def connect_error(exc: BaseException, endpoint: str) -> ConnectError:
 
 
 def no_xinference(endpoint: str, how: str = "in an unknown format") -> ConnectError:
-    """Return the error for a server that answers as Xinference never does."""
+    """Return the error for a server that responds as Xinference never does."""
     return ConnectError(
         f"{endpoint} answers {how}: it is not an Xinference server.", hint=_ELSEWHERE
     )
 
 
 def misused_proxy(endpoint: str) -> ConnectError:
-    """Return the error for an environment that names what cannot be a proxy."""
+    """Return the error for an environment that names something that cannot be a proxy."""
     says, hint, error = _BEHIND
     return error(f"{endpoint} {says}.", hint=hint)
 
@@ -135,7 +135,7 @@ def _diagnosis(chain: list[BaseException]) -> _Diagnosis:
             hint = _BY_VERIFICATION.get(getattr(each, "verify_code", 0), _AUTHORITY)
             says = f"has a certificate that is not trusted here: {reason.rstrip('.')}"
             return says, hint, _LASTS
-    if "SOCKS" in str(chain[0]):  # `requests` without its extra package for it
+    if "SOCKS" in str(chain[0]):  # `requests` without its extra for SOCKS
         return _BEHIND
     for known, says, hint, error in _BY_NAME:
         if names & known:

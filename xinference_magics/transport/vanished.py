@@ -1,7 +1,7 @@
-"""The other end of a connection that vanished without a word: a lost network, a machine gone.
+"""Detect that the other end of a connection vanished silently: a lost network, a machine gone.
 
-A model may be silent for minutes before it answers, so silence alone tells nothing. The system's
-probes tell, and what stands between does not forget a connection on which they go by.
+A model may be silent for minutes before it answers, so silence alone means nothing. The system's
+keepalive probes detect it, and keep devices in between from forgetting an idle connection.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _OPTIONS = {
     "TCP_KEEPALIVE": _SECONDS_UNTIL,  # its name on macOS
     "TCP_KEEPINTVL": _SECONDS_BETWEEN,
     "TCP_KEEPCNT": _UNANSWERED,
-    "TCP_USER_TIMEOUT": 90_000,  # milliseconds: of what was sent, and nobody says it has come
+    "TCP_USER_TIMEOUT": 90_000,  # milliseconds that sent data may stay unacknowledged
 }
 
 
 def probes() -> list[tuple[int, int, int]]:
-    """Return the socket options (level, name, value) that end a connection to nobody in 90 s."""
+    """Return the socket options (level, name, value) that end a dead connection in 90 s."""
     known = {name: value for name, value in _OPTIONS.items() if hasattr(socket, name)}
     return [
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -33,7 +33,7 @@ def probes() -> list[tuple[int, int, int]]:
 
 
 def open_probed(address: tuple[int, int, int, str, object]) -> socket.socket:
-    """Open a socket for an address of `socket.getaddrinfo`, with those options."""
+    """Open a socket for an address from `socket.getaddrinfo`, with the options from `probes`."""
     family, kind, protocol, _, _ = address
     opened = socket.socket(family, kind, protocol)
     for option in probes():
@@ -42,7 +42,7 @@ def open_probed(address: tuple[int, int, int, str, object]) -> socket.socket:
 
 
 def end_all(sockets: Iterable[socket.socket]) -> None:
-    """End connections both ways: whoever reads from them or writes to them learns it at once."""
+    """Shut down connections both ways, so that their readers and writers notice at once."""
     for each in sockets:
-        with suppress(OSError):  # it is closed, or was never connected
+        with suppress(OSError):  # it is closed already, or was never connected
             each.shutdown(socket.SHUT_RDWR)

@@ -1,1 +1,1 @@
-"""From what was asked for to a model that runs."""
+"""Launching: from the user's request to a running model."""

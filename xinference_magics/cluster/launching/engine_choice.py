@@ -1,15 +1,15 @@
-"""How a model is run: what the server offers, and the choice of what was left open.
+"""How to run a model: what the server offers, and the choice of what the request leaves open.
 
 The rule, in this order:
 
-1. Only what fits the engine, format, size and quantization that were asked for.
-2. Engines installed on the server before those it would first have to install.
+1. Only offers that match the requested engine, format, size and quantization.
+2. Engines installed on the server before those it would have to install first.
 3. The server's own order of engines, formats and sizes.
-4. Of several quantizations ``none`` or ``q4_k_m``, else the server's first.
-5. The first projector where there are any: without one, a GGUF model that could see is blind.
+4. If there are several quantizations, ``none`` or ``q4_k_m``, else the server's first.
+5. The first projector, if there are any: without one, a vision-capable GGUF model is blind.
 
-For models of type LLM, embedding and rerank all four are settled and sent. For the other types
-the server's own defaults know more than its list of engines; there what was asked for is checked.
+For models of type LLM, embedding and rerank all four fields are chosen and sent. For other types
+the server's defaults know more than its list of engines, so the request is only checked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.launching.request import LaunchRequest
 
 SETTLED = frozenset({"LLM", "embedding", "rerank"})
-"""Types of models for which what was left open is chosen here, and not by the server."""
+"""Model types for which this package, not the server, chooses what the request leaves open."""
 
 _PREFERRED = ("none", "q4_k_m")
 _WHOLE = re.compile(r"^(\d+)_0$")  # a size of 7.0
@@ -41,12 +41,12 @@ class Offer:
     """One way to run a model: an engine with a format, a size and a quantization.
 
     Args:
-        engine: As the server spells it.
+        engine: The engine, as the server spells it.
         format: ``pytorch``, ``ggufv2``, ...
-        size: Billions of parameters, as in ``7`` or ``0_5``; None where the type has no sizes.
-        quantization: None where the type has none.
-        installed: Whether the engine is there already, and need not be installed first.
-        projector: The file with which a GGUF model sees or hears; None where it has none.
+        size: Billions of parameters, as in ``7`` or ``0_5``; None if the type has no sizes.
+        quantization: ``none``, ``q4_k_m``, ...; None if the type has none.
+        installed: Whether the engine is already installed on the server.
+        projector: The file a GGUF model needs for image or audio input; None if it has none.
     """
 
     engine: str
@@ -59,10 +59,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Engines:
-    """What a server says about the engines for one model.
+    """What a server reports about the engines for one model.
 
     Args:
-        model_name: The model asked about.
+        model_name: The model's name in the registry.
         offers: Every possible combination, in the server's order.
         unavailable: The other engines, each with the server's reason.
     """
@@ -88,11 +88,11 @@ class Engines:
         )
 
     def possible(self, field: str, given: Mapping[str, str]) -> list[str]:
-        """Return the values of one field of an offer that go with those of other fields.
+        """Return the values of one field of an offer that are compatible with other fields.
 
         Args:
             field: ``engine``, ``format``, ``size`` or ``quantization``.
-            given: Other fields, in any spelling that a launch takes.
+            given: The values of other fields, in any spelling that a launch accepts.
 
         Returns:
             The values in the server's order, those that need no installation first.
@@ -120,14 +120,13 @@ class Choice:
     """An engine, format, size and quantization to launch with.
 
     Args:
-        engine: None where the type of the model needs no engine.
-        format: None where the type of the model has no formats; likewise `size` and
-            `quantization`.
+        engine: None if the model type needs no engine.
+        format: None if the model type has no formats; likewise `size` and `quantization`.
         size: Billions of parameters, as the server spells it.
-        quantization: As the server spells it.
+        quantization: The quantization, as the server spells it.
         installed: Whether the engine is installed on the server.
-        projector: The projector to start it with; None where there is none.
-        said: What was chosen that was not asked for, as one line; empty where nothing was.
+        projector: The projector to start the model with; None if there is none.
+        said: One line on what was chosen beyond the request; empty if nothing was.
     """
 
     engine: str | None
@@ -153,7 +152,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Criterion:
-    """One thing that can be asked for: a field of `Offer`, and what its value must be."""
+    """One thing a request can specify: a field of `Offer` and its required value."""
 
     field: str
     wanted: str | None
@@ -171,12 +170,12 @@ class _Criterion:
 
     @property
     def parameter(self) -> Advice:
-        """How the reader names it."""
+        """The name of the parameter, as the user writes it."""
         return Remedy.PARAMETER(field=_FIELDS[self.field])
 
     @property
     def given(self) -> str:
-        """How the reader gives it, with its value."""
+        """The parameter and its value, as the user writes them."""
         return f"{self.parameter} {self.wanted}"
 
 
@@ -186,16 +185,16 @@ _FIELDS = {
     "size": "model_size_in_billions",
     "quantization": "quantization",
 }
-"""The field of a `LaunchRequest` for each of an `Offer`."""
+"""Maps the fields of an `Offer` to those of a `LaunchRequest`."""
 
 
 def spelling(value: str) -> str:
-    """Return what all spellings share: any case of an engine, ``0.5`` and ``0_5``, ``7.0``."""
+    """Normalize spellings: any case of an engine, ``0.5`` and ``0_5``, ``7.0`` and ``7``."""
     return _WHOLE.sub(r"\1", value.casefold().replace(".", "_"))
 
 
 def fitting(request: LaunchRequest, engines: Engines) -> list[Offer]:
-    """Return the offers that are what was asked for, in the server's order."""
+    """Return the offers that match `request`, in the server's order."""
     asked = [each for each in _criteria(request) if each.wanted is not None]
     return [offer for offer in engines.offers if all(each.fits(offer) for each in asked)]
 
@@ -213,8 +212,8 @@ def choose(request: LaunchRequest, engines: Engines | None) -> Choice:
     """Choose how to run a model by the rule at the top of this module.
 
     Args:
-        request: What was asked for.
-        engines: What can run it; None for a type of models that has no engines.
+        request: The launch as requested.
+        engines: The engines that can run it; None for a model type without engines.
 
     Raises:
         BadRequestError: Nothing fits; the message says which option, and what is possible.
@@ -246,7 +245,7 @@ def choose(request: LaunchRequest, engines: Engines | None) -> Choice:
 
 
 def _as_asked(request: LaunchRequest) -> Choice:
-    """Return the choice that leaves open what was left open."""
+    """Return a choice that adds nothing to `request`."""
     return Choice(
         request.model_engine,
         request.model_format,
@@ -256,7 +255,7 @@ def _as_asked(request: LaunchRequest) -> Choice:
 
 
 def _best(offers: list[Offer]) -> Offer:
-    first = min(offers, key=lambda offer: not offer.installed)  # the first of equals
+    first = min(offers, key=lambda offer: not offer.installed)  # min() returns the first of equals
     alike = [offer for offer in offers if _bare(offer) == _bare(first)]
     preferred = (offer for offer in alike if spelling(offer.quantization or "") in _PREFERRED)
     return next(preferred, first)
@@ -269,7 +268,7 @@ def _bare(offer: Offer) -> Offer:
 def _said(
     best: Offer, criteria: tuple[_Criterion, ...], offers: list[Offer], projector: object
 ) -> str:
-    """Name what was chosen for the user, and why the engine will take longer."""
+    """Describe what was chosen for the user, and say if the engine must be installed first."""
     chosen = [
         f"{criterion.field} {value}"
         for criterion in criteria
@@ -288,7 +287,7 @@ def _said(
 
 
 def _others(best: Offer, offers: list[Offer]) -> list[str]:
-    """Name the other engines, with a note where one is not installed."""
+    """Return the names of the other engines, noting those that are not installed."""
     notes = {each.engine: "" if each.installed else " (not installed)" for each in offers}
     return [f"{engine}{note}" for engine, note in notes.items() if engine != best.engine]
 
@@ -315,14 +314,14 @@ def _impossible(
 
 
 def _reason(criterion: _Criterion, engines: Engines) -> str:
-    """Quote what the server has against an engine."""
+    """Quote the server's reason for not offering an engine."""
     reasons = {spelling(name): says for name, says in engines.unavailable.items()}
     says = reasons.get(spelling(criterion.wanted or "")) if criterion.field == "engine" else None
     return f": {says.rstrip('.')}" if says else ""
 
 
 def _otherwise(criterion: _Criterion, criteria: tuple[_Criterion, ...], engines: Engines) -> str:
-    """Name another value of one earlier option with which all that was typed is possible."""
+    """Name values for one earlier option that would make the rest of the request possible."""
     asked = [each for each in criteria if each.wanted is not None]
     for other in asked[: asked.index(criterion)]:
         rest = [each for each in asked if each is not other]

@@ -1,8 +1,8 @@
-"""A launch that tells the truth about how it goes.
+"""A launch that reports its true state.
 
-The server answers a launch at once, also one that cannot succeed; how it went shows in the
-states of the replicas. Success is: every replica is READY and the description is served.
-The server's progress number is 1.0 after a failure too and decides nothing here.
+The server accepts a launch at once, even one that cannot succeed; the outcome shows in the states
+of the replicas. A launch has succeeded when every replica is READY and the description is served.
+The server's progress number is 1.0 after a failure too, so nothing here depends on it.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_UNWINDING = 10.0  # seconds: the server lets go of a launch up to 2 s before it tells the reason
-_LONGEST_UNWINDING = 120.0  # seconds: letting go takes a minute on a busy machine
-_UNLISTED = 5.0  # seconds in which a launch of our own may not be listed yet
-_MOMENT = 0.1  # seconds between two questions for it
-_PATIENCE = 20.0  # seconds a server may be out of reach, or know nothing, before that counts
+_UNWINDING = 10.0  # seconds: the server drops a launch up to 2 s before it reports the reason
+_LONGEST_UNWINDING = 120.0  # seconds: dropping a launch takes a minute on a busy machine
+_UNLISTED = 5.0  # seconds during which our own launch may not be listed yet
+_MOMENT = 0.1  # seconds between two polls for it
+_PATIENCE = 20.0  # seconds for which an unreachable server or an unknown launch is tolerated
 
 
 @dataclass(frozen=True)
 class Cancellation(Shown):
-    """What a cancel came to.
+    """The outcome of a cancellation.
 
     Args:
-        state: ``cancelled``; ``ready``, ``failed`` or ``absent`` where there was nothing to
-            cancel; ``partly`` where some replicas are ready already; ``orphaned`` where one
-            became ready at that very moment.
-        message: The same for people, in one line.
+        state: ``cancelled``; ``ready``, ``failed`` or ``absent`` if there was nothing to cancel;
+            ``partly`` if some replicas are already ready; ``orphaned`` if one became ready during
+            the cancellation.
+        message: The outcome as one human-readable line.
     """
 
     state: Literal["cancelled", "ready", "failed", "absent", "partly", "orphaned"]
@@ -53,12 +53,12 @@ class Cancellation(Shown):
 
 
 class Launch:
-    """A launch on its way; forgetting it, or an interrupt while waiting, leaves it going.
+    """A launch in progress; dropping this object or interrupting a wait does not stop it.
 
     Args:
-        cluster: Where it was started.
+        cluster: The cluster it was started on.
         uid: The UID that the server gave it.
-        request: What was asked for; None for a launch that somebody else started.
+        request: The request as sent; None for a launch that someone else started.
     """
 
     def __init__(self, cluster: Cluster, uid: str, request: LaunchRequest | None = None) -> None:
@@ -74,7 +74,7 @@ class Launch:
         return f"Launch({self.uid!r} at {self.cluster.endpoint!r})"
 
     def poll(self) -> LaunchProgress:
-        """Ask once how it goes."""
+        """Query the launch's progress once."""
         replicas = tuple(self.cluster.replicas(self.uid))
         self._seen = self._seen or bool(replicas)
         if not replicas:
@@ -86,7 +86,7 @@ class Launch:
         return self._loading(replicas)
 
     def _failed(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
-        """Take the replicas' own reasons, and give a failure without one time to name it."""
+        """Report the replicas' own reasons, or ``unwinding`` while one may still appear."""
         known = [each.error for each in replicas if each.error is not None]
         if not known and self._is_unwinding():
             return LaunchProgress("unwinding", None, replicas)
@@ -95,7 +95,7 @@ class Launch:
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
     def _is_unwinding(self) -> bool:
-        """Tell whether a reason may still come: it does when the server lets go of the launch."""
+        """Return whether a reason may still appear, as it does once the server drops the launch."""
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         if self.cluster.progress(self.uid).get("stage", UNKNOWN) != UNKNOWN:
@@ -105,7 +105,7 @@ class Launch:
         return now - self._unknown_since < _UNWINDING
 
     def _loading(self, replicas: tuple[ReplicaStatus, ...]) -> LaunchProgress:
-        """Ask for the stage; replicas of a launch that the server has forgotten load for ever."""
+        """Query the stage; the replicas of a launch the server has lost keep loading forever."""
         said = self.cluster.progress(self.uid)
         known = said["stage"] != UNKNOWN if "stage" in said else self.cluster.knows(self.uid)
         if known:
@@ -118,7 +118,7 @@ class Launch:
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
 
     def _without_replicas(self) -> LaunchProgress:
-        """Tell a launch that the server has not listed yet from one that is gone."""
+        """Distinguish a launch that the server does not list yet from one that is gone."""
         if self.cluster.try_describe(self.uid):
             return LaunchProgress("ready", 1.0, done=True)
         if self._seen:
@@ -135,16 +135,16 @@ class Launch:
         interval: float = 0.25,
         pause: Callable[[float], None] = time.sleep,
     ) -> RunningModel:
-        """Wait until it has succeeded, and return the model.
+        """Wait until the launch has succeeded, and return the model.
 
         Args:
-            on_progress: Called with each progress, the last one included.
-            interval: Seconds between two questions to the server.
-            pause: Waits for so many seconds; what it raises ends the waiting.
+            on_progress: Called with each progress, including the last one.
+            interval: Seconds between two polls of the server.
+            pause: Sleeps for the given number of seconds; an exception from it ends the wait.
 
         Raises:
-            LaunchError: It failed; the message has the server's own reason.
-            KeyboardInterrupt: The waiting was interrupted; the launch goes on.
+            LaunchError: The launch failed; the message has the server's own reason.
+            KeyboardInterrupt: The wait was interrupted; the launch continues.
         """
         while True:
             progress = self._patiently_poll(interval, pause)
@@ -157,13 +157,13 @@ class Launch:
             pause(interval)
 
     def _described(self) -> RunningModel:
-        """Describe the model; an older server does not tell the engine, which was asked for."""
+        """Describe the model, taking the engine from the request if an older server omits it."""
         model = self.cluster.describe(self.uid)
         asked = self.request.model_engine if self.request else None
         return replace(model, engine=model.engine or asked)
 
     def _patiently_poll(self, interval: float, pause: Callable[[float], None]) -> LaunchProgress:
-        """Poll, and bear with a server that is too busy loading to answer for a while."""
+        """Poll, retrying while a server is too busy loading to respond."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -184,7 +184,7 @@ class Launch:
         )
 
     def _beginning_of(self, reason: str) -> str:
-        """Return why a download failed, where the server's log can be read."""
+        """Return why a download failed; empty if the server's log cannot be read."""
         if _DOWNLOAD not in reason:
             return ""
         try:
@@ -194,7 +194,7 @@ class Launch:
             return ""
 
     def _last_event(self) -> str:
-        """Return the last error among the model's events, where there is one."""
+        """Return the last error among the model's events; empty if there is none."""
         try:
             return one_line(last_failure(self.cluster.events(self.uid)) or "")
         except XinferenceError:
@@ -202,7 +202,7 @@ class Launch:
             return ""
 
     def _hint(self, reason: str) -> str | Advice:
-        """Say what can be done about a failure that is known."""
+        """Return advice for a known failure; empty for others."""
         if "Model not found, name" in reason:
             return self._what_is_possible()
         if not reason:
@@ -210,7 +210,7 @@ class Launch:
         return next((hint for sign, hint in _HINTS if sign in reason), "")
 
     def _what_is_possible(self) -> str:
-        """Find out which part of the request the server does not have: it has one text for all."""
+        """Find out which part of the request the server lacks; its message is the same for all."""
         if self.request is None:
             return ""
         try:
@@ -220,11 +220,11 @@ class Launch:
         return ""
 
     def cancel(self) -> Cancellation:
-        """Cancel the launch, if it is still loading, and tell what came of it.
+        """Cancel the launch if it is still loading, and return the outcome.
 
-        The server answers when the launch has unwound: 18 s to a minute. It does not refuse
-        to cancel a model or a replica that is ready, but loses it with its memory; so this looks
-        first, and afterwards, as one can become ready in between.
+        The server responds once the launch has unwound: 18 s to a minute. It does not refuse to
+        cancel a ready model or replica, but loses track of it while its memory stays in use. So
+        this checks the replicas before, and again after, as one can become ready in between.
         """
         before = self._listed()
         if not before or not all(each.loading for each in before):
@@ -242,7 +242,7 @@ class Launch:
         )
 
     def _listed(self) -> list[ReplicaStatus]:
-        """Return the replicas; a busy server lists those of a new launch only after a moment."""
+        """Return the replicas, waiting a moment if a busy server does not list a new launch yet."""
         while not (replicas := self.cluster.replicas(self.uid)) and self._is_new():
             time.sleep(_MOMENT)
         return replicas
@@ -269,7 +269,7 @@ class Launch:
 
 _DOWNLOAD = "Failed to download"
 
-# A part of the server's reason, and what to do about it.
+# Pairs of a part of the server's reason and the advice for it.
 _HINTS = (
     (
         "Failed to init server",

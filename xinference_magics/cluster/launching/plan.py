@@ -1,4 +1,4 @@
-"""What a launch will do, settled before anything is started."""
+"""What a launch will do, decided before anything is started."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.launching.reuse import Existing
 
 HIDDEN = "••••"
-"""Stands for a value that may be a secret."""
+"""Replaces a value that may be a secret."""
 
 _SPREADING = {"vllm", "sglang", "mlx", "trt-llm"}
-"""Engines that spread a model over workers, or (TensorRT-LLM) are refused it by the server."""
+"""Engines that spread a model over workers, or for which the server refuses it (TensorRT-LLM)."""
 
 _SECRET = re.compile(r"(token|keys?)(?![a-z])|secret|password")
 
@@ -33,10 +33,10 @@ class LaunchPlan(Shown):
     """What a launch will do.
 
     Args:
-        endpoint: Where.
-        wanted: The request, and what of it was asked for.
-        said: What was chosen, and what else is worth knowing, in one line each.
-        existing: The model that is taken in place of a new one.
+        endpoint: The endpoint to launch on.
+        wanted: The request, and which parts of it the user specified.
+        said: What was chosen, and anything else worth knowing, one line each.
+        existing: The running or loading model to use instead of a new one.
     """
 
     endpoint: str
@@ -46,11 +46,11 @@ class LaunchPlan(Shown):
 
     @property
     def request(self) -> LaunchRequest:
-        """What is sent."""
+        """The request that is sent."""
         return self.wanted.request
 
     def body(self) -> dict[str, Any]:
-        """Return the request as it is sent, with the values of environment variables hidden."""
+        """Return the request body with the values of environment variables and secrets hidden."""
         body = self.request.body()
         if body.get("envs"):
             body["envs"] = dict.fromkeys(body["envs"], HIDDEN)
@@ -58,7 +58,7 @@ class LaunchPlan(Shown):
 
 
 def _is_secret(name: str) -> bool:
-    """Tell ``hf_token`` and ``api_key`` from ``max_num_batched_tokens`` and ``tokenizer_mode``."""
+    """Match ``hf_token`` and ``api_key``, not ``max_num_batched_tokens`` or ``tokenizer_mode``."""
     return _SECRET.search(name.casefold()) is not None
 
 
@@ -70,18 +70,18 @@ def plan(
     typed: frozenset[str] = frozenset(),
     own: OwnLaunches | None = None,
 ) -> LaunchPlan:
-    """Choose what `request` leaves open, check it, and look for a model to take instead.
+    """Choose what `request` leaves open, check it, and look for an existing model to use instead.
 
     Args:
-        cluster: Where it is to run.
-        request: What was asked for.
-        hidden: The options, as typed, by which no running model can be compared.
-        typed: The fields of `request` that were asked for.
-        own: What this notebook has launched; None starts a new model in any case.
+        cluster: The cluster to launch on.
+        request: The launch as requested.
+        hidden: The options, as typed, that the server does not report for running models.
+        typed: The fields of `request` that the user specified.
+        own: The launches of this notebook; None always starts a new model.
 
     Raises:
-        ModelNotFoundError: No model of that name; the hint names near ones.
-        BadRequestError: It is not possible; the hint says what is.
+        ModelNotFoundError: No model has that name; the hint names similar ones.
+        BadRequestError: The launch is not possible; the hint says what is.
     """
     in_path(request.model_uid or "")
     choice = cluster.registry.choose(request)
@@ -94,7 +94,7 @@ def plan(
 
 
 def _ignored(request: LaunchRequest) -> str:
-    """Say that one model is not spread over workers where the server would not say so."""
+    """Warn if the engine won't spread a model over workers and the server wouldn't say so."""
     engine = request.model_engine
     if request.n_worker == 1 or engine is None or engine.casefold() in _SPREADING:
         return ""
@@ -102,15 +102,15 @@ def _ignored(request: LaunchRequest) -> str:
 
 
 def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
-    """Refuse workers that are not there.
+    """Reject workers that do not exist.
 
-    A server with a worker of its own would ignore them, and a cluster would load for ever what is
-    to be spread over more than it has.
+    A server with a built-in worker would ignore them, and a cluster asked to spread a model over
+    more workers than it has would load forever.
     """
     wanted = list(_places(request))
     workers = cluster.workers() if wanted or request.n_worker > 1 else []
     hosts = {worker.rpartition(":")[0] for worker in workers}
-    for asked, address in wanted if workers else ():  # some servers do not tell
+    for asked, address in wanted if workers else ():  # some servers do not list them
         if address not in workers and not (asked == "worker_ip" and address in hosts):
             raise BadRequestError(
                 f"{cluster.endpoint} has no worker {address}.",
@@ -125,7 +125,7 @@ def _check_workers(cluster: Cluster, request: LaunchRequest) -> None:
 
 
 def _places(request: LaunchRequest) -> Iterator[tuple[str, str]]:
-    """Yield the workers that are named, with the field; a replica's place is one with its port."""
+    """Yield each named worker as field and address; in `replica_config` it includes the port."""
     for address in (request.worker_ip or "").split(","):
         if address.strip():
             yield "worker_ip", address.strip()

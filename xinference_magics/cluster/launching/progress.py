@@ -1,4 +1,4 @@
-"""How a launch goes, as typed values: the whole of it, each replica, each file that is fetched."""
+"""The progress of a launch as typed values: overall, per replica, and per downloaded file."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import ReplicaStatus
 
 UNKNOWN = "pending"
-"""The server's stage for a UID whose launch it does not know."""
+"""The stage that the server reports for a UID with no known launch."""
 
 _NOT_BEGUN = {UNKNOWN, "launching", ""}
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file of a model on its way to a worker.
+    """A model file that is being downloaded to a worker.
 
     Args:
-        name: Of the file.
-        done: Bytes that have arrived.
-        total: Bytes of the file; None where the server does not know.
-        speed: Bytes per second; None where it is not known, or all have arrived.
+        name: The file's name.
+        done: Bytes downloaded so far.
+        total: Size of the file in bytes; None if the server does not know it.
+        speed: Bytes per second; None if unknown or if the download is complete.
     """
 
     name: str
@@ -47,14 +47,14 @@ class Download:
 
 @dataclass(frozen=True)
 class ReplicaProgress:
-    """How one replica comes up.
+    """The startup progress of one replica.
 
     Args:
         uid: ``<model uid>-rep0`` and so on.
-        stage: As of `LaunchProgress`.
-        fraction: From 0 to 1; None where nothing is counted.
+        stage: The same values as `LaunchProgress.stage`.
+        fraction: From 0 to 1; None when nothing is measured.
         worker: The worker it was placed on, ``host:port``.
-        downloads: The files that are fetched for it now, or have just been.
+        downloads: The files being downloaded for it, or just finished.
     """
 
     uid: str
@@ -66,18 +66,18 @@ class ReplicaProgress:
 
 @dataclass(frozen=True)
 class LaunchProgress:
-    """How a launch goes at one moment.
+    """The progress of a launch at one moment.
 
     Args:
         stage: ``starting``, ``waiting_for_dependencies``, ``installing_dependencies``,
-            ``downloading``, ``loading``, ``ready``, ``failed``; ``unwinding`` while a failure's
-            reason is awaited.
-        fraction: From 0 to 1 while something is downloaded; None at other times, as the server's
-            number then stands still.
+            ``downloading``, ``loading``, ``ready``, ``failed``; ``unwinding`` while waiting for
+            a failure's reason.
+        fraction: From 0 to 1 during a download; None at other times, when the server's number
+            does not change.
         replicas: The state of each replica.
-        parts: How far each replica is.
-        done: Whether it is over, well or not.
-        failed_reason: Why it failed, which may be an empty text; None while it has not.
+        parts: The progress of each replica.
+        done: Whether the launch is over, successful or not.
+        failed_reason: Why it failed, possibly an empty string; None if it has not failed.
     """
 
     stage: str
@@ -91,7 +91,7 @@ class LaunchProgress:
     def from_json(
         cls, data: Mapping[str, Any], replicas: tuple[ReplicaStatus, ...]
     ) -> LaunchProgress:
-        """Read ``GET /v1/models/{uid}/progress`` of a launch that is under way."""
+        """Read ``GET /v1/models/{uid}/progress`` of a launch in progress."""
         listed = {
             text(each.get("replica_model_uid")): each for each in objects(data.get("replicas"))
         }
@@ -112,7 +112,7 @@ def _part(replica: ReplicaStatus, data: Mapping[str, Any]) -> ReplicaProgress:
 
 
 def _stage(data: Mapping[str, Any]) -> str:
-    """Return the stage; older servers tell none, and load as far as can be seen."""
+    """Return the stage; for older servers, which report none, assume ``loading``."""
     stage = text(data.get("stage", "loading")) or ""
     return "starting" if stage in _NOT_BEGUN else stage
 

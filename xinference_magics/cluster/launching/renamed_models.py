@@ -1,4 +1,4 @@
-"""What older documentation of Xinference names, and the registry has no more."""
+"""Models and formats named in older Xinference documentation but gone from the registry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.launching.request import LaunchRequest
 
 FORMATS = {"ggml": "ggufv2", "ggmlv3": "ggufv2", "gguf": "ggufv2", "ggufv1": "ggufv2"}
-"""Formats that were renamed or replaced, and by which."""
+"""Formats that were renamed or replaced, and their successors."""
 
 _SMALL = ("qwen2.5-instruct", "qwen3")
 _LLAMA = ("llama-2-chat", "llama-3.1-instruct")
@@ -46,21 +46,21 @@ _SUCCESSORS = {
     "starchat": _CODE,
     "wizardcoder": _CODE,
 }
-"""Families that were in the registry once, and models of the kind that are there now."""
+"""Families that used to be in the registry, and comparable models that are there now."""
 
 _MISSPELT = 0.85
-"""How alike (difflib's ratio) a name must be to one of today to be that, misspelt."""
+"""The similarity (difflib's ratio) from which a name is a misspelling of a current one."""
 
 
 def explain(
     request: LaunchRequest, known: list[str], choose: Callable[[LaunchRequest], Choice]
 ) -> ModelNotFoundError | None:
-    """Return an error that shows the way to a model of today; None where the name is not of old.
+    """Return an error that suggests a current model; None if the name isn't a former one.
 
     Args:
-        request: Asks for a name that is not in the registry.
+        request: A request with a name that is not in the registry.
         known: The names in the registry.
-        choose: Chooses how a model that is known would be run.
+        choose: Chooses how to run a known model.
     """
     near = [name for name in _successors(request.model_name.casefold()) if name in known]
     if not near or get_close_matches(request.model_name, known, n=1, cutoff=_MISSPELT):
@@ -74,13 +74,13 @@ def explain(
 
 
 def _successors(name: str) -> tuple[str, ...]:
-    """Find the family of a name: ``chatglm2-6b`` is of ``chatglm``, ``optic`` not of ``opt``."""
+    """Look up a name's family: ``chatglm2-6b`` belongs to ``chatglm``, ``optic`` not to ``opt``."""
     families = (each for each in _SUCCESSORS if re.match(rf"{re.escape(each)}(?![a-z])", name))
     return _SUCCESSORS.get(next(families, ""), ())
 
 
 def _possible(request: LaunchRequest, choose: Callable[[LaunchRequest], Choice]) -> Arguments:
-    """Return a launch that the server can do, as near to what was asked for as there is."""
+    """Return the arguments of a possible launch that is closest to `request`."""
     name = {"model_name": request.model_name}
     attempts = (
         request,

@@ -1,4 +1,4 @@
-"""What is sent to start a model."""
+"""The request that starts a model."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchRequest:
-    """Everything Xinference's own launch takes, by the names of its request.
+    """All parameters of Xinference's launch, named as in its request body.
 
     Args:
         model_name: The name in the registry.
         model_type: ``LLM``, ``embedding``, ``rerank``, ``image``, ...
-        model_engine: In any case; None lets `Cluster.launch` choose.
-        model_uid: None makes it the model's name, or one like it where that is taken.
+        model_engine: The engine, in any case; None lets `Cluster.launch` choose.
+        model_uid: None uses the model's name, or a similar one if that is taken.
         model_size_in_billions: As in ``7``, ``0_5`` or ``0.5``.
         model_format: ``pytorch``, ``ggufv2``, ...
         quantization: ``none``, ``q4_k_m``, ...
-        replica: How many replicas.
-        n_worker: How many workers share one replica.
-        n_gpu: How many GPUs; ``auto`` lets the server decide, None means none.
+        replica: Number of replicas.
+        n_worker: Number of workers that share one replica.
+        n_gpu: Number of GPUs; ``auto`` lets the server decide, None means no GPU.
         peft_model_config: LoRA adapters.
-        request_limits: Requests at a time and replica; more are refused.
+        request_limits: Concurrent requests per replica; further ones are refused.
         worker_ip: The worker to run on.
         gpu_idx: The GPUs to run on.
         replica_config: Placement of each replica.
         model_path: The model's files on the server.
-        enable_thinking: For models that can think or not.
-        enable_virtual_env: None leaves it to the server.
+        enable_thinking: Whether to think, for models with optional thinking.
+        enable_virtual_env: Whether to use a virtual environment; None leaves it to the server.
         virtual_env_packages: Packages for the virtual environment.
         virtual_env_find_links: Folders of wheels on the worker.
         envs: Environment variables of the model's processes.
-        extra: Further parameters, passed on to the engine.
+        extra: Additional parameters, passed on to the engine.
     """
 
     model_name: str
@@ -59,9 +59,9 @@ class LaunchRequest:
     extra: dict[str, Any] = field(default_factory=dict, repr=False)  # likewise
 
     def body(self) -> dict[str, Any]:
-        """Return what is sent: of what was not asked for only that no GPU is, as its None says.
+        """Return the request body without None values, except `n_gpu`, where None means no GPU.
 
-        To a server that does not know a field, its None is a parameter for the engine.
+        A server that does not know a field would pass its None on to the engine as a parameter.
         """
         own = {each.name: getattr(self, each.name) for each in fields(self)}
         extra: dict[str, Any] = own.pop("extra")

@@ -1,14 +1,14 @@
-"""Whether a model that runs, or is on its way, is the one that a launch asks for.
+"""Whether a running or loading model is the one that a launch asks for.
 
 The rule:
 
-1. With a UID only the model of that UID counts; without one, every model that is ready, and a
-   launch that goes under the model's own name.
-2. Type, name, format, size and quantization must be those of the launch, after what was left open
-   is chosen. Engine, replicas and workers must be so where they were asked for.
-3. What a launch says beyond that (GPUs, engine parameters, environment variables, ...) the server
-   does not tell of a model that runs. With such options a model is taken for the same only where
-   the UID names it, or this notebook has launched it with the same request.
+1. With a UID, only the model with that UID counts. Without one, every ready model counts, and
+   a launch in progress whose UID is the model's name.
+2. Type, name, format, size and quantization must equal those of the launch, after open choices
+   are made. Engine, replicas and workers must match if the user specified them.
+3. The server does not report the other options of a launch (GPUs, engine parameters, environment
+   variables, ...) for a running model. With such options, a model counts as the same only if the
+   UID names it, or if this notebook launched it with the same request.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A launch as it was asked for.
+    """A launch as the user wants it.
 
     Args:
-        request: With what was left open chosen.
-        typed: The fields of `request` that were asked for and not chosen.
-        hidden: The options, as typed, that no running model can be compared by.
+        request: The request, with open choices made.
+        typed: The fields of `request` that the user specified.
+        hidden: The options, as typed, that the server does not report for running models.
     """
 
     request: LaunchRequest
@@ -42,11 +42,11 @@ class Wanted:
     hidden: tuple[str, ...] = ()
 
     def fits(self, running: RunningModel) -> bool:
-        """Tell whether `running` is what was asked for, as far as the server tells."""
+        """Return whether `running` matches the request in everything the server reports."""
         return not self.differences(running)
 
     def differences(self, running: RunningModel) -> list[str]:
-        """Name what `running` has otherwise than it was asked for."""
+        """Return the properties of `running` that differ from the request."""
         request = self.request
         settled = (
             ("type", running.type, request.model_type),
@@ -56,7 +56,7 @@ class Wanted:
             ("quantization", running.quantization, request.quantization),
         )
         asked = (
-            ("engine", "model_engine", running.engine or request.model_engine),  # 1.17 tells none
+            ("engine", "model_engine", running.engine or request.model_engine),  # 1.17 omits it
             ("replicas", "replica", running.replica),
             ("workers", "n_worker", number(running.raw.get("n_worker"))),
         )
@@ -70,13 +70,13 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Existing:
-    """A model that is taken in place of a new one.
+    """A model to use instead of a new one.
 
     Args:
         uid: Its UID.
-        loading: Whether it is still on its way; what it is then shows only when it is ready.
-        state: What it is and does, as the start of a sentence.
-        doubt: What is not known of it, as a sentence; empty where there is nothing.
+        loading: Whether it is still loading; its properties are then unknown until it is ready.
+        state: A description of the model and its state, as the start of a sentence.
+        doubt: What is not known about it, as a sentence; empty if there is nothing.
     """
 
     uid: str
@@ -86,12 +86,12 @@ class Existing:
 
     @property
     def said(self) -> str:
-        """What to tell the user of a launch, in one line."""
+        """The line to show the user for a launch."""
         return self._line("waiting for it" if self.loading else "using it")
 
     @property
     def planned(self) -> str:
-        """What to tell the user of a launch that is only planned, in one line."""
+        """The line to show the user for a launch that is only planned."""
         return self._line(f"the launch would {'wait for' if self.loading else 'use'} it")
 
     def _line(self, done: str) -> str:
@@ -100,11 +100,11 @@ class Existing:
 
 @dataclass(frozen=True)
 class Found:
-    """What a cluster has for a launch.
+    """The result of looking for an existing model for a launch.
 
     Args:
-        existing: The model to take; None where a new one is to be launched.
-        said: Why a model that looks the same is not taken; empty where there is none.
+        existing: The model to use; None if a new one must be launched.
+        said: Why a model that looks the same is not used; empty if there is none.
     """
 
     existing: Existing | None = None
@@ -113,20 +113,20 @@ class Found:
 
 @dataclass
 class OwnLaunches:
-    """The requests with which this notebook has launched models, by their UID."""
+    """The requests of this notebook's launches, by endpoint and UID."""
 
     requests: dict[tuple[str, str], LaunchRequest] = field(default_factory=dict)
 
     def note(self, endpoint: str, uid: str, request: LaunchRequest) -> None:
-        """Keep the request that was sent for `uid`."""
+        """Store the request that was sent for `uid`."""
         self.requests[endpoint, uid] = request
 
     def forget(self, endpoint: str, uid: str) -> None:
-        """Note that the model of that UID is no more."""
+        """Drop the request of a model that no longer exists."""
         self.requests.pop((endpoint, uid), None)
 
     def same(self, endpoint: str, uid: str, request: LaunchRequest) -> bool:
-        """Tell whether `uid` was launched here with `request`, whatever UID that asks for."""
+        """Return whether `uid` was launched here with `request`, ignoring the request's UID."""
         own = self.requests.get((endpoint, uid))
         return own is not None and replace(own, model_uid=request.model_uid) == request
 
@@ -135,7 +135,7 @@ def find(cluster: Cluster, wanted: Wanted, own: OwnLaunches) -> Found:
     """Look for the model that `wanted` asks for, by the rule at the top of this module.
 
     Raises:
-        BadRequestError: The UID that was asked for is another model's.
+        BadRequestError: The requested UID belongs to another model.
     """
     uid = wanted.request.model_uid
     if uid is not None:
@@ -143,7 +143,7 @@ def find(cluster: Cluster, wanted: Wanted, own: OwnLaunches) -> Found:
     fitting = [model for model in cluster.models() if wanted.fits(model)]
     known = [model for model in fitting if _is_known(cluster, wanted, own, model.uid)]
     for model in known:
-        if cluster.try_describe(model.uid):  # the list may be three seconds old
+        if cluster.try_describe(model.uid):  # the list may be up to 3 s old
             return Found(Existing(model.uid, False, _line(model)))
     name = wanted.request.model_name
     if _loads(cluster, name, name) and _is_known(cluster, wanted, own, name):
@@ -162,10 +162,10 @@ def _named(cluster: Cluster, wanted: Wanted, uid: str) -> Found:
 
 
 def check(running: RunningModel, wanted: Wanted) -> None:
-    """Refuse a model that has the UID that was asked for, and is another.
+    """Reject a running model with the requested UID that does not match the request.
 
     Raises:
-        BadRequestError: It is another; the hint says what can be done.
+        BadRequestError: It is a different model; the hint says what to do.
     """
     if different := wanted.differences(running):
         raise BadRequestError(
@@ -179,11 +179,11 @@ def _loads(cluster: Cluster, uid: str, name: str) -> bool:
     begun = any(each.loading for each in replicas) and all(
         each.loading or each.ready for each in replicas
     )
-    return begun and cluster.knows(uid)  # what was cancelled on 1.17 seems to load for ever
+    return begun and cluster.knows(uid)  # cancelled launches on 1.17 seem to load forever
 
 
 def _is_known(cluster: Cluster, wanted: Wanted, own: OwnLaunches, uid: str) -> bool:
-    """Whether nothing about `uid` is hidden that was asked for."""
+    """Return whether `uid` is known to match in the hidden options too."""
     return not wanted.hidden or own.same(cluster.endpoint, uid, wanted.request)
 
 

@@ -1,5 +1,6 @@
 """``%%chat`` and ``%%generate``: parse, build, run, keep.
 
-`commands.command` parses. `building` settles all that is sent, `run` and its siblings ask and show,
-and what came of it is kept in the conversation. Nothing here knows the magics or the shell.
+`commands.command` parses the cell. `building` prepares the requests. `run` and its siblings send
+them, show the answers and add the turns to the conversation. Nothing here depends on the magics or
+the shell.
 """

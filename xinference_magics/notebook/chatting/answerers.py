@@ -1,4 +1,4 @@
-"""Who answers a cell: the model, with what the cell's options put around it."""
+"""Who answers a cell: the model, wrapped as the cell's options require."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-m") -> str | None:
-    """Return what an option names: a UID or a variable as typed, or the UID that `$name` holds.
+    """Return the UID or variable name that an option names; for `$name`, the UID it holds.
 
     Raises:
-        PromptError: There is no such variable, or no text in it.
+        PromptError: The variable does not exist or does not hold a non-empty string.
     """
     if name is None or not name.startswith("$"):
         return name
@@ -48,13 +48,13 @@ def choose(
 
     Args:
         cell: The cell that asks.
-        options: What is put around the model.
-        name: A UID, or a variable of the user's; None for the model in use.
-        thread: The id under which an agent keeps what belongs to the conversation.
+        options: The options of the cell, such as tools or a schema for the model.
+        name: A UID or the name of a user variable; None for the model in use.
+        thread: The ID under which an agent stores the state of the conversation.
 
     Raises:
         PromptError: An option names a variable that does not exist or has the wrong type.
-        NotebookError: There is no model to ask, or it cannot be given tools or a schema.
+        NotebookError: There is no model to ask, or it does not accept tools or a schema.
     """
     from xinference_magics.chat_models import ChatXinference
 
@@ -75,7 +75,7 @@ def choose(
 def _running(
     cell: CellContext, options: ChatOptions, name: str | None, named: Any
 ) -> ChatXinference:
-    """Return the object of a running model, or say that its name is that of a function."""
+    """Return the object for a running model; explain if `name` is a function instead."""
     try:
         model: ChatXinference = cell.session.model_in_use(name, CHAT, options.endpoint)
     except XinferenceError as error:
@@ -90,10 +90,10 @@ def _running(
 
 
 def _runnable(name: str, runnable: Any, options: ChatOptions, thread: str | None) -> Answerer:
-    """Take a variable of the user's for who answers.
+    """Return an answerer for a runnable in a user variable.
 
     Raises:
-        NotebookError: It is no model, and only a model can be given tools or a schema.
+        NotebookError: The options include tools or a schema, which only a model accepts.
     """
     from xinference_magics.chat.runnables import RunnableAnswerer
 
@@ -126,7 +126,7 @@ def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: boo
 
 
 def _confirmed(call: ToolCall) -> bool:
-    """Ask the user about one call of a tool."""
+    """Ask the user to approve one tool call."""
     given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
     question = f"Call {call['name']}({given})?"
     return agreed(question, otherwise="Leave out --confirm to let the tools run.")

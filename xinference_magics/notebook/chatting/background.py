@@ -1,4 +1,4 @@
-"""``%%chat --bg``: a turn that is answered while other cells run."""
+"""``%%chat --bg``: a turn answered while other cells run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a turn belongs when it has ended.
+    """Where to add a turn once it has ended.
 
     Attributes:
-        conversation: Which it is part of.
+        conversation: The conversation it is part of.
         execution: The run of the cell that asks.
-        anew: Whether the conversation begins with it.
+        anew: Whether the conversation starts over with it.
     """
 
     conversation: Conversation
@@ -32,7 +32,7 @@ class _Place:
     anew: bool
 
     def continued(self, question: Question) -> Question:
-        """Put the turns that have been added meanwhile before a question, as far as they fit."""
+        """Prepend the turns added in the meantime to a question, as many as fit."""
         if self.anew:
             return question
         before = tuple(self.conversation.before(self.execution))
@@ -46,17 +46,17 @@ class _Place:
 def begin(
     cell: CellContext, options: ChatOptions, question: Question, conversation: Conversation
 ) -> PendingTurn:
-    """Begin a turn; it is kept at the place of this cell when it has ended.
+    """Start a turn; once it has ended, it is added at this cell's place in the conversation.
 
     Args:
         cell: The cell that asks.
-        options: What was typed.
-        question: What is asked. Where the conversation has turns that are still being answered,
-            the question is put once they are there.
-        conversation: Where it belongs.
+        options: The options of the cell.
+        question: What to ask. It is sent only after any earlier turns of the conversation that
+            are still being answered.
+        conversation: The conversation it belongs to.
 
     Raises:
-        KeyboardInterrupt: The kernel was interrupted; the turn has begun, and goes on.
+        KeyboardInterrupt: The kernel was interrupted; the turn has started and keeps running.
     """
     place = _Place(conversation, cell.execution, anew=bool(options.new))
     turn = _pending(cell, question, None if options.once else place)

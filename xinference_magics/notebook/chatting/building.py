@@ -1,4 +1,4 @@
-"""From the options and the text of a cell to the requests that are sent, complete and checked."""
+"""Turn the options and text of a cell into complete, checked requests."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 def build(
     cell: CellContext, options: ChatOptions, text: str, conversation: Conversation
 ) -> list[Fitted]:
-    """Settle all that will be sent, and check that it fits into the context of each model.
+    """Prepare everything to send, and check that it fits into each model's context window.
 
     Args:
         cell: The cell that asks.
-        options: What was typed.
-        text: The prompt, as typed.
-        conversation: The one that is continued.
+        options: The options of the cell.
+        text: The prompt as typed.
+        conversation: The conversation to continue.
 
     Returns:
-        A question for each model that is asked: one, unless models are compared.
+        One question per model: a single one, unless models are compared.
 
     Raises:
-        XinferenceError: A value, a parameter or a model is not right; nothing was sent.
+        XinferenceError: A value, a parameter or a model is invalid; nothing was sent.
     """
     with collected_notes() as shortened:
         prompt = prompt_of(cell, options, text)
@@ -73,11 +73,11 @@ def build(
 
 
 def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict[str, Any]:
-    """Collect the generation parameters, refusing wrong ones before anything is shown or sent.
+    """Collect the generation parameters, rejecting invalid ones before showing or sending anything.
 
     Args:
-        options: What was typed.
-        others: Further parameters that have an option; None if it was not typed.
+        options: The options of the cell.
+        others: Further parameters that have their own option; None if it was not given.
     """
     from xinference_magics.wire.parameters import NAMES, checked, refuse_unknown
 
@@ -98,7 +98,7 @@ def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict
 def _check(
     session: Session, answerers: list[Answerer], prompt: Prompt, parameters: Mapping[str, Any]
 ) -> None:
-    """Refuse what one of those who are asked cannot do, before anything is sent."""
+    """Reject anything that one of the answerers cannot handle, before anything is sent."""
     for answerer in answerers:
         if isinstance(answerer, ModelAnswerer):
             refuse_unreadable(session, prompt, answerer.name)
@@ -109,10 +109,10 @@ def _check(
 
 
 def _with_uids(options: ChatOptions, variables: Mapping[str, Any]) -> ChatOptions:
-    """Replace ``$name`` in the options that name models by the UID in the variable.
+    """Replace ``$name`` in the options that name models with the UID the variable holds.
 
     Raises:
-        PromptError: There is no UID in a variable, or the same one in two.
+        PromptError: A variable does not hold a UID, or ``--compare`` names a model twice.
     """
     if not options.compare:
         return replace(options, model=model_meant(options.model, variables))
@@ -148,12 +148,12 @@ def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of
 
 
 def _learnt(session: Session, answerer: Answerer) -> Learnt | None:
-    """Return what is learnt about who answers, where that is a model and not a chain."""
+    """Return what has been learned about the answerer if it is a model, not a chain."""
     return session.lessons.of(answerer.model) if isinstance(answerer, ModelAnswerer) else None
 
 
 def _system(cell: CellContext, options: ChatOptions, conversation: Conversation) -> str:
-    """Choose the system prompt: the cell's, else the conversation's, else the trait."""
+    """Choose the system prompt: the cell's, else the conversation's, else the trait's."""
     standing = None if options.once else conversation.system
     given = (options.system, standing, cell.settings.system)
     return next(each for each in given if each is not None)

@@ -1,4 +1,4 @@
-"""``%%chat --compare``: several models answer one prompt, at the same time."""
+"""``%%chat --compare``: several models answer one prompt at the same time."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def compare(
     questions: Sequence[Question],
     conversation: Conversation,
 ) -> Comparison:
-    """Ask all models, and go on with the first answer.
+    """Ask all models, and continue the conversation with the first answer.
 
     Raises:
-        XinferenceError: All failed; what had arrived is kept.
-        KeyboardInterrupt: The kernel was interrupted; what had arrived is kept.
+        XinferenceError: All models failed; any partial answers are kept.
+        KeyboardInterrupt: The kernel was interrupted; any partial answers are kept.
     """
     names = tuple(options.compare or ())
     asked = zip(names, questions, strict=True)
@@ -67,7 +67,7 @@ def _settle(session: Session, comparison: Comparison, view: View) -> None:
 
 
 def _finish(names: Sequence[str], outcomes: Sequence[Outcome], *, empty: bool) -> None:
-    """Let the cell fail where it has to."""
+    """Raise if the comparison was interrupted or all models failed."""
     if any(outcome.status == "interrupted" for outcome in outcomes):
         raise interrupted(empty=empty)
     errors = [outcome.error for outcome in outcomes if outcome.status == "failed"]

@@ -1,4 +1,4 @@
-"""How a turn ends: it is kept, and the cell returns it or fails."""
+"""The end of a turn: it is stored, and the cell returns it or fails."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def keep(
     turn: Turn,
     value: Turn | Comparison,
 ) -> None:
-    """Put a turn into its conversation, and what the cell made into its variable."""
+    """Add a turn to its conversation, and store the cell's value in the ``--out`` variable."""
     if not options.once:
         cell.session.conversations.adopt(conversation)
         conversation.add(turn, cell.execution, anew=bool(options.new))
@@ -35,16 +35,16 @@ def keep(
 
 
 def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
-    """Return a turn that was shown, or let the cell fail.
+    """Return a turn that was shown, or make the cell fail.
 
     Args:
         turn: The turn.
-        error: What failed.
-        flag: Whether the kernel was interrupted, maybe only when all had arrived.
+        error: What failed, if anything.
+        flag: Set if the kernel was interrupted, possibly after the whole answer had arrived.
 
     Raises:
         KeyboardInterrupt: The kernel was interrupted.
-        Exception: `error`, where there is one.
+        Exception: `error`, if there is one.
     """
     if turn.status == "interrupted":
         raise interrupted(empty=turn.empty)
@@ -56,6 +56,6 @@ def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
 
 
 def interrupted(*, empty: bool) -> KeyboardInterrupt:
-    """Return what an interrupted cell raises; `empty` where nothing had arrived."""
+    """Return what an interrupted cell raises; `empty` means that nothing had arrived."""
     rest = " before anything arrived" if empty else "; what had arrived is kept"
     return interrupts.one_line(f"The turn was interrupted{rest}.")

@@ -1,4 +1,4 @@
-"""``%%generate``: a text that a model continues. Its turn is no part of a conversation."""
+"""``%%generate``: a model continues a text. The turn belongs to no conversation."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 
 class Continuation(ModelAnswerer):
-    """An `XinferenceLLM` that continues the last message's text."""
+    """Answers by having an `XinferenceLLM` continue the text of the last message."""
 
     model: Any
 
     async def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
-        """Stream the text as pieces of a message, the last one with the server's count."""
+        """Stream the text as message chunks; the last one has the server's token usage."""
         from langchain_core.callbacks import BaseCallbackHandler
         from langchain_core.messages import AIMessageChunk
 
         about: dict[str, Any] = {}
 
         class Ended(BaseCallbackHandler):
-            """Keeps what is known of the text at its end; `astream` yields the text alone."""
+            """Stores the generation info at the end, since `astream` yields only the text."""
 
             def on_llm_end(self, response: Any, **_: Any) -> None:
                 about.update(response.generations[0][0].generation_info or {})
@@ -58,8 +58,8 @@ def generate(cell: CellContext, options: GenerateOptions, text: str) -> Turn:
     """Let a model continue a text.
 
     Raises:
-        XinferenceError: It failed; `--out` keeps what had arrived.
-        KeyboardInterrupt: The kernel was interrupted; `--out` keeps what had arrived.
+        XinferenceError: It failed; the `--out` variable holds any partial answer.
+        KeyboardInterrupt: The kernel was interrupted; `--out` holds any partial answer.
     """
     with collected_notes() as shortened:
         prompt = text if options.raw else _text(expand(text, cell.variables))
@@ -87,10 +87,10 @@ def _question(cell: CellContext, options: GenerateOptions, prompt: str) -> Quest
 
 
 def _text(prompt: Prompt) -> str:
-    """Return a prompt that is nothing but text.
+    """Return the text of a prompt that contains only text.
 
     Raises:
-        PromptError: There is something else in it.
+        PromptError: It contains something else.
     """
     if prompt.blocks is not None:
         raise PromptError(

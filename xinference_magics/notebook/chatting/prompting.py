@@ -1,4 +1,4 @@
-"""The prompt of a cell: what was typed, with values, earlier cells and attachments."""
+"""The prompt of a cell: the typed text with inserted values, earlier cells and attachments."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def prompt_of(cell: CellContext, options: ChatOptions, text: str) -> Prompt:
-    """Put together what is asked.
+    """Assemble the prompt.
 
     Raises:
-        PromptError: An expression, a cell or an attachment is not right.
+        PromptError: An expression, a cell number or an attachment is invalid.
     """
     named = {"Err": Errors(cell.history), **cell.variables}
     typed = Prompt((text,)) if options.raw else expand(text, named)
@@ -36,7 +36,7 @@ def prompt_of(cell: CellContext, options: ChatOptions, text: str) -> Prompt:
 
 
 def _cells(cell: CellContext, options: ChatOptions) -> list[int]:
-    """Number the earlier cells that are asked for, in order."""
+    """Return the numbers of the earlier cells to send, in order."""
     numbers = set(options.cells or ())
     if options.context is not None:
         numbers |= set(last_cells(cell.history, options.context))
@@ -46,7 +46,7 @@ def _cells(cell: CellContext, options: ChatOptions) -> list[int]:
 
 
 def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) -> None:
-    """Say once that single braces insert nothing, where they stand around a variable."""
+    """Point out once per session that single braces around a variable insert nothing."""
     names = braced_names(text, variables)
     if names and not session.hinted:
         session.hinted = True
@@ -55,7 +55,7 @@ def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) ->
 
 
 def cannot_think(answerer: Answerer) -> str:
-    """Say that a model which is asked to think is not described as one that can; else nothing."""
+    """Return a note if the answerer is a model described as non-reasoning; else empty."""
     profile = answerer.model.profile if isinstance(answerer, ModelAnswerer) else None
     if (profile or {}).get("reasoning_output") is not False:
         return ""
@@ -63,10 +63,10 @@ def cannot_think(answerer: Answerer) -> str:
 
 
 def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
-    """Refuse attachments that a model cannot take, before anything is sent.
+    """Reject attachments that a model cannot read, before anything is sent.
 
     Raises:
-        PromptError: It cannot; the hint names running models that can.
+        PromptError: It cannot read them; the hint names a running model that can.
     """
     kinds = dict.fromkeys(each["type"] for each in prompt.blocks or () if each["type"] != "text")
     if not kinds:

@@ -1,4 +1,4 @@
-"""``%%chat``: a cell's prompt is asked, shown and kept."""
+"""``%%chat``: ask a cell's prompt, show the answer, keep the turn."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 
 def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
-    """Run one turn and keep it; with ``--show-prompt`` only show what it would send.
+    """Run one turn and keep it; with ``--show-prompt``, only show what it would send.
 
-    With ``--compare`` several models are asked, see `comparing.compare`; with ``--bg`` it only
-    begins, see `background.begin`.
+    With ``--compare``, several models are asked, see `comparing.compare`; with ``--bg``, the turn
+    is only started, see `background.begin`.
 
     Args:
         cell: The cell that asks.
-        options: What was typed before the prompt.
-        text: The prompt, as typed.
+        options: The options of the cell.
+        text: The prompt as typed.
 
     Raises:
-        XinferenceError: The turn failed; what had arrived of it is kept.
-        KeyboardInterrupt: The kernel was interrupted; what had arrived of it is kept.
+        XinferenceError: The turn failed; any partial answer is kept.
+        KeyboardInterrupt: The kernel was interrupted; any partial answer is kept.
     """
     conversation = cell.session.conversations.look_up(options.conversation)
     if not (options.once or options.background):
@@ -49,7 +49,7 @@ def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
     with collected_notes() as left_out:
         built = build(cell, options, text, conversation)
     questions = [each.question for each in built]
-    if options.background and not options.show_prompt:  # what is left out shows as it begins
+    if options.background and not options.show_prompt:  # the turn itself reports omitted turns
         return background.begin(cell, options, questions[0], conversation)
     show(left_out)
     if options.show_prompt:
@@ -63,7 +63,7 @@ def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
 def _ask(
     cell: CellContext, options: ChatOptions, question: Question, conversation: Conversation
 ) -> Turn:
-    """Ask one model, and wait for its answer."""
+    """Ask one model and wait for its answer."""
     with interrupts.as_flag() as flag, collected_notes() as notes:
         turn, error = answer(cell, question, live=options.stream)
         if turn.is_answer:
@@ -73,7 +73,7 @@ def _ask(
 
 
 def _show_prompt(session: Session, built: list[Fitted]) -> None:
-    """Show what would be sent, message by message, and how much it is for each model."""
+    """Show what would be sent, message by message, and the estimated tokens for each model."""
     longest = max(built, key=lambda each: each.tokens)
     for message in longest.question.messages:
         session.say(f"[{message.type}]\n{Prompt.of(message.content).text}\n")

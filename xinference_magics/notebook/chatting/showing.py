@@ -1,4 +1,4 @@
-"""From requests to turns that are shown."""
+"""Send questions and show the turns that answer them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 def answer(
     cell: CellContext, question: Question, *, live: bool = True
 ) -> tuple[Turn, Exception | None]:
-    """Stream the answer into a view and settle it; what failed comes beside the turn.
+    """Stream the answer into a view and close it; return the turn and the error, if any.
 
     Args:
         cell: The cell that asks.
-        question: What is asked.
-        live: Whether the answer is shown as it arrives, or once it is complete.
+        question: What to ask.
+        live: Whether to show the answer as it arrives instead of once it is complete.
     """
     view = cell.screen.view(live=live)
     [(turn, outcome)] = stream(cell, view, [question], [question.answerer.name])
@@ -39,7 +39,7 @@ def answer(
 def stream(
     cell: CellContext, view: View, questions: Sequence[Question], titles: Sequence[str]
 ) -> list[Answered]:
-    """Stream the answers into a view, which is left open; each is called by its title."""
+    """Stream the answers into a view, each under its title; the view stays open."""
     lives = map(LiveTurn, titles)
     try:
         return answer_all(

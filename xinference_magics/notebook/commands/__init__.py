@@ -1,4 +1,4 @@
-"""The commands of ``%xinference``: each takes the session and arguments, and returns a value."""
+"""The commands of ``%xinference``: each takes the session and arguments and returns a value."""
 
 from xinference_magics.notebook.commands import (
     accounts,

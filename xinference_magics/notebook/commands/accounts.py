@@ -1,4 +1,4 @@
-"""Who the user is at a server: login, logout, setup. What is secret is asked for, never typed."""
+"""Account commands: login, logout, setup. Secrets are prompted for, never passed as options."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class SetupOptions:
 
 
 def login(session: Session, options: LoginOptions) -> Connection | Done:
-    """Log in at a server, and keep the login for all notebooks of this user.
+    """Log in to a server, and save the login for all notebooks of this user.
 
     Raises:
-        AuthenticationError: The name, the password or the key is wrong, or there is no account.
-        NotebookError: Nobody can be asked.
+        AuthenticationError: The name, password or key is wrong, or the server has no account yet.
+        NotebookError: The notebook cannot prompt for input.
     """
     from xinference_magics.auth.login import Login
 
@@ -95,14 +95,14 @@ def _tokens(session: Session, endpoint: str, options: LoginOptions) -> Tokens:
     tokens = Tokens.of_key(_asked_secretly(f"API key of {endpoint}: "))
     cluster = Cluster(endpoint, token=lambda: tokens.access, timeouts=session.connector.timeouts)
     try:
-        cluster.models()  # says whether the key is good
+        cluster.models()  # fails if the key is invalid
     finally:
         cluster.close()
     return tokens
 
 
 def _needless(session: Session, endpoint: str) -> str:
-    """Say why no login is needed; empty where one is.
+    """Say why no login is needed; empty if one is.
 
     Raises:
         AuthenticationError: The server has no account yet.
@@ -128,10 +128,10 @@ def _admit(session: Session, endpoint: str) -> Connection | Done:
 
 
 def logout(session: Session, options: LogoutOptions) -> Done:
-    """End a login, at the server and in all notebooks of this user.
+    """End a login, on the server and in all notebooks of this user.
 
     Raises:
-        NotebookError: There is none.
+        NotebookError: No login is saved.
     """
     from xinference_magics.auth.identity import Identity
 
@@ -148,12 +148,12 @@ def logout(session: Session, options: LogoutOptions) -> Done:
 
 
 def setup(session: Session, options: SetupOptions) -> Connection | Done:
-    """Make the first account of a new server, and log in with it.
+    """Create the first account on a new server, and log in with it.
 
     Raises:
-        NotebookError: The server has accounts, the setup token is wrong, or the two passwords
-            differ.
-        BadRequestError: The server does not take the name or the password.
+        NotebookError: The server already has accounts, the setup token is wrong, or the two
+            passwords differ.
+        BadRequestError: The server rejects the name or the password.
     """
     from xinference_magics.auth.setup import needs_setup, wants_setup_token
 
@@ -182,7 +182,7 @@ def _make_account(session: Session, endpoint: str, username: str | None, *, prin
 
 
 def _new_password(session: Session, endpoint: str, username: str) -> str:
-    """Ask for a password until it is long enough, and then for the same again."""
+    """Ask for a password until it is long enough, then ask to repeat it."""
     from xinference_magics.auth.setup import shortest_password
 
     shortest = shortest_password(endpoint, session.connector.timeouts)
@@ -211,7 +211,7 @@ def _not_empty(answer: str) -> str:
 
 
 def _without_trace(ask: Callable[[], None]) -> None:
-    """Cut an error off from the frames and exceptions below, which know what was typed."""
+    """Strip errors of the frames and exceptions below them, which hold what the user entered."""
     try:
         ask()
     except (XinferenceError, KeyboardInterrupt) as error:

@@ -1,4 +1,4 @@
-"""The models at work: chat and generate, which are magics of their own, too."""
+"""Asking a model: chat and generate, which are also magics of their own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
     """Send a prompt as the next turn of the conversation."""
-    # What langsmith and pydantic set up while they are imported stays broken for the rest of the
-    # process if an interrupt tears it.
+    # An interrupt during these imports would leave the state of langsmith and pydantic broken for
+    # the rest of the process.
     with interrupts.held():
         from xinference_magics.notebook.chatting import run
     return run.chat(cell, options, text)

@@ -62,11 +62,11 @@ class RemoveCacheOptions(ThereOptions):
 
 
 def remove_cache(session: Session, options: RemoveCacheOptions) -> Done:
-    """Remove a version's files from the workers' disks, after asking.
+    """Remove a version's files from the workers' disks, after confirmation.
 
     Raises:
         ModelNotFoundError: No such version is cached.
-        NotebookError: The answer is not yes.
+        NotebookError: The user did not confirm.
     """
     version, worker = options.model_version, options.worker_ip
     cache = session.connector.visit(options.endpoint).cache
@@ -80,7 +80,7 @@ def remove_cache(session: Session, options: RemoveCacheOptions) -> Done:
     elsewhere = set(filter(None, linked))
     if stay := sorted(elsewhere - set(files)):
         session.say(f"Not removed, only linked to: {', '.join(stay)}")
-    if lost := sorted(elsewhere & set(files)):  # as before 3.0
+    if lost := sorted(elsewhere & set(files)):  # servers before 3.0
         session.say(f"This server also removes the originals: {', '.join(lost)}")
     confirm(options.yes, f"Remove the cached files of {version}?")
     cache.remove(version, worker=worker)

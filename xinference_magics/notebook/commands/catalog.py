@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.session import Session
 
 _DETAILED = 10
-"""Hits of a search that are described in full: 300 kB each."""
+"""How many search hits to describe in full, at 300 kB each."""
 
 _BITS = ("8", "16", "32")
 
@@ -57,7 +57,7 @@ class RegistrationsOptions(ThereOptions):
 
 
 def registrations(session: Session, options: RegistrationsOptions) -> Registrations:
-    """List the models of a type that can be launched, one's own first."""
+    """List the models of a type that can be launched, the user's own first."""
     from xinference_magics.notebook.results.catalog import Registrations
 
     listed = session.connector.visit(options.endpoint).registry.registrations(options.model_type)
@@ -84,8 +84,8 @@ def engine(session: Session, options: EngineOptions) -> EngineOffers:
     """Show what can run a model, and why the other engines cannot.
 
     Raises:
-        ModelNotFoundError: No such model; the hint names near ones.
-        BadRequestError: Nothing fits what was asked for; the message says what is possible.
+        ModelNotFoundError: There is no such model; the hint suggests similar names.
+        BadRequestError: Nothing matches the options; the message says what is possible.
     """
     from xinference_magics.cluster.launching.engine_choice import choose, fitting
     from xinference_magics.cluster.launching.request import LaunchRequest
@@ -106,11 +106,11 @@ def engine(session: Session, options: EngineOptions) -> EngineOffers:
             request.model_name, request.model_type, virtual_env=request.enable_virtual_env
         )
     except ModelNotFoundError:
-        registry.choose(request)  # which raises, and knows the models of old, too
+        registry.choose(request)  # raises, and also knows retired models
         raise
     offers = fitting(request, engines)
     if not offers:
-        choose(request, engines)  # which raises, and says why
+        choose(request, engines)  # raises, and says why
     asked = (request.model_engine, request.model_format, request.quantization)
     whole = not any(asked) and request.model_size_in_billions is None
     found = EngineOffers(offers, engines, engines.unavailable if whole else ())
@@ -119,7 +119,7 @@ def engine(session: Session, options: EngineOptions) -> EngineOffers:
 
 
 def _type_of(registry: Registry, name: str) -> str:
-    """Find the type of a model where none was typed: LLM, or the one that has the name."""
+    """Find the type of a model if none was given: LLM, unless only another type has the name."""
     if name in registry.names("LLM"):
         return "LLM"
     return next(iter(registry.types_of(name)), "LLM")
@@ -153,7 +153,7 @@ def search(session: Session, options: SearchOptions) -> Found:
     """Find models by their names, types and abilities.
 
     Raises:
-        ModelNotFoundError: There are none; the hint names near ones.
+        ModelNotFoundError: There are no hits; the hint suggests similar names.
     """
     from xinference_magics.notebook.results.catalog import Found
 
@@ -168,7 +168,7 @@ def search(session: Session, options: SearchOptions) -> Found:
 
 
 def vllm_models(session: Session, options: ThereOptions) -> VllmModels:
-    """List the architectures that vLLM runs."""
+    """List the architectures that vLLM supports."""
     from xinference_magics.notebook.results.catalog import VllmModels
 
     return VllmModels(session.connector.visit(options.endpoint).registry.vllm_models())

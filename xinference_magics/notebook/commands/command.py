@@ -1,7 +1,7 @@
-"""A command of a magic: declared once, for its parser, its help and its completion.
+"""A command of a magic: declared once for its parser, its help and its completion.
 
 There are two kinds. A `Command` gets the words of its line. A `PromptCommand` gets the text after
-its options unchanged: that is the prompt.
+its options unchanged, as the prompt.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _OUT = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*<<\s*")
 
 @dataclass(frozen=True, kw_only=True)
 class ThereOptions:
-    """The options of a command that can ask another server, once."""
+    """The options of a command that can use another server, for that one call."""
 
     endpoint: str | None = given(
         Option(("--endpoint", "-e"), help="Another Xinference endpoint, for this command only.")
@@ -57,17 +57,17 @@ class ModelOptions(ThereOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CellOptions:
-    """The base of the options of a command that takes a cell.
+    """Base class for the options of a command that takes a cell.
 
     Attributes:
-        cell: The text below ``%%xinference NAME``; None where the command is a line.
+        cell: The text below ``%%xinference NAME``; None if the command is a line magic.
     """
 
     cell: str | None = None
 
 
 class PromptOptions(Protocol):
-    """What a `PromptCommand` needs to know about its options."""
+    """What a `PromptCommand` requires of its options."""
 
     @property
     def conflict(self) -> str:
@@ -76,7 +76,7 @@ class PromptOptions(Protocol):
 
     @property
     def implied_prompt(self) -> str:
-        """What to ask if nothing is typed; empty if there has to be a prompt."""
+        """The prompt to use if none is given; empty if one is required."""
         ...
 
 
@@ -85,10 +85,10 @@ Prompted = TypeVar("Prompted", bound=PromptOptions)
 
 
 def confirm(yes: bool | None, question: str) -> None:
-    """Ask before something that cannot be undone, unless ``--yes`` was typed.
+    """Ask for confirmation of an irreversible action, unless ``--yes`` was given.
 
     Raises:
-        NotebookError: The answer is not yes, or nobody can be asked.
+        NotebookError: The answer is not yes, or the notebook cannot prompt for input.
     """
     if not (yes or agreed(question, otherwise="To do it, add --yes.")):
         raise NotebookError("Nothing was done.", hint="To do it, answer y or add --yes.")
@@ -99,13 +99,13 @@ class Declaration(Generic[Options]):
     """What both kinds of command declare.
 
     Attributes:
-        name: As typed.
-        help: One line for people.
-        run: Does it; what it returns is the value of the magic.
+        name: The name as typed.
+        help: A one-line description for users.
+        run: Runs the command; its return value is the value of the magic.
         takes: The dataclass whose fields declare the options.
-        examples: What to type, a line or a whole cell, shown in the command's help.
+        examples: Lines or whole cells to type, shown in the command's help.
         note: One more line for the help.
-        magic: The magic it is a command of.
+        magic: The magic that the command belongs to.
     """
 
     name: str
@@ -118,14 +118,14 @@ class Declaration(Generic[Options]):
 
     @cached_property
     def options(self) -> tuple[Option, ...]:
-        """What can be typed after the name."""
+        """The options that can follow the name."""
         return options_of(self.takes)
 
     def parser(self, typed: str = "") -> Parser[Options]:
-        """Make the parser that the options declare.
+        """Create the parser for the declared options.
 
         Args:
-            typed: What was typed, if that is not the magic and the name.
+            typed: How the command was typed, if not as the magic followed by the name.
         """
         gap = "\n\n" if any("\n" in example for example in self.examples) else "\n"
         about = [fill(self.note, help_width(), break_on_hyphens=False)] if self.note else []
@@ -139,8 +139,8 @@ class Command(Declaration[Options]):
     """A command that gets the words of its line.
 
     Attributes:
-        run: Does it, with the session and the options; what it returns is the value of the magic.
-        acts: Whether it says what it did: a cell then does not show its value as well.
+        run: Called with the session and the options; its return value is the value of the magic.
+        acts: Whether it prints what it did, so that the cell does not display its value as well.
     """
 
     run: Callable[[Session, Options], Any]
@@ -148,22 +148,22 @@ class Command(Declaration[Options]):
 
     @property
     def takes_cell(self) -> bool:
-        """Whether ``%%xinference NAME`` gives it the text of the cell."""
+        """Whether ``%%xinference NAME`` passes it the text of the cell."""
         return issubclass(self.takes, CellOptions)
 
     def __call__(self, session: Session, words: Sequence[str], cell: str | None = None) -> Any:
-        """Read `words` and do it.
+        """Parse `words` and run the command.
 
         Raises:
-            UsageError: The words are not right, or there is a cell and the command takes none.
+            UsageError: The words are invalid, or there is a cell and the command takes none.
         """
         return self.run(session, self.read(words, cell))
 
     def read(self, words: Sequence[str], cell: str | None = None) -> Options:
-        """Read the words of a line, and the cell below it if there is one.
+        """Parse the words of a line, and the cell below it if there is one.
 
         Raises:
-            UsageError: The words are not right, or there is a cell and the command takes none.
+            UsageError: The words are invalid, or there is a cell and the command takes none.
         """
         parser = self.parser()
         if cell is not None and not self.takes_cell:
@@ -178,30 +178,30 @@ class PromptCommand(Declaration[Prompted]):
     """A command whose options are followed by a prompt. It is also a magic of its own.
 
     Attributes:
-        run: Does it, with the cell it is typed in, the options and the prompt; what it returns is
+        run: Called with the context of the cell, the options and the prompt; its return value is
             the value of the magic.
     """
 
     run: Callable[[CellContext, Prompted, str], Any]
 
     def __call__(self, context: CellContext, line: str, cell: str | None) -> Any:
-        """Read what was typed and do it.
+        """Parse the input and run the command.
 
         Args:
-            context: The cell it is typed in.
-            line: What follows the magic.
-            cell: The lines below, if there are any.
+            context: The cell that the command is typed in.
+            line: The text after the magic.
+            cell: The lines below; None for a line magic.
 
         Raises:
-            UsageError: An option is not right, or there is no prompt.
+            UsageError: An option is invalid, or there is no prompt.
         """
         return self.run(context, *self.read(line, cell))
 
     def read(self, line: str, cell: str | None) -> tuple[Prompted, str]:
-        """Split what was typed into options and prompt.
+        """Split the input into options and prompt.
 
         Raises:
-            UsageError: An option is not right, or there is no prompt.
+            UsageError: An option is invalid, or there is no prompt.
         """
         parser = self.parser(f"%{self.name}" if cell is None else f"%%{self.name}")
         words, rest = leading_options(line, parser)

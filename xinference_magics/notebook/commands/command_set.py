@@ -1,4 +1,4 @@
-"""The commands of one magic: found by name, with near names and help."""
+"""The commands of one magic: lookup by name, suggestions for typos, and help."""
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ AnyCommand: TypeAlias = Command[Any] | PromptCommand[Any]
 
 
 class CommandSet(dict[str, AnyCommand]):
-    """The commands of a magic, by their names.
+    """The commands of a magic, by name.
 
     Args:
-        magic: As typed, such as ``%xinference``.
-        groups: All of them, under the titles of help.
-        default: The one that runs where none is named; empty to show where the notebook is
-            connected, and help.
-        examples: What to type, a line or a whole cell, shown below the list of commands.
+        magic: The magic as typed, such as ``%xinference``.
+        groups: All commands, by their headings in the help.
+        default: The command to run if none is named; if empty, show the connection and the help.
+        examples: Lines or whole cells to type, shown below the list of commands.
     """
 
     def __init__(
@@ -57,10 +56,10 @@ class CommandSet(dict[str, AnyCommand]):
         raise UsageError(f"{self.magic}: no command {name!r}; {hint}")
 
     def run(self, session: Session, words: Sequence[str], cell: str | None = None) -> Any:
-        """Run the line of `words`, or the cell with that line and its text.
+        """Run the command line in `words`, with the text of the cell below it if there is one.
 
         Raises:
-            UsageError: There is no such command, or its arguments are not right.
+            UsageError: There is no such command, or its arguments are invalid.
         """
         name, *rest = words or [self.default]
         if name in {"", "-h", "--help", "help"}:
@@ -81,7 +80,7 @@ class CommandSet(dict[str, AnyCommand]):
         return value
 
     def help(self, words: Sequence[str] = ()) -> str:
-        """Describe the command named by `words`, or list all."""
+        """Describe the command that `words` names, or list all commands."""
         if words:
             return self[words[0]].parser().format_help().rstrip()
         width = max(map(len, self))
@@ -95,7 +94,7 @@ class CommandSet(dict[str, AnyCommand]):
 
 
 def _where(session: Session) -> str:
-    """Say where the notebook is connected, or why it is not."""
+    """Describe where the notebook is connected, or why it is not."""
     try:
         return repr(session.connection())
     except XinferenceError as error:

@@ -47,19 +47,19 @@ class ServeOptions:
 
 
 def connect(session: Session, options: ConnectOptions) -> Connection:
-    """Connect to an endpoint and say what runs there."""
+    """Connect to an endpoint and print what is running there."""
     session.connector.connect(options.endpoint)
     return told(session)
 
 
 def serve(session: Session, options: ServeOptions) -> Connection:
-    """Start the private local server, or join the one that runs."""
+    """Start the private local server, or join the one already running."""
     session.connector.serve(port=options.port, keep=bool(options.keep))
     return told(session)
 
 
 def told(session: Session) -> Connection:
-    """Say where the notebook has just been connected."""
+    """Print and return the connection the notebook has just made."""
     connection = session.connection(known=True)
     session.say(repr(connection))
     return connection

@@ -1,4 +1,4 @@
-"""The commands of ``%conversation``: what was said is shown, mended, kept and found again."""
+"""The commands of ``%conversation``: show, edit, save and restore conversations."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def load(session: Session, options: LoadOptions) -> Conversation:
 
 
 _ASKING = ("%%chat", "%chat", "%%xchat", "%xchat")
-"""What cells that ask a model begin with."""
+"""Prefixes of the cells that ask a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,7 +273,7 @@ def restore(session: Session, options: RestoreOptions) -> TurnRows:
 
 
 def _notebook(path: str | None) -> Path:
-    """Find the notebook: Jupyter Server names it in the kernel's environment."""
+    """Find the notebook file: Jupyter Server names it in the kernel's environment."""
     if path is not None:
         return Path(path).expanduser()
     session_name = os.environ.get("JPY_SESSION_NAME", "")
@@ -286,7 +286,7 @@ def _notebook(path: str | None) -> Path:
 
 
 def _current(session: Session, conversation: Conversation) -> Conversation:
-    """Say which conversation %%chat continues."""
+    """Print which conversation %%chat continues, and return it."""
     session.say(f"Current: {_name(conversation)}, {counted(len(conversation), 'turn')}.")
     return conversation
 
@@ -296,7 +296,7 @@ def _chosen(session: Session, options: WhichOptions) -> Conversation:
 
 
 def _whole(session: Session, options: WhichOptions) -> Conversation:
-    """Find a conversation, and wait for what is still being answered."""
+    """Find a conversation, waiting for its turns that are still being answered."""
     conversation = _chosen(session, options)
     catch_up(session, conversation.pending)
     return conversation

@@ -1,4 +1,4 @@
-"""The request that the options of ``%xinference launch`` ask for, as the command line makes it."""
+"""Build a launch request from the options of ``%xinference launch``, as the command line does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPTIONS = options_of(LaunchOptions)
 
 
 def request(options: LaunchOptions) -> LaunchRequest:
-    """Make the request that the options ask for.
+    """Build the request that the options describe.
 
     Raises:
         UsageError: The options contradict each other.
@@ -46,7 +46,7 @@ def request(options: LaunchOptions) -> LaunchRequest:
 
 
 def typed(options: LaunchOptions) -> frozenset[str]:
-    """Return the names of the options that were typed, by the names of the request."""
+    """Return the options that were given, by their names in the request."""
     given = {
         option.name
         for option in _OPTIONS
@@ -58,7 +58,7 @@ def typed(options: LaunchOptions) -> frozenset[str]:
 
 
 def hidden(options: LaunchOptions) -> tuple[str, ...]:
-    """Return what was typed, as typed, that the server does not report for a running model."""
+    """Return the flags of given options that the server does not report for a running model."""
     by_name = {option.name: option for option in reversed(_OPTIONS) if option.reported}
     names = typed(options)
     declared = {name for name in names & set(by_name) if by_name[name].reported is Reported.NO}
@@ -68,7 +68,7 @@ def hidden(options: LaunchOptions) -> tuple[str, ...]:
 
 
 def _replicas(options: LaunchOptions) -> int:
-    """Count the replicas; their placement, where given, settles the number."""
+    """Return the number of replicas, which their placement determines if it is given."""
     placed = options.replica_config
     if placed is None:
         return options.replica or 1
@@ -92,7 +92,7 @@ def _replicas(options: LaunchOptions) -> int:
 
 
 def _adapters(options: LaunchOptions) -> dict[str, Any] | None:
-    """Describe the LoRA adapters as the server takes them."""
+    """Describe the LoRA adapters in the form the server expects; None if there are none."""
     given = (
         options.lora_modules,
         options.image_lora_load_kwargs,

@@ -1,4 +1,4 @@
-"""``%xinference launch`` and ``cancel``: settle what was left open, start it, wait for it."""
+"""``%xinference launch`` and ``cancel``: complete the request, start the model, wait for it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:
-    """Launch a model, wait until it is ready, take it up, and return its UID.
+    """Launch a model, wait for it, put its object into the namespace, and return its UID.
 
-    With ``--dry-run`` the plan is returned and nothing is started.
+    With ``--dry-run``, return the plan and start nothing.
 
     Raises:
         UsageError: The options contradict each other.
         LaunchError: The model did not start; the message has the server's own reason.
-        KeyboardInterrupt: The waiting was interrupted; the launch goes on.
+        KeyboardInterrupt: The wait was interrupted; the launch continues.
     """
-    request = launch_request.request(options)  # contradictions, before a server is asked or started
+    request = launch_request.request(options)  # raises before a server is contacted or started
     if options.dry_run:
         return _plan(session, session.connector.get_or_connect(options.endpoint), request, options)
     cluster = session.connector.get_or_serve(options.endpoint)
@@ -71,7 +71,7 @@ def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, options: Launc
         session.say(f"Passed on to the model: {', '.join(options.extra)}.")
     launched = None
     try:
-        with interrupts.held():  # the UID is to be known before anything else
+        with interrupts.held():  # an interrupt must not lose the UID
             launched = cluster.launch(plan.request)
             session.launches.note(cluster.endpoint, launched.uid, plan.request)
         return _finish(session, launched, options)
@@ -84,12 +84,12 @@ def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, options: Launc
 
 
 def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchOptions) -> str:
-    """Wait for a launch that is under way, and look at what it is when it is ready."""
+    """Wait for a launch already in progress, then check that it is the model asked for."""
     from xinference_magics.cluster.launching.launch import Launch
     from xinference_magics.cluster.launching.reuse import check
     from xinference_magics.notebook.commands.waiting import wait
 
-    assert plan.existing is not None  # noqa: S101 - asked by `launch`
+    assert plan.existing is not None  # noqa: S101 - checked by `launch`
     launched = Launch(cluster, plan.existing.uid, plan.request)
     if options.no_wait:
         return _finish(session, launched, options)
@@ -102,7 +102,7 @@ def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchO
 
 
 def _finish(session: Session, launched: Launch, options: LaunchOptions) -> str:
-    """Wait for a launch unless told not to."""
+    """Wait for a launch, unless ``--no-wait`` was given."""
     from xinference_magics.notebook.commands.waiting import going_on, wait
 
     if not options.no_wait:
@@ -126,10 +126,10 @@ class CancelOptions(ThereOptions):
 
 
 def cancel(session: Session, options: CancelOptions) -> Cancellation:
-    """Cancel a launch that is still loading, and say how that ended.
+    """Cancel a launch that is still loading, and report the outcome.
 
     Raises:
-        LaunchError: It could not be cancelled, or was lost in being so.
+        LaunchError: It could not be cancelled, or the server lost the model in the process.
     """
     from xinference_magics.cluster.launching.launch import Launch
     from xinference_magics.notebook.commands.waiting import cancel_goes_on

@@ -29,7 +29,7 @@ _LINES = 50
 
 
 def workers(session: Session, options: ThereOptions) -> Workers:
-    """Show the workers, what is placed there, and how they are."""
+    """Show the workers, the replicas placed there, and their state."""
     from xinference_magics.display.amounts import duration
     from xinference_magics.notebook.results.machines import Workers
 
@@ -47,7 +47,7 @@ def workers(session: Session, options: ThereOptions) -> Workers:
 
 
 def _visible(machines: Machines) -> tuple[Snapshot, dict[str, str], list[str]]:
-    """Look at what the credentials allow; the last value names what they do not."""
+    """Return what the credentials may see; the last value names what they may not."""
     try:
         seen = machines.look()
     except AuthenticationError:
@@ -71,7 +71,7 @@ class ReplicasOptions(ThereOptions):
 
 
 def replicas(session: Session, options: ReplicasOptions) -> Replicas:
-    """Show the replicas of a model, or bring them to another number and wait until it holds."""
+    """Show the replicas of a model, or change their number and wait until it is reached."""
     from xinference_magics.notebook.results.machines import Replicas
 
     cluster = session.connector.visit(options.endpoint)
@@ -82,7 +82,7 @@ def replicas(session: Session, options: ReplicasOptions) -> Replicas:
         )
     found = cluster.machines.replicas(options.uid)
     if not any(each.ready or each.loading for each in found):
-        cluster.describe(options.uid)  # raises what is known about a UID that does not run
+        cluster.describe(options.uid)  # raises what is known about a UID that is not running
     if options.count is not None:
         found = _scale(session, cluster.machines, options.uid, options.count, options.worker_ip)
     return Replicas(found)
@@ -171,7 +171,7 @@ def _client_log(options: LogsOptions) -> Lines:
 
 
 def _log(session: Session, options: LogsOptions) -> Lines:
-    """Read the private server's log from its file, which outlives it; else ask for it."""
+    """Read the private server's log from its file, which outlives it; request any other log."""
     from xinference_magics.local_server import server as local
     from xinference_magics.local_server.server_log import without_secrets
     from xinference_magics.notebook.results.machines import Lines

@@ -1,4 +1,4 @@
-"""What administrators do to a cluster: reload a model, relaunch its services, stop it."""
+"""Commands for administrators: reload a model, relaunch the services, stop the cluster."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StopClusterOptions(ThereOptions):
 
 
 def stop_cluster(session: Session, options: StopClusterOptions) -> Done:
-    """Stop supervisor, workers and every model of a cluster, having asked."""
+    """Stop the supervisor, workers and all models of a cluster, after confirmation."""
     from xinference_magics.local_server import server as local
 
     cluster = session.connector.visit(options.endpoint)
@@ -56,7 +56,7 @@ def stop_cluster(session: Session, options: StopClusterOptions) -> Done:
 
 
 def _question(cluster: Cluster) -> str:
-    """Say what would end."""
+    """Build the confirmation question, naming what would stop."""
     workers = [worker.address for worker in cluster.machines.status().workers]
     models = [model.uid for model in cluster.models()]
     return (
@@ -96,7 +96,7 @@ class ReloadOptions(ThereOptions):
 
 
 def reload(session: Session, options: ReloadOptions) -> Operation:
-    """Give a model other engine parameters, and wait until it has them."""
+    """Change a model's engine parameters, and wait until they take effect."""
     from xinference_magics.cluster import operations
 
     if not options.model_config and not options.python_executable:
@@ -143,7 +143,7 @@ def _relaunch(component: str, session: Session, options: RelaunchOptions) -> Ope
 def _shown(
     title: str, run: Callable[[Callable[[Operation], None]], Operation], later: str
 ) -> Operation:
-    """Show how an operation of the server goes, until it has ended."""
+    """Show the progress of a server operation until it ends."""
     from xinference_magics.notebook.commands.waiting import followed
 
     goes_on = f"It continues without this notebook; check on it with {later}."
@@ -168,7 +168,7 @@ class ServiceOptions:
 
 
 def service(session: Session, options: ServiceOptions) -> Done:
-    """Say where the system service is managed, and with which line."""
+    """Print where the system service is managed, and with which command line."""
     system = ["--system"] if options.system else []
     line = " ".join(["xinference service", *system, *(options.action or ["install --start"])])
     then = "." if options.action else ", then status, logs, stop, restart or uninstall."

@@ -1,4 +1,4 @@
-"""The models that run: list, describe, use, terminate."""
+"""Running models: list, describe, use, terminate."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 
 
 def list_models(session: Session, options: ThereOptions) -> Models:
-    """List the models that run."""
+    """List the running models."""
     from xinference_magics.notebook.results.models import Models
 
     return Models(session.connector.visit(options.endpoint).models())
 
 
 def describe(session: Session, options: ModelOptions) -> RunningModel:
-    """Describe one model that runs, with the context that a request to it really has."""
+    """Describe a running model, with the context window that a request really gets."""
     cluster = session.connector.visit(options.endpoint)
     running = cluster.describe(options.uid)
     known = session.request_context(cluster.endpoint, running)
@@ -40,7 +40,7 @@ def describe(session: Session, options: ModelOptions) -> RunningModel:
 
 
 def _guessed(session: Session, cluster: Cluster, running: RunningModel) -> RequestContext | None:
-    """Guess it from the CPUs of the model's worker, where the server says how many these are."""
+    """Guess the context window from the CPU count of the model's worker, if that is known."""
     from xinference_magics.cluster.request_context import guessed, is_divided
 
     if not is_divided(running):
@@ -69,14 +69,14 @@ class UseOptions:
 
 
 def use(session: Session, options: UseOptions) -> RunningModel:
-    """Take up a model that runs."""
+    """Use a running model: put its object into the namespace."""
     running = session.connector.get_or_connect(options.endpoint).describe(options.uid)
     session.say(session.take_up(running, options.as_name))
     return running
 
 
 def terminate(session: Session, options: ModelOptions) -> Done:
-    """End a model that runs."""
+    """Terminate a running model."""
     cluster = session.connector.visit(options.endpoint)
     cluster.terminate(options.uid)
     session.forget(cluster.endpoint, options.uid)

@@ -1,4 +1,4 @@
-"""Models of one's own: register, unregister."""
+"""The user's own models: register, unregister."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RegisterOptions(ThereOptions, CellOptions):
 
 
 def register(session: Session, options: RegisterOptions) -> str:
-    """Register the model that the cell or a file defines; returns its name.
+    """Register the model that the cell or a file defines, and return its name.
 
     Raises:
         UsageError: There is neither a cell nor a file, or both.
@@ -66,7 +66,7 @@ def register(session: Session, options: RegisterOptions) -> str:
 
 
 def _definition(options: RegisterOptions) -> tuple[str, str]:
-    """Return the text of the definition, and where it was found.
+    """Return the text of the definition, and where it came from.
 
     Raises:
         UsageError: There is neither a cell nor a file, or both.
@@ -103,11 +103,11 @@ class UnregisterOptions(ThereOptions):
 
 
 def unregister(session: Session, options: UnregisterOptions) -> Done:
-    """Remove a registration of one's own; what runs of it goes on, and its files stay."""
+    """Remove one of the user's registrations; its running models and cached files stay."""
     cluster, name = session.connector.visit(options.endpoint), options.model_name
     files: list[CachedModel] = []
-    with dropped(_log, ServerError):  # not everybody may look there
-        files = cluster.cache.models(name)  # which lists them no more when the name is gone
+    with dropped(_log, ServerError):  # not every user may list the cache
+        files = cluster.cache.models(name)  # no longer listed once the name is gone
     cluster.registry.unregister(options.model_type, name)
     removed = done(session, f"Unregistered {name} ({options.model_type}).", name)
     running = [model.uid for model in cluster.models() if model.name == name]

@@ -1,4 +1,4 @@
-"""Waiting with the user: a launch's progress, its Cancel button, the kernel's interrupt."""
+"""Waiting for the server: a launch's progress, its Cancel button and kernel interrupts."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from xinference_magics.display.progress import LaunchView
     from xinference_magics.notebook.session import Session
 
-_STEP = 0.1  # seconds between two looks at the Cancel button
+_STEP = 0.1  # seconds between checks of the Cancel button
 
 
 class _CancelClickedError(Exception):
-    """The user wants the launch to end."""
+    """The user clicked the Cancel button of a launch."""
 
 
 @contextmanager
 def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
-    """Show how something goes that the server does and that cannot be cancelled.
+    """Show the progress of a server operation that cannot be cancelled.
 
     Args:
-        title: What it is.
-        ended: How it is called when the block has ended.
-        goes_on: What is said where the block is interrupted.
+        title: What the operation is.
+        ended: The outcome to show when the block has ended.
+        goes_on: The message if the block is interrupted.
 
     Raises:
-        KeyboardInterrupt: It was; the server goes on.
+        KeyboardInterrupt: The block was interrupted; the server continues.
     """
     from xinference_magics.display.progress import choose_launch_view
 
@@ -56,11 +56,11 @@ def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
 
 
 def wait(session: Session, launched: Launch) -> RunningModel:
-    """Show how a launch goes until it is ready; the Cancel button ends it.
+    """Show the progress of a launch until it is ready; the Cancel button cancels it.
 
     Raises:
         LaunchError: It failed, or was cancelled.
-        KeyboardInterrupt: The waiting was interrupted; the launch goes on.
+        KeyboardInterrupt: The wait was interrupted; the launch continues.
     """
     from xinference_magics.display.progress import choose_launch_view
 
@@ -87,7 +87,7 @@ def wait(session: Session, launched: Launch) -> RunningModel:
 
 
 _ENDED = {"cancelled": "Run the cell again to start over.", "orphaned": ""}
-"""What a cancel may come to after which nothing is left to wait for, and what to do then."""
+"""Outcomes of a cancel that leave nothing to wait for, with the hint for each."""
 
 
 def _raise_if_ended(result: Cancellation) -> None:
@@ -96,18 +96,18 @@ def _raise_if_ended(result: Cancellation) -> None:
 
 
 def detached(uid: str, error: KeyboardInterrupt) -> KeyboardInterrupt:
-    """Return what an interrupt raises: the launch goes on without anybody waiting."""
+    """Return what an interrupt raises: the launch continues with nobody waiting for it."""
     return interrupts.in_one_line(error, f"{uid} is still loading: {going_on(uid)}")
 
 
 def going_on(uid: str) -> str:
-    """Say what can be done about a launch that nobody waits for."""
+    """Describe the commands for a launch that nobody is waiting for."""
     word = as_word(uid)
     return f"%xinference use {word} uses it when it is ready, %xinference cancel {word} stops it."
 
 
 def _watch(launched: Launch, view: LaunchView) -> RunningModel | None:
-    """Wait until it is ready; None when Cancel was clicked."""
+    """Wait until the launch is ready; return None if Cancel was clicked."""
 
     def pause(seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -122,13 +122,13 @@ def _watch(launched: Launch, view: LaunchView) -> RunningModel | None:
     except _CancelClickedError:
         return None
     except KeyboardInterrupt:
-        if view.cancel_requested:  # the page interrupted a kernel that it could not reach
+        if view.cancel_requested:  # the page interrupted a kernel it could not message
             return None
         raise
 
 
 def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
-    """Cancel a launch, showing that until the server has answered."""
+    """Cancel a launch, showing so until the server responds."""
     from xinference_magics.display.progress import CANCELLING
 
     cancelling = _Cancelling(launched)
@@ -143,14 +143,14 @@ def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
 
 
 def cancel_goes_on(uid: str) -> KeyboardInterrupt:
-    """Return what an interrupt raises while a cancel is under way."""
+    """Return what an interrupt raises while a cancel is in progress."""
     return interrupts.one_line(
         f"The server is still cancelling {uid}: %xinference list shows what is running."
     )
 
 
 class _Cancelling(threading.Thread):
-    """Cancels while the main thread shows that; the server answers after up to a minute."""
+    """Cancels a launch while the main thread shows it; the server takes up to a minute."""
 
     def __init__(self, launched: Launch) -> None:
         super().__init__(name="xinference-magics-cancel", daemon=True)
@@ -160,11 +160,11 @@ class _Cancelling(threading.Thread):
     def run(self) -> None:
         try:
             self._result = self._launched.cancel()
-        except Exception as error:  # noqa: BLE001 - raised again where it is waited for
+        except Exception as error:  # noqa: BLE001 - raised again by `result`
             self._result = error
 
     def result(self) -> Cancellation:
-        """Return what it came to, or raise what went wrong."""
+        """Return the outcome of the cancel, or raise its error."""
         if isinstance(self._result, Exception):
             raise self._result
         assert self._result is not None  # noqa: S101 - the thread has ended
@@ -172,7 +172,7 @@ class _Cancelling(threading.Thread):
 
 
 def _show(view: LaunchView, progress: LaunchProgress) -> None:
-    """Hand a launch's progress to what shows it: a line for all, and one for each replica."""
+    """Show a launch's progress: one line overall, and one for each of several replicas."""
     from xinference_magics.display.progress import Part, downloads_text
 
     several = len(progress.parts) > 1

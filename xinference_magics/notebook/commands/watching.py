@@ -1,4 +1,4 @@
-"""``%xinference watch``: what runs, and how much it has to do, until it is interrupted."""
+"""``%xinference watch``: show what is running and how busy it is, until interrupted."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 _INTERVAL = 2.0  # seconds
 _seconds = partial(seconds, 0.2, 24 * 3600.0)
-_MINUTE = 60.0  # seconds over which questions are counted
+_MINUTE = 60.0  # seconds over which requests are counted
 _INTERNAL_ERROR = 500
 
 
 class Watch:
-    """Looks at a cluster again and again, and shows what it sees.
+    """Polls a cluster and shows its state.
 
     Args:
-        machines: The cluster.
-        view: Where it is shown.
+        machines: The machines of the cluster.
+        view: Where to show the state.
     """
 
     def __init__(self, machines: Machines, view: RefreshingView) -> None:
@@ -43,11 +43,11 @@ class Watch:
         self._trouble = ""
 
     def run(self, interval: float, seconds: float | None, count: int | None) -> Snapshot | None:
-        """Show it every `interval` seconds, until an interrupt, for `seconds` or `count` times.
+        """Update every `interval` seconds until interrupted, for `seconds`, or `count` times.
 
         Raises:
-            ConnectError: Nothing answered at the first look; later ones wait for it.
-            AuthenticationError: Refused once; asking on could ban this machine's address.
+            ConnectError: Nothing answered the first poll; later polls wait for the server.
+            AuthenticationError: A poll was refused; more could get this machine's address banned.
         """
         started = time.monotonic()
         looks = 0
@@ -60,7 +60,7 @@ class Watch:
                 if looks == count or left <= 0:
                     break
                 time.sleep(min(interval, left))
-        except KeyboardInterrupt:  # the way to end it
+        except KeyboardInterrupt:  # how the user ends it
             pass
         finally:
             self._paint(f"watched for {time.monotonic() - started:.0f} s")
@@ -79,7 +79,7 @@ class Watch:
             self._trouble = error.message
 
     def _count(self, requests: int | None) -> None:
-        """Note how much was asked; a relaunched API counts from zero."""
+        """Record the number of requests; a relaunched API counts from zero."""
         if requests is None or (self._asked and requests < self._asked[-1][1]):
             self._asked.clear()
         if requests is not None:
@@ -98,7 +98,7 @@ class Watch:
             self._view.paint(load.html(note), load.text, note)
 
     def _note(self) -> str:
-        """Say what is wrong, or how much was asked."""
+        """Describe what is wrong, or the recent number of requests."""
         if self._silent_since is not None:
             return (
                 f"unreachable for {time.monotonic() - self._silent_since:.0f} s, showing the "
@@ -138,7 +138,7 @@ class WatchOptions(ThereOptions):
 
 
 def watch(session: Session, options: WatchOptions) -> Snapshot | None:
-    """Show what runs until an interrupt; the last table stays, and is what is returned."""
+    """Show what is running until interrupted; the last table stays, and its data is returned."""
     from xinference_magics.display.refreshing import choose_refreshing_view
 
     machines = session.connector.visit(options.endpoint).machines
@@ -154,4 +154,4 @@ WATCH = Command(
     ("%xinference watch", "%xinference watch -i 5 --for 60"),
     acts=True,
 )
-"""Refreshes in place; a server out of reach is waited for."""
+"""Refreshes in place, and waits for a server that is out of reach."""

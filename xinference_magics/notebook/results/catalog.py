@@ -1,4 +1,4 @@
-"""What can be launched, what can run it, and what is cached, as tables."""
+"""Tables of models that can be launched, engines that run them, and cached files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xinference_magics.local_server.memory import MemoryEstimate
 
 _SHOWN = 6
-"""Languages shown; some models know a hundred."""
+"""Maximum number of languages shown; some models know a hundred."""
 
 
 def _few(values: Sequence[str]) -> str:
@@ -27,7 +27,7 @@ def _few(values: Sequence[str]) -> str:
 
 
 class Registrations(Rows[Registration]):
-    """Models that can be launched; types of models have different fields."""
+    """Models that can be launched; their fields depend on the model type."""
 
     columns: ClassVar[tuple[Column[Any], ...]] = (
         Column("name", lambda model: model.name),
@@ -44,7 +44,7 @@ class Registrations(Rows[Registration]):
 
 
 class Found(Registrations):
-    """Models that a search found: of all types, with what tells them apart."""
+    """Models of all types that a search found, with the columns that tell them apart."""
 
     columns = tuple(
         column
@@ -55,7 +55,7 @@ class Found(Registrations):
 
 @dataclass(frozen=True)
 class _Way:
-    """A line of the table of engines: sizes that come in the same quantizations."""
+    """A row of the engine table: sizes that come in the same quantizations."""
 
     engine: str
     format: str | None
@@ -65,15 +65,15 @@ class _Way:
 
 
 class EngineOffers(Rows[Offer]):
-    """The ways to run a model, one by one; the table shows alike ones in one line.
+    """The ways to run a model, one by one; the table merges similar ones into one row.
 
     Args:
-        offers: What fits what was asked for.
-        engines: Everything that the server said.
-        refusing: The engines that cannot run the model, with the server's reasons.
+        offers: The offers that match the request.
+        engines: Everything that the server reported.
+        refusing: Names of engines that cannot run the model; the server's reasons are in `engines`.
 
     Attributes:
-        model_name: The model.
+        model_name: The name of the model.
         unavailable: The engines that cannot run it, with the server's reasons.
     """
 
@@ -101,7 +101,7 @@ class EngineOffers(Rows[Offer]):
 
 
 def _ways(offers: Iterable[Offer]) -> list[_Way]:
-    """Join offers that differ in their quantization, then those that differ in their size."""
+    """Merge offers that differ only in quantization, then those that differ only in size."""
     quantizations: dict[tuple[str, str | None, str | None, bool], list[str]] = {}
     for each in offers:
         key = (each.engine, each.format, each.size, each.installed)
@@ -117,7 +117,7 @@ def _ways(offers: Iterable[Offer]) -> list[_Way]:
 
 
 def size_of(model: CachedModel) -> Bytes | None:
-    """Return how much a version takes on the disk."""
+    """Return the size of a version on disk, if known."""
     return None if model.size_bytes is None else Bytes(model.size_bytes)
 
 
@@ -135,7 +135,7 @@ class CachedModels(Rows[CachedModel]):
 
 
 def total_of(models: Iterable[CachedModel]) -> Bytes:
-    """Add sizes up; versions whose files lie in one folder count once."""
+    """Add up the sizes, counting versions with files in the same folder once."""
     folders = {(each.worker, each.real_path or each.path): each.size_bytes for each in models}
     return Bytes(sum(size or 0 for size in folders.values()))
 

@@ -1,4 +1,4 @@
-"""Where the notebook is connected, as a few lines."""
+"""The notebook's connection, as a few lines of text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Connection(Shown):
-    """What ``%xinference status`` found; shown as text.
+    """The result of ``%xinference status``, shown as text.
 
     Attributes:
         endpoint: The server's URL.
-        version: The server's version; None where the credentials may not know it.
-        private: Whether it is the private server of this machine.
-        credentials: What the notebook is known by there, in a few words; empty for nothing.
-        models: What runs there.
+        version: The server's version; None if the credentials do not permit reading it.
+        private: Whether it is the private server on this machine.
+        credentials: The credentials in use, in a few words; empty if there are none.
+        models: The models running there.
         in_use: UIDs of the models that the magics ask.
         turns: Turns in the conversation so far.
     """

@@ -20,7 +20,7 @@ def _short(text: str) -> str:
 
 
 def _of_second(column: Column[Any]) -> Column[Any]:
-    """Make a column of a turn one of a numbered turn."""
+    """Adapt a column of turns to numbered turns."""
     return Column(column.title, lambda row: column.value(row[1]))
 
 
@@ -52,7 +52,7 @@ class TurnRows(Rows[Turn]):
     )
     empty = "No turns yet."
     pending = 0
-    """How many turns are still being answered in the background."""
+    """Number of turns still being answered in the background."""
 
     @property
     def table(self) -> Table[Any]:

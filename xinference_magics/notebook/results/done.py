@@ -1,4 +1,4 @@
-"""What a command did that finds nothing out."""
+"""The result of a command that acts but returns no data."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Done(Shown):
-    """What was done; shown as text.
+    """What a command did, shown as text.
 
     Attributes:
-        text: The same for people.
-        subject: What it was done to: a UID, a name, a version, an endpoint.
+        text: The message for the user.
+        subject: What it was done to: a UID, a name, a version or an endpoint.
     """
 
     text: str
@@ -29,6 +29,6 @@ class Done(Shown):
 
 
 def done(session: Session, text: str, subject: str) -> Done:
-    """Tell the user, and return the same for code."""
+    """Show `text` to the user, and return the same for code."""
     session.say(text)
     return Done(text, subject)

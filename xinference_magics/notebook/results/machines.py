@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.operations import Operation
 
 _RECENT = 3600.0
-"""Seconds for which a failed or ended model is still shown: the server never forgets one."""
+"""Seconds for which a failed or ended model is still shown; the server never drops one."""
 
 
 def operation(ended: Operation) -> dict[str, Any]:
@@ -27,13 +27,13 @@ def operation(ended: Operation) -> dict[str, Any]:
 
 
 def load(seen: Snapshot) -> dict[str, Any]:
-    """Show what a watch saw last (IPython's mimebundle formatter)."""
+    """Show the last snapshot of a watch (IPython's mimebundle formatter)."""
     shown = Load(seen)
     return {"text/html": shown.html(""), "text/plain": shown.text}
 
 
 def devices(found: Sequence[Device]) -> str:
-    """Say which GPUs there are, how full, and how busy on the average."""
+    """Describe the GPUs by name: how many, memory in use, and average load."""
     return "; ".join(
         _together([each for each in found if each.name == name])
         for name in dict.fromkeys(each.name for each in found)
@@ -56,7 +56,7 @@ def _sum(values: Iterable[float | None]) -> float | None:
 
 
 def health(worker: Worker) -> str:
-    """Say whether a worker reports itself, and what becomes of one that does not."""
+    """Describe whether a worker is reporting, or how many more checks it may miss."""
     if worker.heard is None:
         return "unknown"
     if not worker.late:
@@ -66,7 +66,7 @@ def health(worker: Worker) -> str:
 
 
 def ready_of(replicas: Sequence[ReplicaStatus]) -> str:
-    """Say how many replicas are ready."""
+    """Describe how many replicas are ready."""
     return f"{sum(each.ready for each in replicas)} of {len(replicas)}"
 
 
@@ -80,7 +80,7 @@ def _error(instance: Instance) -> str | None:
 
 
 def current(snapshot: Snapshot) -> list[Instance]:
-    """Leave out what failed or ended long ago."""
+    """Return the instances, without those that failed or ended long ago."""
     return [
         each
         for each in snapshot.instances or ()
@@ -130,9 +130,9 @@ class Replicas(Rows[ReplicaStatus]):
 
     @property
     def caption(self) -> str:  # type: ignore[override]
-        """Which replicas only seem ready: the server tells no process of theirs."""
+        """Which replicas only seem ready: the server reports no process for them."""
         gone = {each.worker for each in self if each.ready and each.address is None}
-        workers = ", ".join(sorted(filter(None, gone)))  # none is told where a model is spread
+        workers = ", ".join(sorted(filter(None, gone)))  # a spread model has no single worker
         return (
             f"{workers} is not responding: replicas shown as ready there may be lost."
             if workers
@@ -159,10 +159,10 @@ class Lines(list[str]):
 
 
 class Load:
-    """What a cluster does at one moment, as `watch` shows it.
+    """The state of a cluster at one moment, as `watch` shows it.
 
     Args:
-        snapshot: What was seen.
+        snapshot: The observed state.
     """
 
     columns: ClassVar[tuple[Column[Any], ...]] = (
@@ -181,11 +181,11 @@ class Load:
 
     @property
     def text(self) -> str:
-        """Both tables as text."""
+        """Both tables, as text."""
         return f"{self._models.text}\n\n{self._workers.text}"
 
     def html(self, note: str) -> str:
-        """Both tables and a line below them, if any, in which nothing of the server's is markup."""
+        """Return both tables as HTML, with `note`, if any, below them; server text is escaped."""
         gap = '<div style="height:8px"></div>'
         below = line_html(note) if note else ""
         return f"{self._models.html}{gap}{self._workers.html}{below}"

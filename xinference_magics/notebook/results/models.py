@@ -1,4 +1,4 @@
-"""The models that run, as tables."""
+"""Tables of running models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xinference_magics.plain import as_word
 
 
 class Models(Rows[RunningModel]):
-    """The models that run."""
+    """The running models."""
 
     columns = (
         Column("UID", lambda model: model.uid),
@@ -28,7 +28,7 @@ class Models(Rows[RunningModel]):
 
     @property
     def caption(self) -> str:  # type: ignore[override]
-        """Where several replicas are shown, if there are any."""
+        """Where to see the replicas, if a model has several."""
         spread = next((model.uid for model in self if model.replica > 1), None)
         return (
             f"%xinference replicas {as_word(spread)} shows where they are running."
@@ -48,7 +48,7 @@ _DETAILS = (
 
 
 def description(model: RunningModel) -> dict[str, Any]:
-    """Show one model, a line for each thing known about it (IPython's mimebundle formatter)."""
+    """Show one model, with a row for each known field (IPython's mimebundle formatter)."""
     known = [(column.title, column.value(model)) for column in _DETAILS]
     rows = [(title, value) for title, value in known if value not in (None, "")]
     return table_of(rows, "", "")._repr_mimebundle_()

@@ -16,7 +16,7 @@ _CHOSEN = frozenset({"model_engine", "model_format", "model_size_in_billions", "
 
 
 def plan(planned: LaunchPlan) -> dict[str, Any]:
-    """Show the request, where each value comes from, and what would happen (a formatter)."""
+    """Show the request, each value's origin, and the outcome (IPython's mimebundle formatter)."""
     caption = " ".join(_caption(planned))
     return table_of(_rows(planned), "request", "value", "", caption=caption)._repr_mimebundle_()
 

@@ -1,4 +1,4 @@
-"""How a notebook shows the values that commands return, apart from those that are tables."""
+"""Show the values that commands return, except those that are tables themselves."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ _PRINTERS: dict[type[Shown], Callable[[Any], dict[str, Any]]] = {
 
 
 def bundle(value: Shown) -> dict[str, Any]:
-    """Return the mime bundle of a value; empty for one that is shown by its repr."""
+    """Return the MIME bundle of a value; empty if its repr is shown instead."""
     printer = _PRINTERS.get(type(value))
     return {} if printer is None else printer(value)

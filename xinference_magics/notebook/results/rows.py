@@ -1,4 +1,4 @@
-"""A list of values that is shown as a table."""
+"""A list of values shown as a table."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class Rows(list[T]):
-    """What a command found: a list of values that is shown as a table.
+    """The result of a command: a list of values shown as a table.
 
     Attributes:
-        columns: What the table shows of each value.
-        empty: What is shown where there are none.
+        columns: The columns of the table.
+        empty: The text shown if there are no values.
         caption: A line below the table.
     """
 
