@@ -339,6 +339,7 @@ def test_later_turns_wait_and_earlier_ones_do_not(begin):
 async def test_code_that_asks_keeps_its_place_while_other_cells_run():
     class Notebook:
         run = A1
+        system = "Be brief."
         server_version = None
         lessons = Lessons()
 
@@ -348,7 +349,8 @@ async def test_code_that_asks_keeps_its_place_while_other_cells_run():
     talk, go_on = Conversation(host=Notebook()), asyncio.Event()
 
     class Waiting(ChatXinference):
-        async def _astream(self, *_, **__):
+        async def _astream(self, messages, *_, **__):
+            assert messages[0].content == "Be brief."  # the notebook's own, as in a cell
             await go_on.wait()
             yield ChatGenerationChunk(message=AIMessageChunk("Yes."))
 

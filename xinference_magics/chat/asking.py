@@ -79,7 +79,7 @@ def _question(
     question = Question(
         answerer=ModelAnswerer(model),
         prompt=prompt,
-        system=conversation.system or "",
+        system=conversation.system_prompt,
         before=tuple(conversation.before(place)),
         parameters=dict(parameters),
         conversation=conversation.name,

@@ -52,6 +52,11 @@ class Host(Protocol):
     """What a conversation needs to know about the notebook it belongs to."""
 
     @property
+    def system(self) -> str:
+        """The system prompt of conversations that have none of their own."""
+        ...
+
+    @property
     def server_version(self) -> str | None:
         """The version of the server, if known."""
         ...
@@ -97,6 +102,13 @@ class Conversation:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def system_prompt(self) -> str:
+        """The system prompt that applies: its own, or the notebook's."""
+        if self.system is not None:
+            return self.system
+        return self.host.system if self.host else ""
 
     def __repr__(self) -> str:
         count = len(self)

@@ -74,6 +74,11 @@ class Session:
         return OwnLaunches()
 
     @property
+    def system(self) -> str:
+        """The system prompt of conversations that have none of their own."""
+        return self.settings.system
+
+    @property
     def server_version(self) -> str | None:
         """The version of the server that the notebook is connected to, if known."""
         return self.connector.server_version
@@ -191,7 +196,7 @@ class Session:
 
         if limit := self.lessons.at(endpoint, running.uid).limit:
             return RequestContext(limit, "the server refused more")
-        own = self.launches.requests.get((endpoint, running.uid))
+        own = self.launches.of(endpoint, running.uid)
         return None if own is None else launched_with(own, running)
 
     def _only(self, running: RunningModel, kind: Kind) -> Any:

@@ -1,4 +1,4 @@
-"""A whole answer of the server -> AIMessage."""
+"""A server's complete answer -> AIMessage."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
 
 
 def to_message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
-    """Translate an answer.
+    """Convert a server's answer to an AIMessage.
 
     Raises:
-        ServerError: It has no message in it, or another form than it has to have.
+        ServerError: The answer has no message or an unexpected format.
     """
     with understood(request.model_uid, request.request_id):
         return _message(data, request)
@@ -71,7 +71,8 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     if (pieces or in_text) and finish == "stop":
         finish = "tool_calls"
     if not text and not calls and finish == "stop":
-        # With its reasoning parser on, llama.cpp loses the thought and calls the answer one.
+        # With its reasoning parser on, llama.cpp drops the reasoning and labels the answer as
+        # reasoning.
         thought, text = "", thought
     metadata = response_metadata(request, finish, data)
     if logprobs := logprobs_in(choice):
@@ -98,7 +99,7 @@ def _invalid(call: TextCall) -> InvalidToolCall:
 
 
 def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
-    """Return thought and answer."""
+    """Return the reasoning and the answer."""
     in_blocks, text = map(whole_characters, content_in(said))
     thought = text_in(said, "reasoning_content") or text_in(said, "reasoning") or in_blocks
     if request.without_thinking and thought:
@@ -123,7 +124,7 @@ def _without_calls(text: str, request: ChatRequest, *, cut: bool) -> tuple[str, 
 def _native_calls(
     raws: Iterable[Mapping[str, Any]], needy: Collection[str], *, cut: bool
 ) -> list[TextCall]:
-    """Return the calls beside the text, each with an id of its own."""
+    """Return the calls sent outside the text, each with a unique id."""
     calls: dict[str, TextCall] = {}
     for raw in raws:
         given = id_in(raw)

@@ -1,8 +1,8 @@
-"""Earlier calls of a conversation, in the form in which the model's prompt shows them right.
+"""Earlier tool calls of a conversation, in the form that the model's prompt renders correctly.
 
-OpenAI's arguments are a JSON text. The chat templates of some families write them as JSON once
-more, so that the model sees a text within a text, which it copies in its next call. Xinference 4.1
-hands the messages on to the templates as they were sent, and an object is then written once.
+OpenAI's arguments are a JSON string. The chat templates of some families encode them as JSON again,
+so the model sees a string within a string and copies that in its next call. Xinference 4.1 passes
+messages to the templates as sent, so arguments sent as an object are encoded only once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 _ENGINES = (TRANSFORMERS, VLLM, SGLANG, MLX)
-"""Those for which Xinference applies the template; llama.cpp does it itself, and reads the text."""
+"""Engines for which Xinference renders the template; llama.cpp does so itself, from a string."""
 
 _FAMILIES = frozenset(
     {
@@ -30,29 +30,32 @@ _FAMILIES = frozenset(
         *("qwq-32b", "vibethinker", "xiyansql-qwencoder-2504"),
     }
 )
-"""Whose templates (Xinference 4.1, model/llm/models) have `arguments | tojson` for a text, too."""
+"""Families whose templates use `arguments | tojson` for strings, too.
+
+Taken from Xinference 4.1, model/llm/models.
+"""
 
 
 def hold_calls(messages: Sequence[BaseMessage]) -> bool:
-    """Tell whether there is a call in `messages`."""
+    """Return whether `messages` contain a tool call."""
     answers = (each for each in messages if isinstance(each, AIMessage))
     return any(each.tool_calls or each.invalid_tool_calls for each in answers)
 
 
 def depend_on_family(engine: str | None) -> bool:
-    """Tell whether a model's family decides how its earlier calls are sent."""
+    """Return whether the model's family determines how its earlier calls are sent."""
     return (engine or "").casefold() in _ENGINES
 
 
 def with_readable_calls(
     messages: list[dict[str, Any]], engine: str | None, family: str | None
 ) -> list[dict[str, Any]]:
-    """Return `messages` with arguments as objects, where the template would encode them twice.
+    """Return `messages` with arguments as objects, if the template would encode them twice.
 
     Args:
-        messages: As they go on the wire.
+        messages: The messages in wire format.
         engine: The model's engine, in lower case.
-        family: The model's family, as its description names it.
+        family: The model's family, as named in its description.
     """
     if not depend_on_family(engine) or (family or "").casefold() not in _FAMILIES:
         return messages
@@ -70,7 +73,7 @@ def _with_object(call: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _object(arguments: str) -> Any:
-    """Return what `arguments` stand for; a text of what no JSON has, as NaN, as it is."""
+    """Parse `arguments`; return them unchanged if they are not strict JSON (NaN is not)."""
     try:
         return json.loads(arguments, parse_constant=_refuse)
     except ValueError:

@@ -1,6 +1,6 @@
-"""What engines do not keep of a request, so that it can be said instead of hidden.
+"""Request options that engines ignore, so that users can be warned about them.
 
-Observed on Xinference 4.1; an engine that is not known here is trusted.
+Observed on Xinference 4.1; an engine that is not listed here is trusted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MLX = "mlx"
 
 
 FOLLOW_A_SCHEMA = (LLAMA_CPP, VLLM, SGLANG)
-"""Engines that have an answer follow a JSON schema; SGLang by its documentation."""
+"""Engines that make an answer follow a JSON schema; SGLang according to its documentation."""
 
 _UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
     TRANSFORMERS: {
@@ -35,13 +35,13 @@ _UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
     LLAMA_CPP: {"repetition_penalty": (1,), "parallel_tool_calls": (True,)},
     VLLM: {"ignore_eos": (False,)},
 }
-"""What each engine ignores, with the values that ask for nothing. A seed of 0 asks for one."""
+"""What each engine ignores, with the values that request nothing. A seed of 0 is a request."""
 
-_ONLY_IN_CHATS = {"ignore_eos"}  # the family's stop strings still end the answer
+_ONLY_IN_CHATS = {"ignore_eos"}  # the family's stop strings still end a chat answer
 
 
 def unheeded(request: Request) -> Iterator[str]:
-    """Name what `request` asks for in vain, as sentences."""
+    """Yield a sentence for each option in `request` that has no effect."""
     engine, body = request.engine, request.body
     for name, harmless in _UNHEEDED.get(engine, {}).items():
         if name in _ONLY_IN_CHATS and "messages" not in body:
@@ -55,7 +55,7 @@ def unheeded(request: Request) -> Iterator[str]:
 
 
 def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
-    """Name what a request for a chat's next message asks for in vain beside that."""
+    """Yield the sentences that apply only to a chat request, in addition to `unheeded`."""
     yield from request.said
     if request.thinks is False and request.body.get("enable_thinking"):
         yield f"{request.model_uid} is not a reasoning model: enable_thinking has no effect."
@@ -64,13 +64,13 @@ def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
 
 
 def tells_no_thoughts(request: ChatRequest, *, thinks: bool) -> bool:
-    """Tell whether `request` would be answered without the thought, unless it is streamed.
+    """Return whether the answer to `request` would lack the reasoning, unless it is streamed.
 
-    The server leaves it out of llama.cpp's whole answers.
+    The server omits it from llama.cpp's non-streamed answers.
 
     Args:
-        request: A request for a whole answer.
-        thinks: Whether the model is known to think where nothing else is asked for.
+        request: A request for a non-streamed answer.
+        thinks: Whether the model is known to reason by default.
     """
     if request.engine not in (LLAMA_CPP, None):
         return False
@@ -90,7 +90,7 @@ def _instead(name: str) -> str:
 
 
 def unmet_choice(request: ChatRequest, called: Collection[str | None]) -> str | None:
-    """Say that the model did not keep to `tool_choice`; None if it did."""
+    """Return a sentence if the model did not follow `tool_choice`, or None if it did."""
     choice = request.choice
     if choice == "required" and not called:
         wanted = "called no tool though tool_choice requires one"
@@ -104,7 +104,7 @@ def unmet_choice(request: ChatRequest, called: Collection[str | None]) -> str | 
 
 
 def named(choice: object) -> str | None:
-    """Find the tool that a choice names; one from `extra_body` may have any form."""
+    """Return the tool that a choice names; one from `extra_body` may have any form."""
     function = choice.get("function") if isinstance(choice, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
     return name if isinstance(name, str) else None

@@ -1,4 +1,4 @@
-r"""Characters that JSON spells as two escapes, such as ``\ud83d\ude00``, in pieces of its text."""
+r"""Characters that JSON encodes as two escapes, such as ``\ud83d\ude00``, across pieces of text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAY_GO_ON = re.compile(rf"(?<!\\)(?:\\\\)*((?:{_FIRST})?(?:\\(?:u[\da-fA-F]{{0,
 
 
 def whole_escapes(text: str) -> str:
-    r"""Write ``\ufffd`` for each escape that is half a character without its other half.
+    r"""Replace each escape of a lone surrogate with ``\ufffd``.
 
     Args:
         text: JSON, or a part of it that does not begin within an escape.
@@ -24,14 +24,14 @@ def whole_escapes(text: str) -> str:
 
 
 class Escapes:
-    """Take the pieces of a JSON text as they come; return them in whole characters."""
+    """Join escapes of one character that are split across the pieces of a JSON text."""
 
     def __init__(self) -> None:
         self._characters = Characters()
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Take a piece; an escape at its end that may go on is held back."""
+        """Add a piece, holding back an escape at its end that may continue."""
         text = self._held + self._characters.feed(piece)
         if "\\" not in text:
             return text
@@ -40,6 +40,6 @@ class Escapes:
         return whole_escapes(text.removesuffix(self._held))
 
     def end(self) -> str:
-        """Return what was still held back."""
+        """Return what is still held back."""
         held, self._held = self._held + self._characters.end(), ""
         return whole_escapes(held)

@@ -1,8 +1,8 @@
-"""The calls in an answer that was held to the schema of a tool choice.
+"""Tool calls in an answer that was constrained to the schema of a tool choice.
 
-The text is JSON, ``{"name": "f", "arguments": {...}}`` or a list of such objects. It comes out
-as the pieces of calls that a server sends beside the text, so that arguments arrive while they
-are written. An answer of another form, where the engine dropped the schema, stays text.
+The text is JSON, ``{"name": "f", "arguments": {...}}`` or a list of such objects. It is converted
+to the tool call deltas that a server would send, so that arguments arrive while they are generated.
+If the engine dropped the schema and the answer has another form, it stays text.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ _HEAD = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:
 _NAME = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")')
 _BETWEEN = re.compile(r"[\s\[\],}]*")
 _LONGEST = 1000
-"""Characters in which a call has to begin."""
+"""The number of characters within which a call must begin."""
 
 Piece = dict[str, Any]
 
 
 class ForcedCalls:
-    """Take the pieces of an answer's text as they come; return (text, pieces of calls)."""
+    """Split pieces of an answer's text into (text, tool call deltas)."""
 
     def __init__(self) -> None:
         self._held = ""
         self._count = 0
-        self._brackets: int | None = None  # open within arguments; None outside
+        self._brackets: int | None = None  # open ones within arguments; None outside
         self._quoted = False
         self._escaped = False
         self._of_another_form = False
 
     def feed(self, piece: str) -> tuple[str, list[Piece]]:
-        """Take a piece; the beginning of a call is held back until its name is known."""
+        """Split a piece, holding back the start of a call until its name is known."""
         self._held += piece
         pieces: list[Piece] = []
         while not self._of_another_form and self._step(pieces):
@@ -44,11 +44,11 @@ class ForcedCalls:
         return self._released() if self._of_another_form else "", _merged(pieces)
 
     def end(self, *, cut: bool) -> tuple[str, list[Piece]]:
-        """Return what was still held back.
+        """Return what is still held back.
 
         Args:
-            cut: Whether the answer was cut off, so that a call that had only begun is torn; in a
-                whole answer it has another form, and is text.
+            cut: Whether the answer was cut off, so that a call that had only begun is incomplete;
+                in a complete answer, it has another form and is text.
         """
         held = self._released()
         rest = held[self._beyond_separators(held) :]
@@ -94,7 +94,7 @@ class ForcedCalls:
         return {"index": self._count - 1, "id": f"call_{uuid4()}", "function": function}
 
     def _end_of_arguments(self) -> int | None:
-        """Return where the arguments end in what is held; None where they go on."""
+        """Return where the arguments end in the held text, or None if they continue."""
         brackets = self._brackets or 0
         for place, each in enumerate(self._held):
             if self._quoted:
@@ -117,7 +117,7 @@ class ForcedCalls:
 
 
 def whole_calls(text: str, *, cut: bool) -> tuple[str, list[Piece]]:
-    """Return the text and the calls of a whole answer."""
+    """Return the text and the calls of a non-streamed answer."""
     reader = ForcedCalls()
     before, pieces = reader.feed(text)
     after, rest = reader.end(cut=cut)
@@ -125,7 +125,7 @@ def whole_calls(text: str, *, cut: bool) -> tuple[str, list[Piece]]:
 
 
 def _merged(pieces: Iterable[Piece]) -> list[Piece]:
-    """Join the pieces of each call: langchain-core merges messages, not what is within one."""
+    """Join the pieces of each call: langchain-core merges across messages, not within one."""
     calls: dict[int, Piece] = {}
     for piece in pieces:
         known = calls.setdefault(piece["index"], piece)

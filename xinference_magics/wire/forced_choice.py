@@ -1,10 +1,10 @@
-"""A tool choice that engines ignore, asked for as what they follow: a JSON schema.
+"""Enforce a tool choice with a JSON schema, on engines that ignore the choice itself.
 
-llama.cpp and vLLM ignore ``required`` and a tool's name, but hold an answer to a schema, whole and
-streamed (seen on Xinference 4.1 with real models; SGLang by its documentation). So the schema of
-the calls that are allowed goes out as `response_format`, and `wire.forced_calls` reads the answer.
-llama.cpp refuses a schema beside `tools`: there the tools are described in the system message,
-in the words of the model's own chat template where those are known.
+llama.cpp and vLLM ignore ``required`` and a tool's name, but enforce a schema, streamed or not
+(seen on Xinference 4.1 with real models; SGLang according to its documentation). So the schema of
+the allowed calls is sent as `response_format`, and `wire.forced_calls` reads the answer. llama.cpp
+rejects a schema together with `tools`: there, the system message describes the tools, in the
+wording of the model's own chat template if that is known.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _MOST_CALLS = 8
-"""Calls in one answer, so that a weak model comes to an end."""
+"""The maximum number of calls in one answer, so that a weak model stops."""
 
 _SPACING = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""Keeps llguidance, llama.cpp's grammar engine, from white space up to the token limit."""
+"""Stops llguidance, llama.cpp's grammar engine, from allowing whitespace up to the token limit."""
 
 _QWEN = """# Tools
 
@@ -41,10 +41,10 @@ For each function call, return a json object with function name and arguments wi
 </tool_call>
 
 {instruction}"""
-"""From the builtin chat templates; Qwen2.5-Coder's own doubles the braces of the example."""
+"""From the built-in chat templates; Qwen2.5-Coder's own doubles the braces in the example."""
 
 _OTHERS = "{instruction} Use the following tool definitions:\n{tools}"
-"""As the server writes it for ``/v1/messages``, in its tool_controls.py."""
+"""The server's wording for ``/v1/messages``, from its tool_controls.py."""
 
 _ASSISTANT = "You are a helpful assistant."
 _QWEN_FAMILIES = {
@@ -66,17 +66,17 @@ _QWEN_FAMILIES = {
     "qwen3-omni-thinking": "",
     "baichuan-m2": "",
 }
-"""Families whose templates describe tools alike, with the system prompt that stands in for none."""
+"""Families whose templates describe tools alike, with their default system prompts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forced:
-    """What a request asks for that its body does not say.
+    """What a request asks for that is not in its body.
 
     Attributes:
-        tools: What the model was offered, as OpenAI's dicts.
-        choice: The tool choice, as the server would take it.
-        unthinking: Whether a thought is left out for it.
+        tools: The tools offered to the model, as OpenAI dicts.
+        choice: The tool choice, in the server's format.
+        unthinking: Whether reasoning is turned off for it.
     """
 
     tools: list[dict[str, Any]]
@@ -87,13 +87,13 @@ class Forced:
 def forced(
     body: Mapping[str, Any], engine: str | None, family: str | None, *, thinks: bool | None
 ) -> tuple[dict[str, Any], Forced] | None:
-    """Return a body that has the engine enforce the tool choice; None where it cannot.
+    """Return a body that makes the engine enforce the tool choice, or None if it cannot.
 
     Args:
-        body: A request for an answer.
+        body: The body of a chat request.
         engine: The model's engine, in lower case.
-        family: The model's family, as its description names it.
-        thinks: Whether the model can think; None where that is not known.
+        family: The model's family, as named in its description.
+        thinks: Whether the model can reason; None if unknown.
     """
     choice: Any = body.get("tool_choice")
     tools = body.get("tools")
@@ -121,7 +121,7 @@ def forced(
 
 
 def describes_tools(engine: str | None) -> bool:
-    """Tell whether tools are described in the system message where a call is forced."""
+    """Return whether the system message describes the tools when a call is forced."""
     return (engine or "").casefold() == LLAMA_CPP
 
 
@@ -130,7 +130,7 @@ def _without(body: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _calls(tools: Sequence[Mapping[str, Any]], engine: str, *, many: bool) -> dict[str, Any]:
-    """Return the `response_format` of calls: a list of them, or one alone."""
+    """Return the `response_format` for a list of calls, or for a single one."""
     definitions: dict[str, Any] = {}
     each = [call_schema(tool["function"], f"tool_{n}", definitions) for n, tool in enumerate(tools)]
     schema: dict[str, Any] = each[0] if len(each) == 1 else {"anyOf": each}
@@ -147,7 +147,7 @@ def _calls(tools: Sequence[Mapping[str, Any]], engine: str, *, many: bool) -> di
 def _described(
     tools: Sequence[Mapping[str, Any]], family: str | None, *, many: bool
 ) -> tuple[str, str]:
-    """Return what a system message says of the tools, and what it says before where it is new."""
+    """Return the system message's text about the tools, and what to put before it in a new one."""
     instruction = (
         "For this response, call the required tool(s). "
         "Return only a JSON array of objects with name and arguments."

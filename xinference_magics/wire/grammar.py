@@ -1,8 +1,8 @@
-"""JSON schemas as engines can follow them, while they write.
+"""JSON schemas that engines can enforce during generation.
 
-What llama.cpp's grammar engine cannot translate makes it drop the whole schema, with status 200
-(tried keyword by keyword on Xinference 4.1, xllamacpp 2026.10). So those keywords are left out:
-a wider schema is followed, and the answer is checked against the whole one afterwards.
+A keyword that llama.cpp's grammar engine cannot translate makes it drop the whole schema, with
+status 200 (tested keyword by keyword on Xinference 4.1, xllamacpp 2026.10). So those keywords are
+left out: the engine enforces a wider schema, and the answer is then checked against the full one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNTRANSLATED = {
 _FORMATS = {"date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
 _TYPES = {"string", "number", "integer", "boolean", "null", "object", "array"}
 _BEYOND_REGULAR = re.compile(r"\(\?<?[=!]|\\[bB1-9]|\\k<")
-"""What no automaton finds: what stands before or after, the borders of words, what came before."""
+"""What no automaton can match: lookaround, word boundaries and backreferences."""
 
 _NAMED_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions"}
 _LITERAL = {"enum", "const", "default", "examples"}
@@ -40,7 +40,7 @@ _LOCAL = re.compile(r"#/(?:\$defs|definitions)/([^/]+)(.*)")
 
 
 def followable(schema: Any) -> Any:
-    """Return `schema` without what llama.cpp cannot follow."""
+    """Return `schema` without what llama.cpp cannot enforce."""
     if isinstance(schema, list):
         return [followable(each) for each in schema]
     if not isinstance(schema, dict):
@@ -53,7 +53,7 @@ def followable(schema: Any) -> Any:
 
 
 def unfollowed(schema: Any) -> Iterator[str]:
-    """Name the keywords that `followable` leaves out, each with its value where that says more."""
+    """Yield the keywords that `followable` leaves out, with their values if these are strings."""
     if isinstance(schema, list):
         for each in schema:
             yield from unfollowed(each)
@@ -69,7 +69,7 @@ def unfollowed(schema: Any) -> Iterator[str]:
 
 
 def _under(name: str, value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change the schemas under a keyword; names of properties are none, and neither are values."""
+    """Apply `change` to the schemas under a keyword, but not to property names or values."""
     if name in _LITERAL:
         return value
     if name in _NAMED_SCHEMAS and isinstance(value, dict):
@@ -91,22 +91,22 @@ def _translates(name: str, value: Any) -> bool:
 
 
 _SAY_WHAT_ELSE = {"additionalProperties", "patternProperties", "allOf", "anyOf", "$ref"}
-"""What may admit more than the properties that a schema lists."""
+"""Keywords that may allow more than the properties that a schema lists."""
 
 
 def call_schema(
     function: Mapping[str, Any], key: str, definitions: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the schema of a call of `function`.
+    """Return the schema of a call to `function`.
 
     Args:
         function: The tool, as OpenAI's `function`.
-        key: Tells what it defines from what other tools define.
-        definitions: What its schema refers to is added here, for the whole schema's ``$defs``.
+        key: Distinguishes its definitions from those of other tools.
+        definitions: Receives what its schema refers to, for the ``$defs`` of the whole schema.
     """
     own = followable({"type": "object", **(function.get("parameters") or {"properties": {}})})
     if "properties" in own and not own.keys() & _SAY_WHAT_ELSE:
-        own["additionalProperties"] = False  # weak models make up arguments
+        own["additionalProperties"] = False  # weak models otherwise make up arguments
     own.setdefault("properties", {})
     arguments = _hoisted(own, key, definitions)
     return {
@@ -118,7 +118,7 @@ def call_schema(
 
 
 def _hoisted(schema: Any, key: str, definitions: dict[str, Any]) -> Any:
-    """Move what a tool's schema defines to the top of the whole schema, and point there."""
+    """Move the definitions in a tool's schema to the top of the whole one; update references."""
     own = {name: value for name, value in schema.items() if name not in ("$defs", "definitions")}
     whole = False
 

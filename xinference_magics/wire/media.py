@@ -1,11 +1,11 @@
 """Image, audio and video blocks -> the parts that a model's engine reads.
 
-Engines differ. llama.cpp takes a sound as ``input_audio`` and refuses all else. The others look
-for the key ``audio_url`` and drop a part without it, saying nothing; Qwen2-Audio on transformers
-looks for the type ``audio`` as well. Images and videos are spelled alike everywhere.
+Engines differ. llama.cpp accepts audio only as ``input_audio`` and rejects anything else. The
+others look for the key ``audio_url`` and silently drop a part without it; Qwen2-Audio on
+transformers also looks for the type ``audio``. Images and videos have the same format everywhere.
 
-An address is sent as it stands: it is the server that opens it. Files are not opened, here or
-there; what a message names may come from anyone.
+URLs are sent unchanged, because the server opens them. Files are never opened, here or there: a
+path in a message may come from anyone.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _REMEDY = 'Send the bytes: {{"type": "{kind}", "base64": ..., "mime_type": "{mim
 
 @dataclass(frozen=True)
 class Reader:
-    """The model that media are for.
+    """The model that will read the media.
 
     Args:
-        model_uid: Its UID, for messages.
-        engine: Its engine in lower case; None for an unknown one.
-        unreadable: The kinds of media that it is known not to take.
+        model_uid: Its UID, for error messages.
+        engine: Its engine in lower case; None if unknown.
+        unreadable: The kinds of media that it is known not to accept.
     """
 
     model_uid: str = ""
@@ -42,7 +42,7 @@ class Reader:
     unreadable: Collection[str] = ()
 
     def part(self, block: dict[str, Any]) -> dict[str, Any]:
-        """Return `block` as this model reads it; one that is no file comes back as it is.
+        """Return `block` as this model reads it; one that isn't a file is returned unchanged.
 
         Raises:
             BadRequestError: The model cannot read such a block; nothing was sent.
@@ -79,7 +79,7 @@ def no_block(why: str) -> BadRequestError:
 
 
 def is_media(block: Any) -> bool:
-    """Tell whether `block` is an image, a sound, a video, or a file that may be one."""
+    """Return whether `block` is image, audio or video, or a file that may be one of them."""
     kind = block.get("type") if isinstance(block, dict) else None
     return kind in _STANDARD or kind in _BY_URL or kind in _BY_DATA
 
@@ -93,10 +93,10 @@ def no_part(what: object) -> BadRequestError:
 
 
 def _text(block: dict[str, Any]) -> str:
-    """Return what a text file holds: LangChain's of both spellings, or Anthropic's.
+    """Return the contents of a text file in LangChain's old or new format, or Anthropic's.
 
     Raises:
-        BadRequestError: It is not in the block, or is no text.
+        BadRequestError: They are not in the block, or are not text.
     """
     inner = block.get("source")
     source = inner if isinstance(inner, dict) else block
@@ -112,11 +112,11 @@ def _text(block: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class _Media:
-    """One image, sound or video, however it was spelled.
+    """One image, audio or video, from any format.
 
     Args:
         kind: ``image``, ``audio`` or ``video``.
-        url: An address, or a ``data:`` URI.
+        url: A web address or a ``data:`` URI.
     """
 
     kind: str
@@ -132,18 +132,18 @@ class _Media:
 
     @property
     def value(self) -> dict[str, str]:
-        """What stands under ``image_url`` and its like."""
+        """The value for ``image_url`` and similar keys."""
         return {"url": self.url}
 
     @property
     def base64(self) -> str | None:
-        """The bytes, in base64, where they are in the URL."""
+        """The bytes in base64, if the URL contains them."""
         head, comma, data = self.url.partition(",")
         return data if comma and head.startswith("data:") and head.endswith(";base64") else None
 
     @property
     def format(self) -> str:
-        """The last part of the MIME type, as ``wav``."""
+        """The last part of the MIME type, such as ``wav``."""
         return self.url.partition(",")[0].partition(";")[0].rpartition("/")[2]
 
 
@@ -159,9 +159,9 @@ def _sound(media: _Media, engine: str | None) -> dict[str, Any]:
 
 
 def _media(block: dict[str, Any]) -> _Media:
-    """Read LangChain's old and new spelling, OpenAI's, Anthropic's, Vertex' and Qwen's.
+    """Parse LangChain's old and new formats, and those of OpenAI, Anthropic, Vertex and Qwen.
 
-    The spellings are those that langchain-core and its integrations name in their messages.
+    These are the formats that langchain-core and its integrations use in messages.
     """
     kind, mime, url = _spelled(block)
     if kind not in _USUAL or not isinstance(url, str) or not url:
@@ -170,7 +170,7 @@ def _media(block: dict[str, Any]) -> _Media:
 
 
 def _spelled(block: dict[str, Any]) -> tuple[str, str, Any]:
-    """Return kind, MIME type and URL of `block`; the last two may be missing."""
+    """Return the kind, MIME type and URL of `block`; the last two may be missing."""
     spelling = "audio_url" if "audio_url" in block else block["type"]
     if spelling in _BY_URL:
         value = block.get(spelling)
@@ -195,7 +195,7 @@ def _spelled(block: dict[str, Any]) -> tuple[str, str, Any]:
 
 
 def _in_base64(data: str | bytes) -> str:
-    """Return base64 as one line of text; bytes that are none yet are encoded."""
+    """Return base64 as one line of text; bytes that are not base64 yet are encoded."""
     if isinstance(data, bytes):
         data = data.decode() if data.isascii() else b64encode(data).decode()
     return "".join(data.split())

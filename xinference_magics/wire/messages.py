@@ -1,4 +1,4 @@
-"""LangChain messages -> the dicts that an OpenAI-shaped server reads."""
+"""LangChain messages -> the dicts that an OpenAI-compatible server reads."""
 
 from __future__ import annotations
 
@@ -18,31 +18,30 @@ if TYPE_CHECKING:
     from xinference_magics.wire.media import Reader
 
 _SENT_AGAIN = {"text", "text-plain", "tool_use", None}
-"""Blocks of an answer that a request may carry, besides media.
+"""Types of blocks in an answer, besides media, that a later request may contain.
 
-Calls travel beside the content; a thought that is sent back makes servers fail or models repeat
-it; and what other providers' servers did for an answer means nothing to this one.
+Calls are sent outside the content, reasoning that is sent back makes servers fail or models repeat
+it, and what other providers' servers did for an answer means nothing to this one.
 """
 
 _PARTS = {"text", "image_url", "video_url", "audio", "input_audio"}
-"""What engines know. Xinference passes the others on, and transformers drops them unsaid."""
+"""What engines know. Xinference passes on any others, and transformers drops them silently."""
 
 _LONGEST = 300
-"""Characters of langchain-core's reason, which may quote the whole message."""
+"""The maximum length of langchain-core's reason, which may quote the whole message."""
 
 
 def hold_media(messages: Sequence[BaseMessage]) -> bool:
-    """Tell whether there is an image, a sound or a video in `messages`."""
+    """Return whether `messages` contain an image, audio or video."""
     contents = (message.content for message in messages if not isinstance(message.content, str))
     return any(is_media(block) for content in contents for block in content)
 
 
 def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> list[dict[str, Any]]:
-    """Translate `messages`, in their order, for the model that is to read them.
+    """Convert `messages`, in order, for the model that will read them.
 
     Raises:
-        BadRequestError: There is a block that is none, or that the model cannot read; nothing was
-            sent.
+        BadRequestError: A block is invalid, or the model cannot read it; nothing was sent.
     """
     answered = {each.tool_call_id for each in messages if isinstance(each, ToolMessage)}
     repaired = [_repaired(_with_calls(each, answered), reader) for each in messages]
@@ -55,10 +54,10 @@ def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> lis
 
 
 def _with_calls(message: BaseMessage, answered: set[str]) -> BaseMessage:
-    """Return `message` with the invalid calls that a result answers among its calls.
+    """Return `message` with the invalid calls that a tool result answers added to its calls.
 
-    Without them the result would be an answer to nothing. Their arguments are left out: servers
-    read those of earlier calls as JSON, and the result says what was wrong with them.
+    Without them, the result would refer to nothing. Their arguments are left out: servers parse
+    those of earlier calls as JSON, and the result says what was wrong with them.
     """
     if not isinstance(message, AIMessage):
         return message
@@ -70,7 +69,7 @@ def _with_calls(message: BaseMessage, answered: set[str]) -> BaseMessage:
 
 
 def _repaired(message: BaseMessage, reader: Reader) -> BaseMessage:
-    """Return `message` with only such blocks as langchain-core's converter lets through."""
+    """Return `message` with only blocks that langchain-core's converter accepts."""
     if isinstance(message.content, str):
         return message
     blocks = [

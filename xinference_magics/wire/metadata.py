@@ -1,4 +1,4 @@
-"""What is said about an answer beside its text: token usage and response metadata."""
+"""What accompanies an answer's text: token usage and response metadata."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 PROVIDER = "xinference"
 
 _MOST = 2**53
-"""Tokens that no answer has; every number below it is exact as a float, too."""
+"""More tokens than any answer has; every integer below it is also exact as a float."""
 
 
 def usage_in(data: Mapping[str, Any]) -> UsageMetadata | None:
-    """Return OpenAI's usage, cached and reasoning tokens where they are given.
+    """Return OpenAI's usage, with cached and reasoning tokens if given.
 
-    An answer is not lost because its tokens are not counted: -1, which engines send for what they
-    have not counted, and whatever else is no count are none.
+    A bad count must not lose the answer: -1, which engines send for tokens that they did not
+    count, and anything else that isn't a count make the usage None.
     """
     usage = _object(data.get("usage"))
     given = [usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
@@ -48,7 +48,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _count(value: Any) -> int | None:
-    """Return a number of tokens; None for what is none."""
+    """Return `value` as a number of tokens, or None if it isn't one."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
     if not whole or isinstance(value, bool) or not 0 <= value < _MOST:
         return None
@@ -58,9 +58,9 @@ def _count(value: Any) -> int | None:
 def response_metadata(
     request: Request, finish_reason: str | None, data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the metadata of an answer; `data` is what the server sent beside the choices.
+    """Return the metadata of an answer; `data` is what the server sent besides the choices.
 
-    The model's name is its UID: llama.cpp reports a path on the server's disk.
+    The model's name is its UID, because llama.cpp reports a path on the server's disk.
     """
     extras = {
         name: data[name] for name in ("system_fingerprint", "timings") if data.get(name) is not None

@@ -1,4 +1,4 @@
-"""The tool calls that a server sends beside the text, as many servers spell them."""
+"""Tool calls that a server sends outside the text, in the formats of many servers."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 def function_in(call: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what has the name and the arguments; some servers write both into the call itself."""
+    """Return the object with name and arguments; some servers put both into the call itself."""
     return object_in(call, "function") or call
 
 
 def id_in(call: Mapping[str, Any]) -> str | None:
-    """Return a call's id; None for one that is missing, empty, or a number, as a position is."""
+    """Return a call's id, or None if it is missing, empty, or a number (which is a position)."""
     value = call.get("id")
     return value if isinstance(value, str) and value else None
 
 
 def new_id() -> str:
-    """Return an id for a call that has none, so that a result can name it."""
+    """Return an id for a call that has none, so that a result can refer to it."""
     return f"call_{uuid4()}"
 
 
 def name_in(function: Mapping[str, Any]) -> str:
-    """Return the name of the tool, empty where this piece does not have it.
+    """Return the name of the tool, or an empty string if this piece does not contain it.
 
     Raises:
-        MalformedError: It is not a text.
+        MalformedError: It isn't a string.
     """
     return text_in(function, "name")
 
@@ -48,7 +48,7 @@ def arguments_in(function: Mapping[str, Any]) -> str:
     """Return a call's arguments, or a piece of them, as JSON; some servers send an object.
 
     Raises:
-        MalformedError: They are neither a text nor an object.
+        MalformedError: They are neither a string nor an object, or are nested too deeply.
     """
     value = function.get("arguments")
     if isinstance(value, dict):
@@ -64,9 +64,9 @@ def _written(value: Any) -> str:
 
 
 def unwrapped(arguments: str) -> str:
-    """Return the object in arguments that were encoded twice; others as they are.
+    """Decode arguments that were encoded as JSON twice; return others unchanged.
 
-    The templates of 15 families show earlier calls in this way, and the models copy it.
+    The templates of 15 families render earlier calls this way, and the models copy it.
     """
     if not may_be_wrapped(arguments):
         return arguments
@@ -78,5 +78,5 @@ def unwrapped(arguments: str) -> str:
 
 
 def may_be_wrapped(arguments: str) -> bool:
-    """Tell whether `arguments` begin as those that were encoded twice."""
+    """Return whether `arguments` begin like ones that were encoded twice."""
     return arguments.lstrip()[:1] == '"'

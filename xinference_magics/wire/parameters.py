@@ -1,8 +1,8 @@
-"""Every parameter of a request for text, declared once.
+"""Every generation parameter, declared once.
 
 `ChatXinference` and `XinferenceLLM` take their fields from here, a call its keyword arguments,
-and a call's config the four names that may stand in it. Names and bounds are those of
-Xinference 4.1's ``CreateChatCompletion``, which answers a wrong value with a bare HTTP 500.
+and a call's config the four names that it may contain. Names and bounds are those of
+Xinference 4.1's ``CreateChatCompletion``, which answers an invalid value with a bare HTTP 500.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _parameter(description: str, *, from_config: bool = False, **bounds: Any) ->
 
 
 class GenerationParameters(BaseModel):
-    """How an answer is generated; what is None is left to the engine."""
+    """Parameters for generating an answer; None leaves one to the engine."""
 
     max_tokens: int | None = _parameter(
         "Maximum number of tokens in an answer.", from_config=True, ge=1
@@ -77,7 +77,7 @@ CALL_NAMES = (
     "tool_choice",
     "parallel_tool_calls",
     "response_format",
-    # for traces only; langchain-core takes these out before a request is built
+    # only for traces; langchain-core removes these before a request is built
     "ls_structured_output_format",
     "structured_output_format",
 )
@@ -90,7 +90,7 @@ CONFIG_NAMES = tuple(
 
 
 def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise a BadRequestError with the nearest name if one of `given` is not `known`."""
+    """Raise BadRequestError, suggesting the nearest name, if one of `given` is not in `known`."""
     known = list(known)
     for name in given:
         if name not in known:
@@ -102,10 +102,10 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters in `given` as the types the server wants.
+    """Return the parameters in `given` as the types that the server expects.
 
     Raises:
-        BadRequestError: A value is of a wrong type or out of bounds; nothing was sent.
+        BadRequestError: A value has the wrong type or is out of bounds; nothing was sent.
     """
     try:
         return GenerationParameters.model_validate(given).model_dump(exclude_none=True)
@@ -118,5 +118,5 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_configurable(configurable: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that a call's config may bring."""
+    """Return the parameters that a call's config may set."""
     return {name: configurable[name] for name in CONFIG_NAMES if configurable.get(name) is not None}

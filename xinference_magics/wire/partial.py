@@ -1,4 +1,4 @@
-"""Whether an answer that should be JSON came to its end."""
+"""Detect an answer that should be JSON but was cut off."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|["{}\[\]]', re.DOTALL)
 
 
 def is_cut(text: str, finish_reason: str | None) -> bool:
-    """Tell whether `text` is JSON that was not written to its end.
+    """Return whether `text` is JSON that was cut off.
 
-    An answer that was not left to end by itself has to be JSON as it is; a grammar may be followed
-    by white space up to the limit. Of any other, only the brackets have to be closed.
+    If the answer did not end by itself, it must be valid JSON to be complete: a grammar may allow
+    whitespace up to the limit. Otherwise, only its brackets must be closed.
 
     Args:
         text: The answer.
-        finish_reason: As the server gave it.
+        finish_reason: The server's finish reason.
     """
     try:
         json.loads(text)
@@ -27,14 +27,14 @@ def is_cut(text: str, finish_reason: str | None) -> bool:
 
 
 def _is_open(text: str) -> bool:
-    """Tell whether a bracket or a text is open at the end, from the first bracket on."""
+    """Return whether a bracket or string is still open at the end, from the first bracket on."""
     if fence := _FENCE.search(text):
         text = text[fence.end() :]
     start = min((place for each in "{[" if (place := text.find(each)) >= 0), default=len(text))
     depth = 0
     for mark in _MARKS.finditer(text, start):
         depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(mark[0], 0)
-        if mark[0] == '"':  # none closes it
+        if mark[0] == '"':  # an unclosed string
             return True
         if depth == 0 and mark[0] in "}]":
             return False

@@ -1,8 +1,8 @@
-"""Whose prompts end in the opening tag of a thought, so that answers only close it.
+"""Families whose prompts end in an opening reasoning tag, so that answers only close it.
 
-From the chat templates of Xinference 4.1's families (model/llm/models/*.json). Only those are
-listed to whose answers Xinference does not add the tag again: it does for models that always
-think, if they have a `reasoning_start_tag` (`auto_insert_start_tag` in model/llm/core.py).
+From the chat templates of Xinference 4.1's families (model/llm/models/*.json). Families are listed
+only if Xinference does not add the tag back to their answers: it does for models that always
+reason, if they have a `reasoning_start_tag` (`auto_insert_start_tag` in model/llm/core.py).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _WHERE_THINKING_IS_ASKED_FOR = frozenset(
 
 
 def is_prefilled(family: str | None, engine: str | None, *, thinking: bool) -> bool:
-    """Tell whether an answer begins within a thought.
+    """Return whether an answer begins within the reasoning.
 
     Args:
-        family: The model's family, as Xinference calls it.
-        engine: What runs it; llama.cpp divides the thoughts of such templates itself.
-        thinking: Whether the request asks for thoughts.
+        family: The model's family, as Xinference names it.
+        engine: The engine; llama.cpp separates the reasoning of such templates itself.
+        thinking: Whether the request asks for reasoning.
     """
     if engine == LLAMA_CPP:
         return False

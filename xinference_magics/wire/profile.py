@@ -1,4 +1,4 @@
-"""What a server says a model can do -> LangChain's model profile, and what follows from it."""
+"""A server's model description -> LangChain's model profile, and what follows from it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def model_profile(
     engine: str | None = None,
     family: str | None = None,
 ) -> ModelProfile:
-    """Return the profile of a model that chats; what its description leaves open is absent.
+    """Return the profile of a chat model, without keys that its description leaves open.
 
     Args:
         abilities: As Xinference lists them: ``tools``, ``vision``, ``reasoning``, ...
-        context_length: Tokens that prompt and answer may have together.
-        engine: What runs it; LangChain's agents have one that follows a schema follow theirs.
-        family: What the server calls its family.
+        context_length: The model's context window, in tokens of prompt and answer together.
+        engine: The engine; if it enforces schemas, LangChain's agents use that for their answers.
+        family: The server's name for its family.
     """
     sees = not {"vision", "omni"}.isdisjoint(abilities)
     calls = "tools" in abilities
@@ -56,23 +56,23 @@ def model_profile(
 
 
 def unreadable(profile: ModelProfile) -> frozenset[str]:
-    """Return the kinds of media that a model with `profile` is known not to take."""
+    """Return the kinds of media that a model with `profile` is known not to accept."""
     return frozenset(kind for kind, key in _INPUTS.items() if profile.get(key) is False)
 
 
 def engine_in(description: Any) -> str | None:
-    """Return the engine of a model that is described; None where none is named."""
+    """Return the engine in a model's description, or None if it names none."""
     engine = description.get("model_engine") if isinstance(description, dict) else None
     return engine if isinstance(engine, str) else None
 
 
 def as_described(model: ModelDefaults, model_uid: str, description: Any) -> ModelDefaults:
-    """Add what is not known of a running model from its description.
+    """Fill in what is unknown about a running model from its description.
 
     Args:
-        model: What is known.
-        model_uid: The model that is described.
-        description: The answer of ``GET /v1/models/{uid}``.
+        model: What is known so far.
+        model_uid: The UID of the described model.
+        description: The response of ``GET /v1/models/{uid}``.
     """
     described = description if isinstance(description, dict) else {}
     engine, abilities = engine_in(description), described.get("model_ability")

@@ -1,4 +1,4 @@
-"""Documents and a query -> a request for their order, and the answer -> documents in it."""
+"""Documents and a query -> a rerank request, and the response -> documents by score."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rerank_request(
     model_uid: str,
     extra_body: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Build a body; the texts themselves are not asked back."""
+    """Build a request body; the response need not repeat the texts."""
     return {
         "model": model_uid,
         "top_n": top_n,
@@ -36,10 +36,10 @@ def rerank_request(
 
 
 def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Document]:
-    """Return copies of `documents` by falling score, with `relevance_score` in their metadata.
+    """Return copies of `documents` by descending score, with `relevance_score` in their metadata.
 
     Raises:
-        ServerError: The answer ranks what was not sent, or is no ranking.
+        ServerError: The response ranks documents that were not sent, or isn't a ranking.
     """
     with understood("The rerank model"):
         if not (results := objects_in(data, "results")):
@@ -64,7 +64,7 @@ def _scored(document: Document, score: float) -> Document:
 
 
 def _copied(value: Any) -> Any:
-    """Copy a value of a document's metadata; what cannot be copied, as a lock, is shared."""
-    with suppress(Exception):  # whatever the value's own class raises
+    """Copy a value of a document's metadata; share what cannot be copied, such as a lock."""
+    with suppress(Exception):  # the value's class may raise anything
         return deepcopy(value)
     return value

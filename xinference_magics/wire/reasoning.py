@@ -1,8 +1,8 @@
-"""Thoughts and answer, told apart wherever an engine puts them.
+"""Separate reasoning from the answer, wherever an engine puts them.
 
-They arrive as `reasoning_content` beside `content`, or in tags at the beginning of the text, as
-``<think>…</think>``; where the prompt already ends in the opening tag, only the closing one
-comes. Engines keep the newlines around both parts, which belong to the tags.
+Reasoning arrives as `reasoning_content` next to `content`, or in tags at the beginning of the
+text, such as ``<think>…</think>``; if the prompt already ends in the opening tag, only the closing
+one arrives. Engines keep the newlines around both parts, which belong to the tags.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LONGEST_MARGIN = 4_000
-"""Characters of white space that are held back, as a tag may follow; more are passed on."""
+"""Characters of whitespace to hold back because a tag may follow; more are passed on."""
 
 
 @dataclass(frozen=True)
 class Tags:
-    """What stands around a part of the text.
+    """The tags around a part of the text.
 
     Args:
-        opening: What stands before it.
-        closing: What stands behind it; an answer may end without.
-        thought: Whether it is a thought; else it is the answer.
-        again: Whether it may come behind other parts.
+        opening: The tag before it.
+        closing: The tag after it; an answer may end without one.
+        thought: Whether it is reasoning; otherwise it is the answer.
+        again: Whether it may follow other parts.
         first: Whether it may be the first part.
     """
 
@@ -66,10 +66,10 @@ TAGS = (
         for channel, end in (("final", "<|return|>"), ("commentary", "<|end|>"))
     ),
 )
-"""One entry for each way in which models mark thoughts and answers.
+"""One entry for each way models mark reasoning and answers.
 
-From the chat templates of the models, the families of Xinference 4.1 (`reasoning_start_tag`) and
-the reasoning parsers of vLLM 0.32.
+From the models' chat templates, the families of Xinference 4.1 (`reasoning_start_tag`) and the
+reasoning parsers of vLLM 0.32.
 """
 
 _CLOSINGS = tuple(tags.closing for tags in TAGS if tags.thought and "end|>" not in tags.closing)
@@ -78,7 +78,7 @@ _ALONE = re.compile(rf"^[ \t]*(?:{'|'.join(map(re.escape, _CLOSINGS))})[ \t]*$",
 
 
 def only_closes(text: str) -> bool:
-    """Tell whether a whole answer closes a thought in a line of its own, and opens none before."""
+    """Return whether a complete answer closes reasoning on its own line without opening it."""
     found = _ALONE.search(text)
     before = text[: found.start()] if found else ""
     in_code = before.count("```") % 2 == 1
@@ -86,21 +86,21 @@ def only_closes(text: str) -> bool:
 
 
 def overlap(text: str, tag: str) -> int:
-    """Return how many characters at the end of `text` may be the beginning of `tag`."""
+    """Return how many characters at the end of `text` may be the start of `tag`."""
     longest = min(len(tag) - 1, len(text))
     return next((size for size in range(longest, 0, -1) if tag.startswith(text[-size:])), 0)
 
 
 class _Place(Enum):
-    BEFORE = auto()  # nothing but white space so far: a tag may follow
+    BEFORE = auto()  # only whitespace so far: a tag may follow
     INSIDE = auto()
-    AFTER = auto()  # behind a thought, before the answer's first character
-    BETWEEN = auto()  # behind an answer that was in tags
+    AFTER = auto()  # after reasoning, before the answer's first character
+    BETWEEN = auto()  # after an answer in tags
     ANSWER = auto()
 
 
 class _Part:
-    """What stands in tags, without the white space at its margins."""
+    """The contents of tags, without leading and trailing whitespace."""
 
     def __init__(self, closings: Iterable[str], *, thought: bool) -> None:
         self.closings = tuple(closings)
@@ -108,7 +108,7 @@ class _Part:
         self._gap: str | None = None  # None: before the first character
 
     def followed_by_thought(self) -> _Part:
-        """Return the part of a thought that follows, as another paragraph if this is one."""
+        """Return the part for subsequent reasoning, as a new paragraph if this is reasoning too."""
         part = _Part(_CLOSINGS, thought=True)
         if self.thought and self._gap is not None:
             part._gap = "\n\n"
@@ -119,14 +119,14 @@ class _Part:
         return re.compile("|".join(map(re.escape, self.closings)))
 
     def split(self, text: str) -> tuple[str, str | None, str]:
-        """Return what is inside for sure, what stands behind the end, and what has to wait."""
+        """Return what is certainly inside, what follows the closing tag, and what must wait."""
         if found := self._closing.search(text):
             return self.without_margins(text[: found.start()]), text[found.end() :], ""
         sure = len(text) - max(overlap(text, each) for each in self.closings)
         return self.without_margins(text[:sure]), None, text[sure:]
 
     def without_margins(self, piece: str) -> str:
-        """Drop white space at the beginning, and hold it back where the end may be."""
+        """Drop leading whitespace, and hold back trailing whitespace in case the part ends."""
         whole = piece.lstrip() if self._gap is None else self._gap + piece
         body = whole.rstrip()
         if len(whole) - len(body) > LONGEST_MARGIN:
@@ -137,26 +137,26 @@ class _Part:
 
 
 class ReasoningSplitter:
-    """Take an answer's pieces as they come, and return (thought, answer) for each.
+    """Split each piece of an answer into (reasoning, answer).
 
     Args:
-        prefilled: Whether the prompt ended in an opening tag, so that a thought comes first.
+        prefilled: Whether the prompt ended in an opening tag, so that reasoning comes first.
     """
 
     def __init__(self, *, prefilled: bool = False) -> None:
         self._place = _Place.BEFORE
         self._prefilled = prefilled
         self._held = ""
-        self._answered = False  # before a thought that the engine has sent
+        self._answered = False  # before reasoning that the engine sent as such
         self._part = _Part(_CLOSINGS, thought=True)
 
     @property
     def settled(self) -> bool:
-        """Whether all that follows is answer, to be passed on as it is."""
+        """Whether everything that follows is answer, to be passed on unchanged."""
         return self._place is _Place.ANSWER
 
     def thought(self, piece: str) -> tuple[str, str]:
-        """Take a piece that the engine itself calls reasoning; return the same as `text`."""
+        """Add a piece that the engine itself labels reasoning; return the same as `text`."""
         thought, text = "", ""
         if self._place is not _Place.AFTER:
             thought, text = self.end()
@@ -166,7 +166,7 @@ class ReasoningSplitter:
         return thought + self._part.without_margins(piece), text if self._answered else ""
 
     def text(self, piece: str) -> tuple[str, str]:
-        """Take a piece of text; return what of it (and of what was held back) is what."""
+        """Add a piece of text; return (reasoning, answer) from it and from what was held back."""
         if self._place is _Place.ANSWER:
             return "", piece
         self._held += piece
@@ -184,7 +184,7 @@ class ReasoningSplitter:
         return "".join(said[True]), "".join(said[False])
 
     def end(self) -> tuple[str, str]:
-        """Return what was still held back."""
+        """Return what is still held back."""
         held, self._held = self._held, ""
         if self._place is _Place.BEFORE and self._prefilled:
             return held.strip(), ""
@@ -195,11 +195,11 @@ class ReasoningSplitter:
 
     @property
     def _is_margin(self) -> bool:
-        """Whether white space here is only what divides a thought from the answer."""
+        """Whether whitespace here only separates reasoning from the answer."""
         return self._place is _Place.AFTER and not self._answered
 
     def _has_part(self) -> bool:
-        """Look for an opening, where there may be one; return whether this is inside of tags."""
+        """Look for an opening tag if there may be one; return whether the text is inside tags."""
         if self._place not in {_Place.INSIDE, _Place.ANSWER}:
             self._look_for_opening()
         return self._place is _Place.INSIDE
@@ -216,7 +216,7 @@ class ReasoningSplitter:
             self._begin_without(start)
 
     def _begin_without(self, start: str) -> None:
-        """Begin the answer, or the thought that the prompt opens, without a tag."""
+        """Begin the answer, or the reasoning that the prompt opened, without a tag."""
         if self._is_margin:
             self._held = start
         prefilled = self._prefilled and self._place is _Place.BEFORE

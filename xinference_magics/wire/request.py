@@ -1,4 +1,4 @@
-"""One request body, out of the model's fields, the call's arguments and what is asked."""
+"""Build a request body from the model's fields, the call's arguments and the input."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 _LONGEST_UNENFORCED = 2048
-"""Tokens of an answer that may not end without a call, where nothing makes the model call."""
+"""The token limit for an answer that may not end without a call, although nothing forces one."""
 
 _BODY = (*NAMES, "model", "parallel_tool_calls", "response_format")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent, and what of it the reading of the answer depends on."""
+    """What is sent, and what is needed to read the answer."""
 
     body: dict[str, Any]
     engine: str | None = None
 
     @property
     def model_uid(self) -> str:
-        """The UID of the model that is asked."""
+        """The UID of the requested model."""
         return str(self.body["model"])
 
     @property
@@ -52,7 +52,7 @@ class Request:
         return str(self.body["request_id"])
 
     def broken_off(self) -> StreamError:
-        """Return the error that stands for an answer without an end."""
+        """Return the error for an answer that never reached its end."""
         error = StreamError(
             f"The answer of {self.model_uid} was cut off before its end.",
             hint="What had arrived was delivered; the reason may be in the server's log.",
@@ -72,47 +72,47 @@ class ChatRequest(Request):
 
     @property
     def tools(self) -> list[dict[str, Any]]:
-        """What the model may call, as OpenAI's dicts."""
+        """The tools that the model may call, as OpenAI dicts."""
         return self.forced.tools if self.forced else self.body.get("tools") or []
 
     @property
     def choice(self) -> Any:
-        """The tool choice, as the server would take it."""
+        """The tool choice, in the server's format."""
         return self.forced.choice if self.forced else self.body.get("tool_choice")
 
     @property
     def whole(self) -> dict[str, Any]:
-        """The same, asked for without a stream."""
+        """The request body for a non-streamed answer."""
         left_out = ("stream", "stream_options")
         return {name: value for name, value in self.body.items() if name not in left_out}
 
     @property
     def streamed(self) -> ChatRequest:
-        """The same, asked for as a stream with its usage."""
+        """The same request for a stream that reports its usage."""
         beside = {"stream": True, "stream_options": {"include_usage": True}}
         return replace(self, body={**self.body, **beside})
 
     @property
     def without_thinking(self) -> bool:
-        """Whether thinking was switched off, so that all the model says is its answer."""
+        """Whether reasoning was turned off, so that everything the model writes is its answer."""
         return self.forced is not None or self.body.get("enable_thinking") is False
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDefaults:
-    """What a model object brings to each of its requests.
+    """What a model object contributes to each of its requests.
 
     Args:
-        model_uid: The model to ask, unless a call names another.
+        model_uid: The model to call, unless a call names another.
         fields: The object's own generation parameters.
-        extra_body: Added to each body.
-        engine: The model's engine, which decides how media are spelled.
-        think_prefilled: Whether the model's prompt ends in ``<think>``; None where its family
+        extra_body: Added to each request body.
+        engine: The model's engine, which determines the format of media.
+        think_prefilled: Whether the model's prompt ends in ``<think>``; None if its family
             decides.
-        stream_usage: Whether a stream shall report its token usage.
-        unreadable: The kinds of media that the model does not take; None where that is not known.
-        family: The model's family, whose chat template describes tools in its own words.
-        thinks: Whether the model can think; None where that is not known.
+        stream_usage: Whether a stream should report its token usage.
+        unreadable: The kinds of media that the model does not accept; None if unknown.
+        family: The model's family, whose chat template has its own wording for tools.
+        thinks: Whether the model can reason; None if unknown.
     """
 
     model_uid: str
@@ -126,7 +126,7 @@ class ModelDefaults:
     thinks: bool | None = None
 
     def for_call(self, arguments: Mapping[str, Any]) -> ModelDefaults:
-        """Return what holds for a call: of another model neither engine nor prompt are known."""
+        """Return the defaults for a call; for another model, engine and prompt are unknown."""
         if arguments.get("model", self.model_uid) != self.model_uid:
             return ModelDefaults(
                 model_uid=self.model_uid,
@@ -138,10 +138,10 @@ class ModelDefaults:
 
 
 def call_arguments(given: Mapping[str, Any], known: Iterable[str] = CALL_NAMES) -> dict[str, Any]:
-    """Return a call's keyword arguments, checked, with `generate_config` unfolded into them.
+    """Return a call's validated keyword arguments, with `generate_config` merged into them.
 
     Raises:
-        BadRequestError: A name is not `known` or a value is not valid; nothing was sent.
+        BadRequestError: A name is not in `known` or a value is invalid; nothing was sent.
     """
     folded = given.get("generate_config") or {}
     refuse_unknown(folded, known)
@@ -158,12 +158,14 @@ def chat_request(
     *,
     stream: bool = False,
 ) -> ChatRequest:
-    """Build a request; a call's arguments win over fields, each `extra_body` over its own kind.
+    """Build a chat request from a model's defaults and a call's arguments.
+
+    Arguments override fields, and each `extra_body` overrides the values that it comes with.
 
     Args:
-        messages: The conversation, in the order that is sent.
-        model: What the model object brings.
-        call: The call's keyword arguments, as they were given.
+        messages: The conversation, in the order in which it is sent.
+        model: What the model object contributes.
+        call: The call's keyword arguments, as given.
         stream: Whether to ask for a stream.
 
     Raises:
@@ -186,13 +188,13 @@ def chat_request(
 
 
 def must_call(call: Mapping[str, Any]) -> bool:
-    """Tell whether a call's keyword arguments want a tool to be called."""
+    """Return whether a call's keyword arguments require a tool call."""
     choice = call.get("tool_choice")
     return bool(call.get("tools") and choice and choice not in ("auto", "none"))
 
 
 def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
-    """Have the engine enforce what it can, in the form in which it can."""
+    """Make the engine enforce what it can, in a form that it supports."""
     body = request.body
     if made := forced(body, request.engine, model.family, thinks=request.thinks):
         return replace(request, body=made[0], forced=made[1], think_prefilled=False)
@@ -209,7 +211,7 @@ def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
 
 
 def _followable(request: ChatRequest, form: Mapping[str, Any]) -> ChatRequest:
-    """Leave out of a schema what would make llama.cpp drop all of it."""
+    """Leave out of a schema what would make llama.cpp drop it entirely."""
     inner = form.get("json_schema")
     schema = inner.get("schema") if isinstance(inner, dict) else None
     left_out = list(dict.fromkeys(unfollowed(schema)))
@@ -221,9 +223,9 @@ def _followable(request: ChatRequest, form: Mapping[str, Any]) -> ChatRequest:
 
 
 def _limited(request: ChatRequest) -> ChatRequest:
-    """Set an end to an answer that llama.cpp would not let end without a call.
+    """Limit an answer that llama.cpp would not let end without a call.
 
-    Where the engine is not known it may be another, which calls: then there is nothing to say.
+    An unknown engine may be one that does make the call, so there is no warning for it.
     """
     said = (
         f"max_tokens is {_LONGEST_UNENFORCED} for this answer: the llama.cpp engine does not "
@@ -236,9 +238,9 @@ def _limited(request: ChatRequest) -> ChatRequest:
 def text_request(
     prompt: str, model: ModelDefaults, call: Mapping[str, Any], *, stream: bool = False
 ) -> Request:
-    """Build a request for the continuation of `prompt`, as `chat_request` builds one.
+    """Build a request for the continuation of `prompt`, in the same way as `chat_request`.
 
-    ``/v1/completions`` counts `logprobs` where a chat has it apart from `top_logprobs`.
+    In ``/v1/completions``, `logprobs` is a number; only chats have a separate `top_logprobs`.
 
     Raises:
         BadRequestError: The request cannot be built; nothing was sent.
@@ -278,6 +280,6 @@ def _tools(arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     tools = tool_dicts(arguments["tools"])
     choice = wire_choice(arguments.get("tool_choice"), tools)
-    if choice == "none":  # else llama.cpp and transformers still show them to the model
+    if choice == "none":  # otherwise llama.cpp and transformers still show them to the model
         return {}
     return {"tools": tools} if choice is None else {"tools": tools, "tool_choice": choice}

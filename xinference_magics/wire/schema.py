@@ -1,8 +1,8 @@
 """The schema of an answer: how it is sent, and whether a parsed answer fits it.
 
-langchain-core follows every reference of a class, and a class that refers to itself loses what is
-below; of JSON schemas it knows those with a title and properties. It checks answers for Pydantic
-classes only, and passes on what was asked for by a TypedDict or a JSON schema as it came.
+langchain-core inlines every reference of a class, so a class that refers to itself loses what is
+nested in it. It accepts only JSON schemas with a title and properties. It validates answers only
+for Pydantic classes; for a TypedDict or a JSON schema, it passes the answer on as received.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _REFERENCE = re.compile(r'"\$ref": "#/\$defs/([^"]+)"')
 
 
 def as_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
-    """Return a schema in the form of OpenAI's functions.
+    """Convert a schema to the format of OpenAI's functions.
 
     Args:
         schema: A Pydantic class, a TypedDict, a dataclass, a function, a tool, a JSON schema of
             any type, OpenAI's ``{"name": ..., "schema": ...}`` or its `response_format`.
-        strict: Whether it has to be followed exactly.
+        strict: Whether it must be followed exactly.
 
     Returns:
-        `name`, `parameters`, which is a JSON schema, and where known `description` and `strict`.
+        `name`, `parameters` (a JSON schema) and, if known, `description` and `strict`.
 
     Raises:
-        BadRequestError: It is nothing of the kind.
+        BadRequestError: It is none of these, or cannot be converted.
     """
     from langchain_core.utils.function_calling import convert_to_openai_tool
     from pydantic import PydanticUserError
@@ -54,10 +54,10 @@ def as_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
 
 
 def as_tool(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
-    """Return a schema as a tool, whose arguments have its form.
+    """Convert a schema to a tool whose arguments follow it.
 
     Raises:
-        BadRequestError: It is no schema, or not that of an object.
+        BadRequestError: It isn't a schema, or not that of an object.
     """
     function = as_function(schema, strict=strict)
     form = function["parameters"]
@@ -70,9 +70,9 @@ def as_tool(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
 
 
 def unfolded(tool: Any) -> Any:
-    """Return a tool or class that refers to itself as a function with its definitions.
+    """Convert a tool or class that refers to itself into a function with its definitions.
 
-    Others are returned as they are: langchain-core puts in what they refer to.
+    Others are returned unchanged, because langchain-core inlines what they refer to.
     """
     from pydantic import BaseModel
 
@@ -87,7 +87,7 @@ def unfolded(tool: Any) -> Any:
 
 
 def _taken(schema: Any) -> Any:
-    """Return `schema` in a form that langchain-core converts without a loss."""
+    """Return `schema` in a form that langchain-core converts without loss."""
     from langchain_core.utils.pydantic import is_basemodel_subclass
     from typing_extensions import is_typeddict
 
@@ -112,7 +112,7 @@ def _taken_dict(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(schema: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a JSON schema as a function; what is `given` beside it counts before its own words."""
+    """Convert a JSON schema to a function; `given` overrides its own title and description."""
     whole = _opened(schema)
     title, description = whole.pop("title", None), whole.pop("description", None)
     function = {"name": title or _UNNAMED, "description": description, "parameters": whole}
@@ -124,7 +124,7 @@ def _named(schema: Mapping[str, Any], given: Mapping[str, Any] | None = None) ->
 
 
 def _opened(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Put what a schema as a whole refers to in its place; the definitions stay."""
+    """Resolve a reference at the top of a schema, leaving its definitions in place."""
     place, _, name = str(schema.get("$ref", "")).rpartition("/")
     definitions = schema.get(place.removeprefix("#/"), {})
     if name not in definitions:
@@ -134,7 +134,7 @@ def _opened(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_recursive(schema: Mapping[str, Any]) -> bool:
-    """Tell whether a definition of `schema` refers to itself, be it by others."""
+    """Return whether a definition of `schema` refers to itself, directly or through others."""
     refers = {
         name: _REFERENCE.findall(json.dumps(part)) for name, part in schema.get("$defs", {}).items()
     }
@@ -150,10 +150,10 @@ def _line(error: Exception) -> str:
 
 
 def refuse_no_schema(schema: Mapping[str, Any]) -> None:
-    """Refuse what no answer can be checked by.
+    """Reject a schema that no answer can be checked against.
 
     Raises:
-        BadRequestError: `schema` is no JSON schema.
+        BadRequestError: `schema` isn't a valid JSON schema.
     """
     from jsonschema import SchemaError
     from jsonschema.validators import validator_for
@@ -165,16 +165,16 @@ def refuse_no_schema(schema: Mapping[str, Any]) -> None:
 
 
 def misfit(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str | None:
-    """Say where `value` does not fit `schema`; None where it does.
+    """Describe where `value` does not fit `schema`, or return None if it does.
 
     Args:
         value: Parsed JSON.
-        schema: A JSON schema. Null stands for a value that may be left out.
-        nulls: Whether null stands for any value: of a TypedDict langchain-core makes a schema
-            that does not say which ones may be null.
+        schema: A JSON schema. Null is allowed for any value that may be left out.
+        nulls: Whether null is allowed for every value, because the schema that langchain-core
+            makes from a TypedDict does not specify which ones may be null.
 
     Raises:
-        BadRequestError: The schema refers to another, which nobody fetches.
+        BadRequestError: The schema refers to one that it does not define, which is never fetched.
     """
     from jsonschema.exceptions import best_match
     from jsonschema.validators import extend, validator_for

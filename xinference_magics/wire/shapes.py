@@ -1,10 +1,10 @@
-"""Parts of a server's JSON, each of the type that it has to have.
+"""Type-checked access to parts of a server's JSON.
 
-Null and what is missing are empty. Anything else of a wrong type makes the answer one that cannot
-be read: langchain-core would keep it, and fail when it merges chunks or counts tokens.
+Null and missing values count as empty. Anything else of the wrong type makes the answer unreadable:
+langchain-core would accept it and fail when it merges chunks or counts tokens.
 
-Only these readers raise `MalformedError`, and only that is translated into the server's error.
-Whatever else fails while an answer is read is a bug of this package, and surfaces as itself.
+Such values raise `MalformedError`, and only that is converted to the server's error. Any other
+failure while an answer is read is a bug in this package and surfaces unchanged.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ UNREADABLE = (
     ValueError,
     struct.error,
 )
-"""What fails where data is read by code that does not check it first."""
+"""Exceptions from code that reads data without checking it first."""
 
 
 DONE = "[DONE]"
-"""The name in the chunk that stands for the end of an event stream, which the server sent whole."""
+"""The key of the chunk that marks the end of an event stream that the server completed."""
 
 
 class MalformedError(Exception):
-    """A server's JSON has another form than it has to have."""
+    """A server's JSON has an unexpected format."""
 
 
 class understood(AbstractContextManager[None]):  # noqa: N801  # used as a function
-    """Translate what the readers below refuse into an error that names the model.
+    """Convert what the readers below reject to an error that names the model.
 
     Args:
-        model_uid: Whose answer it is.
-        request_id: The id of the request that it answers, if it had one.
+        model_uid: The model that answered.
+        request_id: The id of the request that it answered, if it had one.
 
     Raises:
-        ServerError: It has another form than it has to have.
+        ServerError: The answer has an unexpected format.
     """
 
     def __init__(self, model_uid: str, request_id: str | None = None) -> None:
@@ -63,7 +63,7 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Raise the error that stands for `error`."""
+        """Convert a `MalformedError`, and add the request id to a `ServerError`."""
         if isinstance(error, MalformedError):
             _log.debug(
                 "Request %s was answered in an unknown form", self._request_id, exc_info=error
@@ -78,33 +78,33 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
 
 
 def text_in(data: Mapping[str, Any], name: str) -> str:
-    """Return the text under `name`; half a character, which no encoding can hold, becomes U+FFFD.
+    """Return the string under `name`; a lone surrogate, which cannot be encoded, becomes U+FFFD.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: It isn't a string.
     """
     return whole_characters(raw_text_in(data, name))
 
 
 def raw_text_in(data: Mapping[str, Any], name: str) -> str:
-    """Return the text under `name` as it is, for one that the next piece goes on with.
+    """Return the string under `name` unchanged, for text that continues in the next piece.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: It isn't a string.
     """
     value = _of(data).get(name)
-    if value.__class__ is str:  # nearly always, for every chunk of a stream
+    if value.__class__ is str:  # fast path for the chunks of a stream
         return value
     return _checked(value, str, name) or ""
 
 
 def content_in(data: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the thought and the text under ``content``, which is a text or a list of blocks.
+    """Return the reasoning and the text under ``content``, a string or a list of blocks.
 
-    Mistral's models send blocks of type ``thinking`` whose own blocks are under that name.
+    Mistral's models send blocks of type ``thinking`` with further blocks under that key.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: The content is neither, or a block is unknown.
     """
     value = _of(data).get("content")
     if value.__class__ is str:
@@ -135,7 +135,7 @@ def object_in(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the object under `name`.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: It isn't an object.
     """
     return _checked(_of(data).get(name), dict, name) or {}
 
@@ -144,29 +144,29 @@ def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """Return the list of objects under `name`.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: It isn't a list of objects.
     """
     listed: list[Mapping[str, Any]] = _checked(_of(data).get(name), list, name) or []
     return [_checked(each, dict, name, required=True) for each in listed]
 
 
 def calls_in(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the tool calls of a message or a piece of one; a single one may stand alone.
+    """Return the tool calls of a message or delta; a single one may come without a list.
 
     Raises:
-        MalformedError: They are something else.
+        MalformedError: They are neither an object nor a list of objects.
     """
     found = _of(said).get("tool_calls")
     return [found] if isinstance(found, Mapping) and found else objects_in(said, "tool_calls")
 
 
 def finish_in(choice: Mapping[str, Any]) -> str:
-    """Return why the answer ended; empty where it has not.
+    """Return why the answer ended, or an empty string if it has not.
 
     SGLang sends an object: ``{"type": "length", "length": 256}``.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: The reason is neither a string nor such an object.
     """
     value = _of(choice).get("finish_reason")
     if isinstance(value, Mapping):
@@ -175,10 +175,10 @@ def finish_in(choice: Mapping[str, Any]) -> str:
 
 
 def integer_in(data: Mapping[str, Any], name: str) -> int | None:
-    """Return the integer under `name`, which may be written as a text.
+    """Return the integer under `name`, which may be written as a string.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: It isn't an integer.
     """
     value = _of(data).get(name)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
@@ -192,16 +192,16 @@ def number_in(data: Mapping[str, Any], name: str) -> float:
     """Return the number under `name`.
 
     Raises:
-        MalformedError: There is none, or it is something else.
+        MalformedError: It is missing or isn't a number.
     """
     return number(_of(data).get(name), name)
 
 
 def number(value: Any, name: str) -> float:
-    """Return `value`, which is a number.
+    """Return `value`, a number, as a float.
 
     Raises:
-        MalformedError: It is something else.
+        MalformedError: It isn't a number, or is too large.
     """
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise MalformedError(f"{name} is a {type(value).__name__}")
@@ -212,19 +212,19 @@ def number(value: Any, name: str) -> float:
 
 
 def logprobs_in(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the log probabilities: lists, which go together when chunks are merged.
+    """Return the log probabilities as lists, which are joined when chunks are merged.
 
     Raises:
-        MalformedError: They are something else.
+        MalformedError: They are not an object with lists.
     """
     found = object_in(choice, "logprobs")
     return {name: value for name, value in found.items() if _checked(value, list, name)}
 
 
 def whole_characters(text: str) -> str:
-    """Join the halves of characters beyond U+FFFF; a half without its other becomes U+FFFD.
+    """Join the surrogate pairs of characters beyond U+FFFF; a lone surrogate becomes U+FFFD.
 
-    JSON may spell such a character as two escapes, and a server may send them one by one.
+    JSON may encode such a character as two escapes, and a server may send them separately.
     """
     if text.isascii() or not _has_halves(text):
         return text
@@ -240,13 +240,13 @@ def _has_halves(text: str) -> bool:
 
 
 class Characters:
-    """Take a text's pieces as they come; return them in whole characters."""
+    """Join characters that are split across pieces of text."""
 
     def __init__(self) -> None:
         self._half = ""
 
     def feed(self, piece: str) -> str:
-        """Take a piece; the first half of a character at its end is held back."""
+        """Add a piece, holding back the first half of a character at its end."""
         if piece.isascii() and not self._half:
             return piece
         piece = self._half + piece
@@ -254,7 +254,7 @@ class Characters:
         return whole_characters(piece.removesuffix(self._half))
 
     def end(self) -> str:
-        """Return what stands for a half whose other never came."""
+        """Return the replacement for a half whose other half never arrived."""
         held, self._half = self._half, ""
         return whole_characters(held)
 

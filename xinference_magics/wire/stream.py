@@ -2,8 +2,8 @@
 
 Engines stream differently. transformers sends its usage twice and a second, wrong finish
 reason, repeats the role, and leaves tool calls in the text; llama.cpp sends its usage in a
-chunk without choices, and `content: null` while it thinks. All of it comes out alike: text,
-thoughts and tool calls as they arrive, then one last chunk with usage and finish reason.
+chunk without choices, and `content: null` while it reasons. The result is always the same: text,
+reasoning and tool calls as they arrive, then one last chunk with usage and finish reason.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
 
 
 _BEYOND_BLOCKS = 1000
-"""A number that no text of an answer has: langchain-core counts them from 0."""
+"""An index that no text block of an answer has: langchain-core counts them from 0."""
 
 
 class StreamConverter:
-    """Convert one stream: `feed` it each chunk in turn, then `end` it once.
+    """Convert one stream: `feed` each chunk in turn, then call `end` once.
 
     Args:
-        request: What was asked.
+        request: The request that is answered.
         in_blocks: Whether langchain-core will make numbered blocks of the chunks
-            (`output_version="v1"`). It merges all that have one number, a call's into a text's
-            as well, so the calls then count from elsewhere.
+            (`output_version="v1"`). It merges all blocks with the same index, even a call into
+            a text, so calls then start at another index.
     """
 
     def __init__(self, request: ChatRequest, *, in_blocks: bool = False) -> None:
@@ -71,10 +71,10 @@ class StreamConverter:
         self._beside: dict[str, Any] = {}
 
     def feed(self, data: Mapping[str, Any]) -> ChatGenerationChunk | None:
-        """Take a chunk as the server sent it; return None where it says nothing yet.
+        """Convert a chunk from the server; return None if there is nothing to pass on yet.
 
         Raises:
-            ServerError: It has another form than it has to have.
+            ServerError: The chunk has an unexpected format.
         """
         with self._understood:
             return self._read(data)
@@ -105,23 +105,23 @@ class StreamConverter:
 
     @property
     def swallowed(self) -> bool:
-        """Whether the answer has ended properly, but nothing usable of it came.
+        """Whether the answer ended properly but contained nothing usable.
 
-        vLLM's parsers drop a call of a form that they do not know, or send its name alone.
+        vLLM's parsers drop a call in a form that they do not know, or send only its name.
         """
         if not self._tags or self._answered or self._thoughts:
             return False
         if self._calls.any:
             return self._calls.lost and self._finish in ("stop", "tool_calls")
         usage = usage_in(self._beside)
-        counted = usage is not None and usage["output_tokens"] > 1  # its end is one, too
+        counted = usage is not None and usage["output_tokens"] > 1  # the end token counts as one
         return counted and self._finish == "stop"
 
     def end(self) -> ChatGenerationChunk:
         """Return the last chunk.
 
         Raises:
-            StreamError: The server never said that the answer was complete.
+            StreamError: The server never reported the answer as complete.
         """
         if self._finish is None and not self._beside.get(DONE):
             raise self._request.broken_off()
@@ -133,7 +133,7 @@ class StreamConverter:
             finish = "tool_calls"
         answered = self._answered or text or calls or self._calls.any
         if not answered and finish == "stop":
-            # An answer without a thought, or one whose engine calls all of it a thought.
+            # Either there was no reasoning, or the engine sent the whole answer as reasoning.
             text = "".join(self._thoughts)
         self._answered = self._answered or bool(text)
         metadata = response_metadata(self._request, finish, self._beside)
@@ -148,11 +148,11 @@ class StreamConverter:
         return ChatGenerationChunk(message=message, generation_info={"finish_reason": finish})
 
     def _note(self, data: Mapping[str, Any]) -> None:
-        """Remember what stands beside the choices; usage that comes again is the same."""
+        """Remember what is sent besides the choices; repeated usage is identical."""
         self._beside |= {name: value for name, value in data.items() if value is not None}
 
     def _parts(self, delta: Mapping[str, Any]) -> tuple[str, str]:
-        """Return thought and answer; the engine's own division counts before tags."""
+        """Return the reasoning and the answer; the engine's own separation overrides tags."""
         in_blocks, text = content_in(delta)
         text, before = self._text.feed(text), ""
         thought = raw_text_in(delta, "reasoning_content") or raw_text_in(delta, "reasoning")
@@ -168,11 +168,11 @@ class StreamConverter:
         return thought + more, before + text
 
     def _misplaced(self, delta: Mapping[str, Any]) -> bool:
-        """Tell whether what `delta` calls a thought is the answer.
+        """Return whether what `delta` labels as reasoning is the answer.
 
-        Launched with a reasoning parser, a model of llama.cpp has two: the engine's own, whose
-        thoughts stand alone, and then Xinference's, which takes what the first has left as the
-        answer for a thought. Its deltas have a `content` of null as well.
+        Launched with a reasoning parser, a llama.cpp model has two: the engine's own, which sends
+        reasoning without `content`, and then Xinference's, which mistakes the answer that the
+        first one leaves for reasoning. Its deltas also contain a `content` of null.
         """
         alone = "content" not in delta
         self._of_its_own = self._of_its_own or alone
@@ -197,7 +197,7 @@ class StreamConverter:
         )
 
     def _held_back(self) -> tuple[str, str, list[ToolCallChunk]]:
-        """Return text, thought and calls that waited for what might have followed."""
+        """Return the text, reasoning and calls held back for what might have followed."""
         thought, text = self._reasoning.end()
         thought, text = self._thought.end() + thought, text + self._text.end()
         if thought:

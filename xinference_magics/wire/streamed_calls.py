@@ -1,6 +1,6 @@
-"""The tool calls of a streamed answer: pieces in all orders -> what langchain-core merges.
+"""Tool calls of a streamed answer: deltas in any order -> chunks that langchain-core can merge.
 
-Servers number calls, name them by ids, repeat names, or do none of it; see `StreamedCalls`.
+Servers number calls, identify them by id, repeat names, or do none of these; see `StreamedCalls`.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 class _Call:
-    """A call whose pieces arrive.
+    """A call whose deltas are arriving.
 
     Args:
-        number: The number under which langchain-core merges its pieces.
+        number: The index under which langchain-core merges its chunks.
     """
 
     def __init__(self, number: int) -> None:
@@ -46,18 +46,18 @@ class _Call:
         self.characters = Escapes()
 
     def shown(self, arguments: str) -> str:
-        """Return what can be passed on of a piece: arguments encoded twice wait for their end."""
+        """Return what can be passed on now; arguments encoded twice wait for their end."""
         if self.wrapped is None and arguments.strip():
             self.wrapped = may_be_wrapped(arguments)
         return "" if self.wrapped else arguments
 
 
 class StreamedCalls:
-    """Translate the calls of one stream, and see in the end which of them were torn.
+    """Convert the calls of one stream, and detect incomplete ones at its end.
 
     Args:
-        first: The number of the first one.
-        tools: What the model could call, as OpenAI's dicts.
+        first: The index of the first call.
+        tools: The tools that the model may call, as OpenAI dicts.
     """
 
     def __init__(self, first: int, tools: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -66,7 +66,7 @@ class StreamedCalls:
         self._demanding = demanding(tools)
         self._arguments: dict[int, list[str]] = {}
         self._calls: list[_Call] = []
-        self._unsent: deque[_Call] = deque()  # calls are passed on in their order
+        self._unsent: deque[_Call] = deque()  # calls are passed on in order
         self._by_id: dict[str | None, _Call] = {}
         self._by_index: dict[int | None, _Call] = {}
         self.names: set[str | None] = set()
@@ -74,12 +74,12 @@ class StreamedCalls:
 
     @property
     def any(self) -> bool:
-        """Whether there was one."""
+        """Whether there was a call."""
         return self.in_text or bool(self._arguments)
 
     @property
     def lost(self) -> bool:
-        """Whether there were calls, but none whose arguments came, and none in the text."""
+        """Whether there were calls, but all without required arguments and none in the text."""
         return (
             bool(self._calls)
             and not self.in_text
@@ -90,10 +90,10 @@ class StreamedCalls:
         )
 
     def deltas(self, raw: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
-        """Translate the server's own pieces of calls.
+        """Convert the server's own tool call deltas.
 
-        A name waits for the first of its arguments: of some calls vLLM sends no more than that,
-        and such an answer may be asked for again as long as nothing of it was passed on.
+        A name is held back until its arguments begin: for some calls vLLM sends only the name, and
+        such an answer can be requested again as long as none of it was passed on.
         """
         return [
             chunk
@@ -102,14 +102,14 @@ class StreamedCalls:
         ]
 
     def _news(self, call: _Call, arguments: str) -> Iterator[ToolCallChunk]:
-        """Return what can be passed on: calls in their order, each from its first argument on."""
+        """Yield what can be passed on: calls in order, each once its arguments begin."""
         if self._arguments[call.number]:
             while self._unsent and self._unsent[0].number < call.number:
                 yield self._send(self._unsent[0], "")
             yield self._send(call, arguments)
 
     def _piece(self, raw: Mapping[str, Any]) -> tuple[_Call, str]:
-        """Read a piece of a call; return the call, and what it adds to its arguments."""
+        """Read a delta; return its call and what it adds to the arguments."""
         function, given, index = function_in(raw), id_in(raw), integer_in(raw, "index")
         name, arguments = name_in(function), arguments_in(function)
         call = self._with_id(given, index, name, arguments) if given else None
@@ -127,7 +127,7 @@ class StreamedCalls:
         return call, arguments
 
     def _send(self, call: _Call, arguments: str) -> ToolCallChunk:
-        """Return a piece as langchain-core merges it: what is new of the call."""
+        """Return a chunk that langchain-core can merge, with what is new in the call."""
         name, call.unsent_name = call.unsent_name or None, ""
         if first := self._is_next(call):
             self._unsent.popleft()
@@ -149,9 +149,9 @@ class StreamedCalls:
         return call
 
     def _with_id(self, given: str, index: int | None, name: str, arguments: str) -> _Call | None:
-        """Return the call that a piece with an id goes on with; None for one that begins.
+        """Return the call that a delta with an id continues, or None if a new call begins.
 
-        Xinference before 4.0 on vLLM, and SGLang, number all calls 0: the id counts.
+        Xinference before 4.0 on vLLM, and SGLang, number all calls 0, so the id decides.
         """
         call = self._by_id.get(given) or self._by_index.get(index)
         if call is None or call is self._by_id.get(given) or not call.name:
@@ -160,9 +160,9 @@ class StreamedCalls:
         return None if begins else call
 
     def _without_id(self, index: int | None, name: str, arguments: str) -> _Call | None:
-        """Return the call that a piece without an id goes on with; None for one that begins.
+        """Return the call that a delta without an id continues, or None if a new call begins.
 
-        Some servers repeat the name in every piece, or number nothing.
+        Some servers repeat the name in every delta, or do not number calls.
         """
         call = self._by_index.get(index)
         if not name:
@@ -177,7 +177,7 @@ class StreamedCalls:
     def _is_whole(self, call: _Call) -> bool:
         parts = self._arguments[call.number]
         if not parts or parts[-1].rstrip()[-1:] not in {"}", '"'}:
-            return False  # soon seen: pieces may be many
+            return False  # a cheap check first: there may be many deltas
         arguments = "".join(parts)
         return bool(arguments) and is_object(unwrapped(arguments))
 
@@ -185,7 +185,7 @@ class StreamedCalls:
         return any(each.startswith(name) for each in self._offered)
 
     def _add_name(self, call: _Call, name: str) -> None:
-        """Add what is new of a name; some servers repeat it in every piece."""
+        """Add what is new in a name; some servers repeat it in every delta."""
         if not name or name == call.name:
             return
         self.names.discard(call.name)
@@ -194,7 +194,7 @@ class StreamedCalls:
         self.names.add(call.name)
 
     def held_back(self) -> list[ToolCallChunk]:
-        """Return what waited for the end: names, arguments encoded twice, half a character."""
+        """Return what waited for the end: names, arguments encoded twice, halves of characters."""
         return [chunk for call in self._calls for chunk in self._rest(call)]
 
     def _rest(self, call: _Call) -> Iterator[ToolCallChunk]:
@@ -208,13 +208,13 @@ class StreamedCalls:
             yield tool_call_chunk(name=None, args=rest, id=None, index=call.number)
 
     def read(self, pieces: Iterable[Mapping[str, Any]]) -> list[ToolCallChunk]:
-        """Translate the pieces of calls that were read out of the text."""
+        """Convert the tool call deltas that were read from the text."""
         made = self.deltas(pieces := list(pieces))
         self.in_text = self.in_text or bool(pieces)
         return made
 
     def whole(self, call: TextCall) -> ToolCallChunk:
-        """Translate a call that was found in the text."""
+        """Convert a call that was found in the text."""
         self.in_text = True
         self.names.add(call.name)
         end = "" if call.complete else beyond_repair(call.arguments)
@@ -223,7 +223,7 @@ class StreamedCalls:
         return tool_call_chunk(name=call.name, args=call.arguments + end, id=call.id, index=index)
 
     def torn(self, finish: str | None) -> list[ToolCallChunk]:
-        """Return what makes calls with broken arguments invalid when the chunks are merged."""
+        """Return chunks that make calls with malformed arguments invalid when they are merged."""
         cut = finish == "length"
         return [
             tool_call_chunk(name=None, args=beyond_repair(arguments), id=None, index=index)
@@ -232,12 +232,12 @@ class StreamedCalls:
         ]
 
     def _lacks(self, index: int) -> bool:
-        """Tell whether arguments are missing: vLLM sends names for calls it cannot complete."""
+        """Return whether a call needs arguments: vLLM sends names of calls it cannot complete."""
         return any(each.number == index and each.name in self._demanding for each in self._calls)
 
 
 def joined(pieces: Iterable[ToolCallChunk]) -> list[ToolCallChunk]:
-    """Join the pieces of each call: langchain-core merges messages, not what is within one."""
+    """Join the chunks of each call: langchain-core merges across messages, not within one."""
     calls: dict[int | str | None, ToolCallChunk] = {}
     for piece in pieces:
         known = calls.setdefault(piece["index"], piece)

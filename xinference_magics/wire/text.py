@@ -1,7 +1,7 @@
-"""The continuation of a text, whole or chunk by chunk -> langchain-core's generations.
+"""A text completion, whole or chunk by chunk -> langchain-core's generations.
 
-The shapes are those of ``/v1/completions``: llama.cpp sends its usage in the last chunk,
-transformers twice, the second time with a finish reason of its own.
+The format is that of ``/v1/completions``: llama.cpp sends its usage in the last chunk, and
+transformers sends it twice, the second time with a finish reason of its own.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 def to_generation(data: Mapping[str, Any], request: Request) -> Generation:
-    """Translate an answer.
+    """Convert a server's answer to a Generation.
 
     Raises:
-        ServerError: It has no text in it, or another form than it has to have.
+        ServerError: The answer has no text or an unexpected format.
     """
     with understood(request.model_uid, request.request_id):
         choices = objects_in(data, "choices")
@@ -47,7 +47,7 @@ def to_generation(data: Mapping[str, Any], request: Request) -> Generation:
 
 
 class TextStreamConverter:
-    """Convert one stream: `feed` it each chunk in turn, then `end` it once."""
+    """Convert one stream: `feed` each chunk in turn, then call `end` once."""
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -57,10 +57,10 @@ class TextStreamConverter:
         self._characters = Characters()
 
     def feed(self, data: Mapping[str, Any]) -> GenerationChunk | None:
-        """Take a chunk as the server sent it; return None where it says nothing yet.
+        """Convert a chunk from the server; return None if there is nothing to pass on yet.
 
         Raises:
-            ServerError: It has another form than it has to have.
+            ServerError: The chunk has an unexpected format.
         """
         with self._understood:
             return self._read(data)
@@ -79,10 +79,10 @@ class TextStreamConverter:
         return GenerationChunk(text=text, generation_info=info)
 
     def end(self) -> GenerationChunk:
-        """Return the last chunk, which has no text but for half a character.
+        """Return the last chunk, whose text is empty unless half a character was held back.
 
         Raises:
-            StreamError: The server never said that the answer was complete.
+            StreamError: The server never reported the answer as complete.
         """
         if self._finish is None and not self._beside.get(DONE):
             raise self._request.broken_off()

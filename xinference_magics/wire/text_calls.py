@@ -1,4 +1,4 @@
-"""Tool calls as the engines bring them: sent as such, or found in the text (see `calls`)."""
+"""Tool calls from the engines: sent as such, or found in the text (see `calls`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TextCall:
-    """A tool call found in the text; `complete` unless it was cut off or has no valid form."""
+    """A tool call, `complete` unless it was cut off or is malformed."""
 
     name: str | None
     arguments: str
@@ -18,12 +18,12 @@ class TextCall:
 
 
 def as_json(arguments: Any) -> str:
-    """Return a call's arguments as JSON, which some models and engines send as an object."""
+    """Return a call's arguments as JSON; some models and engines send an object."""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def is_object(arguments: str) -> bool:
-    """Tell whether `arguments` are a JSON object; an empty text stands for none."""
+    """Return whether `arguments` are a JSON object; an empty string means no arguments."""
     try:
         return isinstance(json.loads(arguments or "{}", strict=False), dict)
     except (ValueError, RecursionError):
@@ -31,11 +31,11 @@ def is_object(arguments: str) -> bool:
 
 
 def beyond_repair(arguments: str) -> str:
-    """Return what, added to torn `arguments`, keeps langchain-core from mending them.
+    """Return a suffix for incomplete `arguments` that stops langchain-core from repairing them.
 
-    Core completes cut JSON when it merges a stream's chunks, so that a torn call comes out
-    as a valid one with wrong arguments. Only a bracket that closes nothing makes it give up
-    and report an invalid tool call instead.
+    langchain-core completes truncated JSON when it merges a stream's chunks, which turns an
+    incomplete call into a valid one with wrong arguments. Only a bracket that closes nothing
+    makes it give up and report an invalid tool call instead.
     """
     quoted, escaped, brackets = False, False, []
     for each in arguments:

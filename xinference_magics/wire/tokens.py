@@ -1,10 +1,10 @@
-"""Text and messages -> about how many tokens a model reads, without asking or downloading anything.
+"""Estimate how many tokens a model reads, without a request or a download.
 
-The weights are those of Qwen2.5's tokenizer: each is the number of tokens that a match of its
-pattern adds, fitted to counts over prose in 25 languages, code, tables and logs, which it meets
-within 30 %. Digits are single tokens there, and a space before one is another. Tokenizers of other
-families differ by a factor that hardly depends on the text, and a caller that has learnt it
-multiplies.
+The weights model Qwen2.5's tokenizer: each is the number of tokens that a match of its pattern
+adds, fitted to counts over prose in 25 languages, code, tables and logs, and accurate to within
+30 %. In that tokenizer, each digit is a token, and so is a space before one. Tokenizers of other
+families differ by a factor that hardly depends on the text; a caller that has learned the factor
+multiplies by it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 MEDIUM = 85
-"""Tokens that an image, a sound or a video counts as; langchain-core's number for an image."""
+"""The tokens counted for an image, audio or video; langchain-core's number for an image."""
 _PER_MESSAGE = 5
-"""``<|im_start|>``, the role, ``<|im_end|>`` and two line breaks, in the template of Qwen2.5."""
+"""``<|im_start|>``, the role, ``<|im_end|>`` and two line breaks, in Qwen2.5's template."""
 
 _ASCII = (
     (re.compile(r"[a-z]{1,6}"), 0.88),  # most words are one token, long ones are two
@@ -32,13 +32,13 @@ _ASCII = (
     (re.compile(r"[0-9]"), 1.0),
     (re.compile(r"[!-/:-@\[-`{-~]{1,2}"), 0.9),
     (re.compile(r"\s(?=[0-9])"), 0.6),
-    (re.compile(r"[^\S\n]{2,}"), 0.9),  # an indentation is one token
+    (re.compile(r"[^\S\n]{2,}"), 0.9),  # indentation is one token
     (re.compile(r"\n+"), 0.35),  # a line break often belongs to the punctuation before it
 )
 _OTHERS = (
-    (re.compile(r"[\u00a0-\u00ff]"), 0.9),  # accents of Western Europe, which split words
+    (re.compile(r"[\u00a0-\u00ff]"), 0.9),  # Western European accents, which split words
     (re.compile(r"[\u0400-\u06ff]"), 0.42),  # Cyrillic, Hebrew, Arabic
-    (re.compile(r"[\u0100-\u03ff\u0700-\u0dff]"), 1.1),  # Greek, more accents, scripts of India
+    (re.compile(r"[\u0100-\u03ff\u0700-\u0dff]"), 1.1),  # Greek, other accents, Indic scripts
     (re.compile(r"[\u0e00-\u1dff\u3040-\u33ff]"), 0.65),  # Thai, kana
     (re.compile(r"[\u3400-\u9fff]"), 0.56),  # Chinese characters
     (re.compile(r"[\ua000-\ud7ff]"), 0.78),  # Hangul
@@ -48,7 +48,7 @@ _OTHERS = (
 
 
 def estimated_tokens(text: str) -> int:
-    """Estimate the tokens of `text`, in time linear in its length."""
+    """Estimate the number of tokens in `text`, in time linear in its length."""
     weights = _ASCII if text.isascii() else (*_ASCII, *_OTHERS)
     return math.ceil(sum(weight * len(pattern.findall(text)) for pattern, weight in weights))
 
@@ -56,13 +56,13 @@ def estimated_tokens(text: str) -> int:
 def estimated_message_tokens(
     messages: Iterable[BaseMessage], tools: Iterable[Mapping[str, Any]] = ()
 ) -> int:
-    """Estimate the tokens of `messages` and of the tools that are offered beside them.
+    """Estimate the number of tokens in `messages` and in the tools offered with them.
 
-    The numbers of parts of a conversation add up to the number of the whole.
+    The estimates for the parts of a conversation add up to that for the whole.
 
     Args:
-        messages: What is sent. Thoughts of earlier answers are not sent, and not counted.
-        tools: Schemas of the tools, as they are sent.
+        messages: What is sent. Reasoning in earlier answers is not sent, and not counted.
+        tools: The schemas of the tools, as sent.
     """
     offered = sum(estimated_tokens(_json(tool)) for tool in tools)
     return offered + sum(_of_message(message) for message in messages)
@@ -71,7 +71,7 @@ def estimated_message_tokens(
 def _of_message(message: BaseMessage) -> int:
     content = message.content
     parts = [content] if isinstance(content, str) else content
-    if message.type == "ai":  # of its blocks only these are sent again
+    if message.type == "ai":  # only these of its blocks are sent again
         parts = [part for part in parts if isinstance(part, str) or _is_sent_again(part)]
     calls = getattr(message, "tool_calls", ())
     called = sum(estimated_tokens(f"{call['name']} {_json(call['args'])}") for call in calls)

@@ -1,4 +1,4 @@
-"""Tools on the wire: in which form they are sent, and which one must be called."""
+"""Tools on the wire: the format in which they are sent, and which one must be called."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _ANY = {"any", "required"}
 
 
 def tool_dicts(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
-    """Return `tools` as OpenAI's dicts; what is one already stays as it is."""
+    """Convert `tools` to OpenAI dicts; those already in that format stay unchanged."""
     return [convert_to_openai_tool(unfolded(tool), strict=strict) for tool in tools]
 
 
 def wire_choice(
     choice: dict[str, Any] | str | bool | None, tools: Sequence[dict[str, Any]]
 ) -> dict[str, Any] | str | None:
-    """Translate every spelling of a tool choice into the four that the server takes.
+    """Convert every form of tool choice to one of the four that the server accepts.
 
     Args:
         choice: ``"any"``, True, ``"required"``, ``"auto"``, ``"none"``, a tool's name, or
             OpenAI's or Anthropic's dict. None and False leave it to the model.
-        tools: The tools that are sent, as OpenAI's dicts.
+        tools: The tools that are sent, as OpenAI dicts.
 
     Raises:
-        BadRequestError: No such tool is sent.
+        BadRequestError: The choice names a tool that is not sent.
     """
     if isinstance(choice, dict):
         choice = _named_in(choice)
@@ -54,7 +54,7 @@ def wire_choice(
 
 
 def demanding(tools: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Return the names of the tools that must be given arguments."""
+    """Return the names of the tools that require arguments."""
     functions = [tool.get("function") or {} for tool in tools]
     return {
         str(each.get("name"))

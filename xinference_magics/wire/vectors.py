@@ -1,4 +1,4 @@
-"""Texts -> requests for their vectors, and the answers -> vectors."""
+"""Texts -> embedding requests, and the responses -> vectors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from xinference_magics.wire.shapes import integer_in, objects_in, understood
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_FLOAT_SIZE = 4  # bytes; base64 holds little-endian 32-bit floats, as OpenAI's
+_FLOAT_SIZE = 4  # bytes; the base64 encodes little-endian 32-bit floats, as in OpenAI's API
 
 
 def embedding_requests(
     texts: Sequence[str], *, batch_size: int, model_uid: str, extra_body: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Build a body for each `batch_size` of `texts`, in their order."""
+    """Yield a request body for each `batch_size` of `texts`, in order."""
     for start in range(0, len(texts), batch_size):
         yield {
             "model": model_uid,
@@ -30,10 +30,10 @@ def embedding_requests(
 
 
 def vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float]]:
-    """Translate an answer to `body`, in the order of its texts.
+    """Return the vectors in a response to `body`, in the order of its texts.
 
     Raises:
-        ServerError: There is not one vector for each text, or one that is none.
+        ServerError: There is not one vector for each text, or a vector is invalid.
     """
     with understood(str(body["model"])):
         return _vectors(data, body)
@@ -57,10 +57,10 @@ def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[floa
 
 
 def _vector(sent: Any, model_uid: str) -> list[float]:
-    """Read a vector; servers that know no base64 send a list of numbers.
+    """Read a vector; servers without support for base64 send a list of numbers.
 
     Raises:
-        ServerError: It is none, or cannot be compared with another one.
+        ServerError: It isn't a vector, or cannot be compared with another one.
     """
     if isinstance(sent, dict):
         raise ServerError(

@@ -1,4 +1,4 @@
-"""A whole answer as a stream's only chunk, for servers that cannot stream what is asked."""
+"""A complete answer as a stream's only chunk, for servers that cannot stream the request."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def as_chunk(answer: Mapping[str, Any], request: ChatRequest) -> dict[str, Any]:
-    """Give the whole answer to `request` the form of a stream's only chunk.
+    """Convert the non-streamed answer to `request` to a stream's only chunk.
 
-    A whole answer is complete, whether or not it gives a finish reason.
+    A non-streamed answer is complete, whether or not it has a finish reason.
 
     Raises:
-        ServerError: It has another form than an answer has to have.
+        ServerError: The answer has an unexpected format.
     """
     with understood(request.model_uid, request.request_id):
         return _as_chunk(answer)
@@ -41,7 +41,7 @@ _WORDS = ("content", "reasoning_content", "reasoning", "tool_calls")
 
 
 def has_words(chunk: Mapping[str, Any]) -> bool:
-    """Tell whether a stream's chunk says anything, so that the answer has begun."""
+    """Return whether a stream's chunk contains any output, which begins the answer."""
     match chunk:
         case {"choices": [{"delta": dict(delta)}, *_]}:
             return any(delta.get(name) for name in _WORDS)
@@ -49,7 +49,7 @@ def has_words(chunk: Mapping[str, Any]) -> bool:
 
 
 def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell whole calls apart, which a stream does by their numbers and ids."""
+    """Number complete calls and drop repeated ids, because streams distinguish calls by these."""
     ids: set[str | None] = set()
     calls = []
     for number, call in enumerate(calls_in(message)):

@@ -115,19 +115,23 @@ class Found:
 class OwnLaunches:
     """The requests of this notebook's launches, by endpoint and UID."""
 
-    requests: dict[tuple[str, str], LaunchRequest] = field(default_factory=dict)
+    _requests: dict[tuple[str, str], LaunchRequest] = field(default_factory=dict)
 
     def note(self, endpoint: str, uid: str, request: LaunchRequest) -> None:
         """Store the request that was sent for `uid`."""
-        self.requests[endpoint, uid] = request
+        self._requests[endpoint, uid] = request
 
     def forget(self, endpoint: str, uid: str) -> None:
         """Drop the request of a model that no longer exists."""
-        self.requests.pop((endpoint, uid), None)
+        self._requests.pop((endpoint, uid), None)
+
+    def of(self, endpoint: str, uid: str) -> LaunchRequest | None:
+        """Return the request that started `uid`, or None if this notebook did not launch it."""
+        return self._requests.get((endpoint, uid))
 
     def same(self, endpoint: str, uid: str, request: LaunchRequest) -> bool:
         """Return whether `uid` was launched here with `request`, ignoring the request's UID."""
-        own = self.requests.get((endpoint, uid))
+        own = self.of(endpoint, uid)
         return own is not None and replace(own, model_uid=request.model_uid) == request
 
 

@@ -154,6 +154,6 @@ def _learnt(session: Session, answerer: Answerer) -> Learnt | None:
 
 def _system(cell: CellContext, options: ChatOptions, conversation: Conversation) -> str:
     """Choose the system prompt: the cell's, else the conversation's, else the trait's."""
-    standing = None if options.once else conversation.system
-    given = (options.system, standing, cell.settings.system)
-    return next(each for each in given if each is not None)
+    if options.system is not None:
+        return options.system
+    return cell.settings.system if options.once else conversation.system_prompt

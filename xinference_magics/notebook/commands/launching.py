@@ -136,7 +136,7 @@ def cancel(session: Session, options: CancelOptions) -> Cancellation:
 
     cluster = session.connector.visit(options.endpoint)
     uid = options.uid
-    request = session.launches.requests.get((cluster.endpoint, uid))
+    request = session.launches.of(cluster.endpoint, uid)
     if any(replica.loading for replica in cluster.replicas(uid)):
         session.say(f"Cancelling {uid}; this waits until its loading has stopped ...")
     try:

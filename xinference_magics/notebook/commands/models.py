@@ -48,7 +48,7 @@ def _guessed(session: Session, cluster: Cluster, running: RunningModel) -> Reque
     with dropped(_log, XinferenceError):
         workers = cluster.machines.status().workers
         cpus = next((each.cpus for each in workers if _is_at(running, each)), None)
-        own = session.launches.requests.get((cluster.endpoint, running.uid))
+        own = session.launches.of(cluster.endpoint, running.uid)
         return guessed(running, cpus, own)
     return None
 

@@ -1,7 +1,7 @@
-"""Tool calls that a model wrote into its text, and an engine left there.
+"""Tool calls that a model wrote into its text and the engine left there.
 
-formats   the table: one entry for each way in which models write calls
-bodies    how what stands between the tags is read: JSON, tags, Python, ...
-json_text, values, offered, cursor   what they read with
-splitter  a text's pieces -> text and calls
+formats   the table: one entry for each way models write calls
+bodies    readers for the contents of a call: JSON, tags, Python, ...
+json_text, values, offered, cursor   helpers for these readers
+splitter  pieces of text -> text and calls
 """

@@ -1,6 +1,7 @@
-"""How what stands in a call is read: objects, a name before an object, tags, Python.
+"""Readers for the contents of a call: objects, a name before an object, tags.
 
-Each is a generator that reads at a cursor, and gathers what it has found in a `Found`.
+Each is a generator that reads at a cursor and collects what it finds in a `Found`. The readers
+for Python syntax are in `expressions`.
 """
 
 from __future__ import annotations
@@ -26,34 +27,34 @@ _ARGUMENTS = re.compile(r'["\'](?:arguments|parameters)["\']\s*:\s*(.*)', re.DOT
 
 @dataclass
 class Found:
-    """What was found so far, from one opening on.
+    """What has been found so far, starting at one opening.
 
     Args:
-        cursor: Where it is read.
-        offered: What may be called.
-        ends: What closes the whole.
-        strict: Whether nothing but its form marks it as a call.
+        cursor: The position in the text.
+        offered: The tools that may be called.
+        ends: What closes the whole group of calls.
+        strict: Whether a call is recognized by its form alone.
     """
 
     cursor: Cursor
     offered: Offered
     ends: tuple[str, ...] = ()
     strict: bool = False
-    opened: bool = False  # by a tag of the whole
+    opened: bool = False  # by the opening tag of the whole group
     calls: list[TextCall] = field(default_factory=list)
-    name: str | None = None  # of the call that is being read
-    begun: Mark = (0, 0)  # where what it says begins
-    closed: bool = True  # whether the last call had an end of its own
+    name: str | None = None  # of the call being read
+    begun: Mark = (0, 0)  # where the contents of that call begin
+    closed: bool = True  # whether the last call had its own end
 
     def begin(self, name: str | None = None) -> None:
-        """Begin a call here."""
+        """Start a call at the cursor."""
         self.name, self.begun = name, self.cursor.mark()
 
     def add(self, call: TextCall | None, *, closed: bool = True) -> None:
-        """Add a call; what comes next is another.
+        """Add a call and start the next one.
 
         Raises:
-            NotACallError: There is no such tool, or it is asked for something else.
+            NotACallError: The tool was not offered or, if strict, the arguments do not fit it.
         """
         if call is None or (self.strict and not self.offered.fits(call)):
             raise NotACallError
@@ -62,7 +63,7 @@ class Found:
         self.begin()
 
     def torn(self, text: str) -> TextCall:
-        """Make an invalid call of `text`."""
+        """Return an invalid call made from `text`."""
         name, arguments = self.name, text.strip()
         if name is None and (named := _NAME.search(text)):
             given = _ARGUMENTS.search(text)
@@ -70,11 +71,11 @@ class Found:
         return TextCall(name, arguments, complete=False, id=new_id())
 
     def give_up(self, *own_ends: str) -> Reading[None]:
-        """Make an invalid call of all up to the next of the ends, where a tool is named.
+        """Turn everything up to the next end into an invalid call, if it names a tool.
 
         Raises:
-            NotACallError: None is.
-            GivenUpError: It was made.
+            NotACallError: It names no offered tool, has no end to look for, or is strict.
+            GivenUpError: The invalid call was added.
         """
         ends = (*self.ends, *own_ends)
         if self.strict or not ends:
@@ -97,18 +98,18 @@ class Found:
 
 
 class GivenUpError(Exception):
-    """The last call is broken; it was added as an invalid one."""
+    """The last call is malformed; it was added as an invalid call."""
 
 
 class Body(Protocol):
-    """What stands between the tags of a format."""
+    """The contents between a format's tags."""
 
     def read(self, found: Found) -> Reading[None]:
         """Read the calls.
 
         Raises:
-            NotACallError: It is text.
-            GivenUpError: One is broken.
+            NotACallError: It is text, not a call.
+            GivenUpError: A call is malformed.
         """
         ...
 
@@ -118,7 +119,7 @@ class Objects:
     """``{"name": "f", "arguments": {...}}``: one, several, or a list of them."""
 
     def read(self, found: Found) -> Reading[None]:
-        """Read them."""
+        """Read the objects."""
         cursor = found.cursor
         listed = yield from cursor.any(("[",))
         yield from cursor.space()
@@ -150,18 +151,18 @@ class Objects:
 
 @dataclass(frozen=True)
 class Named:
-    """A name, then its arguments as an object: ``<function=f>{...}</function>``.
+    """A name followed by its arguments as an object: ``<function=f>{...}</function>``.
 
     Args:
-        begins: What stands before the object, as templates.
-        ends: What may stand behind it.
+        begins: Templates for what precedes the object.
+        ends: Templates for what may follow it.
     """
 
     begins: tuple[str, ...]
     ends: tuple[str, ...] = ()
 
     def read(self, found: Found) -> Reading[None]:
-        """Read them."""
+        """Read the calls."""
         before = found.cursor.mark()
         while (name := (yield from begin(found, self.begins))) is not None:
             yield from found.cursor.space()
@@ -182,7 +183,7 @@ class Named:
 
 
 def begin(found: Found, templates: tuple[str, ...]) -> Reading[str | None]:
-    """Pass the first of the templates that follows, and return the name in it."""
+    """Consume the first template that matches and return the name in it, or None."""
     start = found.cursor.mark()
     yield from found.cursor.space()
     for template in templates:
@@ -198,13 +199,13 @@ class Tagged:
     """Each argument in tags: ``<function=f><parameter=a>1</parameter></function>``.
 
     Args:
-        begins: What stands before the arguments, as templates with a ``{name}``.
-        ends: What stands behind the arguments.
-        values: What stands before a value and behind it. Before it is a template with a
-            ``{key}``, and perhaps with a ``{type}``: where that is ``string`` or ``true``, the
-            value is a text, whatever the tool's schema says.
-        nests: Whether values other than strings may be in tags of their own.
-        mark: What may stand before each of those tags.
+        begins: Templates with a ``{name}`` for what precedes the arguments.
+        ends: Templates for what follows the arguments.
+        values: Pairs of what precedes and what follows a value. The former is a template with a
+            ``{key}`` and optionally a ``{type}``: if that is ``string`` or ``true``, the value
+            is a string, regardless of the tool's schema.
+        nests: Whether values other than strings may consist of nested tags.
+        mark: What may precede each of those tags.
     """
 
     begins: tuple[str, ...]
@@ -214,7 +215,7 @@ class Tagged:
     mark: str = ""
 
     def read(self, found: Found) -> Reading[None]:
-        """Read them."""
+        """Read the calls."""
         while (name := (yield from begin(found, self.begins))) is not None:
             found.begin(name)
             yield from self._arguments(found, name)
@@ -240,21 +241,21 @@ class Tagged:
 
     @property
     def _is_marked(self) -> bool:
-        """Whether more than its name begins a call."""
+        """Whether a call starts with more than its name."""
         return not self.begins[0].startswith("{")
 
     def _may_end(self, found: Found) -> Reading[bool]:
-        """Tell whether only the end is missing, before that of the whole or of the text."""
+        """Return whether only the end is missing, before that of the group or of the text."""
         before = found.cursor.mark()
         ends = (yield from found.cursor.any(found.ends)) or not (yield from found.cursor.char())
         found.cursor.back(before)
         return ends
 
     def _argument(self, found: Found, name: str) -> Reading[tuple[str, Any] | None]:
-        """Read one argument; None where there is none.
+        """Read one argument; return None if there is none.
 
         Raises:
-            ValueError: It is not closed, or of a wrong type.
+            ValueError: It is not closed, or has the wrong type.
         """
         yield from found.cursor.space()
         for before, behind in self.values:
@@ -284,7 +285,7 @@ class Tagged:
     def _balanced(
         self, cursor: Cursor, text: str, found_end: str, end: str
     ) -> Reading[tuple[str, str]]:
-        """Read on where `end` is that of a tag of the same name in the value."""
+        """Continue reading while `end` closes a nested tag of the same name in the value."""
         opening, parts = end.replace("</", "<"), [text]
         missing = text.count(opening)
         while missing and found_end == end:
@@ -295,14 +296,14 @@ class Tagged:
 
     @property
     def _next_ones(self) -> list[str]:
-        """What begins another argument or call, in a line of its own: this one is not closed."""
+        """Starts of another argument or call on a new line, if this one was never closed."""
         templates = (*self.begins, *(before for before, _ in self.values))
         starts = (each.partition("{")[0] for each in templates)
         return [f"\n{each}" for each in starts if len(each.removeprefix(self.mark)) > 1]
 
 
 def _inside(text: str) -> str:
-    """Return a value without the line breaks that belong to its tags."""
+    """Return a value without its CDATA wrapper or the line breaks that belong to its tags."""
     if text.startswith("<![CDATA[") and text.endswith("]]>"):
         return text[len("<![CDATA[") : -len("]]>")]
     return text.removeprefix("\n").removesuffix("\n")

@@ -1,4 +1,4 @@
-"""A text that began like a call: every format that begins so reads it, until one has a call."""
+"""Text that starts like a call, read by every format with that start until one finds a call."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _ENDS_OF_WORDS = " \t\r\n"
 
 
 class Candidate:
-    """What may be a call in one of `formats`.
+    """A possible call in one of `formats`.
 
-    The first of them that reads one has it, as soon as those before it have given up.
+    The first format that reads a call wins, once all formats before it have failed.
     """
 
     def __init__(self, formats: Sequence[Format], offered: Offered, *, fenced: bool) -> None:
@@ -35,19 +35,19 @@ class Candidate:
         self._text: list[str] = []
 
     def feed(self, piece: str) -> None:
-        """Take more of the text."""
+        """Add more text."""
         self._text.append(piece)
         for each in self._readers:
             each.feed(piece)
 
     def end(self) -> None:
-        """Read to the end, which is the answer's own."""
+        """Read to the end, because the answer is complete."""
         for each in self._readers:
             each.end()
 
     @property
     def calls(self) -> list[TextCall] | None:
-        """What was found; nothing where it is all text, None where that is not known yet."""
+        """The calls found: empty if everything is text, None if that is not known yet."""
         first = next((each for each in self._readers if not each.failed), None)
         if first is None:
             return []
@@ -55,12 +55,12 @@ class Candidate:
 
     @property
     def cut_calls(self) -> list[TextCall]:
-        """What is there of calls where the answer was cut off."""
+        """The calls found so far, for an answer that was cut off."""
         return next(filter(None, (each.cut_calls for each in self._readers)), [])
 
     @property
     def text(self) -> tuple[str, str]:
-        """Return what was read, and what comes behind it."""
+        """What was read, and what follows it."""
         done = next((each for each in self._readers if not each.failed and each.done), None)
         text = "".join(self._text)
         size = done.size if done else max((1, *(each.size for each in self._readers)))
@@ -68,7 +68,7 @@ class Candidate:
 
 
 def _alone(form: Format, found: Found) -> Reading[None]:
-    """Read calls that stand in the text as they are."""
+    """Read calls in plain text, outside a code block."""
     yield from _once(form, found)
     if form.block:
         yield from _end_of_line(found.cursor)
@@ -95,7 +95,7 @@ def _once(form: Format, found: Found) -> Reading[None]:
 
 
 def _fenced(form: Format, found: Found) -> Reading[None]:
-    """Read calls in a block of code, with its fences."""
+    """Read calls in a code block, including its fences."""
     cursor = found.cursor
     yield from cursor.literal(FENCE)
     yield from cursor.run(_BACKTICKS)
@@ -111,7 +111,7 @@ def _fenced(form: Format, found: Found) -> Reading[None]:
 
 
 def _more(form: Format, found: Found) -> Reading[bool]:
-    """Read what comes next in a block of code; False where that is no call, or nothing."""
+    """Read the next call in a code block; return False if it isn't a call or nothing follows."""
     before = found.cursor.mark()
     try:
         yield from _once(form, found)
@@ -136,7 +136,7 @@ def _end_of_line(cursor: Cursor) -> Reading[None]:
 
 
 class _Reader:
-    """A format that reads."""
+    """A running reader for one format."""
 
     def __init__(
         self, form: Format, offered: Offered, read: Callable[[Format, Found], Reading[None]]
@@ -147,11 +147,11 @@ class _Reader:
 
     @property
     def size(self) -> int:
-        """How many characters were read."""
+        """The number of characters read."""
         return len(self.found.cursor.passed)
 
     def feed(self, piece: str) -> None:
-        """Take more of the text."""
+        """Add more text."""
         if not self.failed:
             self.found.cursor.feed(piece)
             self._go_on()
@@ -173,7 +173,7 @@ class _Reader:
 
     @property
     def cut_calls(self) -> list[TextCall]:
-        """What is there of calls where the answer was cut off: the last may be invalid."""
+        """The calls found so far, for an answer that was cut off; the last may be invalid."""
         found = self.found
         if self.failed or self.done:
             return [] if self.failed else found.calls

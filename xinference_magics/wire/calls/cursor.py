@@ -1,6 +1,6 @@
-"""A text that is read while it arrives: what is read waits for more where it has to.
+"""Read a text while it arrives, waiting for more when needed.
 
-Readers are generators that wait by yielding. Wherever the text was cut, they read the same.
+Readers are generators that wait by yielding. The way the text is split does not affect the result.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 Reading = Generator[None, None, _T]
-"""What reads a part of the text, and yields where it needs more of it."""
+"""A reader for part of the text, which yields when it needs more."""
 
 Mark = tuple[int, int]
 Fields = dict[str, str]
@@ -25,7 +25,7 @@ _PARTS = re.compile(r"(\{\w+\}|\s+)")
 
 
 class NotACallError(Exception):
-    """What was read up to here is text, and no call."""
+    """What was read so far is text, not a call."""
 
 
 @cache
@@ -39,7 +39,7 @@ def _parts_of(template: str) -> list[str]:
 
 
 class Cursor:
-    """A place in a text that arrives piece by piece."""
+    """A position in a text that arrives piece by piece."""
 
     def __init__(self) -> None:
         self.ended = False
@@ -47,61 +47,61 @@ class Cursor:
         self._rest = ""
         self._at = 0
 
-    # What arrives
+    # Incoming text
 
     def feed(self, piece: str) -> None:
-        """Take more of the text."""
+        """Add more text."""
         self._passed.append(self._rest[: self._at])
         self._rest, self._at = self._rest[self._at :] + piece, 0
 
     @property
     def passed(self) -> str:
-        """All that was read."""
+        """Everything consumed so far."""
         return self.since((0, 0))
 
     @property
     def ahead(self) -> str:
-        """What has arrived and was not read."""
+        """The text that has arrived but is not consumed yet."""
         return self._rest[self._at :]
 
     def mark(self) -> Mark:
-        """Remember this place."""
+        """Return the current position."""
         return len(self._passed), self._at
 
     def since(self, mark: Mark) -> str:
-        """Return what was read since `mark`."""
+        """Return the text consumed since `mark`."""
         return ("".join(self._passed[mark[0] :]) + self._rest[: self._at])[mark[1] :]
 
     def back(self, mark: Mark, characters: int = 0) -> None:
-        """Return to `characters` behind `mark`."""
+        """Move back to `characters` after `mark`."""
         begin, self._rest = mark[1] + characters, "".join(self._passed[mark[0] :]) + self._rest
         del self._passed[mark[0] :]
         self._at = begin
 
-    # What reads it
+    # Readers
 
     def more(self) -> Reading[bool]:
-        """Wait for more; False where the text is at its end."""
+        """Wait for more; return False if the text has ended."""
         if not self.ended:
             yield
         return not self.ended
 
     def char(self) -> Reading[str]:
-        """Return the next character without passing it; nothing at the end."""
+        """Return the next character without consuming it, or an empty string at the end."""
         if self._at == len(self._rest):
             yield from self.more()
         return self._rest[self._at : self._at + 1]
 
     def step(self) -> None:
-        """Pass the character that `char` has returned."""
+        """Consume the character that `char` returned."""
         self._at += 1
 
     def space(self) -> Reading[str]:
-        """Pass white space, and return it."""
+        """Consume whitespace and return it."""
         return (yield from self.run(_SPACE))
 
     def run(self, pattern: re.Pattern[str]) -> Reading[str]:
-        """Pass all that `pattern`, which also matches nothing, matches; return it."""
+        """Consume and return what `pattern` matches; it must also match the empty string."""
         start, more = self.mark(), True
         while more:
             found = pattern.match(self._rest, self._at)
@@ -110,7 +110,7 @@ class Cursor:
         return self.since(start)
 
     def literal(self, wanted: str) -> Reading[bool]:
-        """Pass `wanted` if it follows."""
+        """Consume `wanted` and return True if it comes next."""
         while not self._rest.startswith(wanted, self._at):
             begun = wanted.startswith(self._rest[self._at : self._at + len(wanted)])
             if not begun or not (yield from self.more()):
@@ -119,9 +119,9 @@ class Cursor:
         return True
 
     def until(self, *ends: str) -> Reading[tuple[str, str]]:
-        """Pass the next of `ends`; return what stood before it, and which it was.
+        """Consume the next of `ends`; return the text before it, and which one it was.
 
-        At the end of the text all the rest is passed, and the second is empty.
+        If there is none, consume the rest of the text and return an empty second item.
         """
         pattern, longest, start = _any_of(ends), max(map(len, ends)), self.mark()
         while not (found := pattern.search(self._rest, self._at)):
@@ -135,7 +135,7 @@ class Cursor:
         return before, found[0]
 
     def within(self, words: Collection[str], ends: str) -> Reading[str]:
-        """Pass the characters of one of `words`, up to one of `ends` or to what is in none."""
+        """Consume and return the longest prefix of any of `words`, stopping at one of `ends`."""
         word, char = "", (yield from self.char())
         while char and char not in ends and any(each.startswith(word + char) for each in words):
             word += char
@@ -144,12 +144,15 @@ class Cursor:
         return word
 
     def template(self, template: str, names: Collection[str] = ()) -> Reading[Fields | None]:
-        """Pass what has the form of `template`, and return its fields; else None, passing nothing.
+        """Consume what matches `template` and return its fields; else consume nothing.
 
         Args:
-            template: Literal text, where white space stands for any or none, ``{name}`` for one
-                of `names`, and every other word in braces for a text of its own.
+            template: Literal text, in which whitespace matches any or none, ``{name}`` matches
+                one of `names`, and any other word in braces matches arbitrary text.
             names: What ``{name}`` may be.
+
+        Returns:
+            The fields, or None if the text does not match.
         """
         start, fields = self.mark(), Fields()
         parts = _parts_of(template)
@@ -175,7 +178,7 @@ class Cursor:
         return (yield from self.run(_field_up_to(stop)))
 
     def any(self, templates: Collection[str]) -> Reading[bool]:
-        """Pass the first of `templates` that follows, behind white space; else pass nothing."""
+        """Consume whitespace and the first matching template; return whether there was one."""
         start = self.mark()
         yield from self.space()
         for template in templates:

@@ -1,4 +1,4 @@
-"""Calls that are spelt as in a program: Python's, and Gemma's with its quotes of its own."""
+"""Calls written like code: in Python syntax, or in Gemma's with its own quotes."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _KEY = re.compile(r"([{,]\s*)([A-Za-z_][\w.-]*)(\s*:)")
 
 @dataclass(frozen=True)
 class Python:
-    """``[f(a="x", b=2), g()]``, or without the brackets, one in a line.
+    """``[f(a="x", b=2), g()]``, or without the brackets, one call per line.
 
-    It is read as an expression whose arguments are literals, and never run.
+    It is parsed as an expression with literal arguments and never executed.
 
     Args:
-        listed: Whether there are brackets around.
+        listed: Whether the calls are in brackets.
     """
 
     listed: bool = True
 
     def read(self, found: Found) -> Reading[None]:
-        """Read them."""
+        """Read the calls."""
         cursor = found.cursor
         if self.listed and not (yield from cursor.any(("[",))):
             raise NotACallError
@@ -70,10 +70,10 @@ class Python:
 
 
 def _up_to_bracket(cursor: Cursor) -> Reading[None]:
-    """Pass all up to the bracket that closes one that was passed.
+    """Consume everything through the bracket that closes the one already consumed.
 
     Raises:
-        TornError: There is none, or the brackets do not fit.
+        TornError: It is missing, or the brackets do not match.
     """
     wanted = [")"]
     while wanted:
@@ -92,10 +92,10 @@ def _up_to_bracket(cursor: Cursor) -> Reading[None]:
 
 
 def _arguments(node: ast.expr, names: Sequence[str]) -> dict[str, Any]:
-    """Return the arguments of a call; those without a name have those of the tool, in order.
+    """Return the arguments of a call; positional ones get the tool's names, in order.
 
     Raises:
-        ValueError: It is not one, or of something else than literals.
+        ValueError: It isn't a call, or its arguments are not literals with distinct names.
     """
     if not isinstance(node, ast.Call) or len(node.args) > len(names):
         raise ValueError("not a call")
@@ -109,16 +109,16 @@ def _arguments(node: ast.expr, names: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Braces:
-    """``call:f{a:<|"|>x<|"|>,b:2}``: keys without quotes, and texts between marks.
+    """``call:f{a:<|"|>x<|"|>,b:2}``: unquoted keys, and strings between marks.
 
     Args:
-        quote: The mark on both sides of a text.
+        quote: The mark on both sides of a string.
     """
 
     quote: str
 
     def read(self, found: Found) -> Reading[None]:
-        """Read them."""
+        """Read the calls."""
         while (name := (yield from begin(found, ("call:{name}", "call: {name}")))) is not None:
             found.begin(name)
             if (yield from found.cursor.char()) != "{":

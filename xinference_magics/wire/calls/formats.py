@@ -1,8 +1,8 @@
-"""The ways in which models write tool calls: one entry each, with a sample that is its test.
+"""The ways models write tool calls, one entry each, with a sample that is its test.
 
-All are tried, whatever the model is called: weights run under other names than their own. Those
-that begin alike are tried in the order of the table. Sources are the chat templates of the
-models, and the parsers of Xinference 4.1 (model/llm/tool_parsers) and vLLM 0.32 (tool_parsers).
+All are tried, regardless of the model's name, because weights are also served under other names.
+Formats that start alike are tried in table order. Sources are the models' chat templates, and the
+parsers of Xinference 4.1 (model/llm/tool_parsers) and vLLM 0.32 (tool_parsers).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from xinference_magics.wire.calls.bodies import Body
 
 NAME = "{name}"
-"""A tool's name, where it begins a call."""
+"""Stands for a tool's name at the start of a call."""
 
 FENCE = "```"
 LANGUAGES = ("", "json", "xml", "tool_call", "tool_calls", "tool", "text", "plaintext")
-"""What may stand behind a fence around calls."""
+"""What may follow the backticks of a fence around calls."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Format:
     """A way of writing calls.
 
     Args:
-        name: Whose it is.
-        body: How the calls are read.
-        sample: A call of get_weather with the city Paris and 2 days.
-        opens: What stands before all calls.
-        ends: What may stand behind all of them; a text that ends without it is whole, too,
-            unless it was cut.
-        starts: Where nothing stands before all calls: how the first one begins.
-        block: Whether it is told from text only by standing in lines of its own, outside of
-            code, and by its arguments, which have to fit the tool.
+        name: The models that use it.
+        body: The reader for the calls.
+        sample: A call to get_weather with the city Paris and 2 days.
+        opens: What precedes all calls.
+        ends: What may follow all calls; a text that ends without it is still complete, unless it
+            was cut off.
+        starts: How the first call begins, if nothing precedes all calls.
+        block: Whether it differs from text only in being on its own lines, outside code, and in
+            having arguments that fit the tool.
         languages: What a fence around it may name.
     """
 
@@ -62,7 +62,7 @@ _QWEN_SAMPLE = (
     "<parameter=days>\n2\n</parameter>\n</function>"
 )
 _MINIMAX_MARK = "]<]minimax[>["
-"""A special token before each tag of MiniMax M3, which servers may leave in the text."""
+"""MiniMax M3's special token before each tag, which servers may leave in the text."""
 
 
 def _minimax(mark: str = "") -> Tagged:
@@ -79,7 +79,7 @@ def _minimax(mark: str = "") -> Tagged:
 
 
 def _dsml(outer: str, gap: str = "") -> Format:
-    """Return a format of DeepSeek's: V3.2, V4 and V4.1 differ in the outer tag, and in a space."""
+    """Return a DeepSeek format; V3.2, V4 and V4.1 differ in the outer tag and in a space."""
     mark = f"｜DSML｜{gap}"
     value = f'<{mark}parameter name="%s" string="%s">%s</{mark}parameter>\n'
     return Format(

@@ -1,4 +1,4 @@
-"""The end of a JSON object in a text that arrives piece by piece."""
+"""Find the end of a JSON object in a text that arrives piece by piece."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _INSIDE = {
 }
 _WORD = re.compile(r"[\w.+-]*")
 _VALUE = re.compile(r"true|false|null|True|False|None|-?\d[\w.+-]*")
-_BEHIND = {"<", "`", "]", ""}  # what may follow a last brace
+_BEHIND = {"<", "`", "]", ""}  # what may follow the last brace
 _CLOSES = {"{": "}", "[": "]"}
 
 KEYS = ("name", "arguments", "parameters", "id", "type")
-"""All that an object may say that is a call without being marked as one."""
+"""The only keys allowed in a call that is not marked as one."""
 
 
 class TornError(Exception):
-    """The object is broken, or the text ended inside of it."""
+    """The object is malformed, or the text ended inside it."""
 
 
 class _Object:
-    """What is known of an object while it is read."""
+    """The state of an object while it is being read."""
 
     def __init__(self, cursor: Cursor, names: Collection[str] | None) -> None:
         self.cursor = cursor
-        self.names = names  # None: it may have any keys
+        self.names = names  # None: any keys are allowed
         self.open = ["{"]
         self.key = ""
 
@@ -45,17 +45,18 @@ class _Object:
 
 
 def json_object(cursor: Cursor, names: Collection[str] | None = None) -> Reading[str]:
-    """Pass an object, in Python's spelling too, and return its text.
+    """Consume an object, in JSON or Python syntax, and return its text.
 
-    A last brace that is missing before something else is added, doubled ones are dropped.
+    If the last brace is missing before a tag, a fence, ``]`` or the end, it is added. Doubled
+    outer braces are dropped.
 
     Args:
-        cursor: Where it begins.
-        names: What its ``name`` may be, where it may have no other keys than a call has.
+        cursor: Where the object begins.
+        names: What its ``name`` may be. If given, only the keys of a call are allowed.
 
     Raises:
-        NotACallError: No object begins here, or not one that may be a call.
-        TornError: It is broken.
+        NotACallError: No object begins here, or it cannot be a call.
+        TornError: The object is malformed.
     """
     start = cursor.mark()
     if not (yield from cursor.literal("{")):
@@ -71,7 +72,7 @@ def json_object(cursor: Cursor, names: Collection[str] | None = None) -> Reading
 
 
 def _members(thing: _Object) -> Reading[str]:
-    """Pass the rest of an object; return the brace that it lacks."""
+    """Consume the rest of an object and return the brace that it lacks, if any."""
     wanted = "first"
     while thing.open:
         yield from thing.cursor.space()
@@ -83,7 +84,7 @@ def _members(thing: _Object) -> Reading[str]:
 
 
 def _first(thing: _Object, char: str) -> Reading[str]:
-    """A key or a value, or the end of what has none."""
+    """Read the first key or value, or the end of an empty object or list."""
     if char == _CLOSES[thing.open[-1]]:
         return _close(thing)
     return (yield from (_name if thing.open[-1] == "{" else _value)(thing, char))
@@ -101,7 +102,7 @@ def _colon(thing: _Object, char: str) -> Reading[str]:
     if char != ":":
         raise TornError
     thing.cursor.step()
-    yield from ()  # a step like the others
+    yield from ()  # makes this a generator, like the other steps
     return "value"
 
 
@@ -140,7 +141,7 @@ _STEPS = {"first": _first, "name": _name, "colon": _colon, "value": _value, "mor
 
 
 def _string(cursor: Cursor, quote: str, known: Collection[str] | None) -> Reading[str]:
-    """Pass a string, one of `known` if there are any, and return what stands in it."""
+    """Consume a string, one of `known` unless that is None, and return its contents."""
     if quote not in _INSIDE:
         raise TornError
     cursor.step()

@@ -1,7 +1,7 @@
-"""Values in tags of their own: ``<place><city>Paris</city></place>``, as MiniMax M3 writes them.
+"""Values in nested tags, as MiniMax M3 writes them: ``<place><city>Paris</city></place>``.
 
-Read as the model's chat template writes them, and as Xinference's minimax_m3 parser does: tags
-that are all ``<item>`` are a list, others an object, in which a tag that comes again has a list.
+They are read as the model's chat template writes them and as Xinference's minimax_m3 parser does:
+if all tags are ``<item>``, they form a list, otherwise an object, with lists for repeated tags.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w.-]*)>")
 _ITEM = "item"
-_DEEPEST = 100  # more is of no use, and beyond what JSON can be made of
+_DEEPEST = 100  # deeper nesting is useless and cannot be encoded as JSON
 
 
 @dataclass
 class _Element:
     name: str
     schema: Mapping[str, Any]
-    start: int  # of what is in it
-    end: int = 0  # of what was read
+    start: int  # of its contents
+    end: int = 0  # of what was read so far
     parts: list[tuple[str, Any]] = field(default_factory=list)
 
     def child(self, name: str, start: int) -> _Element:
-        """Return an element in this one; the schema says of what type its value is."""
+        """Return a child element with its part of the schema, which determines the value's type."""
         schema = self.schema if isinstance(self.schema, dict) else {}
         items, properties = schema.get("items") or {}, schema.get("properties") or {}
         return _Element(name, items if name == _ITEM else properties.get(name) or {}, start, start)
 
     def value(self, text: str) -> Any:
-        """Return its value.
+        """Return the element's value.
 
         Args:
-            text: All that is in it.
+            text: Its entire contents.
         """
         if self.parts:
             is_list = all(name == _ITEM for name, _ in self.parts)
@@ -50,7 +50,7 @@ class _Element:
 
 
 def gathered(parts: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of its parts; one that comes again has a list of its values."""
+    """Return an object made from its parts; a repeated name gets a list of its values."""
     by_name: dict[str, list[Any]] = {}
     for name, value in parts:
         by_name.setdefault(name, []).append(value)
@@ -58,10 +58,10 @@ def gathered(parts: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def nested(text: str, schema: Mapping[str, Any]) -> Any:
-    """Return the value of `text` under `schema`: read from its tags, or as a plain value.
+    """Return the value of `text` under `schema`, read from its tags or as a plain value.
 
     Raises:
-        ValueError: It has to be JSON or tags, and is neither.
+        ValueError: It must be JSON or tags but is neither.
     """
     whole = _Element("", schema, 0)
     if _read(text, whole):
@@ -70,7 +70,7 @@ def nested(text: str, schema: Mapping[str, Any]) -> Any:
 
 
 def _read(text: str, whole: _Element) -> bool:
-    """Read the tags into `whole`; return whether there is nothing beside them."""
+    """Read the tags into `whole`; return whether there is nothing else."""
     opened = [whole]
     for tag in _TAG.finditer(text):
         inner, name = opened[-1], tag[2]

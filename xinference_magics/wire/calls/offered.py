@@ -1,4 +1,4 @@
-"""The tools that a model was offered: only they are called."""
+"""The tools offered to a model, the only ones that it can call."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _ARGUMENTS = ("arguments", "parameters", "args")
 
 
 class Offered:
-    """What a model could call.
+    """The tools that a model may call.
 
     Args:
-        tools: OpenAI's dicts.
+        tools: The tools as OpenAI dicts.
     """
 
     def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
@@ -30,16 +30,16 @@ class Offered:
 
     @cached_property
     def schemas(self) -> dict[str, Mapping[str, Any]]:
-        """The schema of each tool's arguments, by its name."""
+        """The schema of each tool's arguments, by tool name."""
         functions = (tool.get("function") or {} for tool in self._tools)
         return {each["name"]: each.get("parameters") or {} for each in functions if "name" in each}
 
     def properties(self, name: str) -> Mapping[str, Any]:
-        """Return the schemas of a tool's arguments."""
+        """Return the schema of each argument of a tool."""
         return self.schemas.get(name, {}).get("properties") or {}
 
     def call(self, data: Any) -> TextCall | None:
-        """Make a call of an object that names a tool, however its parts are called."""
+        """Make a call from an object that names a tool under any known key; else return None."""
         if not isinstance(data, dict):
             return None
         if isinstance(data.get("function"), dict):
@@ -50,22 +50,22 @@ class Offered:
         return self.named(name, next((data[each] for each in _ARGUMENTS if data.get(each)), {}))
 
     def named(self, name: str, arguments: Any) -> TextCall:
-        """Make a call of `name`; it is complete where its arguments are an object."""
+        """Make a call to `name`, which is complete if its arguments are an object."""
         text = whole_characters(unwrapped(as_json(arguments)))
         return TextCall(name, text, is_object(text), new_id())
 
     def fits(self, call: TextCall) -> bool:
-        """Tell whether a call's arguments are those of its tool.
+        """Return whether a call's arguments fit its tool.
 
-        A text for a number and a value that is not in a list are the tool's affair; what is
-        missing, what nobody asked for, and a text for an object or a list, make it no call.
+        A string for a number and a value outside an enum are left to the tool. If an argument is
+        missing or unknown, or is a string where an object or a list belongs, it isn't a call.
         """
         arguments = json.loads(call.arguments or "{}", strict=False) if call.complete else None
         return arguments is not None and _fits(arguments, self.schemas.get(call.name or "", {}))
 
 
 def _fits(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
-    # By hand: importing jsonschema takes a second, and this runs while an answer streams.
+    # Done by hand: importing jsonschema takes a second, and this runs while an answer streams.
     properties = schema.get("properties") or {}
     others = schema.get("additionalProperties", "properties" not in schema)
     return (

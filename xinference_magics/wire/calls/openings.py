@@ -1,4 +1,4 @@
-"""Where a call may begin in a text that arrives piece by piece."""
+"""Find where a call may begin in a text that arrives piece by piece."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _BLANKS = re.compile(r"[ \t\r]*")
 _TILDES = "~~~"
 _CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
 _DATA = ("{", "[")
-_QUOTES = frozenset("\"'`")  # before a tag, they make it a mention of it
+_QUOTES = frozenset("\"'`")  # after one of these, a tag is only a mention
 
 
 @dataclass(frozen=True)
 class _Starts:
-    """What the formats begin with, where some tools are offered."""
+    """What the formats begin with, for a set of offered tools."""
 
     by_form: dict[Format, Collection[str]]
     of_lines: frozenset[str]
@@ -32,7 +32,7 @@ class _Starts:
     @classmethod
     @lru_cache(maxsize=16)
     def of(cls, names: tuple[str, ...]) -> Self:
-        """Gather them."""
+        """Collect the starts for the tools `names`."""
         starts = {form: _starts(form, names) for form in FORMATS}
         of_lines = (start for form in FORMATS if form.block for start in starts[form])
         anywhere = (start for form in FORMATS if not form.block for start in starts[form])
@@ -40,39 +40,39 @@ class _Starts:
 
     @cached_property
     def line(self) -> re.Pattern[str]:
-        """What may begin a line."""
+        """Matches a start that must be at the beginning of a line."""
         return _one_of(self.of_lines)
 
     @cached_property
     def next(self) -> re.Pattern[str]:
-        """What is looked for in a line: a tag, or its end."""
+        """Matches what to look for within a line: a tag, or the line's end."""
         return _one_of({"\n", *self.anywhere})
 
     @cached_property
     def longest(self) -> int:
-        """The length of the longest."""
+        """The length of the longest start."""
         return max(map(len, {*self.of_lines, *self.anywhere}))
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
-        """All proper beginnings of tags."""
+        """All proper prefixes of tags."""
         return frozenset(tag[:size] for tag in self.anywhere for size in range(1, len(tag)))
 
 
 class Openings:
-    """Look for what begins a call, and follow lines and blocks of code.
+    """Find what may begin a call, keeping track of lines and code blocks.
 
     Args:
-        names: The tools that may be called.
+        names: The names of the tools that may be called.
     """
 
     def __init__(self, names: Collection[str]) -> None:
         self._starts = _Starts.of(tuple(names))
-        self._blank = True  # all of the line so far
+        self._blank = True  # whether the line is blank so far
         self._before = ""
         self._fence = ""
-        self._in_info = False  # behind a fence, in its line
-        self._after_data = False  # in lines that began as data, and were no call
+        self._in_info = False  # after a fence, on the same line
+        self._after_data = False  # in lines that began like data but were not a call
 
     def formats(self, opening: str) -> list[Format]:
         """Return the formats that may begin with `opening`, in the order of the table."""
@@ -85,11 +85,11 @@ class Openings:
         ]
 
     def begins_tag(self, text: str) -> bool:
-        """Tell whether `text` is a proper beginning of a tag, of two characters at least."""
+        """Return whether `text` is a proper prefix of a tag, at least two characters long."""
         return len(text) > 1 and text in self._starts.beginnings
 
     def pass_over(self, text: str) -> tuple[int, str]:
-        """Return how many characters are text for sure, and the opening behind them, if any."""
+        """Return how many characters are certainly text, and the opening after them, if any."""
         at, opening = 0, None
         while at < len(text) and opening is None:
             at, opening = (self._line if self._blank else self._rest)(text, at)
@@ -98,7 +98,7 @@ class Openings:
         return at, opening or ""
 
     def was_text(self, text: str) -> None:
-        """Take note of a text that began like a call, and was none."""
+        """Record that `text` began like a call but was not one."""
         line = text.rpartition("\n")[2]
         self._blank = "\n" in text and not line.strip()
         self._before = text[-1]
@@ -107,15 +107,15 @@ class Openings:
             self._fence, self._in_info = FENCE, "\n" not in text
 
     def was_call(self) -> None:
-        """Take note of a call that has ended here."""
+        """Record that a call ended here."""
         self._blank, self._before, self._after_data = False, "", False
 
     def _line(self, text: str, at: int) -> tuple[int, str | None]:
-        """Look at the beginning of a line.
+        """Look for an opening at the beginning of a line.
 
         Returns:
-            Where to go on, and the opening there: empty where more has to come to tell, None
-            where there is none.
+            Where to continue, and the opening there: empty if more text is needed to decide, None
+            if there is none.
         """
         at = _end(_BLANKS, text, at)
         if at == len(text):
@@ -143,13 +143,13 @@ class Openings:
             return "" if self._fence.startswith(text[at : at + len(FENCE)]) else None
         closing = _CLOSING.match(text, at)
         if closing and not closing[1]:
-            return ""  # the line may go on
+            return ""  # the line may continue
         if closing:
             self._fence = ""
         return None
 
     def _rest(self, text: str, at: int) -> tuple[int, str | None]:
-        """Look at the rest of a line, with the same result."""
+        """Look for an opening in the rest of a line; return the same as `_line`."""
         if self._fence:
             return self._code(text, at)
         found = self._starts.next.search(text, at)
@@ -166,7 +166,7 @@ class Openings:
         stop = len(text) if end < 0 else end
         tick = text.find("`", at, stop) if self._in_info else -1
         if tick >= 0:
-            self._fence = ""  # it was code within a line
+            self._fence = ""  # it was inline code
             return tick + 1, None
         if end < 0:
             return stop, ""
@@ -174,7 +174,7 @@ class Openings:
         return end + 1, None
 
     def _kept(self, text: str, at: int) -> int:
-        """Return how many characters at the end may be the beginning of an opening."""
+        """Return how many characters at the end may be the start of an opening."""
         longest = min(self._starts.longest, len(text) - at)
         sizes = range(longest, 0, -1)
         return next((size for size in sizes if text[-size:] in self._starts.beginnings), 0)

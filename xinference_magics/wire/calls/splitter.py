@@ -1,4 +1,4 @@
-"""A text's pieces -> text and calls, in every format of the table."""
+"""Pieces of text -> text and calls, in every format of the table."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from xinference_magics.wire.text_calls import TextCall
 
 CUT_OFF = frozenset({"length", "abort", "error", "content_filter"})
-"""The finish reasons of answers that are not whole."""
+"""The finish reasons of incomplete answers."""
 
-_AT_ONCE = 4_096  # characters of a text that are searched together, and copied for each call
+_AT_ONCE = 4_096  # characters of text searched at a time, and copied for each call
 
 
 class ToolCallSplitter:
-    """Take a text's pieces as they come; return (text, calls) without what marks the calls.
+    """Split pieces of text into (text, calls), without the markup of the calls.
 
-    Text waits only while it may still become a call. White space between calls, and around them
-    where nothing else stands, is dropped.
+    Text is held back only while it may still become a call. Whitespace between calls is dropped,
+    and so is whitespace around them if nothing else is there.
 
     Args:
-        tools: What the model could call, as OpenAI's dicts. What calls another tool is text.
+        tools: The tools that the model may call, as OpenAI dicts. A call to any other is text.
     """
 
     def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
@@ -36,12 +36,12 @@ class ToolCallSplitter:
         self._openings = Openings(self._offered.schemas)
         self._candidate: Candidate | None = None
         self._held = ""
-        self._gap = ""  # white space at the end of the text: a call may follow
+        self._gap = ""  # whitespace at the end of the text, after which a call may follow
         self._called = False
         self._fence_dropped = False
 
     def feed(self, piece: str) -> tuple[str, list[TextCall]]:
-        """Take a piece; what may be the beginning of a call is held back."""
+        """Split a piece, holding back what may be the start of a call."""
         texts: list[str] = []
         calls: list[TextCall] = []
         for start in range(0, len(piece), _AT_ONCE):
@@ -50,11 +50,11 @@ class ToolCallSplitter:
         return "".join(texts), calls
 
     def end(self, *, cut: bool = False) -> tuple[str, list[TextCall]]:
-        """Return what was still held back.
+        """Return what is still held back.
 
         Args:
-            cut: Whether the answer was cut off, so that a call that is still open is torn;
-                the end of a whole answer closes it.
+            cut: Whether the answer was cut off, so that an open call is incomplete; the end of a
+                complete answer closes it.
         """
         texts: list[str] = []
         calls: list[TextCall] = []
@@ -70,10 +70,10 @@ class ToolCallSplitter:
         return "".join(texts) + ("" if self._called else self._gap), calls
 
     def drop_torn_tag(self) -> None:
-        """Drop the beginning of a tag, and of a block of code around it, that was held back.
+        """Drop a partial tag that was held back, and the start of a code block around it.
 
-        Called where the engine sends a call of its own: its parser has let through what stood
-        before it knew the tag (vLLM's do).
+        Called when the engine itself sends a call: its parser let some text through before it
+        recognized the tag (vLLM's parsers do this).
         """
         held = "".join(self._candidate.text) if self._candidate else self._held
         tag = held.strip()
@@ -101,7 +101,7 @@ class ToolCallSplitter:
                 return
 
     def _settle(self, candidate: Candidate, texts: list[str], calls: list[TextCall]) -> bool:
-        """Take what the candidate has found; return whether it is decided."""
+        """Accept what the candidate found; return whether it has decided."""
         found = candidate.calls
         if found is None:
             return False
@@ -115,7 +115,7 @@ class ToolCallSplitter:
         return True
 
     def _is_dropped(self, text: str) -> bool:
-        """Tell whether `text` closes a block of code whose beginning was dropped."""
+        """Return whether `text` closes a code block whose start was dropped."""
         closes = self._fence_dropped and text.strip() == FENCE
         self._fence_dropped = self._fence_dropped and not closes
         return closes
@@ -133,7 +133,7 @@ class ToolCallSplitter:
         self._gap, self._called = "", True
 
     def _said(self, text: str) -> str:
-        """Return what of the text is said now: white space waits for what follows."""
+        """Return the text to pass on now, holding back trailing whitespace."""
         text = self._gap + text
         said = len(text.rstrip())
         said += (len(text) - said) // LONGEST_MARGIN * LONGEST_MARGIN

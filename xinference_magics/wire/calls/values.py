@@ -1,4 +1,4 @@
-"""Values of calls, as models write them: JSON, Python's literals, and bare text."""
+"""Values in calls, as models write them: JSON, Python literals and bare text."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _KNOWN_ESCAPES = "\\'\"abfnrtvxuUN0\n"
 
 
 def load(text: str) -> Any:
-    """Read JSON with line breaks in its texts, or a literal of Python.
+    """Parse JSON, allowing line breaks in strings, or a Python literal.
 
     Raises:
-        ValueError: It is neither, or nested beyond any use.
+        ValueError: It is neither, or nested too deeply.
     """
     try:
         return json.loads(text, strict=False)
@@ -38,10 +38,10 @@ def load(text: str) -> Any:
 
 
 def expression(text: str) -> ast.expr:
-    """Parse an expression of Python, which is never evaluated.
+    """Parse a Python expression without evaluating it.
 
     Raises:
-        ValueError: It is none, or nested beyond any use.
+        ValueError: It isn't an expression, or is nested too deeply.
     """
     try:
         return ast.parse(_ESCAPE.sub(_as_python_knows_it, text.strip()), mode="eval").body
@@ -50,15 +50,15 @@ def expression(text: str) -> ast.expr:
 
 
 def _as_python_knows_it(escape: re.Match[str]) -> str:
-    """Double the backslash of an escape that Python would warn of."""
+    """Double the backslash of an escape that Python would warn about."""
     return escape[0] if escape[1] in _KNOWN_ESCAPES else "\\" + escape[0]
 
 
 def literal(node: ast.expr) -> Any:
-    """Return the value of a literal, in which JSON's words may stand.
+    """Return the value of a literal, which may contain JSON's ``true``, ``false`` and ``null``.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It isn't a literal, or has no JSON equivalent.
     """
     match node:
         case ast.Name(id=word) if word in _WORDS:
@@ -69,10 +69,10 @@ def literal(node: ast.expr) -> Any:
             return {_key(key): literal(each) for key, each in zip(keys, values, strict=True)}
     try:
         value = ast.literal_eval(node)
-    except TypeError as error:  # a set of what cannot be in one
+    except TypeError as error:  # a set with unhashable items
         raise ValueError("no value of JSON") from error
     if not isinstance(value, str | int | float | bool | None):
-        raise ValueError("no value of JSON")  # noqa: TRY004  # one kind of failure for the reader
+        raise ValueError("no value of JSON")  # noqa: TRY004  # readers handle only ValueError
     return value
 
 
@@ -84,10 +84,10 @@ def _key(node: ast.expr | None) -> str:
 
 
 def typed(text: str, schema: Mapping[str, Any]) -> Any:
-    """Return what `text` stands for where `schema` is asked for.
+    """Convert `text` to the type that `schema` asks for.
 
     Raises:
-        ValueError: It has to be JSON, and is none.
+        ValueError: It must be JSON but isn't.
     """
     types = types_of(schema)
     if types == {"string"}:
@@ -103,9 +103,9 @@ def typed(text: str, schema: Mapping[str, Any]) -> Any:
 
 
 def types_of(schema: Mapping[str, Any]) -> set[str]:
-    """Return the JSON types that `schema` admits; none where it does not say."""
+    """Return the JSON types that `schema` allows, or an empty set if it does not specify any."""
     if not isinstance(schema, dict):
-        return set()  # true admits everything
+        return set()  # a schema of true allows everything
     given = schema.get("type") or ()
     types = {given} if isinstance(given, str) else set(given)
     if any(isinstance(each, str) for each in schema.get("enum") or ()):
