@@ -15,7 +15,7 @@ import xinference_magics
 from xinference_magics import chat, cluster, local_server
 from xinference_magics.cluster import launching
 from xinference_magics.notebook import results
-from xinference_magics.notebook.arguments import spellings
+from xinference_magics.notebook.command_line.arguments import spellings
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.commands.command import PromptCommand
 from xinference_magics.notebook.magics import XinferenceMagics
@@ -24,8 +24,8 @@ from xinference_magics.wire.parameters import GenerationParameters
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xinference_magics.notebook.command_line.option import Option
     from xinference_magics.notebook.commands.command_set import AnyCommand, CommandSet
-    from xinference_magics.notebook.option import Option
 
 PAGE = Path(__file__).with_name("commands.md")
 ALIASES = {"Answer": "Turn | Comparison | PendingTurn"}

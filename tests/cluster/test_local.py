@@ -26,7 +26,7 @@ from xinference_magics.local_server import credentials, state
 from xinference_magics.local_server import server as local
 from xinference_magics.local_server.keeper import Keeper
 from xinference_magics.local_server.starting import ended, keep
-from xinference_magics.notebook.connector import Connector
+from xinference_magics.notebook.session.connector import Connector
 from xinference_magics.process import ProcessIdentity
 
 GRACE = 1  # seconds

@@ -16,7 +16,7 @@ import pytest
 from xinference_magics.errors import LocalServerError
 from xinference_magics.local_server import server as local
 from xinference_magics.local_server import state
-from xinference_magics.notebook.connector import Connector
+from xinference_magics.notebook.session.connector import Connector
 
 HERE = Path(__file__).parent
 NOTEBOOK = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from IPython.core.error import UsageError
 
-from xinference_magics.notebook.arguments import leading_options
+from xinference_magics.notebook.command_line.arguments import leading_options
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.commands.command import PromptCommand
 

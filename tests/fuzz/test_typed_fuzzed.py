@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from IPython.core.error import UsageError
 
 from xinference_magics.errors import PromptError, XinferenceError
-from xinference_magics.notebook.arguments import HelpRequested
 from xinference_magics.notebook.chatting.building import parameters_of
+from xinference_magics.notebook.command_line.arguments import HelpRequested
+from xinference_magics.notebook.command_line.tokenize import split_line
 from xinference_magics.notebook.commands import COMMANDS
 from xinference_magics.notebook.commands.command import PromptCommand
 from xinference_magics.notebook.commands.conversing import COMMANDS as CONVERSING
-from xinference_magics.notebook.prompt import expand
-from xinference_magics.notebook.words import split_line
+from xinference_magics.notebook.prompt.expand import expand
 from xinference_magics.plain import as_word
 
 VARIABLES = {"x": "a b", "n": 2, "d": {"k": [1]}, "quote": 'say "it\'s"', "f": lambda x: x}

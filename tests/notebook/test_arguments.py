@@ -5,18 +5,18 @@ from dataclasses import FrozenInstanceError, dataclass, fields
 import pytest
 from IPython.core.error import UsageError
 
-from xinference_magics.notebook.arguments import (
+from xinference_magics.notebook.chatting.options import ChatOptions
+from xinference_magics.notebook.command_line.arguments import (
     HelpRequested,
     Parser,
     extra_pairs,
     leading_options,
     nearest,
 )
-from xinference_magics.notebook.chat_options import ChatOptions
+from xinference_magics.notebook.command_line.option import Option, given, options_of
+from xinference_magics.notebook.command_line.readers import literal, pair
 from xinference_magics.notebook.commands import COMMANDS
-from xinference_magics.notebook.launch_options import LaunchOptions
-from xinference_magics.notebook.option import Option, given, options_of
-from xinference_magics.notebook.readers import literal, pair
+from xinference_magics.notebook.commands.launch_options import LaunchOptions
 
 
 @pytest.fixture

@@ -7,17 +7,17 @@ from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, NameObject
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.arguments import Parser
-from xinference_magics.notebook.attachments import attached
-from xinference_magics.notebook.chat_options import ChatOptions
-from xinference_magics.notebook.prompt import expand
+from xinference_magics.notebook.chatting.options import ChatOptions
+from xinference_magics.notebook.command_line.arguments import Parser
+from xinference_magics.notebook.prompt.attachments import attached
+from xinference_magics.notebook.prompt.expand import expand
 
 WITHOUT_AES = """
 import sys
 sys.modules.update(dict.fromkeys(("cryptography", "Crypto")))  # as where they are not installed
 from pathlib import Path
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.attachments import _file
+from xinference_magics.notebook.prompt.attachments import _file
 try:
     print(_file({path!r}))
 except PromptError as error:

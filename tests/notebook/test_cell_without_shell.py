@@ -14,12 +14,12 @@ from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.display.background import UnseenView
 from xinference_magics.errors import NotebookError, PromptError, ServerError
 from xinference_magics.notebook.cell_context import CellContext
-from xinference_magics.notebook.chat_options import ChatOptions, GenerateOptions
 from xinference_magics.notebook.chatting.building import build
 from xinference_magics.notebook.chatting.generating import generate
+from xinference_magics.notebook.chatting.options import ChatOptions, GenerateOptions
 from xinference_magics.notebook.chatting.run import chat
-from xinference_magics.notebook.namespace import Namespace
-from xinference_magics.notebook.session import Session
+from xinference_magics.notebook.session.namespace import Namespace
+from xinference_magics.notebook.session.session import Session
 
 
 class Seen(UnseenView):

@@ -9,8 +9,8 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from management_server import scripted_api
 
+from xinference_magics.notebook.command_line.option import Values
 from xinference_magics.notebook.commands import COMMANDS, conversing
-from xinference_magics.notebook.option import Values
 
 SPEC = {
     "model_format": "ggufv2",

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from test_completion import running_server
 
+from xinference_magics.notebook.command_line.option import Option, given
+from xinference_magics.notebook.command_line.readers import count
 from xinference_magics.notebook.commands import COMMANDS
 from xinference_magics.notebook.commands.command import Command, ThereOptions
-from xinference_magics.notebook.option import Option, given
-from xinference_magics.notebook.readers import count
 
 PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 ROOT = PAGE.parent

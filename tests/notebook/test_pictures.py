@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.arguments import Parser
-from xinference_magics.notebook.attachments import attached
-from xinference_magics.notebook.chat_options import ChatOptions
-from xinference_magics.notebook.values import returned, shown
+from xinference_magics.notebook.chatting.options import ChatOptions
+from xinference_magics.notebook.command_line.arguments import Parser
+from xinference_magics.notebook.prompt.attachments import attached
+from xinference_magics.notebook.prompt.values import returned, shown
 from xinference_magics.notes import collected_notes
 
 RAMP = np.repeat(np.arange(64), 64).reshape(64, 64)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.prompt import expand
+from xinference_magics.notebook.prompt.expand import expand
 
 NAMES = {"country": "France", "n": 3, "braces": "{{n}}", "d": {"a": {"b": 1}}, "f": lambda x: x}
 

@@ -17,8 +17,8 @@ from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.turn import Turn
 from xinference_magics.errors import PromptError, StreamError
-from xinference_magics.notebook.prompt import expand
-from xinference_magics.notebook.words import split_line
+from xinference_magics.notebook.command_line.tokenize import split_line
+from xinference_magics.notebook.prompt.expand import expand
 
 LONG = "A long answer, of which the repr of a turn shows only the beginning. " * 9
 CALL = {"name": "add", "args": {"a": 1}, "id": "1"}

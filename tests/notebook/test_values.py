@@ -11,8 +11,8 @@ import pytest
 from IPython.display import HTML, Markdown
 from PIL import Image
 
-from xinference_magics.notebook.prompt import expand
-from xinference_magics.notebook.values import LONGEST, cut, returned, shown
+from xinference_magics.notebook.prompt.expand import expand
+from xinference_magics.notebook.prompt.values import LONGEST, cut, returned, shown
 from xinference_magics.notes import collected_notes
 
 

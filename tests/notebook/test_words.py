@@ -4,7 +4,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.words import split_line
+from xinference_magics.notebook.command_line.tokenize import split_line
 from xinference_magics.plain import as_word
 
 NAMES = {"country": "France", "spaced": "a 'b\" # c", "d": {"a": 1}}

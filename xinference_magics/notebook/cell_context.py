@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from xinference_magics.chat.main_thread import MainThread
     from xinference_magics.display.background import BackgroundView, UnseenView
     from xinference_magics.display.stream import View
-    from xinference_magics.notebook.connector import Settings
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.connector import Settings
+    from xinference_magics.notebook.session.session import Session
 
 
 class Screen(Protocol):

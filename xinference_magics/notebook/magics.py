@@ -22,9 +22,9 @@ from xinference_magics import interrupts
 from xinference_magics.notebook.bugs import bugs_in_one_line
 from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.client_log import LEVELS, ClientLog
-from xinference_magics.notebook.namespace import Namespace
 from xinference_magics.notebook.remedies import as_line
-from xinference_magics.notebook.session import Session
+from xinference_magics.notebook.session.namespace import Namespace
+from xinference_magics.notebook.session.session import Session
 from xinference_magics.plain import neutralise
 from xinference_magics.remedies import WORDS
 from xinference_magics.transport.traces import forgotten
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.notebook.chatting.run import Answer
     from xinference_magics.notebook.commands.command_set import CommandSet
-    from xinference_magics.notebook.completion import Completer
-    from xinference_magics.notebook.connector import Settings
+    from xinference_magics.notebook.completion.completion import Completer
+    from xinference_magics.notebook.session.connector import Settings
 
 
 Magic = TypeVar("Magic", bound="Callable[..., Any]")
@@ -225,7 +225,7 @@ class XinferenceMagics(Magics):
         self, commands: CommandSet, line: str, cell: str | None, local: dict[str, Any] | None
     ) -> Any:
         """Run a command."""
-        from xinference_magics.notebook.words import split_line
+        from xinference_magics.notebook.command_line.tokenize import split_line
 
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
         with forgotten():
@@ -239,7 +239,7 @@ class XinferenceMagics(Magics):
         self, name: str, line: str, cell: str | None, local: dict[str, Any] | None
     ) -> Answer | None:
         """Run a prompt command, and record that this cell has shown its answer."""
-        from xinference_magics.notebook.arguments import HelpRequested
+        from xinference_magics.notebook.command_line.arguments import HelpRequested
         from xinference_magics.notebook.commands import COMMANDS
         from xinference_magics.notebook.commands.command import PromptCommand
         from xinference_magics.notebook.shell_cell import running_cell
@@ -270,7 +270,7 @@ class XinferenceMagics(Magics):
         """Complete the text after one of our magics (an IPython matcher)."""
         if "%" not in context.full_text:
             return {"completions": [], "suppress": False}
-        from xinference_magics.notebook import completion
+        from xinference_magics.notebook.completion import completion
 
         if self._completer is None:
             self._completer = completion.Completer(self.session)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Execution
     from xinference_magics.display.background import BackgroundView, UnseenView
     from xinference_magics.display.stream import View
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 class ShellScreen:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import ConnectError, NotebookError, PromptError, XinferenceError
-from xinference_magics.notebook.prompt import evaluate
-from xinference_magics.notebook.questions import agreed
-from xinference_magics.notebook.ready_made import CHAT
-from xinference_magics.notebook.values import returned
+from xinference_magics.notebook.command_line.questions import agreed
+from xinference_magics.notebook.prompt.expand import evaluate
+from xinference_magics.notebook.prompt.values import returned
+from xinference_magics.notebook.session.model_kinds import CHAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.chat_options import ChatOptions
+    from xinference_magics.notebook.chatting.options import ChatOptions
 
 
 def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-m") -> str | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.chat_options import ChatOptions
+    from xinference_magics.notebook.chatting.options import ChatOptions
 
 
 @dataclass(frozen=True)

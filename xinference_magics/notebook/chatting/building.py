@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.learnt import Learnt
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.chat_options import ChatOptions, GenerateOptions
-    from xinference_magics.notebook.prompt import Prompt
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.chatting.options import ChatOptions, GenerateOptions
+    from xinference_magics.notebook.prompt.expand import Prompt
+    from xinference_magics.notebook.session.session import Session
 
 
 def build(

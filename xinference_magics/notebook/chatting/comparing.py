@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from xinference_magics.chat.runner import Outcome
     from xinference_magics.display.stream import View
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.chat_options import ChatOptions
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.chatting.options import ChatOptions
+    from xinference_magics.notebook.session.session import Session
 
 
 def compare(

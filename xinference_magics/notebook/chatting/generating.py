@@ -12,8 +12,8 @@ from xinference_magics.notebook.chatting.answerers import model_meant
 from xinference_magics.notebook.chatting.building import parameters_of
 from xinference_magics.notebook.chatting.ending import finish
 from xinference_magics.notebook.chatting.showing import answer
-from xinference_magics.notebook.prompt import Prompt, expand
-from xinference_magics.notebook.ready_made import TEXT
+from xinference_magics.notebook.prompt.expand import Prompt, expand
+from xinference_magics.notebook.session.model_kinds import TEXT
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.events import Event
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.chat_options import GenerateOptions
+    from xinference_magics.notebook.chatting.options import GenerateOptions
 
 
 class Continuation(ModelAnswerer):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.attachments import attached
-from xinference_magics.notebook.history import Errors, described, last_cells, last_failed
-from xinference_magics.notebook.prompt import Prompt, braced_names, expand, joined
-from xinference_magics.notebook.ready_made import CHAT
+from xinference_magics.notebook.prompt.attachments import attached
+from xinference_magics.notebook.prompt.expand import Prompt, braced_names, expand, joined
+from xinference_magics.notebook.prompt.history import Errors, described, last_cells, last_failed
+from xinference_magics.notebook.session.model_kinds import CHAT
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from xinference_magics.chat.answerers import Answerer
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.chat_options import ChatOptions
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.chatting.options import ChatOptions
+    from xinference_magics.notebook.session.session import Session
 
 
 def prompt_of(cell: CellContext, options: ChatOptions, text: str) -> Prompt:

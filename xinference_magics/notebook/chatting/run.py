@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from xinference_magics import interrupts
-from xinference_magics.notebook.catching_up import catch_up
 from xinference_magics.notebook.chatting import background
 from xinference_magics.notebook.chatting.building import build
 from xinference_magics.notebook.chatting.comparing import compare
 from xinference_magics.notebook.chatting.ending import finish, keep
 from xinference_magics.notebook.chatting.showing import answer
-from xinference_magics.notebook.prompt import Prompt
+from xinference_magics.notebook.prompt.expand import Prompt
+from xinference_magics.notebook.session.catching_up import catch_up
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.chat_options import ChatOptions
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.chatting.options import ChatOptions
+    from xinference_magics.notebook.session.session import Session
 
     Answer: TypeAlias = Turn | Comparison | PendingTurn
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import NotebookError, XinferenceError
+from xinference_magics.notebook.command_line.option import Option, given
+from xinference_magics.notebook.command_line.questions import answered, answered_secretly
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.commands.connecting import told
-from xinference_magics.notebook.opening import require_account
-from xinference_magics.notebook.option import Option, given
-from xinference_magics.notebook.questions import answered, answered_secretly
 from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.session.opening import require_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xinference_magics.auth.login import Tokens
     from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.results.done import Done
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _ELSEWHERE = "Log in from a notebook first, and the login is kept; or set XINFERENCE_API_KEY."
 

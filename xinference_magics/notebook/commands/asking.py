@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
-from xinference_magics.notebook.chat_options import ChatOptions, GenerateOptions
+from xinference_magics.notebook.chatting.options import ChatOptions, GenerateOptions
+from xinference_magics.notebook.command_line.common_options import other_letters
 from xinference_magics.notebook.commands.command import PromptCommand
-from xinference_magics.notebook.launch_options import LaunchOptions
-from xinference_magics.notebook.options import other_letters
+from xinference_magics.notebook.commands.launch_options import LaunchOptions
 
 if TYPE_CHECKING:
     from xinference_magics.chat.turn import Turn

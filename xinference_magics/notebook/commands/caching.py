@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from xinference_magics.notebook.command_line.common_options import MODEL_NAME, ONLY_WORKER
+from xinference_magics.notebook.command_line.option import Option, given
+from xinference_magics.notebook.command_line.readers import not_empty
 from xinference_magics.notebook.commands.command import YES, Command, ThereOptions, confirm
-from xinference_magics.notebook.option import Option, given
-from xinference_magics.notebook.options import MODEL_NAME, ONLY_WORKER
-from xinference_magics.notebook.readers import not_empty
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
     from xinference_magics.notebook.results.catalog import CachedModels
     from xinference_magics.notebook.results.done import Done
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import ModelNotFoundError
-from xinference_magics.notebook.commands import caching, registering
-from xinference_magics.notebook.commands.command import Command, ThereOptions
-from xinference_magics.notebook.option import Option, given
-from xinference_magics.notebook.options import (
+from xinference_magics.notebook.command_line.common_options import (
     CONTEXT_LENGTH,
     MODEL_ENGINE,
     MODEL_FORMAT,
@@ -20,7 +17,10 @@ from xinference_magics.notebook.options import (
     SIZE,
     VIRTUAL_ENV,
 )
-from xinference_magics.notebook.readers import one_of
+from xinference_magics.notebook.command_line.option import Option, given
+from xinference_magics.notebook.command_line.readers import one_of
+from xinference_magics.notebook.commands import caching, registering
+from xinference_magics.notebook.commands.command import Command, ThereOptions
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.launching.request import LaunchRequest
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Registrations,
         VllmModels,
     )
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _DETAILED = 10
 """How many search hits to describe in full, at 300 kB each."""

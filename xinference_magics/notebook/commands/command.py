@@ -13,17 +13,17 @@ from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook.arguments import Parser, help_width, leading_options
-from xinference_magics.notebook.option import Option, Values, given, options_of
-from xinference_magics.notebook.options import API_KEY
-from xinference_magics.notebook.questions import agreed
-from xinference_magics.notebook.readers import not_empty
+from xinference_magics.notebook.command_line.arguments import Parser, help_width, leading_options
+from xinference_magics.notebook.command_line.common_options import API_KEY
+from xinference_magics.notebook.command_line.option import Option, Values, given, options_of
+from xinference_magics.notebook.command_line.questions import agreed
+from xinference_magics.notebook.command_line.readers import not_empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xinference_magics.notebook.cell_context import CellContext
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 UID = Option(
     ("uid", "--model-uid"),

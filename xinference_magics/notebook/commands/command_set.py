@@ -10,13 +10,13 @@ from IPython.core.error import UsageError
 from xinference_magics import __version__
 from xinference_magics.errors import XinferenceError
 from xinference_magics.nearest import near
-from xinference_magics.notebook.arguments import HelpRequested
+from xinference_magics.notebook.command_line.arguments import HelpRequested
 from xinference_magics.notebook.commands.command import Command, PromptCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 AnyCommand: TypeAlias = Command[Any] | PromptCommand[Any]

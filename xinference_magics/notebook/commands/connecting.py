@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from xinference_magics.notebook.command_line.common_options import API_KEY
+from xinference_magics.notebook.command_line.option import NoOptions, Option, given
+from xinference_magics.notebook.command_line.readers import port
 from xinference_magics.notebook.commands.command import Command
-from xinference_magics.notebook.option import NoOptions, Option, given
-from xinference_magics.notebook.options import API_KEY
-from xinference_magics.notebook.readers import port
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
     from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.results.done import Done
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,12 +11,12 @@ from xinference_magics.chat import storage
 from xinference_magics.chat.conversations import DEFAULT
 from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook.catching_up import catch_up
+from xinference_magics.notebook.command_line.option import NoOptions, Option, Values, given
+from xinference_magics.notebook.command_line.readers import count, not_empty
 from xinference_magics.notebook.commands.command import CellOptions, Command
 from xinference_magics.notebook.commands.command_set import CommandSet
-from xinference_magics.notebook.option import NoOptions, Option, Values, given
-from xinference_magics.notebook.readers import count, not_empty
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
+from xinference_magics.notebook.session.catching_up import catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.turn import Turn
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _MAGIC = "%conversation"
 

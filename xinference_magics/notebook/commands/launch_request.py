@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from xinference_magics.notebook.launch_options import LaunchOptions
-from xinference_magics.notebook.option import Reported, options_of
-from xinference_magics.notebook.readers import literal
+from xinference_magics.notebook.command_line.option import Reported, options_of
+from xinference_magics.notebook.command_line.readers import literal
+from xinference_magics.notebook.commands.launch_options import LaunchOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.errors import LaunchError
-from xinference_magics.notebook.chat_options import ChatOptions
+from xinference_magics.notebook.chatting.options import ChatOptions
+from xinference_magics.notebook.command_line.common_options import other_letters
+from xinference_magics.notebook.command_line.option import Values, given
 from xinference_magics.notebook.commands import launch_request
 from xinference_magics.notebook.commands.command import UID, Command, ThereOptions
-from xinference_magics.notebook.launch_options import LaunchOptions
-from xinference_magics.notebook.option import Values, given
-from xinference_magics.notebook.options import other_letters
-from xinference_magics.notebook.ready_made import kind_of
+from xinference_magics.notebook.commands.launch_options import LaunchOptions
+from xinference_magics.notebook.session.model_kinds import kind_of
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.launching.plan import LaunchPlan
     from xinference_magics.cluster.launching.request import LaunchRequest
     from xinference_magics.cluster.models import RunningModel
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:

@@ -11,11 +11,11 @@ from xinference_magics.errors import (
     NotebookError,
     PermissionDeniedError,
 )
+from xinference_magics.notebook.command_line.common_options import WORKER_IP
+from xinference_magics.notebook.command_line.option import Option, Values, given
+from xinference_magics.notebook.command_line.readers import count, replica_count
 from xinference_magics.notebook.commands.command import UID, Command, ThereOptions
 from xinference_magics.notebook.commands.watching import WATCH
-from xinference_magics.notebook.option import Option, Values, given
-from xinference_magics.notebook.options import WORKER_IP
-from xinference_magics.notebook.readers import count, replica_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.machines import Machines, Snapshot
     from xinference_magics.cluster.models import ReplicaStatus
     from xinference_magics.notebook.results.machines import Events, Lines, Replicas, Workers
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _LINES = 50
 

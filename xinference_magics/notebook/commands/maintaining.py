@@ -10,9 +10,9 @@ from IPython.core.error import UsageError
 
 from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError, PermissionDeniedError
+from xinference_magics.notebook.command_line.option import Option, given
+from xinference_magics.notebook.command_line.readers import json_object, seconds
 from xinference_magics.notebook.commands.command import UID, YES, Command, ThereOptions, confirm
-from xinference_magics.notebook.option import Option, given
-from xinference_magics.notebook.readers import json_object, seconds
 from xinference_magics.notebook.results.done import done
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.operations import Operation
     from xinference_magics.notebook.results.done import Done
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _LONGEST_DRAIN = 3600.0  # seconds, the server's limit
 

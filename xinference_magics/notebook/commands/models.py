@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import XinferenceError
+from xinference_magics.notebook.command_line.common_options import API_KEY, AS_NAME, ENDPOINT
+from xinference_magics.notebook.command_line.option import given
 from xinference_magics.notebook.commands.command import UID, Command, ModelOptions, ThereOptions
-from xinference_magics.notebook.option import given
-from xinference_magics.notebook.options import API_KEY, AS_NAME, ENDPOINT
 from xinference_magics.notebook.results.done import done
 from xinference_magics.transport.logs import dropped
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.models import RequestContext, RunningModel
     from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.results.models import Models
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _log = logging.getLogger(__name__)
 

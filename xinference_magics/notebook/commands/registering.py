@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from xinference_magics.errors import NotebookError, ServerError
+from xinference_magics.notebook.command_line.common_options import (
+    MODEL_NAME,
+    MODEL_TYPE,
+    ONLY_WORKER,
+)
+from xinference_magics.notebook.command_line.option import Option, given
 from xinference_magics.notebook.commands.command import CellOptions, Command, ThereOptions
-from xinference_magics.notebook.option import Option, given
-from xinference_magics.notebook.options import MODEL_NAME, MODEL_TYPE, ONLY_WORKER
 from xinference_magics.notebook.results.done import done
 from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.cache import CachedModel
     from xinference_magics.notebook.results.done import Done
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 _log = logging.getLogger(__name__)

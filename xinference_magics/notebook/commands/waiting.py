@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.launching.progress import LaunchProgress
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.display.progress import LaunchView
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _STEP = 0.1  # seconds between checks of the Cancel button
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from xinference_magics import interrupts
 from xinference_magics.display.amounts import counted
 from xinference_magics.errors import ConnectError, ServerError
+from xinference_magics.notebook.command_line.option import Option, given
+from xinference_magics.notebook.command_line.readers import count, seconds
 from xinference_magics.notebook.commands.command import Command, ThereOptions
-from xinference_magics.notebook.option import Option, given
-from xinference_magics.notebook.readers import count, seconds
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.machines import Machines, Snapshot
     from xinference_magics.display.refreshing import RefreshingView
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _INTERVAL = 2.0  # seconds
 _seconds = partial(seconds, 0.2, 24 * 3600.0)

@@ -9,7 +9,7 @@ from xinference_magics.plain import neutralise
 from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 @dataclass(frozen=True, repr=False)

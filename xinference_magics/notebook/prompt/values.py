@@ -8,14 +8,14 @@ import traceback
 from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.notebook.containers import collection
-from xinference_magics.notebook.pictures import picture
-from xinference_magics.notebook.said import said
-from xinference_magics.notebook.tables import Shortened, array, table
+from xinference_magics.notebook.prompt.containers import collection
+from xinference_magics.notebook.prompt.pictures import picture
+from xinference_magics.notebook.prompt.tables import Shortened, array, table
+from xinference_magics.notebook.prompt.transcripts import said
 from xinference_magics.notes import note
 
 if TYPE_CHECKING:
-    from xinference_magics.notebook.pictures import Block
+    from xinference_magics.notebook.prompt.pictures import Block
 
 LONGEST = 20_000
 """Maximum characters of a value; a longer one is cut, with a note."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.registrations import MODEL_TYPES
-from xinference_magics.notebook import known
 from xinference_magics.notebook.cells import MAGIC
+from xinference_magics.notebook.command_line.option import Option, Values
 from xinference_magics.notebook.commands import COMMANDS, conversing
-from xinference_magics.notebook.known import Known, Query
-from xinference_magics.notebook.option import Option, Values
-from xinference_magics.notebook.ready_made import CHAT, TEXT
+from xinference_magics.notebook.completion import cache as known
+from xinference_magics.notebook.completion.cache import Known, Query
+from xinference_magics.notebook.session.model_kinds import CHAT, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.commands.command_set import AnyCommand
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 _LINE = re.compile(rf"\s*(?:[^%=\n]+=\s*)?%%?{MAGIC}\s+(?P<typed>.*)", re.DOTALL)
 _SETS = {"xinference": COMMANDS, "conversation": conversing.COMMANDS}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from xinference_magics import interrupts
 from xinference_magics.errors import ConnectError, LocalServerError, NotebookError
-from xinference_magics.notebook import opening
+from xinference_magics.notebook.session import opening
 from xinference_magics.transport import endpoint as endpoints
 from xinference_magics.transport.logs import dropped
 

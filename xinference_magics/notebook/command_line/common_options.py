@@ -5,8 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 from xinference_magics.cluster.registrations import MODEL_TYPES
-from xinference_magics.notebook.option import Option, Values, options_of
-from xinference_magics.notebook.readers import count, not_empty, one_of, secret, size, variable
+from xinference_magics.notebook.command_line.option import Option, Values, options_of
+from xinference_magics.notebook.command_line.readers import (
+    count,
+    not_empty,
+    one_of,
+    secret,
+    size,
+    variable,
+)
 
 BOOLEANS = ("true", "false")
 

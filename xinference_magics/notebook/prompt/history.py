@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.values import cut
+from xinference_magics.notebook.prompt.values import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from IPython.core.error import UsageError
 
-from xinference_magics.notebook import readers
-from xinference_magics.notebook.option import options_of
+from xinference_magics.notebook.command_line import readers
+from xinference_magics.notebook.command_line.option import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,9 +11,9 @@ from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
 from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook import opening
-from xinference_magics.notebook.connector import Connector
-from xinference_magics.notebook.ready_made import CHAT, KINDS, kind_of
+from xinference_magics.notebook.session import opening
+from xinference_magics.notebook.session.connector import Connector
+from xinference_magics.notebook.session.model_kinds import CHAT, KINDS, kind_of
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.cluster.launching.reuse import OwnLaunches
     from xinference_magics.cluster.models import RequestContext, RunningModel
-    from xinference_magics.notebook.connector import Settings
-    from xinference_magics.notebook.namespace import Namespace
-    from xinference_magics.notebook.ready_made import Kind
     from xinference_magics.notebook.results.connection import Connection
+    from xinference_magics.notebook.session.connector import Settings
+    from xinference_magics.notebook.session.model_kinds import Kind
+    from xinference_magics.notebook.session.namespace import Namespace
 
 
 class Session:

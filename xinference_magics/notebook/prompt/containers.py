@@ -10,9 +10,9 @@ from numbers import Rational, Real
 from typing import Any
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.pictures import is_drawing
-from xinference_magics.notebook.said import said
-from xinference_magics.notebook.tables import Shortened, array, digits, first_of, table
+from xinference_magics.notebook.prompt.pictures import is_drawing
+from xinference_magics.notebook.prompt.tables import Shortened, array, digits, first_of, table
+from xinference_magics.notebook.prompt.transcripts import said
 
 _ITEMS = 2_000
 """Maximum number of items written for a list or a dict."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xinference_magics.notebook.option import Option, Reported, given
-from xinference_magics.notebook.options import (
+from xinference_magics.notebook.command_line.common_options import (
     API_KEY,
     AS_NAME,
     BOOLEANS,
@@ -22,7 +21,15 @@ from xinference_magics.notebook.options import (
     VIRTUAL_ENV,
     WORKER_IP,
 )
-from xinference_magics.notebook.readers import boolean, count, json_objects, n_gpu, numbers, pair
+from xinference_magics.notebook.command_line.option import Option, Reported, given
+from xinference_magics.notebook.command_line.readers import (
+    boolean,
+    count,
+    json_objects,
+    n_gpu,
+    numbers,
+    pair,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xinference_magics.chat.pending import PendingTurn
-    from xinference_magics.notebook.session import Session
+    from xinference_magics.notebook.session.session import Session
 
 
 def catch_up(session: Session, turns: Iterable[PendingTurn]) -> None:

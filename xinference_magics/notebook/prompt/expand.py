@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.errors import PromptError
 from xinference_magics.nearest import did_you_mean
-from xinference_magics.notebook.values import shown
+from xinference_magics.notebook.prompt.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import CodeType
 
-    from xinference_magics.notebook.pictures import Block
+    from xinference_magics.notebook.prompt.pictures import Block
 
 _SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 _OPENING = re.compile(r"\\?\{\{")

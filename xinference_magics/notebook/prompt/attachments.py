@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.decoding import decoded
-from xinference_magics.notebook.pictures import deep_picture, picture
-from xinference_magics.notebook.prompt import evaluate
+from xinference_magics.notebook.prompt.decoding import decoded
+from xinference_magics.notebook.prompt.expand import evaluate
+from xinference_magics.notebook.prompt.pictures import deep_picture, picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from xinference_magics.notebook.chat_options import ChatOptions
-    from xinference_magics.notebook.pictures import Block
+    from xinference_magics.notebook.chatting.options import ChatOptions
+    from xinference_magics.notebook.prompt.pictures import Block
 
 LARGEST = 50_000_000
 """Maximum size of an attached file, in bytes."""

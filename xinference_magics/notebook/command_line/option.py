@@ -11,7 +11,7 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.notebook import readers
+from xinference_magics.notebook.command_line import readers
 
 if TYPE_CHECKING:
     import argparse

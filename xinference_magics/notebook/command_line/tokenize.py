@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 
-from xinference_magics.notebook.prompt import evaluate, expand
-from xinference_magics.notebook.values import worded
+from xinference_magics.notebook.prompt.expand import evaluate, expand
+from xinference_magics.notebook.prompt.values import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

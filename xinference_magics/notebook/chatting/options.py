@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xinference_magics.display.formats import FORMATS
-from xinference_magics.notebook.option import Option, Values, given
-from xinference_magics.notebook.options import API_KEY, BOOLEANS, ENDPOINT
-from xinference_magics.notebook.readers import (
+from xinference_magics.notebook.command_line.common_options import API_KEY, BOOLEANS, ENDPOINT
+from xinference_magics.notebook.command_line.option import Option, Values, given
+from xinference_magics.notebook.command_line.readers import (
     boolean,
     count,
     names,

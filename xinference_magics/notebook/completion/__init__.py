@@ -1,0 +1,1 @@
+"""Tab completion, with values that the server supplies."""

@@ -1,0 +1,1 @@
+"""What a notebook keeps between cells: its connection, models and conversations."""
