@@ -14,7 +14,7 @@ import threading
 
 from xinference_magics import ChatXinference
 from xinference_magics.errors import XinferenceError
-from xinference_magics.transport import vanished
+from xinference_magics.transport import connections
 
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 SET_FLAGS, UP = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP
@@ -44,7 +44,7 @@ def main(call):
     if ctypes.CDLL(None, use_errno=True).unshare(NEW_NETWORK):
         raise OSError(ctypes.get_errno(), "unshare")
     loopback(UP)
-    vanished._OPTIONS = dict.fromkeys(vanished._OPTIONS, 1) | {"TCP_USER_TIMEOUT": 2_000}
+    connections._KEEPALIVE = dict.fromkeys(connections._KEEPALIVE, 1) | {"TCP_USER_TIMEOUT": 2_000}
     listener = socket.create_server(("127.0.0.1", 0))
     begin = BEGUN if call == "astream" else b""
     threading.Thread(target=answer, args=(listener, begin), daemon=True).start()

@@ -10,7 +10,7 @@ from json_values import ANYTHING, DEEP
 
 from xinference_magics.errors import ServerError, XinferenceError
 from xinference_magics.interrupts import one_line
-from xinference_magics.transport.details import detail_of
+from xinference_magics.transport.error_details import detail_of
 from xinference_magics.transport.failures import server_error
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

@@ -13,7 +13,7 @@ from xinference_magics.display.formats import FORMATS
 from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
 from xinference_magics.local_server.server_log import cause
 from xinference_magics.transport.events import read
-from xinference_magics.transport.lines import lines
+from xinference_magics.transport.handle import lines
 from xinference_magics.wire.calls.splitter import ToolCallSplitter
 from xinference_magics.wire.escapes import Escapes
 from xinference_magics.wire.reasoning import ReasoningSplitter

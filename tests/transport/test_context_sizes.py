@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from xinference_magics.errors import ContextLengthError
-from xinference_magics.transport.context_sizes import asked_and_limit
+from xinference_magics.transport.error_details import asked_and_limit
 from xinference_magics.transport.failures import server_error
 
 REFUSALS = {

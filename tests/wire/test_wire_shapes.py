@@ -14,7 +14,7 @@ from scripted_server import Reply, ScriptedServer, Stream
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.events import aread, read
-from xinference_magics.transport.lines import lines
+from xinference_magics.transport.handle import lines
 
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {}}}
 SHAPES = pytest.mark.parametrize("shape", recorded.SHAPES)

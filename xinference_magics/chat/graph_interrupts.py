@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.toolbox import as_text
 from xinference_magics.errors import NotebookError
-from xinference_magics.transport.details import one_line, shortened
+from xinference_magics.transport.error_details import one_line, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

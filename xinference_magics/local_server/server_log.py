@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from xinference_magics.plain import neutralise
-from xinference_magics.transport.details import shortened
+from xinference_magics.transport.error_details import shortened
 
 if TYPE_CHECKING:
     from pathlib import Path

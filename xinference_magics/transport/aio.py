@@ -14,16 +14,19 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from requests.utils import get_environ_proxies, select_proxy
 
 from xinference_magics.transport.bearer import Bearer, Token
+from xinference_magics.transport.connections import (
+    end_all,
+    look_up,
+    open_socket,
+    tls_context,
+    usable_proxy,
+)
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, is_loopback
 from xinference_magics.transport.events import aread, whole, written
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.handle import JSON, check_status
 from xinference_magics.transport.logs import timed
-from xinference_magics.transport.names import look_up
-from xinference_magics.transport.proxies import usable
-from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import misused_proxy, no_xinference
-from xinference_magics.transport.vanished import end_all, open_probed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -54,7 +57,7 @@ def open_async_session(
     return aiohttp.ClientSession(
         connector=_Connector(
             force_close=True,
-            ssl=trusted() if endpoint.startswith("https:") else True,
+            ssl=tls_context() if endpoint.startswith("https:") else True,
             resolver=_Resolver(),
             use_dns_cache=False,
         ),
@@ -79,7 +82,7 @@ def _proxy(endpoint: str) -> str | None:
     if is_loopback(endpoint):
         return None
     named = select_proxy(endpoint, get_environ_proxies(endpoint))
-    url = usable(named) if named else None
+    url = usable_proxy(named) if named else None
     if named and url is None:
         del named  # a traceback may show the local variables of its frames
         raise misused_proxy(endpoint)
@@ -98,7 +101,7 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(socket_factory=self._opened, **options)
 
     def _opened(self, address: Any) -> socket.socket:
-        self._sockets.append(open_probed(address))
+        self._sockets.append(open_socket(address))
         return self._sockets[-1]
 
     async def close(self, *, abort_ssl: bool = False) -> None:

@@ -25,8 +25,13 @@ from xinference_magics.errors import (
 )
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.remedies import Advice, Remedy
-from xinference_magics.transport.context_sizes import asked_and_limit
-from xinference_magics.transport.details import detail_of, is_validation, literal, shortened
+from xinference_magics.transport.error_details import (
+    asked_and_limit,
+    detail_of,
+    is_validation,
+    literal,
+    shortened,
+)
 from xinference_magics.transport.features import feature_at
 
 _Error = TypeVar("_Error", bound=ServerError)

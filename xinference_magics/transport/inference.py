@@ -23,9 +23,9 @@ from xinference_magics.errors import (
 from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
+from xinference_magics.transport.error_details import last_failure, says_nothing
 from xinference_magics.transport.events import EventError, whole, written
 from xinference_magics.transport.logs import timed
-from xinference_magics.transport.reasons import last_failure, says_nothing
 from xinference_magics.transport.traces import forget, raised_in
 from xinference_magics.wire.shapes import MalformedError
 
@@ -314,7 +314,7 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Map an error inside a stream, which has no status, to an exception."""
-        from xinference_magics.transport.details import shortened
+        from xinference_magics.transport.error_details import shortened
         from xinference_magics.transport.failures import server_error, worker_gone
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED

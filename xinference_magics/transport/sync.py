@@ -22,15 +22,18 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from xinference_magics.transport.bearer import Bearer, Token
+from xinference_magics.transport.connections import (
+    is_address,
+    keepalive_options,
+    look_up,
+    tls_context,
+    usable_proxy,
+)
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.logs import timed
-from xinference_magics.transport.names import is_address, look_up
-from xinference_magics.transport.proxies import usable
 from xinference_magics.transport.traces import forgotten
-from xinference_magics.transport.trust import trusted
 from xinference_magics.transport.unreachable import connect_error, misused_proxy, no_xinference
-from xinference_magics.transport.vanished import probes
 
 _log = logging.getLogger(__name__)
 
@@ -124,8 +127,8 @@ class _Adapter(HTTPAdapter):
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         host, pool = super().build_connection_pool_key_attributes(request, bool(verify), cert)
         own: dict[str, Any] = {
-            "socket_options": [*HTTPConnection.default_socket_options, *probes()],
-            **({"ssl_context": trusted()} if host["scheme"] == "https" else {}),
+            "socket_options": [*HTTPConnection.default_socket_options, *keepalive_options()],
+            **({"ssl_context": tls_context()} if host["scheme"] == "https" else {}),
         }
         return {**host}, {**pool, **own}
 
@@ -133,7 +136,7 @@ class _Adapter(HTTPAdapter):
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         named = select_proxy(request.url or "", proxies)
-        if named and usable(named) is None:
+        if named and usable_proxy(named) is None:
             raise misused_proxy(self._endpoint)
         return super().get_connection_with_tls_context(request, verify, proxies, cert)
 

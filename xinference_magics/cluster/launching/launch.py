@@ -18,8 +18,7 @@ from xinference_magics.errors import LaunchError, XinferenceError
 from xinference_magics.local_server import server_log
 from xinference_magics.remedies import Advice, Remedy
 from xinference_magics.shown import Shown
-from xinference_magics.transport.details import one_line
-from xinference_magics.transport.reasons import last_failure
+from xinference_magics.transport.error_details import last_failure, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Extract the server's message from an error body: JSON, text, or an HTML page.
+"""Extract what a failed request's response says: the message, the reason, the sizes of a prompt.
 
 Nothing here does I/O or imports an HTTP library. The formats were observed on Xinference 4.1.
 """
@@ -9,9 +9,12 @@ import html
 import json
 import re
 from ast import literal_eval
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xinference_magics.plain import neutralise
+
+if TYPE_CHECKING:
+    from xinference_magics.errors import ServerError
 
 _LONGEST = 400  # characters of a server's text that still fit on one line
 _READ = 10_000  # characters of a text that are examined
@@ -97,3 +100,67 @@ def is_validation(body: bytes | str) -> bool:
     start = body[:_READ]
     text = start.decode(errors="replace") if isinstance(start, bytes) else start
     return _VALIDATION.search(text) is not None
+
+
+# Reasons. Xinference 4.1 reports to chat clients only that the request failed. It stores the reason
+# among the model's events, which everybody who may use the model may read.
+
+_KEPT_BACK = "request failed. Check the server logs for details."
+
+
+def says_nothing(error: ServerError) -> bool:
+    """Return whether the server withheld the reason."""
+    return error.detail.endswith(_KEPT_BACK)
+
+
+def last_failure(events: Any) -> str | None:
+    """Return the message of the last failure, or None.
+
+    The server records a failure before it answers, so the last one belongs to the caller's request
+    unless another request to the same model failed at the same moment.
+
+    Args:
+        events: The response to ``GET /v1/models/{uid}/events``, oldest first; None for none.
+    """
+    for each in reversed(events if isinstance(events, list) else []):
+        if isinstance(each, dict) and str(each.get("event_type")).upper() == "ERROR":
+            said = each.get("event_content")
+            return said if isinstance(said, str) and said.strip() else None
+    return None
+
+
+# Sizes of a prompt that was refused as too long. Each engine words it differently: these patterns
+# recognize llama.cpp, llama-cpp-python, vLLM, SGLang, MLX and transformers, as of Xinference 4.1,
+# and OpenAI's message, which many others copy.
+
+_NUMBER = r"(\d[\d,]{0,14})(?![.,]?\w| [km]\b)"
+"""A number of tokens; one that continues, as in ``128k``, is a different number."""
+_LIMIT = re.compile(
+    r"(?:context[ _](?:length|size|window|limit)|model length|max_model_len)"
+    rf"(?: is| of)?(?: only)?[ (=:]*{_NUMBER}",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(
+    rf"{_NUMBER} (?:in the messages|tokens from the input)"
+    rf"|(?:has|passed|contains)(?: at least)? {_NUMBER} (?:input )?tokens"
+    rf"|(?:request|requested tokens|input|prompt) ?\((?:length )?{_NUMBER}"
+    rf"|prompt length(?: of)? {_NUMBER}",
+    re.IGNORECASE,
+)
+
+
+def asked_and_limit(detail: str) -> tuple[int | None, int | None]:
+    """Return how many tokens a prompt had, and how many a request may have.
+
+    Args:
+        detail: The server's message. A number that it does not contain is returned as None.
+    """
+    return _first(_ASKED, detail), _first(_LIMIT, detail)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> int | None:
+    found = pattern.search(text)
+    if found is None:
+        return None
+    number = int(next(filter(None, found.groups())).replace(",", ""))
+    return number or None
