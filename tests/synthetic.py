@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessageChunk
 from xinference_magics.chat import runner
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.turn import Turn
-from xinference_magics.display.stream import choose_view
+from xinference_magics.display.views import choose_view
 
 PROSE = (
     "The capital of France is **Paris**. You might visit the Louvre, walk along the Seine and "

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 LAUNCH = """
-from xinference_magics.display.progress import choose_launch_view
+from xinference_magics.display.views import choose_launch_view
 view = choose_launch_view()
 view.open("Launching <b>qwen2.5-instruct</b>")
 import time

@@ -207,7 +207,7 @@ import time
 from IPython import get_ipython
 from langchain_core.messages import AIMessageChunk
 from xinference_magics.chat.live import LiveTurn
-from xinference_magics.display.stream import choose_view
+from xinference_magics.display.views import choose_view
 live, view = LiveTurn("long"), choose_view(get_ipython())
 view.open([live])
 for count, sent in ((1_500, -60), (10, 60), (10, -60)):  # seconds since the last frame

@@ -17,8 +17,9 @@ from recorded_cluster import (
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.machines import Snapshot, Worker
-from xinference_magics.display.progress import PageLaunchView, choose_launch_view
+from xinference_magics.display.progress import PageLaunchView
 from xinference_magics.display.refreshing import RefreshingView
+from xinference_magics.display.views import choose_launch_view
 from xinference_magics.errors import (
     AuthenticationError,
     ConnectError,

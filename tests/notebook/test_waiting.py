@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from xinference_magics.display import progress
+from xinference_magics.display import progress, views
 from xinference_magics.notebook.commands.waiting import followed
 
 
@@ -28,7 +28,7 @@ class Interrupting(progress.LaunchView):
 
 def test_a_view_is_opened_whole_before_an_interrupt_closes_it(monkeypatch):
     view = Interrupting()
-    monkeypatch.setattr(progress, "choose_launch_view", lambda **_: view)
+    monkeypatch.setattr(views, "choose_launch_view", lambda **_: view)
     goes_on = "It goes on."
     with pytest.raises(KeyboardInterrupt, match=goes_on), followed("It", "done", goes_on):
         pytest.fail("the interrupt comes before the work")

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.display.front_end import front_end, kernel_of
 from xinference_magics.display.output import Output
 from xinference_magics.display.page import PageView
-from xinference_magics.display.stream import SettledView, front_end, kernel_of
+from xinference_magics.display.turn_view import SettledView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from xinference_magics.display.stream import Answer
+    from xinference_magics.display.turn_view import Answer
 
 
 class _EarlierOutput(Output):

@@ -10,14 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.display.inbox import Inbox
-from xinference_magics.display.stream import SettledView, segments, settled_form
+from xinference_magics.display.turn_view import SettledView, segments, settled_form
 from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from xinference_magics.chat.live import LiveTurn
-    from xinference_magics.display.stream import Answer
+    from xinference_magics.display.turn_view import Answer
 
 _PAUSE = 1.0
 """Seconds without news after which the page is sent the last frame's number, once."""

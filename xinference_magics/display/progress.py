@@ -78,27 +78,6 @@ class LaunchView(ABC):
         """Show how it ended, and whether it succeeded."""
 
 
-def choose_launch_view(*, cancellable: bool = True) -> LaunchView:
-    """Choose the view for the frontend: a page, with or without a button, or lines of text.
-
-    Args:
-        cancellable: Whether the operation can be cancelled; if not, there is no button.
-    """
-    from IPython.core.getipython import get_ipython
-
-    from xinference_magics.display.stream import front_end, kernel_of
-
-    shell = get_ipython()
-    kernel = kernel_of(shell)
-    if shell is None or kernel is None:
-        return TerminalLaunchView()
-    if not cancellable or front_end(shell) != "page":
-        return PageLaunchView()
-    from xinference_magics.display.launch_widget import WidgetLaunchView
-
-    return WidgetLaunchView(kernel)
-
-
 def words(stage: str, fraction: float | None, note: str) -> str:
     """Describe progress in one line."""
     percent = "" if fraction is None else f"{fraction:.0%}"

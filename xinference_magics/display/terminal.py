@@ -14,14 +14,14 @@ from xinference_magics.chat.comparison import Comparison
 from xinference_magics.display.comparison import about, summaries
 from xinference_magics.display.settled import summary
 from xinference_magics.display.steps import call_line
-from xinference_magics.display.stream import STEPS, View, segments
+from xinference_magics.display.turn_view import STEPS, View, segments
 from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xinference_magics.chat.live import LiveTurn
-    from xinference_magics.display.stream import Answer
+    from xinference_magics.display.turn_view import Answer
 
 _DIM, _PLAIN, _ERASE_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Execution
     from xinference_magics.chat.main_thread import MainThread
     from xinference_magics.display.background import BackgroundView, UnseenView
-    from xinference_magics.display.stream import View
+    from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.session.connector import Settings
     from xinference_magics.notebook.session.session import Session
 

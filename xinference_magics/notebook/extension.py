@@ -68,6 +68,6 @@ def _value_bundle(value: Shown) -> dict[str, Any]:
 
 
 def _answer_bundle(answer: Turn | Comparison) -> dict[str, Any]:
-    from xinference_magics.display.stream import settled_form
+    from xinference_magics.display.turn_view import settled_form
 
     return settled_form(answer)

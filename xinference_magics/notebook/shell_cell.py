@@ -9,7 +9,7 @@ from IPython.core.async_helpers import get_asyncio_loop
 
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.display.background import choose_background_view
-from xinference_magics.display.stream import choose_view
+from xinference_magics.display.views import choose_view
 from xinference_magics.notebook.cell_context import CellContext
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.conversation import Execution
     from xinference_magics.display.background import BackgroundView, UnseenView
-    from xinference_magics.display.stream import View
+    from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.session.session import Session
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.runner import Outcome
-    from xinference_magics.display.stream import View
+    from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions
     from xinference_magics.notebook.session.session import Session

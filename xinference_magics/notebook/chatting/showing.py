@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.answering import Answered
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
-    from xinference_magics.display.stream import View
+    from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.cell_context import CellContext
 
 

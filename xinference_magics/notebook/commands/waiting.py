@@ -39,7 +39,7 @@ def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
     Raises:
         KeyboardInterrupt: The block was interrupted; the server continues.
     """
-    from xinference_magics.display.progress import choose_launch_view
+    from xinference_magics.display.views import choose_launch_view
 
     view = choose_launch_view(cancellable=False)
     try:
@@ -62,7 +62,7 @@ def wait(session: Session, launched: Launch) -> RunningModel:
         LaunchError: It failed, or was cancelled.
         KeyboardInterrupt: The wait was interrupted; the launch continues.
     """
-    from xinference_magics.display.progress import choose_launch_view
+    from xinference_magics.display.views import choose_launch_view
 
     view = choose_launch_view()
     outcome = "failed"
