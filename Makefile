@@ -107,6 +107,7 @@ $(SERVER_VENV)/.installed: pyproject.toml
 	@$(call pip_install,$(SERVER_VENV)/bin,'pip>=25.1')
 	@$(call pip_install,$(SERVER_VENV)/bin,--group server)
 	@$(call pip_install,$(SERVER_VENV)/bin,--no-deps xinference==$(XINFERENCE))
+	@$(SERVER_VENV)/bin/python tests/remember_absent.py
 	@touch $@
 
 define pip_install

@@ -42,6 +42,11 @@ class Server:
     home: Path
     process: psutil.Popen
 
+    def end(self):
+        """End it and its models: one that is no longer needed still takes memory and time."""
+        end(self.process)
+        self.process.wait(10)
+
 
 @dataclass(frozen=True)
 class TinyChat:
@@ -116,7 +121,6 @@ def start_server(server_command, tmp_path_factory):
     def start(*options, instead_of=None, **environment):
         home = instead_of.home if instead_of else tmp_path_factory.mktemp("xinference")
         endpoint = instead_of.endpoint if instead_of else f"http://127.0.0.1:{free_port()}"
-        server = Server(endpoint, home, None)
         with (home / "output.log").open("w") as log:
             process = psutil.Popen(
                 [server_command, "-H", "127.0.0.1", "-p", endpoint.rpartition(":")[2], *options],
@@ -125,14 +129,14 @@ def start_server(server_command, tmp_path_factory):
                 stderr=log,
                 start_new_session=True,
             )
-        started.append(process)
-        await_answer(server.endpoint, process, home / "output.log")
-        return Server(server.endpoint, home, process)
+        server = Server(endpoint, home, process)
+        started.append(server)
+        await_answer(endpoint, process, home / "output.log")
+        return server
 
     yield start
-    for process in started:
-        end(process)
-        process.wait(10)
+    for server in started:
+        server.end()
 
 
 def await_answer(endpoint, process, log):
@@ -215,6 +219,13 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
 def tiny_text(cluster, tiny_registered, tiny_request):
     """The UID of a model that only continues texts."""
     request = tiny_request("tiny-text", "ggufv2", model_name="tiny-text", n_threads=1)
+    return cluster.launch(request).wait().uid
+
+
+@pytest.fixture(scope="session")
+def tiny_think(cluster, tiny_registered, tiny_request):
+    """The UID of a model that thinks."""
+    request = tiny_request("tiny-think", "ggufv2", model_name="tiny-think", n_threads=1)
     return cluster.launch(request).wait().uid
 
 

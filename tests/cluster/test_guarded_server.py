@@ -17,7 +17,9 @@ USER, PASSWORD = "admin", "correct-horse-battery"
 
 @pytest.fixture(scope="module")
 def guarded(start_server):
-    return start_server(XINFERENCE_AUTH_ADVANCED="1", XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT="1")
+    made = start_server(XINFERENCE_AUTH_ADVANCED="1", XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT="1")
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The examples of the LangChain page run."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,17 +10,9 @@ SECTION = re.compile(r"^## ([\w, ]+)\n\n```python\n(.*?)^```", re.MULTILINE | re
 EXAMPLES = dict(SECTION.findall(PAGE.read_text()))
 
 
-@pytest.fixture(scope="module")
-def vision_model(cluster, sight_registered):
-    """A model that sees."""
-    uid = cluster.launch(replace(sight_registered, model_uid="documented-sight")).wait().uid
-    yield uid
-    cluster.terminate(uid)
-
-
 @pytest.fixture
-def run(run_example, vision_model):
-    names = {"my-vision-model": vision_model}
+def run(run_example, tiny_sight):
+    names = {"my-vision-model": tiny_sight}
     return lambda title: run_example(EXAMPLES[title], title, names)
 
 

@@ -27,6 +27,13 @@ class Secured:
         self.home = server.home
         self.state = state
         self.kernels = []
+        self._server = server
+
+    def end(self):
+        """End its kernels and itself."""
+        for kernel in self.kernels:
+            kernel.close()
+        self._server.end()
 
     @property
     def setup_token(self):
@@ -69,8 +76,7 @@ def secured(start_server, tmp_path_factory):
     )
     made = Secured(server, tmp_path_factory.mktemp("user"))
     yield made
-    for kernel in made.kernels:
-        kernel.close()
+    made.end()
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ MEANT = {
     "my-model": "tiny-gguf",
     "my-chat-model": "tiny-gguf",
     "another-model": "tiny-pt",
-    "-n bge-m3": "-n tiny-embedding --disable-virtual-env",
-    "-n bge-reranker-v2-m3": "-n tiny-rerank --disable-virtual-env",
+    "-n bge-m3": "-n tiny-embedding",
+    "-n bge-reranker-v2-m3": "-n tiny-rerank",
     "-n qwen2.5-instruct -s 1_5 -f ggufv2 -q q4_k_m": "-n tiny-chat -f ggufv2 -q f16",
     "-n qwen2.5-instruct -s 0_5\n": "-n tiny-chat -f ggufv2\n",
     "-n qwen2.5-instruct -s 0_5 -u fast": "-n tiny-chat -u fast",
@@ -26,7 +26,7 @@ MEANT = {
 
 
 @pytest.fixture
-def clean_cluster(cluster, tiny_chat, tiny_encoders_registered):
+def clean_cluster(cluster, tiny_chat, tiny_encoders):
     """The test server; what a page launches there ends with its test."""
     before = {model.uid for model in cluster.models()}
     yield cluster
@@ -78,7 +78,7 @@ OF_REFERENCE = {
     "terminate my-model": "terminate documented",
     "-n my-model -f pytorch -q none": "-n tiny-chat -f ggufv2 -u documented --disable-virtual-env",
     "-n qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m": "-n tiny-chat -f ggufv2 -q f16",
-    "-n bge-m3": "-n tiny-embedding --disable-virtual-env",
+    "-n bge-m3": "-n tiny-embedding",
     "my-text-model": "tiny-text",
     "--max-tokens 64": "-m tiny-text --max-tokens 64",
     "my-model": "tiny-gguf",
@@ -161,8 +161,7 @@ def secured(start_server, tmp_path):
     """A new server that asks for credentials."""
     made = Secured(start_server(XINFERENCE_AUTH_ADVANCED="1"), tmp_path)
     yield made
-    for kernel in made.kernels:
-        kernel.close()
+    made.end()
 
 
 def test_logging_in_and_using_a_cluster(secured, tiny_definitions, tmp_path):

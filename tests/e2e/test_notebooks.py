@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from kernel_driver import environment
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -19,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def clean_server(cluster, tiny_registered, tiny_encoders_registered):
-    """The test server; what is launched there ends with the test."""
+def clean_server(cluster, tiny_chat, tiny_think, tiny_encoders):
+    """The test server and its models; what else is launched there ends with the test."""
     before = uids(cluster)
     yield cluster
     for uid in uids(cluster) - before:
@@ -30,15 +31,14 @@ def clean_server(cluster, tiny_registered, tiny_encoders_registered):
 @pytest.fixture
 def execute(in_kernel_env, clean_server, tmp_path):
     """Execute a notebook with the test server's environment; nothing may warn."""
+    return lambda notebook: executed(notebook, tmp_path)
 
-    def run(notebook):
-        client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}})
-        client.execute()
-        outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-        assert not [output.text for output in outputs if output.get("name") == "stderr"]
-        return notebook
 
-    return run
+def executed(notebook, folder):
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": folder}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    return notebook
 
 
 def uids(cluster):
@@ -181,10 +181,11 @@ def all_parts_ended(tmp_path):
                 process.kill()
 
 
-def test_cluster(execute, server_command, all_parts_ended, monkeypatch):
-    monkeypatch.setenv("XINFERENCE_EXAMPLES", str(ROOT / "examples"))
+def test_cluster(server_command, all_parts_ended, monkeypatch, tmp_path):
+    for name, value in environment(tmp_path, XINFERENCE_EXAMPLES=str(ROOT / "examples")).items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", str(Path(server_command).parent), prepend=os.pathsep)
-    done = execute(example("cluster"))
+    done = executed(example("cluster"), tmp_path)
     assert shown(source_of(done, "known = []")).count(" ok") == 2
     launch = shown(source_of(done, "--replica 2"))
     assert "Model uid: tiny-chat" in launch

@@ -95,8 +95,7 @@ def secured(start_server, tmp_path_factory):
     url = f"{made.endpoint}/v1/admin/setup"
     requests.post(url, json=account, timeout=120).raise_for_status()
     yield made
-    for kernel in made.kernels:
-        kernel.close()
+    made.end()
 
 
 def used(kernel, tiny_definitions=None):

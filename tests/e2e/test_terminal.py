@@ -14,7 +14,7 @@ def ipython(kernel_env, tiny_chat):
 
 
 def test_the_answer_streams_into_the_terminal(ipython):
-    ipython.run("%chat -t 0 Count from 1 to 300.", "1 2 3 4 5", "299 300", "tokens/s")
+    ipython.run("%chat -t 0 Count from 1 to 100.", "1 2 3 4 5", "99 100", "tokens/s")
     ipython.await_prompt()
 
 

@@ -101,7 +101,7 @@ def test_cut_in_the_cell(bench, engine):
     bench.succeeds(CHAT_CALLS["%%chat"])
 
 
-COUNT = "Count from 1 to 300."
+COUNT = "Count from 1 to 100."
 
 
 @pytest.mark.parametrize("uid", ["tiny-gguf", "tiny-pt"])

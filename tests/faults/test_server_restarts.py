@@ -47,6 +47,7 @@ def test_a_server_that_dies_and_comes_back(start_server, tiny_definitions, tmp_p
         in_a_launch(notebook, server)
     finally:
         notebook.close()
+        server.end()
 
 
 def in_a_turn(notebook, server):
