@@ -1,7 +1,7 @@
-"""Takes the README's pictures of chat cells in JupyterLab, on the tiny models.
+"""Takes the README's screenshots of chat cells in JupyterLab, with the tiny models.
 
 ``python docs/pictures.py`` starts the private server of ``make demo`` and writes into docs/images:
-a page of short cells, the last of which still streams, and cells of examples/chat.ipynb.
+a page of short cells, the last of which is still streaming, and cells of examples/chat.ipynb.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
-import demo  # noqa: E402  # the paths above lead there
+import demo  # noqa: E402  # on the paths above
 from find_browser import find  # noqa: E402
 from jupyterlab_driver import Lab  # noqa: E402
 
@@ -31,7 +31,7 @@ PICTURES = {
     "tools": "--tools",
     "compare": "--compare",
 }
-"""A part of each cell that is shown, by the name of its picture."""
+"""The name of each picture, and a part of the source of the cell that it shows."""
 FIRST = [
     "%load_ext xinference_magics\n%config XinferenceMagics.temperature = 0",
     "uid = %xinference launch -n tiny-chat -f ggufv2 -q f16 -u tiny-chat",
@@ -40,14 +40,14 @@ FIRST = [
     "%%chat\nShow me a sample of Markdown.",
     "%%chat\nCount from 1 to 300.",
 ]
-SHOWN = "53"  # what the last of them has come to in the picture
+SHOWN = "53"  # how far the last cell has counted in the picture
 WIDTH, HEIGHT, TALL = 900, 860, 1300
 CELL_MS = 300_000
 FOLDED = ("thinking", "tools")
 
 
 def main() -> None:
-    """Run the cells, and keep a picture of some."""
+    """Run the cells and take screenshots of some."""
     demo.serve()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = Lab(Path(folder))
@@ -63,12 +63,12 @@ def main() -> None:
 
 
 def new_page(browser: Browser, height: int) -> Page:
-    """Open a page in the resolution of good screens."""
+    """Open a page at the resolution of a high-density screen."""
     return browser.new_page(viewport={"width": WIDTH, "height": height}, device_scale_factor=2)
 
 
 def take_streaming(lab: Lab, page: Page) -> None:
-    """Take the page while its last cell streams."""
+    """Take a screenshot of the page while its last cell streams."""
     notebook = lab.open(page, lab.write_notebook("first.ipynb", FIRST), IMAGES)
     last = len(FIRST) - 1
     for index in range(last):
@@ -85,7 +85,7 @@ def take_streaming(lab: Lab, page: Page) -> None:
 
 
 def take_cells(lab: Lab, page: Page) -> None:
-    """Run the notebook of chat cells, and take some of them."""
+    """Run the notebook of chat cells and take screenshots of some."""
     cells = lab.read_notebook("chat.ipynb").cells
     notebook = lab.open(page, "chat.ipynb", IMAGES)
     for index, cell in enumerate(cells):

@@ -1,6 +1,6 @@
 """Writes docs/commands.md from the declarations of commands, magics and traits.
 
-``make docs-reference`` runs it; a test holds the page against what it returns.
+``make docs-reference`` runs it; a test compares the page with its result.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _option(option: Option) -> tuple[str, str]:
 
 
 def _returned(command: AnyCommand) -> list[str]:
-    """Say what its value can be."""
+    """Return the kinds of values that a command can return."""
     annotation = str(inspect.signature(command.run).return_annotation)
     known = {**_classes(), "str": str, "Path": Path}
     names = ALIASES.get(annotation.removesuffix(" | None"), annotation).split(" | ")
@@ -118,7 +118,7 @@ def _returned(command: AnyCommand) -> list[str]:
 
 
 def _classes() -> dict[str, type]:
-    """Find the classes of what commands return, by their names."""
+    """Map the names of all classes that commands may return to the classes."""
     modules = [
         import_module(found.name)
         for room in (chat, cluster, launching, local_server, results)
@@ -141,7 +141,7 @@ def _word(kind: type) -> str:
 
 
 def _fenced(examples: Iterable[str]) -> str:
-    """Show each example in a block of its own, as it stands in a cell of its own."""
+    """Show each example in a separate block, since each belongs in a separate cell."""
     return "\n".join(f"```python\n{example}\n```\n" for example in examples)
 
 
@@ -162,7 +162,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _text(text: str) -> str:
-    """Keep Markdown from reading signs of ours as its own."""
+    """Escape the characters that Markdown would interpret."""
     for sign in ("|", "*", "_", "<", "{"):
         text = text.replace(sign, f"\\{sign}")
     return text

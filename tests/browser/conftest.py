@@ -13,12 +13,12 @@ from playwright.sync_api import expect, sync_playwright
 
 ARTIFACTS = Path(os.environ.get("TEST_ARTIFACTS") or Path(__file__).parents[1] / "artifacts")
 
-expect.set_options(timeout=120_000)  # ms: what is expected comes late on a busy machine
+expect.set_options(timeout=120_000)  # ms: a busy machine is slow
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium, gone with its module: Playwright's loop would stop asyncio's tests."""
+    """A headless Chromium, closed after each module: Playwright's loop would break async tests."""
     path = find()
     if path is None:
         pytest.fail(REMEDY, pytrace=False)
@@ -30,7 +30,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
-    """A JupyterLab of our own on a free port; its files and settings are in a new folder."""
+    """A private JupyterLab on a free port, with its files and settings in a new folder."""
     lab = Lab(tmp_path_factory.mktemp("lab"))
     lab.start()
     yield lab
@@ -39,13 +39,13 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def old_kernel(lab, tmp_path_factory):
-    """The name of a kernel with ipykernel 6, otherwise as the default one."""
+    """The name of a kernel with ipykernel 6, otherwise the same as the default kernel."""
     return install_old_kernel(lab, tmp_path_factory.mktemp("ipykernel6"))
 
 
 @pytest.fixture(scope="module")
 def profile(browser):
-    """A profile of the browser, with the cache that makes JupyterLab's later pages quick."""
+    """A browser profile whose cache makes JupyterLab's later pages load quickly."""
     context = browser.new_context(viewport={"width": 1000, "height": 760}, device_scale_factor=2)
     yield context
     context.close()

@@ -1,4 +1,4 @@
-"""Starts a JupyterLab, or a Notebook 7, and does in it what a person would do."""
+"""Starts JupyterLab or Notebook 7 and drives it as a user would."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import expect
 
-TESTS = Path(__file__).resolve().parents[1]  # for synthetic and hostile, in the kernels
+TESTS = Path(__file__).resolve().parents[1]  # so that kernels can import synthetic and hostile
 PATHS = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -28,7 +28,7 @@ CHROMIUM_FLAGS = [
 ]
 START_SECONDS = 240
 LOCAL = ("http://127.0.0.1:", "data:", "blob:", "about:srcdoc")
-BLOCKED = ("csp", "net::ERR_BLOCKED_BY_CSP")  # a policy of ours: announced, never sent
+BLOCKED = ("csp", "net::ERR_BLOCKED_BY_CSP")  # by our policy: reported, never sent
 EXECUTED = re.compile(r"\[\d+\]:?")
 CELL_MS = 240_000
 PAGES = {"jupyterlab": "lab/tree/{}?reset&", "notebook": "notebooks/{}?"}
@@ -40,11 +40,11 @@ SETTINGS = {
 
 
 class Lab:
-    """A JupyterLab server of our own.
+    """A private JupyterLab server.
 
     Args:
         folder: An empty folder for its notebooks, settings and kernels.
-        application: `jupyterlab`, or `notebook`, whose pages are made of the same parts.
+        application: `jupyterlab` or `notebook`, whose pages are built from the same parts.
     """
 
     def __init__(self, folder, application="jupyterlab"):
@@ -97,7 +97,7 @@ class Lab:
         return name
 
     def read_notebook(self, path):
-        """Read a notebook as it was saved."""
+        """Read a saved notebook."""
         return nbformat.read(self.root / path, as_version=4)
 
     def open(self, page, path, artifacts):
@@ -111,7 +111,7 @@ class Lab:
         return f"{self._url}/{page}token={self._token}"
 
     def end_sessions(self):
-        """Shut all kernels down."""
+        """Shut down all kernels."""
         for session in self.request("GET", "sessions"):
             self.request("DELETE", f"sessions/{session['id']}")
 
@@ -186,7 +186,7 @@ class Notebook:
         self.page.evaluate("() => jupyterapp.shell.collapseLeft()")
 
     def run(self, index, *, wait=True):
-        """Run cell number `index` and, unless told otherwise, wait for its end."""
+        """Run cell `index` and, unless `wait` is false, wait until it has finished."""
         self.page.evaluate(
             "index => { const panel = jupyterapp.shell.currentWidget;"
             " panel.content.activeCellIndex = index;"
@@ -224,7 +224,7 @@ class Notebook:
         return self.lab.read_notebook(self.path)
 
     def reload_without_kernel(self):
-        """Shut the kernel down and open the saved notebook again, without one."""
+        """Shut down the kernel and reopen the saved notebook without one."""
         self.lab.end_sessions()
         self.page.goto(self.lab.page_url("").replace("/tree/?", "?"))
         self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=CELL_MS)
@@ -238,7 +238,7 @@ class Notebook:
         self.page.evaluate("() => jupyterapp.shell.collapseLeft()")
 
     def use_theme(self, name):
-        """Switch to another theme: `JupyterLab Dark`, `JupyterLab Light`."""
+        """Switch to the theme `JupyterLab Dark` or `JupyterLab Light`."""
         self.execute("apputils:change-theme", theme=name)
         is_light = "true" if "Light" in name else "false"
         self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
@@ -248,14 +248,14 @@ class Notebook:
         return self.page.get_by_role("button", name="Stop", exact=True)
 
     def screenshot(self, name, of=None):
-        """Keep a picture of the page, or of an element of it."""
+        """Save a screenshot of the page, or of the element `of`."""
         self._artifacts.mkdir(parents=True, exist_ok=True)
         path = self._artifacts / f"{name}.png"
         (of or self.page).screenshot(path=path)
         return path
 
     def assert_harmless(self):
-        """Assert that nothing of a model's ran, and nothing was fetched from elsewhere."""
+        """Assert that no model output ran and nothing was fetched from another host."""
         assert self.page.evaluate("() => window.pwned") is None
         assert not self.dialogs
         elsewhere = [
@@ -277,7 +277,7 @@ class Notebook:
 
 
 def install_old_kernel(lab, folder):
-    """Install ipykernel 6 beside the environment's own, as a kernel of another name."""
+    """Install ipykernel 6 alongside the environment's own, as a kernel with another name."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder)]
     subprocess.run([*pip, "ipykernel==6.31.0"], check=True)
     spec = {

@@ -1,4 +1,4 @@
-"""What an answer can be in JupyterLab: steps of tools, attachments, formats."""
+"""Kinds of answers in JupyterLab: tool steps, attachments and formats."""
 
 import pytest
 from playwright.sync_api import expect
@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 @pytest.fixture
 def chatting(open_notebook, server, tiny_chat):
-    """Open a notebook of these cells, with a model taken up in the one before them."""
+    """Open a notebook with these cells, after a first cell that selects a model."""
     setup = (
         "%load_ext xinference_magics",
         f"%xinference connect {server.endpoint}",
@@ -36,7 +36,7 @@ def multiply(a: int, b: int) -> int:
 TWICE = "%%chat --tools get_weather,multiply\nWhat is twice the temperature in Paris?"
 
 
-def test_steps_of_tools_are_seen_while_they_run_and_stay(chatting, lab):
+def test_tool_steps_are_shown_while_they_run_and_afterwards(chatting, lab):
     notebook = chatting(TOOLS, TWICE)
     notebook.run(1)
     notebook.run(2, wait=False)

@@ -1,4 +1,4 @@
-"""A turn in the background in JupyterLab: it grows in its own cell while other cells run."""
+"""A background turn in JupyterLab grows in its own cell while other cells run."""
 
 from playwright.sync_api import expect
 
@@ -14,19 +14,19 @@ GROWN = "length => document.querySelector('.xm-content').textContent.length > le
 
 def begin(notebook, index):
     """Run a cell that tells a tale in the background."""
-    notebook.run(index)  # it has ended, and the tale goes on
+    notebook.run(index)  # the cell finishes, the tale continues
     grows(notebook)
 
 
 def grows(notebook):
-    """Wait until the page shows more of the tale than now."""
+    """Wait until the page shows more of the tale than it does now."""
     content = notebook.page.locator(".xm-content")
     expect(content).to_contain_text("Once upon a time")
     notebook.page.wait_for_function(GROWN, arg=len(content.text_content()))
 
 
 def expect_stopped(output):
-    """Expect nothing but a turn that was stopped."""
+    """Expect a stopped turn and nothing else."""
     expect(output).to_have_count(1)
     expect(output).to_contain_text("■ stopped")
     expect(output.locator(".xm-turn")).to_have_count(0)
@@ -56,7 +56,7 @@ def test_it_grows_while_another_cell_runs_until_it_is_stopped(open_notebook):
         assert set(shown.data) == {"text/html", "text/markdown", "text/plain", RECORD_MIME}
 
 
-def test_an_old_kernel_hears_stop_in_its_cells_and_between_them(open_notebook, old_kernel):
+def test_an_old_kernel_handles_stop_during_cells_and_between_them(open_notebook, old_kernel):
     notebook = open_notebook([IMPORTS, BEGIN, DEAF, BEGIN, WAITING], kernel=old_kernel)
     notebook.run(0)
     begin(notebook, 1)

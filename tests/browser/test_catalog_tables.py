@@ -1,4 +1,4 @@
-"""What can be launched and what is cached, as a page shows it."""
+"""Tables of launchable and cached models in JupyterLab."""
 
 import pytest
 from playwright.sync_api import expect

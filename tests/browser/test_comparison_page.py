@@ -1,4 +1,4 @@
-"""Models side by side in JupyterLab: seen as they answer, stopped together, settled, narrow."""
+"""Models side by side in JupyterLab: streaming, stopped together, settled, on a narrow page."""
 
 import pytest
 from playwright.sync_api import expect
@@ -20,7 +20,7 @@ CAPITAL = "%%chat --compare tiny-gguf,tiny-pt\nWhere can we visit in the capital
 
 @pytest.fixture(scope="module")
 def slow_endpoint(server, tiny_chat):
-    """The server behind a proxy that lets its answers through slowly."""
+    """The server behind a proxy that slows down its responses."""
     with throttled(server.endpoint, bytes_per_second=8_000) as url:
         yield url
 

@@ -1,4 +1,4 @@
-"""Tab in JupyterLab: its completer opens with what the server knows."""
+"""Tab in JupyterLab opens the completer with names known to the server."""
 
 from playwright.sync_api import expect
 
@@ -11,7 +11,7 @@ os.environ["XINFERENCE_ENDPOINT"] = {endpoint!r}
 
 
 def tab(notebook, index, *, words):
-    """Press Tab at the end of a cell, again until the server has answered."""
+    """Press Tab at the end of a cell, repeatedly until the server has answered."""
     completer = notebook.page.locator(".jp-Completer:visible")
     notebook.cell(index).locator(".cm-content").click()
     notebook.page.keyboard.press("Control+End")

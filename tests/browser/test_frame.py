@@ -1,7 +1,7 @@
-"""A page that a model wrote, shown by `-f html`: what its frame asks the network for is nothing.
+"""A page written by a model, shown by `-f html`: its frame requests nothing from the network.
 
-Connections that are opened in advance and names that are looked up are no requests, and no page
-hears of them: only the browser's own log of its network has them.
+Preconnections and DNS lookups aren't requests, so the page cannot observe them: only the browser's
+own network log records them.
 """
 
 import re
@@ -13,7 +13,7 @@ from web_server import answering
 
 from xinference_magics.display.formats import as_page
 
-FORESIGHTLESS = "--disable-background-networking"  # as no user's browser is
+FORESIGHTLESS = "--disable-background-networking"  # no user's browser sets it
 ANYWHERE = re.compile(r"([a-z]+)\.evil\.example")
 AUTOMATIC = {
     "connected": "<link rel=preconnect href={}>",
@@ -56,7 +56,7 @@ def page_of(parts):
 
 @pytest.fixture
 def asked_for(browser, tmp_path):
-    """Show HTML in a browser of its own; return the hosts it wanted to know or to reach."""
+    """Show HTML in a separate browser; return the hosts that it looked up or tried to reach."""
 
     def show(html, use=lambda _: None):
         log = tmp_path / "network.json"
@@ -79,21 +79,21 @@ def asked_for(browser, tmp_path):
 
 
 def click(page):
-    """Click on everything in the frame that can be clicked."""
+    """Click everything in the frame that can be clicked."""
     for each in page.frames[1].locator("button, a").all():
         each.click(force=True)
 
 
-def test_the_log_tells_what_a_page_asks_for(asked_for):
-    """Of a page without the frame's limits; advice to connect is none to a headless Chromium."""
+def test_the_log_records_what_a_page_requests(asked_for):
+    """Loads a page without the frame's limits; a headless Chromium ignores preconnect hints."""
     names = ("loaded", "fetched", "modular", "styled", "pictured", "framed")
     shown = {name: AUTOMATIC[name] for name in names}
     assert asked_for(page_of(shown)) == set(names)
 
 
-def test_a_frame_asks_for_nothing(asked_for):
+def test_a_frame_requests_nothing(asked_for):
     assert asked_for(as_page(page_of(AUTOMATIC))) == set()
 
 
-def test_a_click_in_a_frame_leads_nowhere_else(asked_for):
+def test_a_click_in_a_frame_leads_nowhere(asked_for):
     assert asked_for(as_page(page_of(CLICKED)), click) == set()

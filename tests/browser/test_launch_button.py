@@ -1,10 +1,10 @@
-"""A launch in JupyterLab: its stages, a line for each replica, and Cancel with its two clicks."""
+"""A launch in JupyterLab: its stages, a line per replica, and Cancel, which takes two clicks."""
 
 import pytest
 from playwright.sync_api import expect
 from waiting import eventually
 
-LONG = 90_000  # ms: an unwinding launch takes up to a minute
+LONG = 90_000  # ms: a launch takes up to a minute to unwind
 
 
 def cells(server, uid):
@@ -50,7 +50,7 @@ def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, clust
     button.click()
     expect(button).to_have_text("Click again to cancel")
     both_themes(notebook, f"launch-asking-{kernel}")
-    expect(button).to_have_text("Cancel")  # a single click is forgotten
+    expect(button).to_have_text("Cancel")  # a single click expires
     button.click()
     button.click()
     expect(button).to_have_text("Cancelling")
@@ -62,5 +62,5 @@ def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, clust
     expect(output.last).to_contain_text(f"LaunchError: The launch of {uid} was cancelled.")
     expect(notebook.page.locator(".xm-launch")).to_have_count(0)
     both_themes(notebook, f"launch-cancelled-{kernel}")
-    # One replica may unwind longer than the other.
+    # One replica may take longer to unwind than the other.
     eventually(lambda: not any(each.ready or each.loading for each in cluster.replicas(uid)))

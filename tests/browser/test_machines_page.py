@@ -1,4 +1,4 @@
-"""The tables of a cluster in JupyterLab, where a watch refreshes in its place."""
+"""Cluster tables in JupyterLab, where `watch` refreshes in place."""
 
 import pytest
 from management_server import scripted_api

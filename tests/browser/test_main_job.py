@@ -1,4 +1,4 @@
-"""The main job in JupyterLab: the real server with the tiny model, slowed down to have time."""
+"""The main job in JupyterLab: a real server with the tiny model, slowed down to leave time."""
 
 import pytest
 from playwright.sync_api import expect
@@ -6,18 +6,18 @@ from throttle import throttled
 
 from xinference_magics.chat.turn import RECORD_MIME
 
-BYTES_PER_SECOND = 8_000  # about 30 tokens of llama.cpp's stream
+BYTES_PER_SECOND = 8_000  # about 30 tokens per second from llama.cpp
 
 
 @pytest.fixture(scope="module")
 def slow_endpoint(server, tiny_chat):
-    """The server behind a proxy that lets its answers through slowly."""
+    """The server behind a proxy that slows down its responses."""
     with throttled(server.endpoint, bytes_per_second=BYTES_PER_SECOND) as url:
         yield url
 
 
 def connected(endpoint, uid="tiny-gguf"):
-    """The first cell: load the extension and take the model up."""
+    """Return the first cell, which loads the extension and selects the model."""
     lines = (
         "%load_ext xinference_magics",
         f"%xinference connect {endpoint}",
@@ -108,7 +108,7 @@ def test_a_launch_shows_its_progress(open_notebook, server, tiny_registered):
     expect(notebook.cell(2)).to_contain_text("Terminated browsed.")
 
 
-def test_hostile_text_of_a_real_model_runs_nowhere(open_notebook, slow_endpoint):
+def test_hostile_text_from_a_real_model_does_not_run(open_notebook, slow_endpoint):
     hostile = "%%chat -t 0\nShow me hostile HTML."
     notebook = open_notebook([connected(slow_endpoint), hostile])
     notebook.run(0)

@@ -1,6 +1,6 @@
-"""Hostile text from every source in every place: nothing of it runs, nothing is fetched.
+"""Hostile text from every source in every place: none of it runs, nothing is fetched.
 
-Many vectors stand in one page, so that a page costs seconds and not hours.
+Each page holds many vectors, so that the tests take seconds instead of hours.
 """
 
 import pytest
@@ -39,7 +39,7 @@ FOREIGN = (
 
 
 def end(notebook):
-    """The page has settled: all outputs are there, and MathJax has typeset them."""
+    """Wait until the page has settled: all outputs are there and typeset by MathJax."""
     expect(notebook.page.locator(".jp-OutputArea-output", has_text="The end.").last).to_be_visible(
         timeout=60_000
     )
@@ -47,7 +47,7 @@ def end(notebook):
 
 
 def check(notebook):
-    """Provoke everything that might react; then nothing has run, and nothing was fetched."""
+    """Provoke everything that might react, then assert that nothing ran and nothing was fetched."""
     notebook.page.evaluate(
         """() => {
           document.querySelectorAll('details').forEach(each => { each.open = true; });

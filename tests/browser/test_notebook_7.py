@@ -1,4 +1,4 @@
-"""The quickstart in Notebook 7: run cell by cell on a real server; streams, Stop, turns."""
+"""The quickstart in Notebook 7, run cell by cell on a real server; streaming, Stop and turns."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A Notebook 7 in the place of JupyterLab."""
+    """Notebook 7 instead of JupyterLab."""
     made = Lab(tmp_path_factory.mktemp("notebook7"), "notebook")
     made.start()
     yield made
@@ -36,7 +36,7 @@ def test_the_quickstart_runs(open_notebook, server, tiny_chat):
     assert asked.data[RECORD_MIME]["prompt"].endswith("in the capital of France?")
 
 
-def test_stop_ends_a_turn_and_the_cell_goes_on(open_notebook):
+def test_stop_ends_a_turn_and_the_cell_continues(open_notebook):
     turn = "turn = play(PROSE * 20, rate=30)\nprint('this cell goes on:', turn.status)"
     notebook = open_notebook(["from synthetic import play, PROSE", turn])
     notebook.run(0)

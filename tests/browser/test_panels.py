@@ -1,4 +1,4 @@
-"""Tables and the progress of a launch, as a page shows them."""
+"""Tables and launch progress in JupyterLab."""
 
 from playwright.sync_api import expect
 

@@ -1,4 +1,4 @@
-"""A running turn in JupyterLab: seen as it comes, stopped at a click, settled into plain output."""
+"""A running turn in JupyterLab: streaming, stopped by a click, settled as plain output."""
 
 import re
 
@@ -45,7 +45,7 @@ CLICK_LATE = """() => {
 
 
 def begin(notebook, index):
-    """Run a cell and wait until the first sentence is there."""
+    """Run a cell and wait for the first sentence."""
     notebook.run(index, wait=False)
     content = notebook.output(index).locator(".xm-content")
     expect(content).to_contain_text("Montmartre")
@@ -110,7 +110,7 @@ def test_thinking_has_a_fold_that_closes_when_the_answer_begins(open_notebook):
 
 
 @pytest.mark.parametrize("kernel", ["python3", "ipykernel6"])
-def test_stop_ends_the_turn_and_the_cell_goes_on(open_notebook, old_kernel, kernel):
+def test_stop_ends_the_turn_and_the_cell_continues(open_notebook, old_kernel, kernel):
     notebook = open_notebook([IMPORTS, LONG, NEXT], kernel=kernel)
     notebook.run(0)
     begin(notebook, 1)
@@ -124,7 +124,7 @@ def test_stop_ends_the_turn_and_the_cell_goes_on(open_notebook, old_kernel, kern
     notebook.screenshot(f"stopped-{kernel}")
 
 
-def test_cells_that_wait_behind_a_stopped_one_run_in_their_order(open_notebook, old_kernel):
+def test_cells_queued_behind_a_stopped_one_run_in_order(open_notebook, old_kernel):
     cells = [IMPORTS, LONG, "order = [1]", "order.append(2)", "order.append(3); print(order)"]
     notebook = open_notebook(cells, kernel=old_kernel)
     notebook.run(0)
@@ -172,8 +172,8 @@ def test_a_click_as_the_turn_ends_does_not_interrupt_the_next_cell(open_notebook
     assert "stopped" not in notebook.output(2).first.inner_text()
 
 
-def test_lost_messages_are_made_up_for(open_notebook):
-    # Every fourth one would be in step with the page, which asks again after so many frames.
+def test_lost_messages_are_recovered(open_notebook):
+    # Losing every fourth would be in step with the page, which asks again at a fixed interval.
     lossy = """
 from xinference_magics.display.widget import ChatWidget
 from random import Random
@@ -185,7 +185,7 @@ ChatWidget.send = lambda self, content: (
     notebook = open_notebook([IMPORTS, lossy, "turn = play(PROSE * 30, rate=60)"])
     notebook.run(0)
     notebook.run(1)
-    content = begin(notebook, 2)  # twice, where the answer to the page's first asking is lost
+    content = begin(notebook, 2)  # the page asks twice if the first reply is lost
     for _ in range(10):
         shown = content.text_content()
         assert (PROSE * 30).replace("\n", "").startswith(shown.replace("\n", ""))

@@ -1,4 +1,4 @@
-"""A hostile answer runs nowhere and fetches nothing: while it streams, settled, and reloaded.
+"""A hostile answer runs nothing and fetches nothing: streaming, settled, and reloaded.
 
 `test_markup` has many more vectors, in every place and every form.
 """
@@ -17,7 +17,7 @@ turn = play(ANSWER, reasoning=ANSWER, title={TITLE!r}, rate=400)
 
 
 def click_links(notebook):
-    """Click on everything that looks like a link or might react, but leads nowhere else."""
+    """Click everything that might react, except links to other sites."""
     notebook.page.evaluate(
         "() => document.querySelectorAll('.jp-OutputArea-output *').forEach("
         "each => { if (!/^https?:/.test(each.getAttribute('href') ?? '')) {"
@@ -27,7 +27,7 @@ def click_links(notebook):
 
 
 def elements(notebook):
-    """Name the elements in the outputs that no answer may bring in."""
+    """List the elements in the outputs that no answer may add."""
     return notebook.page.evaluate(
         "() => [...document.querySelectorAll('.jp-OutputArea-output :is(script, img, iframe,"
         " object, embed, link, style, svg, form, input, video, audio, base, meta)')]"
@@ -57,7 +57,7 @@ def test_hostile_answer_streaming_settled_and_reloaded(open_notebook):
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_settled_turn_looks_the_same_where_a_notebook_is_not_trusted(open_notebook, lab, trusted):
+def test_settled_turn_looks_the_same_in_an_untrusted_notebook(open_notebook, lab, trusted):
     text = "A `word`.\n\n```python\nx = 1\n```"
     cell = f"from synthetic import play\nturn = play({text!r}, reasoning='Let me think.')"
     notebook = open_notebook([cell])

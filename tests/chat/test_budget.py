@@ -1,4 +1,4 @@
-"""What fits into a model's context, and what its refusals and counts teach."""
+"""What fits into a model's context window, and what is learned from its refusals and counts."""
 
 import pytest
 import recorded
@@ -21,7 +21,7 @@ LONG = "The quick brown fox jumps over the lazy dog. " * 50
 
 
 class Answering:
-    """Refuses what it is told to, and then says yes."""
+    """Raises the given errors in turn, then answers yes."""
 
     name, engine, parameters, tools = "tiny", None, {}, ()
 
@@ -51,7 +51,7 @@ def question(answerer, *turns, prompt="Now?", **fields):
 
 
 async def answered(asked):
-    """Let a question be answered; return the texts, and the notes."""
+    """Have a question answered; return the texts and the notes."""
     with collected_notes() as notes:
         texts = [event.text async for event in asked.source()]
     return texts, notes
@@ -70,10 +70,10 @@ async def test_a_refused_prompt_is_sent_once_more_with_fewer_turns():
     )
     assert [[text[0] for text in each] for each in answerer.asked] == [list("TbcN"), list("cN")]
     assert asked.learnt.limit == 1200
-    assert asked.learnt.ratio > 1.2  # the server has counted more than was estimated
+    assert asked.learnt.ratio > 1.2  # the server counted more than was estimated
 
 
-async def test_what_was_learnt_holds_for_the_next_question():
+async def test_what_was_learnt_applies_to_the_next_question():
     learnt = Learnt()
     await answered(question(Answering(refusal(limit=1200)), LONG, LONG, LONG, learnt=learnt))
     answerer = Answering(context=32_768)
@@ -85,7 +85,7 @@ async def test_what_was_learnt_holds_for_the_next_question():
 
 
 @pytest.mark.parametrize("limit", [100_000, None])
-async def test_a_turn_is_left_out_also_where_the_numbers_do_not_explain_it(limit):
+async def test_a_turn_is_left_out_even_if_the_numbers_do_not_explain_it(limit):
     answerer = Answering(refusal(limit=limit))
     assert await answered(question(answerer, "a", "b", "c")) != ([], [])
     assert answerer.asked[1] == (["b", "c", "Now?"] if limit else ["c", "Now?"])
@@ -95,11 +95,11 @@ async def test_a_turn_is_left_out_also_where_the_numbers_do_not_explain_it(limit
     ("turns", "prompt", "errors"),
     [
         ([], LONG, [refusal(100, 400)]),
-        (["a"], LONG, [refusal(100, 400)]),  # too long without the turn, too
-        (["a", "b"], "Now?", [refusal(100), refusal(100)]),  # once, and not for ever
+        (["a"], LONG, [refusal(100, 400)]),  # still too long without the turn
+        (["a", "b"], "Now?", [refusal(100), refusal(100)]),  # retried once, not forever
     ],
 )
-async def test_what_cannot_be_helped_is_the_server_s_refusal(turns, prompt, errors):
+async def test_an_unavoidable_refusal_is_raised(turns, prompt, errors):
     answerer = Answering(*errors)
     with pytest.raises(ContextLengthError, match=r"Shorten it, or lower max_tokens"):
         await answered(question(answerer, *turns, prompt=prompt))
@@ -112,17 +112,17 @@ async def test_an_answer_that_is_too_long_by_itself_costs_no_turns():
         await answered(question(answerer, "a", "b", parameters={"max_tokens": 100_000}))
     assert "Shorten it" not in str(raised.value)
     assert len(answerer.asked) == 1
-    answerer = Answering(refusal(limit=4096, asked=3000))  # of the prompt there is too much, too
+    answerer = Answering(refusal(limit=4096, asked=3000))  # the prompt is too long as well
     asked = question(answerer, LONG, "b", parameters={"max_tokens": 100_000})
     assert (await answered(asked))[0] == ["Yes."]
 
 
-async def test_nothing_is_asked_again_once_something_was_said():
+async def test_nothing_is_retried_once_text_has_arrived():
     answerer = Answering(refusal(100), first=AIMessageChunk("Well"))
     with pytest.raises(ContextLengthError):
         await answered(question(answerer, "a", "b"))
     assert len(answerer.asked) == 1
-    answerer = Answering(refusal(100), first=AIMessageChunk(""))  # the role alone says nothing
+    answerer = Answering(refusal(100), first=AIMessageChunk(""))  # the role alone is not text
     assert (await answered(question(answerer, "a", "b")))[0] == ["", "", "Yes."]
 
 
@@ -143,13 +143,13 @@ async def test_the_model_s_own_count_corrects_the_estimate():
         fitted(question(answerer, prompt="words " * 1700, learnt=asked.learnt))
 
 
-def test_a_short_prompt_teaches_little_and_nonsense_nothing_much():
+def test_short_prompts_and_absurd_counts_change_little():
     learnt = Learnt()
     learnt.count(8, 38)  # the template alone has thirty
     assert 1 < learnt.ratio < 1.5
     learnt.count(1000, 1_000_000)
     assert learnt.ratio == 4
-    for _ in range(20):  # what was measured before counts for less and less
+    for _ in range(20):  # older measurements count for less and less
         learnt.count(1000, 1)
     assert learnt.ratio == 0.25
     for estimate, count in [(0, 5), (5, 0), (5, -1)]:
@@ -158,7 +158,7 @@ def test_a_short_prompt_teaches_little_and_nonsense_nothing_much():
         assert learnt.ratio == before
 
 
-async def test_pictures_teach_nothing_of_texts():
+async def test_pictures_teach_nothing_about_text():
     blocks = [{"type": "text", "text": "What?"}, {"type": "image", "base64": "AA=="}]
     asked = question(Answering(usage=usage(3000)), blocks=blocks)
     await answered(asked)
@@ -179,7 +179,7 @@ def test_tools_are_counted():
     assert estimated(question(answerer)) > without + 20
 
 
-def test_a_refusal_is_believed_rather_than_the_room_for_an_answer():
+def test_a_learnt_limit_overrides_the_room_for_an_answer():
     learnt = Learnt(limit=1000)
     answerer = Answering()
     answerer.parameters = {"max_tokens": 900}
@@ -188,7 +188,7 @@ def test_a_refusal_is_believed_rather_than_the_room_for_an_answer():
         fitted(question(answerer, prompt=LONG * 3, learnt=learnt))
 
 
-def test_lessons_are_those_of_one_model_on_one_server():
+def test_lessons_belong_to_one_model_on_one_server():
     lessons = Lessons()
     lessons.of(ChatXinference("http://a:1", "m")).limit = 5
     assert lessons.at("http://a:1", "m").limit == 5
@@ -199,7 +199,7 @@ def test_lessons_are_those_of_one_model_on_one_server():
 
 @pytest.mark.parametrize("said", [LLAMA, VLLM])
 @pytest.mark.parametrize("later", [False, True])
-async def test_code_that_asks_goes_on_too(said, later):
+async def test_a_refused_prompt_is_retried_from_code_too(said, later):
     talk = Conversation()
     for number, text in enumerate([LONG, "b" + LONG, "c" + LONG], 1):
         talk.add(Turn(text, AIMessage("Yes."), "tiny"), Execution(-number))

@@ -1,4 +1,4 @@
-"""Several answers to one prompt: which goes on in the conversation, and what a notebook keeps."""
+"""Several answers to one prompt: which continues the conversation, and what a notebook stores."""
 
 import json
 
@@ -42,11 +42,11 @@ def compared(*turns, conversation=None):
         ([turn("", status="stopped"), turn("", status="stopped")], None),
     ],
 )
-def test_the_first_that_answered_goes_on(turns, kept):
+def test_the_first_that_answered_is_kept(turns, kept):
     assert compared(*turns).kept_name == kept
 
 
-def test_another_is_kept_in_its_place():
+def test_another_answer_is_kept_instead():
     comparison = compared(turn("one"), turn("two"))
     conversation, shown = comparison.conversation, []
     comparison.shown_anew = lambda each: shown.append(each.kept_name)
@@ -57,7 +57,7 @@ def test_another_is_kept_in_its_place():
     assert shown == ["b"]
     comparison.keep("b")
     assert [each.text for each in conversation.turns] == ["two", "later"]
-    assert conversation.before(Execution(3, "A")) == []  # its place is still its cell's
+    assert conversation.before(Execution(3, "A")) == []  # its cell still determines its place
 
 
 def test_what_cannot_be_kept_is_named():
@@ -89,10 +89,10 @@ def restored(tmp_path, *cells):
     return storage.restore(path, ("%%chat",))
 
 
-def test_of_a_saved_comparison_only_the_kept_turn_is_restored(tmp_path):
+def test_only_the_kept_turn_of_a_saved_comparison_is_restored(tmp_path):
     comparison = compared(turn("one"), turn("two"))
     comparison.keep("b")
-    again = comparison.kept.to_record()  # the turn was shown in a later cell, too
+    again = comparison.kept.to_record()  # a later cell showed the turn too
     found = restored(
         tmp_path,
         cell("A", output(**{COMPARISON_MIME: comparison.to_record()})),
@@ -102,7 +102,7 @@ def test_of_a_saved_comparison_only_the_kept_turn_is_restored(tmp_path):
     assert found.lacking == []
 
 
-def test_what_was_asked_outside_of_any_conversation_stays_outside(tmp_path):
+def test_turns_outside_any_conversation_stay_outside(tmp_path):
     outside = Comparison(("a", "b"), [turn("one"), turn("two")])
     found = restored(
         tmp_path,
@@ -113,7 +113,7 @@ def test_what_was_asked_outside_of_any_conversation_stays_outside(tmp_path):
 
 
 @pytest.mark.parametrize("record", [None, [], {"turns": 3}, {"turns": [{"version": 1}]}])
-def test_a_forged_comparison_is_named_and_not_taken(tmp_path, record):
+def test_a_forged_comparison_is_reported_and_not_restored(tmp_path, record):
     found = restored(tmp_path, cell("A", output(**{COMPARISON_MIME: record})))
     assert found.conversations == {}
     assert found.lacking[-1] == "cell 1 has no saved answer"

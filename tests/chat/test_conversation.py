@@ -33,8 +33,8 @@ def test_cells_append():
     assert [m.content for m in made.messages] == ["a", "A", "b", "B"]
 
 
-def test_a_turn_that_is_added_meanwhile_moves_no_border():
-    """By a thread of the background, while a cell that runs again looks for what it continues."""
+def test_a_turn_added_concurrently_moves_no_boundary():
+    """A background thread adds it while a re-run cell looks up the turns that it continues."""
     again, adding = Execution(4, "B"), []
 
     class Meanwhile(Conversation):
@@ -42,7 +42,7 @@ def test_a_turn_that_is_added_meanwhile_moves_no_border():
             if execution == again:
                 adding.append(Thread(target=self.add, args=(turn("a2"), A1)))
                 adding[0].start()
-                adding[0].join(0.2)  # it waits for its turn
+                adding[0].join(0.2)  # it waits for the lookup
             return super()._place(execution)
 
     made = Meanwhile()
@@ -87,7 +87,7 @@ def test_the_last_turns_are_undone(count, dropped):
     assert texts(made.turns) == ["a", "b", "c"][: 3 - len(dropped)]
 
 
-def test_deleted_cells_take_their_turns_along():
+def test_deleting_cells_removes_their_turns():
     made = conversation((A1, "a"), (B2, "b"))
     made.forget_cells(["A"])
     assert texts(made.turns) == ["b"]

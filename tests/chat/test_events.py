@@ -1,4 +1,4 @@
-"""The chunks of a message merge into what langchain-core makes of them one by one."""
+"""Merging chunks at once gives the message that langchain-core builds from them one by one."""
 
 from functools import reduce
 from operator import add
@@ -31,7 +31,7 @@ def test_joined_chunks_merge_into_the_same_message(chunks):
     assert merged(chunks) == message_chunk_to_message(reduce(add, chunks))
 
 
-def test_texts_that_follow_each_other_become_one_chunk():
+def test_consecutive_texts_become_one_chunk():
     texts = [AIMessageChunk(text, id="a") for text in "abc"]
     end = AIMessageChunk("", id="a", chunk_position="last")
     assert [chunk.content for chunk in joined([*texts, end])] == ["abc", ""]

@@ -1,4 +1,4 @@
-"""What can be the schema of an answer."""
+"""What can serve as the schema of an answer."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ FIELDS = {"type": "object", "properties": {"name": {"type": "string"}}}
 
 
 class Odd:
-    """Something that no JSON stands for."""
+    """Something with no JSON representation."""
 
 
 @dataclass
@@ -66,14 +66,14 @@ async def test_a_form_without_a_title_is_asked_for(engine):
 
 
 @pytest.mark.parametrize("schema", [{}, {"name": "Ada"}])
-def test_a_dict_that_is_no_schema_is_refused(schema):
+def test_a_dict_that_is_not_a_schema_is_refused(schema):
     says = "cannot be used as an answer schema: it constrains nothing"
     with pytest.raises(BadRequestError, match=says):
         Form.of(schema)
 
 
 @pytest.mark.parametrize("schema", [Holder, Odd, 3])
-def test_what_is_no_schema_is_said_in_a_line(schema):
+def test_a_value_that_is_not_a_schema_is_reported_in_one_line(schema):
     with pytest.raises(
         NotebookError, match=r"is not an answer schema|cannot be used as an answer schema"
     ) as caught:

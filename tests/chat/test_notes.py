@@ -1,4 +1,4 @@
-"""What an engine ignores is said: as a warning to code, as one line to a cell."""
+"""What an engine ignores is reported: as a warning in code, as one line in a cell."""
 
 import warnings
 
@@ -40,7 +40,7 @@ async def test_code_is_warned(llm):
         await anext(llm.astream("x"))
 
 
-def test_a_cell_s_notes_come_out_of_the_thread_that_streams(llm):
+def test_notes_from_the_streaming_thread_reach_the_cell(llm):
     with collected_notes() as notes:
         streams = [(lambda: llm.astream([HumanMessage("x")]), LiveTurn("tiny"))]
         [outcome] = runner.run(streams, Unseen())
@@ -65,7 +65,7 @@ def test_a_user_may_silence_them(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_stream_of_another_source_is_no_matter(capsys):
+def test_a_stream_from_another_source_has_no_notes(capsys):
     async def stream():
         yield AIMessageChunk("Hello")
 

@@ -27,7 +27,7 @@ A1, B2, C3 = Execution(1, "A"), Execution(2, "B"), Execution(3, "C")
 
 
 class Gated:
-    """Answers "Hello", and goes on when the gate is open."""
+    """Answers "Hello", then the rest once the gate is open."""
 
     name, engine, parameters, context, tools = "gated", None, {}, None, ()
 
@@ -51,7 +51,7 @@ class Gated:
 
 
 class Record:
-    """A view that keeps what it is told; its button is pressed by `stopped`."""
+    """A view that records what it is given; setting `stopped` presses its button."""
 
     def __init__(self, *, in_page=True):
         self.in_page, self.stopped = in_page, False
@@ -82,7 +82,7 @@ def background():
 
 @pytest.fixture
 def begin(background):
-    """Begin a turn: `begin(answerer, prompt, run, **options)`."""
+    """Start a turn: `begin(answerer, prompt, run, **options)`."""
 
     def start(answerer, prompt="Hi", run=A1, *, view=None, **options):
         question = Question(answerer=answerer, prompt=prompt)
@@ -93,7 +93,7 @@ def begin(background):
     return start
 
 
-def test_it_is_waited_for_and_shown_by_a_thread_of_its_own(begin):
+def test_it_can_be_waited_for_and_is_shown_by_its_own_thread(begin):
     answerer, view, kept = Gated(), Record(), []
     turn = begin(answerer, view=view, keep=kept.append)
     assert answerer.asked.wait(10)
@@ -116,7 +116,7 @@ async def test_it_is_awaited_while_the_loop_runs(begin):
     assert (await turn).text == "Hello, Alice."
 
 
-def test_what_it_failed_with_is_raised_and_what_had_arrived_is_shown(begin):
+def test_a_failure_is_raised_and_the_partial_answer_is_shown(begin):
     answerer, view, kept = Gated(StreamError("The answer broke off.")), Record(), []
     answerer.gate.set()
     turn = begin(answerer, view=view, keep=kept.append)
@@ -136,7 +136,7 @@ def by_its_button(_turn, view):
 
 
 @pytest.mark.parametrize("stop", [by_itself, by_its_button])
-def test_a_stop_keeps_what_had_arrived(begin, stop):
+def test_a_stop_keeps_the_partial_answer(begin, stop):
     answerer, view = Gated(), Record()
     turn = begin(answerer, view=view)
     assert answerer.asked.wait(10)
@@ -145,9 +145,9 @@ def test_a_stop_keeps_what_had_arrived(begin, stop):
     assert turn.result().text == "Hello"
 
 
-def test_an_interrupt_ends_the_waiting_and_not_the_turn(begin):
+def test_an_interrupt_ends_the_wait_but_not_the_turn(begin):
     class Interrupting(Record):
-        """Interrupts the thread that waits, when that looks for the button the first time."""
+        """Interrupts the waiting thread the first time that it polls the button."""
 
         looked = False
 
@@ -186,7 +186,7 @@ def test_one_waits_for_another_and_continues_it(begin):
     assert second.messages == ["one", "Hello, Alice.", "two"]
 
 
-def test_one_that_waits_is_stopped_before_it_is_sent(begin):
+def test_a_waiting_turn_is_stopped_before_it_is_sent(begin):
     first, second, view = Gated(), Gated(), Record()
     one = begin(first)
     two = begin(second, after=[one], view=view)
@@ -198,7 +198,7 @@ def test_one_that_waits_is_stopped_before_it_is_sent(begin):
 
 
 @pytest.mark.parametrize("kind", [PromptError, RuntimeError])
-def test_a_prompt_that_cannot_be_sent_fails_it(begin, kind):
+def test_a_prompt_that_cannot_be_sent_fails_the_turn(begin, kind):
     def prepare(_question):
         raise kind("The prompt is too long.")
 
@@ -209,7 +209,7 @@ def test_a_prompt_that_cannot_be_sent_fails_it(begin, kind):
     assert view.closed.error == "The prompt is too long."
 
 
-def test_what_it_failed_with_is_kept_in_one_line(begin):
+def test_an_error_is_stored_in_one_line(begin):
     view, answerer = Record(), Gated(ValueError("two\nlines \x1b[31m"))
     answerer.gate.set()
     with pytest.raises(ValueError, match="two"):
@@ -217,7 +217,7 @@ def test_what_it_failed_with_is_kept_in_one_line(begin):
     assert view.closed.error == "two lines \N{SYMBOL FOR ESCAPE}[31m"
 
 
-def test_a_view_that_breaks_is_told_where_the_result_is_asked_for(begin):
+def test_an_error_in_the_view_is_raised_by_result(begin):
     class Broken(Record):
         def close(self, turn):
             raise RuntimeError("the page is gone")
@@ -228,7 +228,7 @@ def test_a_view_that_breaks_is_told_where_the_result_is_asked_for(begin):
         begin(answerer, view=Broken()).result(10)
 
 
-def test_a_view_is_closed_also_where_the_turn_cannot_be_kept(begin):
+def test_a_view_is_closed_even_if_the_turn_cannot_be_kept(begin):
     def keep(_turn):
         raise RuntimeError("the conversation is broken")
 
@@ -240,7 +240,7 @@ def test_a_view_is_closed_also_where_the_turn_cannot_be_kept(begin):
     assert view.lines == ["Note: The engine ignores seed."]
 
 
-def test_a_view_is_closed_also_where_the_pieces_do_not_fit_together(begin):
+def test_a_view_is_closed_even_if_the_pieces_do_not_fit_together(begin):
     class Odd(Gated):
         async def events(self, messages, parameters):
             yield AIMessageChunk("Hello", additional_kwargs={"a": 1.5})
@@ -258,7 +258,7 @@ def test_a_view_is_closed_also_where_the_pieces_do_not_fit_together(begin):
 
 
 def test_a_turn_of_a_deleted_cell_does_not_come_back(begin, background):
-    """Its thread is putting it into the conversation as the cell is found to be gone."""
+    """Its thread is adding it to the conversation when the cell is found to be deleted."""
     talk, keeping, go_on = Conversation(), threading.Event(), threading.Event()
 
     def keep(turn):
@@ -276,7 +276,7 @@ def test_a_turn_of_a_deleted_cell_does_not_come_back(begin, background):
     assert keeping.wait(10)
     forgetting = threading.Thread(target=forget)
     forgetting.start()
-    forgetting.join(0.2)  # it waits for the turn that is being kept
+    forgetting.join(0.2)  # it waits for the turn that is being added
     go_on.set()
     forgetting.join(10)
     assert turn.result(10).text == "Hello, Alice."
@@ -330,13 +330,13 @@ def test_later_turns_wait_and_earlier_ones_do_not(begin):
     turn = begin(answerer := Gated(), run=B2)
     talk.expect(turn, B2)
     assert talk.awaited(C3) == talk.awaited(B2) == talk.pending == [turn]
-    assert talk.awaited(Execution(4, "A")) == []  # it stands before
+    assert talk.awaited(Execution(4, "A")) == []  # its cell comes first
     answerer.gate.set()
     turn.result(10)
     assert talk.awaited(C3) == talk.pending == []
 
 
-async def test_code_that_asks_keeps_its_place_while_other_cells_run():
+async def test_a_question_from_code_keeps_its_place_while_other_cells_run():
     class Notebook:
         run = A1
         system = "Be brief."
@@ -369,7 +369,7 @@ async def test_code_that_asks_keeps_its_place_while_other_cells_run():
 
 
 @pytest.mark.parametrize("error", [None, StreamError("The answer broke off.")])
-async def test_code_that_asks_waits_too_and_takes_nothing_of_it(begin, capsys, error):
+async def test_a_question_from_code_waits_too_but_leaves_notes_and_errors(begin, capsys, error):
     talk, note_ = Conversation(), "The engine ignores seed."
     turn = begin(
         answerer := Gated(error, note_),

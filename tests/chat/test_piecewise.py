@@ -10,7 +10,7 @@ from xinference_magics.chat.piecewise import pieces
 
 
 def words(given):
-    """A generator function, as everybody writes them."""
+    """An ordinary generator function."""
     for letter in "abc":
         yield f"{letter} {threading.current_thread().name}"
 
@@ -51,7 +51,7 @@ async def test_a_synchronous_generator_streams(runnable):
     ],
     ids=["chain", "generator", "bound", "parallel"],
 )
-async def test_what_is_before_it_runs_once(last):
+async def test_steps_before_a_synchronous_generator_run_once(last):
     ran = []
     stream = pieces(RunnableLambda(lambda text: ran.append(text) or text) | last, "Hi")
     assert [piece async for piece in stream]
@@ -59,7 +59,7 @@ async def test_what_is_before_it_runs_once(last):
 
 
 @pytest.mark.parametrize("later", [False, True])
-async def test_a_step_that_has_no_asynchronous_way_does_not_run_those_before_it_again(later):
+async def test_a_step_without_async_support_does_not_rerun_earlier_steps(later):
     ran = []
 
     def first(text):
@@ -96,7 +96,7 @@ async def test_what_would_end_the_program_ends_the_stream(error):
     assert raised.value.__cause__ is error
 
 
-async def test_what_it_raises_is_its_own():
+async def test_its_own_exceptions_are_raised():
     @chain
     def broken(_text):
         yield "a"
@@ -109,7 +109,7 @@ async def test_what_it_raises_is_its_own():
 
 
 @pytest.mark.parametrize("error", [TypeError("mine"), NotImplementedError("mine")])
-async def test_a_fault_of_an_asynchronous_chain_runs_it_once(error):
+async def test_an_asynchronous_chain_that_fails_runs_once(error):
     ran = []
 
     async def broken(_text):
@@ -121,7 +121,7 @@ async def test_a_fault_of_an_asynchronous_chain_runs_it_once(error):
     assert ran == [1]
 
 
-async def test_one_that_is_left_ends_after_its_next_piece():
+async def test_an_abandoned_chain_ends_after_its_next_piece():
     ended, go_on = threading.Event(), threading.Event()
 
     @chain

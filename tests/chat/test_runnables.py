@@ -1,4 +1,4 @@
-"""Chains and graphs in place of a model: whatever they yield becomes one answer."""
+"""Chains and graphs instead of a model: whatever they yield becomes one answer."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ CALL = {"name": "add", "args": {"a": 1}, "id": "1", "type": "tool_call"}
 
 
 def answered(runnable):
-    """Let it answer "Hello"."""
+    """Have `runnable` answer "Hello"."""
     live = LiveTurn("chain")
 
     async def stream():
@@ -27,7 +27,7 @@ def answered(runnable):
 
 
 def pieces(*values):
-    """A chain that yields `values`, whatever it is given."""
+    """Return a chain that yields `values` for any input."""
 
     async def generate(_given):
         for each in values:
@@ -36,12 +36,12 @@ def pieces(*values):
     return RunnableLambda(str) | RunnableGenerator(generate)
 
 
-def test_text_is_what_it_is():
+def test_text_is_passed_through():
     live = answered(pieces("Hel", "lo."))
     assert (live.message().text, live.tokens, live.parsed) == ("Hello.", 2, None)
 
 
-def test_an_object_that_grows_is_shown_when_it_is_whole():
+def test_a_growing_object_is_shown_once_complete():
     live = answered(pieces('{"name": "A', 'da", ', '"age": 36}') | JsonOutputParser())
     assert live.message().text == '{"name": "Ada", "age": 36}'
     assert live.parsed == {"name": "Ada", "age": 36}
@@ -51,7 +51,7 @@ def test_lists_come_in_parts():
     assert answered(pieces(["a"], ["b"])).parsed == ["a", "b"]
 
 
-def test_a_message_that_comes_whole_loses_nothing():
+def test_an_unstreamed_message_loses_nothing():
     whole = AIMessage(
         "4",
         additional_kwargs={"reasoning_content": "I add."},

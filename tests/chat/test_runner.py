@@ -17,7 +17,7 @@ WHO = contextvars.ContextVar("WHO", default="nobody")
 
 
 class Recorder:
-    """A view of one turn that keeps what it was shown, and may ask for the end."""
+    """A view of one turn that records what it was shown and may request a stop."""
 
     def __init__(self, stop_after=None):
         self.seen = ""
@@ -39,7 +39,7 @@ class Recorder:
 
 
 def streaming(count=20, seconds=0.005, *, closed=None, error=None):
-    """A stream of `count` chunks, one every `seconds`; notes in `closed` that it was closed."""
+    """Return a stream of `count` chunks, one every `seconds`, that records its end in `closed`."""
 
     async def stream():
         try:
@@ -102,7 +102,7 @@ def test_a_signal_that_outlasts_a_frame_does_not_end_the_frames():
     late.cancel()
 
 
-def test_an_error_keeps_what_had_arrived():
+def test_an_error_keeps_the_partial_answer():
     live, outcome = run(streaming(3, error=ValueError("broken")), Recorder())
     assert outcome.status == "failed"
     assert str(outcome.error) == "broken"
@@ -131,7 +131,7 @@ def test_context_variables_travel_and_threads_end():
     WHO.set("nobody")
 
 
-async def test_a_running_loop_of_the_user_is_not_touched():
+async def test_a_user_s_running_loop_is_not_touched():
     ticks = []
 
     async def tick():
@@ -148,7 +148,7 @@ async def test_a_running_loop_of_the_user_is_not_touched():
 
 
 class Watcher:
-    """A view of several turns; asks for their end when `stop` says so."""
+    """A view of several turns that requests a stop when `stop` returns true."""
 
     def __init__(self, stop=lambda _: False):
         self.lives = ()
@@ -171,7 +171,7 @@ def run_together(*streams, view=None):
     return lives, runner.run(paired, view, frame_seconds=0.01)
 
 
-def test_turns_that_run_together_end_each_by_itself():
+def test_concurrent_turns_end_independently():
     lives, outcomes = run_together(
         streaming(3), streaming(2, error=ValueError("broken")), streaming(40, seconds=0.01)
     )
@@ -182,7 +182,7 @@ def test_turns_that_run_together_end_each_by_itself():
     assert outcomes[0].seconds < outcomes[2].seconds
 
 
-def test_the_button_ends_all_that_run_and_no_other():
+def test_the_button_stops_only_running_turns():
     closed = []
     endless = [streaming(100_000, closed=closed) for _ in range(2)]
     view = Watcher(lambda lives: lives[0].ended and all(live.tokens > 3 for live in lives[1:]))
@@ -191,7 +191,7 @@ def test_the_button_ends_all_that_run_and_no_other():
     assert closed == ["nobody", "nobody"]
 
 
-def test_an_interrupt_ends_all_that_run_and_leaves_what_has_ended():
+def test_an_interrupt_ends_running_turns_and_leaves_ended_ones():
     def interrupt(lives):
         if lives[0].ended and lives[1].tokens > 3:
             os.kill(os.getpid(), signal.SIGINT)

@@ -1,8 +1,8 @@
-"""What was saved once is read for ever.
+"""Files saved by any version stay readable.
 
-The files in `saved` were written by version 0.1 on 29 Nov 2026: a notebook that ran chat cells of
-all kinds, the conversation that it saved, and the record of a turn that has everything. They are
-never changed: a new version adds files of its own.
+Version 0.1 wrote the files in `saved` on 29 Nov 2026: a notebook that ran chat cells of all kinds,
+the conversation that it saved, and the record of a turn with every field. They never change: a new
+version adds its own files.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ def test_nobody_changes_the_files(name, digest):
     assert hashlib.sha256((SAVED / name).read_bytes()).hexdigest()[:16] == digest
 
 
-def test_a_record_has_all_that_it_had():
+def test_a_record_keeps_every_field():
     turn = Turn.from_record(RECORD)
     assert turn.to_record() == RECORD
     assert (turn.prompt, turn.text, turn.reasoning) == ("What is it?", "A picture.", "I look.")
@@ -53,13 +53,13 @@ def test_a_field_that_is_missing_has_its_default(name):
     assert {**turn.to_record(), name: RECORD[name]} == RECORD
 
 
-def test_the_least_record_is_read():
+def test_a_minimal_record_is_read():
     turn = Turn.from_record({name: RECORD[name] for name in REQUIRED})
     assert (turn.text, turn.status, turn.steps) == ("A picture.", "done", [])
 
 
 @pytest.mark.parametrize("name", sorted(REQUIRED))
-def test_without_these_it_is_no_turn(name):
+def test_a_required_field_cannot_be_missing(name):
     with pytest.raises(NotebookError):
         Turn.from_record({key: value for key, value in RECORD.items() if key != name})
 

@@ -56,7 +56,7 @@ def test_markdown_is_for_people(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["trip.json", "trip.md"])
-def test_half_a_character_of_a_model_s_is_no_hindrance(tmp_path, name):
+def test_a_lone_surrogate_from_a_model_is_saved(tmp_path, name):
     made = Conversation("trip")
     made.add(Turn("Hello", AIMessage("\ud83d there"), "m"), Execution(1))
     storage.save(made, tmp_path / name)
@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path):
         ('{"version": 1, "turns": [{"version": 1}]}', "turn 1: The record of this turn has no"),
     ],
 )
-def test_what_is_no_conversation_is_refused(tmp_path, text, message):
+def test_a_file_that_is_not_a_conversation_is_refused(tmp_path, text, message):
     path = tmp_path / "bad.json"
     path.write_text(text)
     with pytest.raises(NotebookError, match=message):

@@ -1,4 +1,4 @@
-"""LangChain's tools of all kinds run where their connections and figures were made."""
+"""LangChain tools of all kinds run on the thread that made their connections and figures."""
 
 import asyncio
 import functools
@@ -25,7 +25,7 @@ def thread_name(question: str) -> str:
 
 
 class Unwilling(BaseTool):
-    """As LangChain's guides write a tool that has no coroutine."""
+    """A tool without a coroutine, written as in LangChain's guides."""
 
     name: str = "unwilling"
     description: str = "Tell where it runs."
@@ -45,7 +45,7 @@ class Willing(Unwilling):
 
 
 def done(tool):
-    """Call a tool as a turn does; return what the model reads, on the waiting thread."""
+    """Call a tool on the waiting thread, as a turn does; return what the model reads."""
     call = {"name": tool.name, "args": {"question": "where?"}, "id": "1", "type": "tool_call"}
     with closing(asyncio.new_event_loop()) as loop:
         return MainThread(lambda: loop)._do(Toolbox([tool]).caller(call), lambda: False).content
@@ -71,7 +71,7 @@ def add(a: int, b: int) -> int:
 
 
 class Servers:
-    """As a client of MCP servers: its tools are asked for asynchronously."""
+    """Like a client of MCP servers: lists its tools asynchronously."""
 
     def __init__(self, *tools, error=None):
         self.tools, self.error, self.loop = tools, error, None
@@ -143,7 +143,7 @@ assert closed
 
 
 def test_it_is_awaited_while_the_loop_runs_the_cell():
-    """In a process of its own, since nesting changes the event loops of the whole process."""
+    """Runs in a subprocess, since nesting changes the event loops of the whole process."""
     subprocess.run([sys.executable, "-c", IN_A_CELL], check=True)
 
 
@@ -181,7 +181,7 @@ def test_a_function_without_types_is_refused_in_one_line(function):
         Toolbox([function])
 
 
-def test_a_name_that_pydantic_frowns_on_is_no_fault():
+def test_argument_names_that_pydantic_warns_about_are_accepted():
     def search(schema: str, copy: int = 1) -> str:
         """Search."""
         return schema * copy

@@ -58,7 +58,7 @@ def test_a_record_has_to_be_an_object():
         Turn.from_record("no")
 
 
-def test_numbers_that_cannot_be_told():
+def test_unknown_numbers_are_none():
     turn = Turn("p", AIMessage("x"), "m")
     assert turn.tokens is None
     assert turn.tokens_per_second is None

@@ -51,7 +51,7 @@ async def both(agent):
         (TOO_LONG, ContextLengthError),
     ],
 )
-async def test_what_stays_refused_is_asked_once(refusal, error):
+async def test_permanent_errors_are_not_retried(refusal, error):
     retry = ModelRetryMiddleware(max_retries=2, initial_delay=0, on_failure="error")
     with ScriptedServer(refusal) as server:
         with pytest.raises(error):
@@ -70,7 +70,7 @@ async def test_what_stays_refused_is_asked_once(refusal, error):
         Reply(503, {"detail": "Model is loading"}),
     ],
 )
-async def test_what_passes_is_asked_again(passing):
+async def test_temporary_errors_are_retried(passing):
     retry = ModelRetryMiddleware(max_retries=2, initial_delay=0, on_failure="error")
     with ScriptedServer(passing, passing, HELLO) as server:
         assert asking(server, retry).invoke(ASKED)["messages"][-1].text == "Hello!"
@@ -166,7 +166,7 @@ async def test_an_engine_that_follows_a_schema_follows_the_agent_s(engine, schem
     assert not body.get("tools")
 
 
-async def test_another_engine_calls_a_tool_for_it():
+async def test_other_engines_call_a_tool_instead():
     with ScriptedServer(Reply(body=calling(("Weather", SUNNY)))) as server:
         llm = model(server, profile=model_profile(("chat", "tools"), 4096, "transformers"))
         for answer in await structured(create_agent(llm, response_format=Weather)):
@@ -175,8 +175,8 @@ async def test_another_engine_calls_a_tool_for_it():
 
 
 @pytest.mark.parametrize("engine", ["llama.cpp", "vLLM"])
-async def test_a_form_beside_tools(engine):
-    """The two exclude each other on the wire: the form is one more tool there."""
+async def test_an_answer_schema_alongside_tools(engine):
+    """The two exclude each other on the wire, so the schema is sent as one more tool."""
     asked = Reply(body=calling(("get_weather", {"city": "Paris"})))
     answered = Reply(body=calling(("Weather", SUNNY)))
     with ScriptedServer(asked, answered, asked, answered) as server:
@@ -193,7 +193,7 @@ async def test_a_form_beside_tools(engine):
         assert names == ["get_weather", "Weather"]
 
 
-async def test_an_agent_with_a_form_can_be_streamed():
+async def test_an_agent_with_an_answer_schema_can_be_streamed():
     chunks = recorded.llama(
         recorded.call_begin("Weather"),
         recorded.call_more(json.dumps(SUNNY)[1:]),
@@ -211,14 +211,14 @@ FORM = {"type": "json_schema", "json_schema": {"name": "Weather", "schema": SCHE
 BOTH_CALLED = (("Weather", SUNNY), ("get_weather", {"city": "Paris"}))
 
 
-def test_an_answer_before_the_tools_have_answered_is_not_taken():
+def test_an_answer_before_the_tool_results_is_dropped():
     with ScriptedServer(Reply(body=calling(*BOTH_CALLED))) as server:
         answer = follows(server).bind_tools([get_weather], response_format=FORM).invoke("x")
     assert [call["name"] for call in answer.tool_calls] == ["get_weather"]
     assert answer.text == ""
 
 
-def test_a_streamed_answer_is_a_text_too():
+def test_a_streamed_answer_is_also_text():
     pieces = [
         recorded.call_begin("Weather"),
         recorded.call_more(json.dumps(SUNNY)[1:]),
@@ -239,7 +239,7 @@ def test_a_streamed_answer_is_a_text_too():
         ([get_weather], {"tool_choice": "none"}),
     ],
 )
-def test_a_form_that_can_be_asked_for_stays_one(tools, options):
+def test_an_answer_schema_stays_a_response_format_if_possible(tools, options):
     with ScriptedServer(HELLO) as server:
         bound = follows(server).bind_tools(tools, response_format=FORM, **options)
         assert bound.kwargs["response_format"] == FORM

@@ -1,4 +1,4 @@
-"""LangChain's agents on a real Xinference: the form of an answer, by what the engine can do."""
+"""LangChain's agents on a real Xinference: structured answers as far as the engine allows."""
 
 import pytest
 from langchain.agents import create_agent
@@ -32,7 +32,7 @@ def llm(tiny_chat):
     )
 
 
-async def test_the_engine_follows_the_form_of_an_agent(llm):
+async def test_the_engine_follows_an_agent_s_schema(llm):
     agent = create_agent(llm, response_format=Person)
     for answer in (agent.invoke(ASKED), await agent.ainvoke(ASKED)):
         assert isinstance(answer["structured_response"], Person)
@@ -44,7 +44,7 @@ def test_the_engine_follows_a_list(llm):
     assert all(isinstance(each, int) for each in answer)
 
 
-def test_what_stays_refused_is_asked_once(llm):
+def test_permanent_errors_are_not_retried(llm):
     retry = ModelRetryMiddleware(max_retries=3, initial_delay=60, on_failure="error")
     nobody = llm.model_copy(update={"model_uid": "nobody"})
     with pytest.raises(ModelNotFoundError):

@@ -1,4 +1,4 @@
-"""What LangChain puts around a model: caches, callbacks, events, blocks, fallbacks, dumps."""
+"""LangChain's features around a model: caches, callbacks, events, blocks, fallbacks, dumps."""
 
 import copy
 import pickle
@@ -72,7 +72,7 @@ class TestCache:
         await copy.deepcopy(llm).ainvoke("x")
         assert len(server.bodies) == 6
 
-    def test_credentials_are_no_part_of_the_key(self, server):
+    def test_credentials_are_not_part_of_the_key(self, server):
         cache = InMemoryCache()
         model(server, cache=cache, api_key="xf-secret").invoke("x")
         assert "xf-secret" not in str(cache._cache)
@@ -111,7 +111,7 @@ class AsyncHeard(AsyncCallbackHandler, Heard):
 
 
 class TestCallbacks:
-    async def test_each_token_is_told_once(self, streaming):
+    async def test_each_token_is_reported_once(self, streaming):
         heard = ["start", "Hel", "lo!", "", "end: Hello!"]
         for ask in (lambda *how: list(ChatXinference.stream(*how)), ChatXinference.invoke):
             callback = Heard()
@@ -122,7 +122,7 @@ class TestCallbacks:
             pass
         assert callback.heard == heard
 
-    async def test_an_error_is_told(self):
+    async def test_an_error_is_reported(self):
         with ScriptedServer(FAILED) as server:
             callback, later = Heard(), AsyncHeard()
             with pytest.raises(ServerError):
@@ -143,7 +143,7 @@ async def test_events(streaming):
 
 
 class TestBlocks:
-    """`output_version="v1"`: the content is blocks, and can be sent back."""
+    """`output_version="v1"`: the content is blocks that can be sent back."""
 
     BLOCKS = (
         {"type": "reasoning", "reasoning": "I see."},
@@ -215,7 +215,7 @@ class TestBlocks:
             " c",
         ]
 
-    def test_an_answer_in_blocks_goes_back(self, whole):
+    def test_an_answer_in_blocks_can_be_sent_back(self, whole):
         llm = model(whole, output_version="v1")
         llm.invoke([HumanMessage("x"), llm.invoke("x")])
         said = whole.bodies[1]["messages"][1]

@@ -1,4 +1,4 @@
-"""What the server is asked beside an answer: why one failed, and what a model takes."""
+"""Additional requests to the server: why an answer failed, and what a model accepts."""
 
 import json
 
@@ -41,7 +41,7 @@ def happened(*texts):
 
 
 async def failures(llm, *, stream):
-    """Return the errors of both ways of asking."""
+    """Return the errors of the synchronous and the asynchronous call."""
     with pytest.raises(ServerError) as caught:
         list(llm.stream("x")) if stream else llm.invoke("x")
     with pytest.raises(ServerError) as caught_async:
@@ -51,7 +51,7 @@ async def failures(llm, *, stream):
 
 @pytest.fixture(params=["whole", "stream"])
 def failing(request, server):
-    """Whether to stream from a server that says nothing of why it fails."""
+    """Return whether to stream from a server that fails without giving a reason."""
     if request.param == "whole":
         server[CHAT] = [(500, {"detail": recorded.FAILED})]
     else:
@@ -59,7 +59,7 @@ def failing(request, server):
     return request.param == "stream"
 
 
-async def test_the_reason_of_a_failure_is_looked_for(server, failing):
+async def test_the_reason_for_a_failure_is_looked_up(server, failing):
     server[EVENTS] = happened("CUDA out of memory", "<think> is no token")
     for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
         assert type(error) is InternalServerError
@@ -69,7 +69,7 @@ async def test_the_reason_of_a_failure_is_looked_for(server, failing):
         assert error.request_id in [body["request_id"] for body in server.sent]
 
 
-async def test_the_reason_decides_which_error_it_is(server, failing):
+async def test_the_reason_determines_the_error_class(server, failing):
     server[EVENTS] = happened(TOO_LONG)
     for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
         assert type(error) is ContextLengthError
@@ -82,7 +82,7 @@ async def test_the_reason_decides_which_error_it_is(server, failing):
         assert spare.invoke("x").content == "Hello!"
 
 
-async def test_a_worker_that_is_gone_is_told_as_one(server, failing):
+async def test_a_lost_worker_is_reported_as_such(server, failing):
     server[EVENTS] = happened("[Errno 111] Connect call failed ('10.0.0.2', 42021)")
     for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
         assert str(error).startswith(f"A worker of {server.endpoint} is not responding: ")
@@ -99,13 +99,13 @@ async def test_a_worker_that_is_gone_is_told_as_one(server, failing):
         (200, "nonsense"),
     ],
 )
-async def test_where_no_reason_is_found_the_failure_is_told(server, failing, events):
+async def test_if_no_reason_is_found_the_failure_is_reported(server, failing, events):
     server[EVENTS] = [events]
     for error in await failures(ChatXinference(server.endpoint, "tiny"), stream=failing):
         assert error.detail == recorded.FAILED
 
 
-async def test_what_says_its_reason_is_not_looked_for(server):
+async def test_the_reason_is_not_looked_up_if_the_error_gives_one(server):
     server[CHAT] = [(500, {"detail": "CUDA out of memory"})]
     await failures(ChatXinference(server.endpoint, "tiny"), stream=False)
     assert server.asked == ["/v1/chat/completions"] * 2
@@ -115,7 +115,7 @@ def takes(engine, *abilities):
     return [(200, {"model_engine": engine, "model_ability": ["chat", *abilities]})]
 
 
-async def test_the_server_says_how_a_model_takes_media(server):
+async def test_the_server_reports_how_a_model_takes_media(server):
     server[DESCRIPTION] = takes("llama.cpp", "audio")
     server[CHAT] = [(200, WHOLE)]
     llm = ChatXinference(server.endpoint, "tiny")
@@ -125,7 +125,7 @@ async def test_the_server_says_how_a_model_takes_media(server):
     assert parts == ["input_audio"] * 2
 
 
-async def test_what_it_does_not_take_is_refused_before_it_is_sent(server):
+async def test_unsupported_media_are_refused_before_sending(server):
     server[DESCRIPTION] = takes("Transformers")
     llm = ChatXinference(server.endpoint, "tiny")
     for ask in (llm.invoke, lambda messages: list(llm.stream(messages))):
@@ -138,7 +138,7 @@ async def test_what_it_does_not_take_is_refused_before_it_is_sent(server):
     assert server.sent == []
 
 
-def test_another_model_for_a_call_is_asked_about_itself(server):
+def test_another_model_for_a_call_is_looked_up_separately(server):
     server["GET /v1/models/other"] = takes("llama.cpp", "audio")
     server[CHAT] = [(200, WHOLE)]
     known = ChatXinference(server.endpoint, "tiny", engine="vLLM", profile={"audio_inputs": False})
@@ -147,14 +147,14 @@ def test_another_model_for_a_call_is_asked_about_itself(server):
 
 
 @pytest.mark.parametrize("description", [(404, {"detail": "Not Found"}), (200, "nonsense")])
-def test_a_server_that_does_not_say_is_sent_what_most_engines_read(server, description):
+def test_an_unknown_engine_is_sent_the_most_common_format(server, description):
     server[DESCRIPTION] = [description]
     server[CHAT] = [(200, WHOLE)]
     ChatXinference(server.endpoint, "tiny").invoke([HumanMessage([SOUND])])
     assert server.sent[0]["messages"][0]["content"][0]["type"] == "audio"
 
 
-def test_nothing_is_asked_about_text_or_what_is_known(server):
+def test_nothing_is_looked_up_for_text_or_known_models(server):
     server[CHAT] = [(200, WHOLE)]
     ChatXinference(server.endpoint, "tiny").invoke("x")
     known = ChatXinference(server.endpoint, "tiny", engine="vLLM", profile={"image_inputs": True})
@@ -177,7 +177,7 @@ def sent_arguments(server):
 @pytest.mark.parametrize(
     "known", [{}, {"engine": "vLLM"}, {"engine": "vLLM", "profile": {"tool_calling": True}}]
 )
-async def test_a_model_is_described_once_to_send_earlier_calls_right(server, known):
+async def test_a_model_is_described_once_to_send_earlier_calls_correctly(server, known):
     server[CHAT] = [(200, WHOLE)]
     server[DESCRIPTION] = [(200, CODER)]
     llm = ChatXinference(server.endpoint, "tiny", **known)
@@ -198,7 +198,7 @@ async def test_a_model_is_described_once_to_send_earlier_calls_right(server, kno
         ({"engine": "vLLM", "profile": {"name": "qwen2.5-instruct"}}, {"a": 1}),
     ],
 )
-def test_what_is_known_of_a_model_is_not_asked_for(server, known, wanted):
+def test_what_is_known_about_a_model_is_not_looked_up(server, known, wanted):
     server[CHAT] = [(200, WHOLE)]
     ChatXinference(server.endpoint, "tiny", **known).invoke(HISTORY)
     assert sent_arguments(server) == wanted

@@ -83,7 +83,7 @@ async def test_a_stream_cut_into_any_pieces(size):
     assert synchronous == "".join(pieces) == "été 世界 😀"
 
 
-def test_a_stream_that_comes_without_chunked_encoding():
+def test_a_stream_without_chunked_encoding():
     events = "".join(f"data: {json.dumps(each)}\n\n" for each in recorded.llama("a", "b"))
     with ScriptedServer(Reply(body=events + "data: [DONE]\n\n")) as server:
         assert "".join(chunk.content for chunk in model(server).stream("x")) == "ab"
@@ -98,7 +98,7 @@ CONFIG = {"max_tokens": 1024}
 
 
 class TestConfig:
-    """max_tokens, temperature, top_p and seed may stand in a call's config."""
+    """max_tokens, temperature, top_p and seed may appear in a call's config."""
 
     @pytest.mark.parametrize("config", [CONFIG, {"configurable": CONFIG}])
     def test_invoke_and_batch(self, server, config):
@@ -141,7 +141,7 @@ class TestConfig:
         sent = server.bodies[0]
         assert (sent["max_tokens"], sent["seed"], sent["temperature"]) == (3, 2, 0.1)
 
-    def test_other_keys_are_no_parameters(self, server):
+    def test_other_keys_are_not_parameters(self, server):
         model(server).invoke("x", config={"top_k": 5, "thread_id": 7})
         assert server.bodies[0].keys() == {"model", "messages", "request_id"}
 
@@ -165,7 +165,7 @@ def test_anything_passes_through_extra_body(server):
     assert server.bodies[0]["guided_regex"] == "a+"
 
 
-def test_whether_to_stream_is_no_matter_of_the_body(server):
+def test_the_body_does_not_decide_whether_to_stream(server):
     assert model(server).invoke("x", extra_body={"stream": True}).content == "Hello!"
 
 
@@ -186,7 +186,7 @@ def test_usage_is_counted_once_by_callbacks(streaming):
     assert counted.usage_metadata["tiny"]["total_tokens"] == 36
 
 
-def test_a_rate_limiter_is_heeded(server):
+def test_a_rate_limiter_is_respected(server):
     limiter = InMemoryRateLimiter(requests_per_second=1000, check_every_n_seconds=0.001)
     assert model(server, rate_limiter=limiter).invoke("x").content == "Hello!"
 
@@ -225,7 +225,7 @@ def test_one_event_loop_after_the_other(server, streaming):
     assert asyncio.run(use(streaming)) == asyncio.run(use(streaming)) == ["Hel", "lo!", ""]
 
 
-def test_loops_that_are_closed_without_ado(server):
+def test_loops_that_are_closed_without_cleanup(server):
     llm = model(server)
     for _ in range(2):
         loop = asyncio.new_event_loop()
@@ -301,7 +301,7 @@ async def test_nobody_there():
         await llm.ainvoke("x")
 
 
-async def test_a_loading_model_is_asked_again_when_told_so(monkeypatch):
+async def test_a_loading_model_is_retried_if_max_retries_is_set(monkeypatch):
     monkeypatch.setattr("xinference_magics.transport.inference._LONGEST_WAIT", 0.01)
     loading = Reply(503, {"detail": "Model is loading, please retry later"})
     with ScriptedServer(loading, loading, WHOLE) as server:
@@ -313,7 +313,7 @@ async def test_a_loading_model_is_asked_again_when_told_so(monkeypatch):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_it_waits_as_long_as_the_server_proposes(stream, monkeypatch):
+async def test_it_waits_as_long_as_the_server_asks(stream, monkeypatch):
     waits = []
 
     async def wait(seconds):
@@ -333,7 +333,7 @@ async def test_it_waits_as_long_as_the_server_proposes(stream, monkeypatch):
 @pytest.mark.parametrize(
     "reply",
     [
-        Reply(503, {"detail": "Service Unavailable"}),  # who said so may have passed it on
+        Reply(503, {"detail": "Service Unavailable"}),  # a proxy may have passed it on
         Reply(500, {"detail": "x"}, {"Retry-After": "0"}),
         Reply(429, {"detail": "Rate limit reached"}),
         Stream(recorded.llama("Hel")[:2], end="reset"),
@@ -341,7 +341,7 @@ async def test_it_waits_as_long_as_the_server_proposes(stream, monkeypatch):
         Stream([*recorded.llama("Hel")[:2], {"error": "Rate limit reached"}], done=False),
     ],
 )
-async def test_what_may_have_been_read_is_never_sent_twice(reply):
+async def test_a_request_that_may_have_been_read_is_never_resent(reply):
     with ScriptedServer(reply) as server:
         llm = model(server, max_retries=3, streaming=True)
         with pytest.raises(XinferenceError):
@@ -351,7 +351,7 @@ async def test_what_may_have_been_read_is_never_sent_twice(reply):
         assert len(server.bodies) == 2
 
 
-async def test_an_answer_that_is_no_json():
+async def test_an_answer_that_is_not_json():
     with ScriptedServer(Reply(200, "{", {"Content-Type": "application/json"})) as server:
         with pytest.raises(Exception, match="not valid JSON"):
             model(server).invoke("x")
@@ -359,7 +359,7 @@ async def test_an_answer_that_is_no_json():
             await model(server).ainvoke("x")
 
 
-async def test_an_answer_of_another_form_names_its_request():
+async def test_an_answer_in_an_unknown_format_names_its_request():
     with ScriptedServer(Reply(body={"choices": [{"message": "Hello"}]})) as server:
         with pytest.raises(ServerError, match="in an unknown format") as caught:
             model(server).invoke("x")
@@ -369,7 +369,7 @@ async def test_an_answer_of_another_form_names_its_request():
     assert found == [body["request_id"] for body in server.bodies]
 
 
-async def test_what_is_no_json_is_not_the_server_s_fault(server):
+async def test_unserializable_input_is_not_the_server_s_fault(server):
     llm = model(server)
     with pytest.raises(BadRequestError, match="with_structured_output accepts classes"):
         llm.invoke("x", response_format=HumanMessage)

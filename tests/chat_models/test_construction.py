@@ -47,7 +47,7 @@ def test_the_endpoint_comes_from_the_environment(monkeypatch):
     assert ChatXinference(model="tiny").server_url == "http://127.0.0.1:9997"
 
 
-def test_older_code_names_streaming_otherwise():
+def test_older_code_calls_streaming_stream():
     assert ChatXinference(model="tiny", stream=True).streaming
     with pytest.raises(BadRequestError, match="stream and streaming are the same"):
         ChatXinference(model="tiny", stream=True, streaming=False)
@@ -82,8 +82,8 @@ def test_a_misspelt_parameter_is_refused_by_bind():
 @pytest.mark.parametrize(
     "kind", [ChatXinference, XinferenceLLM, XinferenceEmbeddings, XinferenceRerank]
 )
-def test_what_is_refused_shows_no_key(kind, given):
-    """Pydantic would quote the beginning and the end of all that was given."""
+def test_a_validation_error_shows_no_key(kind, given):
+    """Pydantic would quote the beginning and the end of the whole input."""
     with pytest.raises(ValidationError) as caught:
         kind(**given)
     assert "xf-" not in str(caught.value)
@@ -104,7 +104,7 @@ def test_no_secret_is_shown():
     assert "token_source" not in f"{model!r}{model.model_dump()}"
 
 
-def test_the_source_of_tokens_counts_before_the_key():
+def test_the_token_source_takes_precedence_over_the_key():
     model = ChatXinference(model="tiny", api_key="xf-secret", token_source=lambda: "jwt")
     assert model._token() == "jwt"
     assert ChatXinference(model="tiny", api_key="xf-secret")._token() == "xf-secret"
@@ -112,7 +112,7 @@ def test_the_source_of_tokens_counts_before_the_key():
 
 
 class Login:
-    """A source of tokens that cannot be copied."""
+    """A token source that cannot be copied."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -152,7 +152,7 @@ def test_clients_follow_the_fields():
     assert model.model_copy(update={"timeout": 1})._endpoint.timeouts.read == 1
 
 
-def test_no_thread_gets_the_clients_of_what_the_fields_were(monkeypatch):
+def test_no_thread_gets_clients_for_old_field_values(monkeypatch):
     making, go_on = threading.Event(), threading.Event()
 
     class Slow(InferenceEndpoint):

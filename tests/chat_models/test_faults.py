@@ -1,4 +1,4 @@
-"""Streams that end badly, and streams that are left early."""
+"""Streams that end badly, and streams that are abandoned early."""
 
 import asyncio
 import signal
@@ -26,7 +26,7 @@ def model(server, **fields):
 
 
 async def collect(stream):
-    """Return the texts that came, and the error that ended them."""
+    """Return the texts that arrived and the error that ended the stream."""
     texts = []
     try:
         async for chunk in stream:
@@ -83,7 +83,7 @@ async def test_an_error_event(text, kind):
             assert error.status is None
 
 
-async def test_an_error_event_closes_the_connection_though_the_error_is_kept():
+async def test_an_error_event_closes_the_connection_even_if_the_error_is_kept():
     stream = Stream([*BEGUN, {"error": recorded.FAILED}], end="never")
     with ScriptedServer(stream) as server:
         found = await both(server)
@@ -107,7 +107,7 @@ async def test_a_line_of_ten_megabytes():
 
 
 def left(server):
-    """Wait for the connection to be closed and the abort to come; return the aborted id."""
+    """Wait until the connection is closed and the abort has arrived; return the aborted ID."""
     server.left.get(timeout=60)
     return server.aborted.get(timeout=60)
 
@@ -123,7 +123,7 @@ def test_closing_a_stream():
     with ScriptedServer(ENDLESS) as server:
         stream = model(server).stream("x")
         next(stream)
-        stream.close()  # which does not wait for the end: it never comes
+        stream.close()  # does not wait for the end, which never comes
         assert left(server) == server.bodies[0]["request_id"]
 
 

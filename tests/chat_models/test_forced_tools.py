@@ -1,4 +1,4 @@
-"""A forced tool call from end to end: what is asked, how often, and what becomes of the answer."""
+"""Forced tool calls end to end: what is sent, how often, and what becomes of the answer."""
 
 import json
 from typing import TypedDict
@@ -137,13 +137,13 @@ async def test_the_method_is_chosen_at_the_first_call(api, asynchronous, include
     assert "tools" not in api.sent[-1]
 
 
-def test_a_server_that_does_not_say_the_engine_is_asked_for_a_tool_call(api):
+def test_a_server_that_does_not_report_the_engine_is_asked_for_a_tool_call(api):
     api[DESCRIPTION] = [(404, {"detail": "Model not found"})]
     function = {"name": "Person", "arguments": '{"name": "Ada", "age": 36}'}
     api[CHAT] = [(200, recorded.whole({"tool_calls": [{"id": "1", "function": function}]}))]
     llm = ChatXinference(api.endpoint, "tiny").with_structured_output(Person)
     assert llm.invoke("x") == llm.invoke("x") == Person(name="Ada", age=36)
-    assert api.asked.count(DESCRIPTION) > 1  # what could not be learnt is asked for again
+    assert api.asked.count(DESCRIPTION) > 1  # a failed lookup is repeated
     assert api.sent[-1]["tool_choice"]["function"]["name"] == "Person"
 
 
@@ -196,7 +196,7 @@ class TestCutAnswers:
             assert isinstance(error, OutputParserException)
 
 
-def test_a_whole_text_is_whole_whatever_the_finish_reason():
+def test_a_complete_text_is_accepted_whatever_the_finish_reason():
     reply = Reply(body=recorded.whole({"content": CUT + "20}" + 9 * "\n"}, "length"))
     with ScriptedServer(reply) as server:
         llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
@@ -218,7 +218,7 @@ def test_a_call_that_was_cut_in_its_name_or_arguments(size):
 
 
 @pytest.mark.parametrize("asynchronous", [True, False])
-async def test_parameters_of_a_call_whose_method_the_engine_decides(api, asynchronous):
+async def test_call_parameters_if_the_engine_decides_the_method(api, asynchronous):
     api[CHAT] = [(200, recorded.whole({"content": '{"name": "Ada", "age": 36}'}))]
     bound = ChatXinference(api.endpoint, "tiny").with_structured_output(Person)
     if asynchronous:
@@ -228,7 +228,7 @@ async def test_parameters_of_a_call_whose_method_the_engine_decides(api, asynchr
     assert api.sent[-1]["max_tokens"] == 5
 
 
-def test_a_tool_that_is_no_function_is_left_to_the_server():
+def test_a_tool_that_is_not_a_function_is_left_to_the_server():
     with answering(json.dumps([CALL])) as server:
         llm = ChatXinference(server.endpoint, "tiny", engine="vLLM")
         tools = [{"type": "web_search_preview"}, get_weather]
@@ -236,7 +236,7 @@ def test_a_tool_that_is_no_function_is_left_to_the_server():
 
 
 class TestVllm:
-    """What its parsers make of calls in a stream."""
+    """How vLLM's parsers handle calls in a stream."""
 
     def piece(self, name, arguments):
         function = {"name": name, "arguments": arguments}
@@ -258,7 +258,7 @@ class TestVllm:
             assert called(answer) == ([(tool.__name__, {})] if valid else [])
             assert len(answer.invalid_tool_calls) == (not valid)
 
-    async def test_names_whose_arguments_never_come_are_asked_for_again_whole(self):
+    async def test_names_whose_arguments_never_come_are_requested_again_unstreamed(self):
         names = [self.piece("get_weather", ""), {"content": "\n```"}]
         stream = Stream(recorded.llama("```json\n<tool_cal", *names, finish="tool_calls"))
         whole = Reply(body=recorded.whole(self.piece("get_weather", json.dumps(CALL["arguments"]))))
@@ -269,7 +269,7 @@ class TestVllm:
             assert called(answer) == [("get_weather", {"city": "Paris"})]
             assert not answer.invalid_tool_calls
 
-    def test_a_name_whose_arguments_never_come_behind_a_text_is_invalid(self):
+    def test_a_name_after_text_whose_arguments_never_come_is_invalid(self):
         pieces = ["Let me see.", self.piece("get_weather", "")]
         with answering(*pieces, finish="tool_calls") as server:
             answer = merged(self.bound(server, get_weather).stream("x"))
@@ -277,7 +277,7 @@ class TestVllm:
         assert len(answer.invalid_tool_calls) == 1
         assert len(server.bodies) == 1
 
-    def test_a_name_without_arguments_behind_a_call_in_the_text_is_invalid(self):
+    def test_a_name_without_arguments_after_a_call_in_the_text_is_invalid(self):
         tags = f"<tool_call>\n{json.dumps(CALL)}\n</tool_call>"
         pieces = [tags, self.piece("get_weather", "")]
         with answering(*pieces, finish="tool_calls") as server:
@@ -286,7 +286,7 @@ class TestVllm:
         assert len(answer.invalid_tool_calls) == 1
         assert len(server.bodies) == 1
 
-    async def test_a_call_that_was_swallowed_is_asked_for_again_whole(self):
+    async def test_a_swallowed_call_is_requested_again_unstreamed(self):
         tags = '<tool_call>\n{"name": "get_time", "arguments": {}}\n</tool_call>'
         silent, whole = Stream(recorded.llama("")), Reply(body=recorded.whole({"content": tags}))
         with ScriptedServer(silent, whole, silent, whole) as server:
@@ -296,7 +296,7 @@ class TestVllm:
         assert [each.get("stream", False) for each in server.bodies] == [True, False] * 2
 
     @pytest.mark.parametrize("written", ["{}", "```json\n{}\n```", "[{}]"])
-    def test_a_call_that_ends_the_text_is_asked_for_once(self, written):
+    def test_a_call_that_ends_the_text_is_requested_once(self, written):
         text = written.replace("{}", '{"name": "get_time", "arguments": {}}')
         with ScriptedServer(Stream(recorded.llama(*text))) as server:
             assert called(merged(self.bound(server, get_time).stream("x"))) == [("get_time", {})]
@@ -311,14 +311,14 @@ class TestVllm:
             with pytest.raises(ServerError, match="the engine returned none"):
                 [each async for each in llm.astream("x")]
 
-    def test_an_answer_of_nothing_is_one(self):
+    def test_an_empty_answer_is_accepted(self):
         chunks = recorded.llama("")
         chunks[-1]["usage"] = {**chunks[-1]["usage"], "completion_tokens": 1}
         with ScriptedServer(Stream(chunks)) as server:
             assert merged(self.bound(server, get_time).stream("x")).content == ""
         assert len(server.bodies) == 1
 
-    async def test_a_family_that_cannot_stream_calls_is_asked_whole(self):
+    async def test_a_family_that_cannot_stream_calls_is_not_streamed(self):
         refused = (
             "[address=127.0.0.1:3, pid=7] Streaming support for tool calls is available only when "
             "using Qwen models with vLLM backend or GLM4-chat models without vLLM backend. "
@@ -332,7 +332,7 @@ class TestVllm:
             assert merged([each async for each in llm.astream("x")]).content == "Hello!"
 
 
-def test_a_thought_that_is_left_out_is_said():
+def test_omitted_reasoning_is_reported():
     with answering(json.dumps([CALL])) as server:
         llm = forced(server, enable_thinking=True)
         with pytest.warns(IgnoredByEngineWarning, match="does not reason when a tool call is"):

@@ -32,7 +32,7 @@ def llm(cluster, tiny_sight):
 
 @pytest.fixture(scope="module")
 def image(samples):
-    """An image block of LangChain's."""
+    """Make a LangChain image block."""
     return lambda color: {
         "type": "image",
         "base64": b64encode(samples.png(color)).decode(),
@@ -42,7 +42,7 @@ def image(samples):
 
 @pytest.fixture(scope="module")
 def sound(samples):
-    """An audio block of LangChain's."""
+    """Make a LangChain audio block."""
     return lambda *tones: {
         "type": "audio",
         "base64": b64encode(samples.wav(*tones)).decode(),
@@ -88,7 +88,7 @@ def test_all_spellings_of_an_image_arrive(llm, samples, spelling):
     assert llm.invoke([asked(COLOR, block)]).content == "The image is blue."
 
 
-async def test_all_ways_of_asking_say_the_same(llm, image):
+async def test_all_ways_of_calling_give_the_same_answer(llm, image):
     messages = [asked(COLOR, image("yellow"))]
     ways = [
         llm.invoke(messages),
@@ -155,7 +155,7 @@ def test_it_hears_all_spellings_of_a_sound(llm, samples, tone, spelling):
     assert llm.invoke([asked(HEAR, block)]).content == f"I hear a {tone} tone."
 
 
-def test_a_sound_has_a_course(llm, sound):
+def test_a_sound_has_a_sequence(llm, sound):
     answer = llm.invoke([asked(HEAR, sound("low", "high"))])
     assert answer.content == "I hear a low tone, then a high tone."
     assert llm.invoke([asked(HEAR, sound("silence"))]).content == "I hear no sound."
@@ -179,8 +179,8 @@ def test_it_follows_a_video(llm, samples, tmp_path):
         assert llm.invoke([asked(VIDEO, block)]).content == "The video goes from red to blue."
 
 
-def test_an_address_is_opened_by_the_server(llm, samples, tmp_path):
-    """Also one of its own network, which llama.cpp does not guard."""
+def test_a_url_is_opened_by_the_server(llm, samples, tmp_path):
+    """Even a URL in its own network, which llama.cpp does not guard."""
     (tmp_path / "image.png").write_bytes(samples.png("cyan"))
     opened = []
 
@@ -204,7 +204,7 @@ def test_a_model_without_the_ability_is_not_asked(cluster, tiny_chat, image, sou
             reader.invoke([asked("What is it?", block)])
 
 
-def test_a_broken_image_is_an_error_that_names_what_to_look_at(llm, image):
+def test_a_broken_image_is_an_error_that_names_the_cause(llm, image):
     broken = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
     for ask in (llm.invoke, lambda messages: list(llm.stream(messages))):
         with pytest.raises(ServerError, match="Failed to load image") as failed:
@@ -213,7 +213,7 @@ def test_a_broken_image_is_an_error_that_names_what_to_look_at(llm, image):
     assert llm.invoke([asked(COLOR, image("red"))]).content == "The image is red."
 
 
-async def test_the_server_says_how_it_takes_a_sound(llm, sound):
+async def test_the_server_reports_how_it_takes_a_sound(llm, sound):
     nameless = ChatXinference(llm.server_url, llm.model_uid, temperature=0, max_tokens=60)
     messages = [asked(HEAR, sound("low"))]
     assert nameless.invoke(messages).content == "I hear a low tone."

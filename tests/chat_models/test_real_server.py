@@ -51,7 +51,7 @@ def test_the_config_limits_the_answer(llm):
     assert streamed.usage_metadata["output_tokens"] == 7
 
 
-async def test_all_ways_of_asking_say_the_same(llm):
+async def test_all_ways_of_calling_give_the_same_answer(llm):
     ways = [
         llm.invoke(FRANCE),
         merge(llm.stream(FRANCE)),
@@ -83,10 +83,10 @@ def test_an_unknown_model(llm):
         misspelt.invoke("Hello")
 
 
-def test_what_the_server_would_answer_with_500_is_said_in_a_line(llm):
+def test_a_server_error_500_is_reported_in_one_line(llm):
     with pytest.raises(BadRequestError, match="top_k"):
         llm.invoke("Hello", extra_body={"top_k": "many"})
-    assert llm.invoke("Hello").content  # after which the server has dropped the connection
+    assert llm.invoke("Hello").content  # although the server has dropped the connection
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def gguf(tiny_chat):
     return ChatXinference(tiny_chat.endpoint, tiny_chat.gguf, temperature=0, max_tokens=20)
 
 
-def test_a_prompt_that_does_not_fit_is_told_by_its_reason(gguf):
+def test_a_prompt_that_does_not_fit_is_reported_with_its_reason(gguf):
     too_long = "word " * 40_000
     for ask in (gguf.invoke, lambda prompt: list(gguf.stream(prompt))):
         with pytest.raises(ContextLengthError, match="exceeds the available context size"):

@@ -1,4 +1,4 @@
-"""What goes over the wire, for every spelling that a user may have learnt elsewhere."""
+"""What goes over the wire, for every spelling that a user may know from elsewhere."""
 
 import json
 
@@ -22,7 +22,7 @@ def server():
 
 @pytest.fixture
 def sent(server):
-    """Ask a model, and return the body that was sent."""
+    """Ask a model and return the request body."""
 
     def send(messages="x", engine=None, bound=lambda llm: llm):
         bound(ChatXinference(server.endpoint, "tiny", engine=engine)).invoke(messages)
@@ -75,7 +75,7 @@ def test_every_spelling_of_a_tool_choice(sent, choice, sent_as):
     ) | {"request_id": body["request_id"]}
 
 
-def test_a_tool_is_sent_as_openai_s():
+def test_a_tool_is_sent_in_openai_s_format():
     anthropic = {"name": "f", "description": "Do it.", "input_schema": {"type": "object"}}
     schema = {"title": "g", "description": "Do it.", "type": "object", "properties": {}}
     llm = ChatXinference(model="tiny")
@@ -150,7 +150,7 @@ class TestStructure:
         assert self.send(server, "function_calling", strict, include_raw) == {
             "tools": [{"type": "function", "function": function}],
             "tool_choice": NAMED,
-            "max_tokens": 2048,  # the engine, which is not known, might not come to an end
+            "max_tokens": 2048,  # the unknown engine might not stop by itself
         }
 
     def test_json_schema(self, server, strict, include_raw):

@@ -1,4 +1,4 @@
-"""Structured output in every form of a schema, by every method."""
+"""Structured output for every kind of schema, by every method."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reply(value, name, **options):
 
 
 async def all_ways(server, schema, method):
-    """Ask whole and streamed, synchronously and asynchronously; return the last of each."""
+    """Call with and without streaming, sync and async; return the last value of each."""
     llm = ChatXinference(server.endpoint, "tiny").with_structured_output(schema, method=method)
     streamed = [each async for each in llm.astream("x")]
     return [llm.invoke("x"), await llm.ainvoke("x"), list(llm.stream("x"))[-1], streamed[-1]]
@@ -60,7 +60,7 @@ def served(value, name):
     [(Node, Node.model_validate(TREE)), (SCHEMA, TREE), (OPENAI, TREE)],
     ids=["class", "schema", "OpenAI's form"],
 )
-async def test_what_refers_to_itself(schema, result, method):
+async def test_a_recursive_schema(schema, result, method):
     with served(TREE, "Node") as server:
         assert await all_ways(server, schema, method) == [result] * 4
     body = server.bodies[0]
@@ -83,7 +83,7 @@ async def test_a_list(schema, result, method):
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, OPENAI])
-async def test_what_is_wrong_deep_within_is_found(schema):
+async def test_a_nested_error_is_found(schema):
     wrong = {"name": "root", "children": [{"name": 5}]}
     with served(wrong, "Node") as server:
         llm = ChatXinference(server.endpoint, "tiny")
@@ -101,6 +101,6 @@ def test_a_tool_call_cannot_be_a_list():
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schema", [int, {"a": 1}, {}, 5, list[int]])
-def test_what_is_no_schema_is_refused_before_anything_is_sent(schema, method):
+def test_an_invalid_schema_is_refused_before_anything_is_sent(schema, method):
     with pytest.raises(BadRequestError, match="cannot be used as an answer schema"):
         ChatXinference(model="tiny").with_structured_output(schema, method=method)

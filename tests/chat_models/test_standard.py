@@ -35,7 +35,7 @@ class TestStandard(ChatModelUnitTests):
 
 
 @pytest.mark.filterwarnings("ignore:The function `load` is in beta")
-def test_a_dump_can_be_loaded_where_the_class_is_allowed():
+def test_a_dump_can_be_loaded_if_the_class_is_allowed():
     model = ChatXinference("http://server:9997", "tiny", api_key="xf-secret", temperature=0)
     dumped = dumpd(model)
     assert dumped["id"] == ["xinference_magics", "chat_models", "ChatXinference"]

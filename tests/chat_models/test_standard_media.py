@@ -1,8 +1,8 @@
 """langchain-tests' standard tests with images, sounds and documents, on llama.cpp.
 
-The suite downloads its samples; here they are made: a white image for its diagram, a high tone
-for its bird. What is sent to the model is the suite's own, and where it sends an address, the
-server finds that image on this machine.
+The suite downloads its samples; these tests generate them: a white image for its diagram, a high
+tone for its bird. The messages are the suite's own; if one contains a URL, the server finds that
+image on this machine.
 """
 
 import httpx
@@ -28,7 +28,7 @@ NO_PDF = pytest.mark.xfail(
 
 
 class TestMedia(ChatModelTests):
-    """The tests with media alone; all of the suite runs on the tiny chat model."""
+    """Only the tests with media; the whole suite runs on the tiny chat model."""
 
     endpoint: str
     uid: str

@@ -1,6 +1,6 @@
 """langchain-tests' standard suite for chat models, against the tiny model on both engines.
 
-With ENDPOINT and MODEL_UID in the environment (`make standard`), against a running model, too.
+With ENDPOINT and MODEL_UID in the environment (`make standard`), also against a running model.
 """
 
 import os
@@ -13,7 +13,7 @@ from xinference_magics.cluster.connection import Cluster
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
-    # json_mode is asked for although neither engine constrains its output by it
+    # json_mode is requested although neither engine uses it to constrain its output
     pytest.mark.filterwarnings("ignore:The .* engine ignores"),
 ]
 
@@ -62,11 +62,11 @@ class TestLlamaCpp(Suite):
 
     @property
     def supported_usage_metadata_details(self):
-        """transformers reports no cached tokens, and neither engine counts its thoughts."""
+        """transformers reports no cached tokens, and neither engine counts reasoning tokens."""
         return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
 
     def invoke_with_cache_read_input(self, *, stream=False):
-        """Ask the same twice: the second time, the prompt is in the engine's cache."""
+        """Send the same prompt twice: the second time, it is in the engine's cache."""
         llm = self.chat_model_class(**self.chat_model_params)
         llm.invoke("Hello")
         if not stream:
@@ -80,7 +80,7 @@ class TestTransformers(Suite):
 
 
 class StructureOnly(Suite):
-    """The suite's tests of structured output, once more for a method that is named."""
+    """The suite's tests of structured output, repeated for a named method."""
 
     method: str
 
@@ -89,7 +89,7 @@ class StructureOnly(Suite):
         return {"method": self.method}
 
     def __init_subclass__(cls):
-        """Leave out what does not depend on the method: it has been run above."""
+        """Drop the tests that do not depend on the method: they have run above."""
         for name in dir(cls):
             if name.startswith("test_") and "structured_output" not in name:
                 setattr(cls, name, None)
@@ -120,7 +120,7 @@ class TestTransformersJsonMode(StructureOnly):
 
 
 class Running(Suite):
-    """A running model, which nobody has taught the answers."""
+    """A running model that was not trained on the answers."""
 
     other_uid = None
     endpoint, uid = os.environ.get("ENDPOINT"), os.environ.get("MODEL_UID")
@@ -133,13 +133,13 @@ class Running(Suite):
 
 
 class RunningStructure(Running, StructureOnly):
-    """The tests of structured output on it, by a method that is named."""
+    """The tests of structured output on it, by a named method."""
 
 
 if Running.uid:
 
     class TestRunning(Running):
-        """All tests, structured output by the method that its engine takes by itself."""
+        """All tests, with structured output by the default method for its engine."""
 
     class TestRunningFunctionCalling(RunningStructure):
         method = "function_calling"

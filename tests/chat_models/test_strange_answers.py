@@ -1,4 +1,4 @@
-"""Whole and streamed answers as other servers send them, synchronously and not."""
+"""Whole and streamed answers as other servers send them, sync and async."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ def merged(chunks):
 
 
 async def all_ways(llm, asked="x", *, streams=True):
-    """What `invoke`, `ainvoke`, `stream` and `astream` return."""
+    """Return what `stream` and `astream` yield, or `invoke` and `ainvoke` return."""
     if not streams:
         return [llm.invoke(asked), await llm.ainvoke(asked)]
     return [merged(list(llm.stream(asked))), merged([each async for each in llm.astream(asked)])]
@@ -133,7 +133,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("answer", REFUSED)
-async def test_the_server_s_words_come_through(answer):
+async def test_the_server_s_message_is_passed_on(answer):
     script = REFUSED[answer]
     with ScriptedServer(script) as server:
         for streams in [True] if isinstance(script, Stream) else [True, False]:
@@ -143,7 +143,7 @@ async def test_the_server_s_words_come_through(answer):
                 assert error.request_id in {body["request_id"] for body in server.bodies}
 
 
-async def test_an_error_body_of_the_siblings():
+async def test_an_error_body_for_the_sibling_classes():
     with ScriptedServer(REFUSED["an error body"]) as server:
         embeddings = XinferenceEmbeddings(server.endpoint, "tiny")
         with pytest.raises(ServerError, match="CUDA is out of memory"):
@@ -154,7 +154,7 @@ async def test_an_error_body_of_the_siblings():
             await XinferenceLLM(server.endpoint, "tiny").ainvoke("x")
 
 
-async def test_rerank_names_the_model_and_what_is_only_the_model_s():
+async def test_rerank_sends_the_model_and_its_extra_parameters():
     with ScriptedServer(Reply(body=recorded.scores((0, 0.5)))) as server:
         rerank = XinferenceRerank(server.endpoint, "tiny", extra_body={"odd": 1})
         rerank.compress_documents([Document("a")], "x")
@@ -174,7 +174,7 @@ def weather(city: str) -> str:
 
 @pytest.mark.parametrize("key", [None, "", 0])
 @pytest.mark.parametrize("streams", [True, False])
-async def test_an_agent_goes_on_with_calls_without_ids(key, streams):
+async def test_an_agent_continues_with_calls_without_ids(key, streams):
     names = [("weather", '{"city": "Paris"}'), ("weather", '"{\\"city\\": \\"Rome\\"}"')]
     calls = [
         {"index": 0, "id": key, "type": "function", "function": {"name": name, "arguments": text}}
@@ -212,7 +212,7 @@ def broken(*_, **__):
 
 @pytest.mark.parametrize("streams", [True, False])
 @pytest.mark.parametrize("module", [events, handle, aio])
-async def test_a_bug_of_ours_is_not_the_server_s(monkeypatch, module, streams):
+async def test_a_bug_of_ours_is_not_blamed_on_the_server(monkeypatch, module, streams):
     package = {"__name__": "xinference_magics.broken"}
     exec(BUG, package)  # noqa: S102  # as if it were a part of the package
     name = {events: "_error_in", handle: "written", aio: "written"}[module]
@@ -253,7 +253,7 @@ async def test_what_is_logged(caplog):
         (Reply(body=recorded.whole({"content": 5})), "MalformedError: content is a int"),
     ],
 )
-async def test_what_is_translated_is_logged_with_its_traceback(caplog, script, original):
+async def test_translated_errors_are_logged_with_their_traceback(caplog, script, original):
     caplog.set_level("DEBUG", logger="xinference_magics")
     with ScriptedServer(script) as server:
         for error in await errors_of(model(server), streams=False):
@@ -270,7 +270,7 @@ def test_nothing_is_logged_unless_asked_for(capsys):
     with ScriptedServer(Reply(500, {"detail": "no"})) as server, pytest.raises(ServerError):
         model(server).invoke("x")
     assert capsys.readouterr() == ("", "")
-    # pytest adds its own to a logger that did not propagate, as while the extension was loaded.
+    # pytest adds handlers to a logger that did not propagate, as while the extension was loaded.
     handlers = logging.getLogger("xinference_magics").handlers
     ours = [each for each in handlers if not type(each).__module__.startswith("_pytest")]
     assert [type(each) for each in ours] == [logging.NullHandler]

@@ -1,4 +1,4 @@
-"""Thoughts of whole answers: where the server leaves them out, the answer comes as a stream."""
+"""Reasoning in whole answers: if the server omits it, the answer is requested as a stream."""
 
 import pytest
 import recorded
@@ -36,7 +36,7 @@ async def both(llm, **call):
         ({"engine": "vLLM"}, {"enable_thinking": True, "model": "other"}),
     ],
 )
-async def test_the_thought_is_kept(server, fields, call):
+async def test_the_reasoning_is_kept(server, fields, call):
     for answer in await both(model(server, **fields), **call):
         assert type(answer) is AIMessage
         assert answer.additional_kwargs == {"reasoning_content": "I add."}
@@ -60,7 +60,7 @@ async def test_the_thought_is_kept(server, fields, call):
         ({"engine": "Transformers", "enable_thinking": True}, {}),
     ],
 )
-async def test_no_stream_where_none_is_needed(fields, call):
+async def test_no_stream_if_none_is_needed(fields, call):
     with ScriptedServer(WHOLE) as server:
         for answer in await both(model(server, **fields), **call):
             assert answer.content == "4."
@@ -73,7 +73,7 @@ async def test_in_blocks(server):
         assert [block["type"] for block in answer.content] == ["reasoning", "text"]
 
 
-async def test_calls_and_log_probabilities_are_those_of_the_stream():
+async def test_calls_and_log_probabilities_come_from_the_stream():
     call = [recorded.call_begin("f"), recorded.call_more('"a": 1}')]
     chunks = recorded.llama({"reasoning_content": "I call."}, *call, finish="tool_calls")
     chunks[1]["choices"][0]["logprobs"] = {"content": [{"token": "I", "logprob": -0.5}]}

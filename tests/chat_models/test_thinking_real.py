@@ -1,4 +1,4 @@
-"""Thoughts and answer on a real Xinference, however llama.cpp was launched."""
+"""Reasoning and answers on a real Xinference, however llama.cpp was launched."""
 
 import pytest
 
@@ -11,7 +11,7 @@ ANSWER = "17 * 23 = 391."
 
 @pytest.fixture(scope="module", params=[False, True], ids=["as it is", "with a reasoning parser"])
 def llm(request, cluster, tiny_registered, tiny_request):
-    """A model that thinks, launched with and without Xinference's reasoning parser."""
+    """A reasoning model, launched with and without Xinference's reasoning parser."""
     options = {"reasoning_content": True} if request.param else {}
     uid = f"thinking-{request.param}"
     wanted = tiny_request(uid, "ggufv2", model_name="tiny-think", n_threads=1, **options)
@@ -25,7 +25,7 @@ def merge(chunks):
     return first + others
 
 
-async def test_thinking_is_a_matter_of_each_call(llm):
+async def test_thinking_is_chosen_per_call(llm):
     for thinks, thought in ((True, {"reasoning_content": THOUGHT}), (False, {})):
         ways = [
             llm.invoke(QUESTION, enable_thinking=thinks),

@@ -1,4 +1,4 @@
-"""Tools and structured output: what is sent, and what is made of the answers."""
+"""Tools and structured output: what is sent, and how the answers are read."""
 
 import json
 from typing import TypedDict
@@ -67,7 +67,7 @@ def test_strict_and_parallel_calls_are_passed_on():
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_choice_that_was_not_kept_is_said(stream):
+def test_an_ignored_tool_choice_is_reported(stream):
     reply = Stream(recorded.llama("No.")) if stream else Reply(body=recorded.whole({"content": ""}))
     with ScriptedServer(reply) as server:
         bound = model(server, engine="llama.cpp").bind_tools([get_weather], tool_choice="any")
@@ -75,7 +75,7 @@ def test_a_choice_that_was_not_kept_is_said(stream):
             list(bound.stream("x")) if stream else bound.invoke("x")
 
 
-def test_what_the_engine_ignores_is_said():
+def test_what_the_engine_ignores_is_reported():
     with answering({"content": "x"}) as server:
         llm = model(server, engine="transformers", seed=1)
         with pytest.warns(UserWarning, match="The transformers engine ignores seed"):
@@ -161,7 +161,7 @@ async def test_answers_that_do_not_fit_are_errors(schema, method):
         assert each["raw"].content == WRONG
 
 
-async def test_raw_answers_come_with_what_was_parsed():
+async def test_raw_answers_come_with_the_parsed_value():
     with answering({"content": json.dumps(ADA)}) as server:
         raw = model(server).with_structured_output(SCHEMA, method="json_schema", include_raw=True)
         for found in (raw.invoke("x"), await raw.ainvoke("x")):
@@ -188,7 +188,7 @@ async def test_errors_name_the_engine_and_the_method_that_works(engine, method, 
             await llm.ainvoke("x")
 
 
-def test_an_answer_that_was_cut_says_so():
+def test_a_truncated_answer_says_so():
     with ScriptedServer(Reply(body=recorded.whole({"content": '{"name": "A'}, "length"))) as server:
         llm = model(server, engine="llama.cpp").with_structured_output(Person)
         with pytest.raises(OutputParserException, match="truncated by max_tokens") as caught:
@@ -209,7 +209,7 @@ async def test_json_mode_needs_no_schema():
         assert await llm.ainvoke("x") == {"a": 1}
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_are_refused():
     llm = ChatXinference(model="tiny")
     with pytest.raises(BadRequestError, match="Did you mean json_mode"):
         llm.with_structured_output(Person, method="json_mod")

@@ -1,4 +1,4 @@
-"""Servers of 1.x that do not stream where tools are offered: the answer comes at once."""
+"""Xinference 1.x servers that do not stream if tools are offered: the answer comes whole."""
 
 import pytest
 from management_server import scripted_api
@@ -53,7 +53,7 @@ def merged(chunks):
     return first + others
 
 
-def test_the_whole_answer_is_asked_for(answers, llm):
+def test_the_whole_answer_is_requested(answers, llm):
     answers["POST /v1/chat/completions"] = [(400, {"detail": REFUSAL}), (200, WHOLE)]
     check(merged(llm.bind_tools([TOOL]).stream("How is the weather?")), answers)
 
@@ -64,7 +64,7 @@ async def test_the_same_asynchronously(answers, llm):
     check(merged([chunk async for chunk in stream]), answers)
 
 
-async def test_any_other_refusal_is_told(answers, llm):
+async def test_any_other_refusal_is_raised(answers, llm):
     answers["POST /v1/chat/completions"] = [(400, {"detail": "Only X support tool calls"})]
     with_tools = llm.bind_tools([TOOL])
     with pytest.raises(BadRequestError, match="Only X"):

@@ -1,4 +1,4 @@
-"""What the tests of the cluster share."""
+"""Fixtures shared by the cluster tests."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from web_server import answering
 
 @pytest.fixture
 def json_server():
-    """A server that answers everything with JSON, and is no Xinference."""
+    """A server that answers everything with JSON but isn't Xinference."""
 
     with answering(b"[1]", "application/json") as url:
         yield url
@@ -25,7 +25,7 @@ def answers():
 
 @pytest.fixture
 def command(tmp_path):
-    """The stand-in for `xinference-local`, as an executable of its own."""
+    """The stand-in for `xinference-local`, as an executable."""
     fake = Path(__file__).with_name("fake_xinference.py")
     path = tmp_path / "xinference-local"
     path.write_text(f'#!/bin/sh\nexec {sys.executable} {fake} "$@"\n')

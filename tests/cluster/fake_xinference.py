@@ -1,9 +1,9 @@
 """A stand-in for `xinference-local`: accounts and a model process, up in a tenth of a second.
 
-Its environment directs it: FAKE_END lets it end at once, FAKE_DELAY (seconds) answer late,
-FAKE_ORPHAN leaves the model process behind, and FAKE_LINGER is a file: told to end, it answers,
-or with FAKE_CLOSE only lives, until the file is there.
-Logins are counted in the folder of its database.
+Environment variables control it: FAKE_END makes it exit at once with that text, FAKE_DELAY makes it
+answer only after that many seconds, and FAKE_ORPHAN leaves the model process behind. FAKE_LINGER is
+the path of a file: after SIGTERM, the server keeps answering, or with FAKE_CLOSE only stays alive,
+until the file exists. Logins are counted in the folder of its database.
 """
 
 import base64

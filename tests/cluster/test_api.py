@@ -1,4 +1,4 @@
-"""What an answer of the management API means, and what is a bug of ours."""
+"""How answers of the management API are read, and what counts as a bug of ours."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_wrong_arguments_for_the_client_are_a_bug_of_ours(api):
 
 
 @pytest.mark.parametrize("content", [{"a": 1}, [1], None, "x", {"data": [{}]}, {"data": 5}])
-def test_what_the_client_cannot_read_is_no_xinference_s_and_is_logged(api, says, caplog, content):
+def test_an_unreadable_answer_is_not_from_xinference_and_is_logged(api, says, caplog, content):
     caplog.set_level("DEBUG", logger="xinference_magics")
     says.content = content
     with pytest.raises(ConnectError, match="is not an Xinference server"):
@@ -54,7 +54,7 @@ def test_what_the_client_cannot_read_is_no_xinference_s_and_is_logged(api, says,
     assert "sk-secret" not in caplog.text
 
 
-def test_a_launch_that_names_no_uid_is_no_xinference_s(says):
+def test_a_launch_without_a_uid_is_not_from_xinference(says):
     cluster = Cluster(says.endpoint)
     says.content = {"a": 1}
     with pytest.raises(ConnectError, match="is not an Xinference server"):
@@ -62,7 +62,7 @@ def test_a_launch_that_names_no_uid_is_no_xinference_s(says):
     cluster.close()
 
 
-def test_json_that_is_called_text(says):
+def test_json_sent_as_text(says):
     cluster = Cluster(says.endpoint)
     listed = {"data": [{"id": "grüße", "model_name": "世界"}]}
     says.content = json.dumps(listed, ensure_ascii=False)  # sent as text/plain

@@ -1,4 +1,4 @@
-"""The registry and the cache, in all shapes that servers answer with."""
+"""The registry and the cache, for every shape of answer that servers send."""
 
 import pytest
 
@@ -27,7 +27,7 @@ ENGINES = {
 
 @pytest.fixture
 def registry(answers):
-    """A registry of a few models; `registry.asked` lists what it asked the server for."""
+    """A registry of a few models; `answers.asked` lists what it requested from the server."""
     for each in MODEL_TYPES:
         named = NAMES.get(each, [])
         listed = [{"model_name": name, "is_builtin": builtin} for name, builtin in named]
@@ -45,7 +45,7 @@ def registry(answers):
     cluster.close()
 
 
-def test_ones_own_registrations_come_first(registry):
+def test_custom_registrations_come_first(registry):
     listed = registry.registrations()
     assert [each.name for each in listed] == ["mine", "qwen3", "qwen3-vl"]
     assert listed[0] == Registration(name="mine", type="LLM", builtin=False, sizes=("7",),
@@ -59,7 +59,7 @@ def test_sizes_are_sorted_as_numbers():
     assert read.sizes == ("0.5", "1_8", "4", "30", "235", "A3B")
 
 
-def test_older_servers_tell_no_abilities(registry, answers):
+def test_older_servers_report_no_abilities(registry, answers):
     answers["/v1/models/families"] = [(404, {"detail": "Not Found"})]
     assert [each.abilities for each in registry.registrations()] == [(), (), ()]
 
@@ -71,19 +71,19 @@ def test_a_search_finds_words_in_names_types_and_abilities(registry):
     assert registry.search(["qwen3"], "image") == []
 
 
-def test_only_the_first_hits_are_asked_about(registry, answers):
+def test_only_the_first_hits_are_looked_up(registry, answers):
     found = registry.search(["qwen3"], details=1)
     assert [each.sizes for each in found] == [("7",), ()]
     assert f"{REGISTRATIONS}/LLM/qwen3-vl" not in answers.asked
 
 
-def test_a_type_that_a_server_does_not_have_is_passed_over(registry, answers):
+def test_a_type_that_a_server_does_not_have_is_skipped(registry, answers):
     answers[f"{REGISTRATIONS}/world"] = [(400, {"detail": "Unsupported model type: world"})]
     assert [each.name for each in registry.search(["painter"])] == ["painter"]
     assert registry.types_of("painter") == ["image"]
 
 
-def test_an_unknown_name_is_near_others_or_of_another_type(registry, answers):
+def test_an_unknown_name_suggests_near_names_or_another_type(registry, answers):
     answers["/v1/engines/LLM/bge-m3"] = [(200, None)]
     with pytest.raises(ModelNotFoundError, match="It is of type embedding"):
         registry.engines("bge-m3")
@@ -95,7 +95,7 @@ def test_an_unknown_name_is_near_others_or_of_another_type(registry, answers):
         registry.registration("qwen33")
 
 
-def test_a_taken_name_is_ones_own_or_builtin(answers, registry):
+def test_a_taken_name_is_custom_or_builtin(answers, registry):
     taken = (400, {"detail": "[address=1, pid=2] Model qwen3 already registered"})
     listed = [{"model_name": "qwen3", "is_builtin": True}, {"model_name": "mine"}]
     for name, says in (("qwen3", "builtin"), ("mine", "already registered")):
@@ -104,7 +104,7 @@ def test_a_taken_name_is_ones_own_or_builtin(answers, registry):
             registry.define("LLM", Definition(name, {"model_name": name}))
 
 
-def test_unregister_removes_only_what_is_ones_own(registry, answers):
+def test_unregister_removes_only_custom_models(registry, answers):
     with pytest.raises(BadRequestError, match="qwen3 is a builtin model"):
         registry.unregister("LLM", "qwen3")
     with pytest.raises(ModelNotFoundError, match="Did you mean mine"):
@@ -123,14 +123,14 @@ def test_engines_without_sizes_and_with_reasons():
     assert fitting(request, engines) == [Offer("vllm", "pytorch", None, "none", installed=False)]
 
 
-def test_fitting_takes_any_spelling():
+def test_fitting_accepts_any_spelling():
     specs = [{"model_size_in_billions": "0_5", "quantizations": ["Int4", "Int8"]}]
     engines = Engines.from_json("m", {"e": specs})
     request = LaunchRequest(model_name="m", model_size_in_billions="0.5", quantization="int8")
     assert [offer.quantization for offer in fitting(request, engines)] == ["Int8"]
 
 
-def test_vllm_models_have_the_abilities_that_name_them():
+def test_vllm_models_have_the_abilities_that_list_them():
     data = {"chat": ["A", "B"], "generate": ["B"], "odd": None}
     assert VllmModel.list_from_json(data) == [
         VllmModel("A", ("chat",)),

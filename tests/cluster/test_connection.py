@@ -14,7 +14,7 @@ from xinference_magics.errors import (
 )
 
 
-def test_a_server_is_known_by_its_version(cluster):
+def test_a_server_reports_its_version(cluster):
     assert cluster.version().startswith("4.")
     assert cluster.requires_auth() is False
 
@@ -27,7 +27,7 @@ def test_nothing_is_asked_before_a_method_is_called(closed_port):
     cluster.close()
 
 
-def test_what_is_no_xinference_is_told(json_server):
+def test_a_server_other_than_xinference_is_reported(json_server):
     cluster = Cluster(json_server)
     for ask in (cluster.models, cluster.version, lambda: cluster.describe("x")):
         with pytest.raises((ConnectError, ServerError), match="Xinference server"):
@@ -45,7 +45,7 @@ def test_a_running_model_is_listed_and_described(cluster, tiny_chat):
     assert listed[tiny_chat.gguf] == described
 
 
-def test_an_unknown_uid_has_near_names(cluster, tiny_chat):
+def test_an_unknown_uid_suggests_near_names(cluster, tiny_chat):
     for ask in (cluster.describe, cluster.terminate):
         with pytest.raises(ModelNotFoundError, match="Did you mean tiny-gguf") as caught:
             ask("tiny-guff")
@@ -53,7 +53,7 @@ def test_an_unknown_uid_has_near_names(cluster, tiny_chat):
 
 
 @pytest.mark.parametrize("uid", ["ä ö?", "a#b&c=d", "100%", "'"])
-def test_a_uid_of_odd_characters_does_no_harm(cluster, uid):
+def test_a_uid_with_odd_characters_does_no_harm(cluster, uid):
     with pytest.raises(ModelNotFoundError):
         cluster.describe(uid)
 
@@ -87,7 +87,7 @@ def test_engines_of_builtin_models_of_several_types(cluster):
     assert cluster.registry.engines("bge-reranker-base", "rerank").offers
 
 
-def test_an_unknown_model_has_near_names(cluster):
+def test_an_unknown_model_suggests_near_names(cluster):
     with pytest.raises(ModelNotFoundError, match=r"Did you mean qwen2\.5-instruct"):
         cluster.registry.engines("qwen2.5-instrukt")
     with pytest.raises(ModelNotFoundError, match="has no model zzzz"):

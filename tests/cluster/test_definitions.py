@@ -1,4 +1,4 @@
-"""Registrations of one's own, read from JSON and YAML, and what a server has against them."""
+"""Custom model definitions, read from JSON and YAML, and a server's objections to them."""
 
 import json
 
@@ -39,7 +39,7 @@ def test_json():
     assert json.loads(definition.body) == {"model_name": "mine", "n": [1, None]}
 
 
-def test_yaml_means_what_json_would():
+def test_yaml_is_read_like_json():
     fields = json.loads(Definition.parse(YAML, "the cell").body)
     assert fields["model_lang"] == ["en", "no"]  # not False
     assert fields["released"] == "2026-01-31"
@@ -56,14 +56,14 @@ def test_sizes_are_spelt_as_the_server_does(size, sent):
     assert Definition.parse(text, "x").fields["model_specs"][0]["model_size_in_billions"] == sent
 
 
-def test_a_fault_is_told_with_its_line():
+def test_a_fault_is_reported_with_its_line():
     assert "The JSON in the cell is invalid at line 2, column 8" in fault_of('{"a": 1,\n "oops"}')
     assert "The YAML in the cell is invalid at line 3" in fault_of("a: 1\nb: [\n")
     assert "line 1" in fault_of("a: b: c")
 
 
 @pytest.mark.parametrize("text", ["hello", "- a\n- b", "42", "# nothing"])
-def test_what_is_no_mapping_is_refused(text):
+def test_text_that_is_not_a_mapping_is_refused(text):
     assert "the cell contains no model definition. Write a JSON or YAML mapping" in fault_of(text)
 
 
@@ -71,7 +71,7 @@ def test_yaml_runs_nothing():
     assert "could not determine a constructor" in fault_of("a: !!python/object/apply:os.abort []")
 
 
-def test_deep_nesting_is_no_crash():
+def test_deep_nesting_does_not_crash():
     assert "nested too deeply" in fault_of('{"a":' + "[" * 200_000)
 
 
@@ -88,7 +88,7 @@ def test_missing_fields_are_named_together():
     assert "-t" not in refusal(report, model_type="embedding", dimensions=3)
 
 
-# As a server reports a specification that lacks its quantization: once for each kind it could be.
+# A server reports a specification without a quantization once for each kind it could be.
 UNION = (
     "5 validation errors for CustomLLMFamilyV2 model_specs -> 0 -> model_format unexpected value; "
     "permitted: 'ggufv2' (type=value_error.const; given=pytorch; permitted=('ggufv2',)) "

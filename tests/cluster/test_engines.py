@@ -1,4 +1,4 @@
-"""The choice of an engine, from answers as the server gives them."""
+"""Choosing an engine from the server's answers."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def refused(**given):
     return str(caught.value)
 
 
-def test_a_reason_in_place_of_a_list_is_kept_as_one():
+def test_a_reason_instead_of_a_list_is_kept():
     assert QWEN.unavailable == {"MLX": "Engine MLX is not listed in model virtualenv packages."}
     assert "MLX" not in {offer.engine for offer in QWEN.offers}
 
@@ -76,7 +76,7 @@ def test_an_installed_engine_comes_first():
     assert chosen() == ("Transformers", "pytorch", "0_5", "none")
 
 
-def test_the_engine_named_decides_in_any_case():
+def test_a_named_engine_is_chosen_in_any_case():
     assert chosen(model_engine="VLLM") == ("vLLM", "pytorch", "0_5", "none")
     assert chosen(model_engine="LLAMA.CPP")[0] == "llama.cpp"
 
@@ -96,12 +96,12 @@ def test_a_quantization_alone_finds_its_engine_and_format():
     assert chosen(quantization="q4_0") == ("llama.cpp", "ggufv2", "0_5", "q4_0")
 
 
-def test_of_many_quantizations_the_usual_one_is_taken():
+def test_the_usual_quantization_is_chosen():
     assert chosen(model_format="ggufv2")[3] == "q4_k_m"
     assert chosen(model_format="ggufv2", model_size_in_billions=7)[3] == "q2_k"
 
 
-def test_what_was_chosen_is_said():
+def test_the_choice_is_reported():
     request = LaunchRequest(
         model_name="qwen2.5-instruct", model_format="ggufv2", quantization="q4_0"
     )
@@ -113,13 +113,13 @@ def test_what_was_chosen_is_said():
     )
 
 
-def test_an_engine_that_has_to_be_installed_is_said():
+def test_an_engine_that_must_be_installed_is_reported():
     choice = choose(LaunchRequest(model_name="qwen2.5-instruct", model_engine="vllm"), QWEN)
     assert not choice.installed
     assert "vLLM is not installed there; the server will install it first." in choice.said
 
 
-def test_nothing_is_said_where_nothing_was_chosen():
+def test_nothing_is_reported_if_nothing_was_chosen():
     request = LaunchRequest(
         model_name="qwen2.5-instruct",
         model_engine="llama.cpp",
@@ -130,7 +130,7 @@ def test_nothing_is_said_where_nothing_was_chosen():
     assert choose(request, QWEN).said == ""
 
 
-def test_what_is_not_possible_is_refused_with_what_is():
+def test_an_impossible_choice_is_refused_with_the_possible_ones():
     assert refused(model_format="ggufv2", model_size_in_billions="0_5", quantization="q4_1") == (
         "quantization q4_1 is not offered for qwen2.5-instruct model_format ggufv2 "
         "model_size_in_billions 0_5. Did you mean q4_0, q4_k_m? Available: q2_k, q4_0, q4_k_m."
@@ -152,7 +152,7 @@ def test_an_engine_that_is_not_available_is_refused_with_the_reason():
     assert "Available: vLLM, Transformers, llama.cpp." in said
 
 
-def test_types_that_the_server_settles_are_checked_and_left_open():
+def test_types_that_the_server_resolves_are_checked_and_left_open():
     image = Engines.from_json("sd", {"diffusers": [{"model_name": "sd", "quantization": "none"}]})
     asked = LaunchRequest(model_name="sd", model_type="image")
     assert choose(asked, image).applied_to(asked) == asked
@@ -160,7 +160,7 @@ def test_types_that_the_server_settles_are_checked_and_left_open():
         choose(LaunchRequest(model_name="sd", model_type="image", model_engine="difusers"), image)
 
 
-def test_a_type_without_engines_is_launched_as_asked():
+def test_a_type_without_engines_is_launched_as_requested():
     asked = LaunchRequest(model_name="x", model_type="flexible")
     assert choose(asked, None).applied_to(asked) == asked
 
@@ -184,7 +184,7 @@ def test_the_choice_fills_in_the_request():
     assert body["replica"] == 2
 
 
-def test_a_model_that_can_see_is_started_with_its_projector():
+def test_a_vision_model_is_started_with_its_projector():
     see = {"multimodal_projectors": ["mmproj-F16.gguf", "mmproj-F32.gguf"]}
     engines = Engines.from_json("see", {"llama.cpp": [spec("ggufv2", 4, "q4_k_m", **see)]})
     request = LaunchRequest(model_name="see")

@@ -1,4 +1,4 @@
-"""A real server that wants credentials, and gives the processes of its models no time to start."""
+"""A real server that requires credentials and gives its model processes no time to start."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def managed(guarded, administrator):
     made.close()
 
 
-def test_bad_credentials_are_told(guarded):
+def test_bad_credentials_are_reported(guarded):
     for token in (None, lambda: "xf-" + "0" * 48):
         cluster = Cluster(guarded.endpoint, token=token)
         assert cluster.requires_auth() is True
@@ -59,7 +59,7 @@ def test_a_model_process_that_is_not_up_in_time_names_the_limit(
 
 
 def key(guarded, administrator, **fields):
-    """Make an API key; return it and its number."""
+    """Make an API key and return it."""
     answer = requests.post(
         f"{guarded.endpoint}/v1/admin/keys",
         json={"name": f"key {len(fields)}", **fields},
@@ -70,14 +70,14 @@ def key(guarded, administrator, **fields):
     return answer.json()["key"]
 
 
-def test_a_key_for_other_models_is_told_so(guarded, administrator):
+def test_a_key_for_other_models_is_reported_as_such(guarded, administrator):
     other = [{"permission_type": "model", "permission_value": "another"}]
     made = key(guarded, administrator, model_permissions=other)
     with pytest.raises(PermissionDeniedError, match="does not have access to model: late"):
         ChatXinference(guarded.endpoint, "late", api_key=made).invoke("Hello!")
 
 
-def test_a_key_that_has_expired_is_told_so(guarded, administrator):
+def test_an_expired_key_is_reported_as_such(guarded, administrator):
     made = key(guarded, administrator, expires_at="2020-01-01T00:00:00", description="old")
     with pytest.raises(AuthenticationError, match="API key has expired"):
         Cluster(guarded.endpoint, token=lambda: made).models()

@@ -46,7 +46,7 @@ def test_without_an_engine_one_is_chosen(cluster):
     )
 
 
-def test_success_is_every_replica_ready(cluster):
+def test_success_means_that_every_replica_is_ready(cluster):
     launch = cluster.launch(request(model_uid="two ö/replicas".replace("/", " & "), replica=2))
 
     def interrupt(_):
@@ -95,14 +95,14 @@ def test_an_unknown_model_with_an_engine_fails_with_near_names(cluster):
     assert "Did you mean tiny-chat" in error.hint
 
 
-def test_what_is_not_offered_is_refused_at_once(cluster):
+def test_unavailable_options_are_refused_at_once(cluster):
     with pytest.raises(BadRequestError, match=r"-q q4_0 is not offered .*Available: f16"):
         cluster.launch(request(quantization="q4_0"))
     with pytest.raises(BadRequestError, match=r"-f awq is not offered"):
         cluster.launch(request(model_format="awq"))
 
 
-def test_what_is_not_offered_fails_with_what_is(cluster):
+def test_unavailable_options_fail_with_the_available_ones(cluster):
     error = failure(cluster, request(model_engine="llama.cpp", quantization="q4_0"))
     assert "quantization: q4_0" in error.message
     assert "Available: f16" in error.hint
@@ -114,7 +114,7 @@ def test_an_engine_that_cannot_run_it_fails(cluster):
     assert "--model-engine" in error.hint
 
 
-def test_a_path_that_is_not_there_fails(cluster):
+def test_a_missing_path_fails(cluster):
     error = failure(cluster, request(model_path="/no/such/model.gguf"))
     assert "File or directory does not exist" in error.message
 
@@ -151,7 +151,7 @@ def register_file(cluster, name, model_format, path):
 
 
 def test_damaged_files_fail_with_the_servers_reason(cluster, tmp_path):
-    """Both at once: each takes as long as the engine takes to be imported."""
+    """Launches both at once, since each takes as long as importing its engine."""
     gguf = tmp_path / "gguf" / "bad.gguf"
     gguf.parent.mkdir()
     gguf.write_bytes(b"GGUF and then nonsense" * 100)
@@ -179,13 +179,13 @@ def test_damaged_files_fail_with_the_servers_reason(cluster, tmp_path):
     assert "may be damaged" in said[1].hint
 
 
-def test_packages_that_nobody_has_fail_with_where_the_reason_is(cluster):
+def test_nonexistent_packages_fail_with_a_hint(cluster):
     wanted = request(enable_virtual_env=True, virtual_env_packages=["no-such-package-of-ours==1"])
     error = failure(cluster, wanted)
     assert "no-such-package-of-ours" in error.message
     assert "could not be installed" in error.hint
 
 
-def test_gpus_that_are_not_there_fail_with_what_to_type(cluster):
+def test_missing_gpus_fail_with_the_option_to_use(cluster):
     assert "gpu_idx" in failure(cluster, request(gpu_idx=[7])).hint
     assert "--n-gpu auto" in failure(cluster, request(n_gpu=3)).hint

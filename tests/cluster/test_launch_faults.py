@@ -1,4 +1,4 @@
-"""Launches whose end a real server shows only now and then: recorded answers, replayed."""
+"""Launch outcomes that a real server shows only now and then, replayed from recorded answers."""
 
 import pytest
 
@@ -20,7 +20,7 @@ READY = (200, {"model_name": "m", "model_ability": ["chat"]})
 
 
 def states(*replicas):
-    """The instances of a UID, from pairs of status and reason."""
+    """Return the instances of a UID, from pairs of status and reason."""
     listed = [
         {"replica_model_uid": f"u-rep{number}", "status": status, "error_message": reason}
         for number, (status, reason) in enumerate(replicas)
@@ -49,8 +49,8 @@ def failure(launch):
     return caught.value
 
 
-def test_the_uid_is_the_one_that_the_server_gives(answers, launch):
-    """The name of the model where that is free, else the name and eight characters."""
+def test_the_uid_is_the_one_that_the_server_assigns(answers, launch):
+    """The model's name if that is free, otherwise the name and eight characters."""
     answers["/v1/models"] = [(200, {"model_uid": "qwen-T54iEA0b"})]
     asked = LaunchRequest(model_name="qwen", model_engine="llama.cpp")
     assert launch.cluster.launch(asked).uid == "qwen-T54iEA0b"
@@ -68,7 +68,7 @@ def test_one_ready_replica_is_not_success(answers, launch):
 
 
 def spread(status):
-    """The instances of a model on two workers, of which the server lists no replica."""
+    """Return the instances of a model on two workers, whose replicas the server does not list."""
     return 200, [{"model_uid": "u", "status": status, "replica": 1, "n_worker": 2}]
 
 
@@ -95,7 +95,7 @@ def test_one_failed_replica_is_failure_with_its_reason(answers, launch):
     assert failure(launch).message == "u did not start: No space left."
 
 
-def test_a_reason_that_comes_late_is_waited_for(answers, launch):
+def test_a_late_reason_is_waited_for(answers, launch):
     answers[INSTANCES] = [states(("ERROR", None)), states(("ERROR", None)), states(("ERROR", "x"))]
     seen = []
     with pytest.raises(LaunchError, match="u did not start: x"):
@@ -103,19 +103,19 @@ def test_a_reason_that_comes_late_is_waited_for(answers, launch):
     assert [progress.stage for progress in seen] == ["unwinding", "unwinding", "failed"]
 
 
-def test_a_reason_that_never_comes_is_a_cancel(answers, launch):
+def test_a_failure_that_never_gets_a_reason_is_a_cancel(answers, launch):
     answers[INSTANCES] = [states(("ERROR", None))]
     answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "pending"})]
     assert "u did not start: cancelled" in str(failure(launch))
 
 
-def test_a_failure_that_takes_long_to_unwind_is_no_cancel(answers, launch):
-    """A busy server holds the launch for long, and tells the reason then."""
+def test_a_failure_that_takes_long_to_unwind_is_not_a_cancel(answers, launch):
+    """A busy server holds the launch for a long time before it gives the reason."""
     answers[INSTANCES] = [*[states(("ERROR", None))] * 20, states(("ERROR", "no memory"))]
     assert "u did not start: no memory" in failure(launch).message
 
 
-def test_an_empty_reason_names_the_usual_one(answers, launch):
+def test_an_empty_reason_suggests_the_usual_one(answers, launch):
     answers[INSTANCES] = [states(("ERROR", ""))]
     error = failure(launch)
     assert "the server gave no reason" in error.message
@@ -123,7 +123,7 @@ def test_an_empty_reason_names_the_usual_one(answers, launch):
     assert "XINFERENCE_SUBPOOL_LAUNCH_TIMEOUT" in error.hint
 
 
-def test_an_empty_reason_is_looked_for_among_the_events(answers, launch):
+def test_an_empty_reason_is_looked_up_in_the_events(answers, launch):
     answers[INSTANCES] = [states(("ERROR", ""))]
     answers[EVENTS] = [(200, [{"event_type": "ERROR", "event_content": "out of memory"}])]
     assert "u did not start: out of memory." in failure(launch).message
@@ -134,18 +134,18 @@ def test_a_launch_that_vanishes_has_failed(answers, launch):
     assert "terminated or cancelled" in failure(launch).message
 
 
-def test_a_launch_that_never_shows_has_failed(answers, launch):
+def test_a_launch_that_never_appears_has_failed(answers, launch):
     answers[INSTANCES] = [(200, [])]
     assert "the server knows nothing about it" in failure(launch).message
 
 
-def test_a_busy_server_is_borne_with(answers, launch):
+def test_a_busy_server_is_tolerated(answers, launch):
     answers[INSTANCES] = [(500, {"detail": ""}), (503, {"detail": "busy"}), states(("READY", None))]
     answers[DESCRIBE] = [READY]
     assert launch.wait(interval=0.05).uid == "u"
 
 
-def test_whoever_waits_can_end_that_while_a_server_is_busy(answers, launch):
+def test_waiting_for_a_busy_server_can_be_interrupted(answers, launch):
     answers[INSTANCES] = [(500, {"detail": ""})]
 
     def pause(_seconds):
@@ -155,21 +155,21 @@ def test_whoever_waits_can_end_that_while_a_server_is_busy(answers, launch):
         launch.wait(pause=pause)
 
 
-def test_a_server_that_stays_away_is_not(launch):
+def test_an_unreachable_server_is_not_tolerated(launch):
     launch.cluster._api.endpoint = "http://127.0.0.1:1"
     launch.cluster._api.client.base_url = "http://127.0.0.1:1"
     with pytest.raises(ConnectError, match="refused"):
         launch.wait(interval=0.05)
 
 
-def test_nothing_polls_on_after_bad_credentials(answers, launch):
+def test_polling_ends_after_bad_credentials(answers, launch):
     answers[INSTANCES] = [CREATING, (401, {"detail": "Could not validate credentials"})]
     with pytest.raises(AuthenticationError):
         launch.wait(interval=0.05)
     assert answers.asked.count(INSTANCES) == 2
 
 
-def test_a_cancel_that_comes_too_late_is_told(answers, launch):
+def test_a_cancel_that_comes_too_late_is_reported(answers, launch):
     answers[INSTANCES] = [CREATING, states(("READY", None))]
     answers[CANCEL] = [(200, None)]
     result = launch.cancel()
@@ -192,7 +192,7 @@ def test_a_launch_with_a_ready_replica_is_never_cancelled(answers, launch):
 
 
 def test_a_launch_that_the_server_has_forgotten_has_failed(answers, launch):
-    """As it is when a cancel met a replica that was ready: the other loads for ever."""
+    """Happens if a cancel meets a ready replica: the other one loads forever."""
     answers[INSTANCES] = [states(("READY", None), ("CREATING", None))]
     answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "pending", "replicas": []})]
     assert "the server has lost it" in failure(launch).message
@@ -205,7 +205,7 @@ def test_a_launch_that_the_server_has_forgotten_has_failed(answers, launch):
         ("Failed to download model 'm' (size: 7) after multiple retries", "model_path=..."),
     ],
 )
-def test_a_failure_that_is_known_names_the_remedy(answers, launch, reason, remedy):
+def test_a_known_failure_names_the_remedy(answers, launch, reason, remedy):
     answers[INSTANCES] = [states(("ERROR", reason))]
     assert remedy in failure(launch).hint
 
@@ -253,8 +253,8 @@ ValueError: another matter
         ("httpx.HTTPStatusError: 401 for it", "LocalEntryNotFoundError", "reach the model"),
     ],
 )
-def test_a_failed_download_says_what_it_began_with(answers, launch, raised, began, remedy):
-    """The server tells only that it failed; the chain is in its log."""
+def test_a_failed_download_names_its_first_cause(answers, launch, raised, began, remedy):
+    """The server reports only that it failed; the chain of exceptions is in its log."""
     answers[INSTANCES] = [states(("ERROR", FAILED))]
     text = CHAIN.format(first="it", then=f"{raised}\n\n", failed=FAILED)
     answers["/v1/cluster/runtime-logs"] = [(200, {"text": text})]
@@ -299,7 +299,7 @@ def test_each_replica_has_its_stage_and_files(answers, launch):
     assert progress.parts[0].downloads == (Download("model.safetensors", 512, 2048, 128.5),)
 
 
-def test_a_number_that_stands_still_is_no_fraction(answers, launch):
+def test_a_constant_progress_is_not_a_fraction(answers, launch):
     answers[INSTANCES] = [CREATING]
     answers[PROGRESS] = [(200, {"progress": 0.82, "stage": "loading", "replicas": "?"})]
     assert launch.poll().fraction is None

@@ -1,7 +1,7 @@
-"""The local server's life: found, shared, leased, stopped, and told from what is not it.
+"""The local server's life cycle: found, shared, leased, stopped, and never confused with others.
 
-A stand-in takes the place of `xinference-local`, as these are about processes and files;
-`test_local_real.py` goes the same way with the real one.
+A stand-in replaces `xinference-local`, since these tests are about processes and files;
+`test_local_real.py` covers the same ground with the real one.
 """
 
 import json
@@ -48,7 +48,7 @@ except Exception as error:
 
 
 def written(pid, **more):
-    """A file about a server and a keeper that had `pid`."""
+    """Return the content of a file about a server and a keeper that had `pid`."""
     process = {"pid": pid, "birth": 0.5}
     known = {"endpoint": "http://127.0.0.1:1", "server": process, "keeper": process}
     return json.dumps(known | more)
@@ -66,7 +66,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def notebook(run_python, command, folder):
-    """Start a kernel-like process that starts or finds the server; `.server` is its pid."""
+    """Start a kernel-like process that starts or finds the server; `.server` is the server PID."""
 
     def open_notebook(options=""):
         process = run_python(NOTEBOOK.format(command=command, options=options))
@@ -136,13 +136,13 @@ def test_accounts_outlast_the_server(folder, command):
     assert second.token()
 
 
-def test_lost_secrets_are_made_anew(folder, command):
+def test_lost_secrets_are_recreated(folder, command):
     local.start(command=command).stop()
     (folder / "secrets.json").unlink()
     assert local.start(command=command).token()
 
 
-def test_accounts_of_somebody_else_are_told(folder, command):
+def test_accounts_of_somebody_else_are_reported(folder, command):
     local.start(command=command).stop()
     (folder / "auth.db").write_text('["admin", "other"]')
     known = read_private(folder / "secrets.json")
@@ -194,7 +194,7 @@ def test_a_lost_keeper_is_replaced(folder, command):
     assert gone(processes)
 
 
-def test_without_a_keeper_it_is_stopped_all_the_same(folder, command):
+def test_a_server_without_a_keeper_can_still_be_stopped(folder, command):
     server = local.start(command=command)
     keeper_of(folder).kill()
     processes = family(server)
@@ -208,7 +208,7 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
     port = int(server.endpoint.rpartition(":")[2])
     process, model = family(server)
     process.kill()
-    assert gone([process, model])  # the keeper clears up
+    assert gone([process, model])  # the keeper cleans up
     with socket.create_server(("127.0.0.1", port)) as stranger:
         stranger.settimeout(0.5)
         assert local.find() is None
@@ -220,9 +220,7 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
         assert local.start(command=command).endpoint != server.endpoint
 
 
-def test_what_needs_a_server_starts_another_where_that_in_use_has_died(
-    folder, command, monkeypatch
-):
+def test_another_server_is_started_if_the_one_in_use_has_died(folder, command, monkeypatch):
     monkeypatch.delenv("XINFERENCE_ENDPOINT", raising=False)
     settings = {"endpoint": "", "server_command": command}
     limits = {"connect_timeout": 5.0, "read_timeout": 5.0}
@@ -372,7 +370,7 @@ def test_running_a_keeper_leaves_no_file_open(folder):
     assert psutil.Process().num_fds() == before
 
 
-def test_an_empty_grace_is_the_usual_one_and_a_bad_one_starts_nothing(folder, command, monkeypatch):
+def test_an_empty_grace_is_the_default_and_a_bad_one_starts_nothing(folder, command, monkeypatch):
     monkeypatch.setenv("XINFERENCE_MAGICS_GRACE", "soon")
     with pytest.raises(LocalServerError, match=r"could not be started: ValueError: .* 'soon'"):
         local.start(command=command)
@@ -396,7 +394,7 @@ def test_a_server_that_printed_nothing(tmp_path, why, how):
     assert ended(tmp_path, why).message == said
 
 
-def test_who_waits_too_long_for_the_lock_hears_which(folder, monkeypatch):
+def test_waiting_too_long_for_the_lock_names_it(folder, monkeypatch):
     monkeypatch.setattr(state, "_LONGEST", 0.0)
     path = folder / "lock"
     with (
@@ -410,13 +408,13 @@ def test_who_waits_too_long_for_the_lock_hears_which(folder, monkeypatch):
 
 
 def starting(folder):
-    """What is written down about a server as soon as something is."""
+    """Wait until a server's state has been written to its file, and return it."""
     while not (written := state.Running.load(folder)):
         time.sleep(0.01)
     return written
 
 
-def test_an_interrupted_start_goes_on(folder, command, monkeypatch):
+def test_an_interrupted_start_continues(folder, command, monkeypatch):
     monkeypatch.setenv("FAKE_DELAY", "2")
 
     def interrupt(_):
@@ -439,22 +437,22 @@ def test_a_start_that_was_interrupted_can_be_stopped(folder, command, monkeypatc
     assert gone(processes)
 
 
-def test_a_start_that_somebody_stops_says_so(folder, command, monkeypatch):
+def test_a_start_that_is_stopped_says_so(folder, command, monkeypatch):
     monkeypatch.setenv("FAKE_DELAY", "60")
     threading.Timer(0, lambda: starting(folder) and local.stop()).start()
     with pytest.raises(LocalServerError, match="was stopped while it was starting"):
         local.start(command=command)
 
 
-def test_one_that_dies_while_its_answer_is_waited_for_is_replaced(folder, command):
-    """It had been ready; what another process has started and lost is not this one's failure."""
+def test_a_server_that_dies_before_it_answers_is_replaced(folder, command):
+    """It had been ready: losing a server that another process started is not a failed start."""
     old = psutil.Process(local.start(command=command).pid)
     old.suspend()
     threading.Timer(1, old.kill).start()
     assert local.start(command=command).pid != old.pid
 
 
-def test_all_who_wait_for_a_start_that_fails_hear_of_it(folder, command, run_python, monkeypatch):
+def test_all_that_wait_for_a_failed_start_get_its_error(folder, command, run_python, monkeypatch):
     monkeypatch.setenv("FAKE_END", "ImportError: no module named torch")
     asked = FAILING.format(command=command)
     said = [each.stdout.readline() for each in [run_python(asked) for _ in range(3)]]
@@ -467,7 +465,7 @@ def test_the_next_server_has_the_address_that_notebooks_know(folder, command):
     assert local.start(command=command).endpoint == first.endpoint
 
 
-def test_a_keeper_that_slept_looks_before_it_ends_anything(folder, command):
+def test_a_keeper_that_slept_checks_before_it_ends_anything(folder, command):
     server = local.start(command=command)
     keeper = keeper_of(folder)
     keeper.suspend()
@@ -492,7 +490,7 @@ def test_a_token_is_renewed_in_time_and_by_one_caller(folder, command):
     assert logins.stat().st_size == before + 1
 
 
-def test_a_lease_can_be_given_back(folder, command):
+def test_a_lease_can_be_released(folder, command):
     server = local.start(command=command)
     assert state.leased(folder)
     server.release()

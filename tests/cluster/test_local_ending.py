@@ -1,7 +1,7 @@
-"""A local server is asked for while its keeper ends it, at each step, by several at once.
+"""Several notebooks ask for a local server while its keeper ends it, at each step.
 
-Keepers, servers and notebooks are processes of their own; the server is a stand-in. The keeper
-is held by `keeper_steps/sitecustomize.py`.
+Keepers, servers and notebooks are separate processes; the server is a stand-in. The keeper is held
+by `keeper_steps/sitecustomize.py`.
 """
 
 import os
@@ -38,14 +38,14 @@ STEPS = [
     "return end None",
     "return run None",
 ]
-"""After its decision, before and after its signal to the server, when the server and when its
-models have ended, and when all is done but its own end."""
+"""After the keeper's decision; before and after its signal to the server; after the server and
+after its models have ended; and after everything except its own exit."""
 WAITING = "to stop, then starting a new one ..."
 
 
 @pytest.fixture
 def going(monkeypatch, tmp_path, command, run_python):
-    """Let a server be ended by its keeper, which is held at a step: `going("call end")`."""
+    """Have a server ended by its keeper, which is held at a step: `going("call end")`."""
     monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
     held = tmp_path / "held"
 
@@ -86,7 +86,7 @@ def await_file(path):
 
 
 def until(notebook, word):
-    """The first line of a notebook with `word`."""
+    """Return the first line of a notebook with `word`, split into words."""
     for line in notebook.stdout:
         assert not line.startswith("failed"), line
         if word in line:
@@ -96,7 +96,7 @@ def until(notebook, word):
 
 @pytest.fixture
 def asked(command, run_python):
-    """Let three notebooks ask for a server at once."""
+    """Have three notebooks ask for a server at once."""
     return lambda: [run_python(NOTEBOOK.format(command=command)) for _ in range(3)]
 
 
@@ -105,7 +105,7 @@ def has_ended(process):
 
 
 def the_one_server(notebooks):
-    """The server that all have, which is alive."""
+    """Assert that all notebooks have the same live server, and return it."""
     [(_, pid, alive)] = {tuple(until(each, "has")) for each in notebooks}
     assert alive == "True"
     found = local.find()
@@ -129,7 +129,7 @@ def test_all_wait_for_its_end_and_get_one_new_server(going, asked, step):
 
 
 @pytest.mark.parametrize("step", STEPS[1::2])
-def test_its_end_is_brought_to_an_end_where_its_keeper_dies(going, asked, step):
+def test_its_shutdown_is_completed_if_its_keeper_dies(going, asked, step):
     old = going(step)
     notebooks = asked()
     for each in notebooks:
@@ -139,8 +139,8 @@ def test_its_end_is_brought_to_an_end_where_its_keeper_dies(going, asked, step):
     assert has_ended(old.server)
 
 
-def test_who_asks_before_the_decision_keeps_the_old_server(going, asked):
-    """The keeper has seen that nobody needs it, and looks again under the lock."""
+def test_asking_before_the_decision_keeps_the_old_server(going, asked):
+    """The keeper has seen that nobody needs it, and checks again under the lock."""
     old = going("return _reason unneeded")
     old.keeper.suspend()
     notebooks = asked()
@@ -151,13 +151,13 @@ def test_who_asks_before_the_decision_keeps_the_old_server(going, asked):
 
 
 def the_keeper_looks(folder):
-    """What is written down when the keeper has had the time to decide twice."""
+    """Return the recorded reason for ending, once the keeper has had time to decide twice."""
     time.sleep(3)
     return state.Running.load(folder).ending
 
 
 def test_a_keeper_that_dies_as_it_decides_is_replaced(going, asked):
-    """It has the lock, and nothing is written down yet: the server goes on."""
+    """It holds the lock and has recorded nothing yet, so the server keeps running."""
     old = going("call _note")
     notebooks = asked()
     for each in notebooks:
@@ -179,7 +179,7 @@ def test_a_server_that_takes_its_time(going, asked, tmp_path, closed):
     assert the_one_server(notebooks).pid != old.server.pid
 
 
-def test_stopped_and_asked_for_at_once(going, asked):
+def test_stopping_and_asking_at_once(going, asked):
     old = going("return _decides_to_end True")
     notebooks = asked()
     for each in notebooks:
@@ -189,7 +189,7 @@ def test_stopped_and_asked_for_at_once(going, asked):
     assert the_one_server(notebooks).pid != old.server.pid
 
 
-def test_a_keeper_that_does_not_go_on_is_named(going, command, monkeypatch):
+def test_a_keeper_that_hangs_is_named(going, command, monkeypatch):
     old = going("call end")
     monkeypatch.setattr("xinference_magics.local_server.starting.END", 1)
     with pytest.raises(LocalServerError, match="is still stopping after 1 s") as caught:
@@ -199,7 +199,7 @@ def test_a_keeper_that_does_not_go_on_is_named(going, command, monkeypatch):
 
 
 def test_a_connected_notebook_gets_a_new_one(going, command, monkeypatch):
-    """It was connected, and the server still answers while another notebook stops it."""
+    """The server that it was connected to still answers while another notebook stops it."""
     old = going("call end", unneeded=False)
     monkeypatch.delenv("XINFERENCE_ENDPOINT", raising=False)
     settings = {"endpoint": "", "server_command": command}

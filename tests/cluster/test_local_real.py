@@ -1,4 +1,4 @@
-"""The local server, real: its notebooks share it, nobody else gets in, and it ends with them."""
+"""The real local server: its notebooks share it, nobody else gets in, and it ends with them."""
 
 import json
 import os
@@ -44,7 +44,7 @@ print(peer.recv(4096).split(b"\\r\\n")[0].decode())
 
 @pytest.fixture(scope="module")
 def notebooks(server_command, run_python, tmp_path_factory):
-    """Two kernel-like processes that have started the server together, in folders of their own."""
+    """Two kernel-like processes that started the server together, with temporary folders."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("local")
         patch.setenv("XINFERENCE_MAGICS_STATE", str(folder / "state"))
@@ -63,7 +63,7 @@ def notebooks(server_command, run_python, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ours(notebooks):
-    """That server."""
+    """The server that the notebooks started."""
     return local.find()
 
 
@@ -115,7 +115,7 @@ def test_nobody_gets_in_without_credentials(ours, method, path):
     assert answer.status_code in {401, 403}, answer.text
 
 
-def test_its_files_are_its_owners_only(ours):
+def test_only_its_owner_can_read_its_files(ours):
     logins = Path(os.environ["XINFERENCE_MAGICS_STATE"]) / "logins"
     folder = ours.folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -144,7 +144,7 @@ def test_another_user_can_neither_read_nor_use_it(ours):
 def test_it_serves_with_both_credentials_and_ends_with_its_notebooks(
     ours, notebooks, server_command, tiny_definitions, tiny_request
 ):
-    """The last of these tests, as it ends the server, and asks for it in that moment."""
+    """Runs last, since it ends the server and asks for it at that moment."""
     keeper = state.Running.load(ours.folder).keeper.process()
 
     with pytest.raises(AuthenticationError):
@@ -188,6 +188,6 @@ def test_it_serves_with_both_credentials_and_ends_with_its_notebooks(
         said[0] == f"Waiting for the server at {ours.endpoint} to stop, then starting a new one ..."
     )
     assert (new.endpoint, new.pid != ours.pid) == (ours.endpoint, True)
-    assert user.models() == []  # what had its address goes on with the new one
+    assert user.models() == []  # its clients continue with the new one
     manager.close()
     user.close()

@@ -64,7 +64,7 @@ def test_an_instance_and_an_event_of_another_shape_do_no_harm():
     assert ReplicaStatus.from_json({"gpu_idx": [0, 1]}).gpus == ("0", "1")
 
 
-def test_placement_is_put_to_the_workers(machines, answers):
+def test_workers_list_their_replicas(machines, answers):
     seen = machines.look()
     assert [worker.address for worker in seen.workers] == [FIRST, SECOND]
     assert [worker.replicas for worker in seen.workers] == [("m-rep0",), ("m-rep1",)]
@@ -75,7 +75,7 @@ def test_placement_is_put_to_the_workers(machines, answers):
     assert machines.supervisor() == "127.0.0.1:19931"
 
 
-def test_what_credentials_may_not_see_is_none(machines, answers):
+def test_what_credentials_do_not_allow_is_none(machines, answers):
     answers["/v1/models/instances"] = [FORBIDDEN]
     seen = machines.look()
     assert seen.instances is None
@@ -85,13 +85,13 @@ def test_what_credentials_may_not_see_is_none(machines, answers):
         machines.look()
 
 
-def test_questions_to_models_are_counted_and_nothing_else(machines, answers):
+def test_only_requests_to_models_are_counted(machines, answers):
     assert machines.requests() == 42
     answers["/metrics"] = [(404, {"detail": "Not Found"})]
     assert machines.requests() is None
 
 
-def test_what_is_ended_first():
+def test_which_replicas_are_ended_first():
     ready = [
         ReplicaStatus.from_json(replica(number, worker))
         for number, worker in enumerate((FIRST, SECOND, SECOND))
@@ -106,7 +106,7 @@ def scale(machines, count, worker=None):
     return found, said, seen
 
 
-def test_replicas_are_added_and_leftovers_cleared_away(machines, answers):
+def test_replicas_are_added_and_leftovers_removed(machines, answers):
     lost = replica(1, SECOND, "TERMINATED")
     answers["GET /v1/models/m/replicas"] = [
         (200, [replica(0, FIRST), lost]),
@@ -126,7 +126,7 @@ def test_replicas_are_added_and_leftovers_cleared_away(machines, answers):
     assert placed["replica_uid"].startswith("m-")
 
 
-def test_a_server_that_is_too_busy_to_answer_is_borne_with(machines, answers):
+def test_a_server_that_is_too_busy_to_answer_is_tolerated(machines, answers):
     both = [replica(0, FIRST), replica(1, SECOND)]
     answers["GET /v1/models/m/replicas"] = [(200, both[:1]), (200, "busy"), (200, both)]
     answers["POST /v1/models/m/replicas"] = [(200, {"replica_id": 1})]
@@ -178,7 +178,7 @@ def test_a_model_whose_replica_loads_is_left_alone(machines, answers):
     assert answers.asked == ["/v1/models/m/replicas"]
 
 
-def test_a_count_that_does_not_come_true_is_said(machines, answers, monkeypatch):
+def test_a_count_that_is_not_reached_is_reported(machines, answers, monkeypatch):
     monkeypatch.setattr("xinference_magics.cluster.scaling._SETTLING", 0.0)
     answers["GET /v1/models/m/replicas"] = [(200, [replica(0, FIRST)])]
     answers["POST /v1/models/m/replicas"] = [(200, {"replica_id": 1})]
@@ -208,7 +208,7 @@ def test_a_relaunch_that_fails_says_why(machines, answers):
         operations.relaunch(machines, "supervisor", {}, lambda _: None)
 
 
-def test_refused_credentials_end_the_following_at_once(machines, answers):
+def test_refused_credentials_end_the_polling_at_once(machines, answers):
     answers["POST /v1/api/relaunch"] = [(202, {"operation_id": "op", "status": "starting"})]
     answers["/v1/api-relaunches/op"] = [UNAUTHORIZED]
     with pytest.raises(AuthenticationError):
@@ -233,7 +233,7 @@ def test_a_reload_is_followed(machines, answers):
     assert answers.sent == [{"model_config": {"max_model_len": 1}, "drain_timeout": 300}]
 
 
-def test_a_reload_that_fails_says_whether_the_model_goes_on(machines, answers):
+def test_a_reload_that_fails_says_whether_the_model_keeps_running(machines, answers):
     answers["POST /v1/models/m/reload"] = [(202, {"operation_id": "op", "status": "reloading"})]
     answers["GET /v1/models/m/reload"] = [
         (200, {"operation_id": "op", "status": "error", "error": "OOM", "restored": True})
@@ -258,12 +258,12 @@ def test_a_reload_that_is_refused_says_what_can_be_done(machines, answers, detai
     assert hint in failure.value.hint
 
 
-def test_a_stop_that_cuts_its_own_answer_has_worked(closed_port):
+def test_a_stop_that_cuts_off_its_own_answer_has_worked(closed_port):
     machines = Cluster(f"http://127.0.0.1:{closed_port}").machines
     machines.stop()  # nobody answers afterwards either
 
 
-def test_a_supervisor_that_trips_over_its_workers_is_stopped_all_the_same(machines, answers):
+def test_a_supervisor_that_fails_over_its_workers_is_still_stopped(machines, answers):
     answers["DELETE /v1/clusters"] = [
         (500, {"detail": "dictionary changed size during iteration"}),
         (200, {"result": True}),

@@ -1,4 +1,4 @@
-"""Descriptions, read from what servers of several versions send."""
+"""Model descriptions, read from the answers of several server versions."""
 
 from xinference_magics.cluster.models import ReplicaStatus, RunningModel
 
@@ -28,7 +28,7 @@ def test_a_description_becomes_typed_values():
     assert "raw" not in repr(model)
 
 
-def test_what_is_missing_or_odd_does_no_harm():
+def test_missing_or_odd_values_do_no_harm():
     assert RunningModel.from_json("u", {}) == RunningModel(uid="u", name="u")
     odd = {"model_name": None, "model_ability": "chat", "context_length": "many", "replica": True}
     assert RunningModel.from_json("u", odd) == RunningModel(uid="u", name="u")
@@ -41,7 +41,7 @@ def test_embeddings_have_languages_too():
     assert "chat" not in model.abilities
 
 
-def test_an_empty_reason_is_told_from_none():
+def test_an_empty_reason_differs_from_none():
     failed = {"replica_model_uid": "u-rep0", "status": "ERROR", "error_message": ""}
     assert ReplicaStatus.from_json(failed).error == ""
     assert ReplicaStatus.from_json({**failed, "error_message": None}).error is None

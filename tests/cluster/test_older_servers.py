@@ -1,4 +1,4 @@
-"""What servers of other versions lack or answer otherwise, as recorded from them."""
+"""What other server versions lack or answer differently, as recorded from them."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def cluster(answers):
         (lambda machines: machines.end_replica("u", 0), "number of replicas.* 3.2 or newer"),
     ],
 )
-def test_what_a_server_is_too_old_for_is_said_with_both_versions(cluster, ask, lacks):
+def test_a_server_that_is_too_old_is_reported_with_both_versions(cluster, ask, lacks):
     with pytest.raises(NotOfferedError, match=lacks) as refused:
         ask(cluster.machines)
     assert str(refused.value).endswith("or newer. It is Xinference 1.17.1.")
@@ -45,13 +45,13 @@ def test_a_server_that_cannot_add_replicas(cluster, answers):
         Scaling(cluster.machines, "u", 2).run(print, lambda _: None)
 
 
-def test_who_may_not_know_the_version_is_told_the_rest(cluster, answers):
+def test_without_access_to_the_version_the_rest_is_reported(cluster, answers):
     answers["/v1/cluster/version"] = [(403, {"detail": "API keys can only access models"})]
     with pytest.raises(NotOfferedError, match=r"4\.0 or newer. It is Xinference of an unknown"):
         cluster.machines.log()
 
 
-def test_a_page_that_no_version_has_is_no_old_server(cluster):
+def test_a_path_that_no_version_has_is_not_an_old_server(cluster):
     with pytest.raises(ServerError, match="is an Xinference server running there") as refused:
         cluster.machines.supervisor()
     assert type(refused.value) is ServerError
@@ -70,7 +70,7 @@ def test_servers_before_4_1_print_no_setup_token(answers, status, detail, wants)
     assert wants_setup_token(answers.endpoint) is wants
 
 
-def test_a_launch_that_was_cancelled_on_1_17_does_not_load_for_ever(answers, cluster, monkeypatch):
+def test_a_launch_that_was_cancelled_on_1_17_does_not_load_forever(answers, cluster, monkeypatch):
     monkeypatch.setattr(launches, "_PATIENCE", 0.2)
     listed = [{"model_uid": "u", "replica_statuses": [{**READY, "status": "CREATING"}]}]
     answers["/v1/models/instances"] = [(200, listed)]
@@ -99,7 +99,7 @@ def test_a_launch_without_stages_loads_and_is_cancelled(answers, cluster, monkey
     assert [each.stage for each in seen][:2] == ["loading", "unwinding"]
 
 
-def test_what_was_not_asked_for_is_not_sent(answers, cluster):
+def test_unspecified_options_are_not_sent(answers, cluster):
     answers["POST /v1/models"] = [(200, {"model_uid": "u"})]
     request = LaunchRequest(model_name="m", model_engine="vLLM", model_size_in_billions=0.5)
     assert cluster.launch(request).uid == "u"

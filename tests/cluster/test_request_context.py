@@ -1,4 +1,4 @@
-"""What one request has of a model's context, by how the model was launched."""
+"""How much of a model's context window one request gets, depending on the launch."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def running(engine, context_length=32_768):
         (None, {"context_length": 4096}, 4096),
     ],
 )
-def test_a_launch_settles_it(engine, extra, tokens):
+def test_the_launch_determines_it(engine, extra, tokens):
     found = launched_with(LaunchRequest(model_name="m", extra=extra), running(engine))
     assert (found and found.tokens) == tokens
     assert found is None or not found.guessed
@@ -52,12 +52,12 @@ def test_without_a_length_slots_divide_nothing():
         (None, 64, None),
     ],
 )
-def test_the_cpus_of_a_worker_are_a_guess(engine, cpus, says):
+def test_the_cpus_of_a_worker_give_a_guess(engine, cpus, says):
     found = guessed(running(engine), cpus)
     assert (found is None) == (says is None)
     assert says is None or str(found) == says
 
 
-def test_a_guess_knows_what_was_launched():
+def test_a_guess_uses_the_launch_options():
     own = LaunchRequest(model_name="m", extra={"n_ctx": 8192})
     assert guessed(running("llama.cpp"), 4, own).tokens == 2048

@@ -1,4 +1,4 @@
-"""Names and formats of older documentation, and what is said of them."""
+"""Names and formats from older documentation, and how they are explained."""
 
 import pytest
 
@@ -11,7 +11,7 @@ KNOWN = ["llama-2-chat", "qwen2.5-instruct", "glm4-chat", "internlm3-instruct", 
 
 
 def offers(request):
-    """A server that has each model as ggufv2 of size 7."""
+    """Offer each model as ggufv2 of size 7, as a server would."""
     if request.quantization not in (None, "q4_0") or request.model_size_in_billions not in (
         None,
         7,
@@ -39,16 +39,16 @@ def test_a_retired_model_in_a_retired_format_leads_to_a_launch_that_works():
 
 
 @pytest.mark.parametrize("given", [{"quantization": "q4_1"}, {"model_size_in_billions": 13}])
-def test_what_the_new_model_has_not_is_left_out(given):
+def test_options_that_the_new_model_lacks_are_left_out(given):
     assert explained("vicuna-v1.5", **given).endswith(POSSIBLE)
 
 
 @pytest.mark.parametrize("name", ["optic", "my-vicuna", "intern", "unheard-of"])
-def test_a_name_that_was_never_there_is_not_explained(name):
+def test_a_name_that_never_existed_is_not_explained(name):
     assert explained(name) is None
 
 
-def test_a_misspelt_name_of_today_is_not_taken_for_an_old_one():
+def test_a_misspelt_current_name_is_not_taken_for_an_old_one():
     assert explained("internlm3-instrct") is None
 
 

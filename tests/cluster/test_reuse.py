@@ -1,4 +1,4 @@
-"""Which models that run are taken for a launch, from answers as the server gives them."""
+"""Which running models a launch reuses, based on the server's answers."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def wanted(*, typed=(), hidden=(), **given):
 
 @pytest.fixture
 def cluster(answers):
-    """One ready model, with the UID `mine`."""
+    """A cluster with one ready model, whose UID is `mine`."""
     answers["/v1/models"] = [(200, {"data": [{"id": "mine", **RUNNING}]})]
     answers["/v1/models/mine"] = [(200, RUNNING)]
     answers[INSTANCES] = [(200, [])]
@@ -46,7 +46,7 @@ def cluster(answers):
     made.close()
 
 
-def test_the_same_model_is_taken(cluster):
+def test_the_same_model_is_reused(cluster):
     found = find(cluster, wanted(), OwnLaunches())
     assert (found.existing.uid, found.existing.loading) == ("mine", False)
     assert found.existing.said == (
@@ -71,16 +71,16 @@ def test_the_same_model_is_taken(cluster):
         {"n_worker": 2, "typed": ["n_worker"]},
     ],
 )
-def test_another_model_is_not(cluster, given):
+def test_another_model_is_not_reused(cluster, given):
     found = find(cluster, wanted(**given), OwnLaunches())
     assert (found.existing, found.said) == (None, "")
 
 
-def test_what_was_not_asked_for_may_differ(cluster):
+def test_unspecified_options_may_differ(cluster):
     assert find(cluster, wanted(model_engine="vllm", replica=1), OwnLaunches()).existing
 
 
-def test_options_that_the_server_does_not_tell_start_another(cluster):
+def test_options_that_the_server_does_not_report_start_another_model(cluster):
     found = find(cluster, wanted(hidden=["--n_threads"]), OwnLaunches())
     assert found.existing is None
     said = "mine runs the same model; the server does not say whether --n_threads is the same, so"
@@ -98,7 +98,7 @@ def test_a_launch_of_this_notebook_is_known(cluster):
     assert find(cluster, asked, own).existing is None
 
 
-def test_with_a_uid_only_that_counts(cluster, answers):
+def test_with_a_uid_only_the_uid_counts(cluster, answers):
     answers["/v1/models/other"] = [GONE]
     assert find(cluster, wanted(model_uid="other"), OwnLaunches()).existing is None
     found = find(cluster, wanted(model_uid="mine", hidden=["--n_threads"]), OwnLaunches())
@@ -117,13 +117,13 @@ def test_a_uid_of_another_model_is_refused(cluster):
     assert "terminate('mine')" in caught.value.hint
 
 
-def test_a_model_that_has_just_gone_is_not_taken(cluster, answers):
+def test_a_model_that_has_just_gone_is_not_reused(cluster, answers):
     answers["/v1/models/mine"] = [GONE]
     assert find(cluster, wanted(), OwnLaunches()).existing is None
 
 
 @pytest.mark.parametrize("uid", [None, "qwen"])
-def test_a_launch_under_way_is_joined(cluster, answers, uid):
+def test_a_launch_in_progress_is_joined(cluster, answers, uid):
     loading = {"replica_model_uid": "qwen-rep0", "status": "CREATING"}
     answers["/v1/models"] = [(200, {"data": []})]
     answers["/v1/models/qwen"] = [(503, {"detail": "Model is loading, please retry later"})]
@@ -179,7 +179,7 @@ def test_a_plan_hides_nothing_but_secrets(cluster, offers, name, hidden):
 
 
 @pytest.mark.parametrize(("workers", "said"), [(1, False), (2, True)])
-def test_workers_that_an_engine_does_not_take_are_told(cluster, answers, offers, workers, said):
+def test_workers_that_an_engine_does_not_use_are_reported(cluster, answers, offers, workers, said):
     answers["/status"] = [(200, {"workers": {"10.0.0.1:9000": {}, "10.0.0.2:9000": {}}})]
     planned = plan(cluster, LaunchRequest(model_name="qwen", n_worker=workers))
     note = "llama.cpp runs a model on one worker only, not on 2."
@@ -193,19 +193,19 @@ def test_a_model_is_not_spread_over_more_workers_than_there_are(cluster, offers,
     assert caught.value.hint.startswith("Workers: 10.0.0.1")
 
 
-def test_a_plan_that_takes_a_model_chooses_nothing_aloud(cluster, offers):
+def test_a_plan_that_reuses_a_model_reports_no_choice(cluster, offers):
     planned = plan(cluster, LaunchRequest(model_name="qwen"), own=OwnLaunches())
     assert planned.existing.uid == "mine"
     assert planned.said == ()
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.1:9000", "10.0.0.1, 10.0.0.1:9000"])
-def test_a_worker_that_is_there_is_taken(cluster, offers, address):
+def test_an_existing_worker_is_accepted(cluster, offers, address):
     planned = plan(cluster, LaunchRequest(model_name="qwen", worker_ip=address))
     assert planned.request.worker_ip == address
 
 
-def test_a_worker_that_is_not_there_is_refused(cluster, offers):
+def test_an_unknown_worker_is_refused(cluster, offers):
     with pytest.raises(BadRequestError, match=r"has no worker 10\.0\.0\.2\."):
         plan(cluster, LaunchRequest(model_name="qwen", worker_ip="10.0.0.1,10.0.0.2"))
 
@@ -221,7 +221,7 @@ def test_a_replica_is_placed_on_a_worker_with_its_port(cluster, offers, address,
         plan(cluster, asked)
 
 
-def test_a_uid_with_a_slash_is_refused_before_anything_is_asked(cluster, answers):
+def test_a_uid_with_a_slash_is_refused_before_anything_is_requested(cluster, answers):
     with pytest.raises(BadRequestError, match="No URL can name"):
         plan(cluster, LaunchRequest(model_name="qwen", model_uid="a/b"))
     assert answers.asked == []

@@ -1,4 +1,4 @@
-"""Amounts as people read them."""
+"""Human-readable amounts."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_sizes(amount, written):
     assert size(amount) == written
 
 
-def test_a_size_is_a_number_too():
+def test_a_size_is_also_a_number():
     total = Bytes(1024) + Bytes(512)
     assert total == 1536
     assert f"{Bytes(total):,}" == str(Bytes(total)) == "1.5 KiB"

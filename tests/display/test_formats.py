@@ -1,4 +1,4 @@
-"""What answers are shown as, and that nothing in them runs."""
+"""Answer formats, and that nothing in an answer runs."""
 
 import re
 from html import unescape
@@ -20,7 +20,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_of_an_answer_is_markup(form, text):
+def test_no_part_of_an_answer_is_markup(form, text):
     html = answer_html(text, form)
     for tag in ("<script", "<img", "<svg"):
         assert tag not in html
@@ -59,7 +59,7 @@ def test_a_page_has_nothing_that_connects_in_advance(piece):
 
 
 @pytest.mark.parametrize("text", ["x^2", "$x^2$", "$$x^2$$", "\\[x^2\\]", "```latex\nx^2\n```"])
-def test_math_is_displayed_however_it_comes(text):
+def test_math_is_displayed_however_it_is_delimited(text):
     assert "$$x^2$$" in answer_html(text, "math").replace("\n", "")
 
 

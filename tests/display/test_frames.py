@@ -1,4 +1,4 @@
-"""What a running turn sends to the page, seen from a real kernel's wire."""
+"""What a running turn sends to the page, observed on a real kernel's channels."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ def kernel():
 
 
 def run(client, code, *, answer=None, allow_stdin=True):
-    """Execute code as JupyterLab does; collect the messages, answering some of them."""
+    """Execute code as JupyterLab does; collect the messages, passing each to `answer`."""
     sent = client.execute(code, allow_stdin=allow_stdin)
     messages = []
     while True:
@@ -52,7 +52,7 @@ def of_type(messages, kind):
 
 
 def printed(messages):
-    """All that was printed: a busy kernel sends a line in two."""
+    """Return everything printed; a busy kernel may split a line over two messages."""
     return "".join(content["text"] for content in of_type(messages, "stream"))
 
 
@@ -74,7 +74,7 @@ def play(text, **options):
 
 
 class Page:
-    """Answers as the widget's page does: asks for everything once, at the opening."""
+    """Answers as the widget's page does: asks for everything once, when the comm opens."""
 
     def __init__(self, client):
         self.client = client
@@ -88,7 +88,7 @@ class Page:
 
 
 def text_of(frames):
-    """Put frames together as the page does."""
+    """Assemble frames as the page does."""
     text = ""
     for frame in frames:
         pieces = "".join(piece for _, piece in frame.get("all", frame.get("add", [])))
@@ -125,7 +125,7 @@ def test_reasoning_is_sent_as_such(kernel):
     assert kinds[-1] == "text"
 
 
-def test_a_page_that_is_never_heard_of_gets_everything_now_and_then(kernel):
+def test_a_page_that_never_answers_gets_everything_now_and_then(kernel):
     seen = frames(run(kernel, play(PROSE * 8, rate=60)))
     whole = [frame for frame in seen if "all" in frame]
     assert 1 <= len(whole) <= 3
@@ -145,7 +145,7 @@ def test_a_pause_is_one_short_message_with_the_last_number(kernel):
 @pytest.mark.skipif(
     (7, 0) <= ipykernel.version_info < (7, 4), reason="these need a front end with subshells"
 )
-def test_stop_is_heard_while_the_cell_runs_without_any_help_of_the_front_end(kernel):
+def test_stop_works_while_the_cell_runs_without_help_from_the_frontend(kernel):
     page = Page(kernel)
 
     def stop(message):
@@ -159,7 +159,7 @@ def test_stop_is_heard_while_the_cell_runs_without_any_help_of_the_front_end(ker
     assert {"stopping": True} in sent
 
 
-def test_messages_of_strangers_do_no_harm(kernel):
+def test_unknown_messages_do_no_harm(kernel):
     page = Page(kernel)
 
     def babble(message):
@@ -219,7 +219,7 @@ view.dismiss()
 """
 
 
-def test_a_long_answer_comes_in_fewer_frames_and_whole(kernel):
+def test_a_long_answer_arrives_whole_in_fewer_frames(kernel):
     texts = [
         "".join(text for _, text in frame["add"])
         for frame in frames(run(kernel, LONG_ANSWER))

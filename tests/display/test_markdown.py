@@ -1,4 +1,4 @@
-"""Untrusted Markdown: what is meant is rendered, what is not meant stays text."""
+"""Untrusted Markdown: intended markup is rendered, anything else stays text."""
 
 import re
 
@@ -44,7 +44,7 @@ def test_math_that_does_more_than_typeset_is_shown_as_code(piece):
     assert all(map(is_safe, math_in(html)))
 
 
-def test_math_is_left_for_mathjax_and_only_where_it_is_meant():
+def test_math_is_left_for_mathjax_only_where_intended():
     text = "$e^{i\\pi}$ and \\(a_1\\) and $$x < y$$ and\n\n\\[\nz\n\\]"
     assert math_in(to_html(text)) == [r"$e^{i\pi}$", "$a_1$", "$$x &lt; y$$", "$$z$$"]
 
@@ -56,7 +56,7 @@ def test_bare_environments_and_quoted_formulas_are_math():
 
 
 @pytest.mark.parametrize("text", ["\\[ open", "\\begin{align} open", "\\begin{tikz}x\\end{tikz}"])
-def test_formulas_that_do_not_end_are_text(text):
+def test_unterminated_formulas_are_text(text):
     assert not math_in(to_html(text))
 
 
@@ -128,8 +128,8 @@ def test_safe_markdown_holds_no_markup_outside_of_fences(piece):
 
 
 @pytest.mark.parametrize("command", ["input", "VerbatimInput", "lstinputlisting", "directlua"])
-def test_safe_markdown_reads_no_file_where_a_notebook_is_exported_by_latex(command):
-    """Pandoc hands on what it takes for LaTeX, also outside of formulas."""
+def test_safe_markdown_reads_no_file_when_a_notebook_is_exported_with_latex(command):
+    """Pandoc passes on anything that it takes for LaTeX, even outside formulas."""
     for text in (f"a \\{command}{{/etc/passwd}}", f"`\\{command}{{/etc/passwd}}`{{=latex}}"):
         assert f"\\{command}" not in to_safe_markdown(text)
     assert "=latex" not in to_safe_markdown(f"``` {{=latex}}\n\\{command}{{x}}\n```")

@@ -1,4 +1,4 @@
-"""Hostile text in every place of our output is no markup, for any reader of HTML or Markdown."""
+"""Hostile text anywhere in our output is never markup, for any HTML or Markdown renderer."""
 
 import re
 
@@ -36,7 +36,7 @@ def test_every_place_shows_text_and_no_markup(place):
 
 
 def audit_markdown(text):
-    """A reader that takes HTML in Markdown for HTML finds none."""
+    """Assert that a renderer which allows HTML in Markdown finds none."""
     for token in ANY_READER.parse(text):
         assert token.type != "html_block", token.content
         for child in token.children or ():

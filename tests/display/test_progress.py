@@ -28,7 +28,7 @@ def launch(view):
     view.close("ready", ok=True)
 
 
-def test_a_stream_that_is_no_terminal_gets_a_line_for_each_stage():
+def test_a_stream_that_is_not_a_terminal_gets_a_line_per_stage():
     stream = io.StringIO()
     launch(TerminalLaunchView(stream))
     lines = stream.getvalue().splitlines()
@@ -45,7 +45,7 @@ def test_a_terminal_rewrites_one_line():
     assert "\r\x1b[K  downloading · 25% · 0 s" in stream.getvalue()
 
 
-def test_a_terminal_s_line_stays_one(monkeypatch):
+def test_a_terminal_line_does_not_wrap(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     stream = Terminal()
     view = TerminalLaunchView(stream)
@@ -58,7 +58,7 @@ def test_a_terminal_s_line_stays_one(monkeypatch):
     assert len(line) == 39
 
 
-def test_what_a_server_says_cannot_steer_the_terminal():
+def test_server_text_cannot_control_the_terminal():
     stream = io.StringIO()
     view = TerminalLaunchView(stream)
     view.open("\x1b[2J")
@@ -70,7 +70,7 @@ def test_what_a_server_says_cannot_steer_the_terminal():
 
 @pytest.fixture
 def published():
-    """What is displayed, in a shell of its own."""
+    """Capture what is displayed, in a separate shell."""
     InteractiveShell.instance()
     with capture_output() as captured:
         yield captured
@@ -103,7 +103,7 @@ def test_a_page_shows_each_replica_on_a_line(published):
     assert shown["text/plain"].splitlines()[1:] == ["  <b>: ready", "  q-1: loading"]
 
 
-def test_downloads_are_named_with_what_has_arrived():
+def test_downloads_are_listed_with_their_progress():
     first = Download("a.safetensors", 2**20, 4 * 2**20, 2**19)
     assert downloads_text([first]) == "a.safetensors 1.0 of 4.0 MiB, 512.0 KiB/s"
     done = Download("b", 10, 10)

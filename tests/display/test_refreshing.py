@@ -1,11 +1,11 @@
-"""What is drawn anew in its place."""
+"""Views that redraw in place."""
 
 import io
 
 from xinference_magics.display.refreshing import GrowingView, TerminalRefreshingView
 
 
-def test_a_terminal_is_written_over_line_by_line():
+def test_a_terminal_is_overwritten_line_by_line():
     stream = io.StringIO()
     view = TerminalRefreshingView(stream, (20, 10))
     view.paint("", "one\ntwo\nthree", "12:00:00")
@@ -15,7 +15,7 @@ def test_a_terminal_is_written_over_line_by_line():
     assert stream.getvalue().endswith("\x1b[4A\r\x1b[Kone\n\r\x1b[K12:00:02\n\x1b[J")
 
 
-def test_a_terminal_too_small_is_not_scrolled():
+def test_a_terminal_that_is_too_small_is_not_scrolled():
     stream = io.StringIO()
     TerminalRefreshingView(stream, (10, 3)).paint("", "a line that is long\nb\nc\nd", "note")
     lines = stream.getvalue().replace("\r\x1b[K", "").removesuffix("\x1b[J").splitlines()

@@ -49,13 +49,13 @@ def test_every_form_has_text_model_tokens_rate_and_seconds(form):
         ({"status": "failed", "error": "The server is gone."}, "failed: The server is gone."),
     ],
 )
-def test_an_end_that_is_not_the_usual_one_is_named(fields, note):
+def test_an_unusual_end_is_named(fields, note):
     shown = bundle(turn(**fields))
     assert all(note in shown[form] for form in ("text/html", "text/plain"))
     assert summary(turn(**fields)).endswith(note)
 
 
-def test_a_usual_end_is_not_remarked_upon():
+def test_a_usual_end_is_not_mentioned():
     assert summary(turn()) == "qwen · 33 tokens · 16.0 tokens/s · 2.5 s"
 
 
@@ -84,7 +84,7 @@ def test_plain_text_cannot_steer_a_terminal():
     assert "\x1b" not in bundle(turn("\x1b]0;title\x07"))["text/plain"]
 
 
-def test_half_characters_do_not_keep_a_turn_from_being_saved():
+def test_lone_surrogates_do_not_prevent_saving_a_turn():
     json.dumps(bundle(turn("\ud83d")), ensure_ascii=False).encode()
 
 
@@ -99,7 +99,7 @@ def test_a_tools_picture_is_shown_small_in_its_step():
     assert Turn.from_record(shown[RECORD_MIME]).steps[1].content == content
 
 
-def test_what_is_said_before_a_call_stays_above_its_line():
+def test_text_before_a_tool_call_stays_above_its_line():
     calls = [{"id": each, "name": "look", "args": {"at": each}} for each in ("1", "2")]
     steps = [
         AIMessage("Let me **look** <i>.", tool_calls=calls),
@@ -117,7 +117,7 @@ def test_what_is_said_before_a_call_stays_above_its_line():
 
 
 def test_a_picture_too_large_to_be_drawn_is_named():
-    """Pillow refuses to open it, as it might be made to fill the memory."""
+    """Pillow refuses to open it because it could be a decompression bomb."""
     head = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
     data = struct.pack(">I", 100_000) + b"IDAT" + bytes(100_000)

@@ -30,7 +30,7 @@ def of_two():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_has_all_answers_and_which_goes_on(form):
+def test_every_form_has_all_answers_and_names_the_kept_one(form):
     shown = bundle(of_two())[form]
     for part in ("Paris.", "It is", "first", "second", "1.5 s"):
         assert part in shown
@@ -45,7 +45,7 @@ def test_columns_are_rendered_and_their_records_kept():
     assert [Turn.from_record(each).conversation for each in records] == ["talk", None]
 
 
-def test_a_failure_stands_in_its_column_and_is_not_offered():
+def test_a_failure_appears_in_its_column_and_is_not_offered():
     broken = turn("", "second", status="failed", error="The server is gone.")
     shown = bundle(comparison(turn("Paris.", "first"), broken))
     for form in FORMS:
@@ -59,7 +59,7 @@ def test_attachments_are_shown_once():
     assert bundle(comparison(*turns))["text/html"].count("<img") == 1
 
 
-def test_nothing_of_a_model_is_markup():
+def test_model_text_is_never_markup():
     hostile = "<script>x</script>\x1b]0;title\x07"
     shown = bundle(comparison(turn(hostile, hostile), turn(hostile, "b", error=hostile)))
     assert "<script" not in shown["text/html"] + shown["text/markdown"]
@@ -105,7 +105,7 @@ def test_a_terminal_prints_the_second_when_the_first_has_ended():
     )
 
 
-def test_a_terminal_that_is_not_to_stream_prints_all_at_the_end():
+def test_a_terminal_that_does_not_stream_prints_everything_at_the_end():
     pieces = Pieces(live=False)
     pieces.arrive(0, "Paris.")
     pieces.arrive(1, "It is Paris.")
@@ -114,7 +114,7 @@ def test_a_terminal_that_is_not_to_stream_prints_all_at_the_end():
     assert pieces.printed.startswith("── first ──\nParis.\n\n── second ──\nIt is Paris.\n\n✓")
 
 
-def test_what_had_arrived_of_both_is_printed_when_they_are_stopped():
+def test_partial_answers_are_printed_when_both_are_stopped():
     pieces = Pieces()
     pieces.arrive(1, "It is")
     pieces.arrive(0, "Par")

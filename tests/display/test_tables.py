@@ -9,7 +9,7 @@ COLUMNS = [
 ]
 
 
-def test_text_is_aligned_and_numbers_stand_right():
+def test_text_is_left_aligned_and_numbers_right_aligned():
     table = Table([("qwen", 32768, True), ("模型", None, False)], COLUMNS, caption="2 models")
     assert repr(table).splitlines() == [
         "UID   context  ready",
@@ -19,7 +19,7 @@ def test_text_is_aligned_and_numbers_stand_right():
     ]
 
 
-def test_what_only_some_rows_have_is_a_gap_in_the_others():
+def test_an_optional_value_leaves_a_gap_in_rows_without_it():
     columns = [COLUMNS[0], Column("note", lambda row: row[1], optional=True)]
     table = Table([("qwen", "new"), ("llama", None)], columns)
     assert table.text.splitlines() == ["UID    note", "qwen   new", "llama"]
@@ -42,14 +42,14 @@ def test_html_escapes_everything_that_comes_from_a_server():
     assert "text-align:right" in html
 
 
-def test_text_has_no_control_characters_and_one_line_for_a_row():
+def test_text_has_no_control_characters_and_one_line_per_row():
     text = Table([("\x1b[31mred\nline", 1, "x" * 200)], COLUMNS).text
     assert "\x1b" not in text
     assert len(text.splitlines()) == 2
     assert max(map(len, text.splitlines())) < 120
 
 
-def test_no_rows_are_said():
+def test_an_empty_table_says_so():
     table = Table([], COLUMNS, empty="No model is running.")
     assert repr(table) == "No model is running."
     assert "No model is running." in table._repr_mimebundle_()["text/html"]

@@ -34,7 +34,7 @@ def show(*pieces, stream=None, status="done"):
     return stream.getvalue()
 
 
-def test_text_is_printed_as_it_comes_and_ends_with_a_line_on_the_turn():
+def test_text_is_printed_as_it_arrives_and_ends_with_a_summary_line():
     assert show("The ", "capital.") == "The capital.\nqwen · 1.5 s\n"
 
 
@@ -42,19 +42,19 @@ def test_a_turn_that_was_stopped_says_so():
     assert show("The", status="stopped").endswith("qwen · 1.5 s · stopped\n")
 
 
-def test_reasoning_stands_apart_and_is_dimmed_in_a_terminal_only():
+def test_reasoning_is_set_apart_and_dimmed_only_in_a_terminal():
     plain = show(("Let me ",), ("think.",), "Paris.")
     assert plain == "Thinking: Let me think.\n\nParis.\nqwen · 1.5 s\n"
     styled = show(("Let me think.",), "Paris.", stream=Terminal())
     assert styled.startswith("\x1b[2mThinking: Let me think.\x1b[0m\n\nParis.")
 
 
-def test_nothing_of_a_model_steers_the_terminal():
+def test_model_text_cannot_control_the_terminal():
     printed = show("\x1b[2J\x1b]0;pwned\x07", "a\rb\x08\x9b31m\x7f", stream=io.StringIO())
     assert printed.startswith("␛[2J␛]0;pwned␇ab␈�31m␡")
 
 
-def test_an_escape_sequence_in_two_pieces_is_none():
+def test_an_escape_sequence_in_two_pieces_is_harmless():
     assert "\x1b" not in show("\x1b", "[31m")
 
 
@@ -77,5 +77,5 @@ def test_waiting_is_shown_after_a_second_and_wiped(monkeypatch):
     assert stream.getvalue().endswith("\r\x1b[KParis")
 
 
-def test_half_characters_are_replaced_and_whole_ones_kept():
+def test_lone_surrogates_are_replaced_and_whole_characters_kept():
     assert printable("\ud83da😀") == "�a😀"

@@ -1,4 +1,4 @@
-"""Kernels and servers for tests from end to end."""
+"""Kernels and servers for end-to-end tests."""
 
 import shutil
 
@@ -26,7 +26,7 @@ get_ipython().reset(new_session=True)
 
 @pytest.fixture(scope="module")
 def user_folder(tmp_path_factory):
-    """The folder of the user whose kernels the tests of a module run."""
+    """The folder of the user who runs a module's kernels."""
     return tmp_path_factory.mktemp("user")
 
 
@@ -40,7 +40,7 @@ def kernel_env(server, user_folder):
 
 @pytest.fixture(scope="module")
 def kernels():
-    """The kernel that the tests of a module share, as the only item, once it runs."""
+    """A list that holds the kernel shared by a module's tests, once it runs."""
     running = []
     yield running
     for each in running:
@@ -49,7 +49,7 @@ def kernels():
 
 @pytest.fixture
 def kernel(kernel_env, kernels):
-    """A kernel with the extension loaded, which knows nothing of the tests before."""
+    """A kernel with the extension loaded and no state from earlier tests."""
     if not kernels or not kernels[0].is_renewed(RENEW):
         kernels[:] = [Kernel(kernel_env)]
         kernels[0].run(REMEMBER)
@@ -60,20 +60,20 @@ def kernel(kernel_env, kernels):
 
 @pytest.fixture
 def chatting(kernel, tiny_chat):
-    """A kernel that asks the tiny model, which always answers the same."""
+    """A kernel that uses the tiny model, which always gives the same answers."""
     kernel.run(f"%xinference use {tiny_chat.gguf}\n%config XinferenceMagics.temperature = 0.0")
     return kernel
 
 
 @pytest.fixture
 def in_kernel_env(kernel_env, monkeypatch):
-    """Let other programs than `kernel` start kernels in its environment."""
+    """Make programs other than `kernel` start kernels in its environment."""
     for name, value in kernel_env.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
 def web_server():
-    """A web server that is no Xinference."""
+    """A web server that isn't Xinference."""
     with answering(b"<html>It works!</html>", "text/html") as url:
         yield url

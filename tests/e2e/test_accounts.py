@@ -1,4 +1,4 @@
-"""Logins at a real server with authentication on, from real kernels."""
+"""Logins from real kernels at a real server with authentication enabled."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ USER, PASSWORD = "admin", "correct-horse-battery"
 
 
 class Secured:
-    """A server with authentication on, and what its administrator knows."""
+    """A server with authentication enabled, and what its administrator knows."""
 
     def __init__(self, server, state):
         self.endpoint = server.endpoint
@@ -30,7 +30,7 @@ class Secured:
         self._server = server
 
     def end(self):
-        """End its kernels and itself."""
+        """Shut down its kernels, then the server."""
         for kernel in self.kernels:
             kernel.close()
         self._server.end()
@@ -40,7 +40,7 @@ class Secured:
         return re.search(r"Setup token: (\S+)", (self.home / "output.log").read_text())[1]
 
     def admin(self, method, path, body=None):
-        """Ask as the administrator, with a login of its own."""
+        """Send a request as the administrator, with a separate login."""
         token = sign_in(self.endpoint, USER, PASSWORD).access
         answer = requests.request(
             method,
@@ -63,7 +63,7 @@ class Secured:
         return made
 
     def bad_attempts(self):
-        """How many refused credentials its audit knows of."""
+        """Return the number of refused credentials in its audit logs."""
         logs = (self.home / "logs").rglob("*audit*")
         return sum(path.read_text().count('"invalid_') for path in logs)
 
@@ -85,13 +85,13 @@ def notebook(secured):
 
 
 def refused(reply, *parts):
-    """It is one line, with all `parts`."""
+    """Assert that the failure is one line that contains all `parts`."""
     for part in parts:
         assert part in reply.failure
 
 
 def hidden(kernel, *secrets):
-    """None of `secrets` is in what the kernel keeps of its cells and their outputs."""
+    """Assert that the kernel stores none of `secrets` with its cells and their outputs."""
     kept = kernel.value(
         "repr((In, Out, list(get_ipython().history_manager.get_tail(100)), "
         "sys.last_value, sys.last_traceback)) if 'sys' in dir() else repr((In, Out))"
@@ -122,7 +122,7 @@ def test_a_new_server_is_set_up_from_the_notebook(secured, notebook):
 
 
 def refused_after_words(reply, *parts):
-    """The same, where a line for the user came before."""
+    """Like `refused`, but skip a line for the user that came first."""
     reply.outputs = reply.outputs[1:]
     refused(reply, *parts)
 
@@ -172,13 +172,13 @@ def test_a_typed_secret_is_refused_and_not_repeated(notebook, line):
     assert not reply.questions
 
 
-def test_nobody_to_ask_is_told(secured):
+def test_login_without_anybody_to_ask_is_refused(secured):
     kernel = secured.kernel()
     reply = kernel.run("%xinference login", allow_stdin=False)
     refused(reply, "cannot ask for input here", "XINFERENCE_API_KEY")
 
 
-def test_an_api_key_may_use_and_not_launch(secured):
+def test_an_api_key_may_use_but_not_launch(secured):
     key = secured.admin("POST", "/v1/admin/keys", {"name": f"test {time.time()}"})["key"]
     kernel = secured.kernel(
         XINFERENCE_API_KEY=key, XINFERENCE_MAGICS_STATE=str(secured.state / "keyed")
@@ -197,7 +197,7 @@ def test_an_api_key_may_use_and_not_launch(secured):
     hidden(kernel, key)
 
 
-def test_a_user_without_the_permission_is_told_which(secured):
+def test_a_missing_permission_is_named(secured):
     secured.admin(
         "POST",
         "/v1/admin/users",
@@ -213,7 +213,7 @@ def test_a_user_without_the_permission_is_told_which(secured):
     refused(reply, "PermissionDeniedError", "This user is not allowed to do that", "models:write")
 
 
-def test_the_command_lines_login_serves_until_it_expires(secured):
+def test_the_command_line_s_login_is_used_until_it_expires(secured):
     home = secured.state / "cli"
     path = home / "auth" / hashlib.sha256(f"{secured.endpoint}/".encode()).hexdigest()
     path.parent.mkdir(parents=True)
@@ -238,7 +238,7 @@ def expired(token):
     return f"{head}.{middle}.{signature}"
 
 
-def test_a_wrong_key_is_sent_once_and_no_more(secured):
+def test_a_wrong_key_is_sent_only_once(secured):
     before = secured.bad_attempts()
     cluster = Cluster(secured.endpoint, token=lambda: "xf-" + "1" * 48)
     for _ in range(12):
@@ -248,7 +248,7 @@ def test_a_wrong_key_is_sent_once_and_no_more(secured):
     assert secured.bad_attempts() == before + 1
 
 
-def test_the_model_taken_up_serves_on_when_tokens_end(
+def test_the_selected_model_keeps_working_when_tokens_expire(
     secured, notebook, tiny_definitions, monkeypatch
 ):
     monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(secured.state / "magics"))
@@ -278,7 +278,7 @@ cluster.registry.register("LLM", json.dumps(json.loads({json.dumps(tiny_definiti
         assert notebook.run("%xinference list").status == "ok"
         assert other.value(everybody) == "32"
         secrets.append(login())
-        if len(set(secrets)) == 2:  # the second renewal is not waited for
+        if len(set(secrets)) == 2:  # do not wait for the second renewal
             login.keep(replace(login.kept, expires=0.0))
     code = "repr(llm) + str(llm) + dumps(llm) + repr(pickle.dumps(llm)) + repr(vars(llm))"
     shown = notebook.value(code) + other.value("repr(globals())")

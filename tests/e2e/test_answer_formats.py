@@ -1,4 +1,4 @@
-"""What becomes of an answer in a real kernel: its format, its thinking, where it is kept."""
+"""Answers in a real kernel: their format, their thinking, and where they are stored."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def html(reply):
         ("math", "Give me the integral of x squared as LaTeX.", "$$\\int x^2"),
     ],
 )
-def test_an_answer_is_shown_as_asked(chatting, form, prompt, shown):
+def test_an_answer_is_shown_in_the_requested_format(chatting, form, prompt, shown):
     shown_html = html(chatting.run(f"%chat -f {form} {prompt}"))
     assert shown in shown_html.replace("$$\n", "$$")
     assert "<script" not in shown_html
@@ -35,13 +35,13 @@ def test_a_wrong_format_names_the_right_ones(chatting):
     assert "did you mean markdown?" in chatting.run("%chat -f markdwn Hello").error
 
 
-def test_a_cell_is_kept_as_ipython_keeps_its_own(chatting):
+def test_a_cell_is_assigned_with_ipython_s_own_syntax(chatting):
     assert html(chatting.run("%%chat kept << \nHello"))
     assert chatting.value("type(kept).__name__") == "'Turn'"
     assert "unexpected" in chatting.run("%%chat kept <\nHello").error
 
 
-def test_thinking_is_asked_for_by_the_cell(chatting):
+def test_thinking_is_requested_by_the_cell(chatting):
     uid = "thinking"
     launched = chatting.run(
         f"%xinference launch -n tiny-think -u {uid} -f ggufv2 --disable-virtual-env", timeout=120

@@ -1,4 +1,4 @@
-"""`%%chat --bg` in a real kernel: other cells run, and hold nothing of it."""
+"""`%%chat --bg` in a real kernel: other cells run, and contain none of its output."""
 
 from pathlib import Path
 from queue import Empty
@@ -28,7 +28,7 @@ def plain_env(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def gated_kernel(plain_env):
-    """A kernel with chains that go on until `gate.set()`."""
+    """A kernel with chains that keep running until `gate.set()`."""
     made = Kernel(plain_env)
     assert made.run(GATED).status == "ok"
     yield made
@@ -44,7 +44,7 @@ def telling(gated_kernel):
 
 
 def outputs_until(kernel, last, found=None):
-    """All outputs of the kernel by their cells, until cell `last` has ended and `found(them)`."""
+    """Return the kernel's outputs by cell, once cell `last` has ended and `found` accepts them."""
     cells, ended = {}, False
     while not (ended and (found is None or found(cells))):
         try:
@@ -60,12 +60,12 @@ def outputs_until(kernel, last, found=None):
 
 
 def settled(messages):
-    """The last update of a display."""
+    """Return the last update of a display."""
     updates = [each for each in messages if each["msg_type"] == "update_display_data"]
     return updates[-1]["content"]["data"] if updates else None
 
 
-def test_nothing_of_it_is_in_another_cell(telling):
+def test_none_of_its_output_is_in_another_cell(telling):
     first = telling.send(BEGIN, cell_id="a")
     second = telling.send(f"import time; time.sleep(0.3)\n{LATER}", cell_id="b")
     third = telling.send("%%capture kept\ngate.set()\nended = story.wait()", cell_id="c")
@@ -129,7 +129,7 @@ def test_running_the_cell_again_replaces_it(telling):
     assert telling.value(f"[each is story.result() for each in {TURNS}]") == "[True]"
 
 
-def test_what_needs_a_waiting_cell_is_refused(telling):
+def test_options_that_need_a_waiting_cell_are_refused(telling):
     for options in ("--tools print", "--confirm", "--stream false"):
         reply = telling.run(f"%%chat -m tale --bg {options}\nTell me a tale.")
         assert reply.status == "error"
@@ -172,7 +172,7 @@ def test_the_tiny_model_answers_in_the_background(kernel, tiny_chat):
     assert kernel.value("answer.done or answer.wait(60)") == "True"
 
 
-def test_without_a_page_the_result_is_shown_where_it_is_wanted(plain_env, monkeypatch, tmp_path):
+def test_without_a_page_the_result_is_shown_where_it_is_requested(plain_env, monkeypatch, tmp_path):
     for name, value in plain_env.items():
         monkeypatch.setenv(name, value)
     code = [f"%load_ext xinference_magics\n{GATED}", BEGIN, "gate.set()", "story.result()"]

@@ -32,7 +32,7 @@ model_specs:
 
 @pytest.fixture
 def own_files(tiny_definitions, tmp_path):
-    """A folder with a copy of the tiny model, for nobody else."""
+    """A folder with a private copy of the tiny model."""
     source = Path(tiny_definitions[0]["model_specs"][0]["model_uri"])
     for name in ("tiny-chat-f16.gguf", "config.json"):
         shutil.copy(source / name, tmp_path / name)
@@ -99,11 +99,11 @@ def test_a_model_is_registered_from_a_file_and_kept(kernel, own_files, server):
         (MINE.format(name="a", folder="/").replace("ggufv2", "gguf"), "gguf is not one of ggufv2"),
     ],
 )
-def test_what_is_wrong_with_a_registration_is_one_line(kernel, cell, says):
+def test_an_invalid_registration_is_reported_in_one_line(kernel, cell, says):
     assert says in kernel.run(f"%%xinference register\n{cell}").failure
 
 
-def test_what_is_wrong_with_the_command_is_one_line(kernel, tmp_path):
+def test_an_invalid_command_is_reported_in_one_line(kernel, tmp_path):
     file = tmp_path / "binary"
     file.write_bytes(b"\xff\xfe\x00")
     for line, says in (
@@ -174,7 +174,7 @@ def test_the_large_registry_is_never_fetched(kernel, server):
     assert 0 < len([name for name in described if name in builtin]) <= 10, described
 
 
-def test_lists_are_short_to_ask_for(kernel):
+def test_lists_need_only_short_commands(kernel):
     reply = kernel.run("found = %xinference registrations -t embedding\nfound")
     assert "dimensions" in text(reply).splitlines()[0]
     assert "1,024" in text(reply)

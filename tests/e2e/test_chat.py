@@ -88,7 +88,7 @@ def test_an_interrupt_keeps_the_text_and_stops_run_all(kernel, tiny_chat):
     assert kernel.value("1 + 1") == "2"
 
 
-def test_turns_of_deleted_cells_go_whatever_cell_runs_next(kernel, tiny_chat):
+def test_turns_of_deleted_cells_are_removed_whichever_cell_runs_next(kernel, tiny_chat):
     kernel.run("%xinference use tiny-gguf")
     kernel.run("%chat -t 0 My name is Bob.", cell_id="a")
     kernel.run("1", cell_id="z", deleted=["a"])
@@ -96,7 +96,7 @@ def test_turns_of_deleted_cells_go_whatever_cell_runs_next(kernel, tiny_chat):
     assert kernel.value(f"len({CONVERSATION}.turns)") == "0"
 
 
-def test_a_cell_within_a_cell_belongs_to_it(kernel, tiny_chat):
+def test_a_nested_cell_belongs_to_the_outer_one(kernel, tiny_chat):
     kernel.run("%xinference use tiny-gguf")
     for _ in range(2):
         kernel.run("%%capture\n%chat -t 0 Hello!", cell_id="q")
@@ -134,7 +134,7 @@ def test_traits_apply_to_the_model_in_use(kernel, tiny_chat):
     assert kernel.value(f"{traits}.temperature, {traits}.name") == "(0.0, 'llm')"
 
 
-def test_the_object_stays_ours_over_a_reload(kernel, tiny_chat):
+def test_the_object_stays_ours_after_a_reload(kernel, tiny_chat):
     kernel.run("%xinference use tiny-gguf")
     kernel.run("%reload_ext xinference_magics")
     assert "Ready: llm" in kernel.run("%xinference use tiny-pt").stdout

@@ -42,7 +42,7 @@ def test_both_answer_and_settle_side_by_side(ready):
     assert ready.run("both").displays[0]["text/html"].count("Eiffel Tower") == 2
 
 
-def test_the_first_goes_on_until_another_is_kept_and_a_rerun_begins_again(ready):
+def test_the_first_is_kept_until_another_is_and_a_rerun_starts_over(ready):
     ready.run("%chat -m tiny-gguf My name is Alice.", cell_id="a")
     compared = f"%%chat {BOTH}\nWhat is my name?"
     shown = ready.run(compared, cell_id="b").settled
@@ -85,7 +85,7 @@ def test_a_later_cell_changes_the_saved_output_and_what_is_restored(
         other.close()
 
 
-def test_one_that_fails_leaves_the_others_and_all_that_fail_the_cell(ready):
+def test_one_failure_leaves_the_others_and_only_all_fail_the_cell(ready):
     ready.run(
         "from langchain_core.runnables import RunnableLambda\n"
         "def fail(text):\n    raise ValueError('not today')\n"
@@ -131,7 +131,7 @@ REFUSED = {
 }
 
 
-def test_what_is_not_right_is_refused_before_anything_is_sent(ready):
+def test_invalid_input_is_refused_before_anything_is_sent(ready):
     ready.run("from langchain_core.runnables import RunnableLambda\necho = RunnableLambda(str)")
     for typed, message in REFUSED.items():
         reply = ready.run(f"%chat {typed}")
@@ -141,7 +141,7 @@ def test_what_is_not_right_is_refused_before_anything_is_sent(ready):
     assert ready.value(f"len({TURNS})") == "0"
 
 
-def test_an_interrupt_keeps_what_had_arrived(ready):
+def test_an_interrupt_keeps_the_partial_answers(ready):
     sent = ready.send(f"%%chat {BOTH} -o both\nCount from 1 to 300.")
     ready.collect(sent, until=lambda reply: reply.streamed() and reply.streamed(column=1))
     ready.manager.interrupt_kernel()

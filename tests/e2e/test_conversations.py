@@ -11,7 +11,7 @@ def plain(reply):
     return reply.displays[-1]["text/plain"]
 
 
-def test_named_conversations_are_apart(chatting):
+def test_named_conversations_are_separate(chatting):
     chatting.run("%chat My name is Alice.")
     assert "Alice" not in plain(chatting.run(f"%chat -c other {NAME}"))
     assert "Your name is Alice." in plain(chatting.run(f"%chat {NAME}"))
@@ -25,7 +25,7 @@ def test_named_conversations_are_apart(chatting):
     assert chatting.value("len(get_ipython().run_line_magic('conversation', 'list'))") == "2"
 
 
-def test_once_is_outside_of_any_conversation(chatting):
+def test_once_is_outside_any_conversation(chatting):
     chatting.run("%chat My name is Alice.")
     assert "Alice" not in plain(chatting.run(f"%chat --once {NAME}"))
     shown = chatting.run("%conversation")
@@ -72,7 +72,7 @@ def test_provenance_is_in_the_turn(chatting):
     assert chatting.value("answer.parameters['seed'], answer.server_version") == "(3, '4.1.0')"
 
 
-def test_what_was_saved_is_loaded_elsewhere(chatting, kernel_env, tmp_path):
+def test_a_saved_conversation_is_loaded_elsewhere(chatting, kernel_env, tmp_path):
     chatting.run("%chat My name is Alice.")
     saved = chatting.run(f"%conversation save {tmp_path / 'talk.json'}")
     assert "Saved 1 turn to" in saved.stdout

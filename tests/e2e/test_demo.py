@@ -1,4 +1,4 @@
-"""`make demo` and `make lab`: their server can fetch models, and Lab shows notebooks only."""
+"""`make demo` and `make lab`: their server can fetch models, and Lab shows only notebooks."""
 
 import json
 import os
@@ -44,7 +44,7 @@ print(json.dumps([sys.argv[1:], sorted(os.listdir())]))
 
 
 def run(code, folder, **environment):
-    """What a process prints last, as JSON; `folder` takes the place of `.demo`."""
+    """Run `code` in a process with `folder` as `.demo`; return its last line, read as JSON."""
     known = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     done = subprocess.run(
         [sys.executable, "-c", DEMO + code, str(folder)],
@@ -59,7 +59,7 @@ def run(code, folder, **environment):
 
 
 def test_its_server_fetches_models_and_says_why_it_cannot(server_command, tmp_path):
-    """The hub is an address where nothing answers, so that nothing is fetched here."""
+    """Nothing answers at the hub's address, so nothing is downloaded."""
     path = f"{Path(server_command).parent}{os.pathsep}{os.environ['PATH']}"
     hub = {"HF_ENDPOINT": f"http://127.0.0.1:{free_port()}", "XINFERENCE_MODEL_SRC": "huggingface"}
     environment, names, reason = run(SERVE, tmp_path, PATH=path, **hub)

@@ -1,4 +1,4 @@
-"""The cells of the documentation run, in the order of their page, in a real kernel."""
+"""The cells of the documentation run in a real kernel, in the order of their page."""
 
 import json
 import re
@@ -22,12 +22,12 @@ MEANT = {
     "-n qwen2.5-instruct -s 0_5\n": "-n tiny-chat -f ggufv2\n",
     "-n qwen2.5-instruct -s 0_5 -u fast": "-n tiny-chat -u fast",
 }
-"""The models of the pages, and those of the test server in their place."""
+"""The models named on the pages, and the test server's models that replace them."""
 
 
 @pytest.fixture
 def clean_cluster(cluster, tiny_chat, tiny_encoders):
-    """The test server; what a page launches there ends with its test."""
+    """The test server; models that a page launches there are terminated after its test."""
     before = {model.uid for model in cluster.models()}
     yield cluster
     for uid in {model.uid for model in cluster.models()} - before:
@@ -36,7 +36,7 @@ def clean_cluster(cluster, tiny_chat, tiny_encoders):
 
 @pytest.fixture
 def run_page(kernel, clean_cluster, tmp_path):
-    """Run the cells of a page, in their order; return what each gave."""
+    """Run the cells of a page in order; return the reply of each."""
     kernel.run(f"%cd -q {tmp_path}\n%config XinferenceMagics.temperature = 0.0")
     kernel.run("%xinference use tiny-gguf")
 
@@ -69,7 +69,7 @@ ELSEWHERE = {
     "stop-cluster": "e2e/test_two_workers.py",
     "watch": "e2e/test_two_workers.py",
 }
-"""Examples that end or change what others use, or take time, and the test that runs their like."""
+"""Examples that end or change what others use, or take long, and the test with similar ones."""
 
 OF_REFERENCE = {
     "http://gpu-server:9997": "$SERVER",
@@ -116,7 +116,7 @@ def test_answers_from_documents(run_page, tmp_path):
 
 
 def test_working_offline(run_page, kernel, tiny_definitions, tmp_path):
-    """A model that the server knows, and one that it does not, from files alone."""
+    """Needs only files, for a model that the server knows and for one that it does not."""
     [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]
     (tmp_path / "my-model.json").write_text(json.dumps({**definition, "model_name": "my-own"}))
     file = DOCS.parent / "examples/tiny_chat/model/tiny-chat-f16.gguf"
@@ -133,7 +133,7 @@ def test_working_offline(run_page, kernel, tiny_definitions, tmp_path):
 def test_the_examples_of_the_reference(
     kernel, clean_cluster, tiny_text, tiny_definitions, tmp_path
 ):
-    """One after the other, but for those that are run elsewhere; what is launched ends last."""
+    """Runs them in order, except those run elsewhere; what is launched is terminated last."""
     [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]
     own = json.dumps({**definition, "model_name": "documented"})
     (tmp_path / "documented.json").write_text(own)
@@ -149,7 +149,7 @@ def test_the_examples_of_the_reference(
         assert reply.status == "ok", (cell, reply)
 
 
-def test_what_the_reference_leaves_to_others_is_run_there():
+def test_examples_left_to_other_tests_are_run_there():
     tests = DOCS.parent / "tests"
     for command, path in ELSEWHERE.items():
         name = command.split()[0]
@@ -158,14 +158,14 @@ def test_what_the_reference_leaves_to_others_is_run_there():
 
 @pytest.fixture
 def secured(start_server, tmp_path):
-    """A new server that asks for credentials."""
+    """A new server that requires credentials."""
     made = Secured(start_server(XINFERENCE_AUTH_ADVANCED="1"), tmp_path)
     yield made
     made.end()
 
 
 def test_logging_in_and_using_a_cluster(secured, tiny_definitions, tmp_path):
-    """The pages tell one story: an account, logins, a model of two replicas."""
+    """The pages tell one story: an account, logins, a model with two replicas."""
     notebook = secured.kernel()
     [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]
     (tmp_path / "tiny.json").write_text(json.dumps(definition))

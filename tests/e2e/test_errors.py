@@ -15,7 +15,7 @@ LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virt
 
 
 def fails(kernel, code, *parts):
-    """Run `code`, which has to fail with one line that holds all `parts`."""
+    """Run `code` and assert that it fails with one line that contains all `parts`."""
     failure = kernel.run(code).failure
     for part in parts:
         assert part in failure, failure
@@ -43,11 +43,11 @@ def test_no_server_and_none_configured(kernel, monkeypatch):
     fails(kernel, "%%chat\nhi", "ConnectError", "127.0.0.1:9997", "%xinference serve")
 
 
-def test_what_answers_is_no_xinference(kernel, web_server):
+def test_a_server_that_is_not_xinference(kernel, web_server):
     fails(kernel, f"%xinference connect {web_server}", "ConnectError", "not an Xinference")
 
 
-def test_an_endpoint_is_read_as_it_is_meant(kernel, server):
+def test_an_endpoint_is_accepted_in_every_spelling(kernel, server):
     bare = server.endpoint.removeprefix("http://")
     for spelling in (bare, server.endpoint + "/", server.endpoint + "/v1"):
         reply = kernel.run(f"%xinference connect {spelling}")
@@ -80,7 +80,7 @@ def test_options(connected):
     fails(connected, "%%chat -o 1x\nhi", "not a valid variable name")
 
 
-def test_a_secret_typed_is_refused_and_not_repeated(connected):
+def test_a_typed_secret_is_refused_and_not_repeated(connected):
     reply = connected.run("%xinference launch -n x --api-key sk-hidden")
     assert reply.status == "error"
     assert "XINFERENCE_API_KEY" in reply.stdout
@@ -105,11 +105,11 @@ def test_a_variable_of_the_users_is_never_overwritten(kernel, tiny_chat):
     assert kernel.value("other.model_uid") == "'tiny-gguf'"
 
 
-def test_with_several_models_they_are_named(kernel, tiny_chat):
+def test_several_running_models_are_named(kernel, tiny_chat):
     fails(kernel, "%%chat\nhi", "NotebookError", "tiny-gguf", "tiny-pt", "%xinference use")
 
 
-def test_a_stream_cut_off_keeps_what_had_arrived(kernel, server, tiny_chat):
+def test_a_stream_that_is_cut_off_keeps_the_partial_answer(kernel, server, tiny_chat):
     with throttled(server.endpoint, cut_after=8_000) as endpoint:
         kernel.run(f"%xinference connect {endpoint}")
         kernel.run("%xinference use tiny-gguf")
@@ -123,7 +123,7 @@ def test_a_stream_cut_off_keeps_what_had_arrived(kernel, server, tiny_chat):
     assert kernel.value("kept.status") == "'failed'"
 
 
-def test_a_model_that_loads_and_one_that_is_gone(kernel, cluster, tiny_registered, tiny_request):
+def test_a_loading_model_and_a_terminated_one(kernel, cluster, tiny_registered, tiny_request):
     launch = cluster.launch(tiny_request("fleeting", "ggufv2", n_threads=1))
     fails(kernel, "%xinference use fleeting", "ModelNotReadyError", "still loading")
     launch.wait()
@@ -137,9 +137,9 @@ def test_a_model_that_loads_and_one_that_is_gone(kernel, cluster, tiny_registere
     assert "Traceback" not in reply.stdout
 
 
-def test_an_interrupted_launch_goes_on(kernel, cluster, tiny_registered):
+def test_an_interrupted_launch_continues(kernel, cluster, tiny_registered):
     sent = kernel.send(f"{LAUNCH} -u detached")
-    kernel.collect(sent, until=lambda reply: reply.displays)  # the view of a launch that was begun
+    kernel.collect(sent, until=lambda reply: reply.displays)  # the view of a launch that has begun
     kernel.manager.interrupt_kernel()
     reply = kernel.collect(sent)
     assert reply.status == "error"
@@ -151,7 +151,7 @@ def test_an_interrupted_launch_goes_on(kernel, cluster, tiny_registered):
     assert "Terminated" in kernel.run("%xinference terminate detached").stdout
 
 
-def test_every_command_that_is_recommended_exists():
+def test_every_recommended_command_exists():
     package = Path(xinference_magics.__file__).parent
     sources = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
     named = set(re.findall(r"%xinference ([a-z][a-z-]*)", "\n".join(sources)))
@@ -164,14 +164,14 @@ def test_a_failed_connect_keeps_the_connection(connected, closed_port):
     assert "In use: tiny-gguf" in connected.value("%xinference status")
 
 
-def test_launch_starts_no_server_in_place_of_the_one_that_was_named(kernel, server):
+def test_launch_starts_no_server_instead_of_a_named_one(kernel, server):
     kernel.run("import os; os.environ.pop('XINFERENCE_ENDPOINT')")
     with throttled(server.endpoint) as endpoint:
         assert kernel.run(f"%xinference connect {endpoint}").status == "ok"
     fails(kernel, "%xinference launch -n tiny-chat", "ConnectError", endpoint)
 
 
-def test_a_key_is_not_sent_where_none_is_asked_for(kernel, tiny_chat):
+def test_a_key_is_not_sent_if_none_is_required(kernel, tiny_chat):
     kernel.run("import os; os.environ['XINFERENCE_API_KEY'] = 'xf-private'")
     kernel.run("%xinference use tiny-gguf")
     assert kernel.value("llm.api_key.get_secret_value()") == "''"

@@ -1,4 +1,4 @@
-"""Help and completion in a real kernel on a real server; `%generate`; the examples of the help."""
+"""Help and completion in a real kernel on a real server; `%generate`; the examples in the help."""
 
 import time
 
@@ -20,11 +20,11 @@ NAMES = {
     "my-model,another-model": "tiny-gguf,tiny-pt",
     "my-model": "tiny-gguf",
 }
-"""What stands in examples, and what is meant on the test server."""
+"""The names in examples, and their counterparts on the test server."""
 
 
 def completed(kernel, code):
-    """Ask for completions as JupyterLab does; return the words."""
+    """Request completions as JupyterLab does; return the matches."""
     message = kernel.client.complete(code, len(code))
     while (reply := kernel.client.get_shell_msg(timeout=240))["parent_header"]["msg_id"] != message:
         pass
@@ -33,7 +33,7 @@ def completed(kernel, code):
 
 
 def offered(kernel, code, *expected):
-    """Press Tab until all that is expected is offered."""
+    """Press Tab until all of `expected` is offered; return everything offered."""
     deadline = time.monotonic() + 240
     while not set(expected) <= set(found := completed(kernel, code)):
         assert time.monotonic() < deadline, (code, found)

@@ -60,7 +60,7 @@ def test_a_launch_is_joined_then_reused(kernel, cluster):
     fails(kernel, f'%xinference cancel "{ODD}"', "No launch of an odd: ö?#%41 is in progress")
 
 
-def test_another_is_started_where_asked_and_cancelled_while_it_loads(kernel, cluster):
+def test_another_is_started_on_request_and_cancelled_while_it_loads(kernel, cluster):
     reply = kernel.run(f"uid = {LAUNCH} -u forced --force --no-wait")
     assert "forced is loading" in reply.stdout
     reply = kernel.run("%xinference cancel forced")
@@ -70,7 +70,7 @@ def test_another_is_started_where_asked_and_cancelled_while_it_loads(kernel, clu
     assert kernel.run("%xinference cancel forced").stdout.endswith("has already failed.\n")
 
 
-def test_what_cannot_be_is_refused_in_one_line(kernel):
+def test_an_impossible_launch_is_refused_in_one_line(kernel):
     launch = "%xinference launch -n tiny-chat"
     fails(kernel, f"{launch} -f ggufv2 -q q4_0", "-q q4_0 is not offered", "-f ggufv2", "f16")
     fails(kernel, f"{launch} -s 7", "-s 7 is not offered", "0_002")
@@ -83,7 +83,7 @@ def test_what_cannot_be_is_refused_in_one_line(kernel):
     fails(kernel, "%xinference launch -n qwen2.5-instrct", "Did you mean qwen2.5-instruct")
 
 
-def test_a_line_of_old_documentation_is_answered_with_one_that_works(kernel):
+def test_a_line_from_old_documentation_is_answered_with_one_that_works(kernel):
     reply = kernel.run("%xinference launch -n vicuna-v1.3 -f ggmlv3")
     assert "no longer in Xinference's registry, and ggmlv3 is now ggufv2" in reply.stdout
     line = reply.stdout[reply.stdout.index("%xinference launch") :].strip()
@@ -91,7 +91,7 @@ def test_a_line_of_old_documentation_is_answered_with_one_that_works(kernel):
     assert kernel.value(f"{line} --dry-run").count("typed") == 4
 
 
-def test_what_else_is_left_open_is_chosen_for_other_types(kernel):
+def test_unspecified_options_are_chosen_for_other_types(kernel):
     line = "%xinference launch -n bge-m3 -t embedding --dry-run"
     shown = kernel.value(line)
     assert "sentence_transformers" in shown

@@ -1,4 +1,4 @@
-"""The notebooks and the README, executed as their readers would."""
+"""The notebooks and the README, executed as a reader would."""
 
 import os
 import re
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def clean_server(cluster, tiny_chat, tiny_think, tiny_encoders):
-    """The test server and its models; what else is launched there ends with the test."""
+    """The test server and its models; other models launched there are terminated after the test."""
     before = uids(cluster)
     yield cluster
     for uid in uids(cluster) - before:
@@ -50,7 +50,7 @@ def example(name):
 
 
 def shown(cell):
-    """All text of a cell's outputs."""
+    """Return all text of a cell's outputs."""
     return "".join(
         output.get("text", "") or output["data"].get("text/plain", "") for output in cell.outputs
     )
@@ -173,7 +173,7 @@ def test_reasoning(execute):
 
 @pytest.fixture
 def all_parts_ended(tmp_path):
-    """End what a cluster notebook that failed has left."""
+    """Kill the processes that a failed cluster notebook has left behind."""
     yield
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -198,7 +198,7 @@ def test_cluster(server_command, all_parts_ended, monkeypatch, tmp_path):
 
 
 def readme_cells():
-    """The Python blocks of the README; a block that begins with a magic's cell stays whole."""
+    """Return the Python blocks of the README, each of which is one cell."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
 

@@ -1,4 +1,4 @@
-"""What an engine ignores, and what of a value is left out, is one line in a real kernel."""
+"""What an engine ignores, or what is omitted from a value, is one line in a real kernel."""
 
 
 def test_one_line_without_a_source(kernel, tiny_chat):
@@ -10,7 +10,7 @@ def test_one_line_without_a_source(kernel, tiny_chat):
     assert kernel.run(f"%%chat -m {tiny_chat.gguf} -t 0 -p seed=1\nHello").stdout == ""
 
 
-def test_what_is_left_out_of_a_value_is_one_line(chatting, tiny_text):
+def test_what_is_omitted_from_a_value_is_one_line(chatting, tiny_text):
     chatting.run(
         "import pandas as pd, numpy as np\n"
         "df = pd.DataFrame(np.zeros((60, 40)))\nfor _ in range(3_000): print('line')"

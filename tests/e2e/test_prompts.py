@@ -3,7 +3,7 @@
 from ast import literal_eval
 
 
-def test_tables_and_sources_are_put_in(chatting):
+def test_tables_and_sources_are_inserted(chatting):
     chatting.run(
         "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2]})\ndef f(x):\n    return x + 1"
     )
@@ -101,7 +101,7 @@ def test_a_prompt_arrives_byte_for_byte(chatting):
     assert chatting.value(f"turn.prompt == {text!r}") == "True"
 
 
-def test_an_answer_is_put_in_as_its_text(chatting):
+def test_an_answer_is_inserted_as_its_text(chatting):
     chatting.run("%chat --once -o answer Hello")
     chatting.run("%chat --once --bg -o pending Hello")
     said = literal_eval(chatting.value("answer.text"))

@@ -1,4 +1,4 @@
-"""A prompt without braces reaches a real server as it was typed: a proxy before it keeps them."""
+"""A prompt without braces reaches a real server as it was typed; a proxy records the requests."""
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -8,7 +8,7 @@ from typed_prompts import PROMPTS
 
 @pytest.fixture
 def sent(kernel, server, tiny_chat):
-    """Run a chat cell in a kernel; return what the real server was asked."""
+    """Run a chat cell in a kernel; return the prompt that the real server received."""
     with recording(server.endpoint) as recorded:
         kernel.run(f"%xinference connect {recorded.endpoint}\n%xinference use {tiny_chat.gguf}")
 
@@ -30,5 +30,5 @@ def sent(kernel, server, tiny_chat):
     prompt='{"a": {"b": [1, 2]}} {country} ${HOME} $x^2$ f"{x!r}" \\frac{1}{2} 100% #no ~ `c` \t?'
 )
 def test_a_prompt_arrives_as_it_was_typed(sent, prompt):
-    # Whether the last line ends in a line break, no front end tells.
+    # Frontends do not report whether the last line ends in a line break.
     assert sent(prompt) == prompt.removesuffix("\n")

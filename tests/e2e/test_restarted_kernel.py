@@ -1,4 +1,4 @@
-"""A kernel that is restarted in the middle of something: what it did can be gone on with."""
+"""A kernel that is restarted in the middle of something: its work can be continued."""
 
 import pytest
 from kernel_driver import PATIENCE, Kernel
@@ -10,7 +10,7 @@ COUNT = "%%chat -t 0\nCount from 1 to 300."
 
 @pytest.fixture
 def restarted(kernel_env):
-    """Run cells, and restart the kernel when the last one has come to a point."""
+    """Run cells, and restart the kernel once `when` holds for the reply of the last one."""
     kernel = Kernel.loaded(kernel_env)
 
     def restart(*cells, when):
@@ -28,7 +28,7 @@ def restarted(kernel_env):
 
 @pytest.mark.parametrize("asked", ["", "Launching twice-begun"], ids=["sent", "loading"])
 def test_while_it_launches(restarted, cluster, tiny_registered, asked):
-    """The launch goes on at the server, if it has arrived there; the same line joins it."""
+    """If the launch has reached the server, it continues there; the same line joins it."""
     kernel = restarted(LAUNCH, when=lambda reply: asked in reply.stdout + str(reply.displays))
     reply = kernel.run(LAUNCH)
     assert reply.status == "ok", reply
@@ -47,7 +47,7 @@ def test_while_an_answer_streams(restarted, tiny_chat, engine, until):
     use = f"%xinference use {getattr(tiny_chat, engine)}"
     kernel = restarted(use, COUNT, when=lambda reply: until in reply.streamed())
     lost = kernel.run("%%chat\nHello!")
-    assert "%xinference use" in lost.failure  # which of the two is not known any more
+    assert "%xinference use" in lost.failure  # which of the two is no longer known
     assert kernel.run(use).status == "ok"
     answer = kernel.run("%%chat -t 0\nHello!").settled["text/plain"]
     assert "Hello" in answer

@@ -99,7 +99,7 @@ def secured(start_server, tmp_path_factory):
 
 
 def used(kernel, tiny_definitions=None):
-    """Do everything with a kernel, with definitions a launch too; return all it shows and keeps."""
+    """Do everything with a kernel, with definitions also a launch; return all output and state."""
     shown = [kernel.run(WATCH)]
     if tiny_definitions:
         shown.append(kernel.run("%xinference login", answers=[USER, "wrong-" + PASSWORD]))
@@ -129,7 +129,7 @@ def leaks(planted, text):
     return [name for name, secret in planted.items() if secret in text]
 
 
-def test_secrets_are_nowhere(secured, tiny_definitions, monkeypatch):
+def test_secrets_appear_nowhere(secured, tiny_definitions, monkeypatch):
     key = secured.admin("POST", "/v1/admin/keys", {"name": "notebook"})["key"]
     kernel = secured.kernel()
     said = used(kernel, tiny_definitions)
@@ -162,8 +162,8 @@ def test_secrets_are_nowhere(secured, tiny_definitions, monkeypatch):
             assert not found, path
 
 
-def test_a_notebook_that_is_saved_holds_no_secret(secured):
-    """An execution by nbclient, saved with its outputs."""
+def test_a_saved_notebook_holds_no_secret(secured):
+    """Runs the notebook with nbclient and saves it with its outputs."""
     key = secured.admin("POST", "/v1/admin/keys", {"name": "saved"})["key"]
     code = f"""
 import nbformat

@@ -1,4 +1,4 @@
-"""The private local server, as two notebooks use it."""
+"""The private local server, used by two notebooks."""
 
 import json
 import os
@@ -23,7 +23,7 @@ for each in registrations():
 
 @pytest.fixture(scope="module")
 def user(server_command, tmp_path_factory):
-    """A user for whom nothing is configured and nothing runs."""
+    """The environment of a user for whom nothing is configured and nothing runs."""
     folder = tmp_path_factory.mktemp("user")
     made = environment(
         folder,
@@ -47,17 +47,17 @@ def notebook(user, unused_default):
 
 @pytest.fixture(scope="module")
 def unused_default():
-    """Code that makes the default endpoint one where nothing answers, whatever runs here."""
+    """Code that sets the default endpoint to one where nothing answers, whatever runs here."""
     return (
         "from xinference_magics.transport import endpoint\n"
         f"endpoint.DEFAULT_ENDPOINT = 'http://127.0.0.1:{free_port()}'"
     )
 
 
-def test_launch_starts_a_server_where_none_is(notebook):
+def test_launch_starts_a_server_if_there_is_none(notebook):
     reply = notebook.run("%xinference launch -n tiny-chat", timeout=300)
     assert "starting a private one on this machine" in reply.stdout
-    assert "ModelNotFoundError" in reply.stdout  # it is registered only now
+    assert "ModelNotFoundError" in reply.stdout  # it is registered only below
     nothing = notebook.run("%%chat\nHello!")
     assert "NotebookError: No model that can chat is running at" in nothing.stdout
     assert notebook.run(REGISTER).status == "ok"
@@ -71,7 +71,7 @@ def test_launch_starts_a_server_where_none_is(notebook):
     assert "Hello" in notebook.run("%%chat -t 0\nHello!").displays[0]["text/plain"]
 
 
-def test_the_ready_made_object_can_infer_and_no_more(notebook):
+def test_the_ready_made_object_can_only_infer(notebook):
     code = """
 from xinference_magics.cluster.connection import Cluster
 key = Cluster(llm.server_url, token=llm._token)

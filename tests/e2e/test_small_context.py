@@ -1,4 +1,4 @@
-"""A real llama.cpp model whose slots have an eighth of the context that it is described with."""
+"""A real llama.cpp model whose slots have an eighth of the context that the server reports."""
 
 import pytest
 
@@ -11,21 +11,21 @@ LAUNCH = (
 
 @pytest.fixture(scope="module")
 def eight(cluster, tiny_registered, tiny_request):
-    """The UID of a model with eight slots, which no notebook of ours has launched."""
+    """The UID of a model with eight slots that no notebook of ours has launched."""
     uid = "tiny-of-others"
     cluster.launch(tiny_request(uid, "ggufv2", n_threads=1, n_parallel=8)).wait()
     yield uid
     cluster.terminate(uid)
 
 
-def test_a_conversation_goes_on_where_the_server_refuses_it(kernel, eight):
+def test_a_conversation_continues_if_the_server_refuses_it(kernel, eight):
     kernel.run(f"%xinference use {eight}\n{FILLER}")
     assert kernel.run("%chat --new --max-tokens 20 {{filler}} Hello").status == "ok"
     reply = kernel.run("%chat --max-tokens 20 {{filler}} Hello")
     assert reply.status == "ok", reply.error
     refused = f"{eight} refused the prompt as too long for its 4,096 tokens"
     assert f"{refused}; sent it again without the oldest turn." in reply.stdout
-    for _ in range(3):  # the number is known now, and so is how long such words are
+    for _ in range(3):  # the limit is known now, and so is the length of such words
         reply = kernel.run("%chat --max-tokens 20 {{filler}} Hello")
         assert reply.status == "ok", reply.error
         assert "turns: the context of" in reply.stdout or "oldest turn: the" in reply.stdout
@@ -33,7 +33,7 @@ def test_a_conversation_goes_on_where_the_server_refuses_it(kernel, eight):
     assert "4,096 (the server refused more)" in shown
 
 
-def test_code_that_asks_goes_on_too(kernel, eight):
+def test_a_conversation_asked_from_code_continues_too(kernel, eight):
     kernel.run(f"%xinference use {eight}\n{FILLER}\ntalk = %conversation use talk")
     code = "[talk.ask(filler, max_tokens=20).status for _ in range(3)]"
     assert kernel.value(code) == "['done', 'done', 'done']"
@@ -41,7 +41,7 @@ def test_code_that_asks_goes_on_too(kernel, eight):
     assert kernel.value(code) == "['done', 'done']"
 
 
-def test_an_own_launch_is_known_before_anything_is_refused(kernel, cluster, tiny_registered):
+def test_a_launch_of_ours_is_known_before_anything_is_refused(kernel, cluster, tiny_registered):
     reply = kernel.run(LAUNCH, timeout=300)
     assert reply.status == "ok", reply.error
     try:

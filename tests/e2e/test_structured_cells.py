@@ -1,4 +1,4 @@
-"""`%%chat --schema` and runnables in place of a model, in a real kernel with the tiny model."""
+"""`%%chat --schema` and runnables instead of a model, in a real kernel with the tiny model."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_the_answer_is_an_object_of_the_schema(chatting, name):
         assert chatting.value(f"isinstance(turn.parsed, {name})") == "True"
 
 
-def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(chatting):
+def test_an_answer_that_does_not_fit_is_retried_and_kept(chatting):
     chatting.run(
         SCHEMAS["Person"]
         + """
@@ -77,7 +77,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_and_kept(chatting):
         ("{}", "This cannot be used as an answer schema: it constrains nothing"),
     ],
 )
-def test_what_is_no_schema_is_refused(chatting, given, says):
+def test_an_invalid_schema_is_refused(chatting, given, says):
     chatting.run(f"Wrong = {given}")
     assert says in chatting.run("%chat --schema Wrong Hello").error
 
@@ -92,14 +92,14 @@ text_chain = (lambda text: text) | chain
 
 
 @pytest.mark.parametrize("name", ["chain", "messages_chain", "llm"])
-def test_a_runnable_takes_the_place_of_a_model(chatting, name):
+def test_a_runnable_can_replace_a_model(chatting, name):
     chatting.run(CHAIN)
     reply = chatting.run(f"turn = %chat -m {name} Where can we visit in the capital of France?")
     assert reply.status == "ok", reply.error
     assert "Eiffel Tower" in chatting.value("turn.text")
 
 
-def test_a_chain_of_several_variables_is_explained(chatting):
+def test_a_chain_with_several_variables_is_explained(chatting):
     chatting.run(CHAIN.replace("{question}", "{question} {place}"))
     error = chatting.run("%chat -m chain Hello").error
     assert "chain needs" in error

@@ -1,4 +1,4 @@
-"""`%xinference launch` and `use` leave an object for every kind of model."""
+"""`%xinference launch` and `use` provide an object for every kind of model."""
 
 
 def test_an_embedding_model(kernel, tiny_encoders):

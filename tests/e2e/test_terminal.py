@@ -1,4 +1,4 @@
-"""A terminal IPython in a pseudo-terminal."""
+"""IPython in a pseudo-terminal."""
 
 import pytest
 from terminal_driver import terminal
@@ -6,7 +6,7 @@ from terminal_driver import terminal
 
 @pytest.fixture
 def ipython(kernel_env, tiny_chat):
-    """An IPython prompt with the extension loaded and a model taken up."""
+    """An IPython prompt with the extension loaded and a model selected."""
     with terminal(kernel_env) as made:
         made.run("%load_ext xinference_magics")
         made.run(f"%xinference use {tiny_chat.pt}", "Ready: llm is a ChatXinference for tiny-pt")
@@ -18,7 +18,7 @@ def test_the_answer_streams_into_the_terminal(ipython):
     ipython.await_prompt()
 
 
-def test_an_answer_that_is_not_to_stream_is_printed_when_it_is_there(ipython):
+def test_an_unstreamed_answer_is_printed_when_it_is_complete(ipython):
     ipython.run("%chat -t 0 --stream false Count from 1 to 20.", "18 19 20", "tokens/s")
     ipython.await_prompt()
 

@@ -39,7 +39,7 @@ def ready(chatting):
 
 
 @pytest.mark.parametrize("uid", ["tiny-gguf", "tiny-pt"])
-def test_tools_run_where_their_things_live_until_the_answer_is_there(ready, uid):
+def test_tools_run_on_the_notebook_s_thread_and_loop_until_the_answer(ready, uid):
     reply = ready.run(f"turn = %chat -m {uid} --tools get_weather,multiply {QUESTION}")
     assert reply.status == "ok", reply.error
     assert ready.value("turn.text") == "'Twice the temperature in Paris is 44 degrees.'"
@@ -53,7 +53,7 @@ def test_tools_run_where_their_things_live_until_the_answer_is_there(ready, uid)
     assert int(ready.value("turn.tokens")) > 20
 
 
-def test_what_a_tool_raises_is_told_to_the_model(ready):
+def test_a_tool_s_error_is_sent_to_the_model(ready):
     ready.run("def get_weather(city: str) -> str:\n    raise OSError('no sensor')")
     reply = ready.run("turn = %chat --tools get_weather,multiply What is the weather in Paris?")
     assert reply.status == "ok", reply.error
@@ -106,14 +106,14 @@ def test_an_interrupt_ends_a_tool_and_nothing_else(ready, slow):
         ("get_weather,get_weather", "Two tools are called get_weather"),
     ],
 )
-def test_what_is_no_tool_is_refused_before_anything_is_sent(ready, tools, message):
+def test_an_invalid_tool_is_refused_before_anything_is_sent(ready, tools, message):
     reply = ready.run(f"%chat --tools {tools} Hello")
     assert reply.status == "error"
     assert message in reply.error
     assert not reply.displays
 
 
-def test_what_the_page_sends_while_an_async_tool_runs_is_not_lost(ready):
+def test_messages_from_the_page_during_an_async_tool_are_not_lost(ready):
     ready.run(
         "async def get_weather(city: str) -> str:\n"
         "    await asyncio.sleep(1)\n    return '22 degrees and sunny'"
@@ -131,7 +131,7 @@ def test_what_the_page_sends_while_an_async_tool_runs_is_not_lost(ready):
     assert "Exception in callback" not in reply.stdout
 
 
-def test_what_a_tool_returns_is_written_for_the_model(ready):
+def test_a_tool_s_result_is_written_for_the_model(ready):
     ready.run("import pandas\nfrom PIL import Image")
     table = "pandas.DataFrame({'city': [city], 'sky': ['blue']})"
     ready.run(f"def get_weather(city: str):\n    return {table}")
@@ -144,7 +144,7 @@ def test_what_a_tool_returns_is_written_for_the_model(ready):
 
 
 def test_the_tools_of_an_asynchronous_toolkit(ready):
-    """As a client of MCP servers has them; it is asked on the loop of the notebook."""
+    """Like a client of MCP servers, it is asked for its tools on the notebook's event loop."""
     ready.run(
         "class Servers:\n"
         "    async def get_tools(self):\n"

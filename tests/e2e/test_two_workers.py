@@ -1,4 +1,4 @@
-"""A cluster of two machines, seen and steered from a notebook; its tests follow one story."""
+"""A cluster of two machines, observed and controlled from a notebook; the tests form one story."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def notebook(machines, tmp_path_factory):
 
 
 def as_here(cell, machines, model, uid):
-    """A cell of the page on clusters, on the workers of this one, which have no GPUs."""
+    """Adapt a cell of the page on clusters to the workers of this one, which have no GPUs."""
     there = {"10.0.0.1:9978": machines.first, "10.0.0.2:9978": machines.second}
     there |= {"10.0.0.2 ": f"{machines.second} ", "--gpu-idx 0,1": "", ', "gpu_idx": [0]': ""}
     for written, meant in {**there, model: f"{LAUNCH} -u {uid}"}.items():
@@ -61,7 +61,7 @@ def as_here(cell, machines, model, uid):
 
 
 def shown(notebook, code, **options):
-    """What a cell shows: its value as text, after what it says."""
+    """Return what a cell shows: its printed output, then its value as text."""
     reply = notebook.run(code, **options)
     assert reply.status == "ok", reply
     return "\n".join([reply.stdout, *(each["text/plain"] for each in reply.displays)])
@@ -77,7 +77,7 @@ def test_replicas_are_placed_one_by_one(notebook, machines):
     assert "--replica-config 127.0.0.9:1: " in notebook.run(elsewhere).stdout
 
 
-def test_a_model_that_is_to_be_spread_is_waited_for(notebook, machines):
+def test_a_model_to_be_spread_is_waited_for(notebook, machines):
     spread = f"%xinference launch {LAUNCH} -u spread --n-worker 2"
     said = shown(notebook, spread, timeout=300)
     assert "llama.cpp runs a model on one worker only, not on 2." in said
@@ -86,7 +86,7 @@ def test_a_model_that_is_to_be_spread_is_waited_for(notebook, machines):
     shown(notebook, "%xinference terminate spread")
 
 
-def test_a_model_is_launched_where_it_is_told(notebook, machines):
+def test_a_model_is_launched_on_the_given_worker(notebook, machines):
     placed = as_here(PLACED, machines, "-n qwen3 -s 32", "placed")
     assert "Model uid: placed" in shown(notebook, placed, timeout=300)
     replicas = shown(notebook, "%xinference replicas placed")
@@ -95,7 +95,7 @@ def test_a_model_is_launched_where_it_is_told(notebook, machines):
     assert machines.first not in replicas
 
 
-def test_two_replicas_stand_on_two_workers(notebook, machines):
+def test_two_replicas_run_on_two_workers(notebook, machines):
     machines.pair.wait()
     where = notebook.value("r = %xinference replicas pair\n[each.worker for each in r]")
     assert sorted(json.loads(where.replace("'", '"'))) == [machines.first, machines.second]
@@ -121,7 +121,7 @@ def test_a_model_gets_fewer_replicas_and_more(notebook, machines):
     assert machines.second in more
 
 
-def test_what_cannot_be_scaled(notebook):
+def test_invalid_scaling_is_refused(notebook):
     for code, said in (
         ("%xinference replicas pare", "Did you mean pair"),
         ("%xinference replicas pair 0", "%xinference terminate"),
@@ -157,7 +157,7 @@ def test_logs_of_a_model_the_supervisor_and_a_worker(notebook, machines):
     assert notebook.value("len(get_ipython().run_line_magic('xinference', 'logs -n 2'))") == "2"
 
 
-def test_what_llama_cpp_cannot_is_said_with_what_can_be_done(notebook):
+def test_what_llama_cpp_lacks_is_reported_with_an_alternative(notebook):
     reply = notebook.run("""%xinference reload placed --model-config '{"n_ctx": 512}'""")
     assert "requires vLLM or SGLang" in reply.stdout
     assert "%xinference terminate placed" in reply.stdout
@@ -165,7 +165,7 @@ def test_what_llama_cpp_cannot_is_said_with_what_can_be_done(notebook):
     assert "%xinference replicas pair 1" in reply.stdout
 
 
-def test_the_api_is_relaunched_and_models_go_on(notebook):
+def test_the_api_is_relaunched_and_models_keep_running(notebook):
     ended = shown(notebook, "done = %xinference relaunch-api", timeout=300)
     assert "✓ Relaunching the api: done" in ended
     assert notebook.value("done.status, done.target_version") == "('succeeded', '4.1.0')"
@@ -193,7 +193,7 @@ def test_a_worker_dies_under_load(notebook, machines):
     assert "ModelNotFoundError" in notebook.run("%xinference describe placed").stdout
 
 
-def test_a_worker_that_is_back_is_there_and_has_forgotten_the_model(notebook, machines):
+def test_a_returning_worker_is_listed_and_has_forgotten_the_model(notebook, machines):
     machines.start_worker(machines.second)
     machines.await_workers(2)
     assert machines.second in shown(notebook, "%xinference workers")

@@ -1,8 +1,8 @@
-"""Holds a keeper at a step of its end; Python imports this at its start, where the path has it.
+"""Holds a keeper at a step of its shutdown; Python imports this at startup if it is on the path.
 
-KEEPER_STEP is `call end`, `return _note None`, ...: before which function of its own, or after
-which with which value, it is held. It makes the file KEEPER_HELD.reached, and goes on when there
-is KEEPER_HELD.go.
+KEEPER_STEP is `call end`, `return _note None`, ...: the keeper is held before that function of its
+own is called, or after it returns that value. It creates the file KEEPER_HELD.reached, and
+continues once KEEPER_HELD.go exists.
 """
 
 import os
@@ -12,9 +12,11 @@ from pathlib import Path
 
 
 def hold(frame, event, value):
-    """Wait at the step; Python's hook for each call and return."""
+    """Wait at the step; Python calls this for each call and return."""
     code = frame.f_code
-    if [event, code.co_name] != step[:2] or "/xinference_magics/cluster/" not in code.co_filename:
+    if [event, code.co_name] != step[
+        :2
+    ] or "/xinference_magics/local_server/" not in code.co_filename:
         return
     if event == "return" and str(value) != step[2]:
         return
