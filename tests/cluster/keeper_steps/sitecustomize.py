@@ -14,9 +14,8 @@ from pathlib import Path
 def hold(frame, event, value):
     """Wait at the step; Python calls this for each call and return."""
     code = frame.f_code
-    if [event, code.co_name] != step[
-        :2
-    ] or "/xinference_magics/local_server/" not in code.co_filename:
+    ours = "/xinference_magics/local_server/" in code.co_filename
+    if not ours or [event, code.co_name] != step[:2]:
         return
     if event == "return" and str(value) != step[2]:
         return
