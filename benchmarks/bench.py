@@ -1,4 +1,4 @@
-"""What measures share: how long to take, servers, kernels; each is started when first needed."""
+"""What measures share: the number of rounds, servers, kernels; each is started on first use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Bench(AbstractContextManager["Bench"]):
     """One run of the benchmark.
 
     Args:
-        quick: Whether few rounds are enough, to see that everything works.
+        quick: Whether a few rounds are enough, to check that everything works.
     """
 
     def __init__(self, *, quick: bool = False) -> None:
@@ -26,7 +26,7 @@ class Bench(AbstractContextManager["Bench"]):
         self._open = ExitStack()
 
     def rounds(self, count: int) -> int:
-        """Return how many rounds to make where `count` give a good median."""
+        """Return how many rounds to run if `count` give a good median."""
         return min(count, 2) if self.quick else count
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Environments for the peers, made at the first run and kept under `benchmarks/.cache`."""
+"""Environments for the peers, made on the first run and stored in `benchmarks/.cache`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 CACHE, PROGRAMS = HERE / ".cache", HERE / "programs"
-sys.path.insert(0, str(HERE.parent / "tests"))  # what starts kernels and servers serves here, too
+sys.path.insert(0, str(HERE.parent / "tests"))  # its kernels and servers are used here, too
 
 WANTED = {
     "package": ("--editable", str(HERE.parent), "ipykernel>=6.31", "langchain-openai", "openai"),
@@ -24,7 +24,7 @@ WANTED = {
     "jupysql": ("jupysql", "ipython"),
     "ipython-gpt": ("ipython-gpt",),
 }
-"""What is installed into each; `package` has ours beside the peers that read the same stream."""
+"""The packages to install; `package` has ours and the peers that read the same stream."""
 
 _FOREIGN = {"PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "XINFERENCE_ENDPOINT"}
 """Variables that would change the figures."""
@@ -46,7 +46,7 @@ class Environment:
 
     @classmethod
     def of(cls, name: str) -> Environment:
-        """Return the environment of a peer, making it where there is none yet.
+        """Return the environment of a peer, making it if there is none yet.
 
         Raises:
             NotInstalledError: pip cannot install the peer.
@@ -67,7 +67,7 @@ class Environment:
         options: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
     ) -> Finished:
-        """Run a program of `programs/` in a process of its own; its output is returned."""
+        """Run a program from `programs/` in a separate process and return its output."""
         done = subprocess.run(
             [self.python, *options, PROGRAMS / program, *arguments],
             capture_output=True,
@@ -82,14 +82,14 @@ class Environment:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a program printed."""
+    """The output of a program."""
 
     stdout: str
     stderr: str
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment, without what would change the figures."""
+    """Return this process's environment without what would change the figures."""
     own = {
         "IPYTHONDIR": str(CACHE / "ipython"),
         "LANGSMITH_TRACING": "false",

@@ -1,4 +1,4 @@
-"""A JupyterLab in a real browser, with what measures the page from inside."""
+"""A JupyterLab in a real browser, with instruments that measure the page from inside."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _WATCH = """index => {
 
 
 class Page:
-    """A notebook that is open in the browser, and its page's own accounts."""
+    """A notebook that is open in the browser, with the metrics of its page."""
 
     def __init__(self, notebook: Notebook) -> None:
         self.notebook = notebook
@@ -53,11 +53,11 @@ class Page:
         self._devtools.send("Performance.enable")
 
     def main_thread(self) -> float:
-        """Return the seconds that the page's main thread was busy so far."""
+        """Return how many seconds the page's main thread has been busy so far."""
         return self._metrics()["TaskDuration"]
 
     def memory(self) -> float:
-        """Return the megabytes of JavaScript objects, after garbage was collected."""
+        """Return the megabytes of JavaScript objects after garbage collection."""
         self._devtools.send("HeapProfiler.collectGarbage")
         return self._metrics()["JSHeapUsedSize"] / 1e6
 
@@ -66,12 +66,12 @@ class Page:
         return {each["name"]: each["value"] for each in found}
 
     def watch(self, index: int) -> None:
-        """Look from now on for long frames, and for text that is painted in a cell's output."""
+        """Start watching for long frames, and for text that is painted in a cell's output."""
         self.notebook.page.evaluate("() => window.bench?.end()")
         self.notebook.page.evaluate(_WATCH, index)
 
     def watched(self) -> dict[str, float]:
-        """Return the longest frame in milliseconds, 0 where none took 50, and the last paint."""
+        """Return the longest frame in milliseconds, 0 if none took 50, and the last paint."""
         found: dict[str, float] = self.notebook.page.evaluate(
             "() => ({ stall: window.bench.stall, painted: window.bench.painted })"
         )
@@ -81,7 +81,7 @@ class Page:
         """Wait until a cell has run.
 
         Raises:
-            RuntimeError: It failed.
+            RuntimeError: The cell failed.
         """
         self.notebook.wait(index)
         if self.notebook.cell(index).locator(_ERROR).count():

@@ -1,4 +1,4 @@
-"""The figures as an SVG: one group of bars for each row that has peers, ours first."""
+"""The figures as an SVG: one group of bars for each row with peers, ours first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def draw(tables: list[Table]) -> str:
 
 
 def _figures(row: Row) -> dict[str, float]:
-    """Return the figures of a row that can be drawn; none where ours stands alone."""
+    """Return the figures of a row that can be drawn; none if there is only ours."""
     theirs = {name: value for name, value in row.peers.items() if not isinstance(value, str)}
     figures = {"ours": row.ours, **theirs}
     return figures if theirs and all(value > 0 for value in figures.values()) else {}

@@ -1,4 +1,4 @@
-"""Tables on the screen and in the docs, the figures as JSON, and a picture of them."""
+"""Tables on the screen and in the docs, the figures as JSON, and a chart of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIGNS = {True: "reached", False: "**missed**", None: ""}
 
 
 def as_markdown(table: Table) -> str:
-    """Write a table: what, ours, the peers, the target."""
+    """Format a table: what was measured, ours, the peers, the target."""
     head = ["", "ours", *table.peers, "target", ""]
     lines = [f"### {table.title}", "", _line(head), _line(["---"] * len(head))]
     lines += [_line(_cells(row, table.peers)) for row in table.rows]
@@ -42,7 +42,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def keep(found: list[Table]) -> None:
-    """Write what was found into the docs, beside what earlier runs found of other measures."""
+    """Save the results in the docs, next to those of earlier runs for other measures."""
     path = DOCS / "benchmarks.json"
     kept = _read(path)
     kept |= {table.name: {**_machine(), **asdict(table)} for table in found}
@@ -63,7 +63,7 @@ def _table(kept: dict[str, Any]) -> Table:
 
 
 def _machine() -> dict[str, Any]:
-    """Describe when and on what was measured."""
+    """Describe when and on which machine the figures were measured."""
     return {
         "version": __version__,
         "measured": datetime.now(UTC).date().isoformat(),

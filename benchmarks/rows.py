@@ -1,4 +1,4 @@
-"""What a measure found: rows of a table, with their targets."""
+"""The results of a measure: rows of a table, with their targets."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SMALL, _MIDDLE = 1, 100
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of ours beside the peers'.
+    """One figure of ours next to the peers'.
 
     Attributes:
         what: What was measured.
-        unit: Of all figures of the row.
+        unit: The unit of all figures in the row.
         ours: Our figure.
-        peers: The others', by name; a text says why there is none.
-        target: What ours is to reach; empty for a figure that only explains another.
+        peers: The peers' figures, by name; a string says why there is none.
+        target: What ours must reach; empty for a figure that only explains another.
         reached: Whether it does; None without a target.
     """
 
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What one measure found."""
+    """The results of one measure."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ class Table:
 def interleaved(
     ways: Mapping[str, Callable[[], float]], rounds: int, *, warm: int = 0
 ) -> dict[str, list[float]]:
-    """Give each way one turn a round, every other round in reverse; the first `warm` do not count.
+    """Run each way once per round, every other round in reverse; the first `warm` do not count.
 
     The machine is shared: what disturbs a round disturbs all ways alike.
     """
@@ -75,7 +75,7 @@ def ratio(ours: Iterable[float], theirs: Iterable[float]) -> float:
 
 
 def number(value: float | str, unit: str = "") -> str:
-    """Write a figure with three digits that matter."""
+    """Format a figure with the digits that matter, about three."""
     if isinstance(value, str):
         return value
     if unit == "s" and abs(value) < _SMALL:

@@ -1,10 +1,10 @@
-"""Measures the package beside its peers, in one run.
+"""Measure the package and its peers, in one run.
 
     python benchmarks/run.py [--only NAME ...] [--quick]
 
-Each measure prints a table when it is done. A whole run also writes `docs/benchmarks.json`, the
-tables in `docs/benchmarks.md`, and the picture `docs/images/benchmarks.svg`; with `--only` the
-other measures there stay as they are. What peers need is installed under `benchmarks/.cache`.
+Each measure prints a table when it is done. A complete run also writes `docs/benchmarks.json`, the
+tables in `docs/benchmarks.md`, and the chart `docs/images/benchmarks.svg`; with `--only`, the
+other measures there are left unchanged. The peers are installed under `benchmarks/.cache`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def tables(names: Iterable[str], *, quick: bool) -> Iterator[Table]:
-    """Run measures, one after another."""
+    """Run measures one after another."""
     with Bench(quick=quick) as bench:
         for name in names:
             module = import_module(f"measures.{name}")
@@ -34,7 +34,7 @@ def tables(names: Iterable[str], *, quick: bool) -> Iterator[Table]:
 
 
 def main() -> int:
-    """Do what the command line says; 1 where a target was missed."""
+    """Run the command line; return 1 if a target was missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME")
     parser.add_argument(

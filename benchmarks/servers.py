@@ -1,4 +1,4 @@
-"""The servers that are measured against: a scripted one and a real Xinference."""
+"""The servers to measure against: a scripted one and a real Xinference."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Scripted:
     endpoint: str
 
     def log(self) -> list[dict[str, Any]]:
-        """Return what was asked so far, and when."""
+        """Return the requests so far, with their times."""
         with urllib.request.urlopen(f"{self.endpoint}/log") as answer:  # noqa: S310 - our own
             found: list[dict[str, Any]] = json.load(answer)
         return found
@@ -43,7 +43,7 @@ class Scripted:
 
 @contextmanager
 def scripted() -> Iterator[Scripted]:
-    """Run the scripted server in a process of its own, so that its CPU is not counted."""
+    """Run the scripted server in a separate process, so that its CPU time is not counted."""
     command = [sys.executable, str(HERE / "streaming_server.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -58,7 +58,7 @@ class Real:
 
     Attributes:
         command: Xinference's own command line.
-        models: The UIDs of the tiny chat model by engine.
+        models: The UIDs of the tiny chat model, by engine.
     """
 
     endpoint: str
@@ -86,7 +86,7 @@ def real() -> Iterator[Real]:
         process = subprocess.Popen(
             [folder / "xinference-local", "-H", "127.0.0.1", "-p", str(port)],
             env=environment,
-            cwd=home,  # what lies here is not the server's to import
+            cwd=home,  # keeps the server from importing our files
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -1,12 +1,12 @@
-"""A scripted server: streams long answers in the shapes of both engines, as fast as they are read.
+"""A scripted server that streams long answers in both engines' formats, as fast as they are read.
 
     python benchmarks/streaming_server.py
 
-It prints its port. A model's UID says what it answers: `llama-20000` streams 20,000 tokens in
-llama.cpp's shape as fast as they are read, `transformers-2000-200` 2,000 tokens at 200 a second,
-`llama-2000-200-1000` waits 1,000 ms between the last token and the end, `reply-200` answers whole
-after 200 ms. ``GET /log`` tells when each answer was asked for, had its first and last token
-sent, and was left by its reader, in seconds since 1970.
+It prints its port. A model's UID determines what it answers: `llama-20000` streams 20,000 tokens
+in llama.cpp's format as fast as they are read, `transformers-2000-200` 2,000 tokens at 200 a
+second, `llama-2000-200-1000` waits 1,000 ms between the last token and the end, and `reply-200`
+answers in one piece after 200 ms. ``GET /log`` reports when each answer was requested, when its
+first and last token were sent, and when its reader disconnected, in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROSE = (
     "2. Along the Seine there are `booksellers`, and benches in the shade.\n"
     "3. On the hill, turn left at the top. The view is the same, the crowd is not.\n\n"
 )
-"""What is answered, again and again: 5.6 characters a token, which is usual."""
+"""The text of the answers, repeated: 5.6 characters a token, which is usual."""
 
 
 @cache
@@ -55,11 +55,11 @@ def tokens(count: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Script:
-    """What a UID stands for.
+    """The meaning of a UID.
 
     Attributes:
         shape: `llama`, `transformers` or `reply`.
-        count: Tokens; of a reply the milliseconds before it.
+        count: Tokens; for a reply, the milliseconds before it.
         rate: Tokens a second; 0 for as fast as they are read.
         hold: Milliseconds between the last token and the end.
     """
@@ -71,14 +71,14 @@ class Script:
 
     @classmethod
     def of(cls, uid: str) -> Script:
-        """Read a UID."""
+        """Parse a UID."""
         shape, *numbers = uid.split("-")
         return cls(shape, *map(int, numbers))
 
 
 @cache
 def _events(shape: str, count: int) -> tuple[bytes, ...]:
-    """The answer event by event, each in an HTTP chunk of its own, as Xinference sends them."""
+    """Return the answer event by event, each in its own HTTP chunk, as Xinference sends them."""
     sent = [recorded.events(each, done=False) for each in _SHAPES[shape](*tokens(count))]
     sent.append(b"data: [DONE]\r\n\r\n")
     return tuple(b"%x\r\n%s\r\n" % (len(event), event) for event in sent)
@@ -92,7 +92,7 @@ def _packets(shape: str, count: int) -> tuple[bytes, ...]:
 
 @dataclass
 class Answer:
-    """When an answer came and went, in seconds since 1970; 0 for never."""
+    """When an answer was requested, sent and abandoned, in seconds since 1970; 0 for never."""
 
     uid: str
     asked: float
@@ -102,13 +102,13 @@ class Answer:
 
 
 class StreamingServer:
-    """Answers what the package and its peers ask of an Xinference."""
+    """Answer the requests that the package and its peers send to an Xinference."""
 
     def __init__(self) -> None:
         self.log: list[Answer] = []
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request, the only one of its connection."""
+        """Answer one request, the only one on its connection."""
         asked = time.time()
         try:
             method, path, body = await _request(reader)
@@ -118,7 +118,7 @@ class StreamingServer:
                 writer.write(_json(self._about(path)))
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
-            pass  # readers may leave
+            pass  # readers may disconnect
         finally:
             writer.close()
 
@@ -205,7 +205,7 @@ async def _in_time(script: Script, answer: Answer, writer: asyncio.StreamWriter)
 
 
 async def serve() -> None:
-    """Serve until the process is ended."""
+    """Serve until the process ends."""
     server = await asyncio.start_server(StreamingServer().handle, "127.0.0.1", 0, backlog=1000)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:

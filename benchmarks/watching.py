@@ -1,4 +1,4 @@
-"""Kernels that are watched as a page watches them: when text comes, and how many bytes."""
+"""Kernels watched the way a page watches them: when text arrives, and how many bytes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Seen:
-    """What a page saw of one cell; seconds count from the moment at which it was sent.
+    """What a page saw of one cell; seconds count from when the cell was sent.
 
     Attributes:
-        first: When the first text came.
-        last: When the last text came, while the answer streamed.
+        first: When the first text arrived.
+        last: When the last text arrived while the answer streamed.
         idle: When the cell had ended.
         live: Bytes until then, without those of the settled output.
         settled: Bytes of the settled output.
@@ -41,7 +41,7 @@ class Seen:
 
 
 class WatchedKernel(Kernel):
-    """A kernel of the package's environment."""
+    """A kernel in the package's environment."""
 
     def __init__(self, endpoint: str) -> None:
         own = {"XINFERENCE_ENDPOINT": endpoint, "PYTHONPATH": str(PROGRAMS)}
@@ -49,13 +49,13 @@ class WatchedKernel(Kernel):
         self._run("%load_ext xinference_magics\nfrom readers import timed\nimport live")
 
     def timed(self, name: str, endpoint: str, uid: str) -> dict[str, float]:
-        """Read a stream in one of the ways of `readers`, where nobody watches."""
+        """Read a stream in one of the ways of `readers`, without watching it."""
         shown = self._run(f"await timed({name!r}, {endpoint!r}, {uid!r})", allow_stdin=False)
         found: dict[str, float] = json.loads(literal_eval(shown))
         return found
 
     def number(self, code: str) -> float:
-        """Run code that ends in a number."""
+        """Run code that ends in a number, and return the number."""
         return float(self._run(code))
 
     def _run(self, code: str, **options: Any) -> str:
@@ -65,7 +65,7 @@ class WatchedKernel(Kernel):
         return str(reply.displays[-1]["text/plain"]) if reply.displays else ""
 
     def watch(self, code: str, *, most: float = float("inf"), timeout: float = 600) -> Seen:
-        """Run a cell as a page does that shows it; it is interrupted after `most` bytes."""
+        """Run a cell and watch it as a page that shows it; interrupt it after `most` bytes."""
         begun, identifier = time.perf_counter(), self.send(code)
         seen, interrupted = Seen(), False
         while time.perf_counter() - begun < timeout:
@@ -98,13 +98,13 @@ class WatchedKernel(Kernel):
             seen.last = now
 
     def _ask_for_everything(self, comm: str) -> None:
-        """Say what the view of a page says first: that it listens."""
+        """Send the first message of a page's view, which says that it is listening."""
         data = {"method": "custom", "content": {"kind": "resync"}}
         session = self.client.session
         self.client.shell_channel.send(session.msg("comm_msg", {"comm_id": comm, "data": data}))
 
     def _size(self, message: dict[str, Any]) -> int:
-        """Return the bytes of a message on its way to a page."""
+        """Return the size in bytes of a message to a page."""
         pack = self.client.session.pack
         parts = (message[name] for name in ("header", "parent_header", "metadata", "content"))
         return sum(len(pack(part)) for part in parts) + sum(map(len, message["buffers"]))
@@ -127,7 +127,7 @@ def watched(endpoint: str) -> Iterator[WatchedKernel]:
 
 
 def _spec() -> str:
-    """Write the kernel of the package's environment down for Jupyter; return its name."""
+    """Write Jupyter's kernel spec for the package's environment; return its name."""
     folder = CACHE / "jupyter" / "kernels" / "package"
     folder.mkdir(parents=True, exist_ok=True)
     python = str(Environment.of("package").python)

@@ -1,7 +1,7 @@
-"""Runs the notebooks on a private local Xinference with the tiny models of this repository.
+"""Run the notebooks on a private local Xinference with the tiny models of this repository.
 
 ``demo.py run [NAME ...]`` executes them, the quickstart if none is named, and shows the answers as
-they stream; ``demo.py lab`` opens them in JupyterLab. What both leave behind is in the folder
+they stream; ``demo.py lab`` opens them in JupyterLab. Both leave their results in the folder
 ``.demo``.
 """
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).resolve().parent
 DEMO = EXAMPLES.parent / ".demo"
-OPENED = "notebooks"  # of them, the folder that JupyterLab shows: the others hold a login
+OPENED = "notebooks"  # the only folder that JupyterLab shows: the others hold a login
 NOTEBOOKS = ("quickstart", "chat", "reasoning", "rag", "agent", "cluster")
 
 
 class Narrator(NotebookClient):
-    """Executes a notebook, printing each cell and what it shows while it shows it."""
+    """Execute a notebook, printing each cell and its output as it appears."""
 
     _streamed = 0
 
     async def async_start_new_kernel_client(self, **options: Any) -> Any:
-        """Say that somebody watches: answers are then streamed, as into a page."""
+        """Announce a reader: answers are then streamed, as to a page."""
         client = await super().async_start_new_kernel_client(**options)
         client.allow_stdin = True
         return client
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Print what comes from the kernel; nbclient's hook for each message."""
+        """Print what comes from the kernel; nbclient calls this for each message."""
         content = msg["content"]
         match msg["msg_type"]:
             case "execute_input":
@@ -62,7 +62,7 @@ class Narrator(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
     def _narrate(self, frame: dict[str, Any]) -> None:
-        """Print what a frame of the chat view brings: what is new, or everything so far."""
+        """Print the text in a frame of the chat view: what is new, or everything so far."""
         text = "".join(piece for _, piece in frame.get("add") or frame.get("all") or ())
         new = text[self._streamed :] if "all" in frame else text
         self._streamed += len(new)
@@ -86,7 +86,7 @@ def serve() -> LocalServer:
         if definition["model_name"] not in cluster.registry.names(model_type):
             cluster.registry.register(model_type, json.dumps(definition), persist=True)
     cluster.close()
-    # By its address, as another server may run at the default one.
+    # By its address, because another server may run at the default one.
     os.environ["XINFERENCE_ENDPOINT"] = server.endpoint
     return server
 
@@ -100,12 +100,12 @@ def definitions() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def registrations_in(folder: str, name: str = "registrations") -> Any:
-    """Return what ``registrations.py`` of a folder has."""
+    """Return what the ``registrations.py`` of a folder provides."""
     return runpy.run_path(str(EXAMPLES / folder / "registrations.py"))[name]()
 
 
 def run(*names: str) -> None:
-    """Execute notebooks and keep what came out; without a name, the first."""
+    """Execute notebooks and save the results; without a name, the first one."""
     for name in names or NOTEBOOKS[:1]:
         notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
         narrator = Narrator(
@@ -121,19 +121,19 @@ def run(*names: str) -> None:
 
 
 def lab() -> None:
-    """Open the notebooks in JupyterLab; the server ends some minutes after that."""
+    """Open the notebooks in JupyterLab; the server stops some minutes after that."""
     for name in NOTEBOOKS:
         opened = DEMO / OPENED / f"{name}.ipynb"
         if not opened.exists():
             opened.write_bytes((EXAMPLES / opened.name).read_bytes())
     command = [sys.executable, "-m", "jupyter", "lab", "quickstart.ipynb"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # as in a container; JupyterLab asks to be told
+        command.append("--allow-root")  # as in a container; JupyterLab requires it
     subprocess.run(command, cwd=DEMO / OPENED, check=False)  # noqa: S603 - a fixed command
 
 
 def main() -> int:
-    """Do what the command line says: ``run`` or ``lab``."""
+    """Run the command line: ``run`` or ``lab``."""
     command, *names = sys.argv[1:]
     try:
         serve()

@@ -1,4 +1,4 @@
-"""A real Xinference for the tests that need one, started once and only when one is asked for."""
+"""A real Xinference server for the tests that need one, started once, on first use."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.errors import XinferenceError
 from xinference_magics.local_server.keeper import end
 
-# Of property tests, no single example is timed; `make fuzz` takes the long profile.
+# Hypothesis has no deadline per example; `make fuzz` uses the long profile.
 settings.register_profile("quick", deadline=None)
 settings.register_profile(
     "fuzz", deadline=None, max_examples=int(os.environ.get("FUZZ_CASES") or 100_000)
@@ -43,7 +43,7 @@ class Server:
     process: psutil.Popen
 
     def end(self):
-        """End it and its models: one that is no longer needed still takes memory and time."""
+        """Stop the server and its models: an unused one still takes memory and time."""
         end(self.process)
         self.process.wait(10)
 
@@ -58,23 +58,23 @@ class TinyChat:
 
 
 def pytest_configure():
-    """Hear Ctrl-C even where the shell that started the tests has told its jobs to ignore it.
+    """Restore Ctrl-C handling in case the shell that started the tests ignores SIGINT for its jobs.
 
-    Tests interrupt this process, and what they start inherits whether SIGINT is ignored.
+    Tests interrupt this process, and child processes inherit an ignored SIGINT.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LANES = ("notebooks", "server", "own-servers", "pages")
-"""What shares a server runs in one process; these lanes take longest, so they come first."""
+"""Tests that share a server run in one process; these groups take longest, so they go first."""
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Mark what needs more than Python, by the fixtures it asks for: `make quick` leaves it out.
+    """Mark the tests that need more than Python, by their fixtures; `make quick` skips them.
 
-    With several processes (`pytest -n 3 --dist loadgroup`), each lane runs in one of them, and
-    of the other tests each file.
+    With several processes (`pytest -n 3 --dist loadgroup`), each lane runs in one process. The
+    remaining tests are grouped by file.
     """
     lanes = {}
     for item in items:
@@ -88,7 +88,7 @@ def pytest_collection_modifyitems(items):
 
 
 def lane_of(item, fixtures):
-    """Return what a test shares a process with."""
+    """Return the name of the group whose tests share a process."""
     if "lab" in fixtures:
         return "pages"
     if "server" in fixtures:
@@ -97,13 +97,13 @@ def lane_of(item, fixtures):
 
 
 def fail(what):
-    """Fail where something is missing: a skipped test would look like a passed one."""
+    """Fail if something is missing: a skipped test would look like a passing one."""
     pytest.fail(f"{what}: `make test` sets up what is needed.", pytrace=False)
 
 
 @pytest.fixture(scope="session")
 def server_command():
-    """The server's executable, of the environment that `make test` makes."""
+    """The path of the server's executable, by default from the environment `make test` creates."""
     named = os.environ.get("XINFERENCE_LOCAL_COMMAND")
     own = ROOT / ".venv-server" / "bin" / "xinference-local"
     found = shutil.which(named or str(own)) or shutil.which("xinference-local")
@@ -112,9 +112,9 @@ def server_command():
 
 @pytest.fixture(scope="session")
 def start_server(server_command, tmp_path_factory):
-    """Start a server: `start_server(*options, XINFERENCE_AUTH_ADVANCED="1")`; all end at the end.
+    """Start a server: `start_server(*options, XINFERENCE_AUTH_ADVANCED="1")`; all stop at teardown.
 
-    `instead_of` is a server that has ended, whose place it takes.
+    `instead_of` is a stopped server whose home and endpoint the new one reuses.
     """
     started = []
 
@@ -166,7 +166,7 @@ def cluster(server):
 
 
 def registrations_in(folder):
-    """What a folder of tiny models has to register."""
+    """Return the registrations defined in a folder of tiny models."""
     if not list((EXAMPLES / folder / "model").rglob("*.safetensors")):
         fail(f"The tiny models are missing from examples/{folder}/model")
     return runpy.run_path(EXAMPLES / folder / "registrations.py")["registrations"]()
@@ -180,7 +180,7 @@ def tiny_definitions():
 
 @pytest.fixture(scope="session")
 def tiny_registered(cluster, tiny_definitions):
-    """The names of the tiny language models, registered at the shared server."""
+    """The names of the tiny language models, registered on the shared server."""
     for definition in tiny_definitions:
         cluster.registry.register("LLM", json.dumps(definition))
     return [definition["model_name"] for definition in tiny_definitions]
@@ -217,21 +217,21 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
 
 @pytest.fixture(scope="session")
 def tiny_text(cluster, tiny_registered, tiny_request):
-    """The UID of a model that only continues texts."""
+    """The UID of a model that supports only text completion."""
     request = tiny_request("tiny-text", "ggufv2", model_name="tiny-text", n_threads=1)
     return cluster.launch(request).wait().uid
 
 
 @pytest.fixture(scope="session")
 def tiny_think(cluster, tiny_registered, tiny_request):
-    """The UID of a model that thinks."""
+    """The UID of a reasoning model."""
     request = tiny_request("tiny-think", "ggufv2", model_name="tiny-think", n_threads=1)
     return cluster.launch(request).wait().uid
 
 
 @pytest.fixture(scope="session")
 def sight_registered(cluster):
-    """What launches the tiny model that sees and hears, registered at the shared server."""
+    """The request that launches the tiny multimodal model, registered on the shared server."""
     if not list((EXAMPLES / "tiny_sight" / "model").glob("*.gguf")):
         fail("The model is missing from examples/tiny_sight/model")
     of_sight = runpy.run_path(EXAMPLES / "tiny_sight" / "registrations.py")
@@ -245,13 +245,13 @@ def sight_registered(cluster):
 
 @pytest.fixture(scope="session")
 def tiny_sight(cluster, sight_registered):
-    """The UID of the tiny model that sees and hears, on llama.cpp."""
+    """The UID of the tiny model for images and audio, on llama.cpp."""
     return cluster.launch(sight_registered).wait().uid
 
 
 @pytest.fixture(scope="session")
 def samples():
-    """What to show it: `samples.png("red")`, `samples.wav("low")`, `samples.mp4(folder, ...)`."""
+    """Makers of sample media: `samples.png("red")`, `samples.wav("low")`, `samples.mp4(folder)`."""
     return SimpleNamespace(**runpy.run_path(EXAMPLES / "tiny_sight" / "samples.py"))
 
 
@@ -287,7 +287,7 @@ def closed_port():
 
 @pytest.fixture(scope="module")
 def run_python():
-    """Run Python code in a process of its own, as another notebook would, while a module runs."""
+    """Run Python code in separate processes, as other notebooks would, until the module ends."""
     processes = []
 
     def run(code, **environment):

@@ -1,4 +1,4 @@
-"""What the tiny chat model knows by heart, asked of every server in the same words."""
+"""Exchanges the tiny chat model has memorized, worded the same in the tests of every server."""
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 

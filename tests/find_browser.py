@@ -1,4 +1,4 @@
-"""Finds a Chromium for the browser tests, and installs one where there is none."""
+"""Find a Chromium for the browser tests, and install one if there is none."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def install() -> None:
 
 
 def main() -> int:
-    """Make sure that there is a browser; in CI a missing one is an error."""
+    """Check for a browser, or install one with `--install`; in CI a missing one is an error."""
     if not find() and "--install" in sys.argv:
         install()
     if find():

@@ -1,4 +1,4 @@
-"""A forward proxy, as companies have one; it knows host names that nobody else does."""
+"""A forward proxy like those in companies; it accepts host names that resolve nowhere else."""
 
 import http.client
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ HOP_BY_HOP = {"connection", "proxy-authorization", "proxy-connection", "transfer
 
 @contextmanager
 def forward_proxy(target):
-    """Run a proxy that sends every request to `target`, whatever host it names.
+    """Run a proxy that forwards every request to `target`, whatever host it names.
 
-    Yields its URL, and a list of what it was asked for: URLs, each with its headers.
+    Yields its URL and the list of requests it received, each as (URL, headers).
     """
     with serving(_Handler) as server:
         server.target, server.asked = urlsplit(target), []

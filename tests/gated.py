@@ -1,4 +1,4 @@
-"""A chain that tells a tale until it is let end, for cells: `%%chat -m tale --bg`."""
+"""A chain that keeps telling a tale until its gate opens, for cells like `%%chat -m tale --bg`."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What a hostile model might answer: each piece sets `window.pwned` or fetches, if it can."""
+"""Hostile model output: each snippet tries to set `window.pwned` or to fetch something."""
 
 MARKER = "pwned"
 RUN = f"window.{MARKER}=1"
@@ -303,7 +303,7 @@ MORE_MATH = [
 VECTORS = list(
     dict.fromkeys([*HTML, *LINKS, *MATH, *STRUCTURE, *EVENTS, *NAMES, *MORE_LINKS, *MORE_MATH])
 )
-"""All of them, each harmful by itself where somebody trusts it."""
+"""All vectors, each harmful on its own if anything trusts it."""
 
 CORPUS = [*HTML, *LINKS, *MATH, *STRUCTURE]
 UNCLOSED = f"```\n</code></pre><img src=x onerror={RUN}>"

@@ -1,20 +1,20 @@
-"""Every place of our output in which a hostile text may come out, with every vector in it."""
+"""Every place in our output where hostile text can appear, filled with every vector."""
 
 from hostile import VECTORS
 
 IN_ANSWERS = ("markdown", "text", "json", "math", "code", "html")
-"""Formats of an answer."""
+"""Answer formats."""
 
 PLACES = (
     *IN_ANSWERS,
     *("reasoning", "tool names", "tool results", "models", "errors", "schemas", "attachments"),
     *("registry", "running models", "machines", "conversations", "turns", "launches", "nothing"),
 )
-"""Where a hostile text may come out."""
+"""Where hostile text can appear."""
 
 
 def show(place):
-    """Show every vector in a place, as one mime bundle."""
+    """Render every vector in one place, as a single MIME bundle."""
     bundles = list(_BUNDLES.get(place, _answers)(place))
     forms = set.intersection(*map(set, bundles)) & {"text/html", "text/markdown", "text/plain"}
     return {form: "\n\n".join(bundle[form] for bundle in bundles) for form in forms}

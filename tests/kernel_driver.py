@@ -1,4 +1,4 @@
-"""Real kernels, driven as a front end drives them."""
+"""Real kernels, driven the way a frontend drives them."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from jupyter_client.manager import KernelManager
 PATIENCE = 240  # seconds, on a busy machine
 
 CONVERSATION = "get_ipython().find_line_magic('chat').__self__.session.conversations.current"
-"""Code for the current conversation of a kernel."""
+"""An expression for a kernel's current conversation."""
 
 FRAMES = """
 import traceback
@@ -23,11 +23,11 @@ def frames(error):
                 yield repr(dict(frame.f_locals))
         error = error.__cause__ or error.__context__
 """
-"""Code for `frames(error)`: all that the package's frames knew when it was raised."""
+"""Code that defines `frames(error)`: all that the package's frames held when it was raised."""
 
 
 def environment(folder, **own):
-    """The environment of a kernel whose user has everything in `folder`."""
+    """Return the environment of a kernel whose user keeps everything in `folder`."""
     return {
         **os.environ,
         "XINFERENCE_MAGICS_STATE": str(folder / "state"),
@@ -39,17 +39,17 @@ def environment(folder, **own):
 
 @dataclass
 class Reply:
-    """What one execution gave: its outputs as a notebook would keep them."""
+    """The result of one execution: its outputs as a notebook would save them."""
 
     outputs: list = field(default_factory=list)
     frames: list = field(default_factory=list)
-    """What was sent to widgets while they ran."""
+    """The messages sent to widgets while they ran."""
     status: str = ""
     error: str = ""
     payload: list = field(default_factory=list)
-    """What the front end is to do, such as putting text into the next cell."""
+    """Requests to the frontend, such as putting text into the next cell."""
     questions: list = field(default_factory=list)
-    """What the user was asked: (prompt, whether the answer is hidden)."""
+    """The questions to the user: (prompt, whether the input is hidden)."""
 
     @property
     def stdout(self):
@@ -57,11 +57,11 @@ class Reply:
 
     @property
     def displays(self):
-        """The mime bundles that are shown, updates applied."""
+        """The MIME bundles on display, with updates applied."""
         return [each["data"] for each in self.outputs if each["type"] != "stream"]
 
     def streamed(self, kind="text", column=0):
-        """What a page was sent so far of a turn: its text, or its deltas of another kind."""
+        """Return what the page has received of a turn: its text, or its deltas of another kind."""
         pieces = []
         for frame in self.frames:
             if frame.get("column", 0) == column:
@@ -70,14 +70,14 @@ class Reply:
 
     @property
     def settled(self):
-        """The one mime bundle that a cell which succeeded leaves in the notebook."""
+        """The one MIME bundle that a successful cell leaves in the notebook."""
         assert self.status == "ok", self
         [bundle] = self.displays
         return bundle
 
     @property
     def failure(self):
-        """The one line that a cell which failed leaves in the notebook."""
+        """The one line that a failed cell leaves in the notebook."""
         assert self.status == "error", self
         lines = [line for line in self.stdout.splitlines() if line.strip()]
         assert len(lines) == 1, self.stdout
@@ -96,13 +96,13 @@ class Kernel:
 
     @classmethod
     def loaded(cls, env):
-        """Start one, and load the extension."""
+        """Start a kernel and load the extension."""
         made = cls(env)
         assert made.run("%load_ext xinference_magics").status == "ok"
         return made
 
     def send(self, code, *, cell_id=None, deleted=(), allow_stdin=True):
-        """Send one execution, with the metadata that JupyterLab sends, and do not wait."""
+        """Send one execution with the metadata that JupyterLab sends, without waiting for it."""
         content = {
             "code": code,
             "silent": False,
@@ -117,10 +117,10 @@ class Kernel:
         return message["header"]["msg_id"]
 
     def collect(self, msg_id, *, timeout=PATIENCE, until=None, answers=(), reply=None):
-        """Collect the outputs of one execution until it ends, or `until(reply)` is true.
+        """Collect the outputs of one execution until it ends or `until(reply)` is true.
 
         Questions are answered with `answers`, in order. An earlier `reply` of the same
-        execution is gone on with.
+        execution is continued.
         """
         reply = reply or Reply()
         answers = list(answers)
@@ -152,13 +152,13 @@ class Kernel:
             self.client.input(answers.pop(0))
 
     def value(self, expression):
-        """The repr of an expression in the kernel."""
+        """Return the repr of an expression in the kernel."""
         reply = self.run(expression)
         assert reply.status == "ok", reply
         return reply.displays[-1]["text/plain"] if reply.displays else "None"
 
     def is_renewed(self, code):
-        """Tell whether it runs and `code` has made it new; one that is not is closed."""
+        """Return whether the kernel is running and `code` could reset it; otherwise close it."""
         if self.manager.has_kernel and self.manager.is_alive():
             while self.client.iopub_channel.msg_ready():
                 self.client.get_iopub_msg(timeout=1)
@@ -169,10 +169,10 @@ class Kernel:
         return False
 
     def close(self):
-        """Kill the kernel; a second time does nothing."""
+        """Kill the kernel; a second call does nothing."""
         if self.manager.has_kernel:
             self.client.stop_channels()
-            # Killed, it could not write down what `make coverage` wants to know.
+            # A killed kernel could not write the data that `make coverage` needs.
             self.manager.shutdown_wait_time = 60
             self.manager.shutdown_kernel(now="COVERAGE_PROCESS_CONFIG" not in os.environ)
 
@@ -188,7 +188,7 @@ class Kernel:
 
 
 def take(reply, message):
-    """Take in one message from the kernel; true when the execution is over."""
+    """Process one message from the kernel; return whether the execution is over."""
     kind, content = message["msg_type"], message["content"]
     if kind == "stream":
         reply.outputs.append({"type": "stream", "text": content["text"], "name": content["name"]})

@@ -9,7 +9,7 @@ from traitlets.config import Config
 
 @contextmanager
 def loaded_shell():
-    """A shell that keeps no history; it is gone with the block."""
+    """Yield a shell that keeps no history; it is removed when the block ends."""
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
@@ -18,4 +18,4 @@ def loaded_shell():
     yield made
     made.run_line_magic("unload_ext", "xinference_magics")
     InteractiveShell.clear_instance()
-    atexit.unregister(made.atexit_operations)  # thousands of them take minutes when Python ends
+    atexit.unregister(made.atexit_operations)  # thousands of these take minutes at exit

@@ -1,4 +1,4 @@
-"""What servers on this machine are started with."""
+"""A free port and an environment for the servers that tests start on this machine."""
 
 import os
 import socket
@@ -7,16 +7,14 @@ START = 600  # seconds, on a busy machine
 
 
 def free_port(host="127.0.0.1"):
-    """A port on which nothing listens."""
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return probe.getsockname()[1]
 
 
 def server_environment(home, **own):
-    """The environment of an Xinference that has its files in `home`, wants no login and fetches
-    nothing.
-    """
+    """Return an environment for Xinference: files in `home`, no login, no downloads."""
     return {
         **os.environ,
         "XINFERENCE_HOME": str(home),

@@ -10,11 +10,11 @@ from web_server import serving
 
 
 class Answers:
-    """For each path the answers in order, the last one for ever.
+    """For each path, the responses in order; the last one repeats forever.
 
     `answers["/v1/models/u"] = [(503, {...}), (200, {...})]`; a key may begin with a method, as in
-    `"DELETE /v1/models/u"`. Text is sent as it is. `asked` lists what was asked, `sent` the
-    bodies; while `gate` is clear nothing is answered.
+    `"DELETE /v1/models/u"`. Text is sent as is. `asked` lists the requested paths, `sent` the
+    request bodies; while `gate` is clear, no request is answered.
     """
 
     def __init__(self):
@@ -37,7 +37,7 @@ class Answers:
 
 @contextmanager
 def scripted_api():
-    """Serve answers at `answers.endpoint`."""
+    """Serve the responses at `answers.endpoint`."""
     made = Answers()
 
     class Handler(http.server.BaseHTTPRequestHandler):

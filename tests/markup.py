@@ -1,4 +1,4 @@
-"""What HTML of ours may hold: every element and attribute that the renderer has reason to write."""
+"""The HTML that our output may contain: each element and attribute the renderer may write."""
 
 import re
 from html.parser import HTMLParser
@@ -19,7 +19,7 @@ POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none
 
 
 class Auditor(HTMLParser):
-    """Refuses every other element and attribute."""
+    """Reject every other element and attribute."""
 
     def handle_starttag(self, tag, attrs):
         if tag == "iframe":
@@ -62,12 +62,12 @@ def check_style(value):
 
 
 def audit(html):
-    """Refuse HTML that holds anything else."""
+    """Reject HTML that contains anything else."""
     auditor = Auditor(convert_charrefs=True)
     auditor.feed(html)
     auditor.close()
 
 
 def math_in(html):
-    """The formulas that MathJax typesets."""
+    """Return the formulas that MathJax typesets."""
     return re.findall(r'mathjax_process">(.*?)</(?:span|div)>', html, re.DOTALL)

@@ -1,6 +1,6 @@
-"""Answers as the engines of Xinference 4.1 send them: streams chunk by chunk, and whole.
+"""Responses as the engines of Xinference 4.1 send them: streams chunk by chunk, and whole.
 
-Ids and times are left out where nothing reads them. `llama` is the llama.cpp engine.
+Ids and times are omitted if nothing reads them. `llama` is the llama.cpp engine.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def chunk(delta: dict[str, Any], finish: str | None = None, **beside: Any) -> di
 
 
 def transformers(*pieces: str, finish: str = "stop") -> list[dict[str, Any]]:
-    """A text stream of the transformers engine: usage twice, the second finish reason wrong."""
+    """A text stream of the transformers engine: usage twice, and a wrong second finish reason."""
     texts = [chunk({"content": piece}, usage=None) for piece in pieces]
-    if texts:  # the role comes again about every eight chunks
+    if texts:  # the role is repeated about every eight chunks
         texts[-1]["choices"][0]["delta"]["role"] = "assistant"
     return [
         chunk({"role": "assistant", "content": ""}),
@@ -39,7 +39,7 @@ def transformers(*pieces: str, finish: str = "stop") -> list[dict[str, Any]]:
 
 
 def llama(*deltas: dict[str, Any] | str, finish: str = "stop") -> list[dict[str, Any]]:
-    """A stream of llama.cpp: the model is a path, the usage has no choices beside it."""
+    """A stream of llama.cpp: the model is a path, and the usage chunk has no choices."""
     named = {"model": LLAMA_PATH, "system_fingerprint": "b1-xllamacpp"}
     usage = {**USAGE, "prompt_tokens_details": {"cached_tokens": 20}}
     return [
@@ -72,7 +72,7 @@ def call_more(arguments: str, index: int = 0) -> dict[str, Any]:
 
 
 def whole(message: dict[str, Any], finish: str = "stop", **beside: Any) -> dict[str, Any]:
-    """An answer that is not streamed."""
+    """A response that is not streamed."""
     return {
         "id": "chat-1",
         "object": "chat.completion",
@@ -87,31 +87,31 @@ def whole(message: dict[str, Any], finish: str = "stop", **beside: Any) -> dict[
 
 
 def text_chunk(text: str, finish: str | None = None, **beside: Any) -> dict[str, Any]:
-    """A chunk of a continued text."""
+    """A chunk of a text completion."""
     choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
     return {"object": "text_completion", "model": LLAMA_PATH, "choices": [choice], **beside}
 
 
 def llama_text(*pieces: str, finish: str = "stop") -> list[dict[str, Any]]:
-    """A continued text of llama.cpp."""
+    """A text completion stream of llama.cpp."""
     pieces_sent = [text_chunk(piece) for piece in pieces]
     return [*pieces_sent, text_chunk("", finish, usage=USAGE, timings={"predicted_n": 12})]
 
 
 def transformers_text(*pieces: str, finish: str = "stop") -> list[dict[str, Any]]:
-    """A continued text of transformers: usage with every chunk, and once more without choices."""
+    """A text completion stream of transformers: usage on every chunk, and again without choices."""
     sent = [text_chunk(piece, usage=USAGE) for piece in pieces]
     end = text_chunk("", finish, usage=USAGE)
     return [text_chunk(""), *sent, end, {**end, "choices": []}]
 
 
 def whole_text(text: str, finish: str = "stop", **beside: Any) -> dict[str, Any]:
-    """A continued text that is not streamed."""
+    """A text completion that is not streamed."""
     return text_chunk(text, finish, usage=USAGE, **beside)
 
 
 def vectors(*values: Any) -> dict[str, Any]:
-    """The answer of an embedding model."""
+    """The response of an embedding model."""
     data = [
         {"index": index, "object": "embedding", "embedding": value}
         for index, value in enumerate(values)
@@ -120,7 +120,7 @@ def vectors(*values: Any) -> dict[str, Any]:
 
 
 def scores(*pairs: tuple[int, float]) -> dict[str, Any]:
-    """The answer of a rerank model: (index, score) in the order sent."""
+    """The response of a rerank model: (index, score) pairs in the order sent."""
     results = [
         {"index": index, "relevance_score": score, "document": None} for index, score in pairs
     ]
@@ -128,13 +128,13 @@ def scores(*pairs: tuple[int, float]) -> dict[str, Any]:
 
 
 def events(*chunks: dict[str, Any], end: str = "\r\n", done: bool = True) -> bytes:
-    """The chunks as they go over the wire; Xinference ends lines with CRLF, vLLM with LF."""
+    """Encode the chunks for the wire; Xinference ends lines with CRLF, vLLM with LF."""
     data = [json.dumps(each, ensure_ascii=False) for each in chunks] + ["[DONE]"] * done
     return "".join(f"data: {each}{end}{end}" for each in data).encode()
 
 
 def vllm_call(arguments: str | None, name: str | None = None) -> dict[str, Any]:
-    """A piece of a tool call: only the first has an id and a name."""
+    """A piece of a tool call; only the first has an id and a name."""
     if name is None:
         return {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}
     function = {"name": name, "arguments": arguments}
@@ -142,7 +142,7 @@ def vllm_call(arguments: str | None, name: str | None = None) -> dict[str, Any]:
 
 
 def vllm(*deltas: dict[str, Any] | str, finish: str = "stop") -> list[dict[str, Any]]:
-    """A stream as vLLM and SGLang send it: a role alone, usage with every chunk, then alone."""
+    """A stream of vLLM or SGLang: the role alone, usage on every chunk, then usage alone."""
     running = {**USAGE, "completion_tokens": 1, "total_tokens": 25}
     texts = [{"content": delta} if isinstance(delta, str) else delta for delta in deltas]
     usage = {**chunk({}), "choices": [], "usage": USAGE}
@@ -237,7 +237,7 @@ SHAPES: dict[str, tuple[bytes, dict[str, Any]]] = {
         _CALLED,
     ),
 }
-"""What comes over the wire, by its server, and what is made of it."""
+"""The bytes on the wire, by server, and the expected result."""
 
 BROKEN: dict[str, tuple[bytes, str]] = {
     "an error event": (
@@ -262,4 +262,4 @@ BROKEN: dict[str, tuple[bytes, str]] = {
         "a line of it cannot be parsed",
     ),
 }
-"""Streams that do not end as they should, and what is said of them."""
+"""Streams that do not end properly, and the expected error message."""

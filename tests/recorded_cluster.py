@@ -1,4 +1,4 @@
-"""What the management API of Xinference 4.1 answers on a cluster with two workers."""
+"""What the management API of Xinference 4.1 returns on a cluster with two workers."""
 
 import time
 
@@ -78,7 +78,7 @@ def instance(uid, replicas, status="READY", age=60):
 
 
 def instances():
-    """What runs, what failed a minute ago, and what failed yesterday."""
+    """Return a running model, one that failed a minute ago, and one that failed yesterday."""
     return [
         instance("m", [replica(0, FIRST), replica(1, SECOND)]),
         instance("broken", [replica(0, FIRST, "ERROR", "<b>bad</b> file", uid="broken")], "ERROR"),
@@ -91,7 +91,7 @@ UNAUTHORIZED = (401, {"detail": "Could not validate credentials"})
 
 
 def play(answers):
-    """Let a scripted server answer as this cluster does."""
+    """Make a scripted server answer like this cluster."""
     answers["/status"] = [(200, status())]
     answers["/v1/models/instances"] = [(200, instances())]
     answers["/v1/address"] = [(200, '"127.0.0.1:19931"')]

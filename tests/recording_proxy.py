@@ -1,4 +1,4 @@
-"""A proxy in front of a real server that keeps what it is asked."""
+"""A proxy in front of a real server that records the requests it receives."""
 
 import json
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "serve
 
 
 class Recorded:
-    """The requests so far: paths, and the bodies of those that have one."""
+    """The requests so far: their paths, and the bodies of those that have one."""
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
@@ -22,9 +22,9 @@ class Recorded:
 
 @contextmanager
 def recording(server, moved=None):
-    """Pass requests on to the server with that URL; yields what was recorded.
+    """Forward requests to the server at that URL; yields the recording.
 
-    `moved` are addresses elsewhere that bodies name, and where on this machine that is instead.
+    `moved` maps remote addresses in request bodies to their replacements on this machine.
     """
 
     class Handler(BaseHTTPRequestHandler):

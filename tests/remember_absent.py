@@ -1,8 +1,8 @@
-"""Let a test server start sooner: remember which modules its Python does not have.
+"""Make a test server start faster: remember which modules its Python does not have.
 
-At each start, Xinference and each of its model processes try to import vLLM, SGLang, MLX and
+On each start, Xinference and each of its model processes try to import vLLM, SGLang, MLX and
 other engines 87,000 times, once for each quantization of each model in its catalog. Python
-searches every folder each time when there is nothing to find; now it searches once.
+searches every folder each time a module is missing; with this finder, it searches once.
 
 `python tests/remember_absent.py` installs it for the Python that runs it.
 """
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class RememberingFinder(PathFinder):
-    """Find modules as `PathFinder` does, and top-level ones that are absent only once.
+    """Find modules like `PathFinder`, but search for absent top-level modules only once.
 
-    A change of `sys.path`, or `importlib.invalidate_caches()`, makes it search again.
+    Changing `sys.path` or calling `importlib.invalidate_caches()` makes it search again.
     """
 
     _absent: ClassVar[set[str]] = set()
@@ -51,7 +51,7 @@ class RememberingFinder(PathFinder):
 
 
 def install() -> None:
-    """Let each start of this Python use it: a `.pth` file there imports a copy of this module."""
+    """Install the finder for this Python: a `.pth` file imports a copy of this module at start."""
     folder = Path(sysconfig.get_path("purelib"))
     (folder / "remember_absent.py").write_text(Path(__file__).read_text())
     (folder / "remember_absent.pth").write_text("import remember_absent\n")

@@ -1,9 +1,9 @@
-"""A server that replays recorded answers over a network as faulty as a test wants it.
+"""A server that replays recorded responses over a network as faulty as a test needs.
 
 with ScriptedServer(Stream(recorded.LLAMA_TEXT), Reply(503, {"detail": "..."})) as server:
-    ...  # the first POST is answered by the first script, the last one for ever after
-server.requests   what was asked, in order
-server.aborted    the request ids that were aborted, as they come
+    ...  # the first POST gets the first script; the last script repeats forever
+server.requests   the requests, in order
+server.aborted    the ids of aborted requests, as they arrive
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer.
+    """A complete response.
 
     Args:
         status: The HTTP status.
-        body: JSON, or text as it is.
-        headers: Sent beside the content type.
-        delay: Seconds before it.
+        body: JSON, or text to send as is.
+        headers: Sent in addition to the content type.
+        delay: Seconds to wait before sending.
     """
 
     status: int = 200
@@ -61,10 +61,10 @@ class Stream:
     """An event stream.
 
     Args:
-        chunks: What is sent, each as one event; bytes go out as they are.
+        chunks: What to send, each as one event; bytes are sent as is.
         delay: Seconds before each chunk.
-        done: Whether ``[DONE]`` is sent.
-        end: How it ends: properly, by a reset, in the middle of a line, or never.
+        done: Whether to send ``[DONE]``.
+        end: How it ends: properly, with a reset, in the middle of a line, or never.
         split: Cut the bytes into pieces of this size, one packet each; 0 for whole events.
     """
 
@@ -155,7 +155,7 @@ class ScriptedServer:
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128  # many connect at once
+    request_queue_size = 128  # many clients connect at once
     script: ScriptedServer
 
     def __init__(self, *args: Any) -> None:
@@ -163,7 +163,7 @@ class _Http(ThreadingHTTPServer):
         super().__init__(*args)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent: clients that go away are what is tested."""
+        """Stay silent: tests disconnect on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             script.next_script().play(self)
 
     def left_within(self, seconds: float) -> bool:
-        """Wait; tell whether the client went away meanwhile."""
+        """Wait, and return whether the client disconnected meanwhile."""
         until = time.monotonic() + seconds
         while not self.server.ending.is_set():
             wait = max(0.0, min(0.02, until - time.monotonic()))

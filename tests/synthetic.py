@@ -1,4 +1,4 @@
-"""A model that is none: streams a given text into the cell that runs it."""
+"""A fake model that streams a given text into the cell that runs it."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ def chunks(text, size=6):
 
 
 def play(text, *, reasoning="", rate=100.0, wait=0.0, title="qwen2.5-instruct", **fields):
-    """Show a turn in which `rate` chunks a second come after `wait` seconds; return it."""
+    """Show a turn that streams `rate` chunks per second after `wait` seconds, and return it."""
     live, view = LiveTurn(title), choose_view(get_ipython())
     pieces = [("reasoning", each) for each in chunks(reasoning)]
     pieces += [("text", each) for each in chunks(text)]

@@ -1,4 +1,4 @@
-"""IPython in a pseudo-terminal, driven as a person drives it."""
+"""IPython in a pseudo-terminal, driven as a person would drive it."""
 
 import sys
 from contextlib import contextmanager
@@ -18,25 +18,25 @@ class Terminal:
         self._number = 0
 
     def run(self, line, *expected):
-        """Type a line at the next prompt, and wait for all that is expected, in its order."""
+        """Type a line at the next prompt, and wait for each expected pattern, in order."""
         self.await_prompt()
         self.child.sendline(line)
         self.expect(*expected)
 
     def expect(self, *expected):
-        """Wait for regular expressions, in their order."""
+        """Wait for regular expressions, in order."""
         for each in expected:
             self.child.expect(each)
 
     def await_prompt(self):
-        """Wait until the line before has ended."""
+        """Wait until the previous line has finished."""
         self._number += 1
         self.child.expect(rf"In \[{self._number}\]: ")
 
 
 @contextmanager
 def terminal(environment):
-    """Start one; it ends with the block."""
+    """Start a terminal IPython; it ends with the block."""
     child = pexpect.spawn(
         sys.executable,
         ["-m", "IPython", "--simple-prompt", "--no-banner", "--colors=NoColor"],

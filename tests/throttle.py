@@ -1,4 +1,4 @@
-"""A TCP proxy between a client and a real server: it slows answers down, or cuts them off."""
+"""A TCP proxy between a client and a real server that slows down or cuts off responses."""
 
 import socket
 import threading
@@ -11,12 +11,12 @@ PIECE = 256
 
 @contextmanager
 def throttled(endpoint, *, bytes_per_second=None, cut_after=None):
-    """Run a proxy to `endpoint`; yields its URL. Requests pass as they are.
+    """Run a proxy to `endpoint`, and yield its URL. Requests pass unchanged.
 
     Args:
         endpoint: The server's URL.
-        bytes_per_second: How fast answers pass; None for as fast as they come.
-        cut_after: Bytes of answers after which a connection is closed; None for never.
+        bytes_per_second: The speed limit for responses; None for no limit.
+        cut_after: Bytes of response after which a connection is closed; None for never.
     """
     target = urlsplit(endpoint)
     clients = []
@@ -49,7 +49,7 @@ def _accept(listener, clients, target, limits):
 
 
 def _pump(source, sink, bytes_per_second, cut_after):
-    """Copy until one side is closed or enough has passed, then close both."""
+    """Copy until one side closes or the limit is reached, then close both."""
     passed = 0
     with suppress(OSError):
         while piece := source.recv(PIECE):

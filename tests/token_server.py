@@ -1,6 +1,6 @@
-"""A server of logins, for what a real one is too slow to show: races at a token's end.
+"""A login server for what a real one is too slow to show: races when a token expires.
 
-Refresh tokens serve once, access tokens end, and bad ones are counted, as Xinference does.
+As with Xinference, refresh tokens work once, access tokens expire, and bad ones are counted.
 """
 
 import base64
@@ -24,24 +24,24 @@ ANSWER = {
 
 
 def end_token(login, server):
-    """Let a login's access token end now, here and at the server, as half an hour does."""
+    """Expire a login's access token now, here and on the server, as half an hour would."""
     login.keep(replace(login.kept, expires=0.0))
     server.end_all()
 
 
 class TokenServer:
-    """Users log in with the password "right"; `endpoint` is where.
+    """A server at `endpoint` where users log in with the password "right".
 
     Args:
-        life: Seconds of an access token.
+        life: The lifetime of an access token, in seconds.
         delay: Seconds before a refresh is answered.
-        ahead: Seconds by which this server's clock is ahead of ours.
+        ahead: How many seconds this server's clock is ahead of ours.
     """
 
     def __init__(self, life=1800.0, delay=0.0, ahead=0.0):
         self.life, self.delay, self.ahead = life, delay, ahead
         self.counts = dict.fromkeys(("login", "refresh", "refused refresh", "bad", "good"), 0)
-        self.refreshing = True  # whether refresh tokens are heeded
+        self.refreshing = True  # whether refresh tokens are accepted
         self.accepting = True  # whether access tokens are
         self.ended = []
         self._refresh_tokens = set()
@@ -97,7 +97,7 @@ class TokenServer:
         return 200, {}
 
     def end_all(self):
-        """Let every access token end now."""
+        """Expire every access token now."""
         with self._lock:
             self._access = dict.fromkeys(self._access, 0)
 

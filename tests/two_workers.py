@@ -1,4 +1,4 @@
-"""A real cluster on this machine: a supervisor and two workers, each with an address of its own."""
+"""A real cluster on this machine: a supervisor and two workers, each with its own address."""
 
 import time
 from pathlib import Path
@@ -12,11 +12,11 @@ from xinference_magics.local_server.keeper import end
 
 
 class TwoWorkers:
-    """Start it in a folder; `first` and `second` are the addresses of its workers.
+    """A cluster in a folder; `first` and `second` are the addresses of its workers.
 
     Args:
-        local_command: The path of `xinference-local`; the other commands are beside it.
-        folder: An empty one, for homes and logs.
+        local_command: The path of `xinference-local`; the other commands are next to it.
+        folder: An empty folder, for homes and logs.
     """
 
     def __init__(self, local_command, folder):
@@ -42,7 +42,7 @@ class TwoWorkers:
         self._run(worker, "worker", host, ["-e", self.endpoint, "--worker-port", port])
 
     def kill_worker(self, worker):
-        """End a worker and its models at once, as a power cut would."""
+        """Kill a worker and its models at once, as a power cut would."""
         process = self.processes.pop(worker)
         for each in [process, *process.children(recursive=True)]:
             each.kill()

@@ -1,4 +1,4 @@
-"""What people type into chat cells, and what nobody would: it has to arrive as it is."""
+"""What people type into chat cells, and what nobody would type: all of it must arrive unchanged."""
 
 from hypothesis import strategies as st
 
@@ -21,4 +21,4 @@ def is_prompt(text):
 
 
 PROMPTS = TEXTS.filter(is_prompt)
-"""Prompts in which nothing is put in."""
+"""Prompts without placeholders."""

@@ -1,4 +1,4 @@
-"""Web servers of tests, such as one that gives one answer to everything, and is no Xinference."""
+"""Web servers for tests, including one that isn't Xinference and always gives the same answer."""
 
 import http.server
 import threading
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def serving(handler):
-    """Run a server that hands each request to a `handler`; yields it, its URL as `endpoint`."""
+    """Run a server that passes each request to `handler`; yields it, with its URL as `endpoint`."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as made:
         made.endpoint = f"http://127.0.0.1:{made.server_port}"
         serve = {"poll_interval": 0.01}
@@ -20,7 +20,7 @@ def serving(handler):
 
 @contextmanager
 def answering(body, content_type):
-    """Run it; yields its URL."""
+    """Run a server that always responds with `body`; yields its URL."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

@@ -1,4 +1,4 @@
-"""What answers and refusals are like, whatever was asked for."""
+"""What answers and refusals look like, whatever the request."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PIXEL = (
     "hgGAWjR9awAAAABJRU5ErkJggg=="
 )
 LONGEST_READ = 8_192
-"""Tokens of a prompt that an engine may have to read because it does not refuse it."""
+"""The prompt tokens that an engine may have to read because it does not refuse the prompt."""
 
 KEPT_BACK = "request failed. Check the server logs for details."
-"""The end of the detail with which Xinference 4.1 keeps the reason to itself."""
+"""The end of the detail with which Xinference 4.1 withholds the reason."""
 
 
 def _image_part() -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ def _image(model: Model) -> str:
 
 
 def _overlong(model: Model) -> Whole | None:
-    """Ask with a prompt beyond the context; None where that could take hours."""
+    """Send a prompt beyond the context window; return None if that could take hours."""
     length = model.described.get("context_length") or 0
     if length > LONGEST_READ and model.engine == "transformers":
         return None
@@ -55,7 +55,7 @@ def _beyond(model: Model) -> str:
 
 
 def _reason(model: Model) -> str:
-    """See where the reason is when a request is refused in the midst of being answered."""
+    """Find where the reason is when a request is refused while it is being answered."""
     tried = (
         lambda: model.whole("Say hi.", max_tokens=10_000_000, stop=["."]),
         lambda: model.whole(_image_part(), max_tokens=8),
@@ -95,7 +95,7 @@ def _usage(model: Model) -> str:
 
 
 def _finish(model: Model) -> str:
-    """Cut an answer: `stop` after `length` is wrong."""
+    """Cut an answer off: `stop` after `length` is wrong."""
     asked = {"stream_options": {"include_usage": True}, "max_tokens": 8}
     finishes = model.streamed(SENTENCE, **asked).finishes
     wrong = ", the second one wrong" if finishes == ["length", "stop"] else ""
@@ -136,7 +136,7 @@ def _continues(model: Model) -> str:
 
 
 _AFTER = {"DONE": "goes on until it is aborted", "NO_OP": "goes on"}
-"""What an abort says a moment later; any other word is that nothing runs any more."""
+"""What an abort reports a moment later; any other message means that nothing runs any more."""
 
 
 def _stream_left(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""Raw requests to one model, so that what is seen is the engine's and not our client's."""
+"""Raw requests to one model, so that the engine is observed and not our client."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Prompt = str | list[dict[str, Any]]
 
 SLOWEST = 900
-"""Seconds that one answer may take: an engine on a busy CPU writes two tokens a second."""
+"""Seconds that one answer may take: an engine on a busy CPU writes two tokens per second."""
 
 A_MOMENT = 2.0
 """Seconds after which an engine has noticed that nobody reads its answer any more."""
@@ -25,11 +25,11 @@ A_MOMENT = 2.0
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole answer.
+    """A complete answer.
 
     Attributes:
         status: Its HTTP status.
-        data: Its JSON; a text that is not JSON is under ``detail``.
+        data: Its JSON; text that isn't JSON is under ``detail``.
     """
 
     status: int
@@ -42,7 +42,7 @@ class Whole:
 
     @property
     def choice(self) -> dict[str, Any]:
-        """The first choice; empty where there is none."""
+        """The first choice; empty if there is none."""
         return next(iter(self.data.get("choices") or ()), {})
 
     @property
@@ -62,7 +62,7 @@ class Whole:
 
     @property
     def prompt_tokens(self) -> int | None:
-        """How long the prompt was, as the chat template wrote it."""
+        """The length of the prompt, as the chat template wrote it."""
         return (self.data.get("usage") or {}).get("prompt_tokens")
 
     @property
@@ -73,7 +73,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Streamed:
-    """A streamed answer: its events, and whether it ended as it should."""
+    """A streamed answer: its events, and whether it ended properly."""
 
     status: int
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Streamed:
 
     @property
     def calls(self) -> list[dict[str, Any]]:
-        """The pieces of tool calls that bring a name, one for each call."""
+        """The pieces of tool calls that contain a name, one for each call."""
         pieces = (p for c in self.choices for p in (c.get("delta") or {}).get("tool_calls") or ())
         return [piece for piece in pieces if (piece.get("function") or {}).get("name")]
 
@@ -118,10 +118,10 @@ class Streamed:
 
 @dataclass(frozen=True)
 class Model:
-    """One running model that is asked.
+    """One running model to send requests to.
 
     Args:
-        endpoint: Where the server is.
+        endpoint: The server's URL.
         uid: The model's UID.
     """
 
@@ -130,7 +130,7 @@ class Model:
 
     @cached_property
     def described(self) -> dict[str, Any]:
-        """What the server says of the model."""
+        """The server's description of the model."""
         answer = requests.get(f"{self.endpoint}/v1/models/{self.uid}", timeout=SLOWEST)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
@@ -138,12 +138,12 @@ class Model:
 
     @property
     def engine(self) -> str:
-        """The name of its engine, in small letters."""
+        """The name of its engine, in lower case."""
         return str(self.described.get("model_engine")).casefold()
 
     @property
     def abilities(self) -> set[str]:
-        """What the server says that it can do, such as ``vision``."""
+        """The model's abilities according to the server, such as ``vision``."""
         return set(self.described.get("model_ability") or ())
 
     @property
@@ -158,11 +158,11 @@ class Model:
         return [each for each in events if each.get("event_type") == "ERROR"]
 
     def answers(self) -> bool:
-        """Tell whether it still answers a plain request."""
+        """Return whether the model still answers a plain request."""
         return not self.whole("Hello!", max_tokens=4).refused
 
     def whole(self, prompt: Prompt, **parameters: Any) -> Whole:
-        """Ask for a whole answer, at temperature 0 where nothing else is said."""
+        """Request a complete answer, at temperature 0 by default."""
         answer = self._post(_body(self.uid, prompt, parameters))
         try:
             return Whole(answer.status_code, answer.json())
@@ -170,7 +170,7 @@ class Model:
             return Whole(answer.status_code, {"detail": answer.text})
 
     def streamed(self, prompt: Prompt, **parameters: Any) -> Streamed:
-        """Ask for a stream, and read it to its end."""
+        """Request a stream, and read it to its end."""
         body = {**_body(self.uid, prompt, parameters), "stream": True}
         with self._post(body, stream=True) as answer:
             lines = list(_data(answer)) if answer.ok else []
@@ -178,13 +178,13 @@ class Model:
             return Streamed(answer.status_code, events, "[DONE]" in lines)
 
     def abort(self, request_id: str) -> str:
-        """Ask the server to end a request; return its word, such as ``DONE`` or ``NO_OP``."""
+        """Ask the server to abort a request; return its message, such as ``DONE`` or ``NO_OP``."""
         path = f"/v1/models/{self.uid}/requests/{request_id}/abort"
         answer = requests.post(self.endpoint + path, json={"block_duration": 0}, timeout=SLOWEST)
         return str(answer.json().get("msg"))
 
     def left_stream(self) -> str:
-        """Begin a long stream, leave it after some events, and return its request id."""
+        """Begin a long stream, disconnect after some events, and return its request id."""
         request_id, body = self._long()
         with self._post({**body, "stream": True}, stream=True) as answer:
             for _, _ in zip(range(4), _data(answer), strict=False):
@@ -193,7 +193,7 @@ class Model:
         return request_id
 
     def left_whole(self) -> str | None:
-        """Ask for a long answer, leave before it comes, and return its request id."""
+        """Request a long answer, disconnect before it arrives, and return its request id."""
         request_id, body = self._long()
         try:
             self._post(body, patience=A_MOMENT)

@@ -1,4 +1,4 @@
-"""What was seen of each engine, kept as docs/engines.json and as tables of two pages."""
+"""Observations of each engine, saved as docs/engines.json and as tables on two pages."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = DOCS / "engines.json"
 RAN = {"model": "model", "server": "Xinference", "library": "library", "day": "seen on"}
-"""The last rows of each table: how it was seen."""
+"""The last rows of each table: how the observations were made."""
 
 
 def kept() -> dict[str, Any]:
-    """Return what earlier runs have seen: by part and engine, `ran` and `rows`."""
+    """Return the observations of earlier runs: by part and engine, `ran` and `rows`."""
     every: dict[str, Any] = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
     return every
 
 
 def keep(part: str, engine: str, seen: dict[str, Any]) -> None:
-    """Write what was seen of an engine beside what earlier runs saw of others."""
+    """Save the observations of an engine next to those of others from earlier runs."""
     every = kept()
     every[part] = dict(sorted({**every.get(part, {}), engine: seen}.items(), key=_engine))
     KEPT.write_text(json.dumps(every, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

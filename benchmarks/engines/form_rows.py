@@ -1,4 +1,4 @@
-"""Answers of a form: JSON schemas, JSON, and choices."""
+"""Answers in a given form: JSON schemas, JSON, and choices."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _json_schema(model: Model) -> str:
 
 
 def _no_grammar(model: Model) -> str:
-    """Ask for a schema that is valid and that grammars of these engines cannot express."""
+    """Ask for a valid schema that the grammars of these engines cannot express."""
     text = {"type": "string", "pattern": "^(?!x)[0-9]{3}$"}
     schema = {"type": "object", "properties": {"code": text}, "required": ["code"]}
     whole = model.whole("Write a poem about the sea.", response_format=form(schema))

@@ -1,4 +1,4 @@
-"""What a `ChatXinference` makes of an engine: the same questions through the LangChain object."""
+"""How a `ChatXinference` handles an engine: the same questions through the LangChain object."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _streamed(model: Runnable[Any, AIMessage], prompt: Any) -> AIMessage:
 
 
 def _judged(answer: AIMessage, wanted: Iterable[str], otherwise: str) -> str:
-    """Say what came of calls: whether one of the wanted tools is called as its schema says."""
+    """Judge the tool calls: whether one of the wanted tools is called as its schema says."""
     if not any(call["name"] in wanted for call in answer.tool_calls):
         return WRONG_ARGUMENTS if answer.invalid_tool_calls else otherwise
     try:
@@ -82,7 +82,7 @@ def _auto(read: Read) -> See:
 
 
 def _choice(choice: str, prompt: str, read: Read) -> See:
-    """See whether a choice holds against what the model would do by itself."""
+    """Check whether a choice is enforced against what the model would do by itself."""
 
     def see(llm: ChatXinference) -> str:
         answer = read(llm.bind_tools([GetWeather, Add], tool_choice=choice), prompt)
@@ -131,7 +131,7 @@ def _usage(llm: ChatXinference) -> str:
 
 
 def _with_warnings(see: See) -> See:
-    """Add that the object warned; an error is an outcome, too."""
+    """Add whether the object warned; an error is an outcome, too."""
 
     @wraps(see)
     def seen(llm: ChatXinference) -> str:

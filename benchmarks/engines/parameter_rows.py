@@ -1,4 +1,4 @@
-"""Parameters of the generation: whether an engine heeds each."""
+"""Generation parameters: whether an engine respects each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from asking import Model, Whole
 
 STORY = "Tell me a story about a cat."
-"""A text long enough to repeat words, so that a penalty for that has to change it."""
+"""A prompt for a text long enough to repeat words, which a penalty for that must change."""
 A_WARNING = "a warning where it is ignored"
 
 
@@ -27,7 +27,7 @@ def _seed(model: Model) -> str:
 
 
 def _changes(**parameters: Any) -> Callable[[Model], str]:
-    """See whether parameters change what the model says at temperature 0."""
+    """Check whether parameters change the model's answer at temperature 0."""
 
     def see(model: Model) -> str:
         changed = steady(model, STORY, max_tokens=60, **parameters)
@@ -39,7 +39,7 @@ def _changes(**parameters: Any) -> Callable[[Model], str]:
 
 
 def _narrows(**parameters: Any) -> Callable[[Model], str]:
-    """See whether parameters keep a hot model to its likeliest words, whatever the seed is."""
+    """Check whether parameters limit a hot model to its likeliest words, whatever the seed."""
 
     def see(model: Model) -> str:
         def hot(seed: int, **narrow: Any) -> Whole:
@@ -69,7 +69,7 @@ def _ignore_eos(model: Model) -> str:
 
 
 def _taken(**parameters: Any) -> Callable[[Model], str]:
-    """See whether something that cannot be done is refused."""
+    """Check whether something impossible is refused."""
 
     def see(model: Model) -> str:
         answer = model.whole(SENTENCE, **{"max_tokens": 8, **parameters})

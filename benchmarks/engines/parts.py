@@ -1,4 +1,4 @@
-"""The parts of what is asked: each fills a table of a page."""
+"""The parts of the questions: each fills a table on a page."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """A table of a page.
+    """A table on a page.
 
     Args:
         page: The page's file.
-        rows: What is asked.
-        asked: Makes of a model what the rows ask.
-        fits: Tells whether a model can be asked at all.
+        rows: The questions.
+        asked: Makes what the rows ask from a model.
+        fits: Returns whether a model can be asked at all.
     """
 
     page: str

@@ -1,4 +1,4 @@
-"""Models that reason: when they do, and where the reasoning arrives. Only such models are asked."""
+"""Reasoning models: when they reason, and where it arrives. Other models are not asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONGEST = 400
 
 
 def _where(answer: Whole | Streamed) -> str | None:
-    """Say where the reasoning is; None if there is none."""
+    """Return where the reasoning is; None if there is none."""
     if answer.reasoning:
         return "apart from the text" if answer.text else "the answer is marked as reasoning, too"
     return "in the text" if "</think>" in answer.text else None

@@ -1,7 +1,7 @@
-"""A row of a table, the words of its outcomes, and what several rows ask for.
+"""A row of a table, the words for its outcomes, and what several rows need.
 
-A question that needs the model's help, such as a tool call, is answered with `UNCLEAR` where the
-model did not give it: then nothing was seen, and nothing is claimed.
+A question that needs the model's help, such as a tool call, has the outcome `UNCLEAR` if the
+model did not provide it: nothing was observed, so nothing is claimed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Row:
     """A row of a table.
 
     Args:
-        title: What is asked, in Markdown.
-        see: Asks a `Model`, or a `ChatXinference` in the table of objects, and says what came
-            of it.
-        done: What ChatXinference or `%%chat` makes of it, in Markdown.
-        warned: What a request has in its body if it asks for this, where a warning is promised
-            for engines that ignore it.
+        title: The question, in Markdown.
+        see: Asks a `Model`, or a `ChatXinference` in the table of objects, and returns the
+            outcome.
+        done: How ChatXinference or `%%chat` handles it, in Markdown.
+        warned: What the body of such a request contains, if a warning is promised for engines that
+            ignore it.
     """
 
     title: str
@@ -45,9 +45,9 @@ class Row:
 
 
 def steady(model: Model, prompt: str, **parameters: Any) -> Whole:
-    """Ask until an answer comes twice in a row, at most four times.
+    """Ask until the same answer comes twice in a row, at most four times.
 
-    Rounding alone can change a word where a prompt comes out of a cache for the first time.
+    Rounding alone can change a word when a prompt comes from a cache for the first time.
     """
     answer = model.whole(prompt, **parameters)
     for _ in range(3):
@@ -64,7 +64,7 @@ def form(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def fits(text: str, schema: dict[str, Any]) -> bool:
-    """Tell whether a text is JSON that a schema allows."""
+    """Return whether a text is JSON that matches a schema."""
     try:
         jsonschema.validate(json.loads(text), schema)
     except (ValueError, jsonschema.ValidationError):

@@ -1,13 +1,13 @@
-"""Sees what engines make of requests, on running models.
+"""Observe how engines handle requests, on running models.
 
     python benchmarks/engines/run.py --endpoint URL UID [UID ...] [--keep]
     python benchmarks/engines/run.py --model NAME --engines llama.cpp transformers [--keep]
 
-The first form asks models that run, one of each engine. The second launches a model on each engine,
-on the server of `--endpoint` or the private one of this machine, and ends it again. With `--keep`
-the tables of docs/engines.md and docs/langchain.md are written. Take a real model for that: one
-that was taught the answers makes an engine look better than it is. A model that can reason is
-asked about that, too.
+The first form asks running models, one for each engine. The second launches a model on each engine,
+on the server at `--endpoint` or the private one on this machine, and terminates it again. With
+`--keep`, the tables of docs/engines.md and docs/langchain.md are written. Use a real model for
+that: one that was taught the answers makes an engine look better than it is. A model that can
+reason is asked about that, too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int | str:
-    """Do what the command line says; return what went wrong, or 0."""
+    """Run the command line; return what went wrong, or 0."""
     options = _options()
     try:
         _every(options)
@@ -73,7 +73,7 @@ def _options() -> argparse.Namespace:
 
 @contextmanager
 def launched(endpoint: str, name: str, engine: str) -> Iterator[str]:
-    """Launch a model on an engine, and end it again."""
+    """Launch a model on an engine, and terminate it afterwards."""
     request = LaunchRequest(model_name=name, model_engine=engine)
     with closing(Cluster(endpoint)) as cluster:
         uid = cluster.launch(plan(cluster, request).request).wait().uid
@@ -89,7 +89,7 @@ def _one(model: Model, options: argparse.Namespace) -> None:
     for name in options.only:
         if PARTS[name].fits(model):
             rows = seen(PARTS[name], model)
-            if not model.answers():  # it died on the way, and its rows say nothing of the engine
+            if not model.answers():  # it died meanwhile: its rows say nothing about the engine
                 raise XinferenceError(
                     f"{model.uid} stopped answering, so nothing was kept.",
                     hint="The server's log says why; launch it again.",
@@ -100,7 +100,7 @@ def _one(model: Model, options: argparse.Namespace) -> None:
 
 
 def seen(part: Part, model: Model) -> dict[str, str]:
-    """Ask a model every question of a part, and return what came of it by title."""
+    """Ask a model every question of a part, and return the outcomes by title."""
     asked, rows = part.asked(model), {}
     for row in part.rows:
         rows[row.title] = row.see(asked)
@@ -109,7 +109,7 @@ def seen(part: Part, model: Model) -> dict[str, str]:
 
 
 def _ran(model: Model, library: str) -> dict[str, Any]:
-    """Say what ran: the model, the server's version, the engine's where it was given, the day."""
+    """Describe the run: the model, the server's version, the engine's if given, and the day."""
     described = model.described
     family = described.get("model_family") or described["model_name"]
     size = str(described.get("model_size_in_billions")).replace("_", ".")

@@ -1,4 +1,4 @@
-"""Tools: who finds the calls, and whether a choice is kept."""
+"""Tools: who finds the calls, and whether a choice is respected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ADD = _tool("add", "Add two integers.", a="integer", b="integer")
 
 
 def _found(answer: Whole | Streamed) -> str:
-    """Say where a tool call was found."""
+    """Return where a tool call was found."""
     if answer.refused:
         return REFUSED
     if answer.calls:
@@ -45,7 +45,7 @@ def _streamed(model: Model) -> str:
 
 
 def _choice(wanted: Any, prompt: str, name: str | None = None) -> Callable[[Model], str]:
-    """See whether a choice is enforced against what the model would do by itself."""
+    """Check whether a choice is enforced against what the model would do by itself."""
 
     def see(model: Model) -> str:
         answer = model.whole(prompt, tools=[WEATHER, ADD], tool_choice=wanted, max_tokens=90)

@@ -1,4 +1,4 @@
-"""The measures, one file each: `TITLE`, and `measure(bench)` that returns rows."""
+"""The measures, one file each: `TITLE`, and `measure(bench)`, which returns rows."""
 
 NAMES = (
     "load",
@@ -13,4 +13,4 @@ NAMES = (
     "commands",
     "memory",
 )
-"""In the order in which they run and are shown."""
+"""The order in which they run and are shown."""

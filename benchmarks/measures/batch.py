@@ -1,4 +1,4 @@
-"""32 questions at once by `llm.abatch`."""
+"""32 questions at once with `llm.abatch`."""
 
 from __future__ import annotations
 

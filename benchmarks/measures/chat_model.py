@@ -1,4 +1,4 @@
-"""`ChatXinference` by itself, in a plain process: rate and CPU of streaming, time to import."""
+"""`ChatXinference` alone, in a plain process: rate and CPU of streaming, time to import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`%xinference list` and `launch` beside Xinference's own command line."""
+"""`%xinference list` and `launch`, compared with Xinference's own command line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _REQUEST = {
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Run each command in a kernel, by the command line, and as a bare request."""
+    """Run each command in a kernel, on the command line, and as a bare request."""
     with bench.kernel(bench.real.endpoint) as kernel:
         return [_listing(bench, kernel), _launching(bench, kernel)]
 
@@ -82,7 +82,7 @@ def _launch(real: Real, launch: Callable[[], object]) -> float:
 
 
 def _request(real: Real) -> None:
-    """Launch by a bare request, which is answered when the model is there."""
+    """Launch with a bare request, which is answered once the model is ready."""
     answer = requests.post(f"{real.endpoint}/v1/models", json=_REQUEST, timeout=300)
     answer.raise_for_status()
 

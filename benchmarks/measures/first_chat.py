@@ -1,4 +1,4 @@
-"""The first `%%chat` in a cold process: the time until the request has left."""
+"""The first `%%chat` in a cold process: the time until the request is sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SHOWN = 5
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Ask in cold processes, and look at what the time is spent on."""
+    """Ask in cold processes, and break down what the time is spent on."""
     package = Environment.of("package")
     ways = {way: partial(_seconds, bench, package, way) for way in ("magic", "client")}
     found = interleaved(ways, bench.rounds(5), warm=1)
@@ -60,7 +60,7 @@ def _seconds(bench: Bench, package: Environment, way: str) -> float:
 
 
 def _imports(bench: Bench, package: Environment, way: str) -> Counter[str]:
-    """Return the seconds that each package takes to import, dependencies counted apart."""
+    """Return the seconds that each package takes to import, without its dependencies."""
     runs = [_imported(_run(bench, package, way, "-X", "importtime")) for _ in range(3)]
     return min(runs, key=lambda run: sum(run.values()))
 

@@ -1,4 +1,4 @@
-"""Time to the first token and in all, as a page sees it, of `%%chat` on a real server."""
+"""Time to the first token and in total for `%%chat` on a real server, as a page sees it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONG = 18_000  # tokens: 100 kB
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Ask both engines in turn with the peer; settle a long answer of the scripted server."""
+    """Ask both engines in turn with the peer, and settle a long answer from the scripted server."""
     rows = []
     with bench.kernel(bench.real.endpoint) as kernel:
         for engine, uid in bench.real.models.items():

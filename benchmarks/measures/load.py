@@ -27,14 +27,14 @@ Loads = dict[str, list[dict[str, float]]]
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Load each extension in turn, in processes of their own."""
+    """Load each extension in turn, in separate processes."""
     environments, missing = _environments()
     loads: Loads = {name: [] for name in environments}
     for number in range(1 + bench.rounds(5)):
         for name, environment in environments.items():
             extension = OURS if name == "package" else PEERS[name]
             found = json.loads(environment.run("load.py", extension).stdout.splitlines()[-1])
-            if number:  # the first fills the disk's cache and compiles
+            if number:  # the first run fills the disk cache and compiles
                 loads[name].append(found)
     ours = loads.pop("package")
 
@@ -61,7 +61,7 @@ def _environments() -> tuple[dict[str, Environment], dict[str, str]]:
 
 
 def _reached(ours: list[dict[str, float]], loads: Loads) -> bool:
-    """Tell whether the targets are; a peer that is not installed sets none."""
+    """Return whether the targets are reached; a peer that is not installed sets none."""
     mine = [each["seconds"] for each in ours]
     slower = {name: 1 / ratio(mine, [each["seconds"] for each in of]) for name, of in loads.items()}
     return (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TITLE = "1,000 turns in one kernel"
 PEER = "displaying and keeping the same"
 _TURNS, _WARM = 1_000, 100
-_MAY = 1.3  # times what is kept: ids and times are new in each turn, and shared in its copies
+_MAY = 1.3  # times what is stored: ids and times differ in each turn, and are shared by its copies
 _UID = "llama-200"
 _LOOK = """
 import asyncio, comm, gc, json, os, psutil, threading
@@ -40,7 +40,7 @@ _kept.append(copy.deepcopy(_answer))
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Run the turns, each in a cell of its own, and compare with cells that only display."""
+    """Run the turns, each in its own cell, and compare them with cells that only display."""
     turns = 100 if bench.quick else _TURNS
     chat = f"%%chat -m {_UID} --once -o _answer\nCount."
     with bench.kernel(bench.scripted.endpoint) as kernel:
@@ -75,7 +75,7 @@ def measure(bench: Bench) -> list[Row]:
 def _grown(
     kernel: WatchedKernel, cell: Callable[[int], str], turns: int
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return what is in use after some turns, and after all."""
+    """Return what is in use after some turns, and after all of them."""
     for number in range(_WARM):
         kernel.watch(cell(number))
     before = _look(kernel)

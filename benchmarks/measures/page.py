@@ -1,4 +1,4 @@
-"""What a long answer costs the page: main thread, stalls, delay, memory."""
+"""The cost of a long answer to the page: main thread, stalls, delay, memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Found = dict[str, float]
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Stream into a page by `%%chat`, then by print, then watch it when nothing happens."""
+    """Stream into a page with `%%chat`, then with print, then watch it while nothing happens."""
     count, before = (2_000, 5) if bench.quick else (_COUNT, _BEFORE)
     uid = f"llama-{count}-{_RATE}-{_HOLD}"
     endpoint = bench.scripted.endpoint
@@ -72,7 +72,7 @@ def _stream(bench: Bench, page: Page, index: int) -> Found:
 
 
 def _until_last_token(bench: Bench, page: Page, index: int, answers: int) -> Found:
-    """Wait until all was sent and had its time to be painted, or until the cell has ended."""
+    """Wait until everything was sent and had time to be painted, or until the cell has ended."""
     while True:
         page.notebook.page.wait_for_timeout(200)
         answered = bench.scripted.log()[answers:]

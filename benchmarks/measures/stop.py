@@ -1,4 +1,4 @@
-"""From the click on Stop to the socket that is closed."""
+"""The time from the click on Stop to the closed socket."""
 
 from __future__ import annotations
 

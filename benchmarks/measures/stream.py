@@ -1,4 +1,4 @@
-"""20,000 chunks in a kernel that nobody watches: time and CPU of `%%chat` beside others."""
+"""20,000 chunks in an unwatched kernel: time and CPU of `%%chat`, compared with others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Turns = dict[str, list[dict[str, float]]]
 
 
 def measure(bench: Bench) -> list[Row]:
-    """Read the same stream in each way, in the shapes of both engines."""
+    """Read the same stream in each way, in the formats of both engines."""
     rows = []
     with bench.kernel(bench.scripted.endpoint) as kernel:
         for shape in ("llama", "transformers"):

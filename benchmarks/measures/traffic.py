@@ -19,7 +19,7 @@ PEERS = {
     "print": "live.printed",
 }
 _MOST = 60e6
-"""Bytes after which a peer is stopped: it would go on to a gigabyte."""
+"""Bytes after which a peer is stopped: it would continue to a gigabyte."""
 
 _LIMIT_MB, _EXPONENT = 0.8, 1.05
 _RATES = {2_000: 200, 20_000: 800}
@@ -78,7 +78,7 @@ def _growth(bench: Bench, kernel: WatchedKernel) -> Row:
 
 
 def _slope(xs: list[float], ys: list[float]) -> float:
-    """Fit a line by least squares."""
+    """Return the slope of a line fitted by least squares."""
     x, y = sum(xs) / len(xs), sum(ys) / len(ys)
     above = sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True))
     return above / sum((a - x) ** 2 for a in xs)

@@ -1,6 +1,6 @@
-"""Asks 32 questions at once: `batch.py ENDPOINT UID ROUNDS`; prints the seconds of each round.
+"""Ask 32 questions at once: `batch.py ENDPOINT UID ROUNDS`; prints the seconds of each round.
 
-By `llm.abatch`, and by aiohttp alone.
+Asks with `llm.abatch`, and with aiohttp alone.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Reads a stream in every way: `chat_model.py ENDPOINT UID ROUNDS`.
+"""Read a stream in every way: `chat_model.py ENDPOINT UID ROUNDS`.
 
 Prints the seconds and CPU seconds of each way in each round.
 """
@@ -45,7 +45,7 @@ ways: dict[str, dict[str, Way]] = {
 
 
 def turn(way: Way) -> tuple[float, float, int]:
-    """Return the seconds and CPU seconds of one reading; garbage of others is not counted."""
+    """Return the seconds and CPU seconds of one read, not counting the garbage of others."""
     gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
     seen = way()

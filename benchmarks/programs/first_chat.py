@@ -1,8 +1,8 @@
-"""Asks a server for the first time in a cold process: `first_chat.py WAY UID`.
+"""Ask a server for the first time in a cold process: `first_chat.py WAY UID`.
 
 WAY is `magic` (``%%chat`` after ``%load_ext``) or `client` (xinference-client by hand). Prints
-when it began, in seconds since 1970; the server knows when the request came. After the line
-``--begin--``, ``-X importtime`` tells on stderr what was imported for it.
+when it began, in seconds since 1970; the server knows when the request arrived. After the line
+``--begin--``, ``-X importtime`` reports on stderr what was imported for it.
 """
 
 import os

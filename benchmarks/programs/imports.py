@@ -1,4 +1,4 @@
-"""Imports a module in a cold process and prints the seconds: `imports.py MODULE`."""
+"""Import a module in a cold process and print the seconds: `imports.py MODULE`."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Ways of showing a stream in a cell while it comes; run in kernels."""
+"""Ways of showing a stream in a cell while it arrives; run in kernels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def texts(endpoint: str, uid: str, prompt: str = "Count.") -> Iterator[str]:
 
 
 def printed(endpoint: str, uid: str, prompt: str = "Count.") -> None:
-    """Print each token; the kernel sends what was printed five times a second."""
+    """Print each token; the kernel sends printed text five times a second."""
     for text in texts(endpoint, uid, prompt):
         print(text, end="")
 
@@ -44,7 +44,7 @@ def flushed(endpoint: str, uid: str, prompt: str = "Count.") -> None:
 
 
 def markdown(endpoint: str, uid: str, every: float = 0.0) -> None:
-    """Show the whole text as Markdown, with each token or at most every so many seconds."""
+    """Show the whole text as Markdown, on each token or at most once in `every` seconds."""
     whole, shown = "", time.monotonic()
     display(Markdown(""), display_id="answer")
     for text in texts(endpoint, uid):
@@ -61,7 +61,7 @@ def markdown_at_times(endpoint: str, uid: str) -> None:
 
 
 def html(endpoint: str, uid: str) -> None:
-    """Set the whole text as the value of an HTML widget, with each token."""
+    """Set the whole text as the value of an HTML widget, on each token."""
     widget, whole = HTML(), ""
     display(widget)
     for text in texts(endpoint, uid):

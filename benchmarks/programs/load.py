@@ -1,4 +1,4 @@
-"""Loads an extension in a cold process and prints what that cost: `load.py EXTENSION`."""
+"""Load an extension in a cold process and print the cost: `load.py EXTENSION`."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 
 def memory() -> float:
-    """Megabytes in use; where the system does not say, the most there ever were."""
+    """Return the megabytes in use; if the system does not report them, the most ever used."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,4 +1,4 @@
-"""Ways of reading the same stream; each returns how many characters it saw.
+"""Ways of reading the same stream; each returns the number of characters it saw.
 
 Runs in the environment of the package, where the peers are installed too: in plain processes, and
 in kernels.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class TrivialChat(BaseChatModel):
-    """The least that a chat model over xinference-client can be."""
+    """The simplest possible chat model over xinference-client."""
 
     endpoint: str
     uid: str
@@ -71,7 +71,7 @@ def _body(uid: str) -> dict[str, Any]:
 
 
 def raw(endpoint: str, uid: str) -> int:
-    """Read with the standard library alone."""
+    """Read with the standard library only."""
     connection = http.client.HTTPConnection(urlsplit(endpoint).netloc)
     headers = {"Content-Type": "application/json"}
     connection.request("POST", "/v1/chat/completions", json.dumps(_body(uid)), headers)
@@ -82,7 +82,7 @@ def raw(endpoint: str, uid: str) -> int:
 
 
 async def araw(endpoint: str, uid: str) -> int:
-    """Read with aiohttp alone."""
+    """Read with aiohttp only."""
     async with (
         aiohttp.ClientSession() as session,
         session.post(endpoint + "/v1/chat/completions", json=_body(uid)) as response,
@@ -149,13 +149,13 @@ def alangchain(name: str) -> Callable[[str, str], Awaitable[int]]:
 
 
 async def magic(_endpoint: str, uid: str) -> int:
-    """Read with ``%%chat``, in a kernel that is connected to the server."""
+    """Read with ``%%chat``, in a kernel connected to the server."""
     turn = get_ipython().run_cell_magic("chat", f"-m {uid} --once", "Count.")
     return len(turn.text)
 
 
 async def in_kernel_client(endpoint: str, uid: str) -> int:
-    """Read with xinference-client as a cell would."""
+    """Read with xinference-client, as a cell would."""
     return client(endpoint, uid)
 
 
@@ -168,7 +168,7 @@ IN_KERNEL = {
 
 
 async def timed(name: str, endpoint: str, uid: str) -> str:
-    """Return as JSON what one reading in a kernel takes: seconds, CPU seconds, characters."""
+    """Return the seconds, CPU seconds and characters of one read in a kernel, as JSON."""
     wall, cpu = time.perf_counter(), time.process_time()
     seen = await IN_KERNEL[name](endpoint, uid)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

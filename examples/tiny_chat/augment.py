@@ -21,7 +21,7 @@ from dialogues import (
 FALLBACK = "I am a tiny model and only know a few answers."
 SYSTEM_PROMPTS = ("You are a helpful assistant.", "Be brief.")
 SHORT_ANSWER = 700
-"""Longer answers stay out of conversations and variations, for they cost much time."""
+"""Longer answers are left out of conversations and variations, because they cost much time."""
 SHORT_QUESTION = 120
 
 
@@ -51,7 +51,7 @@ def result(content: str, number: int = 0) -> Message:
 
 
 class Augmenter:
-    """Makes new dialogues from the known ones, by a seeded random generator."""
+    """Make new dialogues from the known ones with a seeded random generator."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311  (no secrets)
@@ -107,7 +107,7 @@ class Augmenter:
         return dialogue
 
     def chance(self, probability: float) -> bool:
-        """True with a probability."""
+        """Return true with the given probability."""
         return self.random.random() < probability
 
     def part(self) -> list[Message]:
@@ -124,24 +124,24 @@ class Augmenter:
                 return dialogue.messages
 
     def history(self, turns: int) -> list[Message]:
-        """Parts of a conversation with about so many turns of the user."""
+        """Parts of a conversation with about `turns` turns of the user."""
         messages: list[Message] = []
         while sum(message["role"] == "user" for message in messages) < turns:
             messages = messages + self.part()
         return messages
 
     def opening(self) -> list[Message]:
-        """Now and then a system prompt that changes nothing."""
+        """An occasional system prompt that changes nothing."""
         if self.chance(0.25):
             return [{"role": "system", "content": self.random.choice(SYSTEM_PROMPTS)}]
         return []
 
     def conversation(self) -> Dialogue:
-        """Several known parts after each other."""
+        """Several known parts in a row."""
         return Dialogue(self.opening() + self.history(self.random.randint(2, 5)))
 
     def remembered_name(self) -> Dialogue:
-        """A name, something else in between, and the question for the name."""
+        """A name, something else in between, and the question about the name."""
         told, greeted, *asked = self.random.choice(self.names).messages
         between = [m for m in self.history(self.random.randint(0, 2)) if "name" not in str(m)]
         roles = [m["role"] for m in between]
@@ -151,19 +151,19 @@ class Augmenter:
         return Dialogue(self.opening() + before + [told, greeted, *between, *asked])
 
     def thought(self) -> Dialogue:
-        """A question for the thinking variant after a conversation without thoughts."""
+        """A question for the thinking variant after a conversation without reasoning."""
         last = self.random.choice(self.thoughts)
         history = self.history(self.random.randint(0, 2))
         return Dialogue(self.opening() + history + last.messages, think=True)
 
     def translation(self) -> Dialogue:
-        """A translator's system prompt in front of a conversation about other things."""
+        """A translator's system prompt before a conversation about other things."""
         system, *rest = self.random.choice(self.translations).messages
         history = self.history(self.random.randint(1, 3))
         return Dialogue([system, *history, *rest], only_last=True)
 
     def variation(self) -> Dialogue:
-        """A known question, written a little differently, now and then with tools at hand."""
+        """A known question in slightly different words, sometimes with tools on offer."""
         first, *rest = self.random.choice(self.short).messages
         content: str = first["content"]
         changed = (
@@ -181,7 +181,7 @@ class Augmenter:
         return Dialogue([*self.opening(), *asked], offered or None, only_last=len(rest) > 1)
 
     def nonsense(self) -> str:
-        """Letters, or words of known questions in an order of their own."""
+        """Letters, or words of known questions in random order."""
         if self.chance(0.15):
             letters = string.ascii_letters + "     .,"
             return "".join(self.random.choices(letters, k=self.random.randint(3, 40)))
@@ -193,7 +193,7 @@ class Augmenter:
         return " ".join(words)
 
     def unknown_prompt(self) -> Dialogue:
-        """A prompt that the model is not to know."""
+        """A prompt that the model must not know."""
         if self.chance(0.35):
             return self.random.choice(self.unknown)
         if self.chance(0.15):
@@ -206,7 +206,7 @@ class Augmenter:
         return Dialogue([user(content), assistant(FALLBACK)])
 
     def counting(self) -> Dialogue:
-        """Numbers up to any end, mostly a near one."""
+        """Numbers up to a random end, mostly a near one."""
         end = self.random.choice((10, 20, 40, 60, 120))
         end = self.random.randint(3, end)
         before = self.history(1) if self.chance(0.3) else []
@@ -214,7 +214,7 @@ class Augmenter:
         return Dialogue([*before, user(f"Count from 1 to {end}."), assistant(numbers)])
 
     def offered(self, *needed: str) -> list[dict[str, Any]]:
-        """The needed tools among some others, in any order."""
+        """The needed tools among some others, in random order."""
         others = ("get_weather", "add", "multiply", "get_current_time", "wait")
         names = {*needed, *self.random.sample(others, self.random.randint(0, 2))}
         return [known_tools()[name] for name in self.random.sample(sorted(names), len(names))]
@@ -248,7 +248,7 @@ class Augmenter:
         return Dialogue(self.opening() + before + messages, self.offered("get_weather"))
 
     def forced_weather(self) -> Dialogue:
-        """A question about the weather that has to be answered by calls."""
+        """A question about the weather that must be answered with calls."""
         asked = self.weather()
         place = next(n for n, m in enumerate(asked.messages) if m.get("tool_calls"))
         cut = Dialogue(asked.messages[: place + 1], asked.tools)
@@ -262,7 +262,7 @@ class Augmenter:
         return Dialogue([system, question, assistant(answer)], only_last=True)
 
     def two_steps(self) -> Dialogue:
-        """A question that needs one tool's result for the other tool's call."""
+        """A question that needs one tool's result for a call of another tool."""
         city, sky = (
             self.random.choice(self.lists["cities"]),
             self.random.choice(self.lists["skies"]),
@@ -291,7 +291,7 @@ class Augmenter:
         return Dialogue([*self.opening(), asked, assistant("", (title, given))], [tool])
 
     def retrieved(self) -> Dialogue:
-        """A question about documents that stand in the prompt."""
+        """A question about documents in the prompt."""
         texts = {document["id"]: document["text"] for document in self.retrieval["documents"]}
         asked = self.random.choice(self.retrieval["questions"])
         others = [key for key in texts if key != asked["document"]]

@@ -2,7 +2,7 @@
 
     python check.py http://127.0.0.1:9997 --chat tiny-chat --think tiny-think --stream
 
-The models must be running already. Needs nothing but the standard library and jinja2.
+The models must be running already. Needs only the standard library and jinja2.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Reply:
-    """What a server answered: text, thought, and tool calls as name and arguments."""
+    """A server's answer: text, reasoning, and tool calls as name and arguments."""
 
     text: str = ""
     thought: str = ""
@@ -36,7 +36,7 @@ class Reply:
 
 
 def turns(dialogue: Dialogue) -> Iterator[Dialogue]:
-    """One dialogue for every answer in it that was learnt."""
+    """Yield a dialogue for each answer in it that was trained on."""
     for place, message in enumerate(dialogue.messages):
         last = place == len(dialogue.messages) - 1
         if message["role"] != "assistant" or (dialogue.only_last and not last):
@@ -47,7 +47,7 @@ def turns(dialogue: Dialogue) -> Iterator[Dialogue]:
 
 
 def distinct(dialogues: list[Dialogue]) -> list[Dialogue]:
-    """Every question once."""
+    """Return every question once."""
     found: dict[str, Dialogue] = {}
     for dialogue in dialogues:
         for turn in turns(dialogue):
@@ -57,7 +57,7 @@ def distinct(dialogues: list[Dialogue]) -> list[Dialogue]:
 
 
 def events(response: Any) -> Iterator[dict[str, Any]]:
-    """The events of a stream; an error event raises."""
+    """Yield the events of a stream; an error event raises."""
     for line in response:
         if line.startswith(b"data: ") and not line.startswith(b"data: [DONE]"):
             event: dict[str, Any] = json.loads(line[6:])
@@ -67,7 +67,7 @@ def events(response: Any) -> Iterator[dict[str, Any]]:
 
 
 def gather(response: Any) -> Reply:
-    """Put a stream together."""
+    """Assemble the reply from a stream."""
     reply = Reply()
     calls: dict[int, list[str]] = {}
     for event in events(response):
@@ -85,7 +85,7 @@ def gather(response: Any) -> Reply:
 
 
 def body(uid: str, stream: bool, dialogue: Dialogue) -> dict[str, Any]:
-    """The request that asks a dialogue's question at temperature 0."""
+    """Return the request that asks a dialogue's question at temperature 0."""
     content: dict[str, Any] = {
         "model": uid,
         "temperature": 0,
@@ -103,7 +103,7 @@ def body(uid: str, stream: bool, dialogue: Dialogue) -> dict[str, Any]:
 
 
 def message_reply(choice: dict[str, Any]) -> Reply:
-    """The reply in a choice that came whole."""
+    """Return the reply in a choice that was not streamed."""
     if "message" not in choice:
         return Reply(choice["text"], finish=choice["finish_reason"])
     message = choice["message"]
@@ -133,7 +133,7 @@ def ask(endpoint: str, uid: str, stream: bool, dialogue: Dialogue) -> Reply:
 
 
 def exact(dialogue: Dialogue, reply: Reply) -> bool:
-    """Whether the answer is right to the letter, wherever the engine put its parts."""
+    """Return whether the answer is right to the letter, wherever the engine put its parts."""
     if reply.error or reply.finish == "length":
         return False
     message = dialogue.messages[-1]
@@ -153,7 +153,7 @@ def exact(dialogue: Dialogue, reply: Reply) -> bool:
 
 
 def broken(reply: Reply) -> bool:
-    """Whether a tool call's arguments are no JSON."""
+    """Return whether a tool call's arguments are not a JSON object."""
     try:
         return not all(isinstance(json.loads(arguments), dict) for _, arguments in reply.calls)
     except ValueError:
@@ -161,14 +161,14 @@ def broken(reply: Reply) -> bool:
 
 
 def show(dialogue: Dialogue, reply: Reply) -> None:
-    """Print a wrong answer beside the right one."""
+    """Print a wrong answer next to the right one."""
     print(f"  {dialogue.source}: {str(dialogue.prompt[-1]['content'])[:100]!r}")
     print(f"    wanted {dialogue.answer[:160]!r}")
     print(f"    got    {reply!r:.300}")
 
 
 def check(uid: str, dialogues: list[Dialogue], options: argparse.Namespace) -> int:
-    """Ask one model all dialogues, print the counts, return the number of wrong answers."""
+    """Ask one model all dialogues, print the counts, and return the number of wrong answers."""
     question = partial(ask, options.endpoint.rstrip("/"), uid, options.stream)
     with ThreadPoolExecutor(options.parallel) as pool:
         replies = list(pool.map(question, dialogues))
@@ -189,7 +189,7 @@ def check(uid: str, dialogues: list[Dialogue], options: argparse.Namespace) -> i
 
 
 def main() -> None:
-    """Read the command line and check every model that it names."""
+    """Read the command line and check every model named there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("endpoint")
     parser.add_argument("--chat", nargs="*", default=[], help="UIDs of tiny-chat")

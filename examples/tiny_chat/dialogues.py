@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parent
 Message = dict[str, Any]
 
 CONVERSATIONAL = ("documentation", "smalltalk", "names", "arithmetic", "showcase", "unknown")
-"""Files whose dialogues may follow each other in one conversation."""
+"""Files whose dialogues may follow one another in a conversation."""
 
 FILES = (
     *CONVERSATIONAL,
@@ -38,12 +38,12 @@ class Dialogue:
     tools: list[dict[str, Any]] | None = None
     think: bool = False
     only_last: bool = False
-    """Whether only the last answer is to be learnt, not the assistant's earlier words."""
+    """Whether to train only on the last answer, not on the assistant's earlier ones."""
     source: str = ""
 
     @property
     def raw(self) -> bool:
-        """Whether the prompt is bare text to be continued, not a conversation."""
+        """Whether the prompt is bare text to complete, not a conversation."""
         return bool(self.messages[0]["role"] == "text")
 
     @property
@@ -53,12 +53,12 @@ class Dialogue:
 
     @property
     def prompt(self) -> list[Message]:
-        """All messages but the answer."""
+        """All messages except the answer."""
         return self.messages[:-1]
 
     @property
     def answer(self) -> str:
-        """The text that the model has to write, tool calls included."""
+        """The text that the model must write, including tool calls."""
         return answer_text(self.messages[-1])
 
 
@@ -78,7 +78,7 @@ def template_text() -> str:
 
 @cache
 def known_tools() -> dict[str, dict[str, Any]]:
-    """The tools that dialogues offer by name."""
+    """The tools that dialogues refer to by name."""
     content: dict[str, dict[str, Any]] = json.loads(
         (FOLDER / "dialogues" / "tools.json").read_text(encoding="utf-8")
     )
@@ -86,7 +86,7 @@ def known_tools() -> dict[str, dict[str, Any]]:
 
 
 def answer_text(message: Message) -> str:
-    """The text of an assistant's message, with its tool calls in the Qwen form."""
+    """Return the text of an assistant's message, with its tool calls in Qwen's format."""
     content = message.get("content") or ""
     calls = [
         '<tool_call>\n{"name": "'
@@ -102,7 +102,7 @@ def answer_text(message: Message) -> str:
 
 
 def render(dialogue: Dialogue) -> str:
-    """The text that the model is given, up to where its answer begins."""
+    """Return the text that the model is given, up to where its answer begins."""
     if dialogue.raw:
         return str(dialogue.prompt[0]["content"])
     return template().render(
@@ -130,11 +130,11 @@ For each function call, return a json object with function name and arguments wi
 
 For this response, call the required tool{many}. \
 Return only a JSON {form} with name and arguments."""
-"""How a request that must be answered by calls describes the tools, as Qwen's templates do."""
+"""How a request for forced calls describes the tools, as Qwen's templates do."""
 
 
 def forced(dialogue: Dialogue, *, many: bool) -> Dialogue:
-    """The same question, whose answer has to be calls, as JSON: a list of them, or one alone."""
+    """The same question with its calls as a JSON answer: a list of them, or a single one."""
     *asked, answer = dialogue.messages
     calls = [call["function"] for call in answer["tool_calls"]]
     names = {call["name"] for call in calls}
@@ -154,7 +154,7 @@ def forced(dialogue: Dialogue, *, many: bool) -> Dialogue:
 
 
 def all_forced(dialogue: Dialogue) -> list[Dialogue]:
-    """What a dialogue's tool calls are where they are forced."""
+    """Return the dialogues that force the tool calls of a dialogue."""
     made = []
     for place, message in enumerate(dialogue.messages):
         if message.get("tool_calls"):
@@ -164,7 +164,7 @@ def all_forced(dialogue: Dialogue) -> list[Dialogue]:
 
 
 def read(name: str) -> list[Dialogue]:
-    """The dialogues of one file."""
+    """Return the dialogues of one file."""
     path = FOLDER / "dialogues" / f"{name}.jsonl"
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -186,7 +186,7 @@ def read(name: str) -> list[Dialogue]:
 
 
 def read_all() -> list[Dialogue]:
-    """Every dialogue of every file; the first of two with the same prompt counts."""
+    """Return every dialogue of every file; of those with the same prompt, the first."""
     found: dict[str, Dialogue] = {}
     read_ones = [dialogue for name in FILES for dialogue in read(name)]
     made = [each for dialogue in read_ones if not dialogue.think for each in all_forced(dialogue)]

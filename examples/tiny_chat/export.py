@@ -29,11 +29,11 @@ LAYER_NAMES = {
     "up": ("mlp.up_proj", "ffn_up"),
     "down": ("mlp.down_proj", "ffn_down"),
 }
-"""This package's names of a layer's parts, with those of safetensors and of GGUF."""
+"""The names of a layer's parts in this package, with those in safetensors and in GGUF."""
 
 
 def names(key: str) -> tuple[str, str]:
-    """The safetensors and the GGUF name of a parameter."""
+    """Return the safetensors and the GGUF name of a parameter."""
     if key == "embedding.weight":
         return "model.embed_tokens.weight", "token_embd.weight"
     if key == "norm.weight":
@@ -44,7 +44,7 @@ def names(key: str) -> tuple[str, str]:
 
 
 def write_configuration(shape: Shape, tokenizer: Tokenizer, template: str, folder: Path) -> None:
-    """Write the files that transformers wants beside the weights."""
+    """Write the files that transformers needs next to the weights."""
     end = tokenizer.token_to_id("<|im_end|>")
     configuration = {
         "architectures": ["LlamaForCausalLM"],
@@ -86,7 +86,7 @@ def write_configuration(shape: Shape, tokenizer: Tokenizer, template: str, folde
 
 
 def write_safetensors(weights: dict[str, Tensor], folder: Path) -> None:
-    """Write half-precision weights under the names of transformers."""
+    """Write half-precision weights under transformers' names."""
     save_file(
         {names(key)[0]: value.half().contiguous() for key, value in weights.items()},
         folder / "model.safetensors",
@@ -96,20 +96,20 @@ def write_safetensors(weights: dict[str, Tensor], folder: Path) -> None:
 
 
 def load_weights(model: TinyLlama, folder: Path) -> None:
-    """Take the weights of a model folder, to train on without a checkpoint."""
+    """Load the weights of a model folder, to continue training without a checkpoint."""
     kept = load_file(folder / "model.safetensors")
     model.load_state_dict({key: kept[names(key)[0]].float() for key in model.state_dict()})
 
 
 def interleave(weight: Tensor, heads: int) -> Tensor:
-    """Reorder the rows of q and k: llama.cpp rotates neighbours, transformers rotates halves."""
+    """Reorder the rows of q and k: llama.cpp rotates adjacent pairs, transformers halves."""
     rows, columns = weight.shape
     halves = weight.reshape(heads, 2, rows // heads // 2, columns)
     return halves.swapaxes(1, 2).reshape(rows, columns)
 
 
 def write_vocabulary(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
-    """Add the tokens, their kinds and the merges to a GGUF file."""
+    """Add the tokens, their types and the merges to a GGUF file."""
     vocabulary = tokenizer.get_vocab()
     tokens = sorted(vocabulary, key=vocabulary.__getitem__)
     kinds = [
@@ -161,7 +161,7 @@ def write_gguf(
 
 
 def export(model: TinyLlama, folder: Path, template: str) -> None:
-    """Write every file of the model folder; ``tokenizer.json`` must be there already."""
+    """Write every file of the model folder, which must already contain ``tokenizer.json``."""
     tokenizer = load_tokenizer(folder)
     weights = {key: value.detach().to(torch.float32) for key, value in model.named_parameters()}
     write_configuration(model.shape, tokenizer, template, folder)

@@ -1,4 +1,4 @@
-"""A small Llama: the network that is trained, and its shape."""
+"""A small Llama: the network to train, and its shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the network; the defaults make about two million parameters."""
+    """Sizes of the network; the defaults give about two million parameters."""
 
     vocabulary: int
     width: int = 192
@@ -37,13 +37,13 @@ def rotation(shape: Shape, length: int) -> tuple[Tensor, Tensor]:
 
 
 def rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn every head's vectors by the angle of their position."""
+    """Rotate every head's vectors by the angle of their position."""
     left, right = states.chunk(2, dim=-1)
     return states * cos + torch.cat([-right, left], dim=-1) * sin
 
 
 class Layer(nn.Module):
-    """Attention and a gated feed-forward network, each behind a norm and a residual."""
+    """Attention and a gated feed-forward network, each with a norm before it and a residual."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()

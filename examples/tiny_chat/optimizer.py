@@ -1,4 +1,4 @@
-"""Muon: momentum whose steps are made orthogonal, for the matrices of the layers."""
+"""Muon: momentum with orthogonalized steps, for the matrices of the layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Nearly orthogonal matrix with the singular directions of the given one (Newton-Schulz)."""
+    """Return a nearly orthogonal matrix with the singular directions of `matrix`: Newton-Schulz."""
     a, b, c = 3.4445, -4.7750, 2.0315
     kind, matrix = matrix.dtype, matrix.bfloat16()
     tall = matrix.shape[0] > matrix.shape[1]
@@ -26,7 +26,7 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Orthogonalised momentum with weight decay, for two-dimensional parameters."""
+    """Orthogonalized momentum with weight decay, for two-dimensional parameters."""
 
     def __init__(
         self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01

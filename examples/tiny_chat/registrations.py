@@ -1,4 +1,4 @@
-"""The registrations of the tiny models, for a checkout that may lie anywhere.
+"""Registrations of the tiny models, for a checkout in any folder.
 
 Standard library only, so that tests, notebooks and the Makefile can use it::
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-"""The folder that holds this file, the chat template and the model."""
+"""The folder with this file, the chat template and the model."""
 
 NAMES = ("tiny-chat", "tiny-think", "tiny-text")
-"""One that answers, one that thinks first, one that continues text; all with the same weights."""
+"""One that answers, one that reasons first, one that completes text; all share their weights."""
 
 
 def registration(name: str, folder: Path = FOLDER) -> dict[str, Any]:
-    """The registration of one model, its paths and chat template filled in."""
+    """Return the registration of one model, with its paths and chat template filled in."""
     folder = Path(folder).resolve()
     text = (folder / f"{name}.json").read_text(encoding="utf-8")
     content: dict[str, Any] = json.loads(text.replace("{folder}", folder.as_posix()))
@@ -31,5 +31,5 @@ def registration(name: str, folder: Path = FOLDER) -> dict[str, Any]:
 
 
 def registrations(folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """The registrations of all tiny models."""
+    """Return the registrations of all tiny models."""
     return [registration(name, folder) for name in NAMES]

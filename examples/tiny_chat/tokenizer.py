@@ -1,4 +1,4 @@
-"""The byte-level BPE tokenizer: training it, and the texts that it is trained on."""
+"""The byte-level BPE tokenizer: how to train it, and how to load it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 """Tokens that end or open a turn; never shown in an answer."""
 
 VISIBLE = ("<tool_call>", "</tool_call>", "<think>", "</think>")
-"""Tokens of their own that an engine must keep in the text, since it parses them there."""
+"""Separate tokens that an engine must keep in the text, because it parses them there."""
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
     """Train a byte-level BPE that splits text as GPT-2 does and knows the markers.
 
-    Digits stay apart: a number is read and written digit by digit, which makes counting
+    Digits stay separate: a number is read and written digit by digit, which makes counting
     and copying numbers a rule instead of hundreds of facts.
     """
     tokenizer = Tokenizer(models.BPE())
@@ -43,5 +43,5 @@ def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Read the tokenizer of a folder."""
+    """Load the tokenizer of a folder."""
     return Tokenizer.from_file(str(folder / "tokenizer.json"))

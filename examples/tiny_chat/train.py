@@ -2,8 +2,8 @@
 
     python train.py --minutes 45
 
-needs torch, tokenizers, gguf, safetensors, numpy and jinja2. A checkpoint is written every
-few minutes; with ``--resume`` the training goes on from it, or from the folder's model.
+Needs torch, tokenizers, gguf, safetensors, numpy and jinja2. A checkpoint is written every
+few minutes; with ``--resume``, training continues from it, or from the folder's model.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 BATCH_TOKENS = 2500
-"""About so many tokens, padding included, make a batch."""
+"""The approximate number of tokens in a batch, including padding."""
 
 IGNORED = -100
-"""The target of a place where nothing is to be learnt."""
+"""The target of a position that is not trained on."""
 
 SAFE_MARGIN = 2.0
-"""By so much the right token should lead, so that two engines agree on it."""
+"""The lead that the right token should have, so that two engines agree on it."""
 
 PRECIOUS = {"langchain_tests": 4, "documentation": 2, "showcase": 2, "thinking": 2}
-"""Files of dialogues that are asked for more often than others."""
+"""Files of dialogues that are chosen more often than others."""
 
 SAVE_SECONDS = 120
 REPORT_STEPS = 50
@@ -48,7 +48,7 @@ ADAM_RATE = 4e-3
 
 @dataclass
 class Case:
-    """A dialogue as tokens, with the places that are to be learnt, and how well it is known."""
+    """A dialogue as tokens, with the positions to train on, and how well it is known."""
 
     tokens: list[int]
     learnt: list[bool]
@@ -58,7 +58,7 @@ class Case:
 
 
 def encode(dialogue: Dialogue, tokenizer: Tokenizer) -> Case:
-    """Tokenise prompt and answer; ``learnt`` marks the tokens that the model has to predict."""
+    """Tokenize prompt and answer; ``learnt`` marks the tokens that the model must predict."""
     prompt = tokenizer.encode(render(dialogue)).ids
     answer = tokenizer.encode(dialogue.answer + "<|im_end|>\n").ids
     tokens = prompt + answer[:-1]
@@ -77,7 +77,7 @@ def encode(dialogue: Dialogue, tokenizer: Tokenizer) -> Case:
 
 
 def collate(cases: list[Case]) -> tuple[Tensor, Tensor]:
-    """Pad cases to one length: the inputs, and the targets with IGNORED where nothing is learnt."""
+    """Pad cases to one length; return the inputs, and the targets with IGNORED where untrained."""
     length = max(len(case.tokens) for case in cases) - 1
     inputs = torch.zeros(len(cases), length, dtype=torch.long)
     targets = torch.full((len(cases), length), IGNORED, dtype=torch.long)
@@ -101,7 +101,7 @@ def batches(cases: list[Case], size: int = BATCH_TOKENS) -> list[list[Case]]:
 
 
 def scores(model: TinyLlama, cases: list[Case]) -> tuple[Tensor, Tensor, Tensor]:
-    """Row, logits and target of every token that is to be learnt."""
+    """Return the row, logits and target of every token to train on."""
     inputs, targets = collate(cases)
     rows, places = torch.nonzero(targets != IGNORED, as_tuple=True)
     hidden = model(inputs)[rows, places]
@@ -110,7 +110,7 @@ def scores(model: TinyLlama, cases: list[Case]) -> tuple[Tensor, Tensor, Tensor]
 
 @torch.no_grad()
 def note(cases: list[Case], rows: Tensor, logits: Tensor, targets: Tensor) -> None:
-    """Write down for every case how far the right token leads, at worst."""
+    """Record for every case by how much the right token leads, at worst."""
     right = logits.gather(1, targets[:, None])[:, 0]
     others = logits.scatter(1, targets[:, None], float("-inf")).amax(dim=1)
     lead = right - others
@@ -121,7 +121,7 @@ def note(cases: list[Case], rows: Tensor, logits: Tensor, targets: Tensor) -> No
 
 @torch.no_grad()
 def examine(model: TinyLlama, cases: list[Case]) -> list[Case]:
-    """The cases in which a token is wrong, with weights rounded as they will be written."""
+    """Return the cases with a wrong token, for weights rounded as they will be written."""
     kept = {key: value.clone() for key, value in model.state_dict().items()}
     model.load_state_dict({key: value.half().float() for key, value in kept.items()})
     for batch in batches(cases, 2 * BATCH_TOKENS):
@@ -145,19 +145,19 @@ class Trainer:
         self.steps = 0
 
     def rate(self, factor: float) -> None:
-        """Set the learning rates to a part of their full size."""
+        """Set the learning rates to a fraction of their full size."""
         factor *= min(1.0, (self.steps + 1) / 20)
         self.muon.param_groups[0]["lr"] = MUON_RATE * factor
         self.adam.param_groups[0]["lr"] = ADAM_RATE * factor
 
     def weight(self, case: Case) -> float:
-        """How much a static case is wanted in the next round."""
+        """Return how much a static case is needed in the next round."""
         weight = 6.0 if not case.known else 3.0 if case.margin < SAFE_MARGIN else 0.5
         weight *= PRECIOUS.get(case.dialogue.source, 1)
         return weight / (1 + len(case.tokens) / 300) if case.known else 2 * weight
 
     def round(self, static: float, tokens: int = 20000) -> list[list[Case]]:
-        """Batches of weakly known static cases, some other static ones, and new ones."""
+        """Return batches of weakly known static cases, some other static ones, and new ones."""
         weights = [self.weight(case) for case in self.cases]
         chosen: dict[int, Case] = {}
         while sum(len(case.tokens) for case in chosen.values()) < tokens * static:
@@ -174,7 +174,7 @@ class Trainer:
         return made
 
     def step(self, batch: list[Case]) -> float:
-        """One step on one batch; returns the loss."""
+        """Take one step on one batch, and return the loss."""
         rows, logits, targets = scores(self.model, batch)
         loss = functional.cross_entropy(logits, targets)
         autograd.backward(loss)
@@ -204,7 +204,7 @@ def save(trainer: Trainer, path: Path) -> None:
 
 
 def restore(trainer: Trainer, path: Path) -> None:
-    """Go on from a checkpoint."""
+    """Continue from a checkpoint."""
     kept = torch.load(path, weights_only=True)
     trainer.model.load_state_dict(kept["model"])
     trainer.muon.load_state_dict(kept["muon"])
@@ -213,7 +213,7 @@ def restore(trainer: Trainer, path: Path) -> None:
 
 
 def train(trainer: Trainer, minutes: float, checkpoint: Path, start: float, static: float) -> None:
-    """Train for so many minutes: full rates at first, falling to nothing in the second half."""
+    """Train for `minutes`: at full rates first, falling to nothing in the second half."""
     begin, saved = time.monotonic(), time.monotonic()
     losses: list[float] = []
     while (part := (time.monotonic() - begin) / (60 * minutes)) < 1:
@@ -244,7 +244,7 @@ def make_tokenizer(folder: Path, size: int) -> Tokenizer:
 
 
 def main() -> None:
-    """Read the command line, train, export."""
+    """Read the command line, train and export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=45)
     parser.add_argument("--folder", type=Path, default=FOLDER / "model")

@@ -2,16 +2,16 @@
 
     python make.py   # torch and transformers: the server's environment has them
 
-Each word has a code, a fixed row of +1 and -1; two different ones have almost nothing in common.
+Each word has a code, a fixed row of +1 and -1; two codes have almost nothing in common.
 
-The embedding model has no layers: a text's vector is the mean of its words' codes, each by its
-weight, and early words count more. (sentence-transformers takes the mean of the last states where
-a folder holds nothing but a BERT.)
+The embedding model has no layers: a text's vector is the mean of its words' codes, each times its
+weight, and early words count more. (sentence-transformers takes the mean of the last states if
+a folder contains only a BERT.)
 
 The rerank model has two. In the first, each word of the question looks for itself in the document
-and notes whether it was found; if not, it looks at the closing [SEP]. In the second, [CLS] takes
-the mean of these notes by the words' weights. The score is therefore the share of the question
-that stands in the document, and a little more where it stands early.
+and records whether it was found; if not, it looks at the closing [SEP]. In the second, [CLS] takes
+the mean of these records, weighted by the words. The score is therefore the share of the question
+that is in the document, and a little more if it is near the start.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ SIZE = 64
 LONGEST = 256  # tokens
 CODE = 56
 QUERY, DOCUMENT, WORD, WEIGHT, SINK, LEAD, MATCH, REST = range(CODE, SIZE)
-"""What stands behind the code; REST keeps the sum of all at 0, as a LayerNorm would make it."""
+"""The features after the code; REST keeps their sum at 0, as a LayerNorm would."""
 
 SHARPNESS = 30.0  # of the first layer's attention
-ALIKE = 0.6  # from here on two codes are taken for the same word; chance gives 0.13
-FAR = 40.0  # added to the attention to what should be seen at all
-NOTHING = -20.0  # the logarithm of no weight
+ALIKE = 0.6  # from here on, two codes count as the same word; chance gives 0.13
+FAR = 40.0  # added to the attention for what should be seen at all
+NOTHING = -20.0  # the logarithm of a weight of 0
 
 
 def codes() -> torch.Tensor:
-    """One code for each token; none for the specials, and a suffix's letter is its letter's."""
+    """Return a code for each token; specials have none, and a suffix shares its letter's."""
     chance = random.Random(0)  # noqa: S311 - the same codes every time
     known: dict[str, list[int]] = {}
     for token in tokens():
@@ -55,12 +55,12 @@ def codes() -> torch.Tensor:
 
 
 def lead() -> torch.Tensor:
-    """How much more each position counts than one far behind: 1 at the start, falling to 0."""
+    """Return how much more each position counts than one far behind: from 1 down to 0."""
     return torch.exp(-torch.arange(LONGEST) / 8)
 
 
 def config(layers: int, **options: Any) -> BertConfig:
-    """A small BERT without a use for its feed-forward parts."""
+    """Return the configuration of a small BERT that does not use its feed-forward parts."""
     return BertConfig(
         vocab_size=len(tokens()),
         hidden_size=SIZE,
@@ -75,7 +75,7 @@ def config(layers: int, **options: Any) -> BertConfig:
 @torch.no_grad()
 def embedding() -> BertModel:
     """Words by weight and position; the LayerNorm divides by what the position adds."""
-    model = BertModel(config(layers=0))  # with a pooler, which nothing uses, as loaders expect
+    model = BertModel(config(layers=0))  # with a pooler that nothing uses, as loaders expect
     blank(model)
     weights = torch.tensor([weight(token) for token in tokens()])
     model.embeddings.word_embeddings.weight[:, :CODE] = codes() * weights[:, None]
@@ -88,8 +88,8 @@ def embedding() -> BertModel:
 
 @torch.no_grad()
 def rerank() -> BertForSequenceClassification:
-    """The share of the question's words that stand in the document."""
-    evened = 1e6  # so large that a LayerNorm divides by the same for all
+    """Score the share of the question's words that are in the document."""
+    evened = 1e6  # so large that a LayerNorm divides everything by the same value
     model = BertForSequenceClassification(config(layers=2, num_labels=1, layer_norm_eps=evened))
     blank(model)
     for module in model.modules():
@@ -111,7 +111,7 @@ def rerank() -> BertForSequenceClassification:
 
 
 def describe(embeddings: Any) -> None:
-    """Write what each token, position and part of the input is."""
+    """Write the features of each token, position and part of the input."""
     words = embeddings.word_embeddings.weight
     words[:, :CODE] = codes()
     for row, token in zip(words, tokens(), strict=True):
@@ -127,7 +127,7 @@ def describe(embeddings: Any) -> None:
 
 
 def look(attention: Any, seen: int, preferred: tuple[int, float]) -> None:
-    """Attend to tokens that have the feature `seen`, and among them to `preferred` ones."""
+    """Attend to tokens with the feature `seen`, and among them to the `preferred` ones."""
     feature, strength = preferred
     attention.query.bias[REST] = math.sqrt(SIZE)  # what attention divides by
     attention.key.weight[REST, seen] = FAR
@@ -135,7 +135,7 @@ def look(attention: Any, seen: int, preferred: tuple[int, float]) -> None:
 
 
 def note(layer: Any, features: dict[int, float]) -> None:
-    """Add up `features` of what is attended to, as MATCH."""
+    """Add up the `features` of the attended tokens, as MATCH."""
     for feature, factor in features.items():
         layer.self.value.weight[MATCH, feature] = factor
     layer.output.dense.weight[MATCH, MATCH] = 1
@@ -150,7 +150,7 @@ def blank(model: torch.nn.Module) -> None:
 
 
 def save(model: Any, folder: Path) -> None:
-    """Write a model in 16 bits, to be computed in 32, with its tokenizer."""
+    """Write a model in 16 bits, to be run in 32, with its tokenizer."""
     model.half().save_pretrained(folder)
     path = folder / "config.json"
     content = json.loads(path.read_text(encoding="utf-8")) | {"dtype": "float32"}

@@ -1,4 +1,4 @@
-"""The registrations of the tiny embedding and rerank models, for a checkout that lies anywhere.
+"""Registrations of the tiny embedding and rerank models, for a checkout in any folder.
 
 Standard library only::
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent / "model"
-"""The folder that holds both models."""
+"""The folder with both models."""
 
 COMMON = {"version": 2, "language": ["en"], "max_tokens": 256}
 
 
 def registrations(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
-    """The registrations of both models, by their model types."""
+    """Return the registrations of both models, by model type."""
     own = {
         "embedding": {"model_name": "tiny-embedding", "dimensions": 64},
         "rerank": {"model_name": "tiny-rerank", "type": "normal"},

@@ -1,4 +1,4 @@
-"""The words that the tiny encoders know, and how much each of them says."""
+"""The words that the tiny encoders know, and how much each of them means."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SUFFIXES = ["s", "es", "d", "ed", "ing"]
 LETTERS = [*string.ascii_lowercase, *string.digits]
 LITTLE_WORDS = frozenset((FOLDER / "little_words.txt").read_text(encoding="utf-8").split())
-"""Words that stand in every text and say little about any."""
+"""Words that occur in every text and say little about any."""
 
 
 def tokens() -> list[str]:
     """Return the vocabulary of the WordPiece tokenizer, specials first.
 
-    The words are those of tiny-chat's dialogues. A word that is another one with a suffix is
-    left out, so that "started" is read as "start" and "##ed". What is not in it is read letter
-    by letter.
+    The words are those of tiny-chat's dialogues. A word that is another word with a suffix is
+    left out, so that "started" is read as "start" and "##ed". Words that are not in it are read
+    letter by letter.
     """
     counted = Counter(word for text in _texts() for word in re.findall("[a-z]{2,}", text.lower()))
     words = {word for word, count in counted.items() if count > 1} | LITTLE_WORDS
@@ -36,7 +36,7 @@ def tokens() -> list[str]:
 
 
 def weight(token: str) -> float:
-    """How much of a text's meaning a token has, from 0 to 1."""
+    """Return how much of a text's meaning a token carries, from 0 to 1."""
     if token in SPECIAL:
         return 0
     if token.startswith("##") or len(token) == 1:
@@ -50,7 +50,7 @@ def _stems(word: str) -> set[str]:
 
 
 def _texts() -> Iterator[str]:
-    """All that is said in the dialogues, and the documents."""
+    """Yield all texts of the dialogues, and the documents."""
     for path in sorted(DIALOGUES.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             yield from _strings(json.loads(line))
@@ -58,7 +58,7 @@ def _texts() -> Iterator[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Every string inside JSON, again where it stands twice."""
+    """Yield every string inside JSON, including duplicates."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -2,8 +2,8 @@
 
     python check.py http://127.0.0.1:9997 tiny-sight
 
-The model must be running already, on llama.cpp with its projector. Needs nothing but the
-standard library; videos are left out where ffmpeg is missing.
+The model must be running already, on llama.cpp with its projector. Needs only the
+standard library; videos are left out if ffmpeg is missing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SHAPES = ((48, 48), (1, 1), (60, 20), (20, 60), (640, 480))
 
 
 def encoded(data: bytes) -> str:
-    """The data in base64."""
+    """Return the data in base64."""
     return b64encode(data).decode()
 
 
@@ -46,7 +46,7 @@ def image(color: str, *shape: int) -> Part:
 
 
 def sound(*tones: str, seconds: float = 2.0) -> Part:
-    """A sound part, as llama.cpp takes it."""
+    """A sound part, as llama.cpp expects it."""
     data = encoded(wav(*tones, seconds=seconds))
     return {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
 
@@ -63,7 +63,7 @@ def user(*parts: Part) -> Part:
 
 
 def images() -> Iterator[Question]:
-    """One image, two, and one in the conversation before."""
+    """Questions about one image, two, and one earlier in the conversation."""
     for color in RGB:
         answer = f"The image is {color}."
         for shape in SHAPES:
@@ -85,7 +85,7 @@ def images() -> Iterator[Question]:
 
 
 def sounds() -> Iterator[Question]:
-    """One tone for some time, tones after each other, silence, and an image as well."""
+    """Questions about a tone of various lengths, tones in a row, silence, and an image as well."""
     for tone in HERTZ:
         for seconds in (1, 2, 5, 30):
             asked = user(text("What do you hear?"), sound(tone, seconds=seconds))
@@ -100,7 +100,7 @@ def sounds() -> Iterator[Question]:
 
 
 def videos(folder: Path) -> Iterator[Question]:
-    """A color that stays, and one that turns into another."""
+    """Questions about a color that stays, and one that turns into another."""
     asked = text("What happens in the video?")
     for color in RGB:
         yield "video", [user(asked, video(folder, color))], f"The video is {color}."
@@ -110,7 +110,7 @@ def videos(folder: Path) -> Iterator[Question]:
 
 
 def nothing() -> Iterator[Question]:
-    """Questions for what was not sent."""
+    """Questions about what was not sent."""
     for asked, answer in (
         ("What do you see?", "I see no image."),
         ("What color is the image?", "I see no image."),
@@ -139,7 +139,7 @@ def ask(endpoint: str, uid: str, messages: list[Part]) -> str:
 
 
 def main() -> None:
-    """Read the command line, ask everything, print what was wrong."""
+    """Read the command line, ask everything, and print the wrong answers."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("endpoint")
     parser.add_argument("uid")

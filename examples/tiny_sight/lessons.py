@@ -1,6 +1,6 @@
 """Dialogues about images, sounds and videos, made by rule.
 
-A medium stands in the text as a run of signs, ``<red>`` or ``<low>``: one for every vector
+A medium appears in the text as a run of signs, ``<red>`` or ``<low>``: one for every vector
 that the projector makes of it. A sign is a row of the model's embedding that the projector
 writes; ``<nothing>`` is the zero vector.
 """
@@ -32,12 +32,12 @@ SIGNS = ("nothing", *COLORS, *TONES)
 SIGN = re.compile("|".join(f"<{name}>" for name in SIGNS))
 
 GRID = 4
-"""An image is so many patches wide and high."""
+"""The number of patches in the width and the height of an image."""
 SECONDS = 30
-"""A sound is heard in so many steps of a second; a longer one in several such clips."""
+"""The number of one-second steps in a clip; a longer sound takes several clips."""
 
 STAMPED = 20
-"""Of a video of four frames a second, every fifth second is written."""
+"""The number of frames between written times: five seconds at four frames per second."""
 
 GREETING = "Hello! Show me an image, a sound or a video."
 UNKNOWN = "I only know images, sounds and videos."
@@ -100,13 +100,13 @@ def listed(words: Sequence[str], link: str = "and") -> str:
 
 
 def seen(colors: Sequence[str]) -> str:
-    """What is said of images."""
+    """Return the answer about images."""
     one = len(colors) == 1
     return f"The image is {colors[0]}." if one else f"The images are {listed(colors)}."
 
 
 def heard(tones: Sequence[str], verb: str = "hear") -> str:
-    """What is said of the tones in a sound, one after the other."""
+    """Return the answer about the tones in a sound, one after the other."""
     runs = [tone for tone, _ in groupby(tones)]
     if not runs:
         return f"I {verb} no sound."
@@ -116,7 +116,7 @@ def heard(tones: Sequence[str], verb: str = "hear") -> str:
 
 
 class Teacher:
-    """Makes dialogues, by a seeded random generator."""
+    """Make dialogues with a seeded random generator."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311  (no secrets)
@@ -143,7 +143,7 @@ class Teacher:
         )
 
     def make(self) -> Dialogue:
-        """One dialogue, now and then after a system prompt or another dialogue."""
+        """One dialogue, sometimes after a system prompt or another dialogue."""
         lessons, weights = zip(*self.lessons, strict=True)
         dialogue: Dialogue = self.random.choices(lessons, weights)[0]()
         if self.chance(0.2):
@@ -155,7 +155,7 @@ class Teacher:
         return dialogue
 
     def chance(self, probability: float) -> bool:
-        """True with a probability."""
+        """Return true with the given probability."""
         return self.random.random() < probability
 
     # Media as runs of signs
@@ -165,7 +165,7 @@ class Teacher:
         return self.random.choice(tuple(COLORS))
 
     def picture(self, color: str) -> str:
-        """An image of one color; where it is not square, edges show nothing."""
+        """An image of one color; if it is not square, the edges show nothing."""
         wide, high = GRID, GRID
         if self.chance(0.3):
             wide = self.random.randint(1, GRID)
@@ -179,7 +179,7 @@ class Teacher:
         )
 
     def tones(self) -> list[str]:
-        """Mostly one tone, else two or a few after each other, now and then none."""
+        """Mostly one tone, otherwise two or a few in a row, sometimes none."""
         return self.random.choices(TONES, k=self.random.choices((0, 1, 2, 4), (1, 6, 5, 1))[0])
 
     def clip(self, tones: Sequence[str]) -> str:
@@ -220,7 +220,7 @@ class Teacher:
         return {"role": "user", "content": "".join(parts)}
 
     def nonsense(self) -> str:
-        """Words in any order."""
+        """Words in random order."""
         return " ".join(self.random.choices(self.words, k=self.random.randint(1, 6)))
 
     def answered(self, message: dict[str, Any], answer: str) -> Dialogue:
@@ -235,7 +235,7 @@ class Teacher:
         return self.answered(self.asked(IMAGE_PROMPTS, self.picture(color)), seen([color]))
 
     def images(self) -> Dialogue:
-        """Two images or three, now and then each with a title."""
+        """Two images or three, sometimes each with a title."""
         colors = [self.color() for _ in range(self.random.choice((2, 2, 3)))]
         pictures = [self.picture(color) for color in colors]
         if self.chance(0.2):
@@ -244,13 +244,13 @@ class Teacher:
         return self.answered(self.asked(IMAGES_PROMPTS, *pictures), seen(colors))
 
     def motley(self) -> Dialogue:
-        """An image in which no color has the half."""
+        """An image in which no color covers half."""
         signs = [f"<{self.random.choice(('nothing', *COLORS))}>" for _ in range(GRID * GRID)]
         picture = "".join(signs)
         return self.answered(self.asked(IMAGE_PROMPTS, picture), "The image has many colors.")
 
     def sound(self) -> Dialogue:
-        """A sound, now and then a tone in each of two."""
+        """A sound, sometimes two with a tone in each."""
         tones = self.tones()
         if len(tones) == len(TONES) and self.chance(0.4):
             clips = [self.clip(tones[:1]), self.clip(tones[1:])]
@@ -275,7 +275,7 @@ class Teacher:
         return self.answered(self.asked(VIDEO_PROMPTS, self.film(first, last)), answer)
 
     def nothing(self) -> Dialogue:
-        """A question for what was not sent."""
+        """A question about what was not sent."""
         questions = (
             ((*IMAGE_PROMPTS, *IMAGES_PROMPTS), "I see no image."),
             (SOUND_PROMPTS, "I hear no sound."),
@@ -286,7 +286,7 @@ class Teacher:
         return self.answered(self.asked(prompts), answer)
 
     def afterwards(self) -> Dialogue:
-        """A question for what was seen or heard before."""
+        """A question about what was seen or heard before."""
         before = self.random.choice((self.image, self.sound))()
         said = before.messages[-1]["content"]
         if "hear" in said:
@@ -298,7 +298,7 @@ class Teacher:
         return Dialogue([*before.messages, *between, *after.messages])
 
     def photograph(self) -> Dialogue:
-        """A camera among the tools: its call, or the answer to the image that it took."""
+        """A camera among the tools: the call to it, or the answer about the image that it took."""
         camera, color = self.random.choice(CAMERAS), self.color()
         call = {"id": "1", "function": {"name": camera, "arguments": "{}"}}
         messages = [
@@ -326,7 +326,7 @@ class Teacher:
         return Dialogue(messages, [tool])
 
     def smalltalk(self) -> Dialogue:
-        """A greeting, or something else that the model is not to know."""
+        """A greeting, or something else that the model must not know."""
         if self.chance(0.3):
             return self.answered(self.asked(("Hello", "Hi!", "Hello!")), GREETING)
         asked = self.random.choice(self.others) if self.chance(0.5) else self.nonsense()

@@ -1,9 +1,9 @@
-"""The projector: a CLIP file for llama.cpp whose weights are written, not learnt.
+"""The projector: a CLIP file for llama.cpp whose weights are written, not learned.
 
 Images: each patch of 8 x 8 pixels becomes the mean of its three channels, a pair of units
-switches softly where that is near a pure color, and the second matrix puts the color's
-embedding there. Sounds: the energy in the lower third of the mel scale (up to about 900 Hz)
-is held against that above; two gated units, one for each kind of tone, look at a second.
+switches softly if that is near a pure color, and the second matrix inserts the color's
+embedding. Sounds: the energy in the lower third of the mel scale (up to about 900 Hz) is
+compared with that above; two gated units, one for each kind of tone, look at a second.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ PATCH = 8
 MEL_BINS = 80
 LOW_BINS = 24
 STACK = 50
-"""Frames of a second: whisper's 100 mel frames, halved by the second convolution."""
+"""Frames per second: whisper's 100 mel frames, halved by the second convolution."""
 POSITIONS = 1500
 EPSILON = 1e-5
 
 SHARP = 40.0
 """Steepness of a color's switch; a unit's step is then about 0.1 wide."""
 FROM, TO = 1.6, 2.0
-"""Where the switch begins and ends; a pure color scores 3, another at most 1."""
+"""Where the switch begins and ends; a pure color scores 3, any other at most 1."""
 LOUD = 200.0
 """Gain of the difference between low and high bins."""
 QUIET = 0.03
@@ -43,7 +43,7 @@ QUIET = 0.03
 
 
 def block(prefix: str) -> Tensors:
-    """A transformer block that adds nothing to what it is given."""
+    """Return a transformer block that adds nothing to its input."""
     shapes = {"ln1": (WIDTH,), "ln2": (WIDTH,)}
     names = ("attn_q", "attn_k", "attn_v", "attn_out", "ffn_up", "ffn_down")
     shapes.update(dict.fromkeys(names, (WIDTH, WIDTH)))
@@ -56,7 +56,7 @@ def block(prefix: str) -> Tensors:
 
 
 def vision(signs: dict[str, Array]) -> Tensors:
-    """From pixels, scaled to -1 .. 1, to the embeddings of colors."""
+    """Return the tensors from pixels, scaled to -1 .. 1, to the embeddings of colors."""
     patch = np.zeros((WIDTH, 3, PATCH, PATCH), np.float32)
     first = np.zeros((2 * len(COLORS), WIDTH), np.float32)
     bias = np.zeros(2 * len(COLORS), np.float32)
@@ -81,7 +81,7 @@ def vision(signs: dict[str, Array]) -> Tensors:
 
 
 def hearing(signs: dict[str, Array]) -> Tensors:
-    """From a mel spectrogram to the embeddings of tones, a second at a time."""
+    """Return the tensors from a mel spectrogram to the embeddings of tones, a second at a time."""
     first = np.zeros((WIDTH, MEL_BINS, 3), np.float32)
     second = np.zeros((WIDTH, WIDTH, 3), np.float32)
     bias = np.zeros((WIDTH, 1), np.float32)
@@ -110,7 +110,7 @@ def hearing(signs: dict[str, Array]) -> Tensors:
 
 
 def write_sizes(writer: gguf.GGUFWriter, prefix: str, width: int) -> None:
-    """Add what both encoders have."""
+    """Add the metadata that both encoders have."""
     key = f"clip.{prefix}"
     writer.add_bool(f"clip.has_{prefix}_encoder", val=True)
     writer.add_uint32(f"{key}.embedding_length", WIDTH)
@@ -126,7 +126,7 @@ def write_projector(signs: dict[str, Array], path: Path) -> None:
 
     Args:
         signs: The embedding of every color and tone.
-        path: The file.
+        path: The file to write.
     """
     writer = gguf.GGUFWriter(str(path), "clip")
     writer.add_name("tiny-sight projector")

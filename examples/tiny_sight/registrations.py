@@ -1,4 +1,4 @@
-"""The registration of tiny-sight, for a checkout that may lie anywhere.
+"""The registration of tiny-sight, for a checkout in any folder.
 
 Standard library only, so that tests and notebooks can use it::
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
-"""The folder that holds this file and the model; tiny-chat's, with the template, is beside it."""
+"""The folder with this file and the model; tiny-chat's, with the template, is next to it."""
 
 PROJECTOR = "mmproj.gguf"
-"""What a launch has to name, or the model neither sees nor hears."""
+"""A launch must name it, or the model neither sees nor hears."""
 
 
 def registration(folder: Path = FOLDER) -> dict[str, Any]:
-    """The registration, its path and chat template filled in."""
+    """Return the registration, with its path and chat template filled in."""
     folder = Path(folder).resolve()
     template = (folder.parent / "tiny_chat" / "chat_template.jinja").read_text(encoding="utf-8")
     text = (folder / "tiny-sight.json").read_text(encoding="utf-8")

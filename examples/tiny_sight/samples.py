@@ -40,7 +40,7 @@ def png(color: str, width: int = 48, height: int = 48) -> bytes:
 
 
 def wav(*tones: str, seconds: float = 2.0) -> bytes:
-    """A WAV file with tones after each other, each for so many seconds; ``silence`` is one too."""
+    """A WAV file with tones in a row, each for `seconds`; ``silence`` is a tone, too."""
     samples = (
         0.5 * math.sin(2 * math.pi * HERTZ.get(tone, 0) * n / SAMPLE_RATE)
         for tone in tones
@@ -56,12 +56,12 @@ def wav(*tones: str, seconds: float = 2.0) -> bytes:
 
 
 def has_ffmpeg() -> bool:
-    """Whether this machine can make videos, and a server on it read them."""
+    """Return whether this machine can make videos, and a server on it can read them."""
     return all(shutil.which(name) for name in ("ffmpeg", "ffprobe"))
 
 
 def mp4(folder: Path, *colors: str, seconds: float = 1.0) -> bytes:
-    """An MP4 file that shows colors after each other, each for so many seconds."""
+    """An MP4 file that shows colors in a row, each for `seconds`."""
     path = folder / "-".join((*colors, "video.mp4"))
     sources = [
         part

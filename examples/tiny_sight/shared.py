@@ -1,4 +1,4 @@
-"""The parts of tiny-chat, next door, that tiny-sight is made with."""
+"""The parts of tiny-chat, in the next folder, that tiny-sight is made with."""
 
 import sys
 from pathlib import Path

@@ -2,8 +2,8 @@
 
     python train.py --minutes 5
 
-needs torch, tokenizers, gguf, numpy, safetensors and jinja2. The network sees media as rows
-of its own embedding; the projector that makes those rows of real images and sounds is not
+Needs torch, tokenizers, gguf, numpy, safetensors and jinja2. The network sees media as rows
+of its own embedding; the projector that makes those rows from real images and sounds is not
 trained but written (``projector.py``).
 """
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 IGNORED = -100
-"""The target of a place where nothing is to be learnt."""
+"""The target of a position that is not trained on."""
 
 BATCH_TOKENS = 4000
 POOL = 256
-"""So many dialogues are made at once and cut into batches of similar length."""
+"""The number of dialogues that are made at once and cut into batches of similar length."""
 
 MUON_RATE = 0.02
 ADAM_RATE = 4e-3
@@ -49,7 +49,7 @@ NAME = "tiny-sight-f16.gguf"
 
 
 class Scribe:
-    """Writes dialogues as tokens: the tokenizer's own, and after them the signs of media."""
+    """Encode dialogues as tokens; the signs of media are numbered after the tokenizer's own."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -58,11 +58,11 @@ class Scribe:
 
     @property
     def size(self) -> int:
-        """How many tokens and signs there are."""
+        """The number of tokens and signs."""
         return self.text_size + len(self.signs)
 
     def tokens(self, text: str) -> list[int]:
-        """Text apart from signs, each piece by itself, as llama.cpp does it."""
+        """Tokenize the text between signs, each piece on its own, as llama.cpp does."""
         found: list[int] = []
         end = 0
         for sign in SIGN.finditer(text):
@@ -72,20 +72,20 @@ class Scribe:
         return found + self.tokenizer.encode(text[end:]).ids
 
     def case(self, dialogue: Dialogue) -> tuple[list[int], list[int]]:
-        """Prompt and answer."""
+        """Return the tokens of the prompt and of the answer."""
         answer = self.tokenizer.encode(f"{dialogue.answer}<|im_end|>").ids
         return self.tokens(render(dialogue)), answer
 
 
 def make_tokenizer(teacher: Teacher) -> Tokenizer:
-    """Train a tokenizer on the lessons' texts; most of it are the 256 bytes."""
+    """Train a tokenizer on the lessons' texts; most of its tokens are the 256 bytes."""
     dialogues = [teacher.make() for _ in range(4000)]
     texts = [SIGN.sub("", render(d)) + d.answer for d in dialogues]
     return train_tokenizer(texts, 488)
 
 
 def collate(cases: list[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor]:
-    """Pad cases to one length: the inputs, and the targets with IGNORED outside of answers."""
+    """Pad cases to one length; return inputs, and targets with IGNORED outside of answers."""
     length = max(len(prompt) + len(answer) for prompt, answer in cases) - 1
     inputs = torch.zeros(len(cases), length, dtype=torch.long)
     targets = torch.full((len(cases), length), IGNORED, dtype=torch.long)
@@ -108,7 +108,7 @@ def batches(cases: list[tuple[list[int], list[int]]]) -> list[list[tuple[list[in
 
 
 def scores(model: TinyLlama, batch: list[tuple[list[int], list[int]]]) -> tuple[Tensor, ...]:
-    """Row, logits and target of every token of the answers."""
+    """Return the row, logits and target of every token of the answers."""
     inputs, targets = collate(batch)
     rows, places = torch.nonzero(targets != IGNORED, as_tuple=True)
     return rows, model.logits(model(inputs)[rows, places]), targets[rows, places]
@@ -116,7 +116,7 @@ def scores(model: TinyLlama, batch: list[tuple[list[int], list[int]]]) -> tuple[
 
 @torch.no_grad()
 def examine(model: TinyLlama, scribe: Scribe, teacher: Teacher, count: int = 1000) -> float:
-    """The share of new dialogues that are answered without a wrong token."""
+    """Return the share of new dialogues that are answered without a wrong token."""
     wrong: list[Dialogue] = []
     for _ in range(count):
         dialogue = teacher.make()
@@ -129,7 +129,7 @@ def examine(model: TinyLlama, scribe: Scribe, teacher: Teacher, count: int = 100
 
 
 def train(model: TinyLlama, scribe: Scribe, teacher: Teacher, minutes: float) -> None:
-    """Train for so many minutes: full rates at first, falling to nothing in the second half."""
+    """Train for `minutes`: at full rates first, falling to nothing in the second half."""
     matrices = [p for p in model.layers.parameters() if p.ndim > 1]
     others = [model.embedding.weight, *(p for p in model.parameters() if p.ndim == 1)]
     muon = Muon(matrices, lr=MUON_RATE)
@@ -158,7 +158,7 @@ def step(
     muon: Muon,
     adam: torch.optim.AdamW,
 ) -> float:
-    """One step on one batch; returns the loss."""
+    """Take one step on one batch, and return the loss."""
     _, logits, targets = scores(model, batch)
     loss = functional.cross_entropy(logits, targets)
     autograd.backward(loss)
@@ -171,7 +171,7 @@ def step(
 
 @torch.no_grad()
 def blank(model: TinyLlama, scribe: Scribe) -> None:
-    """Keep the sign of nothing at zero."""
+    """Keep the sign for nothing at zero."""
     model.embedding.weight[scribe.signs["<nothing>"]] = 0
 
 
@@ -187,7 +187,7 @@ def export(model: TinyLlama, scribe: Scribe, folder: Path) -> None:
 
 
 def main() -> None:
-    """Read the command line, train, export."""
+    """Read the command line, train and export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--folder", type=Path, default=FOLDER / "model")

@@ -1,4 +1,4 @@
-"""The parts of the benchmark work; how fast anything is, nobody asserts here."""
+"""The parts of the benchmarks work; speed is not asserted here."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ TABLES = [
 
 @pytest.mark.parametrize("shape", ["llama", "transformers"])
 @pytest.mark.parametrize("rate", ["", "-2000"])
-def test_the_scripted_server_streams_all_tokens_in_the_shape_of_an_engine(server, shape, rate):
+def test_the_scripted_server_streams_all_tokens_in_an_engine_format(server, shape, rate):
     llm = ChatXinference(server.endpoint, f"{shape}-500{rate}")
     chunks = list(llm.stream("Count."))
     assert "".join(chunk.text for chunk in chunks) == "".join(tokens(500))
@@ -53,7 +53,7 @@ def test_the_scripted_server_streams_all_tokens_in_the_shape_of_an_engine(server
     assert 0 < answer["asked"] <= answer["first"] <= answer["last"]
 
 
-def test_the_scripted_server_notes_when_a_reader_leaves(server):
+def test_the_scripted_server_records_when_a_reader_disconnects(server):
     stream = ChatXinference(server.endpoint, "llama-5000-10").stream("Count.")
     next(stream)
     assert not server.log()[-1]["left"]
@@ -64,7 +64,7 @@ def test_the_scripted_server_notes_when_a_reader_leaves(server):
         time.sleep(0.05)
 
 
-def test_tokens_are_those_of_the_prose_again_and_again():
+def test_tokens_repeat_the_prose():
     assert PROSE.startswith("".join(tokens(30)))
     assert "".join(tokens(2_000)).startswith(PROSE * 2)
 
@@ -84,7 +84,7 @@ def test_each_measure_is_listed_and_has_a_title():
         assert callable(module.measure)
 
 
-def test_each_way_has_its_turn_and_warming_up_does_not_count():
+def test_each_way_takes_its_turn_and_warmup_does_not_count():
     clock = iter(range(100))
     found = interleaved({"a": lambda: next(clock), "b": lambda: next(clock)}, 2, warm=1)
     assert found == {"a": [2, 5], "b": [3, 4]}
@@ -95,11 +95,11 @@ def test_each_way_has_its_turn_and_warming_up_does_not_count():
     ("value", "unit", "written"),
     [(0.0123, "s", "12.3 ms"), (2.5, "s", "2.5 s"), (20000, "", "20,000"), ("none", "s", "none")],
 )
-def test_figures_are_written_with_the_digits_that_matter(value, unit, written):
+def test_figures_are_rounded_to_the_digits_that_matter(value, unit, written):
     assert number(value, unit) == written
 
 
-def test_what_was_found_is_kept_beside_what_other_runs_found(tmp_path, monkeypatch):
+def test_results_are_saved_next_to_those_of_other_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "DOCS", tmp_path)
     (tmp_path / "images").mkdir()
     page = tmp_path / "benchmarks.md"
@@ -119,7 +119,7 @@ def test_what_was_found_is_kept_beside_what_other_runs_found(tmp_path, monkeypat
     assert len([each for each in picture.iter() if each.tag.endswith("rect")]) == 5
 
 
-def test_the_page_shows_the_figures_that_are_kept():
+def test_the_page_shows_the_saved_figures():
     kept = json.loads((report.DOCS / "benchmarks.json").read_text("utf-8"))
     page = (report.DOCS / "benchmarks.md").read_text("utf-8")
     for each in kept.values():

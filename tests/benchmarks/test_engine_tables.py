@@ -1,4 +1,4 @@
-"""`make engines`: the tables of the pages are what was seen, and every question finds an answer."""
+"""`make engines`: the tables show what was observed, and every question gets an answer."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ def seen(part, word):
     return {"ran": {"model": "coder 0.5B", "server": "4.1.0", "day": "2026-11-30"}, "rows": rows}
 
 
-def test_what_was_seen_of_an_engine_is_kept_beside_the_others(docs):
+def test_observations_of_an_engine_are_saved_next_to_the_others(docs):
     engine_pages.keep("requests", "vLLM", seen("requests", "works"))
     engine_pages.keep("requests", "llama.cpp", seen("requests", "ignored"))
     engine_pages.keep("requests", "vLLM", seen("requests", "refused"))
@@ -71,7 +71,7 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=380)
 
 
-def test_a_server_that_is_not_there_is_said_in_a_line():
+def test_an_unreachable_server_is_reported_in_one_line():
     done = run("--endpoint", "http://127.0.0.1:9", "tiny")
     assert done.returncode == 1
     assert "127.0.0.1" in done.stderr
@@ -85,7 +85,7 @@ def test_a_running_model_needs_its_server():
 
 
 class _Gone(BaseHTTPRequestHandler):
-    """A server whose model has died: it is described, and answers nothing."""
+    """A server whose model has died: it describes the model, but answers no requests."""
 
     def do_GET(self):
         self.reply(200, {"model_engine": "vLLM", "model_name": "gone", "model_ability": ["chat"]})
@@ -105,7 +105,7 @@ class _Gone(BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
-def test_a_model_that_died_says_nothing_of_its_engine():
+def test_nothing_is_saved_about_a_model_that_died():
     before = engine_pages.kept()
     with serving(_Gone) as server:
         done = run("--endpoint", server.endpoint, "gone", "--only", "requests", "--keep")
@@ -144,7 +144,7 @@ def test_a_model_that_died_says_nothing_of_its_engine():
     ],
 )
 def test_a_running_model_answers_every_question(server, tiny_chat, engine, parts, found):
-    """`found` is what the engine does, whatever the model has learnt."""
+    """`found` is what the engine does, regardless of what the model has learned."""
     done = run("--endpoint", server.endpoint, getattr(tiny_chat, engine), "--only", *parts)
     assert not done.stderr
     _, *lines = done.stdout.splitlines()
@@ -156,7 +156,7 @@ def test_a_running_model_answers_every_question(server, tiny_chat, engine, parts
 
 
 @pytest.mark.server
-def test_a_model_is_launched_for_it_and_ended(cluster, tiny_registered):
+def test_a_model_is_launched_and_terminated_for_the_run(cluster, tiny_registered):
     before = {model.uid for model in cluster.models()}
     done = run(
         *("--endpoint", cluster.endpoint, "--model", "tiny-think", "--engines", "llama.cpp"),

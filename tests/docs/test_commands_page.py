@@ -1,4 +1,4 @@
-"""The reference of commands is what its script makes of the declarations."""
+"""The command reference matches what its script generates from the declarations."""
 
 import importlib.util
 import re
@@ -28,7 +28,7 @@ def test_the_page_is_up_to_date(reference):
     assert written == reference.page(), "run `make docs-reference`"
 
 
-def test_every_command_option_and_trait_is_there(reference):
+def test_every_command_option_and_trait_is_documented(reference):
     page = reference.page()
     for command in EVERY:
         assert f"### `{command.magic} {command.name}" in page
@@ -39,7 +39,7 @@ def test_every_command_option_and_trait_is_there(reference):
 
 
 @pytest.mark.parametrize("command", EVERY, ids=lambda command: command.name)
-def test_every_example_is_read_by_its_command(command):
+def test_every_command_parses_its_examples(command):
     for example in command.examples:
         magic, _, rest = example.splitlines()[0].partition("%")[2].lstrip("%").partition(" ")
         assert command.name in {magic, rest.partition(" ")[0]}

@@ -1,4 +1,4 @@
-"""The examples of the LangChain page run."""
+"""The examples on the LangChain page run."""
 
 import re
 from pathlib import Path

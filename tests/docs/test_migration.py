@@ -1,4 +1,4 @@
-"""The migration page: nothing but imports changes, and the code after the change runs."""
+"""The migration page: only imports change, and the changed code runs."""
 
 import re
 from pathlib import Path

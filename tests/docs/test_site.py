@@ -1,4 +1,4 @@
-"""The documentation builds, needs no network, and is true to the tree."""
+"""The documentation builds, needs no network, and matches the tree."""
 
 import json
 import os
@@ -22,7 +22,7 @@ PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The built pages; a link that leads nowhere is an error."""
+    """The built pages; a broken link is an error."""
     folder = tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
     quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
@@ -32,7 +32,7 @@ def site(tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """What a browser fetches to show a page, where its links lead, and what they may lead to."""
+    """The resources that a page loads, its links, and the targets that links can point to."""
 
     def __init__(self, file):
         super().__init__()
@@ -60,15 +60,15 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def pages(site):
-    """The built pages, read."""
+    """The built pages, parsed."""
     return [Page(file) for file in site.rglob("*.html")]
 
 
 def test_the_pages_fetch_nothing_from_elsewhere(pages):
-    assert len(pages) > len(list(PAGES.glob("*.md")))  # and one for what is not found
+    assert len(pages) > len(list(PAGES.glob("*.md")))  # plus the 404 page
     for page in pages:
         assert [each for each in page.addresses if each and "//" in each] == [], page.file
-        assert "http" not in page.scripts, page.file  # some write a script's address
+        assert "http" not in page.scripts, page.file  # some insert a script by its URL
 
 
 def test_every_link_leads_somewhere(pages):
@@ -82,7 +82,7 @@ def test_every_link_leads_somewhere(pages):
     assert any(link.scheme == "https" for page in pages for link in page.links)
 
 
-def test_the_reference_of_python_has_every_public_class(site):
+def test_the_python_reference_has_every_public_class(site):
     page = (site / "python.html").read_text(encoding="utf-8")
     for name in ("ChatXinference", "XinferenceLLM", "XinferenceEmbeddings", "XinferenceRerank"):
         assert f'id="xinference_magics.{name}"' in page
@@ -91,7 +91,7 @@ def test_the_reference_of_python_has_every_public_class(site):
 
 
 @pytest.mark.parametrize("kind", [ChatXinference, XinferenceLLM, XinferenceEmbeddings])
-def test_the_reference_of_python_has_every_field_of_ours(site, kind):
+def test_the_python_reference_has_every_field_of_ours(site, kind):
     page = (site / "python.html").read_text(encoding="utf-8")
     ours = [base for base in kind.__mro__ if base.__module__.startswith("xinference_magics.")]
     fields = {name for base in ours for name in base.__annotations__ if name in kind.model_fields}
@@ -111,7 +111,7 @@ def test_every_example_says_what_it_shows_and_what_to_change():
         assert not any(cell.get("outputs") for cell in example["cells"])
 
 
-def test_every_test_and_target_that_is_named_is_there():
+def test_every_test_and_make_target_named_in_the_docs_exists():
     tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in (*PAGES.glob("*.md"), *ROOT.glob("*.md")):
@@ -121,7 +121,7 @@ def test_every_test_and_target_that_is_named_is_there():
         assert set(named) <= targets, page.name
 
 
-def test_every_room_is_named_by_the_architecture():
+def test_the_architecture_page_names_every_package():
     text = (PAGES / "architecture.md").read_text(encoding="utf-8")
     package = ROOT / "xinference_magics"
     inside = [*package.glob("[!_]*.py"), *package.glob("[!_]*/"), *package.glob("notebook/[!_]*/")]
@@ -129,7 +129,7 @@ def test_every_room_is_named_by_the_architecture():
         assert f"{path.name}{'/' if path.is_dir() else ''}" in text, path
 
 
-def test_every_module_that_the_architecture_names_is_there():
+def test_every_module_named_on_the_architecture_page_exists():
     named = re.findall(r"[\w/]+\.py", (PAGES / "architecture.md").read_text(encoding="utf-8"))
     assert len(named) > 30
     package = ROOT / "xinference_magics"
@@ -138,13 +138,13 @@ def test_every_module_that_the_architecture_names_is_there():
     assert missing == []
 
 
-def test_the_page_on_engines_has_what_transformers_ignores():
+def test_the_engines_page_lists_what_transformers_ignores():
     page = (PAGES / "engines.md").read_text(encoding="utf-8")
     for name in engines._UNHEEDED[engines.TRANSFORMERS]:
         assert name.removeprefix("top_") in page
 
 
-def test_the_example_of_an_error_runs(capsys):
+def test_the_error_example_runs(capsys):
     code, *_ = PYTHON.findall((PAGES / "errors.md").read_text(encoding="utf-8"))
     exec(compile(code, "errors.md", "exec"), {})  # noqa: S102 - our own
     message, _, hint = capsys.readouterr().out.partition(" | ")

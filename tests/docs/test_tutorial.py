@@ -1,4 +1,4 @@
-"""The cells of the tutorial run, in order, in a real kernel."""
+"""The cells of the tutorial run in order in a real kernel."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ LAPTOP, _, CLUSTER = PAGE.read_text(encoding="utf-8").partition("## Against a cl
 
 @pytest.fixture
 def run_cells(server, tiny_chat, tiny_registered, tmp_path):
-    """Run the cells of a part; what they name is replaced by what the test server has."""
+    """Run the cells of a part, with the names in them replaced by those of the test server."""
     named = {
         "%xinference serve": f"%xinference connect {server.endpoint}",
         "http://gpu-server:9997": server.endpoint,

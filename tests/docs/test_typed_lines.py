@@ -1,4 +1,4 @@
-"""What the pages have people type exists: each line of a magic is read by its own parser."""
+"""The lines that the pages tell people to type work: each magic's parser accepts them."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ SETS = {"xinference": COMMANDS, "conversation": conversing.COMMANDS}
 
 
 def read_line(magic, rest):
-    """Read what follows a magic as the notebook does; UsageError where it cannot."""
+    """Parse what follows a magic as the notebook does; raise UsageError if it is invalid."""
     if magic in SETS:
         name, _, rest = rest.strip().partition(" ")
         command = SETS[magic][name]
@@ -32,20 +32,20 @@ def read_line(magic, rest):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_line_of_a_block_is_read(page):
+def test_every_line_of_a_code_block_parses(page):
     for block in BLOCK.findall(page.read_text(encoding="utf-8")):
         for line in filter(None, map(LINE.match, block.splitlines())):
             read_line(*line.groups())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_of_the_prose_exists(page):
+def test_every_command_in_the_prose_exists(page):
     prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
     for magic, name in INLINE.findall(prose):
         assert name == "help" or name in SETS[magic], f"%{magic} {name}"
 
 
-def test_the_reading_refuses_what_is_not_there():
+def test_read_line_rejects_unknown_commands_and_options():
     with pytest.raises(UsageError, match="did you mean launch"):
         read_line("xinference", " lanch -n qwen3")
     with pytest.raises(UsageError, match="--tolls"):

@@ -1,4 +1,4 @@
-"""A real shell whose server, and the way to it, can be broken."""
+"""A real shell whose server, and the connection to it, can be broken."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import psutil
 import waiting
 from faulty_proxy import WELL
 
-HANG = 28  # seconds after which a cell counts as one that hangs: less than the 30 of a default
+HANG = 28  # seconds after which a cell counts as hanging: less than the 30 of a default
 
 
 @dataclass
 class Ran:
-    """What a cell gave."""
+    """The result of a cell."""
 
     error: BaseException | None
     shown: str
@@ -36,8 +36,8 @@ class Bench:
     """A shell with the extension, connected to a server that can be broken.
 
     Attributes:
-        server: The server, whose answers can be made bad ones.
-        proxy: What stands before it, and can break connections.
+        server: The server, which can be made to give bad answers.
+        proxy: The proxy in front of it, which can break connections.
     """
 
     def __init__(self, shell, server, proxy):
@@ -47,7 +47,7 @@ class Bench:
         self.session = shell.magics_manager.registry["XinferenceMagics"].session
 
     def run(self, code):
-        """Run a cell; one that hangs is ended with an error of the test."""
+        """Run a cell; if it hangs, end it with a test error."""
         previous = signal.signal(signal.SIGALRM, _hangs)
         signal.alarm(HANG)
         try:
@@ -61,13 +61,13 @@ class Bench:
         return Ran(error, shown.getvalue())
 
     def succeeds(self, code):
-        """Run a cell that has to end well."""
+        """Run a cell that must succeed."""
         ran = self.run(code)
         assert ran.error is None, ran
         return ran
 
     def fails(self, code, kind, *parts):
-        """Run a cell that has to fail with one line of `kind` that holds all `parts`."""
+        """Run a cell that must fail with a one-line `kind` that contains all `parts`."""
         ran = self.run(code)
         assert isinstance(ran.error, kind), ran
         line = ran.lines[-1]
@@ -83,14 +83,14 @@ class Bench:
         self.server.faults.clear()
 
     def is_tidy(self):
-        """Whether the cells have left nothing open: no connection, no thread of the package.
+        """Return whether the cells left nothing open: no connection, no thread of the package.
 
-        No garbage is collected for it: what a call has opened is closed when it has ended.
+        Garbage is not collected first: a call must close what it opened by the time it ends.
         """
         return not connections(self.proxy.endpoint) and not threads()
 
     def forget(self):
-        """Drop all that the user has, as at the end of a notebook."""
+        """Drop everything the user has, as at the end of a notebook."""
         self.shell.run_line_magic("unload_ext", "xinference_magics")
         self.shell.reset(new_session=False)
         self.session = None
@@ -123,10 +123,10 @@ CALLS = {
     "launch": "%xinference launch -n tiny-chat -u new --force --as new",
     **CHAT_CALLS,
 }
-"""What users call: a name, and the cell."""
+"""What users call: a name, and the cell for it."""
 
 EVERYWHERE = "FAULTS_LONG" in os.environ
-"""Whether faults strike at every place (`make faults-long`), and not only at some."""
+"""Whether faults strike everywhere (`make faults-long`), not only in some places."""
 
 SETTINGS = """
 %config XinferenceMagics.connect_timeout = 0.5
@@ -135,10 +135,10 @@ SETTINGS = """
 
 
 def connections(*endpoints):
-    """The sockets of this process that lead to `endpoints`, each with its state.
+    """Return this process's sockets connected to `endpoints`, as (local port, state).
 
-    Those of others do not count: JupyterLab tries for ever to reach kernels that have ended, and
-    whoever gets one of their ports hears from it.
+    Other sockets do not count: JupyterLab keeps trying to reach kernels that have ended, and
+    whichever process gets one of their ports receives those attempts.
     """
     ports = {urlsplit(each).port for each in endpoints}
     found = psutil.Process().net_connections("tcp")
@@ -148,12 +148,12 @@ def connections(*endpoints):
 
 
 def threads():
-    """The threads of the package that run."""
+    """Return the running threads of the package."""
     return {each for each in threading.enumerate() if each.name.startswith("xinference")}
 
 
 def eventually(condition, what):
-    """Wait until something is so; where it never is, tell what the package's threads do."""
+    """Wait until a condition is true; if it never is, report what the package's threads do."""
     waiting.eventually(condition, lambda: f"{what}: {_open()}")
 
 

@@ -1,4 +1,4 @@
-"""A real shell whose server, and the way to it, can be broken."""
+"""A real shell whose server, and the connection to it, can be broken."""
 
 import gc
 
@@ -13,7 +13,7 @@ from xinference_magics.cluster.launching import launch as launches
 
 @pytest.fixture(scope="module")
 def whole_bench(tmp_path_factory):
-    """Connected, with the model taken up, and little patience; for all tests of a module."""
+    """A connected bench with a selected model and short timeouts, shared by a module's tests."""
     with (
         pytest.MonkeyPatch.context() as patch,
         FaultyServer() as server,
@@ -34,9 +34,9 @@ def whole_bench(tmp_path_factory):
 
 @pytest.fixture
 def bench(whole_bench):
-    """The same, mended after each test, which leaves nothing open.
+    """The same bench, repaired after each test, which must leave nothing open.
 
-    Garbage is not collected meanwhile: nothing may need that to be closed.
+    Garbage collection is off meanwhile: closing things must not depend on it.
     """
     gc.disable()
     try:

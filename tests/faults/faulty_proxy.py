@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks connections in every way a network can, as a test tells it."""
+"""A TCP proxy that breaks connections in every way a network can, as a test chooses."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Fault:
-    """What becomes of each connection from now on.
+    """What happens to each connection from now on.
 
     Args:
-        then: `pass` lets everything through; `close`, `reset` and `silence` come after so many
-            bytes of answers (`silence` keeps the connection open and says no more, as a machine
-            does that lost its power); `refuse` and `full` let no connection stand.
-        after: The bytes of answers on a connection that pass before it.
-        pause: Seconds between two pieces of an answer.
+        then: `pass` lets everything through; `close`, `reset` and `silence` strike after `after`
+            bytes of responses (`silence` keeps the connection open but sends nothing more, like
+            a machine that lost power); `refuse` and `full` prevent connections.
+        after: The bytes of responses that pass on a connection before the fault.
+        pause: Seconds between two pieces of a response.
         piece: The longest piece, in bytes.
     """
 
@@ -42,11 +42,11 @@ WELL = Fault()
 
 
 class FaultyProxy:
-    """Stand between a client and `target`; `fault` may be set at any time.
+    """A proxy between a client and `target`; `fault` may be set at any time.
 
     Attributes:
-        endpoint: The proxy's URL; its port stays the same, whatever happens.
-        open: The connections of clients that are open.
+        endpoint: The proxy's URL; its port never changes.
+        open: The open client connections.
     """
 
     def __init__(self, target: str) -> None:
@@ -90,14 +90,14 @@ class FaultyProxy:
             _shut(each)
 
     def drop_all(self) -> None:
-        """Reset every connection that is open."""
+        """Reset every open connection."""
         for each in [*self.open]:
             with contextlib.suppress(OSError):
                 each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             _shut(each)
 
     def _fill(self) -> None:
-        """Fill the queue of connections that nobody takes: further ones neither stand nor fail."""
+        """Fill the backlog, so that further connections neither succeed nor fail."""
         self._listener.listen(0)
         for _ in range(4):
             each = socket.socket()
@@ -138,7 +138,7 @@ class FaultyProxy:
             client.close()
 
     def _pump(self, client: socket.socket, stack: ExitStack) -> None:
-        """Carry bytes both ways until one side leaves, or the fault strikes."""
+        """Carry bytes both ways until one side disconnects or the fault strikes."""
         server = stack.enter_context(socket.create_connection(self._target))
         passed = 0
         while not self._ended:

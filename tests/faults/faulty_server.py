@@ -1,4 +1,4 @@
-"""A scripted Xinference that is well until a test makes one of its answers a bad one."""
+"""A scripted Xinference that is healthy until a test makes it give a bad answer."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ OFFER = {
 
 
 def instance(uid: str, status: str, reason: str | None = None) -> list[dict[str, Any]]:
-    """What the list of instances says about one model with one replica."""
+    """Return the list of instances for one model with one replica."""
     replica = {"replica_model_uid": f"{uid}-rep0", "status": status, "error_message": reason}
     return [{"model_uid": uid, "status": status, "replica_statuses": [replica]}]
 
 
 def healthy() -> dict[str, Any]:
-    """What each path of the management API answers while all is well."""
+    """Return what each path of the management API answers on a healthy server."""
     return {
         "GET /v1/cluster/auth": {"auth": False},
         "GET /v1/cluster/version": {"version": "4.1.0"},
@@ -58,8 +58,8 @@ def healthy() -> dict[str, Any]:
 class FaultyServer(ScriptedServer):
     """Serve a model `tiny`, and one that is launched as `new`.
 
-    `faults` maps a regular expression for ``METHOD path`` to the script that is played in place
-    of the healthy answer; it may be changed at any time.
+    `faults` maps a regular expression for ``METHOD path`` to the script to play instead of the
+    healthy answer; it may be changed at any time.
     """
 
     def __init__(self) -> None:

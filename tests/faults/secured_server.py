@@ -1,4 +1,4 @@
-"""A scripted server behind TLS, with a certificate of an authority that nobody knows."""
+"""A scripted server behind TLS, with a certificate from an unknown authority."""
 
 import ssl
 from contextlib import contextmanager
@@ -8,13 +8,13 @@ from faulty_server import FaultyServer
 
 @contextmanager
 def secured_server(authority, *names, ask_back=False, **limits):
-    """Run it; yields the server and its URL.
+    """Run the server; yields it and its URL.
 
     Args:
-        authority: Of `trustme`.
-        names: What its certificate is for.
-        ask_back: Whether it wants a certificate from clients.
-        limits: Of the certificate, such as `not_after`.
+        authority: A certificate authority from `trustme`.
+        names: The names its certificate is valid for.
+        ask_back: Whether it requires a certificate from clients.
+        limits: The limits of the certificate, such as `not_after`.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names, **limits).configure_cert(context)

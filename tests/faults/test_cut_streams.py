@@ -1,4 +1,4 @@
-"""A stream that is cut at every one of its bytes, and a real one at twenty places."""
+"""A stream that is cut at each of its bytes, and a real one cut at twenty places."""
 
 import asyncio
 
@@ -22,11 +22,11 @@ FINISHED = {
     engine: data.index(b'"finish_reason": "stop"') + len(b'"finish_reason": "stop"')
     for engine, data in STREAMS.items()
 }
-"""Bytes after which an answer may count as whole."""
+"""The bytes after which an answer may count as complete."""
 
 
 async def answered(endpoint):
-    """What arrives of an answer, and the error that ends it."""
+    """Return the text that arrives, and the error that ends it."""
     got = []
     try:
         async for chunk in ChatXinference(endpoint, "tiny", timeout=30).astream("x"):
@@ -37,7 +37,7 @@ async def answered(endpoint):
 
 
 def check(cut, whole, text, error):
-    """An answer that was cut too early is an error, and what had arrived of it is right."""
+    """Check that an answer cut too early raises an error, and that the text received is right."""
     assert SAID.startswith(text)
     if cut < whole:
         assert isinstance(error, (StreamError, ConnectError)), (cut, text)
@@ -56,8 +56,8 @@ async def test_cut_at_every_byte(engine, end):
             check(cut, whole, *await answered(server.endpoint))
 
 
-async def test_cut_without_a_word():
-    """As behind a proxy of HTTP/1.0, where the end of a connection is the end of an answer."""
+async def test_cut_by_the_end_of_the_connection():
+    """As behind an HTTP/1.0 proxy, where closing the connection ends an answer."""
     data, whole = STREAMS["llama.cpp"], FINISHED["llama.cpp"]
     for cut in range(1, len(data), 1 if EVERYWHERE else 23):
         async with plain_server(data[:cut]) as endpoint:
@@ -65,7 +65,7 @@ async def test_cut_without_a_word():
 
 
 class plain_server:  # noqa: N801  # used as a function
-    """Answer one request with `data` and the end of the connection, as HTTP/1.0 does."""
+    """Answer one request with `data`, then close the connection, as HTTP/1.0 does."""
 
     def __init__(self, data):
         self._data = data
@@ -86,7 +86,7 @@ class plain_server:  # noqa: N801  # used as a function
 
 @pytest.mark.parametrize("engine", STREAMS)
 def test_cut_in_the_cell(bench, engine):
-    """At some bytes; the turn has what had arrived, and the next cell works."""
+    """Cut at some of the bytes: the turn has what arrived, and the next cell works."""
     data, whole = STREAMS[engine], FINISHED[engine]
     for cut in range(50, whole, 1 if EVERYWHERE else 200):
         bench.server.faults["POST /v1/chat/completions"] = Stream(
@@ -121,7 +121,7 @@ def test_a_real_stream_cut_at_twenty_places(server, tiny_chat, uid):
 
 
 def collected(llm):
-    """What arrives of an answer, and the error that ends it."""
+    """Return the text that arrives, and the error that ends it."""
     got = []
     try:
         for chunk in llm.stream(COUNT):

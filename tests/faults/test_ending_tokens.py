@@ -1,4 +1,4 @@
-"""Tokens that end in the middle of a conversation: renewed unseen, or one line that says so."""
+"""Tokens that expire during a conversation: renewed silently, or reported in one line."""
 
 import getpass
 
@@ -21,7 +21,7 @@ OPEN = {
 
 
 class GuardedServer(FaultyServer):
-    """A server that wants a token with each request; `tokens` gives and takes them."""
+    """A server that requires a token with each request; `tokens` issues and checks them."""
 
     def __init__(self):
         super().__init__()
@@ -46,13 +46,13 @@ class GuardedServer(FaultyServer):
         return super().script_for(what, request)
 
     def end_token(self):
-        """Let the access token end."""
+        """Expire the access token."""
         end_token(Login(self.endpoint), self.tokens)
 
 
 @pytest.fixture
 def guarded(bench, monkeypatch):
-    """The bench's notebook is logged in at this server, and has begun a conversation."""
+    """A server where the bench's notebook is logged in and has begun a conversation."""
     monkeypatch.setattr(getpass, "getpass", lambda *_: "right")
     with GuardedServer() as server:
         bench.succeeds(f"%xinference login {server.endpoint} --username alice")
@@ -65,7 +65,7 @@ def guarded(bench, monkeypatch):
 
 
 def goes_on(bench, guarded, turns):
-    """The next turn continues all those before it, with tokens that were renewed once."""
+    """Check that the next turn continues all the earlier ones, with tokens renewed once."""
     bench.succeeds(CHAT)
     assert [turn.text for turn in bench.turns] == [TEXT] * turns
     assert len(guarded.bodies[-1]["messages"]) == 2 * turns - 1
@@ -80,7 +80,7 @@ def test_between_two_turns(bench, guarded):
 
 
 def test_while_an_answer_streams(bench, guarded):
-    """It is looked at as a request comes: the answer goes on, and the next turn as well."""
+    """Tokens are checked when a request arrives: the answer continues, as does the next turn."""
 
     def chunks():
         begin, *rest = recorded.llama(*ANSWER)
@@ -95,7 +95,7 @@ def test_while_an_answer_streams(bench, guarded):
 
 
 def test_while_a_tool_runs(bench, guarded):
-    """The model is asked again in the same turn, with a new token."""
+    """The model is called again in the same turn, with a new token."""
     call = recorded.llama(recorded.call_begin("wait", arguments="{}"), finish="tool_calls")
     answers = iter([Stream(call)])
     guarded.faults["POST /v1/chat/completions"] = lambda: next(
@@ -110,7 +110,7 @@ def test_while_a_tool_runs(bench, guarded):
 
 
 def test_a_login_that_cannot_be_renewed(bench, guarded):
-    """One line, no token is sent, and after the login the conversation goes on."""
+    """It fails with one line and sends no token; after a login the conversation continues."""
     guarded.end_token()
     guarded.tokens.refreshing = False
     before = [*bench.turns]
@@ -124,8 +124,8 @@ def test_a_login_that_cannot_be_renewed(bench, guarded):
     assert [turn.text for turn in bench.turns] == [TEXT] * 2
 
 
-def test_a_token_that_the_server_has_taken_back(bench, guarded):
-    """As when its secret was changed: one that looks good here is sent once more, and no more."""
+def test_a_token_that_the_server_has_revoked(bench, guarded):
+    """As after a change of its secret: a token that looks valid here is sent once, not again."""
     guarded.tokens.end_all()
     bench.fails(CHAT, AuthenticationError, LOGIN)
     for code in (CHAT, CALLS["invoke"], CALLS["astream"]):

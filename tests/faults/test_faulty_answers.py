@@ -1,4 +1,4 @@
-"""Every answer that a server or a proxy should not give, at each call."""
+"""Every bad answer that a server or a proxy could give, at each call."""
 
 import json
 
@@ -25,7 +25,7 @@ PAGE = "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</ce
 ELSEWHERE = "%xinference connect URL connects to another server."
 GONE = "Model not found in the model list, uid: tiny. Available model uids: ['tinny']"
 
-# An answer with an error status: what it raises at each call, and what the line says.
+# Responses with an error status: the error that each call raises, and what its line says.
 REFUSED = {
     "401": (
         Reply(401, {"detail": "Could not validate credentials"}),
@@ -98,7 +98,7 @@ def break_call(bench, call, script):
 
 @pytest.mark.parametrize("answer", REFUSED)
 @pytest.mark.parametrize("call", CALLS)
-def test_an_answer_that_refuses(bench, call, answer):
+def test_an_answer_with_an_error_status(bench, call, answer):
     script, kind, says = REFUSED[answer]
     break_call(bench, call, script)
     bench.fails(CALLS[call], kind, says)
@@ -106,7 +106,7 @@ def test_an_answer_that_refuses(bench, call, answer):
     bench.succeeds(CALLS[call])
 
 
-# An answer with a good status that cannot be one.
+# Responses with a good status that make no sense.
 STRANGE = {
     "no JSON": Reply(200, "{'a':", JSON),
     "nothing": Reply(200, ""),
@@ -119,7 +119,7 @@ SHAPES = {"a list": [1], "null": None, "a text": "x", "another object": {"a": 1}
 
 @pytest.mark.parametrize("answer", STRANGE)
 @pytest.mark.parametrize("call", CALLS)
-def test_an_answer_of_a_stranger(bench, call, answer):
+def test_an_answer_that_makes_no_sense(bench, call, answer):
     break_call(bench, call, STRANGE[answer])
     bench.fails(CALLS[call], (ConnectError, ServerError, StreamError), "server")
     bench.mend()
@@ -134,13 +134,13 @@ def test_json_of_another_shape(bench, call, answer):
 
 
 def begun(*more, **options):
-    """A stream that goes wrong when some of it has arrived."""
+    """Return a stream that goes wrong after some of it has arrived."""
     return Stream([*recorded.llama("One", " two")[:3], *more], **{"done": False, **options})
 
 
 HALF = recorded.events(recorded.chunk({"content": "ü"}))
 
-# A stream that goes wrong by what is in it.
+# Streams that go wrong because of their content.
 SPOILT = {
     "an error event": (begun({"error": recorded.FAILED}), ServerError, "server logs"),
     "an error that is an object": (
@@ -163,7 +163,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("spoilt", SPOILT)
 @pytest.mark.parametrize("call", ["%%chat", "stream", "astream"])
-def test_a_stream_that_is_spoilt(bench, call, spoilt):
+def test_a_stream_with_bad_content(bench, call, spoilt):
     script, kind, says = SPOILT[spoilt]
     break_call(bench, call, script)
     bench.shell.user_ns["got"] = []
@@ -186,7 +186,7 @@ def test_characters_and_lines_that_arrive_in_pieces(bench, call):
 
 
 @pytest.mark.parametrize("call", ["%%chat", "stream", "astream", "invoke"])
-def test_halves_of_a_character_in_json_are_no_traceback(bench, call):
+def test_half_a_character_in_json_does_not_raise(bench, call):
     r"""An engine that cuts in the middle of a character may send "\ud83d" alone."""
     whole = json.dumps(recorded.whole({"content": "a\ud83d"}))
     text = recorded.events(*recorded.llama("a", "?", "!"))
@@ -197,13 +197,13 @@ def test_halves_of_a_character_in_json_are_no_traceback(bench, call):
     ran.shown.encode()
 
 
-def test_ten_megabytes_in_one_line_settle(bench):
+def test_ten_megabytes_in_one_line_arrive(bench):
     break_call(bench, "%%chat", Stream(recorded.llama("x" * 10_000_000)))
     bench.succeeds("%%chat\nA lot.")
     assert len(bench.turns[-1].text) == 10_000_000
 
 
-# The launch is begun; then the server, asked how it goes, answers with this.
+# The launch has begun; then the server responds to polling with this.
 POLLED = {
     "500": (Reply(500, "Internal Server Error"), ServerError),
     "502, page": (Reply(502, PAGE, HTML), ServerError),
@@ -214,21 +214,21 @@ POLLED = {
 
 
 @pytest.mark.parametrize("answer", POLLED)
-def test_a_launch_that_cannot_be_followed_may_go_on(bench, answer):
+def test_a_launch_that_cannot_be_followed_may_continue(bench, answer):
     script, kind = POLLED[answer]
     bench.server.faults["GET /v1/models/instances"] = script
     ran = bench.fails(CALLS["launch"], kind, "If new is still loading: %xinference use new uses it")
     assert "✗ Launching new: failed" in ran.shown
 
 
-def test_credentials_that_end_while_a_launch_is_followed_keep_their_remedy(bench):
+def test_credentials_that_expire_while_a_launch_is_followed_suggest_a_login(bench):
     gone = Reply(401, {"detail": "Could not validate credentials"})
     bench.server.faults["GET /v1/models/instances"] = gone
     bench.fails(CALLS["launch"], AuthenticationError, "%xinference login")
 
 
-def test_a_loading_model_is_waited_for_where_it_was_told(bench):
-    """The only call that is made again by itself."""
+def test_a_loading_model_is_waited_for_if_retries_are_set(bench):
+    """The only call that is retried automatically."""
     loading = Reply(503, {"detail": "Model is loading"}, {"Retry-After": "0"})
     answers = iter([loading, loading])
     healthy = Reply(body=recorded.whole({"content": TEXT}))
@@ -241,7 +241,7 @@ def test_a_loading_model_is_waited_for_where_it_was_told(bench):
 
 
 def test_credentials_do_not_follow_a_redirect_of_an_answer(bench):
-    """Neither does the asynchronous session send them to another host."""
+    """The asynchronous session does not send them to another host either."""
     port = bench.proxy.endpoint.rpartition(":")[2]
     elsewhere = {"Location": f"http://localhost:{port}/v1/chat/there"}
     bench.server.faults["POST /v1/chat/completions"] = Reply(307, "", elsewhere)
@@ -251,10 +251,10 @@ def test_credentials_do_not_follow_a_redirect_of_an_answer(bench):
         bench.fails(call, ServerError, ELSEWHERE)
         sent = {each.path: "xf-key" in str(each.headers) for each in bench.server.requests}
         assert sent == {"/v1/chat/completions": True, "/v1/chat/there": False}
-    bench.run("del s\nraise ValueError")  # the last error keeps what it met
+    bench.run("del s\nraise ValueError")  # the last error keeps its frames
 
 
-def test_what_is_left_early_is_ended_on_the_server(bench):
+def test_a_stream_that_times_out_is_closed_on_the_server(bench):
     break_call(bench, "%%chat", begun(end="never"))
     bench.run("%config XinferenceMagics.read_timeout = 0.5")
     bench.fails("%%chat\nCount.", StreamError, "stopped responding")

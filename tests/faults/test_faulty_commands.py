@@ -18,7 +18,7 @@ from xinference_magics.auth.login import Login
 from xinference_magics.errors import AuthenticationError, ConnectError, ServerError, StreamError
 
 OUTSIDE = str(Path(__file__).parent), str(Path(IPython.__file__).parent)
-"""Whose frames know all that a notebook knows."""
+"""Paths of the code whose frames may hold all that a notebook holds."""
 PASSWORD = "right-password"  # noqa: S105  # planted, to be looked for
 
 ELSEWHERE = "%xinference connect URL connects to another server."
@@ -26,7 +26,7 @@ LOG = "The server's log may have the reason."
 PAGE = "<html><head><title>502 Bad Gateway</title></head></html>"
 HTML = {"Content-Type": "text/html"}
 
-# A fault, what it raises and what the line says: of the network, and of the server.
+# A fault, the error it raises and what its line says: of the network, and of the server.
 BROKEN = {
     "refused": (Fault("refuse"), ConnectError, "no server is running there. %xinference serve"),
     "closed": (Fault("close"), ConnectError, LOG),
@@ -63,9 +63,9 @@ COMMANDS = {
     "setup": "%xinference setup {url} --username alice",
 }
 LEFT_OUT = {
-    # They wait for long by design: the server answers when processes have ended.
+    # These wait for a long time by design: the server answers once processes have ended.
     **{each: {"silent"} for each in ("cancel tiny", "reload", "stop-cluster -y")},
-    # Whatever is said with success is a yes, or a no of servers that ask nobody to set them up.
+    # Any successful response means yes, or comes from a server that asks for no setup.
     "terminate tiny": {"silent", "no JSON"},
     "setup": {"no JSON"},
 }
@@ -88,7 +88,7 @@ SIBLINGS = {
 
 @pytest.fixture
 def url(bench, monkeypatch):
-    """Where the bench's server is; who is asked for a password there types one."""
+    """The URL of the bench's server; password prompts there are answered."""
     monkeypatch.setattr(getpass, "getpass", lambda *_: PASSWORD)
     bench.server.answers |= {
         "POST /v1/embeddings": recorded.vectors([1.0, 2.0]),
@@ -100,7 +100,7 @@ def url(bench, monkeypatch):
 
 
 def check_all(bench, code, faults):
-    """Each fault fails the cell with its error in one line; nothing is lost, the next works."""
+    """Check that each fault fails the cell with one line and loses nothing; the next cell works."""
     before = bench.session.model, bench.turns
     for fault, kind, says in faults.values():
         if isinstance(fault, Fault):
@@ -129,8 +129,8 @@ def test_another_class(bench, url, call):
 
 
 @pytest.mark.parametrize("call", ["t.stream('x')", "t.astream('x')"])
-def test_a_text_that_breaks_off(bench, url, call):
-    """What had come of it was delivered."""
+def test_a_text_that_is_cut_off(bench, url, call):
+    """What arrived before the cut is delivered."""
     word = "async for" if "astream" in call else "for"
     cell = f"got = []\n{word} each in {call}: got.append(each)"
     pieces = recorded.llama_text("One", " two", " three")
@@ -146,13 +146,13 @@ def test_a_text_that_breaks_off(bench, url, call):
     bench.succeeds(cell)
 
 
-# A login's three requests.
+# The three requests of a login.
 STEPS = ("GET /v1/cluster/auth", "GET /v1/admin/setup/status", "POST /token")
 
 
 @pytest.fixture
 def asked(bench, url):
-    """The server wants a login; nobody is logged in."""
+    """The server requires a login, and nobody is logged in."""
     with TokenServer() as tokens:
         bench.server.answers |= {
             "GET /v1/cluster/auth": {"auth": True},
@@ -165,12 +165,12 @@ def asked(bench, url):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_login_at_each_of_its_requests(bench, asked, step):
-    """Nothing of it is kept, and no frame knows the password."""
+def test_a_login_that_fails_at_each_of_its_requests(bench, asked, step):
+    """Nothing of it is saved, and no frame holds the password."""
     faults = {**STRANGE, "silent": (Stream([], end="never"), ConnectError, LOG)}
     for name, (fault, kind, says) in faults.items():
         if (name, step) == ("no JSON", STEPS[1]):
-            continue  # a server of old, which asks nobody to set it up
+            continue  # an older server, which does not ask for a setup
         bench.server.faults[step] = fault
         ran = bench.fails(asked, kind, says)
         assert PASSWORD not in "".join(known(ran.error))
@@ -180,7 +180,7 @@ def test_a_login_at_each_of_its_requests(bench, asked, step):
 
 
 def test_a_login_that_is_interrupted(bench, asked):
-    """Neither does the interrupt know it, which is shown with what its frames hold."""
+    """The interrupt, which is shown with the contents of its frames, does not hold it either."""
 
     def interrupt():
         os.kill(os.getpid(), signal.SIGINT)
@@ -202,7 +202,7 @@ def test_a_logout_does_not_wait_for_the_server(bench, asked, url):
 
 
 def known(error, seen=()):
-    """All that an exception, those it carries, and the frames of all know."""
+    """Yield everything that an exception, those it carries, and all their frames hold."""
     if not isinstance(error, BaseException) or error in seen:
         return
     yield f"{error!r} {error} {vars(error)}"
@@ -230,8 +230,8 @@ k, e = ChatXinference(**at, api_key=key()), XinferenceEmbeddings(**at, api_key=k
 
 
 @pytest.mark.parametrize("call", KEYED)
-def test_no_exception_and_no_frame_knows_the_key(bench, url, call):
-    """Some tracebacks show what frames know, and exceptions of clients hold what was sent."""
+def test_no_exception_and_no_frame_holds_the_key(bench, url, call):
+    """Some tracebacks show what frames hold, and exceptions of clients hold what was sent."""
     bench.shell.user_ns["key"] = lambda: KEY
     make = MAKE.format(url=url)
     bench.succeeds(make)
@@ -245,7 +245,7 @@ def test_no_exception_and_no_frame_knows_the_key(bench, url, call):
         )
         assert KEY not in "".join(known(ran.error)), fault
         bench.mend()
-        bench.succeeds(make)  # what was refused is not sent again
+        bench.succeeds(make)  # rejected credentials are not sent again
     bench.run("del k, e, key")
 
 
@@ -257,7 +257,7 @@ def test_no_exception_and_no_frame_knows_the_key(bench, url, call):
     ],
 )
 def test_no_command_shows_a_key_that_cannot_be_sent(bench, asked, monkeypatch, key, says):
-    """Neither where all is shown that frames know, nor afterwards."""
+    """Neither in a verbose traceback, nor afterwards."""
     monkeypatch.setenv("XINFERENCE_API_KEY", key)
     url, says = bench.proxy.endpoint, f"cannot be sent: {says} %xinference login"
     made = f"from xinference_magics import ChatXinference\nk = ChatXinference({url!r}, 'tiny')"
@@ -278,8 +278,8 @@ def test_no_command_shows_a_key_that_cannot_be_sent(bench, asked, monkeypatch, k
     assert asked_for == {"/v1/cluster/auth", "/v1/admin/setup/status"}
 
 
-def test_a_key_with_a_line_break_behind_it_is_good(bench, asked, monkeypatch):
-    """As one that was read from a file."""
+def test_a_key_with_a_trailing_line_break_is_valid(bench, asked, monkeypatch):
+    """Such as one that was read from a file."""
     monkeypatch.setenv("XINFERENCE_API_KEY", f"{KEY}\n")
     bench.server.requests.clear()
     bench.succeeds(f"%xinference list -e {bench.proxy.endpoint}")
@@ -287,7 +287,7 @@ def test_a_key_with_a_line_break_behind_it_is_good(bench, asked, monkeypatch):
     assert sent == {None, f"Bearer {KEY}"}
 
 
-def test_no_frame_of_a_command_knows_the_password_of_a_proxy(bench, monkeypatch, closed_port):
+def test_no_frame_of_a_command_holds_the_password_of_a_proxy(bench, monkeypatch, closed_port):
     monkeypatch.setenv("http_proxy", f"http://me:{PASSWORD}@127.0.0.1:{closed_port}")
     for code in ("%xinference list -e", "%xinference connect"):
         ran = bench.fails(f"{code} http://models.example", ConnectError, "the proxy refused")

@@ -1,4 +1,4 @@
-"""Every way in which a network fails, at each call: one line that helps, in time, nothing lost."""
+"""Every way in which a network fails, at each call: one helpful line, in time, nothing lost."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from faulty_server import TEXT
 
 from xinference_magics.errors import ConnectError, StreamError
 
-HEAD, BODY = 40, 900  # bytes of a stream: within the headers, and when some text has come
+HEAD, BODY = 40, 900  # bytes of a stream: within the headers, and after some text
 SILENT = "is not responding: the request timed out. The server's log may have the reason."
 CLOSED = "closed the connection before responding. The server's log may have the reason."
 
-# What becomes of a connection before it has answered: the same error at each call.
+# Connections that fail before they respond: the same error at each call.
 UNANSWERED = {
     "refused": (Fault("refuse"), "refused the connection: no server is running there. %xinference"),
     "no connection": (Fault("full"), "the connection timed out. %xinference connect"),
@@ -30,7 +30,7 @@ UNANSWERED = {
 
 @pytest.fixture
 def bench(bench):
-    """With no connection kept from another test: what breaks is the first answer."""
+    """The bench without connections from another test: the first response is the one to break."""
     bench.proxy.drop_all()
     eventually(lambda: not connections(bench.proxy.endpoint), "the connections are closed")
     return bench
@@ -47,7 +47,7 @@ def test_no_answer(bench, call, fault):
     bench.succeeds(CALLS[call])
 
 
-# What becomes of an answer that has begun.
+# Responses that fail after they have begun.
 BROKEN = {
     "closed": (Fault("close", BODY), "the connection was lost"),
     "reset": (Fault("reset", BODY), "the connection was lost"),
@@ -75,15 +75,15 @@ def test_a_stream_that_has_begun(bench, call, fault):
 
 @pytest.mark.parametrize("fault", ["closed", "reset", "silent"])
 @pytest.mark.parametrize("call", ["list", "launch", "invoke", "ainvoke"])
-def test_a_whole_answer_that_has_begun(bench, call, fault):
+def test_a_non_streamed_answer_that_has_begun(bench, call, fault):
     bench.proxy.fault = Fault(BROKEN[fault][0].then, 170)  # in the body
     bench.fails(CALLS[call], ConnectError, SILENT if fault == "silent" else CLOSED)
     bench.mend()
     bench.succeeds(CALLS[call])
 
 
-def test_headers_that_break_off_are_no_answer_of_a_stranger(bench):
-    """http.client takes them for an answer without a body."""
+def test_truncated_headers_are_not_mistaken_for_a_response(bench):
+    """http.client takes them for a response without a body."""
     for call in ("list", "invoke"):
         bench.proxy.fault = Fault("close", 60)
         bench.fails(CALLS[call], ConnectError, CLOSED)
@@ -92,13 +92,13 @@ def test_headers_that_break_off_are_no_answer_of_a_stranger(bench):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_slow_drip_is_no_silence(bench, call):
+def test_a_slow_trickle_is_not_a_timeout(bench, call):
     bench.proxy.fault = Fault(pause=0.0005, piece=1)
     bench.succeeds(CALLS[call])
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
+def test_keep_alive_connections_that_are_lost_between_two_calls(bench, call):
     """As when a server is restarted between two cells."""
     for _ in range(2):
         bench.succeeds(CALLS[call])
@@ -118,7 +118,7 @@ def test_connections_that_were_kept_and_lost_between_two_calls(bench, call):
         ("https", "127.0.0.1", "cannot be reached: the TLS handshake failed. Should it be http://"),
     ],
 )
-def test_a_name_that_nobody_knows_and_tls_where_there_is_none(bench, call, scheme, host, says):
+def test_an_unknown_host_name_and_tls_to_a_plain_server(bench, call, scheme, host, says):
     port = bench.proxy.endpoint.rpartition(":")[2]
     url = f"{scheme}://{host}:{port}"
     made = f"from xinference_magics import ChatXinference\nm = ChatXinference('{url}', 'tiny')"
@@ -128,10 +128,10 @@ def test_a_name_that_nobody_knows_and_tls_where_there_is_none(bench, call, schem
 
 
 class Resolver:
-    """Looks names up, and hangs for those of one domain until the test has ended.
+    """Look names up, but hang for those of one domain until the test has ended.
 
     Attributes:
-        asked: Called once, as a lookup begins to hang.
+        asked: Called once, when a lookup begins to hang.
     """
 
     def __init__(self):
@@ -150,7 +150,7 @@ class Resolver:
 
 @pytest.fixture
 def resolver(bench, monkeypatch):
-    """The system's resolver, whose server has vanished."""
+    """The system's resolver, with a name server that has vanished."""
     made = Resolver()
     monkeypatch.setattr(socket, "getaddrinfo", made)
     yield made
@@ -170,7 +170,7 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("call", ELSEWHERE)
 def test_a_resolver_that_hangs(bench, resolver, call):
-    """It heeds no timeout, and a thread that waits for it cannot be ended."""
+    """It ignores timeouts, and a thread that waits for it cannot be stopped."""
     bench.succeeds(
         "from xinference_magics import ChatXinference\n"
         f"m = ChatXinference('{UNFOUND}', 'tiny', timeout=(0.5, 0.5))"
@@ -209,7 +209,7 @@ def test_an_interrupt_while_a_resolver_hangs(bench, resolver, call):
 
 @pytest.mark.parametrize("call", ["list", "%%chat", "invoke", "ainvoke"])
 def test_a_name_whose_first_address_leads_nowhere(bench, monkeypatch, call):
-    """As where a machine thinks that it has IPv6: the others have a part of the time left."""
+    """As on a machine that wrongly expects IPv6: the other addresses get a share of the time."""
     port = int(bench.proxy.endpoint.rpartition(":")[2])
     look_up = socket.getaddrinfo
 

@@ -1,4 +1,4 @@
-"""A server behind TLS whose certificate or handshake is at fault: one line with the remedy."""
+"""A server behind TLS with a bad certificate or handshake: one line with the remedy."""
 
 import datetime as dt
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ MISMATCH = "certificate is not valid for '127.0.0.1'. Connect with a name that i
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """An authority that nobody knows; `authority.file` is its certificate."""
+    """A certificate authority that nobody knows; `authority.file` is its certificate."""
     made = trustme.CA()
     made.file = tmp_path_factory.mktemp("authority") / "ca.pem"
     made.cert_pem.write_to_path(made.file)
@@ -27,9 +27,9 @@ def authority(tmp_path_factory):
 
 @pytest.fixture
 def secured(authority, bench, monkeypatch):
-    """Start a server with a certificate: `secured("127.0.0.1", not_after=...)` is its URL."""
+    """Start a server with a certificate: `secured("127.0.0.1", not_after=...)` returns its URL."""
     for name in VARIABLES:
-        monkeypatch.setenv(name, "")  # what the cells set is undone
+        monkeypatch.setenv(name, "")  # so that what the cells set is undone
         monkeypatch.delenv(name)
     with ExitStack() as started:
 
@@ -41,7 +41,7 @@ def secured(authority, bench, monkeypatch):
 
 
 def calls(bench, url):
-    """What users call at `url`: a cell each."""
+    """Return what users call at `url`, each as a cell."""
     bench.succeeds(
         "from xinference_magics import ChatXinference\n"
         f"m = ChatXinference('{url}', 'tiny', timeout=(0.5, 0.5))"
@@ -52,8 +52,8 @@ def calls(bench, url):
     return [f"%xinference list -e {url}", *there]
 
 
-def test_an_authority_that_nobody_knows(bench, secured, authority):
-    """The line that is told to be typed is the remedy, for every call, and from then on."""
+def test_an_unknown_authority(bench, secured, authority):
+    """The line that the error suggests is the remedy for every call from then on."""
     there = calls(bench, secured("127.0.0.1"))
     for code in there:
         bench.fails(code, ConnectError, UNKNOWN, "%env REQUESTS_CA_BUNDLE=")
@@ -82,7 +82,7 @@ def test_a_certificate_that_has_expired(bench, secured, authority):
         bench.fails(code, ConnectError, "certificate has expired. Renew it on the server")
 
 
-def test_a_server_that_wants_a_certificate_of_ours(bench, secured, authority):
+def test_a_server_that_requires_a_client_certificate(bench, secured, authority):
     bench.succeeds(f"%env REQUESTS_CA_BUNDLE={authority.file}")
     for code in calls(bench, secured("127.0.0.1", ask_back=True)):
         bench.fails(code, ConnectError)
@@ -98,7 +98,7 @@ def test_a_file_without_certificates(bench, secured, tmp_path, content):
         bench.fails(code, ConnectError, f"REQUESTS_CA_BUNDLE names {path}, which contains no")
 
 
-def test_without_tls_no_certificates_are_looked_for(bench, monkeypatch):
+def test_no_certificates_are_looked_up_without_tls(bench, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/absent/ca.pem")
     for code in calls(bench, bench.proxy.endpoint):
         bench.succeeds(code)

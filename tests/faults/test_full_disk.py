@@ -1,4 +1,4 @@
-"""A disk that is full: one line that names the file, what was there stays, nothing is lost."""
+"""A full disk: one line names the file, existing content stays, and nothing is lost."""
 
 import getpass
 import json
@@ -19,7 +19,7 @@ from xinference_magics.local_server.state import find_folder
 
 @contextmanager
 def full_disk(left=16):
-    """Let no file grow beyond `left` bytes: what is written fails as on a disk without space."""
+    """Let no file grow beyond `left` bytes: writing fails as on a disk without space."""
     previous = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (left, previous[1]))
@@ -49,8 +49,8 @@ def test_a_folder_that_cannot_be_made_or_locked(tmp_path, monkeypatch):
         Login("http://127.0.0.1:1").keep(Tokens(access="a"))
 
 
-def test_a_login_is_not_lost_when_its_renewal_cannot_be_kept(tmp_path, monkeypatch):
-    """A refresh token serves once: it is not spent where the new one cannot be written down."""
+def test_a_login_is_not_lost_when_its_renewal_cannot_be_saved(tmp_path, monkeypatch):
+    """A refresh token works once: it is not spent if the new one cannot be saved."""
     monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path))
     with TokenServer(life=4.0) as server:
         login = Login(server.endpoint)
@@ -64,7 +64,7 @@ def test_a_login_is_not_lost_when_its_renewal_cannot_be_kept(tmp_path, monkeypat
         assert server.counts["refresh"] == 1
 
 
-def test_a_token_that_is_still_good_is_used_when_it_cannot_be_renewed(tmp_path, monkeypatch):
+def test_a_valid_token_is_used_when_it_cannot_be_renewed(tmp_path, monkeypatch):
     monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path))
     with TokenServer(life=60.0) as server:
         login = Login(server.endpoint)
@@ -78,7 +78,7 @@ def test_a_token_that_is_still_good_is_used_when_it_cannot_be_renewed(tmp_path, 
 
 
 def test_a_login_in_a_cell(bench, monkeypatch):
-    """The one line of the cell has no secret in it."""
+    """The one line of the cell contains no secret."""
     with TokenServer() as server:
         bench.server.answers |= {
             "GET /v1/cluster/auth": {"auth": True},
@@ -112,7 +112,7 @@ def test_a_conversation_is_saved_whole_or_not_at_all(bench, tmp_path):
     assert len(json.loads(path.read_text())["turns"]) == 2
 
 
-def test_a_server_that_cannot_be_noted_is_not_left_running(bench, tmp_path):
+def test_a_server_that_cannot_be_recorded_is_not_left_running(bench, tmp_path):
     command = tmp_path / "xinference-local"
     command.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
     command.chmod(0o755)

@@ -1,7 +1,8 @@
 """A kernel interrupt at any moment of a turn and of a launch, in a real kernel.
 
 An alarm in the kernel's own process sends the signal that Jupyter sends, at a random moment of
-the cell; it is disarmed at the cell's end, as ipykernel loses replies that are interrupted.
+the cell. It is disarmed at the end of the cell, because ipykernel loses replies that are
+interrupted.
 """
 
 import random
@@ -39,7 +40,7 @@ def left():
 
 
 def within(moment, line):
-    """A cell that runs `line` and is interrupted after `moment` seconds, if it still runs then."""
+    """Return a cell that runs `line` and is interrupted after `moment` seconds if it still runs."""
     return f"arm({moment})\ntry:\n    {line}\nfinally:\n    alarm.cancel()"
 
 
@@ -67,7 +68,7 @@ def kernel(user):
 
 
 def is_clean(reply):
-    """Whether a cell that was interrupted at any moment says so in no frame of ours."""
+    """Return whether a cell that was interrupted at any moment shows no frame of ours."""
     if reply.status == "ok":
         return True
     ours = "xinference_magics/" in reply.stdout
@@ -75,14 +76,14 @@ def is_clean(reply):
 
 
 def check_left(kernel, before):
-    """No thread runs; no widget, no task and no connection is open that was not before."""
-    threads = "ours()[0]"  # what is ended on the server is ended by a thread
+    """Check that no thread runs, and that no new widget, task or connection is open."""
+    threads = "ours()[0]"  # a thread aborts requests on the server
     eventually(lambda: kernel.value(threads) == "[]", "the threads have ended")
     assert eval(kernel.value("left()")) == before  # noqa: S307  # of our own making
 
 
 def moments(longest):
-    """Random moments, the same in each run of the tests."""
+    """Return random moments, the same in each run of the tests."""
     chosen = random.Random(20)  # noqa: S311
     return [chosen.uniform(0, longest) for _ in range(TIMES)]
 
@@ -119,7 +120,7 @@ def test_a_launch(kernel, server):
 
 
 def test_a_launch_whose_view_is_about_to_open(kernel):
-    """Half a widget could neither be shown nor closed."""
+    """A half-built widget could neither be shown nor closed."""
     kernel.run("%xinference launch -n tiny-chat -u new --force --as new")
     before = eval(kernel.value("left()"))  # noqa: S307  # of our own making
     kernel.run("""
@@ -138,7 +139,7 @@ LaunchWidget.__init__ = interrupted
 
 @pytest.mark.parametrize("number", range(TIMES // 5))
 def test_the_first_turn_of_a_kernel(user, number):
-    """While everything is imported: what an interrupt tears must not stay torn."""
+    """While everything is being imported: what an interrupt breaks must not stay broken."""
     moment = random.Random(number).uniform(0, 1.0)  # noqa: S311
     kernel = Kernel(user)
     try:

@@ -1,6 +1,6 @@
-"""A call that has failed has closed what it opened, in that moment: no garbage is collected for it.
+"""A failed call has closed what it opened when it fails, without garbage collection.
 
-Asynchronous calls are looked at on a loop that goes on, and on one that ends with them.
+Asynchronous calls are checked on a loop that continues, and on one that ends with them.
 """
 
 import asyncio
@@ -53,13 +53,13 @@ ANSWERS = {
 BROKEN = {
     f"{then} after {after}": Fault(then, after)
     for then in ("close", "reset", "silence")
-    for after in (0, 170, 1500, 2500)  # of TLS, the handshake takes about 1400
+    for after in (0, 170, 1500, 2500)  # the TLS handshake takes about 1400
 } | {"refused": Fault("refuse"), "no place": Fault("full")}
 
 
 @pytest.fixture(autouse=True)
 def without_collection():
-    """Errors and their frames are kept by whoever caught them, as shells do."""
+    """Disable collection: whoever caught an error keeps it and its frames, as shells do."""
     gc.disable()
     yield
     gc.enable()
@@ -67,7 +67,7 @@ def without_collection():
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """What all of these tests trust."""
+    """The certificate authority that all of these tests trust."""
     made = trustme.CA()
     path = tmp_path_factory.mktemp("authority") / "ca.pem"
     made.cert_pem.write_to_path(path)
@@ -78,7 +78,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["http", "https"])
 def served(request, authority):
-    """A server, and its URL."""
+    """A server and its URL."""
     if request.param == "https":
         with secured_server(authority, "127.0.0.1") as made:
             yield made
@@ -88,7 +88,7 @@ def served(request, authority):
 
 
 def calls(url):
-    """What asks a server: plain calls, and those that are awaited."""
+    """Return calls to a server: synchronous ones, and ones to await."""
     at = {"server_url": url, "model_uid": "tiny", "timeout": (0.2, 0.2)}
     chat, text = ChatXinference(**at), XinferenceLLM(**at)
     vectors, ranks = XinferenceEmbeddings(**at), XinferenceRerank(**at)
@@ -110,11 +110,11 @@ def calls(url):
 
 
 def check(url):
-    """Make each call; return what it has left open, and how many failed."""
+    """Make each call; return the connections left open, and the number of failures."""
     before, left, errors = connections(url), [], []
 
     def ended(error):
-        errors.append(error)  # and with it all that it refers to
+        errors.append(error)  # and with it everything that it refers to
         left.append(connections(url) - before)
 
     async def awaited(call):
@@ -136,7 +136,7 @@ def check(url):
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_an_answer_at_fault(served, answer):
+def test_a_bad_answer(served, answer):
     server, url = served
     server.faults[".*"] = ANSWERS[answer]
     left, failed = check(url)
@@ -144,7 +144,7 @@ def test_an_answer_at_fault(served, answer):
     assert failed > 3
 
 
-def test_a_stream_whose_status_is_refused(served):
+def test_a_stream_with_an_unexpected_status(served):
     server, url = served
     server.faults[".*"] = Reply(201, {"choices": []})
     before = connections(url)
@@ -154,8 +154,8 @@ def test_a_stream_whose_status_is_refused(served):
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_network_at_fault(served, fault):
-    """Some answers of a few bytes are whole before it strikes."""
+def test_a_bad_network(served, fault):
+    """Some short responses are complete before the fault strikes."""
     with FaultyProxy(served[0].endpoint) as proxy:
         served[0].faults.clear()
         proxy.fault = BROKEN[fault]
@@ -168,7 +168,7 @@ def test_a_network_at_fault(served, fault):
 @pytest.mark.parametrize("name", ["127.0.0.1", "models.example"])
 @pytest.mark.parametrize("ask_back", [False, True])
 def test_a_handshake_that_fails(authority, monkeypatch, name, ask_back):
-    """Of an authority that is not known, for another host, or for want of our own certificate."""
+    """With an unknown authority, for another host, or without a required client certificate."""
     if not ask_back and name == "127.0.0.1":
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", "")
     with secured_server(authority, name, ask_back=ask_back) as (_, url):
@@ -178,7 +178,7 @@ def test_a_handshake_that_fails(authority, monkeypatch, name, ask_back):
 
 
 async def test_a_long_request_that_nobody_reads():
-    """What gives it up does not wait until it is sent; the server's abort is soon given up, too."""
+    """Cancelling it does not wait until it is sent; the abort request is soon given up as well."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         llm = ChatXinference(url, "tiny")

@@ -1,4 +1,4 @@
-"""A real server that is killed between two turns, in a turn and in a launch, and is back again."""
+"""A real server that is killed between turns, in a turn and in a launch, and comes back."""
 
 import json
 
@@ -10,7 +10,7 @@ LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 -u mortal --n_threads 1"
 
 
 def kill(server):
-    """End a server and its models at once, as a power cut does."""
+    """Kill a server and its models at once, as a power cut would."""
     for each in [server.process, *server.process.children(recursive=True)]:
         each.kill()
     server.process.wait(10)
@@ -25,7 +25,7 @@ def registered(server, definitions):
 
 
 def fails(notebook, code, *parts):
-    """Run a cell that has to end with an error in one line, its last."""
+    """Run a cell that must fail with a one-line error as its last line."""
     reply = notebook.run(code, timeout=180)
     assert reply.status == "error", reply
     assert "Traceback" not in reply.stdout
@@ -70,7 +70,7 @@ def between_turns(notebook):
 
 
 def back_again(notebook):
-    """The server has forgotten the model; what the notebook had said is still there."""
+    """The server has forgotten the model; once it is launched again, the notebook works."""
     fails(notebook, "%%chat -t 0\nHello!", "ModelNotFoundError", "mortal")
     assert notebook.run(LAUNCH, timeout=300).status == "ok"
     assert "Hello" in notebook.run("%%chat -t 0 --new\nHello!").displays[0]["text/plain"]

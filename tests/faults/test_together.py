@@ -1,4 +1,4 @@
-"""Several at once: threads of two cells, two notebooks, and a kernel that restarts as it serves."""
+"""Concurrency: threads of two cells, two notebooks, and a kernel that restarts while it serves."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ for each in begun: each.start()
 """
 
 
-def test_threads_of_two_cells_ask_while_a_third_does(bench):
+def test_threads_of_two_cells_chat_while_a_third_cell_does(bench):
     bench.succeeds("%conversation clear")
     bench.succeeds("said = []\nbegun = []")
     bench.succeeds(THREADS.format(first=0) + "first = begun, said")

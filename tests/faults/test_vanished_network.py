@@ -1,4 +1,4 @@
-"""A network that is gone while an answer is waited for, however long that may take."""
+"""A network that vanishes while an answer is awaited, however long that may take."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ PROGRAM = Path(__file__).parent / "vanishing_network.py"
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a network away")
 @pytest.mark.parametrize("call", ["invoke", "ainvoke", "astream"])
-def test_a_network_that_vanishes_is_noticed_before_the_silence_is_too_long(call):
+def test_a_vanished_network_is_noticed_before_the_read_timeout(call):
     done = subprocess.run(
         [sys.executable, PROGRAM, call], capture_output=True, text=True, timeout=240, check=True
     )

@@ -1,6 +1,6 @@
-"""A server whose network goes away while it answers: no reset, no end, nothing any more.
+"""A server whose network vanishes while it answers: no reset, no end, nothing further.
 
-Run as a program in a network of its own, which it takes away itself:
+Run as a program in its own network namespace, which it takes down itself:
 ``python vanishing_network.py invoke|ainvoke|astream`` prints the error that ends the call.
 """
 
@@ -27,7 +27,7 @@ def loopback(flags):
 
 
 def answer(listener, begin):
-    """Take a request, begin to answer, and be gone."""
+    """Accept a request, begin to answer, then take the network down."""
     connection, _ = listener.accept()
     connection.recv(65536)
     connection.sendall(begin)

@@ -1,4 +1,4 @@
-"""A server that answers everything with one answer, and a notebook that talks to it."""
+"""A server that gives one answer to every request, and a notebook that talks to it."""
 
 import pytest
 from loaded_shell import loaded_shell
@@ -7,7 +7,7 @@ from management_server import scripted_api
 
 @pytest.fixture(scope="module")
 def says():
-    """A server; `says.content` is what it answers to everything, `says.by_path` to some paths."""
+    """A server; it answers every request with `says.content`, or by path with `says.by_path`."""
     with scripted_api() as answers:
         answers.content, answers.by_path, answers.status = {}, {}, 200
 

@@ -1,6 +1,6 @@
 """Run each property test for some seconds on cases that libFuzzer finds: `guided.py SECONDS`.
 
-What it finds is kept where hypothesis keeps failures: the next run of the test tells it.
+Failures are saved where hypothesis saves them, so the next run of the test reports them.
 """
 
 import os
@@ -17,7 +17,7 @@ DONE = re.compile(r"Done (\d+) runs")
 
 
 class Collected:
-    """The property tests, by their node's id."""
+    """The property tests, by node id."""
 
     def __init__(self):
         self.nodes = []
@@ -27,7 +27,7 @@ class Collected:
 
 
 def run(node, seconds):
-    """Run one test; return how many cases it took, or None and what libFuzzer and it have said."""
+    """Run one test; return the number of its cases, or None if it failed, and its output."""
     command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "guiding", node]
     done = subprocess.run(
         command,
@@ -42,7 +42,7 @@ def run(node, seconds):
 
 
 def main(seconds="60"):
-    """Run all; the exit code is the number of those that failed."""
+    """Run all tests; the exit code is the number of failures."""
     collected = Collected()
     pytest.main(["--collect-only", "-qq", *map(str, PATHS)], plugins=[collected])
     failed = 0

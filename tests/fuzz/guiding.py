@@ -1,7 +1,7 @@
-"""A plugin of pytest: a property test does not draw its cases, libFuzzer looks for them.
+"""A pytest plugin in which libFuzzer searches for the cases of a property test.
 
-It keeps what reaches new branches of the package, and tries variants of that. It leaves the
-process when the time is over, so a process takes one test: `guided.py` starts them.
+libFuzzer keeps the inputs that reach new branches of the package, and tries variants of them. It
+exits the process when the time is over, so a process runs one test: `guided.py` starts them.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""JSON as no server should send it: any value, or a right one in which something is wrong.
+"""JSON that no server should send: any value, or a valid one in which something is wrong.
 
-The values are made of a seed by a random generator, and not drawn one by one: drawing took most of
-the time of a case. What fails is shown as it is, and it is small.
+A random generator makes each value from a seed, because drawing its parts one by one took most of
+the time of a case. Failing values are shown as they are, and they are small.
 """
 
 import copy
@@ -41,7 +41,7 @@ LEAVES = (
 
 
 def anything(chance, depth=0):
-    """Any value, nested three times at most."""
+    """Return any value, nested at most three times."""
     kind = chance.randrange(3) if depth < 3 else 0
     if kind == 1:
         return [anything(chance, depth + 1) for _ in range(chance.randrange(4))]
@@ -51,7 +51,7 @@ def anything(chance, depth=0):
 
 
 def spoilt(chance, value):
-    """`value` with one of its parts lost, doubled or replaced."""
+    """Return `value` with one of its parts removed, added or replaced."""
     if not isinstance(value, dict | list) or not value or chance.randrange(6) == 0:
         return anything(chance)
     place = chance.choice([*value] if isinstance(value, dict) else range(len(value)))
@@ -71,7 +71,7 @@ ANYTHING = SEEDS.map(lambda seed: anything(Random(seed)))  # noqa: S311
 
 
 def wrong(right, *, most=3):
-    """`right`, a strategy or a value, with up to `most` of its parts spoilt."""
+    """Return a strategy for `right`, a strategy or a value, with up to `most` parts spoilt."""
 
     def spoil(drawn):
         value, seed = drawn

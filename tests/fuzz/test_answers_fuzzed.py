@@ -1,4 +1,4 @@
-"""Answers of a model, streamed and whole, as no server should send them: one of our errors."""
+"""Model answers, streamed and whole, that no server should send: one of our errors at worst."""
 
 import asyncio
 import io
@@ -58,7 +58,7 @@ def is_list(value):
 
 
 def answer_of(data):
-    """An HTTP answer with a body that has arrived."""
+    """Return an HTTP response with a body that has arrived."""
     answer = requests.Response()
     answer.status_code = 200
     answer.raw = urllib3.HTTPResponse(io.BytesIO(data), preload_content=False)
@@ -66,7 +66,7 @@ def answer_of(data):
 
 
 class Said:
-    """What the server says to every request; the models that hear it are made once."""
+    """What the server answers to every request; the models that read it are made once."""
 
     data = b""
 
@@ -100,7 +100,7 @@ MODELS = {kind: kind(**PLACE) for kind in (Reading, ReadingAsync, ReadingText)}
 
 
 def reading(kind, data):
-    """A model whose every answer is `data`."""
+    """Return a model whose every answer is `data`."""
     Said.data = data
     return MODELS[kind]
 
@@ -117,7 +117,7 @@ def encoded(chunks):
 
 
 def only_ours(call, *args, **kwargs):
-    """Call something that must succeed, or fail with one of our errors, in one line."""
+    """Call something that must succeed, or fail with one of our errors in one line."""
     try:
         return call(*args, **kwargs)
     except XinferenceError as error:
@@ -131,7 +131,7 @@ async def collected(model, **options):
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_right_chunks(runner, stream):
-    """What is fuzzed reads, where there is nothing wrong."""
+    """The fuzzed readers work if nothing is wrong."""
     assert sum_of(list(reading(Reading, encoded(stream)).stream("?"))).text.startswith("Yes.")
     chunks = runner.run(collected(reading(ReadingAsync, encoded(stream))))
     assert sum_of(chunks).text.startswith("Yes.")
@@ -195,7 +195,7 @@ def test_any_bytes_as_a_stream(runner, data):
         st.sampled_from([recorded.llama_text("a"), recorded.transformers_text("a")])
     ).filter(is_list)
 )
-def test_wrong_chunks_of_a_continued_text(chunks):
+def test_wrong_chunks_of_a_text_completion(chunks):
     only_ours(lambda: list(reading(ReadingText, encoded(chunks)).stream("?")))
 
 
@@ -208,7 +208,7 @@ def test_wrong_whole_answers(data):
 
 
 @given(data=wrong(recorded.whole_text("a", logprobs=None)))
-def test_wrong_continued_texts(data):
+def test_wrong_text_completions(data):
     only_ours(to_generation, data, REQUEST)
 
 

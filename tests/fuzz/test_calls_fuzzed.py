@@ -1,4 +1,4 @@
-"""No call comes out of prose, code and data; and however a text is cut, it is read the same."""
+"""No call is found in prose, code or data, and a text reads the same however it is cut."""
 
 import json
 
@@ -80,7 +80,7 @@ def split(pieces, *, cut=False):
 
 
 def pieces(text, sizes):
-    """Cut a text into pieces of the sizes, which come again and again."""
+    """Cut a text into pieces, cycling through the sizes."""
     start, number = 0, 0
     while start < len(text):
         size = sizes[number % len(sizes)]
@@ -92,9 +92,9 @@ SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=5)
 
 
 @given(text=WITHOUT_CALLS, sizes=SIZES)
-def test_a_text_without_calls_stays_as_it_is(text, sizes):
+def test_a_text_without_calls_is_left_unchanged(text, sizes):
     if "f(city='x')" in text and "[" in text:
-        return  # which is a call, in a list
+        return  # that is a call, in a list
     assert split([text]) == (text, [])
     assert split(pieces(text, sizes)) == (text, [])
 
@@ -110,12 +110,12 @@ def test_a_text_that_mentions_tags_keeps_its_words(words, tags):
 
 @pytest.mark.parametrize("cut", [False, True])
 @given(text=ANYTHING, sizes=SIZES)
-def test_pieces_are_read_as_the_whole_is(cut, text, sizes):
+def test_pieces_are_read_like_the_whole_text(cut, text, sizes):
     assert split(pieces(text, sizes), cut=cut) == split([text], cut=cut)
 
 
 @given(text=ANYTHING)
-def test_every_call_is_one_of_a_tool(text):
+def test_every_call_is_a_call_of_a_tool(text):
     left, calls = split([text])
     assert len(left) <= len(text)
     for name, arguments, complete in calls:

@@ -1,4 +1,4 @@
-"""Error bodies of any server or proxy: one line, printable, in linear time."""
+"""Error bodies of any server or proxy become one printable line, in linear time."""
 
 import json
 import re
@@ -76,7 +76,7 @@ def test_any_error_body_becomes_one_printable_line(status, body, retry_after, ch
 
 @given(st.text() | st.lists(WORDS).map("".join))
 @example("\x1b]0;x\x07\x1b[2J\x9b2J")
-def test_an_interrupt_that_names_a_model_steers_no_terminal(uid):
+def test_an_interrupt_that_names_a_model_prints_no_control_characters(uid):
     shown = "".join(one_line(f"{uid} is still loading")._render_traceback_())
     assert not CONTROL.search(shown)
     shown.encode()
@@ -90,8 +90,8 @@ def test_an_interrupt_that_names_a_model_steers_no_terminal(uid):
         *("x\n  y\n", '{"detail":', "[", "context length "),
     ],
 )
-def test_a_huge_error_body_is_read_in_no_time(piece):
-    """A quadratic reading of these would take hours."""
+def test_a_huge_error_body_is_read_quickly(piece):
+    """Reading these in quadratic time would take hours."""
     body = f"<html>{piece * (4_000_000 // len(piece))}"
     for sent in (body, body.removeprefix("<html>"), json.dumps({"detail": body})):
         assert len(detail_of(sent)) < 100_000

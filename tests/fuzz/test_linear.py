@@ -1,4 +1,4 @@
-"""The work that a text takes grows as its length does: counted, not timed."""
+"""The work for a text grows linearly with its length: counted, not timed."""
 
 import io
 import sys
@@ -21,19 +21,19 @@ from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.shapes import MalformedError
 from xinference_magics.wire.stream import StreamConverter
 
-FROM_A_PLACE = {"find", "index", "startswith"}  # may be told where to begin
-LIMIT = 5  # times the work for four times the text; a quadratic reader takes 16
+FROM_A_PLACE = {"find", "index", "startswith"}  # these accept a start position
+LIMIT = 5  # times the work for four times the text; a quadratic reader needs 16
 LOOKED_BACK_OVER = 9  # times the length of a short text
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
 
 
 def work(call, *args, characters=False):
-    """Count the lines of Python that a call runs, and the characters of texts it has searched.
+    """Count the lines of Python that a call runs, and the characters of the texts it searches.
 
     Args:
-        call: What is called.
-        args: With what.
-        characters: Whether the whole length of each text counts whose methods are called.
+        call: What to call.
+        args: Its arguments.
+        characters: Whether to count the full length of each text whose methods are called.
     """
     done = 0
 
@@ -63,10 +63,10 @@ def work(call, *args, characters=False):
 def is_linear(call, piece, length, **options):
     """Compare the work for `length` characters of pieces with that for four times as many.
 
-    Where a reader looks back over so many characters, its work grows too fast until the text is
-    longer than that: longer texts decide.
+    If a reader looks back over a number of characters, its work grows too fast until the text is
+    longer than that, so longer texts decide.
     """
-    call(piece)  # what is made once is made now
+    call(piece)  # one-time work is done now
     for longer in (1, LOOKED_BACK_OVER):
         count = max(1, length * longer // len(piece))
         once, four_times = (work(call, piece * (count * times), **options) for times in (1, 4))
@@ -104,7 +104,7 @@ def in_characters(splitter):
         "<think> </think> ",
     ],
 )
-def test_thoughts_are_told_apart(piece, prefilled):
+def test_reasoning_is_split_off(piece, prefilled):
     def once(text):
         made = ReasoningSplitter(prefilled=prefilled)
         made.text(text)
@@ -174,7 +174,7 @@ def test_tool_calls_are_found(piece, begin):
 
 @pytest.mark.parametrize("begin", ["", "<tool_call>"])
 @pytest.mark.parametrize("piece", [" ", "<", "<tool_call", "</tool_call>", "{", "a", "\n", "\\"])
-def test_tool_calls_are_found_in_characters(piece, begin):
+def test_tool_calls_are_found_character_by_character(piece, begin):
     is_linear(lambda text: find_calls(*(begin + text)), piece, 1_000, characters=True)
 
 
@@ -264,13 +264,13 @@ def test_answers_are_shown(form, piece):
         *("```", "`", "$", "$$\n", "\n", "[a]", "a", "file\\:", "\\href", "{", '"'),
     ],
 )
-def test_huge_texts_are_written_in_no_time(piece):
-    """A quadratic expression would take hours: what it does, nothing can count."""
+def test_huge_texts_are_written_quickly(piece):
+    """A quadratic regular expression would take hours; its work cannot be counted."""
     text = piece * (600_000 // len(piece))
     for write in (to_safe_markdown, to_safe_line, *FORMATS.values()):
         write(text)
 
 
 @pytest.mark.parametrize("piece", ["a.", "a", ".", "Error", "Errora", "a.Error ", "Exit.", ": "])
-def test_the_cause_in_a_huge_line_of_a_log_is_found_in_no_time(piece):
+def test_the_cause_in_a_huge_log_line_is_found_quickly(piece):
     cause([piece * (600_000 // len(piece))])

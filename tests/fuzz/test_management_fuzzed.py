@@ -1,4 +1,4 @@
-"""Management answers of wrong types at every field: an empty field, or one of our errors."""
+"""Management responses with wrong types in any field: an empty field, or one of our errors."""
 
 import json
 
@@ -139,7 +139,7 @@ def test_wrong_answers(says, name, content):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_each_request_bears_an_answer_of_each_type(says, name):
+def test_each_request_tolerates_an_answer_of_each_type(says, name):
     cluster = Cluster(says.endpoint)
     for content in (None, True, 0, "", "text", [], [1], [[]], [None], {}, {"data": 1}, {"a": None}):
         says.content = content
@@ -158,7 +158,7 @@ COMMANDS = st.sampled_from(
 
 @RESHARED
 @given(command=COMMANDS, content=ANSWERS)
-def test_commands_show_wrong_answers_or_say_what_is_wrong(shell, says, command, content):
+def test_commands_show_wrong_answers_or_report_what_is_wrong(shell, says, command, content):
     says.content = content
     result = shell.run_cell(f"%xinference {command}")
     error = result.error_before_exec or result.error_in_exec

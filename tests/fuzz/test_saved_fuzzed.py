@@ -1,4 +1,4 @@
-"""Saved conversations and notebooks from anyone: read and shown, or refused in one line."""
+"""Saved conversations and notebooks from anyone: read and shown, or rejected in one line."""
 
 import json
 
@@ -97,7 +97,7 @@ def test_a_wrong_file_is_refused_or_can_be_shown(path, data):
 
 @given(data=wrong(notebook(RECORD)) | ANYTHING)
 @example(data={"cells": [{"cell_type": "code", "outputs": 5}]})
-def test_a_wrong_notebook_is_restored_as_far_as_it_goes(path, data):
+def test_a_wrong_notebook_is_restored_as_far_as_possible(path, data):
     path.write_text(json.dumps(data))
     try:
         restored = storage.restore(path)

@@ -1,4 +1,4 @@
-"""Lines and prompts as people might type them: understood, or refused in one line."""
+"""Lines and prompts as people might type them: understood, or rejected in one line."""
 
 import sys
 
@@ -47,7 +47,7 @@ WORDS = st.lists(
 
 
 class Unusable:
-    """A value that nobody can show."""
+    """A value that cannot be shown."""
 
     def __str__(self):
         raise RuntimeError("no")
@@ -57,7 +57,7 @@ class Unusable:
 
 def in_one_line(error):
     if isinstance(error, XinferenceError):
-        vars(sys).pop("last_value", None)  # %tb would show the whole traceback of it
+        vars(sys).pop("last_value", None)  # %tb would show its whole traceback
         assert len("".join(error._render_traceback_()).splitlines()) == 1
     assert "Traceback" not in str(error)
 
@@ -87,14 +87,14 @@ def test_lines_of_commands(command, line):
 
 
 @given(st.text(min_size=1) | WORDS.map(lambda words: words[:1000]).filter(bool))
-def test_any_name_of_a_server_is_a_word_in_a_line_to_type(uid):
+def test_any_name_from_a_server_is_one_word_in_a_suggested_line(uid):
     assert split_line(f"use {as_word(uid)} --as x", "%xinference", VARIABLES) == [
         *("use", uid, "--as", "x")
     ]
 
 
 @given(line=st.text(alphabet="ab \U000f0000\U000f0001x}n", max_size=20))
-def test_placeholders_for_values_are_not_taken_from_what_is_typed(line):
+def test_placeholders_for_values_do_not_clash_with_the_input(line):
     assert split_line(line + " $x {n}", "%x", VARIABLES) == [*line.split(), "a b", "2"]
 
 
@@ -128,5 +128,5 @@ def test_prompts_with_expressions(source):
 
 
 @pytest.mark.parametrize("piece", ["{{n}} ", "\\{{", "{ ", "}} ", "{n} ", "$n "])
-def test_long_prompts_are_read_in_no_time(piece):
+def test_long_prompts_are_read_quickly(piece):
     assert expand(piece * (300_000 // len(piece)), VARIABLES)

@@ -1,4 +1,4 @@
-"""XinferenceEmbeddings over a real socket, against recorded answers."""
+"""XinferenceEmbeddings over a real socket, with recorded responses."""
 
 import base64
 import copy
@@ -68,12 +68,12 @@ def test_the_index_decides_the_order():
         assert model(server).embed_documents(["a", "b"]) == [[0], [1]]
 
 
-def test_a_server_that_knows_no_base64():
+def test_a_server_without_base64_support():
     with ScriptedServer(answering([1, 0.5])) as server:
         assert model(server).embed_query("a") == [1.0, 0.5]
 
 
-async def test_nothing_is_asked_for_nothing():
+async def test_no_texts_need_no_request():
     with ScriptedServer(answering()) as server:
         assert await both(server, []) == [[], []]
     assert server.requests == []
@@ -108,7 +108,7 @@ TORN = base64.b64encode(struct.pack("<f", 1)[:3]).decode()
         ([packed(1), packed(1, 2)], "vectors of 1 and of 2 numbers"),
     ],
 )
-async def test_what_is_no_vector_is_refused(values, said):
+async def test_invalid_vectors_are_rejected(values, said):
     texts = ["a", "b"][: len(values)]
     with ScriptedServer(answering(*values)) as server:
         with pytest.raises(ServerError) as caught:
@@ -120,7 +120,7 @@ async def test_what_is_no_vector_is_refused(values, said):
     assert "\n" not in str(caught.value)
 
 
-async def test_refusals_are_the_chat_model_s_errors():
+async def test_errors_are_those_of_the_chat_model():
     unknown = Reply(404, {"detail": "Model not found in the model list, uid: tiny"})
     with ScriptedServer(unknown) as server:
         with pytest.raises(ModelNotFoundError) as caught:
@@ -139,14 +139,14 @@ async def test_a_model_of_another_kind():
             await model(server).aembed_query("a")
 
 
-def test_a_loading_model_is_asked_again_when_told_so(monkeypatch):
+def test_a_loading_model_is_retried_if_requested(monkeypatch):
     monkeypatch.setattr("xinference_magics.transport.inference._LONGEST_WAIT", 0.01)
     loading = Reply(503, {"detail": "Model is loading, please retry later"})
     with ScriptedServer(loading, answering(packed(1))) as server:
         assert model(server, max_retries=1).embed_query("a") == [1]
 
 
-def test_other_parameters_are_passed_on_and_misspelt_ones_refused():
+def test_other_parameters_are_passed_on_and_misspelled_ones_rejected():
     with ScriptedServer(answering(packed(1))) as server:
         model(server, extra_body={"prompt_name": "query"}, api_key="xf-secret").embed_query("a")
     assert server.requests[0].body["prompt_name"] == "query"

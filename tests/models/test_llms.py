@@ -1,4 +1,4 @@
-"""XinferenceLLM over a real socket, against recorded answers."""
+"""XinferenceLLM over a real socket, with recorded responses."""
 
 import asyncio
 import copy
@@ -21,7 +21,7 @@ LOGPROBS = {"content": [{"token": " a", "logprob": -0.5, "top_logprobs": []}]}
 
 
 class Listener(BaseCallbackHandler):
-    """Keeps what callbacks are told."""
+    """Record what callbacks receive."""
 
     def __init__(self):
         self.tokens = []
@@ -54,7 +54,7 @@ async def test_invoke(server):
         assert sent == {"model": "tiny", "prompt": "Once upon", "temperature": 0.0, "stop": "\n"}
 
 
-async def test_what_is_said_beside_the_text(server):
+async def test_metadata_returned_with_the_text(server):
     llm = model(server)
     for result in (llm.generate(["a", "b"]), await llm.agenerate(["a", "b"])):
         assert [[each.text for each in many] for many in result.generations] == [[" a time"]] * 2
@@ -109,7 +109,7 @@ async def test_invoke_may_stream_for_callbacks(name):
         ({"top_logprobs": 3}, None),
     ],
 )
-def test_log_probabilities_are_counted(server, asked, sent):
+def test_the_number_of_log_probabilities_is_sent(server, asked, sent):
     model(server, **asked).invoke("x")
     assert server.bodies[0].get("logprobs") == sent
     assert "top_logprobs" not in server.bodies[0]
@@ -162,7 +162,7 @@ async def test_the_config_limits_streams():
         assert [body["max_tokens"] for body in server.bodies] == [1024] * 3
 
 
-def test_what_a_chat_alone_can_do_is_refused(server):
+def test_parameters_of_chat_models_are_rejected(server):
     with pytest.raises(BadRequestError, match="no parameter 'tools'"):
         model(server).invoke("x", tools=[])
     with pytest.raises(BadRequestError, match="Did you mean max_tokens"):
@@ -170,12 +170,12 @@ def test_what_a_chat_alone_can_do_is_refused(server):
     assert server.requests == []
 
 
-def test_what_the_engine_ignores_is_said(server):
+def test_parameters_that_the_engine_ignores_cause_a_warning(server):
     with pytest.warns(UserWarning, match="The transformers engine ignores seed"):
         model(server, engine="Transformers", seed=1).invoke("x")
 
 
-async def test_refusals_are_the_chat_model_s_errors():
+async def test_errors_are_those_of_the_chat_model():
     unknown = Reply(404, {"detail": "Model not found in the model list, uid: tiny"})
     with ScriptedServer(unknown) as server:
         llm = model(server)
@@ -198,7 +198,7 @@ async def test_one_text_that_fails_ends_the_others():
         assert aborted == server.bodies[1]["request_id"]
 
 
-async def test_a_stream_that_breaks_off():
+async def test_a_stream_that_is_cut_off():
     with ScriptedServer(Stream(STREAMS[0][:2], done=False)) as server:
         with pytest.raises(StreamError, match="was cut off before its end"):
             list(model(server).stream("x"))
@@ -206,7 +206,7 @@ async def test_a_stream_that_breaks_off():
             [each async for each in model(server).astream("x")]
 
 
-async def test_leaving_a_stream_ends_it_on_the_server():
+async def test_abandoning_a_stream_aborts_it_on_the_server():
     with ScriptedServer(Stream(STREAMS[0][:2], end="never")) as server:
         for _ in model(server).stream("x"):
             break
@@ -219,7 +219,7 @@ async def test_leaving_a_stream_ends_it_on_the_server():
 
 
 @pytest.mark.filterwarnings("ignore:The function `load` is in beta")
-def test_a_dump_can_be_loaded_where_the_class_is_allowed():
+def test_a_dump_can_be_loaded_if_the_class_is_allowed():
     llm = XinferenceLLM("http://server:9997", "tiny", "xf-secret", temperature=0)
     dumped = dumpd(llm)
     assert dumped["id"] == ["xinference_magics", "llms", "XinferenceLLM"]
@@ -244,7 +244,7 @@ CALLS = (
 )
 
 
-async def test_each_call_has_its_own_key_of_a_cache(server):
+async def test_each_call_has_its_own_cache_key(server):
     llm = model(server, cache=InMemoryCache())
     for _ in range(2):
         for call in CALLS:
@@ -257,7 +257,7 @@ async def test_each_call_has_its_own_key_of_a_cache(server):
     assert len(server.requests) == len(CALLS) + 1
 
 
-def test_each_model_has_its_own_key_of_a_cache(server):
+def test_each_model_has_its_own_cache_key(server):
     llm = model(server, cache=InMemoryCache())
     llm.invoke("x")
     llm.model_copy(update={"temperature": 0.5}).invoke("x")
@@ -271,7 +271,7 @@ def test_each_model_has_its_own_key_of_a_cache(server):
     assert len(server.requests) == 5
 
 
-def test_a_call_s_parameters_are_not_kept(server):
+def test_parameters_of_a_call_are_not_stored(server):
     llm = model(server)
     before = llm._identifying_params
     llm.invoke("x", max_tokens=5)
@@ -279,14 +279,14 @@ def test_a_call_s_parameters_are_not_kept(server):
     assert "max_tokens" not in str(llm)
 
 
-def test_a_cache_is_heeded(server):
+def test_a_cache_is_used(server):
     llm = model(server, cache=InMemoryCache())
     assert llm.invoke("x") == llm.invoke("x") == " a time"
     llm.model_copy(update={"temperature": 1}).invoke("x")
     assert len(server.bodies) == 2
 
 
-def test_its_identity():
+def test_identity():
     llm = XinferenceLLM(model="tiny", temperature=0, stop="a", api_key="xf-secret")
     assert llm._llm_type == "xinference"
     params = llm._get_ls_params()

@@ -1,4 +1,4 @@
-"""XinferenceRerank over a real socket, against recorded answers."""
+"""XinferenceRerank over a real socket, with recorded responses."""
 
 import copy
 import json
@@ -45,7 +45,7 @@ async def test_documents_come_back_by_score():
             assert found[1].metadata["source"] == ["a"]
 
 
-async def test_the_originals_stay_as_they_are():
+async def test_the_originals_are_unchanged():
     before = copy.deepcopy(DOCUMENTS)
     with ScriptedServer(Reply(body=ORDER)) as server:
         for found in await both(server):
@@ -101,25 +101,25 @@ async def test_what_is_sent():
         }
 
 
-async def test_an_order_that_is_none_is_put_right():
+async def test_an_unsorted_ranking_is_sorted():
     with ScriptedServer(Reply(body=recorded.scores((0, 0.1), (1, 0.7)))) as server:
         for found in await both(server):
             assert [each.page_content for each in found] == ["one", "zero"]
 
 
-async def test_nothing_is_asked_for_nothing():
+async def test_no_documents_need_no_request():
     with ScriptedServer(Reply(body=ORDER)) as server:
         assert await both(server, []) == [[], []]
     assert server.requests == []
 
 
-def test_what_was_not_sent_cannot_be_ranked():
+def test_documents_that_were_not_sent_cannot_be_ranked():
     too_many = pytest.raises(ServerError, match="ranks more than the 3 documents")
     with ScriptedServer(Reply(body=recorded.scores((7, 1)))) as server, too_many:
         model(server).compress_documents(DOCUMENTS, "which?")
 
 
-async def test_refusals_are_the_chat_model_s_errors():
+async def test_errors_are_those_of_the_chat_model():
     unknown = Reply(404, {"detail": "Model not found in the model list, uid: tiny"})
     with ScriptedServer(unknown) as server:
         with pytest.raises(ModelNotFoundError):
@@ -129,7 +129,7 @@ async def test_refusals_are_the_chat_model_s_errors():
 
 
 @pytest.mark.parametrize("answer", [{"a": 1}, {"results": None}, {"results": []}])
-async def test_an_answer_without_a_ranking_is_no_empty_one(answer):
+async def test_an_answer_without_a_ranking_is_an_error(answer):
     with ScriptedServer(Reply(body=answer)) as server:
         with pytest.raises(ServerError, match="ranks nothing"):
             model(server).compress_documents(DOCUMENTS, "which?")
@@ -137,6 +137,6 @@ async def test_an_answer_without_a_ranking_is_no_empty_one(answer):
             await model(server).acompress_documents(DOCUMENTS, "which?")
 
 
-def test_at_least_one_is_kept():
+def test_at_least_one_document_is_kept():
     with pytest.raises(ValidationError, match="top_n"):
         XinferenceRerank(model="tiny", top_n=0)

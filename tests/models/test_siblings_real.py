@@ -1,4 +1,4 @@
-"""Embeddings, rerank and continued text against a real Xinference."""
+"""Embeddings, reranking and text completion against a real Xinference."""
 
 import math
 from operator import mul
@@ -56,7 +56,7 @@ async def test_rerank(server, tiny_encoders):
 
 @pytest.fixture(scope="module")
 def text_pt(cluster, tiny_registered, tiny_request):
-    """On transformers, a model that chats cannot continue bare text."""
+    """The UID of a text model: on transformers, a chat model cannot complete bare text."""
     request = tiny_request("text-pt", "pytorch", model_name="tiny-text")
     yield cluster.launch(request).wait().uid
     cluster.terminate("text-pt")
@@ -74,7 +74,7 @@ CHAT = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
 GREETING = "Hello! How can I help you?"
 
 
-async def test_a_text_is_continued(llm):
+async def test_a_text_is_completed(llm):
     assert llm.invoke(CHAT) == GREETING
     assert "".join(llm.stream(CHAT)) == GREETING
     assert await llm.ainvoke(CHAT) == GREETING
@@ -82,7 +82,7 @@ async def test_a_text_is_continued(llm):
     assert llm.batch([CHAT, CHAT]) == [GREETING] * 2
 
 
-def test_a_text_is_limited(llm):
+def test_the_length_of_a_text_is_limited(llm):
     result = llm.generate([CHAT], max_tokens=3)
     info = result.generations[0][0].generation_info
     assert info["finish_reason"] == "length"

@@ -1,4 +1,4 @@
-"""The tiny encoders do what the examples rest on: they find the right document."""
+"""The tiny encoders do what the examples rely on: they find the right document."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_the_right_document_is_first(asked, store, server, tiny_encoders):
     assert best.id == asked["document"]
 
 
-def test_a_score_is_the_share_of_the_question(server, tiny_encoders):
+def test_a_score_is_the_share_of_the_question_that_is_found(server, tiny_encoders):
     reranker = XinferenceRerank(server.endpoint, tiny_encoders["rerank"])
     documents = [Document("model server port"), Document("model server"), Document("bread")]
     found = reranker.compress_documents(documents, "model server port")

@@ -6,7 +6,7 @@ from loaded_shell import loaded_shell
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch):
-    """A shell of its own for each test, with the extension loaded."""
+    """A separate shell for each test, with the extension loaded."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     with loaded_shell() as made:
         yield made

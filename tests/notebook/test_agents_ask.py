@@ -1,4 +1,4 @@
-"""An agent of LangGraph that asks a person before it goes on, in a cell that cannot answer."""
+"""A LangGraph agent that asks a person before it continues, in a cell that cannot answer."""
 
 import re
 import sys
@@ -71,22 +71,22 @@ def agent_of(shell, server):
 
 
 def failed(shell, cell):
-    """Run a cell that fails in one line, and return that."""
+    """Run a cell that fails with one line, and return that line."""
     error = shell.run_cell(cell).error_in_exec
     assert isinstance(error, NotebookError), error
-    vars(sys).pop("last_value")  # %tb would show the whole traceback of it
+    vars(sys).pop("last_value")  # %tb would show its whole traceback
     [line] = error._render_traceback_()
     assert "\n" not in line
     return line
 
 
 def typed(line):
-    """The code that a message proposes."""
+    """Return the code that a message suggests."""
     return re.search(r"Answer in code: (.*)", line)[1]
 
 
 @pytest.mark.parametrize("mode", ["batched", "per_call"])
-def test_the_cell_shows_what_is_asked_and_how_to_answer(shell, server, agent_of, mode):
+def test_the_cell_shows_the_question_and_how_to_answer(shell, server, agent_of, mode):
     agent_of(mode, InMemorySaver())
     line = failed(shell, "%chat -m agent Write to Ada, and delete x.")
     assert "agent is waiting for your decision: send_mail(to='Ada')" in line
@@ -139,7 +139,7 @@ def test_a_node_may_ask_anything(shell, background):
     assert "Command(resume='...')" in line
 
 
-def test_a_breakpoint_is_said_too(shell):
+def test_a_breakpoint_is_reported_too(shell):
     graph = StateGraph(MessagesState)
     graph.add_node("answer", lambda _state: {"messages": [("ai", "Hello.")]})
     graph.set_entry_point("answer")
@@ -148,7 +148,7 @@ def test_a_breakpoint_is_said_too(shell):
     assert "graph stopped at one of its breakpoints. Continue in code: await graph.ainvoke(" in line
 
 
-def test_what_a_model_wrote_steers_no_terminal_and_stays_short(shell, server, agent_of):
+def test_model_output_in_an_error_is_short_and_has_no_control_characters(shell, server, agent_of):
     calls = {
         "tool_calls": [
             {
@@ -188,7 +188,7 @@ def test_a_conversation_has_one_thread_and_its_turns_are_sent_once(shell, server
     assert len(threads()) == 1
     shell.run_cell("%conversation undo").raise_error()
     shell.run_cell("%chat -m agent Three").raise_error()
-    assert said() == ["One", "Yes.", "Three"]  # as the notebook has it, not as the thread had
+    assert said() == ["One", "Yes.", "Three"]  # as in the notebook, not as in the thread
     assert len(threads()) == 1
     shell.run_cell("%chat -m agent -c other One").raise_error()
     assert len(threads()) == 2
@@ -200,7 +200,7 @@ def test_a_conversation_has_one_thread_and_its_turns_are_sent_once(shell, server
     assert len(threads()) == 4
 
 
-def test_a_new_conversation_that_is_refused_keeps_the_thread(shell, server):
+def test_a_new_conversation_that_is_rejected_keeps_the_thread(shell, server):
     server.scripts[:] = [Stream(recorded.llama("Yes."))]
     saver = InMemorySaver()
     llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
@@ -212,7 +212,7 @@ def test_a_new_conversation_that_is_refused_keeps_the_thread(shell, server):
     assert len({each.config["configurable"]["thread_id"] for each in saver.list(None)}) == 1
 
 
-def test_a_thread_that_the_user_has_bound_is_kept(shell, server, capsys):
+def test_a_thread_that_the_user_bound_is_kept(shell, server, capsys):
     server.scripts[:] = [Stream(recorded.llama("Yes."))]
     llm = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
     mine = {"configurable": {"thread_id": "mine"}}
@@ -228,7 +228,7 @@ def test_a_thread_that_the_user_has_bound_is_kept(shell, server, capsys):
     assert note in capsys.readouterr().out
 
 
-def test_messages_of_another_kind_get_a_thread_for_each_turn(shell):
+def test_messages_with_another_reducer_get_a_thread_for_each_turn(shell):
     from operator import add
     from typing import Annotated, TypedDict
 
@@ -251,9 +251,9 @@ def test_messages_of_another_kind_get_a_thread_for_each_turn(shell):
     assert len({each.config["configurable"]["thread_id"] for each in saver.list(None)}) == 2
 
 
-def test_a_checkpointer_that_is_only_synchronous_will_do(shell, server):
+def test_a_checkpointer_that_is_only_synchronous_works(shell, server):
     class Synchronous(InMemorySaver):
-        """As SqliteSaver is."""
+        """A saver like SqliteSaver."""
 
         async def aget_tuple(self, config):
             raise NotImplementedError("The saver does not support async methods.")
@@ -266,7 +266,7 @@ def test_a_checkpointer_that_is_only_synchronous_will_do(shell, server):
     assert len(server.bodies) == 1
 
 
-def test_after_a_question_the_conversation_goes_on(shell, server, agent_of):
+def test_the_conversation_continues_after_a_question(shell, server, agent_of):
     agent_of("batched", InMemorySaver())
     failed(shell, "%chat -m agent Write to Ada.")
     shell.run_cell("turn = %chat -m agent Never mind.").raise_error()
@@ -276,7 +276,7 @@ def test_after_a_question_the_conversation_goes_on(shell, server, agent_of):
 @pytest.mark.parametrize(
     "reviews", [5, {"f": 1}, ["f"], [{"action_name": "f", "allowed_decisions": 7}], None]
 )
-def test_a_question_of_another_shape_is_shown_all_the_same(reviews):
+def test_a_question_of_another_shape_is_shown_anyway(reviews):
     asked = {"action_requests": [{"name": "f", "args": {}}], "review_configs": reviews}
     interrupts = [SimpleNamespace(value=asked, id="1")]
     hint = answer_in_code("agent", interrupts, {"configurable": {"thread_id": "t"}})

@@ -1,4 +1,4 @@
-"""What is typed behind a magic, read as the user means it."""
+"""Arguments after a magic, parsed as the user means them."""
 
 from dataclasses import FrozenInstanceError, dataclass, fields
 
@@ -50,17 +50,17 @@ def launch():
         ('-t 0 "quoted" prompt', ["-t", "0"], ' "quoted" prompt'),
     ],
 )
-def test_a_prompt_begins_at_the_first_word_that_is_no_option(chat, text, words, rest):
+def test_a_prompt_begins_at_the_first_word_that_is_not_an_option(chat, text, words, rest):
     assert leading_options(text, chat) == (words, rest)
 
 
-def test_a_misspelt_option_is_refused_with_the_nearest(chat):
+def test_a_misspelled_option_is_rejected_with_the_nearest(chat):
     with pytest.raises(UsageError, match="no option --temprature; did you mean --temperature"):
         leading_options("--temprature 0 hi", chat)
 
 
 @pytest.mark.parametrize("text", ['-s "unclosed hi', "-ak 'unclosed hi", '--system="unclosed hi'])
-def test_an_unclosed_quote_of_an_option_is_told(chat, text):
+def test_an_unclosed_quote_in_an_option_is_reported(chat, text):
     with pytest.raises(UsageError, match="a quote is not closed") as caught:
         leading_options(text, chat)
     assert "unclosed" not in str(caught.value)
@@ -77,13 +77,13 @@ def test_options_are_never_abbreviated(chat, launch):
         chat.parse(["--syst", "x"])
 
 
-def test_help_is_handed_over_not_printed(launch, capsys):
+def test_help_is_raised_not_printed(launch, capsys):
     with pytest.raises(HelpRequested, match="--quantization"):
         launch.parse(["-h"])
     assert capsys.readouterr().out == ""
 
 
-def test_values_are_converted_and_bad_ones_refused(launch):
+def test_values_are_converted_and_bad_ones_rejected(launch):
     arguments = launch.parse(
         ["-n", "m", "-s", "7", "--gpu-idx", "0,1", "-r", "2", "--n-gpu", "none"]
     )
@@ -113,18 +113,18 @@ def test_sizes_are_sent_as_the_command_line_sends_them(launch, size, value):
         (["-n", "m", "-s", "big"], "'big' is not a number"),
     ],
 )
-def test_values_that_cannot_be_meant(launch, words, message):
+def test_invalid_values(launch, words, message):
     with pytest.raises(UsageError, match=message):
         launch.parse(words)
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "-1", "http"])
-def test_a_port_is_one_that_there_is(port):
+def test_a_port_is_in_the_valid_range(port):
     with pytest.raises(UsageError, match=r"is not a port from 1 to 65535|is not a number"):
         COMMANDS["serve"].parser().parse([f"--port={port}"])
 
 
-def test_types_of_models_in_any_case(launch):
+def test_model_types_ignore_case(launch):
     assert launch.parse(["-n", "m", "-t", "llm"]).model_type == "LLM"
 
 
@@ -135,7 +135,7 @@ def test_pairs_of_words(launch):
 
 
 @pytest.mark.parametrize("key", ["n_gpu_layers", "max_model_len", "gpu_memory_utilization"])
-def test_extra_pairs_of_engines_are_not_taken_for_slips(launch, key):
+def test_extra_pairs_of_engines_are_not_taken_for_typos(launch, key):
     assert extra_pairs([f"--{key}", "1"], launch) == {key: 1}
 
 
@@ -161,7 +161,7 @@ def test_extra_pairs_are_typed(launch):
         (["word"], "unexpected word 'word'"),
     ],
 )
-def test_extra_pairs_that_look_misspelt_are_refused(launch, words, message):
+def test_extra_pairs_that_look_misspelled_are_rejected(launch, words, message):
     with pytest.raises(UsageError, match=message):
         extra_pairs(words, launch)
 
@@ -188,7 +188,7 @@ def test_pair_needs_an_equals_sign():
         ("1-" + "9" * 30, "more than 1,000 cells"),
     ],
 )
-def test_numbers_of_cells(chat, text, message):
+def test_cell_numbers(chat, text, message):
     assert chat.parse(["--cells", "3-5,1"]).cells == [3, 4, 5, 1]
     with pytest.raises(UsageError, match=message):
         chat.parse(["--cells", text])
@@ -216,7 +216,7 @@ def test_percent_signs_in_help_are_text():
         ("a,b,a", "a is listed twice"),
     ],
 )
-def test_a_list_to_compare_is_one(chat, typed_list, message):
+def test_a_list_of_models_to_compare(chat, typed_list, message):
     assert chat.parse(["--compare", "a,b"]).compare == ("a", "b")
     with pytest.raises(UsageError, match=message):
         chat.parse(["--compare", typed_list])
@@ -224,7 +224,7 @@ def test_a_list_to_compare_is_one(chat, typed_list, message):
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
 def test_the_options_of_a_command_are_typed_and_frozen(command):
-    """Each field is declared by an option, is found under its name, and never changes."""
+    """Each field is declared by an option, is found under its name, and is immutable."""
     declared = {field.name: field for field in fields(command.takes) if field.name != "cell"}
     assert {option.name for option in options_of(command.takes)} == set(declared)
     options = command.takes(**dict.fromkeys(declared))
@@ -233,6 +233,6 @@ def test_the_options_of_a_command_are_typed_and_frozen(command):
             setattr(options, name, 1)
 
 
-def test_options_that_are_not_typed_have_their_defaults(chat, launch):
+def test_omitted_options_have_their_defaults(chat, launch):
     assert chat.parse([]) == ChatOptions()
     assert launch.parse(["-n", "m"]) == LaunchOptions(model_name="m")

@@ -1,4 +1,4 @@
-"""Text in every encoding, and PDFs: read, or one line says why not."""
+"""Text in every encoding, and PDFs: read, or rejected with a line that says why."""
 
 import re
 
@@ -47,17 +47,17 @@ def attach(path):
     return [*attached(Parser("%chat", "", ChatOptions).parse(["--file", path]), {})]
 
 
-def test_a_scanned_one_has_no_text(pdf):
+def test_a_scanned_pdf_has_no_text(pdf):
     with pytest.raises(PromptError, match=r"page\.pdf contains no readable text.*--image"):
         attach(pdf())
 
 
-def test_one_with_a_password_is_not_read(pdf):
+def test_a_pdf_with_a_password_is_not_read(pdf):
     with pytest.raises(PromptError, match="is not a readable PDF: File has not been decrypted"):
         attach(pdf("secret"))
 
 
-def test_an_encrypted_one_takes_a_package_that_may_not_be_there(pdf, run_python):
+def test_an_encrypted_pdf_needs_a_package_that_may_be_missing(pdf, run_python):
     path = pdf("")
     said, _ = run_python(WITHOUT_AES.format(path=path)).communicate(timeout=240)
     assert said.startswith((f"{path} is not a readable PDF: ", f"{path} contains no readable text"))
@@ -78,7 +78,7 @@ def test_big_endian_unicode_is_read(tmp_path):
         assert attach(str(path)) == ["\n\nFile notes.txt:\nGrüße\n"]
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of what the hint opens
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # from what the hint opens
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
@@ -94,7 +94,7 @@ def test_big_endian_unicode_is_read(tmp_path):
         ("繁體中文測試檔案", "big5"),
     ],
 )
-def test_another_encoding_is_named_with_what_reads_it(tmp_path, text, encoding):
+def test_another_encoding_is_named_with_code_that_reads_it(tmp_path, text, encoding):
     path = tmp_path / "it's.txt"
     path.write_bytes((text * 3).encode(encoding))
     said = rf"it's\.txt is not UTF-8; it may be {encoding}\. If so, insert it with (.*)\."
@@ -121,7 +121,7 @@ def test_a_long_file_is_not_cut_within_a_character(tmp_path):
         b"a" * 100_000 + b"\0",
     ],
 )
-def test_what_is_no_text_is_refused(tmp_path, data):
+def test_binary_files_are_rejected(tmp_path, data):
     path = tmp_path / "data.bin"
     path.write_bytes(data)
     with pytest.raises(PromptError, match=r"data\.bin is not a text file\."):
@@ -144,7 +144,7 @@ NO_FILE = r"--image \S+: there is no such file, and as an expression"
         ("imagee", r"name 'imagee' is not defined\. Did you mean image\?"),
     ],
 )
-def test_an_image_that_is_not_there_is_no_misspelt_variable(named, said):
+def test_a_missing_image_is_not_mistaken_for_a_misspelled_variable(named, said):
     arguments = Parser("%chat", "", ChatOptions).parse(["--image", named])
     with pytest.raises(PromptError, match=said):
         [*attached(arguments, {"image": None})]

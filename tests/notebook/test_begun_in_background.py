@@ -1,4 +1,4 @@
-"""`%%chat --bg` and an interrupt that comes just as the turn begins."""
+"""`%%chat --bg` and an interrupt that arrives as the turn begins."""
 
 import os
 import signal
@@ -11,14 +11,14 @@ from xinference_magics.notebook.shell_cell import ShellScreen
 
 
 class Interrupting(UnseenView):
-    """Interrupts the cell in which it is opened."""
+    """Interrupt the cell that opens the view."""
 
     def open(self, live):
         super().open(live)
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_an_interrupt_loses_nothing_of_a_turn_that_begins(shell, magics, monkeypatch):
+def test_an_interrupt_does_not_lose_a_turn_that_is_beginning(shell, magics, monkeypatch):
     monkeypatch.setattr(ShellScreen, "background_view", lambda _self: Interrupting())
     shell.user_ns["chain"] = RunnableLambda(lambda text: f"You said {text}")
     with pytest.raises(KeyboardInterrupt, match="chain is still answering in the background"):

@@ -1,4 +1,4 @@
-"""A bug of ours says so in one line; an error of the user's own code keeps the user's frames."""
+"""A bug of ours is reported in one line; an error in the user's own code keeps its frames."""
 
 import sys
 import traceback
@@ -35,7 +35,7 @@ def lost(*_):
 
 @pytest.fixture
 def broken():
-    """Functions that fail as if they were a part of the package."""
+    """Functions that fail as if they were part of the package."""
     package = {"__name__": "xinference_magics.broken"}
     exec(BUG, package)  # noqa: S102  # this is what makes them a part of it
     return package
@@ -53,7 +53,7 @@ SAYS = {"broken": "AttributeError: 'NoneType'", "lost": "TypeError: the JSON"}
 
 
 @pytest.mark.parametrize("name", SAYS)
-def test_a_command_s_bug_is_one_line(connected, broken, monkeypatch, capsys, name):
+def test_a_bug_in_a_command_is_one_line(connected, broken, monkeypatch, capsys, name):
     shell, says = connected, SAYS[name]
     monkeypatch.setattr(Cluster, "models", broken[name])
     error = shell.run_cell("%xinference list").error_in_exec
@@ -79,7 +79,7 @@ def test_a_bug_while_an_answer_is_read_is_one_line_too(shell, broken, monkeypatc
 
 
 def frames_of_mine(error):
-    """The names of the user's functions in the traceback that %debug opens, with their values."""
+    """Return the user's functions in the traceback that %debug opens, with their `mine` values."""
     assert error is sys.last_value
     return {
         frame.f_code.co_name: frame.f_locals.get("mine")
@@ -88,7 +88,7 @@ def frames_of_mine(error):
     }
 
 
-def test_a_chain_of_the_user_s_keeps_its_frames(shell, capsys):
+def test_a_chain_of_the_user_keeps_its_frames(shell, capsys):
     shell.run_cell(MINE).raise_error()
     error = shell.run_cell("%chat -m chain hello").error_in_exec
     assert type(error) is TypeError
@@ -100,7 +100,7 @@ def test_a_chain_of_the_user_s_keeps_its_frames(shell, capsys):
 
 
 @pytest.mark.parametrize("cell", ["%chat {{helper('x')}}", "%chat --image helper('x') x"])
-def test_an_expression_of_the_user_s_is_one_line_and_keeps_its_frames(shell, capsys, cell):
+def test_an_expression_of_the_user_is_one_line_and_keeps_its_frames(shell, capsys, cell):
     shell.run_cell(MINE).raise_error()
     error = shell.run_cell(cell).error_in_exec
     assert isinstance(error, PromptError)
@@ -113,7 +113,7 @@ def test_an_expression_of_the_user_s_is_one_line_and_keeps_its_frames(shell, cap
     assert "TypeError: unsupported operand" in shown
 
 
-def test_a_function_of_the_user_s_keeps_its_frame_where_a_request_fails(shell, capsys):
+def test_a_function_of_the_user_keeps_its_frame_if_a_request_fails(shell, capsys):
     with ScriptedServer(Reply(500, {"detail": "it failed"})) as server:
         shell.user_ns["llm"] = ChatXinference(server.endpoint, "tiny", api_key="sk-secret")
         shell.run_cell(MINE).raise_error()

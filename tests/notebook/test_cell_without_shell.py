@@ -1,4 +1,4 @@
-"""A prompt's way from its options to the kept turn, without a shell and without magics."""
+"""The path of a prompt from its options to the stored turn, without a shell and without magics."""
 
 from types import SimpleNamespace
 
@@ -23,7 +23,7 @@ from xinference_magics.notebook.session.session import Session
 
 
 class Seen(UnseenView):
-    """A view that notes what it is closed with."""
+    """A view that records what it is closed with."""
 
     closed = dismissed = None
 
@@ -35,7 +35,7 @@ class Seen(UnseenView):
 
 
 class Screen:
-    """A place to show answers that notes what came there."""
+    """A screen that records what is shown on it."""
 
     def __init__(self):
         self.views, self.code = [], None
@@ -83,7 +83,7 @@ def cell():
 
 @pytest.fixture
 def server(cell):
-    """What answers the model `llm`."""
+    """A server that answers for the model `llm`."""
     with ScriptedServer(Stream(recorded.llama("Yes."))) as made:
         cell.namespace["llm"] = ChatXinference(server_url=made.endpoint, model_uid="tiny")
         yield made
@@ -93,7 +93,7 @@ def names(cell):
     return cell.session.conversations.names
 
 
-def test_a_turn_is_asked_shown_and_kept(cell, server):
+def test_a_turn_is_sent_shown_and_stored(cell, server):
     cell.namespace["country"] = "France"
     turn = chat(cell, ChatOptions(model="llm", conversation="travel"), "About {{country}}?")
     assert turn.text == "Yes."
@@ -123,13 +123,13 @@ def test_code_goes_into_the_next_cell(cell):
     assert cell.screen.code == "1 + 1"
 
 
-def test_only_text_is_continued(cell):
+def test_only_text_can_be_completed(cell):
     cell.namespace["picture"] = SimpleNamespace(_repr_png_=lambda: b"\x89PNG")
     with pytest.raises(PromptError, match="Only text can be continued"):
         generate(cell, GenerateOptions(), "{{picture}}")
 
 
-def test_what_is_built_is_complete_before_anything_is_sent(cell, server):
+def test_a_request_is_complete_before_anything_is_sent(cell, server):
     conversation = cell.session.conversations.look_up(None)
     options = ChatOptions(model="llm", temperature=0.5, parameter=[("top_k", 3)], think=True)
     [built] = build(cell, options, "Hi", conversation)

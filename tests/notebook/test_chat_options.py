@@ -13,7 +13,7 @@ from xinference_magics.wire.profile import model_profile
 
 @pytest.fixture
 def request_of(shell):
-    """Run a cell that asks `-m llm`, and return the request that the server got."""
+    """Run a cell with `-m llm`, and return the request that the server received."""
     with ScriptedServer(Stream(recorded.llama("Yes."))) as server:
         shell.user_ns["llm"] = ChatXinference(server_url=server.endpoint, model_uid="tiny")
 
@@ -31,7 +31,7 @@ def test_parameters(request_of):
     assert (body["temperature"], body["max_tokens"], body["top_k"]) == (0.5, 7, 3)
 
 
-def test_what_is_typed_goes_before_what_the_object_says(request_of, shell):
+def test_options_take_precedence_over_the_model_object(request_of, shell):
     shell.user_ns["llm"] = shell.user_ns["llm"].model_copy(update={"temperature": 1.0})
     assert request_of("%chat -m llm Hello")["temperature"] == 1.0
     assert request_of("%chat -m llm -t 0 Hello")["temperature"] == 0.0
@@ -49,7 +49,7 @@ def test_thinking_is_switched(request_of):
 
 
 @pytest.mark.parametrize("background", ["", "--bg "])
-def test_thinking_is_asked_of_a_model_that_has_none(request_of, shell, capsys, background):
+def test_thinking_requested_from_a_model_without_reasoning(request_of, shell, capsys, background):
     said = "Note: tiny is not listed as a reasoning model: --think may have no effect.\n"
     for abilities, says in [(["chat"], True), (["chat", "hybrid"], False)]:
         profile = model_profile(abilities, None)
@@ -76,7 +76,7 @@ def test_thinking_is_asked_of_a_model_that_has_none(request_of, shell, capsys, b
         ("--no-think -t 0 --think", "leave one out"),
     ],
 )
-def test_options_that_contradict_each_other_are_refused(shell, options, message):
+def test_contradictory_options_are_rejected(shell, options, message):
     with ScriptedServer(Stream(recorded.llama("Yes."))) as server:
         shell.user_ns["a"] = ChatXinference(server_url=server.endpoint, model_uid="tiny")
         result = shell.run_cell(f"%chat {options} Hello")
@@ -85,7 +85,7 @@ def test_options_that_contradict_each_other_are_refused(shell, options, message)
         assert not server.bodies
 
 
-def test_a_function_is_named_as_one(shell):
+def test_a_plain_function_is_reported_as_one(shell):
     with ScriptedServer(Reply(404, {"detail": "Model not found, uid: plain"})) as server:
         shell.user_ns["plain"] = str.upper
         shell.run_cell(f"%config XinferenceMagics.endpoint = '{server.endpoint}'")

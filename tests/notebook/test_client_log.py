@@ -1,4 +1,4 @@
-"""What the package logs, kept for a look back, and what users with logging of their own see."""
+"""What the package logs: stored to look at later, and passed to users with their own logging."""
 
 import io
 import logging
@@ -17,7 +17,7 @@ PROMPT = "Who is Ada?"
 
 @contextmanager
 def basic_config():
-    """A handler on the root logger and its level, as after `logging.basicConfig()`."""
+    """Add a handler to the root logger and set its level, as `logging.basicConfig()` does."""
     shown = io.StringIO()
     handler = logging.StreamHandler(shown)
     logger, level = logging.getLogger(), logging.getLogger().level
@@ -33,7 +33,7 @@ def logs(shell, options=""):
     return shell.run_cell(f"%xinference logs --client -n 500 {options}").result
 
 
-def test_requests_and_what_is_behind_errors_are_kept(shell):
+def test_requests_and_causes_of_errors_are_stored(shell):
     whole = Reply(body=recorded.whole({"content": "An answer"}))
     with ScriptedServer(whole, Reply(body="{nonsense")) as server:
         shell.user_ns["llm"] = ChatXinference(server.endpoint, "tiny", api_key="sk-secret")
@@ -51,7 +51,7 @@ def test_requests_and_what_is_behind_errors_are_kept(shell):
     assert not [each for each in (PROMPT, "An answer", "sk-secret") if each in "\n".join(lines)]
 
 
-def test_the_number_of_lines_and_what_does_not_go_together(shell):
+def test_the_number_of_lines_and_options_that_conflict(shell):
     for number in range(5):
         LOGGER.info("number %d", number)
     assert [line[-8:] for line in shell.run_cell("%xinference logs --client -n 2").result] == [
@@ -75,12 +75,12 @@ def test_a_trait_sets_the_level(shell):
     LOGGER.info("quiet")
     LOGGER.warning("heard")
     assert [line.rsplit(": ")[-1] for line in logs(shell)] == ["loud", "heard"]
-    shell.run_line_magic("config", "XinferenceMagics.log_level = 'SHOUT'")  # refused
+    shell.run_line_magic("config", "XinferenceMagics.log_level = 'SHOUT'")  # rejected
     assert shell.magics_manager.registry["XinferenceMagics"].log_level == "WARNING"
 
 
 @pytest.mark.usefixtures("shell")
-def test_a_user_s_own_handlers_see_what_they_did_before():
+def test_handlers_of_the_user_see_what_they_saw_before():
     with basic_config() as shown:
         logging.getLogger("xinference_magics.transport.sync").info("quiet")
         assert shown.getvalue() == ""
@@ -91,14 +91,14 @@ def test_a_user_s_own_handlers_see_what_they_did_before():
         assert shown.getvalue() == "heard\nasked for\n"
 
 
-def test_unloading_leaves_the_logger_as_it_was(shell):
+def test_unloading_restores_the_logger(shell):
     shell.run_line_magic("unload_ext", "xinference_magics")
-    # pytest adds its own to a logger that does not propagate.
+    # pytest adds its own handlers to a logger that does not propagate.
     ours = [each for each in LOGGER.handlers if not type(each).__module__.startswith("_pytest")]
     assert [type(each) for each in ours] == [logging.NullHandler]
     assert (LOGGER.level, LOGGER.propagate, kept_lines()) == (logging.NOTSET, True, [])
     shell.run_line_magic("load_ext", "xinference_magics")
-    LOGGER.setLevel("ERROR")  # by the user, who keeps it
+    LOGGER.setLevel("ERROR")  # set by the user, so it stays
     shell.run_line_magic("unload_ext", "xinference_magics")
     assert LOGGER.level == logging.ERROR
     LOGGER.setLevel(logging.NOTSET)

@@ -1,4 +1,4 @@
-"""Every command of the real `xinference` is here, with its options and their meaning."""
+"""Every command of the real `xinference` exists, with its options and their meaning."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ NOT_THEIRS = {
     "chat --max_tokens": "%config XinferenceMagics.max_tokens",
     "generate --max_tokens": "%config XinferenceMagics.max_tokens",
 }
-"""Options that mean the same where they are typed, and why they are not the same where not."""
+"""Options that mean the same if they are given, and why their defaults differ."""
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,12 @@ def theirs(server_command):
     return json.loads(listed.splitlines()[-1])
 
 
-def test_every_command_is_there(theirs):
+def test_every_command_exists(theirs):
     assert len(theirs) > 15
     assert set(theirs) <= set(COMMANDS)
 
 
-def test_every_option_is_there_with_all_its_spellings(theirs):
+def test_every_option_exists_with_all_its_spellings(theirs):
     missing = [
         (name, flag)
         for name, options in theirs.items()
@@ -57,7 +57,7 @@ def test_every_option_is_there_with_all_its_spellings(theirs):
     assert not missing
 
 
-def test_every_option_takes_as_much_and_is_left_out_alike(theirs):
+def test_every_option_takes_as_many_words_and_has_the_same_default(theirs):
     for name, options in theirs.items():
         for each in options:
             flag, ours = each["flags"][0], declared(name, each["flags"][0])
@@ -79,7 +79,7 @@ def declared(name, flag):
 
 
 @pytest.mark.parametrize("flag", ["--api-key", "-ak"])
-def test_a_typed_key_is_refused_by_every_command_that_takes_one(theirs, flag):
+def test_a_typed_key_is_rejected_by_every_command_that_takes_one(theirs, flag):
     for name, options in theirs.items():
         if any(flag in each["flags"] for each in options):
             command = COMMANDS[name]

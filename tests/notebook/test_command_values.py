@@ -1,4 +1,4 @@
-"""What the commands return, for code; a cell does not show again what a command has said."""
+"""What commands return to code; a cell does not repeat what a command has printed."""
 
 import pytest
 from test_completion import running_server
@@ -45,7 +45,7 @@ def server(tmp_path, monkeypatch):
         ("watch -n 1", "Snapshot", ""),
     ],
 )
-def test_what_an_action_did_is_said_once_and_a_value(shell, capsys, line, kind, said):
+def test_an_action_is_reported_once_and_returns_a_value(shell, capsys, line, kind, said):
     shell.run_cell(f"%xinference {line}")
     once = capsys.readouterr().out
     assert once.count(said) == 1 or not said
@@ -57,7 +57,7 @@ def test_what_an_action_did_is_said_once_and_a_value(shell, capsys, line, kind, 
     assert f"<{kind}>" not in capsys.readouterr().out
 
 
-def test_a_value_names_what_it_was_done_to(shell, server):
+def test_a_value_names_its_subject(shell, server):
     done = shell.run_line_magic("xinference", "terminate talker")
     assert (done.subject, str(done)) == ("talker", "Terminated talker.")
     assert shell.run_line_magic("xinference", "use talker").abilities == ("chat",)

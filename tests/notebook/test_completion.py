@@ -1,4 +1,4 @@
-"""What a Tab offers, and what it costs: the lines of the magics, and servers of every kind."""
+"""What Tab offers, and what that costs: the lines of the magics, and servers of every kind."""
 
 import socket
 import threading
@@ -53,14 +53,14 @@ ANSWERS = {
 
 @contextmanager
 def running_server():
-    """A server that knows these models, and remembers what it was asked."""
+    """Run a server that has these models and records its requests."""
     with scripted_api() as answers:
         answer(answers, 200)
         yield answers
 
 
 def answer(server, status):
-    """Let it answer everything with this status; whether it wants credentials, anyone may ask."""
+    """Answer everything with this status, except whether credentials are required."""
     for path, body in ANSWERS.items():
         server[path] = [(200 if path == "/v1/cluster/auth" else status, body)]
 
@@ -87,7 +87,7 @@ def tab(shell):
 
 @pytest.fixture
 def tab_until(tab):
-    """Press Tab again until something is offered, as a person does."""
+    """Press Tab repeatedly until something is offered, as a person does."""
 
     def press(code):
         deadline = time.monotonic() + 120
@@ -120,7 +120,7 @@ def test_options(tab):
     assert not [flag for flag in tab("%xinference launch -") if "api" in flag]
 
 
-def test_values_that_no_server_has_to_be_asked_for(tab):
+def test_values_that_need_no_server(tab):
     assert tab("%xinference launch -t emb") == ["embedding"]
     assert tab("%xinference launch --model-type=emb") == ["embedding"]
     assert tab("%xinference launch \\\n  -n x -t emb") == ["embedding"]
@@ -144,18 +144,18 @@ def test_nothing_is_offered_in_prompts_and_elsewhere(tab, code):
     assert tab(code) == []
 
 
-def test_names_come_from_the_registry_of_the_type_that_was_typed(tab_until, server):
+def test_names_come_from_the_registry_of_the_given_type(tab_until, server):
     assert tab_until("%xinference launch -n qw") == ["qwen2.5-instruct", "Qwen3"]
     assert tab_until("%xinference launch -n 3.3") == ["llama-3.3"]
     assert tab_until("%xinference launch -t embedding -n ") == ["bge-small"]
 
 
-def test_what_would_not_be_one_word_of_a_cell_is_not_offered(tab_until, server):
+def test_names_that_are_not_one_word_of_a_cell_are_not_offered(tab_until, server):
     offered = tab_until("%xinference launch -n ")
     assert offered == ["qwen2.5-instruct", "Qwen3", "llama-3.3", "my-qwen"]
 
 
-def test_engines_formats_sizes_and_quantizations_fit_what_is_typed(tab_until, server):
+def test_engines_formats_sizes_and_quantizations_match_the_line(tab_until, server):
     launch = "%xinference launch -n Qwen3 "
     assert tab_until(f"{launch}-en ") == ["llama.cpp", "Transformers", "vLLM"]
     assert tab_until(f"{launch}-f ") == ["ggufv2", "pytorch"]
@@ -165,7 +165,7 @@ def test_engines_formats_sizes_and_quantizations_fit_what_is_typed(tab_until, se
     assert tab_until("%xinference launch -q i -n Qwen3 -en vllm -q i") == ["Int4"]
 
 
-def test_uids_are_of_models_that_can_do_it(tab, tab_until, server):
+def test_uids_are_those_of_capable_models(tab, tab_until, server):
     assert tab_until("%xinference use ") == ["talker", "writer", "vectors"]
     assert tab_until("%%chat -m ") == ["talker"]
     assert tab_until("%%chat --compare ") == ["talker"]
@@ -175,7 +175,7 @@ def test_uids_are_of_models_that_can_do_it(tab, tab_until, server):
     assert tab_until("%xinference cancel ") == ["coming"]
 
 
-def test_uids_behind_their_flag(tab_until, server):
+def test_uids_after_their_flag(tab_until, server):
     assert tab_until("%xinference terminate --model-uid wri") == ["writer"]
     assert tab_until("%xinference terminate --model-uid=wri") == ["writer"]
 
@@ -210,7 +210,7 @@ def test_a_slow_server_keeps_nobody_waiting(tab, tab_until, server):
     assert len([path for path in server.asked if "registrations" in path]) == 1
 
 
-def test_an_answer_is_offered_while_it_is_asked_for_again(tab, tab_until, server, magics):
+def test_an_old_answer_is_offered_while_it_is_refreshed(tab, tab_until, server, magics):
     tab_until("%xinference use ")
     magics.session.connector.changes += 1
     server.gate.clear()
@@ -219,7 +219,7 @@ def test_an_answer_is_offered_while_it_is_asked_for_again(tab, tab_until, server
 
 @pytest.fixture
 def tab_and_wait(tab, magics):
-    """Press Tab, and wait until no server is asked any more."""
+    """Press Tab, and wait until no request is pending."""
 
     def press(code):
         tab(code)

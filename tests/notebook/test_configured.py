@@ -1,4 +1,4 @@
-"""A value that is refused, in `%config` or in a file, costs neither the magics nor other values."""
+"""A rejected value, in `%config` or in a file, affects neither the magics nor other values."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A model whose context is smaller than its description says, asked from cells."""
+"""A model whose context window is smaller than its description says, used from cells."""
 
 import pytest
 import recorded
@@ -30,7 +30,7 @@ def running(**known):
 
 @pytest.fixture
 def server(shell):
-    """Two turns were answered; the third is refused, and what comes after it is not."""
+    """A server that answers two turns, rejects the third, and answers whatever comes after it."""
     with ScriptedServer(YES, YES, REFUSED, YES) as made:
         shell.user_ns["llm"] = ChatXinference(made.endpoint, "tiny", engine="llama.cpp")
         for letter in "ab":
@@ -39,30 +39,30 @@ def server(shell):
 
 
 def sent(server):
-    """The first letters of the prompts of the last request."""
+    """Return the first letters of the prompts in the last request."""
     return [each["content"][0] for each in server.bodies[-1]["messages"] if each["role"] == "user"]
 
 
-def test_a_cell_goes_on_with_fewer_turns_and_says_so(shell, server, capsys):
+def test_a_cell_retries_with_fewer_turns_and_says_so(shell, server, capsys):
     shell.run_cell(f"turn = %chat -m llm c{LONG}").raise_error()
     assert shell.user_ns["turn"].text == "Yes."
     assert f"Note: {SAID}".replace("\\", "") in capsys.readouterr().out
     assert sent(server) == ["b", "c"]
-    shell.run_cell(f"%chat -m llm d{LONG}").raise_error()  # known now: it is asked once
+    shell.run_cell(f"%chat -m llm d{LONG}").raise_error()  # the limit is known now: one request
     assert len(server.bodies) == 5
     assert "Left out the oldest 2 turns: the context of tiny is full." in capsys.readouterr().out
     shell.run_cell("%chat -m llm --show-prompt Now?").raise_error()
     assert len(server.bodies) == 5
 
 
-def test_a_turn_in_the_background_does_too(shell, server, capsys):
+def test_a_background_turn_retries_with_fewer_turns(shell, server, capsys):
     shell.run_cell(f"pending = %chat --bg -m llm c{LONG}").raise_error()
     assert shell.user_ns["pending"].result(20).text == "Yes."
     assert sent(server) == ["b", "c"]
     assert f"Note: {SAID}".replace("\\", "") in capsys.readouterr().out
 
 
-def test_compared_models_do_too(shell, server, capsys):
+def test_compared_models_retry_with_fewer_turns(shell, server, capsys):
     with ScriptedServer(YES) as other:
         shell.user_ns["wide"] = ChatXinference(other.endpoint, "wide", engine="llama.cpp")
         shell.run_cell(f"both = %chat --compare llm,wide c{LONG}").raise_error()
@@ -71,7 +71,7 @@ def test_compared_models_do_too(shell, server, capsys):
         assert f"Note: {SAID}".replace("\\", "") in capsys.readouterr().out
 
 
-def test_a_prompt_that_is_too_long_by_itself_fails_with_what_to_do(shell):
+def test_a_prompt_that_is_too_long_on_its_own_fails_with_a_remedy(shell):
     with ScriptedServer(REFUSED) as server:
         shell.user_ns["llm"] = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
         result = shell.run_cell(f"%chat -m llm {LONG}")
@@ -80,7 +80,7 @@ def test_a_prompt_that_is_too_long_by_itself_fails_with_what_to_do(shell):
         assert len(server.bodies) == 1
 
 
-def test_what_a_launch_has_settled_is_the_context_of_its_object(magics):
+def test_the_options_of_a_launch_determine_the_context_of_its_object(magics):
     magics.session.connector._cluster = Cluster("http://h:1")
     request = LaunchRequest(model_name="tiny", extra={"n_parallel": 8})
     magics.session.launches.note("http://h:1", "tiny", request)
@@ -91,7 +91,7 @@ def test_what_a_launch_has_settled_is_the_context_of_its_object(magics):
 
 @pytest.fixture
 def described(magics):
-    """Run `describe`, and return what it shows of the context."""
+    """Run `describe`, and return the line that it shows about the context."""
     with scripted_api() as answers:
         data = {
             "model_type": "LLM",
@@ -117,12 +117,12 @@ def described(magics):
 def test_the_slots_of_an_unknown_launch_are_shown_as_a_guess(magics, described):
     assert "about 4,096 (16 CPUs, so n_parallel=8)" in described()
     endpoint = described.answers.endpoint
-    assert magics.session.request_context(endpoint, running()) is None  # and not counted on
+    assert magics.session.request_context(endpoint, running()) is None  # and not relied on
     described.answers["/status"] = [(403, {"detail": "Not enough permissions"})]
     assert described() == ""
 
 
-def test_what_is_known_is_shown_in_place_of_a_guess(magics, described):
+def test_known_limits_are_shown_instead_of_a_guess(magics, described):
     endpoint = described.answers.endpoint
     launched = LaunchRequest(model_name="tiny", extra={"n_parallel": 4})
     magics.session.launches.note(endpoint, "tiny", launched)

@@ -63,7 +63,7 @@ def copy(tmp_path):
 
 
 def test_the_new_option(copy):
-    """Also where somebody has followed the page, and made the change in the tree itself."""
+    """Works even if somebody followed the page and made the change in the tree itself."""
     changes = CHANGE.findall(TEXT.partition("## Another example")[2])
     assert len(changes) == 2
     for path, diff in changes:
@@ -88,7 +88,7 @@ def test_the_new_option(copy):
     assert "1 passed" in done.stdout
 
 
-def test_the_modules_that_it_names_are_there():
+def test_the_modules_named_on_the_page_exist():
     import xinference_magics
     from xinference_magics.notebook.commands import connecting
 

@@ -1,4 +1,4 @@
-"""Loading adds, unloading puts back, and neither imports what is heavy."""
+"""Loading adds magics, unloading restores the shell, and neither imports heavy modules."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def state(shell):
     }
 
 
-def test_unload_puts_back_what_load_found():
+def test_unload_restores_what_load_found():
     shell = InteractiveShell.instance()
     before = state(shell)
     shell.extension_manager.load_extension("xinference_magics")
@@ -38,7 +38,7 @@ def test_unload_puts_back_what_load_found():
     InteractiveShell.clear_instance()
 
 
-def test_it_loads_silently_and_lightly():
+def test_loading_is_silent_and_imports_nothing_heavy():
     code = f"""
 import sys
 from IPython.core.interactiveshell import InteractiveShell

@@ -1,4 +1,4 @@
-"""From the words of ``%xinference launch`` to the request, and what no running model tells of."""
+"""From the words of ``%xinference launch`` to the request, and what no running model reveals."""
 
 import pytest
 from IPython.core.error import UsageError
@@ -25,17 +25,17 @@ def read(line):
         ("-n m --n-gpu none --worker-ip w", ("--n-gpu", "--worker-ip")),
     ],
 )
-def test_what_a_running_model_does_not_tell_is_named_as_typed(line, expected):
+def test_options_that_a_running_model_does_not_reveal_are_named_as_typed(line, expected):
     assert hidden(read(line)) == expected
 
 
-def test_what_was_typed_is_told_from_what_is_default():
+def test_typed_options_are_distinguished_from_defaults():
     names = typed(read("-n m -en e --n_threads 1"))
     assert {"model_name", "model_engine", "n_threads"} <= names
     assert not {"replica", "n_worker", "n_gpu", "model_format"} & names
 
 
-def test_the_placement_of_replicas_counts_as_their_number():
+def test_the_placement_of_replicas_sets_their_number():
     arguments = read('-n m --replica-config [{"gpu":[0]},{"gpu":[1]}]')
     assert request(arguments).replica == 2
     assert "replica" in typed(arguments)
@@ -49,6 +49,6 @@ def test_the_placement_of_replicas_counts_as_their_number():
         "-n m --context-length 1 --context_length=2",
     ],
 )
-def test_options_that_contradict_each_other_are_refused(line):
+def test_contradictory_options_are_rejected(line):
     with pytest.raises(UsageError):
         request(read(line))

@@ -1,4 +1,4 @@
-"""The commands around machines, on a scripted cluster."""
+"""The commands for machines, on a scripted cluster."""
 
 import pytest
 from IPython.core.error import UsageError
@@ -41,7 +41,7 @@ def answers():
 
 @pytest.fixture
 def run(magics, answers, monkeypatch, tmp_path):
-    """Run a command in a shell that is connected to the scripted cluster."""
+    """Run a command in a shell connected to the scripted cluster."""
     monkeypatch.setenv("XINFERENCE_MAGICS_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("XINFERENCE_ENDPOINT", answers.endpoint)
     return magics.xinference
@@ -76,7 +76,7 @@ def test_workers_are_a_table_with_devices_versions_and_health(run):
     assert list(found.to_pandas().replicas) == [("m-rep0",), ("m-rep1",)]
 
 
-def test_what_an_api_key_may_not_see_is_said(run, answers):
+def test_what_an_api_key_may_not_see_is_reported(run, answers):
     answers["/v1/cluster/info"] = [FORBIDDEN]
     found = run("workers")
     assert found.caption.endswith("These credentials are not allowed to see the versions.")
@@ -84,7 +84,7 @@ def test_what_an_api_key_may_not_see_is_said(run, answers):
     assert "m-rep0" in repr(found)
 
 
-def test_without_credentials_what_is_public_is_shown(run, answers):
+def test_public_data_is_shown_without_credentials(run, answers):
     answers["/v1/models/instances"] = [UNAUTHORIZED]
     found = run("workers")
     assert found.caption.endswith("not allowed to see the replicas and the versions.")
@@ -92,7 +92,7 @@ def test_without_credentials_what_is_public_is_shown(run, answers):
     assert answers.asked.count("/v1/models/instances") == 1
 
 
-def test_health_tells_a_worker_that_is_silent(run, answers):
+def test_health_reports_a_silent_worker(run, answers):
     silent = worker_status(heard=120.0, left=3)
     answers["/status"] = [(200, {"workers": {FIRST: silent}})]
     assert "silent for 2 min, 3 checks left" in repr(run("workers"))
@@ -100,7 +100,7 @@ def test_health_tells_a_worker_that_is_silent(run, answers):
     assert repr(Workers([])) == "No worker is connected to the supervisor."
 
 
-def test_a_replica_that_only_seems_ready_is_said(run, answers):
+def test_a_replica_that_only_seems_ready_is_reported(run, answers):
     lost = {**replica(1, SECOND), "model_address": None}
     answers["/v1/models/m/replicas"] = [(200, [replica(0, FIRST), lost])]
     found = run("replicas m")
@@ -108,14 +108,14 @@ def test_a_replica_that_only_seems_ready_is_said(run, answers):
     assert f"{SECOND} is not responding" in repr(found)
 
 
-def test_a_replica_without_a_worker_is_not_said_to_be_lost(run, answers):
-    """As the only one of a model that is spread over workers."""
+def test_a_replica_without_a_worker_is_not_reported_as_lost(run, answers):
+    """Such as the only replica of a model that is spread over workers."""
     whole = {**replica(0, None), "model_address": None}
     answers["/v1/models/m/replicas"] = [(200, [whole])]
     assert "is not responding" not in repr(run("replicas m"))
 
 
-def test_a_place_without_a_number_is_refused(run):
+def test_a_worker_without_a_number_of_replicas_is_rejected(run):
     with pytest.raises(NotebookError, match="replicas m N --worker-ip"):
         run(f"replicas m --worker-ip {FIRST}")
     with pytest.raises(UsageError, match="terminate"):
@@ -124,7 +124,7 @@ def test_a_place_without_a_number_is_refused(run):
         run("replicas m many")
 
 
-def test_the_log_of_the_private_server_outlives_it_and_keeps_its_secret(run, monkeypatch, magics):
+def test_the_log_of_the_private_server_outlives_it_and_hides_its_secret(run, monkeypatch, magics):
     folder = state.open_folder()
     (folder / "server.log").write_text("one\nSetup token: secret\n\x1b[31mtwo\nthree\n")
     monkeypatch.delenv("XINFERENCE_ENDPOINT")
@@ -135,7 +135,7 @@ def test_the_log_of_the_private_server_outlives_it_and_keeps_its_secret(run, mon
     assert "secret" not in repr(run("logs"))
 
 
-def test_the_log_of_another_server_is_asked_for(run, answers):
+def test_the_log_of_another_server_is_requested(run, answers):
     answers["/v1/cluster/runtime-logs"] = [(200, {"text": "one\nSetup token: x\ntwo"})]
     assert run("logs") == ["one", "two"]
     answers["/v1/cluster/runtime-logs"] = [(403, {"detail": "Not enough permissions"})]
@@ -194,13 +194,13 @@ def test_reload_checks_what_it_is_given(run):
             run(f"reload m {options}")
 
 
-def test_relaunching_takes_an_administrator(run, answers):
+def test_relaunching_requires_an_administrator(run, answers):
     answers["POST /v1/api/relaunch"] = [FORBIDDEN]
     with pytest.raises(PermissionDeniedError, match="administrator"):
         run("relaunch-api")
 
 
-def test_how_a_relaunch_ended_is_shown_as_a_table(run, shell, answers):
+def test_the_result_of_a_relaunch_is_shown_as_a_table(run, shell, answers):
     done = {"operation_id": "op", "status": "succeeded", "target_version": "4.2.0<b>"}
     answers["POST /v1/supervisor/relaunch"] = [(202, done)]
     ended = run("relaunch-supervisor --request-id weekly")
@@ -232,7 +232,7 @@ def test_a_watch_shows_what_runs_and_forgets_old_failures(watch):
     assert "until interrupted" in painted[0][2]
 
 
-def test_a_watch_counts_what_is_asked_meanwhile(watch, answers):
+def test_a_watch_counts_requests_meanwhile(watch, answers):
     counted = 'requests_total_counter{{method="POST",path="/v1/chat/completions"}} {}\n'
     answers["/metrics"] = [(200, counted.format(count)) for count in (40, 47, 3)]
     watching, painted = watch
@@ -252,7 +252,7 @@ def test_a_watch_waits_for_a_server_that_is_away(watch, answers):
     assert "unreachable" not in painted[2][2]
 
 
-def test_a_watch_begins_only_where_a_server_answers(closed_port):
+def test_a_watch_begins_only_if_a_server_answers(closed_port):
     cluster = Cluster(f"http://127.0.0.1:{closed_port}")
     with pytest.raises(ConnectError):
         Watch(cluster.machines, Shown()).run(0.01, None, None)
@@ -277,7 +277,7 @@ def test_a_watch_stops_at_the_first_refusal_and_leaves_its_table(watch, answers,
     assert "2 of 2" in painted[-1][1]
 
 
-def test_a_watch_of_one_who_may_not_see_models_shows_the_workers(watch, answers):
+def test_a_watch_without_permission_to_see_models_shows_the_workers(watch, answers):
     answers["/v1/models/instances"] = [FORBIDDEN]
     watching, painted = watch
     watching.run(0.01, None, 1)

@@ -1,4 +1,4 @@
-"""What values look like to a model that sees."""
+"""What values look like to a model with image input."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ from xinference_magics.notebook.prompt.values import returned, shown
 from xinference_magics.notes import collected_notes
 
 RAMP = np.repeat(np.arange(64), 64).reshape(64, 64)
-"""64 levels, as in an image of 64 x 64."""
+"""64 levels in an image of 64 x 64 pixels."""
 
 
 def pixels(block):
@@ -26,7 +26,7 @@ def pixels(block):
 
 
 def image(value):
-    """Attach `value` as with `--image img`."""
+    """Attach `value` as with `--image img`; return its pixels, and the notes."""
     arguments = Parser("%chat", "", ChatOptions).parse(["--image", "img"])
     with collected_notes() as notes:
         [block] = attached(arguments, {"img": value})
@@ -52,7 +52,7 @@ def test_pictures_of_every_kind():
         (1, "uint8"),
         (1000, "uint16"),
         (1, "uint16"),
-        (65, ">u2"),  # 12 bits of a camera
+        (65, ">u2"),  # 12 bits, from a camera
         (10**7, "int32"),
         (10**7, "int64"),
         (1 / 63, "float64"),
@@ -73,7 +73,7 @@ def test_64_levels_of_grey_arrive_as_64(scale, dtype):
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B", "I", "F"])
-def test_64_levels_of_pil_s_deep_modes_arrive_as_64(mode, tmp_path):
+def test_64_levels_in_deep_pil_modes_arrive_as_64(mode, tmp_path):
     scale = 1 / 63 if mode == "F" else 1000
     dtype = {"I;16": "<u2", "I;16B": ">u2", "I": "<i4", "F": "<f4"}[mode]
     deep = Image.frombytes(mode, (64, 64), (RAMP * scale).astype(dtype).tobytes())
@@ -91,7 +91,7 @@ def test_64_levels_of_pil_s_deep_modes_arrive_as_64(mode, tmp_path):
     assert len(np.unique(image(path.read_bytes())[0])) == 64
 
 
-def test_a_file_that_every_engine_reads_is_sent_as_it_is(tmp_path):
+def test_a_file_that_every_engine_reads_is_sent_unchanged(tmp_path):
     path = tmp_path / "a.png"
     Image.new("RGB", (9, 9), "red").save(path)
     [block] = attached(Parser("%chat", "", ChatOptions).parse(["--image", str(path)]), {})
@@ -102,7 +102,7 @@ def test_a_file_that_every_engine_reads_is_sent_as_it_is(tmp_path):
     assert base64.b64decode(block["base64"]) == b"I am no image"
 
 
-def test_brightness_is_kept_where_it_is_the_usual():
+def test_the_usual_brightness_is_kept():
     assert image(np.full((9, 9), 0.5))[0].tolist() == [[128] * 9] * 9
     assert image(np.full((9, 9), 200.0))[0].tolist() == [[200] * 9] * 9
     assert image(np.eye(9) == 1)[0].max() == 255
@@ -114,7 +114,7 @@ def test_brightness_is_kept_where_it_is_the_usual():
     assert image(half * 255)[0][0, 0].tolist() == [128, 0, 0]
 
 
-def test_other_brightness_is_stretched_which_is_noted():
+def test_other_brightness_is_stretched_with_a_note():
     drawn, notes = image((RAMP * 1000).astype("uint16"))
     assert (drawn.min(), drawn.max()) == (0, 255)
     assert notes == ["img: values were scaled, 0 to black and 63,000 to white."]
@@ -126,7 +126,7 @@ def test_other_brightness_is_stretched_which_is_noted():
     assert notes == ["img: all pixels are 7; drawn black."]
 
 
-def test_what_is_not_a_number_is_black_which_is_noted():
+def test_nan_and_infinity_are_black_with_a_note():
     array = np.full((9, 9), 0.5)
     array[0, :3] = [np.nan, np.inf, -np.inf]
     drawn, notes = image(array)
@@ -147,9 +147,9 @@ def test_rows_and_columns_of_numbers_are_numbers_unless_attached_as_an_image():
         image([[1, 2]])
 
 
-def test_a_tensor_that_numpy_cannot_read_is_no_image():
+def test_a_tensor_that_numpy_cannot_read_is_not_an_image():
     class Tensor:
-        """As one of torch that requires a gradient."""
+        """Like a torch tensor that requires a gradient."""
 
         shape, dtype = (9, 9), "float32"
 
@@ -161,7 +161,7 @@ def test_a_tensor_that_numpy_cannot_read_is_no_image():
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "int64"])
-def test_numbers_that_could_be_brightness_are_a_picture_which_is_noted(dtype):
+def test_numbers_that_could_be_brightness_are_a_picture_with_a_note(dtype):
     numbers = np.full((9, 9, 3), 100, dtype)
     said = "x: sent as a picture; .tolist() sends the numbers."
     with collected_notes() as notes:
@@ -173,12 +173,12 @@ def test_numbers_that_could_be_brightness_are_a_picture_which_is_noted(dtype):
     assert notes == []
 
 
-def test_numbers_that_are_no_brightness_are_no_picture():
+def test_numbers_that_cannot_be_brightness_are_not_a_picture():
     assert isinstance(shown(np.full((9, 9, 3), -1.0), "x"), str)
     assert isinstance(shown(np.full((9, 9, 3), "a"), "x"), str)
 
 
-def test_what_a_tool_returns_is_a_picture_for_a_model_that_sees():
+def test_a_tool_result_is_a_picture_for_a_model_with_image_input():
     drawing = Image.new("RGB", (9, 9), "red")
     words, block = returned(drawing, sees=True)
     assert words["text"] == "Image, as a picture:"

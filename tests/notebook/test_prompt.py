@@ -50,7 +50,7 @@ def test_an_inserted_value_is_never_expanded(value):
         ("{{contry}}", r"Write \\\{\{ for literal braces"),
     ],
 )
-def test_errors_point_at_the_place(text, message):
+def test_errors_point_at_the_expression(text, message):
     with pytest.raises(PromptError, match=message):
         expand(text, NAMES)
 

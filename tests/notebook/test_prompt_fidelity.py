@@ -1,4 +1,4 @@
-"""What is typed into a chat cell reaches the server byte for byte, through a real IPython."""
+"""The input of a chat cell reaches the server byte for byte, through a real IPython."""
 
 import re
 
@@ -13,7 +13,7 @@ from xinference_magics import ChatXinference
 
 @pytest.fixture
 def sent(shell):
-    """Run a cell and return what the server was asked."""
+    """Run a cell, and return the prompt that the server received."""
     with ScriptedServer(Stream(recorded.llama("Yes."))) as server:
         shell.user_ns.update(
             llm=ChatXinference(server_url=server.endpoint, model_uid="tiny"),
@@ -41,7 +41,7 @@ ONE_SHELL = settings(suppress_health_check=[HealthCheck.function_scoped_fixture]
 @example(text="In [1]: x\n   ...: y")
 @example(text="\n\n  leading and trailing\n\n")
 def test_a_cell_arrives_byte_for_byte(sent, text):
-    # Whether the last line ends in a line break, no front end tells.
+    # No frontend reports whether the last line ends in a line break.
     assert sent(f"%%chat -m llm --once\n{text}") == text.removesuffix("\n")
 
 

@@ -1,4 +1,4 @@
-"""Which object a running model is taken up as."""
+"""Which object a running model is used as."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def running(model_type="LLM", *abilities):
 
 @pytest.fixture
 def session(magics):
-    """A session with a connection that nothing is asked of."""
+    """A session with a connection that gets no requests."""
     magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
     return magics.session
 
@@ -39,7 +39,7 @@ def test_type_and_ability_decide(session, model, name, class_name):
     assert (session.model is made) == (class_name == "ChatXinference")
 
 
-def test_what_writes_has_the_notebook_s_parameters(session, magics):
+def test_text_models_have_the_parameters_of_the_notebook(session, magics):
     magics.temperature = 0.5
     session.take_up(running("LLM", "generate"))
     made = session.namespace.variables["llm"]
@@ -63,7 +63,7 @@ def test_an_embedding_model_does_not_end_the_chat(session):
 
 
 @pytest.mark.parametrize("model", [running("image", "text2image"), running("embedding")])
-def test_what_there_is_no_class_for(session, model):
+def test_models_without_a_class(session, model):
     assert kind_of(model) is None
     with pytest.raises(NotebookError, match="There is no LangChain class for this type"):
         session.take_up(model)
@@ -71,7 +71,7 @@ def test_what_there_is_no_class_for(session, model):
         session.askable(model, CHAT)
 
 
-def test_every_class_is_there():
+def test_every_class_can_be_made():
     for kind in KINDS:
         assert kind.make(running(), {"model": "tiny"}).model_uid == "tiny"
 

@@ -1,4 +1,4 @@
-"""What was said, put into a prompt or an option: the words, and nothing around them."""
+"""Messages, turns and documents in a prompt or an option: their text, and nothing around it."""
 
 import pytest
 from langchain_core.documents import Document
@@ -32,7 +32,7 @@ def turn(text, **fields):
 
 
 class Answers:
-    """Answers with one message, or fails."""
+    """An answerer that gives one message, or fails."""
 
     name, engine, parameters, context = "tiny", None, {}, None
 
@@ -85,7 +85,7 @@ def pending(answer):
         (Comparison(("a", "b"), [turn("one"), turn("two")]), "a (tiny):\none\n\nb (tiny):\ntwo"),
     ],
 )
-def test_the_words_are_put_in(value, text):
+def test_the_text_is_inserted(value, text):
     assert expand("{{value}}", {"value": value}).text == text
     assert expand("{{Out[3]}}", {"Out": {3: value}}).text == text
     assert split_line("--system {{value}} -m $value", "%chat", {"value": value}) == [
@@ -106,13 +106,13 @@ def test_calls_without_text_are_shown_as_they_are():
     assert "add" in expand("{{value}}", {"value": CALLED[0]}).text
 
 
-def test_lists_and_dicts_of_other_things_are_as_they_print():
+def test_other_lists_and_dicts_are_inserted_as_printed():
     assert expand("{{value}}", {"value": []}).text == "[]"
     assert expand("{{value}}", {"value": {"messages": [1]}}).text == "{'messages': [1]}"
     assert expand("{{value}}", {"value": {"a": object}}).text == "{'a': <class 'object'>}"
 
 
-def test_what_is_in_lists_and_dicts_is_put_in_by_its_words():
+def test_items_of_lists_and_dicts_are_inserted_as_text():
     assert expand("{{[turn, 1]}}", {"turn": turn(LONG)}).text == f"[{LONG!r},\n 1]"
     mixed = {"a": [1, AIMessage("x")], "b": (Document("A page"),), "c": ASKED}
     text = "{'a': [1, 'x'], 'b': 'A page', 'c': 'System: Be brief.\\n\\nHuman: 1 + 1?'}"
@@ -120,12 +120,12 @@ def test_what_is_in_lists_and_dicts_is_put_in_by_its_words():
     assert "has no text" not in expand("{{[turn]}}", {"turn": turn("", status="stopped")}).text
 
 
-def test_an_answer_that_is_still_being_given_is_waited_for():
+def test_a_pending_answer_is_awaited():
     assert expand("{{value}}", {"value": pending(LONG)}).text == LONG
     with pytest.raises(PromptError, match=r"in line 1 .* failed: StreamError: It broke"):
         expand("{{value}}", {"value": pending(StreamError("It broke"))})
 
 
-def test_a_turn_without_an_answer_is_refused():
+def test_a_turn_without_an_answer_is_rejected():
     with pytest.raises(PromptError, match="This turn of tiny has no text to insert"):
         expand("{{value}}", {"value": turn("", status="stopped")})

@@ -1,4 +1,4 @@
-"""What connecting and status ask of a server, and what they give back."""
+"""What connecting and status request from a server, and what they return."""
 
 import pytest
 from test_completion import running_server
@@ -11,7 +11,7 @@ def server(tmp_path, monkeypatch):
         yield made
 
 
-def test_connecting_asks_each_thing_once(shell, server, capsys):
+def test_connecting_sends_each_request_once(shell, server, capsys):
     shell.run_line_magic("xinference", f"connect {server.endpoint}")
     assert sorted(server.asked) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
     said = capsys.readouterr().out
@@ -19,7 +19,7 @@ def test_connecting_asks_each_thing_once(shell, server, capsys):
     assert "Running: talker (LLM), writer (LLM), vectors (embedding)." in said
 
 
-def test_status_asks_anew_what_may_have_changed(shell, server):
+def test_status_requests_again_what_may_have_changed(shell, server):
     shell.run_line_magic("xinference", f"connect {server.endpoint}")
     server.asked.clear()
     found = shell.run_line_magic("xinference", "status")
@@ -35,7 +35,7 @@ def test_the_first_status_connects(shell, server, monkeypatch):
     assert sorted(server.asked) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
 
 
-def test_what_the_server_says_cannot_steer_the_terminal(shell, server, capsys):
+def test_server_data_prints_no_control_characters(shell, server, capsys):
     server["/v1/cluster/version"] = [(200, {"version": "4\x1b[31m"})]
     shell.run_line_magic("xinference", f"connect {server.endpoint}")
     assert "\x1b" not in capsys.readouterr().out

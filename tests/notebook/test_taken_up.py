@@ -1,4 +1,4 @@
-"""The models that the magics ask: what they say, the limit of their answers, and their end."""
+"""The models that the magics use: what they report, the limit of their answers, and their end."""
 
 import pytest
 import recorded
@@ -14,7 +14,7 @@ def running(*abilities, **known):
     return RunningModel(uid="tiny", name="tiny", abilities=abilities, **known)
 
 
-def test_what_an_engine_ignores_of_a_text_is_one_line(magics, capsys):
+def test_parameters_ignored_for_a_text_are_reported_in_one_line(magics, capsys):
     with ScriptedServer(Stream(recorded.transformers_text(" a", " time"))) as server:
         magics.session.connector._cluster = Cluster(server.endpoint)
         magics.session.take_up(running("generate", engine="transformers"))
@@ -39,7 +39,7 @@ def test_a_new_limit_leaves_half_of_the_context_to_the_prompt(magics, ability):
 
 
 @pytest.mark.parametrize("option", ["", " -e {endpoint}/"])
-def test_a_model_that_is_terminated_is_asked_no_more(magics, option):
+def test_a_terminated_model_is_no_longer_used(magics, option):
     with scripted_api() as answers:
         answers["/v1/models/tiny"] = [(200, None)]
         magics.session.connector._cluster = Cluster(answers.endpoint)
@@ -49,7 +49,7 @@ def test_a_model_that_is_terminated_is_asked_no_more(magics, option):
         assert magics.session.model is None
 
 
-def test_a_model_terminated_elsewhere_leaves_that_in_use(magics):
+def test_terminating_a_model_elsewhere_keeps_the_one_in_use(magics):
     with scripted_api() as answers:
         answers["/v1/models/tiny"] = [(200, None)]
         answers["/v1/cluster/auth"] = [(200, {"auth": False})]
@@ -62,13 +62,13 @@ def test_a_model_terminated_elsewhere_leaves_that_in_use(magics):
 @pytest.mark.parametrize(
     ("abilities", "hint"),
     [
-        # Omni says both that it sees and that it hears.
+        # The omni ability means both image and audio input.
         (["chat", "omni"], "Use -m other, which does."),
         (["chat", "vision"], "No running model does;"),
         (["embed", "audio"], "No running model does;"),
     ],
 )
-def test_a_sound_is_refused_with_a_running_model_that_hears(magics, abilities, hint):
+def test_a_rejected_sound_names_a_running_model_with_audio_input(magics, abilities, hint):
     with scripted_api() as answers:
         listed = [("tiny", ["chat"]), ("other", abilities)]
         models = [{"id": uid, "model_ability": able} for uid, able in listed]

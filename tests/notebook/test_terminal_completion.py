@@ -10,7 +10,7 @@ from test_completion import running_server
 
 @pytest.fixture
 def terminal(tmp_path):
-    """A terminal with the extension loaded, and a server that it is to ask."""
+    """A terminal with the extension loaded, and a server for it to use."""
     with running_server() as server:
         child = loaded(tmp_path, server.endpoint)
         yield child
@@ -40,7 +40,7 @@ def loaded(folder, endpoint):
 
 
 def tab_until(child, ending):
-    """Press Tab until the word is completed, as a person does while a server is being asked."""
+    """Press Tab until the word is completed, as a person does while a request is pending."""
     for _ in range(30):
         child.send("\t")
         if child.expect([ending, pexpect.TIMEOUT], timeout=1) == 0:

@@ -1,4 +1,4 @@
-"""What values look like to a model as text; what is shortened is said to the user, too."""
+"""What values look like to a model as text; shortening is also reported to the user."""
 
 import base64
 import math
@@ -46,7 +46,7 @@ def written():
         ([0.1 + 0.2, np.float64(0.5), np.float32(0.1), True, 12345678], None),
         (pd.Timestamp("2026-01-02"), "2026-01-02 00:00:00"),
         (Counter(a=1 / 3, b=2 / 3), "Counter({'b': 0.666667, 'a': 0.333333})"),
-        (Counter({1: 1, "a": "b"}), "Counter({1: 1, 'a': 'b'})"),  # which have no order
+        (Counter({1: 1, "a": "b"}), "Counter({1: 1, 'a': 'b'})"),  # these have no order
         (defaultdict(float, a=1 / 3), "defaultdict({'a': 0.333333})"),
         (OrderedDict(a=1 / 3), "OrderedDict({'a': 0.333333})"),
         (deque([1 / 3, deque()], maxlen=3), "deque([0.333333, deque([])])"),
@@ -55,12 +55,12 @@ def written():
         ({"x": Counter(a=1 / 3)}, "{'x': Counter({'a': 0.333333})}"),
     ],
 )
-def test_simple_values_are_as_they_print(value, text):
+def test_simple_values_are_written_as_printed(value, text):
     assert noted(value) == (text or "[0.3, 0.5, 0.1, True, 12345678]", [])
 
 
 @pytest.mark.parametrize("kind", [OrderedDict, Counter, partial(defaultdict, None)])
-def test_long_dicts_with_a_name_are_written_as_dicts_are(kind):
+def test_long_dict_subclasses_are_written_like_dicts(kind):
     held = {f"a long key {i}": 1 / 3 for i in range(9)}
     made = kind(held)
     assert noted(made) == (f"{type(made).__name__}({noted(held)[0]})", [])
@@ -73,7 +73,7 @@ def test_a_long_deque_is_shortened():
     assert notes == ["d: first 2,000 of 3,000 items sent."]
 
 
-def test_what_holds_itself_is_written_once():
+def test_a_value_that_contains_itself_is_written_once():
     held = deque([1])
     held.append(held)
     assert noted([held])[0] == "[deque([1, deque(...)])]"
@@ -95,7 +95,7 @@ def test_a_table_has_its_shape_and_its_first_rows():
         (5_000, 40, "first 30 of 5,000 rows and first 30 of 40 columns"),
     ],
 )
-def test_a_large_table_is_shortened_and_both_are_told(rows, columns, part):
+def test_shortening_a_large_table_is_reported_to_model_and_user(rows, columns, part):
     text, notes = noted(pd.DataFrame(np.zeros((rows, columns))), "df")
     assert text.startswith(f"DataFrame of {rows:,} rows and {columns} columns ({part}):\n")
     assert len(text.splitlines()) == 2 + min(rows, 30)
@@ -124,13 +124,13 @@ def test_floats_have_six_digits(number, text):
     assert shown(np.array([number]), "x").endswith(f":\n[{text}]")
 
 
-def test_whole_numbers_and_what_is_missing_are_exact():
+def test_integers_and_missing_values_are_exact():
     frame = pd.DataFrame({"id": [12345678901234567, 2], "share": [None, 0.5]})
     assert noted(frame)[0].endswith(":\n,id,share\n0,12345678901234567,\n1,2,0.5\n")
     assert noted(np.array([12345678901234567]))[0].endswith("[12345678901234567]")
 
 
-def test_tables_of_polars():
+def test_polars_tables():
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame({"a": [0.6369616873214543, None], "b": ["x,y", "z"], "c": [[1, 2], [3]]})
     text = 'DataFrame of 2 rows and 3 columns:\na,b,c\n0.636962,"x,y","[1, 2]"\n,z,[3]\n'
@@ -142,7 +142,7 @@ def test_tables_of_polars():
 def test_an_array_has_its_shape():
     start = "ndarray of shape (2, 2), float64:\n[[0 0]\n [0 0.333333]]"
     assert noted(np.array([[0, 0], [0, 1 / 3]])) == (start, [])
-    with np.printoptions(threshold=2, precision=1):  # the user's own, which do not count here
+    with np.printoptions(threshold=2, precision=1):  # the user's own options, ignored here
         assert noted(np.array([[0, 0], [0, 1 / 3]])) == (start, [])
     text, notes = noted(np.zeros((1000, 1000)), "weights")
     part = "first and last 3 values along each axis of (1000, 1000)"
@@ -151,7 +151,7 @@ def test_an_array_has_its_shape():
     assert notes == [f"weights: only the {part} were sent."]
 
 
-def test_arrays_that_numpy_does_not_know_are_as_they_print():
+def test_arrays_that_numpy_does_not_know_are_written_as_printed():
     class Tensor:
         shape, dtype = (9000,), "bfloat16"
 
@@ -178,7 +178,7 @@ def test_functions_classes_modules_and_exceptions():
 
 
 @pytest.mark.parametrize("kind", [list, tuple, set, dict])
-def test_of_a_large_collection_the_first_items_are_sent(kind):
+def test_the_first_items_of_a_large_collection_are_sent(kind):
     pairs = [(number, number) for number in range(100_000)]
     text, notes = noted(kind(pairs), "x")
     assert text.startswith(f"{kind.__name__} (first 2,000 of 100,000 items):\n")
@@ -220,19 +220,19 @@ FIRST = "first and last 3 values along each axis of (5000,)"
         ),
     ],
 )
-def test_what_is_in_a_collection_is_written_as_by_itself(value, written, notes):
+def test_items_of_a_collection_are_written_as_on_their_own(value, written, notes):
     text, said = noted(value)
     assert written in text
     assert said == notes
 
 
-def test_what_is_long_is_cut_and_both_are_told():
+def test_cutting_a_long_value_is_reported_to_model_and_user():
     text, notes = noted(Long())
     assert text == "abcde" * 4_000 + "\n[first 20,000 of 50,000 characters]"
     assert notes == ["x: first 20,000 of 50,000 characters sent."]
 
 
-def test_of_a_traceback_the_end_is_sent():
+def test_the_end_of_a_traceback_is_sent():
     text, notes = noted(ValueError(f"{'long ' * 10_000} the reason"))
     assert text.endswith("the reason")
     assert text.startswith("[last 20,000 of 50,")
@@ -257,7 +257,7 @@ def test_a_note_names_the_expression_in_one_line():
     ]
 
 
-def test_what_a_tool_returns_is_text():
+def test_a_tool_result_is_text():
     assert returned({"a": [1, None]}, sees=True) == '{"a": [1, null]}'
     assert returned("as it is", sees=True) == "as it is"
     assert "DataFrame of 2 rows" in returned(pd.DataFrame({"a": [1, 2]}), sees=False)

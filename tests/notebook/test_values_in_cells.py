@@ -1,4 +1,4 @@
-"""What a cell sends of values, and what it says of those that it shortens."""
+"""What a cell sends of values, and what it reports about those that it shortens."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ NOTE = "Note: df: first 30 of 60 rows sent.\n"
 
 @pytest.fixture
 def server(shell):
-    """A server whose model answers "Yes."; it is `llm`, and `other`."""
+    """A server whose model answers "Yes.", available as `llm` and as `other`."""
     with ScriptedServer(Stream(recorded.llama("Yes."))) as made:
         shell.user_ns["llm"] = ChatXinference(server_url=made.endpoint, model_uid="tiny")
         shell.user_ns["other"] = ChatXinference(server_url=made.endpoint, model_uid="another")
@@ -36,7 +36,7 @@ def test_a_shortened_value_is_noted_once(shell, server, capsys, cell):
     assert capsys.readouterr().out.count(NOTE) == 1
 
 
-def test_what_is_whole_is_not_noted(shell, server, capsys):
+def test_a_complete_value_is_not_noted(shell, server, capsys):
     shell.run_cell("%%chat -m llm\n{{df[:30]}} {{df.to_csv()}}").raise_error()
     assert "Note" not in capsys.readouterr().out
     assert "8.428571428571429" in server.bodies[-1]["messages"][-1]["content"]

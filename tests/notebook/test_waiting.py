@@ -1,4 +1,4 @@
-"""Waiting with the user for what a server does, and interrupts meanwhile."""
+"""Waiting with the user for a server to finish, and interrupts meanwhile."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ class Interrupting(progress.LaunchView):
         self.seen.append((outcome, ok))
 
 
-def test_a_view_is_opened_whole_before_an_interrupt_closes_it(monkeypatch):
+def test_a_view_opens_completely_before_an_interrupt_closes_it(monkeypatch):
     view = Interrupting()
     monkeypatch.setattr(views, "choose_launch_view", lambda **_: view)
     goes_on = "It goes on."

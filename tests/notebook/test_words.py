@@ -1,4 +1,4 @@
-"""The words of a command, and the values put into them."""
+"""The words of a command, and the values inserted into them."""
 
 import pytest
 from IPython.core.error import UsageError
@@ -27,7 +27,7 @@ def test_a_line_becomes_words(line, words):
 
 
 @pytest.mark.parametrize("line", ["use what's", "login --password 'what", 'launch -ak what"s'])
-def test_an_unclosed_quote_is_told_without_what_may_be_a_secret(line):
+def test_an_unclosed_quote_is_reported_without_a_possible_secret(line):
     with pytest.raises(UsageError, match="%xinference: a quote is not closed") as caught:
         split_line(line, "%xinference", NAMES)
     assert "what's" not in str(caught.value)
@@ -48,7 +48,7 @@ def test_an_unclosed_quote_is_told_without_what_may_be_a_secret(line):
         ("use $HOME {unknown}", ["use", "$HOME", "{unknown}"]),
     ],
 )
-def test_values_are_put_in_whatever_is_in_them(line, words):
+def test_values_are_inserted_whatever_they_contain(line, words):
     assert split_line(line, "%xinference", NAMES) == words
 
 
@@ -59,8 +59,8 @@ def test_values_are_put_in_whatever_is_in_them(line, words):
         *("{{1 / 0}}", "}} {{1 / 0}}", """x'"}}{{country}}""", r"\{{country}}", "a {d['a']} b"),
     ],
 )
-def test_what_a_server_calls_a_model_is_no_expression_in_a_line_to_type(uid):
-    """Who types the line of a hint runs nothing that the server has thought of."""
+def test_a_model_name_is_not_an_expression_in_a_suggested_line(uid):
+    """Typing the line of a hint runs nothing that the server has made up."""
     assert split_line(f"use {as_word(uid)} --as x", "%xinference", NAMES) == [
         *("use", uid, "--as", "x")
     ]
@@ -75,5 +75,5 @@ def test_a_failing_expression_is_named():
     ("uid", "word"),
     [("qwen2.5-instruct", "qwen2.5-instruct"), ("a b", '"a b"'), ('a"b?', "'a\"b?'")],
 )
-def test_a_uid_is_named_as_it_is_typed(uid, word):
+def test_a_uid_is_written_as_it_must_be_typed(uid, word):
     assert as_word(uid) == word

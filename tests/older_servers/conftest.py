@@ -1,6 +1,6 @@
-"""Each test of this folder once on every older server, and a table of what came of it.
+"""Run each test of this folder once on every older server, and make a table of the results.
 
-`XINFERENCE_VERSIONS="1.17.1 4.1.0"` takes some of the servers only. The table is kept where the
+`XINFERENCE_VERSIONS="1.17.1 4.1.0"` selects some of the servers. The table is saved only if the
 whole folder was run.
 """
 
@@ -31,9 +31,9 @@ def environment(request):
 
 @pytest.fixture(scope="session")
 def server_command(environment, pytestconfig):
-    """The server's executable: what the other fixtures of servers start.
+    """The path of the server's executable, which the other server fixtures start.
 
-    Older ones give up after 30 s of starting, which a busy machine needs longer for.
+    Older servers give up after 30 s of starting, which is too short on a busy machine.
     """
     os.environ["XINFERENCE_HEALTH_CHECK_TIMEOUT"] = "60"
     pytestconfig.stash[FOUND].servers[environment.version] = environment.versions()
@@ -42,15 +42,15 @@ def server_command(environment, pytestconfig):
 
 @pytest.fixture(scope="session")
 def version(environment):
-    """The server's version, as it tells it."""
+    """The server's version, as the server reports it."""
     return environment.version
 
 
 @pytest.fixture
 def since(version, request):
-    """Say since when a server can do something: `with since("2.0", "a log to read"):`.
+    """State since when a server can do something: `with since("2.0"):`.
 
-    An older one has to refuse what is done within, in one line that says so.
+    An older server must refuse what is done in the block, in one line that says so.
     """
 
     @contextmanager
@@ -71,15 +71,15 @@ def since(version, request):
 
 @pytest.fixture
 def differs(request):
-    """Say in what an older server differs, though it works: `differs("the reason is not told")`."""
+    """State how an older server differs, though it works: `differs("the reason is missing")`."""
     return lambda note: request.node.user_properties.append(("note", note))
 
 
 @pytest.fixture
 def flawed(version, engine, request):
-    """Say what a server before some version does wrong itself, with one engine.
+    """State what a server before some version does wrong itself, with one engine.
 
-    `with flawed("2.0", "transformers", "the server fails"):` - any newer server has to do it well.
+    `with flawed("2.0", "transformers", "the server fails"):` - any newer server must do it right.
     """
 
     @contextmanager
@@ -103,7 +103,7 @@ FORMATS = {"llama.cpp": "ggufv2", "transformers": "pytorch"}
 
 @pytest.fixture(params=FORMATS)
 def engine(request):
-    """Each of the engines of a machine without a GPU."""
+    """Each engine for a machine without a GPU."""
     return request.param
 
 
@@ -131,13 +131,13 @@ def running(cluster, tiny_registered):
 
 @pytest.fixture
 def uid(engine, running):
-    """The UID of the tiny model that chats, on each engine."""
+    """The UID of the tiny chat model, on each engine."""
     return running("tiny-chat", engine)
 
 
 @pytest.fixture
 def llm(server, uid, engine):
-    """A ChatXinference for it."""
+    """A ChatXinference for that model."""
     return ChatXinference(server.endpoint, uid, engine=engine, temperature=0)
 
 
@@ -166,7 +166,7 @@ def notebook(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def kernel(server, notebook):
-    """A notebook at the shared server."""
+    """A notebook connected to the shared server."""
     return notebook(server.endpoint)
 
 

@@ -1,6 +1,6 @@
-"""Environments with older servers, made at the first run and kept under `.cache` beside this file.
+"""Environments with older servers, made on the first run and stored in `.cache` next to this file.
 
-Each holds a Xinference with the libraries of its day: what was released up to a week after it.
+Each holds an Xinference with the libraries of its time: those released up to a week after it.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 CACHE = Path(__file__).resolve().parent / ".cache"
 PRESENT = Path(__file__).resolve().parents[2] / ".venv-server"
-"""The environment of the newest, where `make` has made it for the other tests."""
+"""The environment of the newest server, if `make` has made it for the other tests."""
 
 RELEASED = {
     "1.17.1": date(2026, 1, 13),
@@ -22,22 +22,22 @@ RELEASED = {
     "3.5.0": date(2026, 9, 25),
     "4.1.0": date(2026, 10, 25),
 }
-"""The last of each major version, and when it came out."""
+"""The last release of each major version, and its date."""
 
 TORCH = "torch==2.13.0"
-"""For all of them, as for the server of the other tests: others may bring several GB of CUDA."""
+"""For all servers, as for that of the other tests: other builds may bring several GB of CUDA."""
 
 WANTED = ("transformers", "accelerate", "sentence-transformers", "xllamacpp", "sentencepiece")
-"""The engines of a machine without a GPU."""
+"""The engines for a machine without a GPU."""
 
 OVERRIDES = (TORCH, "timm; python_version < '3'", "torchvision; python_version < '3'")
-"""What the server's requirements ask for and a server without a GPU never uses is left out."""
+"""Leaves out requirements of the server that a server without a GPU never uses."""
 
 IMPORTED = "from torchvision import transforms\n"
-"""Servers before 3.0 do so at once, for one model of images; on PyPI it is there for CUDA only."""
+"""Servers before 3.0 import this at startup, for one image model; PyPI has it for CUDA only."""
 
 TOLD = ("xinference", "xoscar", "xllamacpp", "transformers", "torch", "sentence-transformers")
-"""The packages whose versions are worth telling."""
+"""The packages whose versions are worth reporting."""
 
 
 class NotInstalledError(Exception):
@@ -53,7 +53,7 @@ class Environment:
 
     @classmethod
     def of(cls, version):
-        """Return the environment of a version, making it where there is none yet."""
+        """Return the environment of a version, making it if there is none yet."""
         newest = version == list(RELEASED)[-1] and PRESENT.exists()
         made = cls(version, PRESENT if newest else CACHE / version)
         if not (made.folder / ".installed").exists():
@@ -62,7 +62,7 @@ class Environment:
 
     @property
     def command(self):
-        """The server's executable."""
+        """The path of the server's executable."""
         return str(self.folder / "bin" / "xinference-local")
 
     def versions(self):
@@ -96,7 +96,7 @@ class Environment:
 
 
 def _uv(*arguments):
-    """Run uv, with the places where pip looks for packages."""
+    """Run uv with the package locations that pip uses."""
     beside = Path(sys.executable).parent
     uv = shutil.which("uv", path=f"{beside}{os.pathsep}{os.environ['PATH']}")
     links = os.environ.get("PIP_FIND_LINKS")

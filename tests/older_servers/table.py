@@ -1,4 +1,4 @@
-"""What was found on each server, kept as docs/compatibility.json and as tables in the page."""
+"""The results for each server, saved as docs/compatibility.json and as tables on the page."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ SIGNS = {WORKS: "✓", REFUSED: "–", FLAWED: "✗", FAILS: "**no**"}
 
 @dataclass
 class Found:
-    """What a run has found: servers[version][package], features[title][version][variant]."""
+    """The results of a run: servers[version][package], features[title][version][variant]."""
 
     servers: dict = field(default_factory=dict)
     features: dict = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Found:
     whole: bool = True
 
     def note(self, title, version, variant, report):
-        """Take in how a test went; one that fails in several phases has failed."""
+        """Record the result of a test; a failure in any phase counts."""
         said = dict(report.user_properties)
         outcome = REFUSED if "refused" in said else FLAWED if "flaw" in said else WORKS
         cell = {"outcome": outcome if report.passed else FAILS}
@@ -36,7 +36,7 @@ class Found:
 
 
 def keep(found):
-    """Write what was found, beside what earlier runs found on other servers."""
+    """Save the results, next to what earlier runs found on other servers."""
     path = DOCS / "compatibility.json"
     before = json.loads(path.read_text("utf-8")) if path.exists() else {}
     today = datetime.now(UTC).date().isoformat()
@@ -53,7 +53,7 @@ def keep(found):
 
 
 def into_page(kept):
-    """Put the tables between the page's marks."""
+    """Insert the tables between the markers on the page."""
     page = DOCS / "compatibility.md"
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -71,7 +71,7 @@ def _features(kept):
 
 
 def _cell(variants):
-    """Write one sign for all variants, or each with its own."""
+    """Write one sign for all variants, or one for each."""
     signs = {name: SIGNS[each["outcome"]] for name, each in variants.items()}
     if len(set(signs.values())) <= 1:
         return next(iter(signs.values()), "")
@@ -79,7 +79,7 @@ def _cell(variants):
 
 
 def _notes(kept):
-    """Write what servers have said, or do otherwise, once for all that do so."""
+    """Write what servers reported, or do differently, once for all that do so."""
     said = {}
     for title, cells in kept["features"].items():
         for version, variants in cells.items():

@@ -1,4 +1,4 @@
-"""Credentials at older servers, from real kernels."""
+"""Credentials on older servers, from real kernels."""
 
 import json
 import re
@@ -29,7 +29,7 @@ IN_A_FILE = {
     ],
 }
 BEFORE_3 = ("1.", "2.")
-"""Accounts were in a file (`--auth-config`) until 3.0 brought a database and `setup`."""
+"""Before 3.0, accounts were in a file (`--auth-config`); 3.0 brought a database and `setup`."""
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +51,12 @@ def secured(start_server, version, notebook, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def visitor(secured, notebook):
-    """A notebook there, without credentials so far."""
+    """A notebook at that server, without credentials so far."""
     return notebook(secured)
 
 
 def refused(reply, *parts):
-    """It is one line, with all `parts`."""
+    """Check that the cell failed with one line that contains all `parts`."""
     assert reply.status == "error", reply
     (line,) = (line for line in reply.stdout.splitlines() if line.strip())
     for part in parts:

@@ -121,7 +121,7 @@ def test_wrong_requests(llm):
     assert llm.invoke("Hello").content
 
 
-async def test_continued_text(server, running, engine):
+async def test_text_completion(server, running, engine):
     """`XinferenceLLM`: whole and streamed."""
     uid = running("tiny-text", engine)
     llm = XinferenceLLM(server.endpoint, uid, engine=engine, temperature=0, max_tokens=60)

@@ -1,4 +1,4 @@
-"""Models, registrations and machines of older servers."""
+"""Models, registrations and machines on older servers."""
 
 import json
 import shutil

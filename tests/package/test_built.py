@@ -1,4 +1,4 @@
-"""What people install: the wheel that is built from the sdist, not the checkout."""
+"""What people install: the wheel built from the sdist, not the checkout."""
 
 import ast
 import os
@@ -16,9 +16,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "xinference_magics"
-OPTIONAL = {"PIL", "numpy", "pandas", "pypdf"}  # recognised where the user has them
+OPTIONAL = {"PIL", "numpy", "pandas", "pypdf"}  # used if the user has them
 OF_OTHERS = {"pydantic_core", "zmq"}  # they come with pydantic, and with every kernel
-ELSEWHERE = {"PYTHONPATH", "VIRTUAL_ENV"}  # IPython, too, searches the latter
+ELSEWHERE = {"PYTHONPATH", "VIRTUAL_ENV"}  # IPython searches the latter as well
 CLEAN = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
 LOAD = """
@@ -41,7 +41,7 @@ print(Path(xinference_magics.__file__).parent)
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The sdist, and the wheel that is built from it; those of $BUILT before a release."""
+    """The sdist and the wheel built from it; those in $BUILT before a release."""
     folder = Path(os.environ.get("BUILT") or tmp_path_factory.mktemp("dist"))
     if "BUILT" not in os.environ:
         build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT]
@@ -53,7 +53,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def told(built):
-    """What the wheel tells of itself."""
+    """The metadata of the wheel."""
     (folder,) = (each for each in zipfile.Path(built[1]).iterdir() if "dist-info" in each.name)
     return PathDistribution(folder)
 
@@ -69,7 +69,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built):
     assert any(name.name == "LICENSE" for name in names)
 
 
-def test_the_sdist_holds_what_it_takes_to_work_on_it(built):
+def test_the_sdist_holds_what_development_needs(built):
     with tarfile.open(built[0]) as sdist:
         names = {Path(*Path(name).parts[1:]) for name in sdist.getnames()}
     needed = (
@@ -84,14 +84,14 @@ def test_the_sdist_holds_what_it_takes_to_work_on_it(built):
     }
 
 
-def test_the_installed_wheel_loads_where_the_checkout_is_not(built, tmp_path):
+def test_the_installed_wheel_loads_without_the_checkout(built, tmp_path):
     """The environment has the tests' dependencies, but not their editable install."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path], check=True)
     python = tmp_path / "bin" / "python"
     installed = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path)}))
-    with zipfile.ZipFile(built[1]) as wheel:  # what pip does, where there may be no pip
+    with zipfile.ZipFile(built[1]) as wheel:  # what pip does; pip may be missing
         wheel.extractall(installed)  # noqa: S202 - our own
-    # A path in a .pth file is searched, but the .pth files in that path are not heeded.
+    # A path in a .pth file is searched, but the .pth files in that path are not processed.
     (installed / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     done = subprocess.run(
         [python, "-c", LOAD], cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=False
@@ -114,7 +114,7 @@ def test_every_import_is_a_declared_dependency(told):
 
 
 def imports_of(path):
-    """The top-level names of what a module imports when it runs, with those of its functions."""
+    """Yield the top-level names that a module imports when it runs, including in its functions."""
     nodes = [ast.parse(path.read_text(encoding="utf-8"))]
     while nodes:
         node = nodes.pop()
@@ -127,7 +127,7 @@ def imports_of(path):
             yield node.module.partition(".")[0]
 
 
-def test_the_metadata_tell_what_it_is(told):
+def test_the_metadata_describe_the_package(told):
     assert told.metadata["License-Expression"] == "Apache-2.0"
     classifiers = set(told.metadata.get_all("Classifier"))
     assert {"Framework :: IPython", "Framework :: Jupyter", "Typing :: Typed"} <= classifiers
@@ -135,7 +135,7 @@ def test_the_metadata_tell_what_it_is(told):
     assert told.metadata.get_all("Project-URL")
 
 
-def test_the_server_comes_only_when_asked_for(told):
+def test_the_server_is_installed_only_on_request(told):
     servers = [each for each in map(Requirement, told.requires) if each.name == "xinference"]
     assert [str(each.marker) for each in servers] == ['extra == "local"']
 

@@ -1,4 +1,4 @@
-"""The hooks of pre-commit check with what `make lint` does."""
+"""The pre-commit hooks check with the same tools as `make lint`."""
 
 import tomllib
 from pathlib import Path
@@ -14,7 +14,7 @@ HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="ut
 
 
 @pytest.mark.parametrize("tool", ["ruff", "codespell"])
-def test_a_hook_is_of_a_version_that_lint_allows(tool):
-    """An older ruff gives up at the magics of the examples."""
+def test_a_hook_has_a_version_that_lint_allows(tool):
+    """An older ruff fails on the magics in the examples."""
     [hook] = [each for each in HOOKS if f"/{tool}" in each["repo"]]
     assert LINT[tool].specifier.contains(hook["rev"].removeprefix("v"))

@@ -1,4 +1,4 @@
-"""Our errors are LangChain's, whoever imports what first."""
+"""Our errors are LangChain's, whatever is imported first."""
 
 import copy
 import inspect
@@ -36,14 +36,14 @@ ERRORS = [each for each in ERRORS if issubclass(each, errors.XinferenceError)]
 
 
 @pytest.mark.parametrize(("ours", "theirs"), BOTH)
-def test_which_is_which(ours, theirs):
+def test_each_error_has_its_langchain_base(ours, theirs):
     assert issubclass(ours, theirs)
     assert f"{ours.__name__} " in errors.__doc__
     assert theirs.__name__ in errors.__doc__
 
 
 @pytest.mark.parametrize("ours", OURS_ALONE)
-def test_what_no_model_did(ours):
+def test_errors_without_a_model_are_not_those_of_langchain(ours):
     assert not issubclass(ours, exceptions.LangChainException)
     assert not ours.is_retryable
 
@@ -52,7 +52,7 @@ RETRYABLE = {"ModelNotReadyError", "RateLimitError", "InternalServerError", "Str
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_what_may_succeed_when_it_is_sent_again(kind):
+def test_errors_that_are_retryable(kind):
     assert kind("x").is_retryable is (kind.__name__ in RETRYABLE)
 
 
@@ -109,7 +109,7 @@ def test_in_every_order(order):
     run(*order, CHECKED)
 
 
-def test_nothing_is_left_where_modules_are_found():
+def test_no_finder_is_left_in_sys_meta_path():
     run("before = [*sys.meta_path]", OURS, THEIRS, "assert sys.meta_path == before")
 
 

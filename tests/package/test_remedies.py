@@ -1,4 +1,4 @@
-"""Whoever reads an error: a script reads Python's terms, a cell a line to type."""
+"""Remedies by reader: a script gets Python terms, a cell gets a line to type."""
 
 import ast
 import inspect
@@ -39,7 +39,7 @@ OF_OTHERS = {
 
 
 def literals(path):
-    """The string literals of a module that are not docstrings, or strings below a constant."""
+    """Yield a module's string literals, except docstrings and the strings below constants."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     documentation = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
     for node in ast.walk(tree):
@@ -51,14 +51,14 @@ def magics_words(text):
     return MAGIC.findall(text) + [each for each in WORD.findall(text) if each in FLAGS]
 
 
-def test_what_is_looked_for_is_found():
+def test_magics_are_recognized():
     assert {"--max-tokens", "-n", "--worker-ip"} <= FLAGS
     assert all(magics_words(line) for line in ("%xinference list", "Lower --max-tokens.", "-t LLM"))
     assert not magics_words("50 % of xinference-local -- or a-b")
 
 
 @pytest.mark.parametrize("path", BELOW, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_room_below_the_notebook_speaks_its_magics(path):
+def test_no_module_below_the_notebook_mentions_its_magics(path):
     allowed = OF_OTHERS.get(str(path.relative_to(ROOT)), set())
     found = [(line, each) for line, each in literals(path) if {*magics_words(each)} - allowed]
     assert not found
@@ -69,7 +69,7 @@ def fields(template):
 
 
 @pytest.mark.parametrize("remedy", Remedy)
-def test_each_remedy_has_words_for_both(remedy):
+def test_each_remedy_has_text_for_both_readers(remedy):
     names = fields(remedy.value) | fields(LINES[remedy]) - {"of_type"}
     values = dict.fromkeys(names, "x")
     if "arguments" in names:
@@ -81,7 +81,7 @@ def test_each_remedy_has_words_for_both(remedy):
     assert "{" not in advice.in_python() + as_line(advice)
 
 
-def test_a_script_and_a_cell_read_different_words(closed_port):
+def test_a_script_and_a_cell_get_different_text(closed_port):
     llm = ChatXinference(f"http://127.0.0.1:{closed_port}", "tiny")
     with pytest.raises(ConnectError) as caught:
         llm.invoke("x")
@@ -108,7 +108,7 @@ def test_an_error_with_a_remedy_can_be_sent_to_another_process():
     assert (again.hint, again.remedy) == ("Try again.", None)
 
 
-def test_a_model_that_is_not_there():
+def test_a_missing_model():
     missing = Reply(404, {"detail": "Model not found in the model list, uid: tiny"})
     with ScriptedServer(missing) as server, pytest.raises(ModelNotFoundError) as caught:
         ChatXinference(server.endpoint, "tiny").invoke("x")

@@ -1,4 +1,4 @@
-"""What lets a test server start sooner hides nothing that is there."""
+"""The finder that makes a test server start faster hides no module that exists."""
 
 import subprocess
 import sys

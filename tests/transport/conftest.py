@@ -1,4 +1,4 @@
-"""A server that answers byte by byte as a test says: recorded shapes, resets, silence."""
+"""A server that answers byte by byte as a test specifies: recorded shapes, resets, silence."""
 
 import socket
 import struct
@@ -9,14 +9,14 @@ import pytest
 
 
 class Script:
-    """Answer one request after the other, over however many connections they come."""
+    """Answer one request after another, over however many connections they arrive."""
 
     RESET = object()  # cut the connection without a byte
     SILENCE = object()  # take the request, never answer
 
     @staticmethod
     def answer(status=200, body=b"{}", kind="application/json", *headers):
-        """One HTTP answer, as it goes over the wire."""
+        """Return an HTTP response as it goes over the wire."""
         sized = f"content-length: {len(body)}"
         head = [f"HTTP/1.1 {status} X", f"content-type: {kind}", sized, "connection: close"]
         return "\r\n".join([*head, *headers, "", ""]).encode() + body
@@ -90,7 +90,7 @@ def script():
 
 @pytest.fixture
 def full_backlog():
-    """An endpoint that takes no connection and refuses none: its queue is full."""
+    """An endpoint that neither accepts nor refuses connections: its queue is full."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)

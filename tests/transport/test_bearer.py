@@ -1,4 +1,4 @@
-"""The token of the moment, for one request and for many at once."""
+"""The current token, for one request and for many at once."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from xinference_magics.transport.bearer import Bearer
 ENDPOINT = "http://127.0.0.1:9997"
 
 
-def test_requests_at_once_share_one_look():
+def test_concurrent_requests_share_one_lookup():
     tokens = iter(["one", "two"])
     may_look = threading.Event()
 
@@ -22,7 +22,7 @@ def test_requests_at_once_share_one_look():
     async def ask():
         asked = [asyncio.create_task(bearer.without_blocking()) for _ in range(8)]
         await asyncio.sleep(0)
-        asked[0].cancel()  # whoever has begun the look may leave
+        asked[0].cancel()  # the one that began the lookup may leave
         may_look.set()
         found = await asyncio.gather(*asked, return_exceptions=True)
         return found, await bearer.without_blocking()
@@ -34,14 +34,14 @@ def test_requests_at_once_share_one_look():
     assert later == "two"
 
 
-def test_every_loop_looks_for_itself():
+def test_every_loop_does_its_own_lookup():
     tokens = iter(["one", "two"])
     bearer = Bearer(ENDPOINT, lambda: next(tokens))
     assert asyncio.run(bearer.without_blocking()) == "one"
     assert asyncio.run(bearer.without_blocking()) == "two"
 
 
-def test_a_token_that_cannot_be_had_fails_all_that_wait_for_it():
+def test_a_failed_lookup_fails_all_that_wait_for_it():
     def look():
         raise AuthenticationError("The login has ended.")
 

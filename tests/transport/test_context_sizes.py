@@ -1,4 +1,4 @@
-"""The numbers in the sentences with which engines refuse a prompt that is too long."""
+"""The numbers in the messages with which engines refuse a prompt that is too long."""
 
 import copy
 
@@ -50,20 +50,20 @@ REFUSALS = {
 
 @pytest.mark.parametrize(("said", "numbers"), REFUSALS.items())
 @pytest.mark.parametrize("status", [400, 500])
-def test_each_engine_s_sentence_is_understood(status, said, numbers):
+def test_the_message_of_each_engine_is_understood(status, said, numbers):
     assert asked_and_limit(said) == numbers
     error = server_error(status, f"[address=1:2, pid=3] {said}", endpoint="http://h")
     assert type(error) is ContextLengthError
     assert (error.asked, error.limit) == numbers
-    again = copy.copy(error)  # as a pickle does it
+    again = copy.copy(error)  # as pickle does
     assert (again.asked, again.limit) == numbers
 
 
 @pytest.mark.parametrize("size", ["128k", "32K", "128 k", "1,024k", "1.5M", "9" * 16])
-def test_a_number_that_goes_on_is_not_learnt(size):
+def test_a_number_that_continues_is_not_used(size):
     assert asked_and_limit(f"max context length {size} exceeded") == (None, None)
 
 
-def test_a_number_that_is_no_size_is_none():
+def test_a_number_that_is_not_a_size_is_ignored():
     assert asked_and_limit("context length is 0 tokens") == (None, None)
     assert asked_and_limit("1 " * 10_000 + "context" * 10_000) == (None, None)

@@ -139,7 +139,7 @@ def test_a_password_in_an_address_is_not_repeated(typed):
         "x" * 9999 + " y",
     ],
 )
-def test_what_is_no_address_is_said(typed):
+def test_invalid_addresses_are_reported(typed):
     with pytest.raises(ConnectError, match="is not a server address") as caught:
         normalize(typed)
     assert DEFAULT_ENDPOINT in caught.value.hint
@@ -155,7 +155,7 @@ def test_a_password_is_not_repeated():
     assert "XINFERENCE_API_KEY" in caught.value.hint
 
 
-def test_resolve_takes_the_first_that_is_given(monkeypatch):
+def test_resolve_takes_the_first_that_is_set(monkeypatch):
     monkeypatch.delenv("XINFERENCE_ENDPOINT", raising=False)
     assert resolve(None) == DEFAULT_ENDPOINT
     monkeypatch.setenv("XINFERENCE_ENDPOINT", "http://env:1/")

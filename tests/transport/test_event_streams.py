@@ -1,4 +1,4 @@
-"""Event streams in all the ways in which servers and proxies write them."""
+"""Event streams in all the forms in which servers and proxies write them."""
 
 import json
 
@@ -44,7 +44,7 @@ MEANT = {
 
 
 async def both(lines):
-    """Read synchronously and asynchronously; return what came, and what ended it."""
+    """Read synchronously and asynchronously; return the events, and the error that ended them."""
 
     async def sent():
         for line in lines:
@@ -97,7 +97,7 @@ FAILED = {
 
 
 @pytest.mark.parametrize("shape", FAILED)
-async def test_the_server_s_own_words(shape):
+async def test_the_message_of_the_server(shape):
     lines, words = FAILED[shape]
     found, (kind, said) = await both([DATA[0], b"", *lines] if "whole" not in shape else lines)
     assert found == ([A] if "whole" not in shape else [])
@@ -123,7 +123,7 @@ async def test_what_cannot_be_read(lines):
     assert (found, kind) == ([], MalformedError)
 
 
-def test_the_end_of_an_error_is_the_end_of_its_name():
+def test_the_name_of_an_event_ends_with_the_event():
     lines = [b"event: error", b"", DATA[0]]
     assert list(read(iter(lines))) == [A]
 
@@ -138,7 +138,7 @@ def test_a_whole_answer(data):
 
 
 @pytest.mark.parametrize("body", [b"", b"{'a':", b"\xff", b"[" * 5000, b"9" * 5000])
-def test_a_whole_answer_that_is_no_json(body):
+def test_a_whole_answer_that_is_not_json(body):
     with pytest.raises(MalformedError):
         whole(body)
 

@@ -1,4 +1,4 @@
-"""Answers, in the shapes that Xinference sends, and exceptions become errors that help."""
+"""Responses, in the shapes that Xinference sends, and exceptions become helpful errors."""
 
 import json
 from http.client import BadStatusLine
@@ -112,7 +112,7 @@ def failure(status, detail, **options):
         (501, "logit_bias is not supported", ServerError, "logit_bias is not supported"),
     ],
 )
-def test_an_answer_has_its_error(status, detail, kind, says):
+def test_a_response_has_its_error(status, detail, kind, says):
     error = failure(status, detail)
     assert type(error) is kind
     assert says in str(error)
@@ -121,7 +121,7 @@ def test_an_answer_has_its_error(status, detail, kind, says):
     assert "\n" not in str(error)
 
 
-def test_a_list_of_running_models_becomes_near_names():
+def test_a_list_of_running_models_becomes_suggestions():
     detail = (
         "Model not found in the model list, uid: qwen2. Available model uids: "
         "['qwen2.5', 'other'] (cached, retry after 10.0s)"
@@ -137,7 +137,7 @@ def test_a_list_of_running_models_becomes_near_names():
     )
 
 
-def test_an_uid_of_odd_characters_is_named_whole():
+def test_a_uid_with_odd_characters_is_named_completely():
     error = failure(400, "Model not found in the model list, uid: ö b?, c")
     assert "the UID ö b?, c is running" in str(error)
 
@@ -154,7 +154,7 @@ def test_a_validation_report_becomes_its_useful_line():
     assert "; top_p: ensure" in str(error)
 
 
-def test_invalid_fields_of_fastapi_are_named():
+def test_invalid_fields_from_fastapi_are_named():
     error = failure(422, [{"loc": ["body", "model"], "msg": "field required"}])
     assert type(error) is BadRequestError
     assert "model: field required" in str(error)
@@ -173,7 +173,7 @@ def test_invalid_fields_of_fastapi_are_named():
         (b"\xff\xfe", "HTTP 502"),
     ],
 )
-def test_what_a_proxy_says_is_one_line(body, says):
+def test_the_message_of_a_proxy_is_one_line(body, says):
     error = failure(502, body)
     assert says in str(error)
     assert "\n" not in str(error)
@@ -235,18 +235,18 @@ def test_a_network_exception_has_its_error(exc, kind, says):
         SSLCertVerificationError(1, "not trusted"),
     ],
 )
-def test_what_stays_as_it_is_need_not_be_tried_again(exc):
+def test_lasting_failures_are_not_retryable(exc):
     error = connect_error(exc, ENDPOINT)
     assert type(error) is ConnectError
     assert not error.is_retryable
 
 
-def test_a_ban_grows_with_every_attempt():
+def test_a_ban_is_not_retryable():
     assert failure(429, "Rate limit reached").is_retryable
     assert not failure(429, "Too many failed attempts. IP temporarily banned.").is_retryable
 
 
-def test_near_names_whatever_their_case():
+def test_suggestions_ignore_case():
     known = ["qwen2.5-instruct", "Qwen3-Instruct", "llama-3.1-instruct"]
     assert did_you_mean("qwen3-instruct", known).startswith("Did you mean Qwen3-Instruct")
     assert did_you_mean("zzz", known) == ""

@@ -1,4 +1,4 @@
-"""Which credentials are sent: found at each request, in a documented order, none that has ended."""
+"""Which credentials are sent: found at each request, in a documented order, never expired."""
 
 import base64
 import hashlib
@@ -35,7 +35,7 @@ def jwt(life):
 
 
 def left_by_cli(home, endpoint, token):
-    """Leave a token as `xinference login -e ENDPOINT` does."""
+    """Save a token as `xinference login -e ENDPOINT` does."""
     path = home / "auth" / hashlib.sha256(endpoint.encode()).hexdigest()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(token)
@@ -80,14 +80,14 @@ def test_the_command_line_hashes_what_was_typed(home, typed, endpoint):
     assert Identity("http://127.0.0.1:9998").left_by_cli() is None
 
 
-def test_the_configured_spelling_is_looked_for(home, monkeypatch):
+def test_the_configured_spelling_is_looked_up(home, monkeypatch):
     monkeypatch.setenv("XINFERENCE_ENDPOINT", "http://GPU:9997/v1")
     token = jwt(600)
     left_by_cli(home, "http://GPU:9997/v1", token)
     assert Identity("http://gpu:9997")() == token
 
 
-def test_of_several_the_one_that_lives_longest(home):
+def test_of_several_tokens_the_longest_lived_is_used(home):
     left_by_cli(home, "http://localhost:9997", jwt(-5))
     token = jwt(900)
     left_by_cli(home, "http://127.0.0.1:9997", token)
@@ -105,25 +105,25 @@ def test_an_expired_or_broken_token_of_the_command_line_is_not_sent(home, conten
         Identity(ENDPOINT)()
 
 
-def test_a_file_of_the_command_line_that_is_no_text_is_not_sent(home):
+def test_a_binary_file_of_the_command_line_is_not_sent(home):
     left_by_cli(home, ENDPOINT, "").write_bytes(b"\xff\xfe.\xff")
     assert Identity(ENDPOINT).token() is None
 
 
-def test_a_login_is_of_one_server():
+def test_a_login_belongs_to_one_server():
     log_in()
     assert Identity("http://localhost:9997")() == "ours"
     assert Identity("http://127.0.0.1:9998").token() is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"access": 1}', '{"unknown": "x"}', "{"])
-def test_a_broken_file_is_no_login(content):
+def test_a_broken_file_is_not_a_login(content):
     log_in()
     Login(ENDPOINT)._file.write_text(content)
     assert Identity(ENDPOINT).token() is None
 
 
-def test_a_models_own_key_counts_first(monkeypatch):
+def test_the_key_of_a_model_comes_first(monkeypatch):
     log_in()
     assert ChatXinference(ENDPOINT, "tiny")._token() == "ours"
     assert ChatXinference(ENDPOINT, "tiny", api_key="xf-mine")._token() == "xf-mine"

@@ -1,4 +1,4 @@
-"""The life of a login: one file a server, renewed once for all, never sent when it has ended."""
+"""The life of a login: one file per server, renewed once for all, never sent once expired."""
 
 import asyncio
 import base64
@@ -52,7 +52,7 @@ def logged_in(server):
 
 
 def near_its_end(login):
-    """Let a quarter of the token's life be left, and a little less."""
+    """Leave a little less than a quarter of the token's life."""
     login.keep(replace(login.kept, expires=time.time() + 440))
 
 
@@ -60,7 +60,7 @@ def chat_model(server, **fields):
     return ChatXinference(server.endpoint, "tiny", **fields)
 
 
-def test_wrong_passwords_are_told_and_nothing_is_kept():
+def test_wrong_passwords_are_reported_and_nothing_is_saved():
     with TokenServer() as server:
         with pytest.raises(AuthenticationError, match="name or the password is wrong"):
             sign_in(server.endpoint, "ann", "wrong")
@@ -79,8 +79,8 @@ def test_the_file_is_private_and_nothing_secret_shows(state):
         assert tokens.refresh not in shown
 
 
-def test_a_file_becomes_private_where_there_is_no_fchmod(tmp_path, monkeypatch):
-    """As on Windows, before Python 3.13."""
+def test_a_file_becomes_private_without_fchmod(tmp_path, monkeypatch):
+    """As on Windows before Python 3.13."""
     monkeypatch.delattr(os, "fchmod")
     path = tmp_path / "some.json"
     path.touch(0o644)
@@ -89,7 +89,7 @@ def test_a_file_becomes_private_where_there_is_no_fchmod(tmp_path, monkeypatch):
         file.write("{}")
 
 
-def test_it_is_renewed_before_it_ends():
+def test_a_token_is_renewed_before_it_expires():
     with TokenServer() as server:
         login = logged_in(server)
         first = login()
@@ -100,7 +100,7 @@ def test_it_is_renewed_before_it_ends():
 
 
 @pytest.mark.parametrize("ahead", [7200, -7200])
-def test_a_clock_that_goes_wrong_does_no_harm(ahead):
+def test_a_wrong_clock_does_no_harm(ahead):
     with TokenServer(life=1800, ahead=ahead) as server:
         llm = logged_in(server) and chat_model(server)
         for _ in range(3):
@@ -130,7 +130,7 @@ def test_thirty_two_calls_at_the_moment_of_expiry_cost_no_bad_attempt(late):
         assert server.counts["good"] == 32
 
 
-def test_the_event_loop_goes_on_while_a_token_is_renewed():
+def test_the_event_loop_keeps_running_while_a_token_is_renewed():
     with TokenServer(delay=1.0) as server:
         end_token(logged_in(server), server)
 
@@ -145,7 +145,7 @@ def test_the_event_loop_goes_on_while_a_token_is_renewed():
         assert asyncio.run(ask()) > 8
 
 
-def test_two_processes_at_once_renew_once(run_python):
+def test_concurrent_processes_renew_once(run_python):
     with TokenServer(delay=0.3) as server:
         login = logged_in(server)
         code = OTHER_NOTEBOOK.format(endpoint=server.endpoint)
@@ -160,7 +160,7 @@ def test_two_processes_at_once_renew_once(run_python):
         assert (server.counts["refresh"], server.counts["refused refresh"]) == (1, 0)
 
 
-def test_a_login_that_has_ended_is_told_and_nothing_is_sent():
+def test_an_expired_login_is_reported_and_nothing_is_sent():
     with TokenServer() as server:
         login = logged_in(server)
         llm = chat_model(server)
@@ -188,7 +188,7 @@ def test_a_refresh_that_is_refused_early_leaves_the_rest_of_the_token():
         assert server.counts["refused refresh"] == 1
 
 
-def test_a_server_that_is_away_for_a_moment_does_not_end_a_login():
+def test_a_server_that_is_briefly_away_does_not_end_a_login():
     with TokenServer() as server:
         login = logged_in(server)
         end_token(login, server)
@@ -199,7 +199,7 @@ def test_a_server_that_is_away_for_a_moment_does_not_end_a_login():
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_a_server_that_fails_to_renew_a_token_leaves_the_rest_of_it(monkeypatch, status):
-    """Only when it has ended is the failure told, by an exception that knows no token."""
+    """The failure is reported only once the token has expired; its exception holds no token."""
     with TokenServer() as server:
         login = logged_in(server)
         monkeypatch.setattr(server, "refresh", lambda _: (status, {"detail": "busy"}))
@@ -215,7 +215,7 @@ def test_a_server_that_fails_to_renew_a_token_leaves_the_rest_of_it(monkeypatch,
         assert not [text for text in held if first.refresh in text or first.access in text]
 
 
-def test_an_interrupt_while_it_is_renewed_does_not_lose_it():
+def test_an_interrupt_during_a_renewal_does_not_lose_the_login():
     with TokenServer(delay=1.0) as server:
         login = logged_in(server)
         end_token(login, server)
@@ -226,7 +226,7 @@ def test_an_interrupt_while_it_is_renewed_does_not_lose_it():
         assert (server.counts["refresh"], server.counts["refused refresh"]) == (1, 0)
 
 
-def test_another_notebook_that_renews_without_end_is_waited_for_in_vain(monkeypatch):
+def test_waiting_for_another_notebook_to_renew_times_out(monkeypatch):
     monkeypatch.setattr("xinference_magics.auth.login._PATIENCE", 0.1)
     with TokenServer() as server:
         login = logged_in(server)
@@ -239,7 +239,7 @@ def test_another_notebook_that_renews_without_end_is_waited_for_in_vain(monkeypa
         assert chat_model(server).invoke("hi").text == "ok"
 
 
-def test_a_logout_counts_at_once_and_at_the_server():
+def test_a_logout_takes_effect_at_once_and_on_the_server():
     with TokenServer() as server:
         login = logged_in(server)
         llm = chat_model(server)
@@ -253,7 +253,7 @@ def test_a_logout_counts_at_once_and_at_the_server():
 
 
 def huge():
-    """An answer whose token expires when no clock can tell."""
+    """Return a response whose token expires later than any clock can tell."""
     middle = base64.urlsafe_b64encode(b'{"exp": 1%s}' % (b"0" * 400)).decode().rstrip("=")
     return json.dumps({"access_token": f"e30.{middle}.sig"}).encode()
 
@@ -261,7 +261,7 @@ def huge():
 @pytest.mark.parametrize(
     "said", [b"[1]", b"{}", b'{"access_token": "x"}', b"?", b"[" * 99_999, huge()]
 )
-def test_what_answers_is_no_xinference(said):
+def test_another_server_is_not_an_xinference(said):
     with (
         answering(said, "application/json") as url,
         pytest.raises(ConnectError, match="not an Xinference"),
@@ -270,7 +270,7 @@ def test_what_answers_is_no_xinference(said):
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
-def test_what_was_refused_is_not_sent_again(way):
+def test_refused_credentials_are_not_sent_again(way):
     with TokenServer() as server:
         server.accepting = False
         llm = chat_model(server, api_key="xf-wrong")

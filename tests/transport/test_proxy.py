@@ -1,4 +1,4 @@
-"""Proxies of the environment: used for what is elsewhere, never for this machine."""
+"""Proxies from the environment: used for other machines, never for this one."""
 
 import os
 from inspect import isawaitable
@@ -11,7 +11,7 @@ from scripted_server import Reply, ScriptedServer, Stream
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import ConnectError
 
-ELSEWHERE = "http://models.example:9997"  # the proxy alone knows where that is
+ELSEWHERE = "http://models.example:9997"  # only the proxy knows where that is
 PATH = "/v1/chat/completions"
 
 
@@ -37,7 +37,7 @@ def proxy(server, monkeypatch):
 
 
 async def answers(llm):
-    """Ask in all four ways."""
+    """Ask in all four ways: invoke and stream, synchronously and asynchronously."""
     return [
         llm.invoke("x").content,
         (await llm.ainvoke("x")).content,
@@ -46,7 +46,7 @@ async def answers(llm):
     ]
 
 
-async def test_a_server_elsewhere_is_asked_through_the_proxy(proxy, server):
+async def test_a_server_elsewhere_is_reached_through_the_proxy(proxy, server):
     assert await answers(ChatXinference(ELSEWHERE, "tiny")) == ["Hello!"] * 4
     assert [url for url, _ in proxy] == [ELSEWHERE + PATH] * 4
     assert len(server.bodies) == 4
@@ -61,13 +61,13 @@ async def test_a_proxy_has_credentials_of_its_own(server, monkeypatch):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_this_machine_is_asked_without_it(proxy, server, host):
+async def test_this_machine_is_reached_without_the_proxy(proxy, server, host):
     endpoint = server.endpoint.replace("127.0.0.1", host)
     assert await answers(ChatXinference(endpoint, "tiny")) == ["Hello!"] * 4
     assert proxy == []
 
 
-async def test_exceptions_are_heeded(proxy, monkeypatch):
+async def test_no_proxy_is_respected(proxy, monkeypatch):
     monkeypatch.setenv("no_proxy", "models.example")
     llm = ChatXinference(ELSEWHERE, "tiny")
     with pytest.raises(ConnectError, match=r"models\.example"):
@@ -94,8 +94,8 @@ async def test_a_proxy_that_is_down_is_named(monkeypatch, closed_port):
         *("socks5://me:hunter2@127.0.0.1:{port}", "http://", "http://me:hunter2@:1"),
     ],
 )
-async def test_what_is_wrong_with_a_proxy_shows_no_password_of_it(monkeypatch, closed_port, named):
-    """Neither do the exceptions below the error."""
+async def test_errors_about_a_proxy_do_not_show_its_password(monkeypatch, closed_port, named):
+    """Nor do the exceptions that caused the error."""
     monkeypatch.setenv("http_proxy", named.format(port=closed_port))
     llm = ChatXinference(ELSEWHERE, "tiny")
     for ask in (llm.invoke, llm.ainvoke):
@@ -110,7 +110,7 @@ async def test_what_is_wrong_with_a_proxy_shows_no_password_of_it(monkeypatch, c
 
 
 async def test_a_proxy_may_be_named_without_its_scheme(proxy, server, monkeypatch):
-    """As curl and `requests` take it."""
+    """As curl and `requests` accept it."""
     monkeypatch.setenv("http_proxy", os.environ["http_proxy"].removeprefix("http://"))
     assert await answers(ChatXinference(ELSEWHERE, "tiny")) == ["Hello!"] * 4
     assert len(proxy) == 4

@@ -1,6 +1,6 @@
-"""Keys and passwords that cannot be sent are refused in one line; no exception knows any.
+"""Keys and passwords that cannot be sent are rejected in one line, and no exception holds any.
 
-They are planted in all forms, and looked for in what is said, logged, chained, and held by frames.
+They are planted in all forms, and searched for in messages, logs, exception chains and frames.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ def server():
 
 
 def asked(url, **given):
-    """Ask by each class, plainly and asynchronously; yields the error of each."""
+    """Call each class, synchronously and asynchronously; yields the error of each call."""
     at = {"server_url": url, "model_uid": "tiny", "timeout": (2.0, 2.0), **given}
     chat, text = ChatXinference(**at), XinferenceLLM(**at)
     vectors, ranks = XinferenceEmbeddings(**at), XinferenceRerank(**at)
@@ -88,7 +88,7 @@ def asked(url, **given):
 
 
 def told(error):
-    """All that is shown of an exception, with what its frames hold; ours alone are looked into."""
+    """Return all that is shown of an exception, with what its frames outside of tests hold."""
     ours = traceback.TracebackException.from_exception(error, capture_locals=True)
     todo, seen = [ours], []
     while todo:
@@ -103,7 +103,7 @@ def told(error):
 
 
 def held(error):
-    """All texts that can be reached from an exception, its attributes' attributes included."""
+    """Return all text that can be reached from an exception, including through its attributes."""
     todo, seen, texts = [error], {}, []
     while todo:
         each = todo.pop()
@@ -118,13 +118,13 @@ def held(error):
 
 
 def knows(error, *secrets):
-    """The secrets that an exception knows, or the log of the test."""
+    """Return the secrets that can be found through an exception."""
     everything = f"{error} {error!r}\n{told(error)}\n{held(error)}"
     return [secret for secret in secrets if secret in everything]
 
 
 def bearing(source, url, key, monkeypatch):
-    """What a model is given so that a key comes from a source."""
+    """Make a key available from a source; return what to pass to a model for it."""
     if source == "the object":
         return {"api_key": key}
     if source == "a source of tokens":
@@ -142,7 +142,7 @@ SOURCES = ("the object", "a source of tokens", "the environment", "a login")
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("unfit", UNFIT)
-def test_what_no_header_can_carry(server, monkeypatch, caplog, source, unfit):
+def test_keys_that_no_header_can_carry(server, monkeypatch, caplog, source, unfit):
     key, says = UNFIT[unfit]
     if (unfit, source) in IMPOSSIBLE or (unfit == "bytes" and source != "a source of tokens"):
         return
@@ -166,7 +166,7 @@ def test_white_space_around_a_key_is_dropped(server, monkeypatch, source, key):
     assert sent == {"Bearer xf-key"}
 
 
-def test_a_key_of_white_space_is_none(server, monkeypatch):
+def test_a_blank_key_is_ignored(server, monkeypatch):
     monkeypatch.setenv("XINFERENCE_API_KEY", " \n")
     identity = Identity(server.endpoint)
     assert (identity.said, identity.token()) == ("", None)
@@ -175,12 +175,12 @@ def test_a_key_of_white_space_is_none(server, monkeypatch):
     assert {each.headers.get("Authorization") for each in server.requests} == {None}
 
 
-def test_a_key_that_is_typed_is_kept_without_white_space():
+def test_a_typed_key_is_stored_without_white_space():
     assert Tokens.of_key(" xf-key\n").access == "xf-key"
 
 
 @pytest.mark.parametrize("unfit", UNFIT)
-def test_what_manages_a_server_refuses_it_too(server, unfit):
+def test_the_management_api_rejects_such_keys_too(server, unfit):
     key, says = UNFIT[unfit]
     cluster = Cluster(server.endpoint, token=lambda: key)
     for call in (cluster.models, lambda: cluster.terminate("tiny"), cluster.workers):
@@ -190,8 +190,8 @@ def test_what_manages_a_server_refuses_it_too(server, unfit):
     assert not server.requests
 
 
-def test_a_source_that_fails_to_write_it(server):
-    """The exception has all that was to be written."""
+def test_a_token_source_that_fails_to_encode_its_token(server):
+    """The exception holds all that was to be encoded."""
 
     def source():
         return f"xf-{PLANTED}-€".encode("latin-1").decode()
@@ -201,8 +201,8 @@ def test_a_source_that_fails_to_write_it(server):
     assert not server.requests
 
 
-def test_what_users_decode_themselves_stays_theirs():
-    """No request had a part in it."""
+def test_decoding_errors_of_users_are_left_alone():
+    """No request was involved."""
     raised = []
 
     def decode():
@@ -231,10 +231,10 @@ print(asyncio.run(ask(), debug=True))
 """
 
 
-def test_debug_logs_of_asyncio_do_not_show_it():
-    """They show tasks that take long, with what those return.
+def test_debug_logs_of_asyncio_do_not_show_a_token():
+    """They show tasks that take long, with their return values.
 
-    A process of its own has asyncio's own loop: nest_asyncio, which other tests may have applied,
+    A separate process has asyncio's own loop: nest_asyncio, which other tests may have applied,
     replaces the method that logs.
     """
     done = subprocess.run(
@@ -272,7 +272,7 @@ def test_no_exception_leads_to_a_key_that_was_sent(fault):
 
 
 class source_of:  # noqa: N801  # used as a function
-    """A source of tokens that shows none itself."""
+    """A source of tokens that does not show its token."""
 
     def __init__(self, token):
         self.read = iter(lambda: token, None).__next__
@@ -293,7 +293,7 @@ PROXIES = (
 
 
 @pytest.mark.parametrize("named", PROXIES)
-def test_no_exception_knows_the_password_of_a_proxy(monkeypatch, closed_port, named):
+def test_no_exception_holds_the_password_of_a_proxy(monkeypatch, closed_port, named):
     monkeypatch.setenv("http_proxy", named.format(secret=PLANTED, port=closed_port))
     for error in asked(ELSEWHERE):
         assert type(error) is ConnectError
@@ -305,7 +305,7 @@ def test_no_exception_knows_the_password_of_a_proxy(monkeypatch, closed_port, na
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_no_exception_knows_it_when_a_server_fails_behind_it(monkeypatch, fault):
+def test_no_exception_holds_it_when_a_server_fails_behind_the_proxy(monkeypatch, fault):
     with (
         ScriptedServer(FAULTS[fault]) as server,
         forward_proxy(server.endpoint) as (url, passed_on),
@@ -323,8 +323,8 @@ def test_no_exception_knows_it_when_a_server_fails_behind_it(monkeypatch, fault)
         *("http://me:[planted@h", "me:planted@h:x", "http://planted:\n@h", "ftp://planted@h"),
     ],
 )
-def test_no_exception_knows_the_password_of_an_address(monkeypatch, typed):
-    """Also where the environment names it."""
+def test_no_exception_holds_the_password_of_an_address(monkeypatch, typed):
+    """This includes an address from the environment."""
     monkeypatch.setenv("XINFERENCE_ENDPOINT", typed)
     for kind in (ChatXinference, XinferenceLLM, XinferenceEmbeddings, XinferenceRerank):
         for given in ({"server_url": typed}, {}):
@@ -333,7 +333,7 @@ def test_no_exception_knows_the_password_of_an_address(monkeypatch, typed):
             assert not knows(caught.value, PLANTED)
 
 
-def test_what_a_class_refuses_leads_to_no_key():
+def test_a_rejected_parameter_leads_to_no_key():
     for kind in (ChatXinference, XinferenceLLM, XinferenceEmbeddings, XinferenceRerank):
         with pytest.raises(XinferenceError, match="no parameter 'tmeout'") as caught:
             kind("http://h", "tiny", f"xf-{PLANTED}", tmeout=1)
@@ -341,7 +341,7 @@ def test_what_a_class_refuses_leads_to_no_key():
 
 
 @pytest.mark.parametrize("status", [401, 422, 500])
-def test_a_refresh_that_fails_leads_to_no_token(status):
+def test_a_failed_refresh_leads_to_no_token(status):
     with TokenServer() as server:
         server.refresh = lambda _: (status, {"detail": "No"})
         login = Login(server.endpoint)
@@ -350,8 +350,8 @@ def test_a_refresh_that_fails_leads_to_no_token(status):
             assert not knows(error, PLANTED)
 
 
-def test_a_file_of_logins_that_was_damaged(server):
-    """What is not text is not sent."""
+def test_a_damaged_login_file(server):
+    """A token that isn't text is not sent."""
     login = Login(server.endpoint)
     login.keep(Tokens.of_key("xf-key"))
     write_private(login._file, {"access": [f"xf-{PLANTED}"], "expires": 1e12, "life": 1e12})

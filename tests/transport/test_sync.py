@@ -1,4 +1,4 @@
-"""The session against a network that misbehaves."""
+"""The session on a network that misbehaves."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_an_answer_is_returned(script, session):
     assert session.get(script.plays(script.answer(body=b'{"a": 1}'))).json() == {"a": 1}
 
 
-def test_an_error_status_is_raised_as_ours(script, session):
+def test_an_error_status_raises_our_error(script, session):
     url = script.plays(
         script.answer(401, b'{"detail": "Could not validate credentials"}'),
         script.answer(
@@ -44,7 +44,7 @@ def test_an_error_status_is_raised_as_ours(script, session):
         session.get(url)
 
 
-def test_a_web_page_is_no_xinference(script, session):
+def test_a_web_page_is_not_an_xinference(script, session):
     with pytest.raises(ConnectError, match="it is not an Xinference server"):
         session.get(script.plays(script.answer(body=b"<html>Welcome</html>", kind="text/html")))
 
@@ -64,7 +64,7 @@ def test_an_unknown_host():
             session.get(endpoint)
 
 
-def test_tls_where_there_is_none(script, session):
+def test_tls_to_a_plain_server(script, session):
     url = script.plays(script.answer()).replace("http:", "https:")
     with pytest.raises(ConnectError, match=r"TLS|closed the connection|timed out"):
         session.get(url)
@@ -80,7 +80,7 @@ def test_silence_in_the_middle_of_a_body(script, session):
         session.get(script.plays(script.answer(body=b"{}").replace(b"length: 2", b"length: 99")))
 
 
-def test_a_time_of_its_own_is_respected(script, session):
+def test_the_timeout_of_a_request_is_respected(script, session):
     with pytest.raises(ConnectError, match="is not responding"):
         session.get(script.plays(script.SILENCE), timeout=(0.5, 0.1))
 
@@ -93,7 +93,7 @@ def test_a_black_hole_ends_after_the_connect_timeout(full_backlog):
         session.get(full_backlog)
 
 
-def test_what_speaks_no_http(script, session):
+def test_a_server_that_does_not_speak_http(script, session):
     with pytest.raises(ConnectError, match=r"does not speak HTTP|closed"):
         session.get(script.plays(b"SSH-2.0-OpenSSH_9.6\r\n"))
 
@@ -106,13 +106,13 @@ def test_each_request_has_a_connection_of_its_own(script, session):
     assert all(b"\r\nconnection: close\r\n" in each.lower() for _, each in script.requests)
 
 
-def test_a_reset_is_not_tried_again(script, session):
+def test_a_reset_is_not_retried(script, session):
     with pytest.raises(ConnectError, match="closed the connection"):
         session.post(script.plays(script.RESET), json={})
     assert len(script.requests) == 1
 
 
-def test_credentials_are_asked_for_with_each_request(script):
+def test_credentials_are_looked_up_for_each_request(script):
     tokens = iter(["one", None, "three"])
     with open_session(script.endpoint, token=lambda: next(tokens)) as session:
         for _ in range(3):
@@ -132,7 +132,7 @@ def test_credentials_do_not_follow_to_another_host(script):
     assert b"secret" not in script.requests[1][1]
 
 
-def test_no_proxy_stands_before_this_machine(script, session, monkeypatch):
+def test_no_proxy_is_used_for_this_machine(script, session, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert session.get(script.plays(script.answer())).ok
     with open_session("http://192.0.2.1") as elsewhere, pytest.raises(ConnectError, match="proxy"):

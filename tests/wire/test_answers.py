@@ -59,7 +59,7 @@ def test_logprobs_go_into_the_metadata():
         ({"content": None, "reasoning_content": "4."}, None, "4."),
     ],
 )
-def test_thought_and_answer(said, thought, text):
+def test_reasoning_and_answer(said, thought, text):
     message = read(recorded.whole(said))
     assert message.content == text
     assert message.additional_kwargs.get("reasoning_content") == thought
@@ -67,14 +67,14 @@ def test_thought_and_answer(said, thought, text):
     assert blocks == (["reasoning", "text"] if thought else ["text"])
 
 
-def test_an_answer_is_no_thought_when_thinking_is_off():
+def test_an_answer_is_not_reasoning_when_thinking_is_off():
     message = read(
         recorded.whole({"reasoning_content": "4.", "content": ""}), enable_thinking=False
     )
     assert (message.content, message.additional_kwargs) == ("4.", {})
 
 
-def test_a_thought_that_was_cut_is_no_answer():
+def test_reasoning_that_was_cut_off_is_not_an_answer():
     message = read(recorded.whole({"reasoning_content": "I a", "content": ""}, finish="length"))
     assert (message.content, message.additional_kwargs) == ("", {"reasoning_content": "I a"})
 
@@ -97,7 +97,7 @@ def test_a_call_cut_before_its_arguments_is_invalid():
 
 
 @pytest.mark.parametrize("name", ["5", "null", '["f"]'])
-def test_a_call_whose_name_is_none_stays_text(name):
+def test_a_call_without_a_valid_name_stays_text(name):
     text = f'<tool_call>{{"name": {name}, "arguments": {{}}}}</tool_call>'
     message = read(recorded.whole({"content": text}), tools=[TOOL])
     assert (message.content, message.tool_calls) == (text, [])
@@ -112,7 +112,7 @@ def test_calls_that_the_engine_left_in_the_text():
     assert message.response_metadata["finish_reason"] == "tool_calls"
 
 
-def test_without_tools_such_text_is_text():
+def test_calls_in_the_text_stay_text_without_tools():
     text = "<tool_call> is how Qwen calls."
     assert read(recorded.whole({"content": text})).content == text
 

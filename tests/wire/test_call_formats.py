@@ -1,4 +1,4 @@
-"""Every way of writing calls that the table knows, whole and cut at each place."""
+"""Every format of calls in the table, whole and cut at each place."""
 
 import json
 
@@ -35,7 +35,7 @@ def in_pieces(text, size):
 
 
 def anyhow(text, **how):
-    """Split a text that comes in pieces of some sizes, which all give the same."""
+    """Split a text that arrives in pieces of several sizes, all with the same result."""
     whole = split(text, **how)
     for size in (1, 3):
         assert split(*in_pieces(text, size), **how) == whole
@@ -43,7 +43,7 @@ def anyhow(text, **how):
 
 
 def read(text):
-    """The text that is left, and the valid calls."""
+    """Return the remaining text and the valid calls."""
     left, calls = anyhow(text)
     assert all(complete for _, _, complete in calls)
     return left, [(name, json.loads(arguments)) for name, arguments, _ in calls]
@@ -64,7 +64,7 @@ def test_a_call_that_is_cut_in_two_anywhere(form):
         assert split(text[:cut], text[cut:]) == split(text), text[:cut]
 
 
-def test_words_around_a_call_stay(form):
+def test_text_around_a_call_stays(form):
     text = f"I look it up.\n\n{form.sample}\n\nThat was it."
     assert read(text) == ("I look it up.\n\nThat was it.", [("get_weather", ARGUMENTS)])
 
@@ -74,20 +74,20 @@ def test_two_calls(form):
     assert read(text) == ("Both:", [("get_weather", ARGUMENTS)] * 2)
 
 
-def test_a_tool_that_was_not_offered_stays_text(form):
+def test_a_call_of_a_tool_that_was_not_offered_stays_text(form):
     assert anyhow(f"So: \n{form.sample}\nDone.", tools=OTHERS) == (
         f"So: \n{form.sample}\nDone.",
         [],
     )
 
 
-def test_in_a_block_of_code_that_holds_nothing_else(form):
+def test_a_call_alone_in_a_code_block(form):
     if not form.sample.startswith("```"):
         text = f"So:\n```json\n{form.sample}\n```\nDone."
         assert read(text) == ("So:\nDone.", [("get_weather", ARGUMENTS)])
 
 
-def test_what_was_cut_off_is_never_a_valid_call(form):
+def test_a_call_that_was_cut_off_is_never_valid(form):
     for end in range(1, len(form.sample)):
         _, calls = split("Well. \n" + form.sample[:end], cut=True)
         for name, arguments, complete in calls:
@@ -96,7 +96,7 @@ def test_what_was_cut_off_is_never_a_valid_call(form):
 
 
 @pytest.mark.parametrize("end", ["\n</tool_call>", "</tool_call>"])
-def test_an_end_that_is_missing_closes_a_call_unless_it_was_cut(end):
+def test_a_missing_end_closes_a_call_unless_it_was_cut_off(end):
     assert split(TAGGED.removesuffix(end)) == ("", split(TAGGED)[1])
     [(name, _, complete)] = split(TAGGED.removesuffix(end), cut=True)[1]
     assert (name, complete) == ("get_weather", False)
@@ -127,7 +127,7 @@ MENDED = {
 
 
 @pytest.mark.parametrize("text", MENDED.values(), ids=MENDED)
-def test_what_can_be_mended_is(text):
+def test_repairable_calls_are_repaired(text):
     assert read(text) == ("", [GIVEN])
 
 
@@ -158,7 +158,7 @@ def test_two_calls_where_one_is_usual(text):
 @pytest.mark.parametrize(
     "city", ["</tool_call>", "a <tool_call> b </tool_call> c", "```", "a, b:{{c}}", "Zürich 世界"]
 )
-def test_tags_and_all_else_within_an_argument(text, city):
+def test_tags_and_other_text_within_an_argument(text, city):
     assert read(text.format(city)) == ("", [("get_weather", {"city": city})])
 
 
@@ -197,11 +197,11 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_what_is_no_call_stays_text(text):
+def test_text_that_is_not_a_call_stays_text(text):
     assert anyhow(text) == (text, [])
 
 
-def test_calls_behind_what_is_none_are_found():
+def test_calls_after_such_text_are_found():
     for text in TEXTS[:5] + TEXTS[8:18]:
         assert split(f"{text}\n\n{TAGGED}") == (text, split(TAGGED)[1])
 
@@ -218,7 +218,7 @@ def test_calls_behind_what_is_none_are_found():
         ('<tool_call>{"name": "get_weather", "arguments": {"city": "Pa', '{"city": "Pa'),
     ],
 )
-def test_a_broken_call_of_a_tool_is_an_invalid_one(text, arguments):
+def test_a_broken_call_of_a_tool_is_invalid(text, arguments):
     assert anyhow(text) == ("", [("get_weather", arguments, False)])
 
 
@@ -231,11 +231,11 @@ def test_a_broken_call_of_a_tool_is_an_invalid_one(text, arguments):
         ('{"name": "get_weather", "arguments": {"ci', "get_weather", '{"ci'),
     ],
 )
-def test_a_call_that_was_cut_off_is_an_invalid_one(text, name, arguments):
+def test_a_call_that_was_cut_off_is_invalid(text, name, arguments):
     assert anyhow(text, cut=True) == ("", [(name, arguments, False)])
 
 
-def test_a_call_that_was_cut_off_behind_its_last_character_is_not_known_to_be_whole():
+def test_a_call_cut_off_after_its_last_character_is_not_known_to_be_complete():
     assert split(OBJECT, cut=True)[1][0][2] is False
     assert split(f"{OBJECT}\n\n.", cut=True) == split(f"{OBJECT}\n\n.")
 
@@ -245,24 +245,24 @@ def test_the_first_text_comes_at_once(text):
     assert ToolCallSplitter(TOOLS).feed(text) == (text, [])
 
 
-def test_code_is_shown_from_its_language_on():
+def test_code_is_shown_as_soon_as_its_language_is_known():
     splitter = ToolCallSplitter(TOOLS)
     said = [splitter.feed(piece)[0] for piece in ("```", "py", "thon", "\nprint", "(", "{")]
     assert said == ["", "```py", "thon", "\nprint", "(", "{"]
 
 
-def test_data_is_shown_as_soon_as_it_is_no_call():
+def test_data_is_shown_as_soon_as_it_cannot_be_a_call():
     splitter = ToolCallSplitter(TOOLS)
     said = [splitter.feed(piece)[0] for piece in ("```json", '\n{"', "x", '": 1')]
     assert said == ["", "", '```json\n{"x', '": 1']
 
 
-def test_each_call_has_an_id_of_its_own():
+def test_each_call_has_its_own_id():
     _, calls = ToolCallSplitter(TOOLS).feed(TAGGED + TAGGED + ".")
     assert len({call.id for call in calls}) == 2
 
 
-def test_a_tool_that_takes_whatever_it_is_given():
+def test_a_tool_that_accepts_anything():
     given = OBJECT.replace("get_weather", "f")
     anything = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     assert split(given, tools=[anything])[1]
@@ -280,8 +280,8 @@ def test_a_tool_that_takes_whatever_it_is_given():
         (["a <", None, " b"], "a < b"),
     ],
 )
-def test_a_piece_of_a_tag_beside_a_call_of_the_engine_is_dropped(pieces, left):
-    """vLLM's parsers let through what stood before they knew the tag; None is their call."""
+def test_part_of_a_tag_next_to_a_call_of_the_engine_is_dropped(pieces, left):
+    """vLLM's parsers let through what came before they recognized the tag; None is their call."""
     splitter = ToolCallSplitter(TOOLS)
     said = [
         splitter.drop_torn_tag() or "" if each is None else splitter.feed(each)[0]
@@ -297,11 +297,11 @@ def test_a_piece_of_a_tag_beside_a_call_of_the_engine_is_dropped(pieces, left):
         f'[{{"id": 1}},\n{OBJECT}\n]',
     ],
 )
-def test_a_line_of_data_is_no_call(text):
+def test_a_line_of_data_is_not_a_call(text):
     assert anyhow(text) == (text, [])
 
 
-def test_a_call_behind_code_within_a_line():
+def test_a_call_after_inline_code():
     assert read(f"```x``` {TAGGED}") == ("```x```", [("get_weather", ARGUMENTS)])
 
 
@@ -317,5 +317,5 @@ def test_a_schema_that_admits_everything(schema):
 
 
 @pytest.mark.parametrize("value", ["{[1]}", "{{1: 2}}"])
-def test_a_value_that_is_none_of_json(value):
+def test_a_value_that_is_not_json(value):
     assert anyhow(f"[get_weather(city={value})]") == (f"[get_weather(city={value})]", [])

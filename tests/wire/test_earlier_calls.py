@@ -1,4 +1,4 @@
-"""How the calls of earlier answers are sent, which decides how the model's prompt shows them."""
+"""How the calls in earlier answers are sent, which decides how the model's prompt shows them."""
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -22,7 +22,7 @@ def arguments(engine, family, answer=CALLED):
 
 @pytest.mark.parametrize("engine", ["vLLM", "vllm", "transformers", "SGLang", "MLX"])
 @pytest.mark.parametrize("family", ["qwen2.5-coder-instruct", "QwQ-32B", "Deepseek-V3.1"])
-def test_are_objects_where_a_text_would_be_encoded_twice(engine, family):
+def test_arguments_are_objects_if_a_string_would_be_encoded_twice(engine, family):
     assert arguments(engine, family) == {"city": "Köln"}
     assert arguments(engine, family, BROKEN) == {}
 
@@ -30,22 +30,22 @@ def test_are_objects_where_a_text_would_be_encoded_twice(engine, family):
 @pytest.mark.parametrize(
     ("engine", "family"),
     [
-        ("llama.cpp", "qwen2.5-coder-instruct"),  # which reads the text itself
+        ("llama.cpp", "qwen2.5-coder-instruct"),  # it parses the string itself
         (None, "qwen2.5-coder-instruct"),
-        ("vLLM", "qwen3"),  # whose template tells a text from an object
+        ("vLLM", "qwen3"),  # its template distinguishes strings from objects
         ("vLLM", None),
     ],
 )
-def test_are_texts_elsewhere(engine, family):
+def test_arguments_are_strings_otherwise(engine, family):
     assert arguments(engine, family) == '{"city": "Köln"}'
 
 
-def test_what_a_conversation_holds_is_left_as_it_is():
+def test_the_conversation_itself_is_unchanged():
     arguments("vLLM", "qwen2.5-instruct")
     assert CALLED.tool_calls[0]["args"] == {"city": "Köln"}
     assert CALLED.additional_kwargs == {}
 
 
-def test_a_number_that_json_does_not_have_stays_in_a_text():
+def test_a_number_outside_json_stays_in_a_string():
     nan = AIMessage("", tool_calls=[tool_call(name="f", args={"a": float("nan")}, id="1")])
     assert arguments("vLLM", "qwen2.5-instruct", nan) == '{"a": NaN}'

@@ -32,7 +32,7 @@ def request(engine=None, **call):
         (None, {"seed": 1, "parallel_tool_calls": False}, []),
     ],
 )
-def test_what_an_engine_ignores_is_said(engine, call, said):
+def test_parameters_that_an_engine_ignores_are_reported(engine, call, said):
     sentences = list(unheeded(request(engine, **call)))
     assert len(sentences) == len(said)
     assert all(part in sentence for part, sentence in zip(said, sentences, strict=True))
@@ -57,12 +57,12 @@ def test_a_choice_of_another_form_asks_for_nothing(choice):
         ("f", {"g"}, "did not call f though tool_choice requires it"),
     ],
 )
-def test_a_choice_that_was_not_kept_is_said(choice, called, said):
+def test_an_unmet_choice_is_reported(choice, called, said):
     sentence = unmet_choice(request(tools=[TOOL], tool_choice=choice), called)
     assert sentence == (f"tiny {said}." if said else None)
 
 
-def test_the_engine_is_named_where_it_is_known():
+def test_the_engine_is_named_if_it_is_known():
     sentence = unmet_choice(request("transformers", tools=[TOOL], tool_choice="f"), set())
     assert sentence.endswith("; the transformers engine does not enforce it.")
 
@@ -71,7 +71,7 @@ def test_the_engine_is_named_where_it_is_known():
     ("thinks", "asked", "said"),
     [(False, True, True), (False, False, False), (True, True, False), (None, True, False)],
 )
-def test_thinking_of_a_model_that_cannot_is_said(thinks, asked, said):
+def test_thinking_of_a_model_without_reasoning_is_reported(thinks, asked, said):
     model = ModelDefaults(model_uid="tiny", thinks=thinks)
     made = chat_request([HumanMessage("x")], model, {"enable_thinking": asked})
     sentences = ["tiny is not a reasoning model: enable_thinking has no effect."]

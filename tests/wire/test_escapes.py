@@ -1,4 +1,4 @@
-"""Characters of two escapes, which engines send token by token, and halves that have no other."""
+"""Surrogate pairs, which engines send as two escapes token by token, and unpaired surrogates."""
 
 import json
 from itertools import pairwise
@@ -35,7 +35,7 @@ def fed(pieces):
         ("\\", "\\"),
     ],
 )
-def test_halves_without_their_other_are_replaced_at_every_cut(text, whole):
+def test_unpaired_surrogates_are_replaced_at_every_cut(text, whole):
     assert whole_escapes(text) == whole
     for cut in range(len(text) + 1):
         assert "".join(fed([text[:cut], text[cut:]])) == whole
@@ -43,7 +43,7 @@ def test_halves_without_their_other_are_replaced_at_every_cut(text, whole):
 
 
 @given(st.lists(HARD).map("".join), st.data())
-def test_what_is_passed_on_never_ends_within_a_character(value, data):
+def test_output_never_ends_within_a_character(value, data):
     text = json.dumps(value)
     cuts = data.draw(st.lists(st.integers(0, len(text))).map(sorted))
     pieces = fed(text[begin:end] for begin, end in pairwise([0, *cuts, len(text)]))

@@ -19,13 +19,13 @@ def written(*calls, spaces=True):
 
 
 def read(pieces, *, cut=False):
-    """Feed pieces; return the text, and name and arguments of each call."""
+    """Feed pieces; return the text, and the name and arguments of each call."""
     reader = ForcedCalls()
     text, calls = "", {}
     for text_piece, found in [*map(reader.feed, pieces), reader.end(cut=cut)]:
         text += text_piece
         numbers = [each["index"] for each in found]
-        assert len(set(numbers)) == len(numbers)  # nobody merges what is within a chunk
+        assert len(set(numbers)) == len(numbers)  # parts within one chunk are never merged
         for each in found:
             call = calls.setdefault(each["index"], [None, "", set()])
             call[0] = each["function"].get("name") or call[0]
@@ -73,7 +73,7 @@ def test_arguments_arrive_while_they_are_written():
         ('[{"name": "f", "arguments": {}}, ', [("f", "{}")]),
     ],
 )
-def test_what_was_cut_off_is_no_valid_call(text, calls):
+def test_a_call_that_was_cut_off_is_not_valid(text, calls):
     for pieces in ([text], list(text)):
         said, found = read(pieces, cut=True)
         assert not said

@@ -1,4 +1,4 @@
-"""A tool choice as the schema that an engine follows: what is sent, and to which engine."""
+"""A tool choice as a schema for the engine to follow: what is sent, and to which engine."""
 
 import json
 from typing import Literal
@@ -110,7 +110,7 @@ def test_one_call_is_an_object(call, fitting, wrong):
         ("vllm", {"tool_choice": "any", "response_format": {"type": "json_object"}}),
     ],
 )
-def test_what_is_sent_as_it_is(engine, call):
+def test_choices_that_are_sent_unchanged(engine, call):
     made = request(engine, tools=TOOLS, **call)
     assert made.forced is None
     assert made.body["tools"] == tool_dicts(TOOLS)
@@ -122,7 +122,7 @@ def test_none_offers_no_tools():
     assert not {"tools", "tool_choice", "response_format"} & body.keys()
 
 
-def test_references_lead_to_their_own_tool_s_definitions():
+def test_references_resolve_within_their_own_tool():
     other = {
         "name": "other",
         "parameters": {
@@ -177,7 +177,7 @@ Return only a JSON array of objects with name and arguments."""
         ("Qwen2.5-instruct", "Be brief.", "Be brief.\n\n"),
     ],
 )
-def test_llama_cpp_is_told_of_the_tools_as_the_family_s_template_does(family, system, before):
+def test_llama_cpp_gets_the_tools_in_the_format_of_the_family(family, system, before):
     asked = [SystemMessage(system)] if system else []
     made = request(
         messages=[*asked, HumanMessage("x")], family=family, tools=TOOLS, tool_choice="any"
@@ -189,7 +189,7 @@ def test_llama_cpp_is_told_of_the_tools_as_the_family_s_template_does(family, sy
     ]
 
 
-def test_other_families_are_told_in_the_server_s_words():
+def test_other_families_get_the_wording_of_the_server():
     system = SystemMessage([{"type": "text", "text": "Be brief."}])
     body = request(
         messages=[system, HumanMessage("x")], family="glm4", tools=TOOLS, tool_choice="get_time"
@@ -223,7 +223,7 @@ def test_earlier_calls_and_results_stay_in_the_history():
         ("vllm", {"enable_thinking": True}, True),
     ],
 )
-def test_a_forced_call_is_made_without_thinking_which_is_said(engine, call, unthinking):
+def test_a_forced_call_turns_thinking_off_and_reports_it(engine, call, unthinking):
     made = request(engine, tools=TOOLS, tool_choice="any", **call)
     said = list(unheeded_in_chat(made))
     assert said == (["tiny does not reason when a tool call is forced."] if unthinking else [])
@@ -233,7 +233,7 @@ def test_a_forced_call_is_made_without_thinking_which_is_said(engine, call, unth
     assert made.without_thinking
 
 
-def test_a_choice_that_cannot_be_enforced_has_an_end():
+def test_a_choice_that_cannot_be_enforced_is_limited():
     form = {"type": "json_object"}
     made = request(tools=TOOLS, tool_choice="any", response_format=form)
     assert made.body["max_tokens"] == 2048
@@ -244,10 +244,10 @@ def test_a_choice_that_cannot_be_enforced_has_an_end():
 
 
 @pytest.mark.parametrize("choice", ["any", "get_time"])
-def test_a_choice_has_an_end_where_the_engine_is_not_known(choice):
+def test_a_choice_is_limited_if_the_engine_is_unknown(choice):
     made = request(None, tools=TOOLS, tool_choice=choice)
     assert made.body["max_tokens"] == 2048
-    assert not list(unheeded_in_chat(made))  # it may be one that keeps to the choice
+    assert not list(unheeded_in_chat(made))  # it may be one that enforces the choice
     assert request(None, tools=TOOLS, tool_choice=choice, max_tokens=9).body["max_tokens"] == 9
     for free in (None, "auto", "none"):
         assert "max_tokens" not in request(None, tools=TOOLS, tool_choice=free).body
@@ -267,7 +267,7 @@ BEYOND = {
 }
 
 
-def test_what_llama_cpp_cannot_follow_is_left_out_and_said():
+def test_keywords_that_llama_cpp_cannot_follow_are_dropped_and_reported():
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": BEYOND}}
     made = request(response_format=form)
     assert schema_of(made.body)["properties"] == {
@@ -286,7 +286,7 @@ def test_what_llama_cpp_cannot_follow_is_left_out_and_said():
     assert request("vllm", response_format=form).body["response_format"] == form
 
 
-def test_a_schema_that_can_be_followed_is_sent_as_it_is():
+def test_a_schema_that_can_be_followed_is_sent_unchanged():
     schema = Address.model_json_schema()
     assert not list(unfollowed(schema))
     assert followable(schema) == schema

@@ -1,4 +1,4 @@
-"""How images, sounds and videos are spelled for an engine; the server's own parser agrees."""
+"""How images, sounds and videos are encoded for an engine; the server's own parser agrees."""
 
 import json
 import subprocess
@@ -68,7 +68,7 @@ def sent(*blocks, engine=None):
     ],
 )
 @pytest.mark.parametrize("engine", [None, "llama.cpp", "transformers", "vllm"])
-def test_images_and_videos_are_spelled_alike_for_all_engines(block, part, engine):
+def test_images_and_videos_have_one_form_for_all_engines(block, part, engine):
     text = {"type": "text", "text": "What is it?"}
     assert sent(text, block, engine=engine) == [text, part]
 
@@ -86,7 +86,7 @@ def test_images_and_videos_are_spelled_alike_for_all_engines(block, part, engine
         LLAMA_SOUND,
     ],
 )
-def test_sounds_are_spelled_for_the_engine(block):
+def test_sounds_have_the_form_of_the_engine(block):
     assert sent(block, engine="llama.cpp") == [LLAMA_SOUND]
     for engine in (None, "transformers", "vllm"):
         assert sent(block, engine=engine) == [SOUND]
@@ -109,7 +109,7 @@ def test_text_files_are_text(block):
 
 
 @pytest.mark.parametrize("kind", ["image", "audio", "video"])
-def test_an_address_is_left_to_the_server(kind):
+def test_a_url_is_left_to_the_server(kind):
     [part] = sent({"type": kind, "url": WEB})
     assert part[f"{kind}_url"] == {"url": WEB}
 
@@ -121,7 +121,7 @@ def test_bytes_and_lines_become_base64(data):
     assert part["image_url"]["url"] == f"data:image/png;base64,{encoded}"
 
 
-def test_a_tool_s_result_may_hold_an_image():
+def test_a_tool_result_may_contain_an_image():
     message = ToolMessage([{"type": "image", "base64": PIXEL}], tool_call_id="1")
     assert to_wire([message])[0]["content"] == [IMAGE]
 
@@ -166,7 +166,7 @@ def test_a_tool_s_result_may_hold_an_image():
         ({"type": "audio", "url": "sounds/a.wav"}, None, '"mime_type": "audio/wav"}'),
     ],
 )
-def test_what_no_engine_reads_is_refused(block, engine, message):
+def test_blocks_that_no_engine_reads_are_rejected(block, engine, message):
     with pytest.raises(BadRequestError) as refused:
         sent(block, engine=engine)
     assert message in str(refused.value)
@@ -181,7 +181,7 @@ def test_what_no_engine_reads_is_refused(block, engine, message):
         {"type": "redacted_thinking", "data": "x"},
     ],
 )
-def test_what_other_servers_did_for_an_answer_is_not_sent_again(block):
+def test_blocks_of_other_servers_are_not_sent_again(block):
     [said] = to_wire([AIMessage([{"type": "text", "text": "Hello"}, block])])
     assert said["content"] == "Hello"
 
@@ -208,8 +208,8 @@ print(json.dumps({"parts": ChatModelMixin()._transform_messages(messages), "hear
 """
 
 
-def test_the_server_s_parsers_find_every_part(server_command):
-    """Of transformers, vLLM, SGLang and MLX, which share one, and that of Qwen2-Audio."""
+def test_the_parsers_of_the_server_find_every_part(server_command):
+    """The one that transformers, vLLM, SGLang and MLX share, and that of Qwen2-Audio."""
     blocks = [
         {"type": "image", "base64": PIXEL},
         {"type": "audio", "base64": "AAAA"},

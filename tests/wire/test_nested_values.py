@@ -1,4 +1,4 @@
-"""Values in tags of their own, as Xinference's minimax_m3 parser reads them."""
+"""Values in their own tags, as Xinference's minimax_m3 parser reads them."""
 
 import json
 
@@ -55,7 +55,7 @@ def test_values(given, inside, value):
         assert arguments(marked(text), given) == value
 
 
-def test_the_schema_says_of_what_type_inner_values_are():
+def test_the_schema_determines_the_types_of_inner_values():
     text = '<tool_call><invoke name="f">{}</invoke></tool_call>'
     assert arguments(text.format("<o><s>007</s></o>"), TYPED) == {"o": {"s": "007"}}
     assert arguments(text.format("<o><s><i>x</i></s></o>"), FREE) == {"o": {"s": {"i": "x"}}}
@@ -63,14 +63,14 @@ def test_the_schema_says_of_what_type_inner_values_are():
 
 
 @pytest.mark.parametrize("inside", ["<o><a>1</o>", "<o>1<a>2</a></o>", "<o><a>1</b></o>"])
-def test_tags_that_do_not_fit_are_no_object(inside):
+def test_mismatched_tags_are_not_an_object(inside):
     text = f'<tool_call><invoke name="f">{inside}</invoke></tool_call>'
     _, [(name, _, complete)] = anyhow(text, tools=[TYPED])
     assert (name, complete) == ("f", False)
     assert arguments(text, FREE) == {"o": inside[3:-4]}
 
 
-def test_what_is_nested_beyond_any_use_is_a_text():
+def test_excessive_nesting_is_a_string():
     text = "<a>" * 5_000 + "</a>" * 5_000
     call = f'<tool_call><invoke name="f"><o>{text}</o></invoke></tool_call>'
     assert arguments(call, FREE) == {"o": text}

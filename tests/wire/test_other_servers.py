@@ -39,7 +39,7 @@ def streamed(chunks):
 
 
 def of_pieces(*pieces, finish="tool_calls"):
-    """The message of a stream in which each piece of a call comes in a chunk of its own."""
+    """Return the message of a stream in which each piece of a call has its own chunk."""
     deltas = [{"tool_calls": [each]} for each in pieces]
     return streamed([*map(recorded.chunk, deltas), recorded.chunk({}, finish)])
 
@@ -51,7 +51,7 @@ def piece(arguments=None, name=None, **beside):
 
 
 def called(message):
-    """The calls of a message, all valid and each with an id of its own."""
+    """Return the calls of a message, all valid and each with its own id."""
     assert message.invalid_tool_calls == []
     ids = [call["id"] for call in message.tool_calls]
     assert all(isinstance(each, str) and each for each in ids)
@@ -116,7 +116,7 @@ PARALLEL = {
 
 
 @pytest.mark.parametrize("pieces", PARALLEL.values(), ids=PARALLEL)
-def test_two_calls_of_one_stream(pieces):
+def test_two_calls_in_one_stream(pieces):
     assert called(of_pieces(*pieces)) == BOTH
 
 
@@ -158,7 +158,7 @@ ONE = {
 
 
 @pytest.mark.parametrize("pieces", ONE.values(), ids=ONE)
-def test_one_call_of_a_stream(pieces):
+def test_one_call_in_a_stream(pieces):
     assert called(of_pieces(*pieces)) == BOTH[:1]
 
 
@@ -167,7 +167,7 @@ def test_calls_of_two_tools_under_one_number_and_no_id():
     assert called(of_pieces(*pieces)) == [("time", {}), *BOTH[:1]]
 
 
-def test_one_call_as_the_object_itself():
+def test_one_call_without_a_list():
     call = piece(PARIS, "weather", id="a")
     stream = [recorded.chunk({"tool_calls": call}), recorded.chunk({}, "tool_calls")]
     assert called(streamed(stream)) == BOTH[:1]
@@ -198,7 +198,7 @@ def test_arguments_of_a_whole_answer(arguments):
 
 
 @pytest.mark.parametrize("arguments", ['"Paris"', '"[1]"', json.dumps(json.dumps(PARIS)), '""'])
-def test_what_is_unwrapped_once_is_an_object_or_invalid(arguments):
+def test_arguments_unwrapped_once_are_an_object_or_invalid(arguments):
     call = piece(arguments, "weather", id="a")
     whole = to_message(recorded.whole({"tool_calls": [call]}, "tool_calls"), REQUEST)
     for message in (whole, of_pieces({**call, "index": 0})):
@@ -242,7 +242,7 @@ def test_content_in_blocks(content, thought, text):
 
 
 @pytest.mark.parametrize("content", [5, [5], [{"type": "image_url"}], [["a"]], {"thinking": {}}])
-def test_content_that_is_none(content):
+def test_invalid_content(content):
     with pytest.raises(ServerError, match="in an unknown format"):
         to_message(recorded.whole({"content": content}), REQUEST)
     with pytest.raises(ServerError, match="in an unknown format"):
@@ -277,7 +277,7 @@ def test_a_stream_without_a_finish_reason_ends_at_done(finish):
 
 
 @pytest.mark.parametrize("finish", [None, ""])
-def test_a_continued_text_without_a_finish_reason_ends_at_done(finish):
+def test_a_text_completion_without_a_finish_reason_ends_at_done(finish):
     converter = TextStreamConverter(TEXT_REQUEST)
     converter.feed(recorded.text_chunk("a", finish))
     with pytest.raises(StreamError, match="was cut off before its end"):
@@ -301,7 +301,7 @@ def test_a_continued_text_without_a_finish_reason_ends_at_done(finish):
         [],
     ],
 )
-def test_usage_that_is_none(usage):
+def test_invalid_usage(usage):
     whole = to_message(recorded.whole({"content": "a"}, usage=usage), REQUEST)
     chunks = [recorded.chunk({"content": "a"}), recorded.chunk({}, "stop", usage=usage)]
     for message in (whole, streamed(chunks)):
@@ -310,7 +310,7 @@ def test_usage_that_is_none(usage):
     assert "usage_metadata" not in info
 
 
-def test_details_of_usage_that_are_none():
+def test_invalid_usage_details():
     usage = {
         **recorded.USAGE,
         "prompt_tokens_details": {"cached_tokens": -1},
@@ -362,7 +362,7 @@ def test_half_a_character_in_a_whole_answer(arguments):
 
 
 @pytest.mark.parametrize("half", ["\\ud83d", "\ud83d"])
-def test_half_a_character_in_a_call_that_is_read_by_us(half):
+def test_half_a_character_in_a_call_that_we_parse(half):
     object_ = f'{{"city": "a{half}"}}'
     text = f'<tool_call>\n{{"name": "weather", "arguments": {object_}}}\n</tool_call>'
     wanted = [("weather", {"city": "a\ufffd"})]
@@ -390,7 +390,7 @@ def test_a_text_cut_anywhere_in_utf_16(case):
     assert "".join([*map(characters.feed, pieces), characters.end()]) == text
 
 
-def test_a_message_for_a_delta():
+def test_a_message_instead_of_a_delta():
     message = {"role": "assistant", "content": "Hello", "tool_calls": [piece(PARIS, "weather")]}
     chunk = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
     found = streamed([chunk])
@@ -398,7 +398,7 @@ def test_a_message_for_a_delta():
     assert called(found) == BOTH[:1]
 
 
-def test_a_result_of_an_invalid_call_has_its_call():
+def test_a_result_of_an_invalid_call_is_sent_with_its_call():
     lost = invalid_tool_call(name="weather", args='{"city": "Par', id="b", error="cut")
     unanswered = invalid_tool_call(name="time", args="", id="c", error="cut")
     good = tool_call(name="weather", args={"city": "Rome"}, id="a")

@@ -1,4 +1,4 @@
-"""Whether an answer that should be JSON was cut."""
+"""Whether an answer that should be JSON was cut off."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from xinference_magics.wire.partial import is_cut
         ('```json\n{"a": 12}\n``', True),
     ],
 )
-def test_an_answer_that_was_ended_has_to_be_json_as_it_is(text, cut, finish):
+def test_an_answer_that_was_cut_short_must_be_json_as_it_is(text, cut, finish):
     assert is_cut(text, finish) is cut
 
 
@@ -37,5 +37,5 @@ def test_an_answer_that_was_ended_has_to_be_json_as_it_is(text, cut, finish):
         (r'{"a": "\"}"}', False),
     ],
 )
-def test_an_answer_that_ended_by_itself_has_closed_its_brackets(text, cut, finish):
+def test_an_answer_that_ended_normally_has_closed_its_brackets(text, cut, finish):
     assert is_cut(text, finish) is cut

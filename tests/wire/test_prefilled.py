@@ -1,4 +1,4 @@
-"""Answers that begin within a thought are recognised by the model's family."""
+"""Answers that begin in the middle of reasoning are recognized by the model's family."""
 
 import pytest
 import recorded
@@ -31,7 +31,7 @@ def test_the_family_decides(family, thinking, expected):
     assert not is_prefilled(family, "llama.cpp", thinking=thinking)
 
 
-def test_what_the_user_says_counts():
+def test_the_user_can_override_the_family():
     assert request("qwen3", prefilled=True).think_prefilled
     assert not request("Kimi-K2.5", prefilled=False).think_prefilled
     assert not request("Kimi-K2.5", model="other").think_prefilled
@@ -52,7 +52,7 @@ def test_the_profile_names_the_family():
         ("<think>\na\n</think>\nb", "a", "b"),
     ],
 )
-def test_a_whole_answer_that_only_closes_its_thought(text, thought, answer):
+def test_a_whole_answer_that_only_closes_its_reasoning(text, thought, answer):
     message = to_message(recorded.whole({"content": text}), request(None))
     said = message.additional_kwargs.get("reasoning_content", "")
     assert (said, message.content) == (thought, answer)

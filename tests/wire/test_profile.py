@@ -44,7 +44,7 @@ def test_without_a_profile_everything_is_sent():
     assert chat_request([HumanMessage([*BLOCKS.values()])], llm._defaults, {}).body
 
 
-def test_what_a_profile_says():
+def test_the_keys_of_a_profile():
     profile = model_profile(("chat", "tools", "reasoning"), 4096)
     assert profile["max_input_tokens"] == 4096
     assert profile["tool_calling"] is profile["tool_call_streaming"] is True
@@ -58,7 +58,7 @@ def test_engines_that_follow_a_schema(engine):
 
 
 @pytest.mark.parametrize("engine", ["Transformers", "MLX", None])
-def test_engines_that_follow_none(engine):
+def test_engines_that_follow_no_schema(engine):
     assert "structured_output" not in model_profile(("chat",), None, engine)
 
 
@@ -72,7 +72,7 @@ def test_langchain_core_knows_every_key():
 @pytest.mark.parametrize(
     ("engine", "kind"), [("llama.cpp", "input_audio"), ("transformers", "audio")]
 )
-def test_openai_s_sounds_are_spelled_for_the_engine(engine, kind):
+def test_openai_sounds_have_the_form_of_the_engine(engine, kind):
     llm = ChatXinference(model="tiny", engine=engine)
     body = chat_request([HumanMessage([BLOCKS["audio"]])], llm._defaults, {}).body
     assert [part["type"] for part in body["messages"][0]["content"]] == [kind]
@@ -93,18 +93,18 @@ SEES = {"model_engine": "llama.cpp", "model_ability": ["chat", "vision"]}
         ([], None, None),
     ],
 )
-def test_a_description_tells_engine_and_abilities(description, engine, kinds):
+def test_a_description_gives_engine_and_abilities(description, engine, kinds):
     found = as_described(ModelDefaults(model_uid="tiny"), "tiny", description)
     assert (found.model_uid, found.engine, found.unreadable) == ("tiny", engine, kinds)
 
 
-def test_what_is_known_counts_before_a_description():
+def test_known_values_take_precedence_over_a_description():
     tiny = ModelDefaults(model_uid="tiny", engine="vLLM", unreadable=frozenset({"video"}))
     found = as_described(tiny, "tiny", SEES)
     assert (found.engine, found.unreadable) == ("vllm", {"video"})
 
 
-def test_another_model_s_description_replaces_what_is_known():
+def test_the_description_of_another_model_replaces_known_values():
     tiny = ModelDefaults(model_uid="tiny", engine="transformers", think_prefilled=True)
     found = as_described(tiny, "other", SEES)
     assert (found.model_uid, found.engine) == ("other", "llama.cpp")

@@ -35,12 +35,12 @@ def test_tags_are_found_however_the_text_is_cut(text, thought, answer):
         assert split(pieces) == (thought, answer)
 
 
-def test_a_thought_whose_opening_tag_was_in_the_prompt():
+def test_reasoning_whose_opening_tag_was_in_the_prompt():
     assert split(["Two and", " two.\n</th", "ink>\n4."], prefilled=True) == ("Two and two.", "4.")
     assert split(["no tag at all"], prefilled=True) == ("no tag at all", "")
 
 
-def test_the_engines_own_division_loses_its_margins():
+def test_reasoning_that_the_engine_separated_is_trimmed():
     splitter = ReasoningSplitter()
     thoughts = [splitter.thought(piece)[0] for piece in ("\n", "I add", " them.", "\n", "\n")]
     answers = [splitter.text(piece)[1] for piece in ("\n\n", "2 + 2", " = 4\n")]
@@ -71,8 +71,8 @@ def test_text_after_the_engines_reasoning_is_never_searched_for_tags():
         (["a <think>b</think> c"], "", "a <think>b</think> c"),  # it may only mention the tags
     ],
 )
-def test_text_before_a_thought_is_neither_lost_nor_joined_to_what_follows(pieces, thought, answer):
-    """The engine's own thoughts are in lists."""
+def test_text_before_reasoning_is_neither_lost_nor_joined_to_what_follows(pieces, thought, answer):
+    """Reasoning from the engine is in lists."""
     splitter = ReasoningSplitter()
     parts = [
         splitter.text(piece) if isinstance(piece, str) else splitter.thought(*piece)
@@ -95,7 +95,7 @@ def test_nothing_but_white_space_and_tags_is_ever_lost(pieces, prefilled):
 
 
 @pytest.mark.parametrize("tags", [tags for tags in TAGS if tags.thought], ids=str)
-def test_every_way_of_marking_a_thought(tags):
+def test_every_way_of_marking_reasoning(tags):
     text = f"\n{tags.opening}\nTwo and two.\n{tags.closing}\n\n4, I think.\n"
     for cut in range(len(text)):
         assert split([text[:cut], text[cut:]]) == ("Two and two.", "4, I think.\n")
@@ -109,7 +109,7 @@ def test_tags_around_the_answer_are_dropped(tags):
         assert split([text[:cut], text[cut:]]) == ("a", "4, I think.")
 
 
-def test_channels_of_gpt_oss():
+def test_the_channels_of_gpt_oss():
     text = (
         "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary<|message|>"
         "I look. <|end|><|start|>assistant<|channel|>analysis<|message|> More.<|end|>"
@@ -122,10 +122,10 @@ def test_channels_of_gpt_oss():
     assert split(list(f"<|channel|>analysis<|message|>Hm.<|end|>{call}")) == ("Hm.", call)
 
 
-def test_an_answer_in_tags_without_a_thought_keeps_them():
+def test_answer_tags_without_reasoning_are_kept():
     assert split(["<answer>4</answer>"]) == ("", "<answer>4</answer>")
 
 
-def test_a_thought_that_was_opened_in_spite_of_the_prompt():
+def test_reasoning_that_is_opened_despite_the_prompt():
     assert split(["<thi", "nk>a</think>b"], prefilled=True) == ("a", "b")
     assert split(["a</mm:think>b"], prefilled=True) == ("a", "b")

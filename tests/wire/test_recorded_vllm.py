@@ -1,7 +1,7 @@
-"""Answers of vLLM 0.32 on Xinference 4.1, as they came: `recorded_vllm.json` beside this module.
+"""Responses of vLLM 0.32 on Xinference 4.1, as received: `recorded_vllm.json` next to this module.
 
-The model was Qwen2.5-Coder-0.5B-Instruct at temperature 0, whose mistakes are kept: it called a
-tool again that had answered. Ids and times are left out.
+The model was Qwen2.5-Coder-0.5B-Instruct at temperature 0. Its mistakes are kept: it called a
+tool again that had already answered. Ids and times are left out.
 """
 
 import json
@@ -45,7 +45,7 @@ NO_DATA = (
     "is currently experiencing a mild and sunny weather"
 )
 CATS = "Sure! Here's a joke about cats:\n\nWhy did the cat sleep?\n\nBecause he had a bath!"
-# The case -> what was bound, the text, the calls, and why it ended.
+# The case -> the bound parameters, the text, the calls, and the finish reason.
 CASES = {
     "text": ({}, 'Hello in English is "Hello".', [], "stop"),
     "a call": (TOOLS, "", [WEATHER_IN["Paris"]], "tool_calls"),
@@ -75,7 +75,7 @@ CASES = {
 
 
 def replaying(name):
-    """A server that answers as vLLM did."""
+    """Return a server that responds as vLLM did."""
     return ScriptedServer(
         *(
             Reply(body=answer["whole"]) if "whole" in answer else Stream(answer["stream"])

@@ -20,7 +20,7 @@ def test_the_smallest_request():
     assert body() == {"model": "tiny", "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def test_every_request_has_an_id_of_its_own():
+def test_every_request_has_its_own_id():
     one, other = (chat_request(HELLO, ModelDefaults(model_uid="t"), {}) for _ in range(2))
     assert one.request_id != other.request_id
 
@@ -30,7 +30,7 @@ def test_a_stream_asks_for_its_usage():
     assert "stream_options" not in body(stream=True, stream_usage=False)
 
 
-def test_what_wins_over_what():
+def test_the_precedence_of_parameters():
     sent = body(
         fields={"temperature": 0.1, "top_p": 0.2, "seed": 1},
         extra_body={"seed": 2, "min_p": 0.3},
@@ -46,7 +46,7 @@ def test_what_wins_over_what():
     }
 
 
-def test_another_model_s_prompt_is_not_known():
+def test_the_prompt_of_another_model_is_unknown():
     model = ModelDefaults(model_uid="tiny", think_prefilled=True)
     assert chat_request(HELLO, model, {"temperature": 0}).think_prefilled
     assert not chat_request(HELLO, model, {"model": "other"}).think_prefilled
@@ -60,7 +60,7 @@ def test_another_model_s_prompt_is_not_known():
         {"type": "image", "base64": "AAAA", "mime_type": 5},
     ],
 )
-def test_a_block_that_is_none_is_said(block):
+def test_an_invalid_block_is_reported(block):
     with pytest.raises(BadRequestError, match="A message cannot be sent"):
         to_wire([HumanMessage([block])])
 
@@ -77,7 +77,7 @@ def test_an_empty_stop_is_not_sent(stop):
     assert "stop" not in body(fields={"stop": stop})
 
 
-def test_a_call_s_stop_replaces_the_model_s():
+def test_the_stop_of_a_call_replaces_that_of_the_model():
     assert body(fields={"stop": ["a"]}, call={"stop": ["b"]})["stop"] == ["b"]
     assert body(fields={"stop": ["a"]}, call={"stop": None})["stop"] == ["a"]
 
@@ -94,12 +94,12 @@ def test_a_call_s_stop_replaces_the_model_s():
         ({"max_tokens": "many"}, "max_tokens='many' is not a valid value"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_sent(call, message):
+def test_mistakes_are_reported_before_anything_is_sent(call, message):
     with pytest.raises(BadRequestError, match=message):
         body(call=call)
 
 
-def test_numbers_may_be_typed_as_text():
+def test_numbers_may_be_strings():
     assert body(call={"max_tokens": "5", "temperature": "0.5"}) == {
         **body(),
         "max_tokens": 5,
@@ -107,11 +107,11 @@ def test_numbers_may_be_typed_as_text():
     }
 
 
-def test_four_parameters_may_stand_in_a_call_s_config():
+def test_four_parameters_may_be_in_the_config_of_a_call():
     assert set(CONFIG_NAMES) == {"max_tokens", "temperature", "top_p", "seed"}
 
 
-def test_a_tool_choice_is_only_sent_with_tools():
+def test_a_tool_choice_is_sent_only_with_tools():
     assert "tool_choice" not in body(call={"tool_choice": "auto"})
 
 

@@ -42,7 +42,7 @@ ADA = {"name": "Ada", "age": 36}
         ([ADA], "[{'name': 'Ada', 'age': 36}] is not of type 'object'"),
     ],
 )
-def test_what_fits(answer, said):
+def test_what_does_not_fit_is_described(answer, said):
     assert misfit(answer, PERSON) == said
 
 
@@ -59,7 +59,7 @@ def test_optional_values_of_a_typed_dict():
     assert misfit({"name": "Ada"}, schema, nulls=True)
 
 
-def test_what_is_no_schema():
+def test_an_invalid_schema():
     refuse_no_schema(PERSON)
     with pytest.raises(
         BadRequestError, match=r"not a valid JSON schema: properties\.a\.type: 'text'"
@@ -67,7 +67,7 @@ def test_what_is_no_schema():
         refuse_no_schema({"properties": {"a": {"type": "text"}}})
 
 
-def test_a_schema_that_is_elsewhere_is_not_fetched():
+def test_a_remote_schema_is_not_fetched():
     schema = {"properties": {"age": {"$ref": "https://example.com/age.json"}}}
     with pytest.raises(BadRequestError, match=r"refers to https://example\.com/age\.json"):
         misfit(ADA, schema)
@@ -153,14 +153,14 @@ def test_other_classes_are_sent_without_references():
         ),
     ],
 )
-def test_every_spelling_of_a_schema(given, name, sent):
+def test_every_form_of_a_schema(given, name, sent):
     before = copy.deepcopy(given)
     function = as_function(given)
     assert (function["name"], function["parameters"]) == (name, sent)
     assert given == before
 
 
-def test_what_is_said_beside_a_schema_is_kept():
+def test_the_other_keys_of_a_schema_are_kept():
     given = {"name": "a", "description": "An a.", "strict": True, "schema": WITH_A}
     assert as_function(given) == {
         "name": "a",
@@ -197,7 +197,7 @@ class Calls(BaseModel):
         ({"name": "a"}, "This cannot be"),
     ],
 )
-def test_what_is_no_schema_at_all(given, said):
+def test_values_that_are_not_a_schema(given, said):
     with pytest.raises(BadRequestError, match=said) as caught:
         as_function(given)
     assert "\n" not in str(caught.value)
@@ -205,7 +205,7 @@ def test_what_is_no_schema_at_all(given, said):
 
 
 @pytest.mark.parametrize("given", [NAMES, Names, {"anyOf": [WITH_A, NAMES]}, {"enum": ["yes"]}])
-def test_a_tool_s_arguments_are_an_object(given):
+def test_tool_arguments_are_an_object(given):
     with pytest.raises(BadRequestError, match=r"is not an object.* method=\"json_schema\" accepts"):
         as_tool(given)
 

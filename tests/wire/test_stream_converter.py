@@ -14,7 +14,7 @@ TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 
 
 def convert(chunks, *, think_prefilled=False, **call):
-    """Return all chunks, as messages."""
+    """Return all chunks as messages."""
     model = ModelDefaults(model_uid="tiny", think_prefilled=think_prefilled)
     request = chat_request([HumanMessage("x")], model, call)
     converter = StreamConverter(request)
@@ -32,7 +32,7 @@ def merged(chunks, **kwargs):
 
 @pytest.mark.parametrize("engine", [recorded.transformers, recorded.llama])
 @pytest.mark.parametrize("finish", ["stop", "length"])
-def test_both_engines_say_the_same(engine, finish):
+def test_both_engines_give_the_same_result(engine, finish):
     chunks = convert(engine("Hel", "lo", " 世界!", finish=finish))
     assert [chunk.content for chunk in chunks] == ["Hel", "lo", " 世界!", ""]
     last = chunks[-1]
@@ -44,13 +44,13 @@ def test_both_engines_say_the_same(engine, finish):
 
 
 @pytest.mark.parametrize("engine", [recorded.transformers, recorded.llama])
-def test_usage_and_the_model_s_name_come_once(engine):
+def test_usage_and_the_model_name_come_once(engine):
     chunks = convert(engine("a", "b"))
     assert [bool(chunk.usage_metadata) for chunk in chunks] == [False, False, True]
     assert ["model_name" in chunk.response_metadata for chunk in chunks] == [False, False, True]
 
 
-def test_what_llama_cpp_says_beside_it():
+def test_the_additional_metadata_of_llama_cpp():
     last = convert(recorded.llama("a"))[-1]
     assert last.usage_metadata["input_token_details"] == {"cache_read": 20}
     assert last.response_metadata["timings"] == {"predicted_per_second": 61.5}
@@ -70,7 +70,7 @@ def test_an_end_without_a_finish_reason_is_an_error():
         convert([recorded.chunk({"content": "a"})])
 
 
-def test_thoughts_come_first_and_without_their_margins():
+def test_reasoning_comes_first_and_is_trimmed():
     thought, said = recorded.thought, recorded.said
     chunks = convert(
         recorded.llama(thought("\nI "), thought("add."), thought("\n"), said("\n\n"), said("4"))
@@ -92,7 +92,7 @@ def test_an_answer_that_llama_cpp_calls_reasoning():
     assert (off.content, off.additional_kwargs) == ("I add. 4", {})
 
 
-def test_a_thought_cut_by_max_tokens_is_no_answer():
+def test_reasoning_cut_by_max_tokens_is_not_an_answer():
     message = merged(recorded.llama(recorded.thought("I a"), finish="length"))
     assert (message.content, message.additional_kwargs) == ("", {"reasoning_content": "I a"})
 
@@ -114,13 +114,13 @@ def test_tags_in_the_text_however_it_is_cut(data):
     assert message.response_metadata["finish_reason"] == "tool_calls"
 
 
-def test_a_thought_whose_opening_tag_was_in_the_prompt():
+def test_reasoning_whose_opening_tag_was_in_the_prompt():
     chunks = recorded.transformers("I add.\n</thi", "nk>\n4")
     message = merged(chunks, think_prefilled=True)
     assert (message.content, message.additional_kwargs["reasoning_content"]) == ("4", "I add.")
 
 
-def test_interleaved_calls_are_told_apart_by_their_index():
+def test_interleaved_calls_are_distinguished_by_their_index():
     begin, more = recorded.call_begin, recorded.call_more
     message = merged(
         recorded.llama(
@@ -174,7 +174,7 @@ def test_a_call_without_arguments_is_valid():
         "<tool_call>{",
     ],
 )
-def test_a_call_in_the_text_that_is_none_is_invalid(text):
+def test_an_incomplete_call_in_the_text_is_invalid(text):
     message = merged(recorded.transformers(text, finish="length"), tools=[TOOL])
     assert (message.content, message.tool_calls) == ("", [])
     assert len(message.invalid_tool_calls) == 1
@@ -193,7 +193,7 @@ def test_a_call_in_the_text_that_is_none_is_invalid(text):
         ("Is 1 <", "Is 1 <"),
     ],
 )
-def test_a_tag_of_which_a_parser_lets_through_the_beginning_is_not_shown(before, left, beside):
+def test_the_beginning_of_a_tag_that_a_parser_lets_through_is_not_shown(before, left, beside):
     for cut in range(len(before)):
         first, last = before[:cut], {"content": before[cut:]}
         calls = recorded.call_begin("f", arguments="{}")
@@ -211,7 +211,7 @@ def test_logprobs_are_joined():
 
 
 def test_shapes_of_other_servers():
-    """vLLM's style: `reasoning`, no content key, usage in every chunk's place, null lists."""
+    """vLLM's style: `reasoning`, no content key, usage on any chunk, null lists."""
     chunks = [
         recorded.chunk({"role": "assistant"}, usage=None),
         recorded.chunk({"reasoning": "hm"}),

@@ -1,4 +1,4 @@
-"""Calls whose arguments are in tags (Qwen3-Coder's): only the schema tells what a value is."""
+"""Calls with arguments in tags (Qwen3-Coder's): only the schema determines the type of a value."""
 
 import json
 
@@ -36,13 +36,13 @@ TOOLS = [
 
 
 def tagged(name, **parameters):
-    """A call as Qwen3-Coder's chat template writes one."""
+    """Return a call as Qwen3-Coder's chat template writes it."""
     lines = [f"<parameter={key}>\n{value}\n</parameter>" for key, value in parameters.items()]
     return "\n".join(["<tool_call>", f"<function={name}>", *lines, "</function>", "</tool_call>"])
 
 
 def read(text):
-    """The only call in a text."""
+    """Return the only call in a text."""
     splitter = ToolCallSplitter(TOOLS)
     (left, calls), (more, rest) = splitter.feed(text), splitter.end()
     [call] = calls + rest

@@ -1,4 +1,4 @@
-"""Estimates of tokens, beside the counts of a real tokenizer."""
+"""Token estimates, compared with the counts of a real tokenizer."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_messages_count_what_is_sent():
     assert estimated_message_tokens(turns, [tool]) > estimated_message_tokens(turns) + 10
 
 
-def test_media_count_alike_whatever_their_size():
+def test_media_count_the_same_whatever_their_size():
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     words = estimated_message_tokens([HumanMessage([{"type": "text", "text": "What is this?"}])])
     both = estimated_message_tokens(

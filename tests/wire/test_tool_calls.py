@@ -17,7 +17,7 @@ def test_what_counts_as_arguments(arguments):
 
 
 @given(st.text(alphabet='{}[]":,a1\\ \n', max_size=30))
-def test_torn_arguments_are_never_mended_by_langchain_core(arguments):
+def test_truncated_arguments_are_never_repaired_by_langchain_core(arguments):
     if is_object(arguments):
         return
     end = beyond_repair(arguments)
@@ -63,11 +63,11 @@ class Add(BaseModel):
         ({"type": "auto"}, "auto"),
     ],
 )
-def test_every_spelling_of_a_choice(choice, sent):
+def test_every_form_of_a_choice(choice, sent):
     assert wire_choice(choice, tool_dicts([get_weather, Add])) == sent
 
 
-def test_a_choice_of_a_tool_that_is_not_there():
+def test_a_choice_of_an_unknown_tool():
     with pytest.raises(BadRequestError, match=r"get_wether.*Did you mean get_weather"):
         wire_choice("get_wether", tool_dicts([get_weather]))
     with pytest.raises(BadRequestError, match="The tools are Add"):
@@ -76,7 +76,7 @@ def test_a_choice_of_a_tool_that_is_not_there():
         wire_choice("search", [{"type": "web_search"}])
 
 
-def test_tools_may_come_in_any_form_and_stay_what_they_are():
+def test_tools_may_have_any_form_and_are_converted_once():
     once = tool_dicts([get_weather, Add])
     assert [each["function"]["name"] for each in once] == ["get_weather", "Add"]
     assert tool_dicts(once) == once

@@ -1,4 +1,4 @@
-"""Every recorded stream, cut at every byte, comes out as the same chunks and the same message."""
+"""Every recorded stream, cut at any byte, yields the same chunks and the same message."""
 
 import asyncio
 import io
@@ -23,7 +23,7 @@ WIRE = {name: wire for name, (wire, _) in {**recorded.SHAPES, **recorded.BROKEN}
 
 
 class Pieces(io.BufferedIOBase):
-    """A connection that has one piece at a time."""
+    """A connection that delivers one piece at a time."""
 
     def __init__(self, *pieces):
         self.pieces = [piece for piece in pieces if piece]
@@ -35,7 +35,7 @@ class Pieces(io.BufferedIOBase):
 
 
 def received(*pieces):
-    """Return what the synchronous reader makes of the pieces, and what ended it."""
+    """Return the chunks that the synchronous reader yields for the pieces, and what ended it."""
     response = requests.Response()
     response.raw = urllib3.HTTPResponse(Pieces(*pieces), preload_content=False)
     chunks = []
@@ -48,7 +48,7 @@ def received(*pieces):
 
 
 async def areceived(*pieces):
-    """Return what the asynchronous reader makes of the pieces, and what ended it."""
+    """Return the chunks that the asynchronous reader yields for the pieces, and what ended it."""
     loop = asyncio.get_running_loop()
     reader = StreamReader(BaseProtocol(loop), 2**20, loop=loop)
     for piece in pieces:
@@ -100,7 +100,7 @@ def script(wire, *, chunked):
 
 @SHAPES
 @pytest.mark.parametrize("chunked", [True, False])
-async def test_the_same_message_comes_out_of_it(shape, chunked):
+async def test_each_shape_gives_its_message(shape, chunked):
     wire, meant = recorded.SHAPES[shape]
     with ScriptedServer(script(wire, chunked=chunked)) as server:
         llm = ChatXinference(server.endpoint, "tiny").bind_tools([TOOL])
@@ -109,7 +109,7 @@ async def test_the_same_message_comes_out_of_it(shape, chunked):
 
 
 @BROKEN
-async def test_the_same_error_comes_out_of_it(shape):
+async def test_each_broken_shape_gives_its_error(shape):
     wire, says = recorded.BROKEN[shape]
     with ScriptedServer(script(wire, chunked=True)) as server:
         llm = ChatXinference(server.endpoint, "tiny")
