@@ -67,21 +67,105 @@ if TYPE_CHECKING:
 class ChatXinference(DescribedModel, BaseChatModel):
     """A chat model that runs on an Xinference server.
 
-    Creating one sends nothing, and it can be used from any thread and event loop. Every
-    generation parameter is a field, and can also be passed to `bind` or to a call;
-    `max_tokens`, `temperature`, `top_p` and `seed` also in a call's config. Misspelt names
-    are rejected; `extra_body` passes anything through.
+    Creating one sends nothing, and it can be used from any thread and event loop. If `engine` or
+    `profile` is missing, the server is asked for it when a request depends on it: with media,
+    forced or earlier tool calls, and to choose a structured output method.
 
-    Pass images, audio and videos as LangChain content blocks, or in the format of OpenAI,
-    Anthropic or Vertex; they are sent in the format that the model's engine reads. If `engine` or
-    `profile` is missing, the server is asked for it, including before a tool call is forced and
-    before a structured output method is chosen. URLs are opened by the server, never by this
-    process. Paths and ``file://`` are never opened: they, and kinds of media that the model does
-    not accept, raise BadRequestError before anything is sent.
+    Setup:
+        Launch a chat model on the server. The environment can supply the URL and the API key.
 
-    Examples:
-        >>> llm = ChatXinference(server_url="http://127.0.0.1:9997", model_uid="qwen3")
-        >>> llm.invoke("Where can we visit in the capital of France?", max_tokens=512)
+        ```sh
+        pip install xinference-magics
+        export XINFERENCE_ENDPOINT=http://127.0.0.1:9997
+        export XINFERENCE_API_KEY=my-key  # only if the server requires one
+        ```
+
+    Instantiate:
+        Every generation parameter is a field, and can also be passed to `bind` or to a call;
+        `max_tokens`, `temperature`, `top_p` and `seed` also in a call's config. Misspelt names
+        are rejected; `extra_body` passes anything through.
+
+        ```python
+        from xinference_magics import ChatXinference
+
+        llm = ChatXinference(
+            server_url="http://127.0.0.1:9997", model_uid="my-chat-model", temperature=0
+        )
+        ```
+
+    Invoke:
+        ```python
+        question = "Where can we visit in the capital of France?"
+        answer = llm.invoke(question, max_tokens=200)
+        print(answer.content)
+        ```
+
+    Stream:
+        ```python
+        for chunk in llm.stream(question):
+            print(chunk.content, end="")
+        ```
+
+    Async:
+        ```python
+        answer = await llm.ainvoke(question)
+        async for chunk in llm.astream(question):
+            print(chunk.content, end="")
+        ```
+
+    Tool calling:
+        ```python
+        def get_weather(city: str) -> str:
+            "Get the current weather of a city."
+            return f"22 degrees in {city}"
+
+        calls = llm.bind_tools([get_weather]).invoke("What is the weather in Paris?").tool_calls
+        ```
+
+    Structured output:
+        ```python
+        from pydantic import BaseModel
+
+        class Person(BaseModel):
+            name: str
+            age: int
+
+        text = "Extract the person: Alice is 30 years old."
+        person = llm.with_structured_output(Person).invoke(text)
+        ```
+
+    Reasoning:
+        ```python
+        answer = llm.invoke("What is 17 * 23?", enable_thinking=True)  # for hybrid models
+        reasoning, text = answer.content_blocks
+        ```
+
+    Multimodal input:
+        Pass images, audio and videos as LangChain content blocks, or in the format of OpenAI,
+        Anthropic or Vertex; they are sent in the format that the model's engine reads. The server
+        opens URLs; this process never does. Paths and ``file://`` are never opened: they, and
+        media that the model does not accept, raise BadRequestError before anything is sent.
+
+        ```python
+        from base64 import b64encode
+        from pathlib import Path
+
+        photo = b64encode(Path("photo.png").read_bytes()).decode()
+        image = {"type": "image", "base64": photo, "mime_type": "image/png"}
+        text = {"type": "text", "text": "What color is the image?"}
+        answer = llm.invoke([("human", [text, image])], model="my-vision-model")
+        ```
+
+    Token usage:
+        ```python
+        answer = llm.invoke(question)
+        print(answer.usage_metadata["total_tokens"])  # a stream ends with its usage
+        ```
+
+    Response metadata:
+        ```python
+        print(answer.response_metadata)  # finish_reason, model_name (the UID), request_id, ...
+        ```
 
     Args:
         server_url: URL of the server; also `base_url`. Default: ``$XINFERENCE_ENDPOINT``

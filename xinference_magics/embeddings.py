@@ -21,9 +21,24 @@ class XinferenceEmbeddings(ServedModel, Embeddings):
     Creating one sends nothing, and it can be used from any thread and event loop. The server
     silently truncates texts that are too long for the model.
 
-    Examples:
-        >>> embeddings = XinferenceEmbeddings("http://127.0.0.1:9997", "bge-m3")
-        >>> embeddings.embed_query("Where can we visit?")
+    Instantiate:
+        ```python
+        from xinference_magics import XinferenceEmbeddings
+
+        embeddings = XinferenceEmbeddings("http://127.0.0.1:9997", "my-embedding-model")
+        ```
+
+    Embed:
+        ```python
+        vector = embeddings.embed_query("Where is Paris?")
+        vectors = embeddings.embed_documents(["Paris is in France.", "Bread is baked."])
+        ```
+
+    Async:
+        ```python
+        vector = await embeddings.aembed_query("Where is Paris?")
+        vectors = await embeddings.aembed_documents(["Paris is in France."])
+        ```
 
     Args:
         server_url: URL of the server; also `base_url`. Default: ``$XINFERENCE_ENDPOINT``

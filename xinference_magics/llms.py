@@ -48,9 +48,35 @@ class XinferenceLLM(TextModel, BaseLLM):
     reason of an answer are in `generation_info`. The transformers engine completes texts only
     with models that have the ability ``generate``.
 
-    Examples:
-        >>> llm = XinferenceLLM(server_url="http://127.0.0.1:9997", model_uid="tiny-llama")
-        >>> llm.invoke("Once upon a time", max_tokens=64)
+    Instantiate:
+        ```python
+        from xinference_magics import XinferenceLLM
+
+        llm = XinferenceLLM(
+            server_url="http://127.0.0.1:9997",
+            model_uid="my-text-model",
+            temperature=0,
+            max_tokens=64,
+        )
+        ```
+
+    Invoke:
+        ```python
+        text = llm.invoke("The capital of France is", max_tokens=16)
+        ```
+
+    Stream:
+        ```python
+        for piece in llm.stream("Once upon a time"):
+            print(piece, end="")
+        ```
+
+    Async:
+        ```python
+        text = await llm.ainvoke("The capital of Japan is")
+        async for piece in llm.astream("Once upon a time"):
+            print(piece, end="")
+        ```
     """
 
     model_config = ConfigDict(extra="forbid")

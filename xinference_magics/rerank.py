@@ -24,9 +24,26 @@ class XinferenceRerank(ServedModel, BaseDocumentCompressor):
 
     Creating one sends nothing, and it can be used from any thread and event loop.
 
-    Examples:
-        >>> reranker = XinferenceRerank("http://127.0.0.1:9997", "bge-reranker-v2-m3", top_n=3)
-        >>> reranker.compress_documents(documents, "Where can we visit?")
+    Instantiate:
+        ```python
+        from xinference_magics import XinferenceRerank
+
+        reranker = XinferenceRerank("http://127.0.0.1:9997", "my-rerank-model", top_n=1)
+        ```
+
+    Compress documents:
+        ```python
+        from langchain_core.documents import Document
+
+        documents = [Document("Bread is baked."), Document("Paris is in France.")]
+        best = reranker.compress_documents(documents, "Where is Paris?")
+        print(best[0].page_content, best[0].metadata["relevance_score"])
+        ```
+
+    Async:
+        ```python
+        best = await reranker.acompress_documents(documents, "Where is Paris?")
+        ```
 
     Args:
         server_url: URL of the server; also `base_url`. Default: ``$XINFERENCE_ENDPOINT``
