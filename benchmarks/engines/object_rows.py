@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from langchain.agents import create_agent
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import HumanMessage, ToolMessage
+from langgraph.errors import GraphRecursionError
 from pydantic import BaseModel, Field, ValidationError
 from row import ASK_PERSON, ASK_WEATHER, JOKE, Row
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 RIGHT, NOT_ENFORCED, NOT_CALLED = "right", "not enforced", "the model did not call"
 WRONG_ARGUMENTS = "a call with wrong arguments"
+_STEPS = 6  # of an agent, which needs one for an object; LangChain's own limit is 10,000
 
 
 class GetWeather(BaseModel):
@@ -121,7 +123,11 @@ def _form(method: Any, prompt: str = ASK_PERSON) -> See:
 
 
 def _agent(llm: ChatXinference) -> str:
-    answer = create_agent(llm, response_format=Person).invoke({"messages": [("user", ASK_PERSON)]})
+    agent = create_agent(llm, response_format=Person).with_config(recursion_limit=_STEPS)
+    try:
+        answer = agent.invoke({"messages": [("user", ASK_PERSON)]})
+    except GraphRecursionError:  # LangChain asks again until the model calls the form
+        return NOT_ENFORCED
     return RIGHT if isinstance(answer.get("structured_response"), Person) else NOT_ENFORCED
 
 

@@ -1,9 +1,11 @@
 """Additional requests to the server: why an answer failed, and what a model accepts."""
 
+import asyncio
 import json
 
 import pytest
 import recorded
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
 from management_server import scripted_api
@@ -12,6 +14,7 @@ from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import (
     BadRequestError,
     ContextLengthError,
+    IgnoredByEngineWarning,
     InternalServerError,
     ServerError,
 )
@@ -203,3 +206,19 @@ def test_what_is_known_about_a_model_is_not_looked_up(server, known, wanted):
     ChatXinference(server.endpoint, "tiny", **known).invoke(HISTORY)
     assert sent_arguments(server) == wanted
     assert server.asked == ["/v1/chat/completions"]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+async def test_the_engine_is_asked_for_before_a_schema_is_given(server, method):
+    """A model whose engine nobody named warns of what it ignores, and its errors say more."""
+    server[DESCRIPTION] = [(200, {"model_engine": "transformers", "model_family": "qwen2.5"})]
+    server[CHAT] = [(200, recorded.whole({"content": "Ada, 36"}))]
+    schema = {"title": "Person", "description": "A person.", "type": "object", "properties": {}}
+    llm = ChatXinference(server.endpoint, "tiny").with_structured_output(schema, method=method)
+    for asked in (llm.invoke, lambda text: asyncio.run(llm.ainvoke(text))):
+        with (
+            pytest.warns(IgnoredByEngineWarning, match="engine ignores|did not call"),
+            pytest.raises(OutputParserException, match="The transformers engine"),
+        ):
+            await asyncio.to_thread(asked, "x")
+    assert server.asked.count("/v1/models/tiny") == 1

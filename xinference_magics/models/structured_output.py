@@ -53,8 +53,8 @@ def structured(
         BadRequestError: The method does not exist or needs a schema, or the schema is invalid.
     """
     given = {"include_raw": include_raw, "strict": strict, **kwargs}
-    if method is None and (llm.engine is None or "model" in kwargs):
-        return _chosen_by_engine(llm, schema, given)
+    if llm.engine is None or "model" in kwargs:
+        return _after_a_look_at_the_engine(llm, schema, method, given)
     return _structured(llm, schema, method or _best(llm.engine), llm.engine, given)
 
 
@@ -82,19 +82,21 @@ def _structured(
     return _with_raw(answers, parser) if include_raw else answers | parser
 
 
-def _chosen_by_engine(
-    llm: ChatXinference, schema: Any, options: Mapping[str, Any]
+def _after_a_look_at_the_engine(
+    llm: ChatXinference, schema: Any, method: Method | None, options: Mapping[str, Any]
 ) -> Runnable[Any, Any]:
-    """Return a runnable that looks up the engine when called and uses the best method for it.
+    """Return a runnable that looks up the engine when called, which errors name.
+
+    Without a `method` it uses the one that the engine follows.
 
     Raises:
-        BadRequestError: The schema or the options do not work with one of the methods.
+        BadRequestError: The schema or the options do not work with a method that may be used.
     """
-    for method in ("json_schema", "function_calling"):
-        _structured(llm, schema, method, None, options)
+    for each in (method,) if method else ("json_schema", "function_calling"):
+        _structured(llm, schema, each, None, options)
 
     def made(engine: str | None) -> Runnable[Any, Any]:
-        return _structured(llm, schema, _best(engine), engine, options)
+        return _structured(llm, schema, method or _best(engine), engine, options)
 
     def chosen(_asked: Any, **call: Any) -> Runnable[Any, Any]:
         return made(llm.engine_of(_uid(llm, {**options, **call}))).bind(**call)
