@@ -9,7 +9,7 @@ from row import IGNORED, REFUSED, SENTENCE, UNCLEAR, WORKS, Row, steady
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asking import Model, Whole
+    from asking import Model
 
 STORY = "Tell me a story about a cat."
 """A prompt for a text long enough to repeat words, which a penalty for that must change."""
@@ -42,14 +42,16 @@ def _narrows(**parameters: Any) -> Callable[[Model], str]:
     """Check whether parameters limit a hot model to its likeliest words, whatever the seed."""
 
     def see(model: Model) -> str:
-        def hot(seed: int, **narrow: Any) -> Whole:
-            return steady(model, SENTENCE, temperature=1.9, max_tokens=6, seed=seed, **narrow)
+        def answers(**narrow: Any) -> set[str]:
+            hot = {"temperature": 1.9, "max_tokens": 6, **narrow}
+            return {model.whole(SENTENCE, seed=seed, **hot).text for seed in range(3, 8)}
 
-        if (first := hot(3, **parameters)).refused:
+        if model.whole(SENTENCE, max_tokens=6, **parameters).refused:
             return REFUSED
-        if hot(3).text == hot(4).text:
+        if len(free := answers()) < 4:  # noqa: PLR2004  # too few to compare with
             return UNCLEAR
-        return WORKS if first.text == hot(4, **parameters).text else IGNORED
+        # Not always one answer: the likeliest words may be equally likely in 16 bits.
+        return WORKS if len(answers(**parameters)) < len(free) - 1 else IGNORED
 
     return see
 

@@ -24,6 +24,8 @@ def request(engine=None, **call):
         ("llama.cpp", {"repetition_penalty": 1.2}, ["llama.cpp engine ignores repetition_penalty"]),
         ("llama.cpp", {"repetition_penalty": 1.0, "frequency_penalty": 1}, []),
         ("transformers", {"frequency_penalty": 0.5}, ["ignores frequency_penalty"]),
+        ("transformers", {"presence_penalty": 0.5}, ["ignores presence_penalty"]),
+        ("transformers", {"presence_penalty": 0}, []),
         ("transformers", {"frequency_penalty": 0, "repetition_penalty": 1.2}, []),
         ("transformers", {"ignore_eos": True}, ["transformers engine ignores ignore_eos"]),
         ("vLLM", {"ignore_eos": True}, ["vllm engine ignores ignore_eos"]),

@@ -29,6 +29,7 @@ _UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
         "top_logprobs": (),
         "response_format": (),
         "frequency_penalty": (0,),
+        "presence_penalty": (0,),
         "ignore_eos": (False,),
         "parallel_tool_calls": (True,),
     },
