@@ -104,7 +104,12 @@ PARAMETER_ROWS = (
         A_WARNING,
         {"frequency_penalty": 2.0},
     ),
-    Row("`presence_penalty`", _changes(presence_penalty=2.0)),
+    Row(
+        "`presence_penalty`",
+        _changes(presence_penalty=2.0),
+        A_WARNING,
+        {"presence_penalty": 2.0},
+    ),
     Row("`ignore_eos` in a chat", _ignore_eos, A_WARNING, {"ignore_eos": True, "messages": []}),
     Row("`n=2`", _choices, "`n` is not a parameter: `batch` asks twice"),
     Row("`logit_bias`", _taken(logit_bias={"10": 5}), "the server's own words"),
