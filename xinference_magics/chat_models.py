@@ -74,8 +74,8 @@ class ChatXinference(DescribedModel, BaseChatModel):
 
     Pass images, sounds and videos as LangChain's blocks, or in the form of OpenAI, Anthropic
     or Vertex; they are sent in the form that the model's engine reads. If `engine` or `profile`
-    is missing, the server is asked for it, also before a tool call is forced and before a method
-    of structured output is chosen. A URL is opened by the server, never by this process. Paths
+    is missing, the server is asked for it, also before a tool call is forced and before an object
+    of a schema is asked for. A URL is opened by the server, never by this process. Paths
     and ``file://`` are never opened: they, and kinds of media that the model does not accept,
     raise BadRequestError before anything is sent.
 
