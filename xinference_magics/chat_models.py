@@ -69,7 +69,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
 
     Creating one sends nothing, and it can be used from any thread and event loop. If `engine` or
     `profile` is missing, the server is asked for it when a request depends on it: with media,
-    forced or earlier tool calls, and to choose a structured output method.
+    forced or earlier tool calls, and for structured output.
 
     Setup:
         Launch a chat model on the server. The environment can supply the URL and the API key.

@@ -1,6 +1,5 @@
 """Additional requests to the server: why an answer failed, and what a model accepts."""
 
-import asyncio
 import json
 
 import pytest
@@ -215,10 +214,15 @@ async def test_the_engine_is_asked_for_before_a_schema_is_given(server, method):
     server[CHAT] = [(200, recorded.whole({"content": "Ada, 36"}))]
     schema = {"title": "Person", "description": "A person.", "type": "object", "properties": {}}
     llm = ChatXinference(server.endpoint, "tiny").with_structured_output(schema, method=method)
-    for asked in (llm.invoke, lambda text: asyncio.run(llm.ainvoke(text))):
-        with (
-            pytest.warns(IgnoredByEngineWarning, match="engine ignores|did not call"),
-            pytest.raises(OutputParserException, match="The transformers engine"),
-        ):
-            await asyncio.to_thread(asked, "x")
+    warned, error = "engine ignores|did not call", "The transformers engine"
+    with (
+        pytest.warns(IgnoredByEngineWarning, match=warned),
+        pytest.raises(OutputParserException, match=error),
+    ):
+        llm.invoke("x")
+    with (
+        pytest.warns(IgnoredByEngineWarning, match=warned),
+        pytest.raises(OutputParserException, match=error),
+    ):
+        await llm.ainvoke("x")
     assert server.asked.count("/v1/models/tiny") == 1

@@ -54,7 +54,7 @@ class DescribedModel(TextModel):
         known = model_uid == self.model_uid and self.engine is not None
         if must_call(call):  # on llama.cpp, the family decides how tools are described
             return not known or describes_tools(self.engine)
-        if call.get("response_format") and not known:  # transformers ignores it without a word
+        if call.get("response_format") and not known:  # transformers silently ignores it
             return True
         if hold_calls(messages) and not (known and self._sends_calls_alike):
             return True

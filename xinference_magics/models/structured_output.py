@@ -54,7 +54,7 @@ def structured(
     """
     given = {"include_raw": include_raw, "strict": strict, **kwargs}
     if llm.engine is None or "model" in kwargs:
-        return _after_a_look_at_the_engine(llm, schema, method, given)
+        return _with_engine_lookup(llm, schema, method, given)
     return _structured(llm, schema, method or _best(llm.engine), llm.engine, given)
 
 
@@ -82,12 +82,12 @@ def _structured(
     return _with_raw(answers, parser) if include_raw else answers | parser
 
 
-def _after_a_look_at_the_engine(
+def _with_engine_lookup(
     llm: ChatXinference, schema: Any, method: Method | None, options: Mapping[str, Any]
 ) -> Runnable[Any, Any]:
-    """Return a runnable that looks up the engine when called, which errors name.
+    """Return a runnable that looks up the engine when called, so that its errors can name it.
 
-    Without a `method` it uses the one that the engine follows.
+    Without a `method`, it uses the one that the engine enforces.
 
     Raises:
         BadRequestError: The schema or the options do not work with a method that may be used.
