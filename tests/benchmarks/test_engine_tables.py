@@ -13,6 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "eng
 
 import engine_pages
 from parts import PARTS
+from row import IGNORED, WORKS
+
+from xinference_magics.wire.engines import unheeded
+from xinference_magics.wire.request import Request
 
 FOLDER = Path(engine_pages.__file__).parent
 
@@ -64,6 +68,29 @@ def test_each_page_has_a_place_for_its_table(name):
     page = (engine_pages.DOCS / PARTS[name].page).read_text("utf-8")
     assert page.count(f"<!-- table: {name} -->") == 1
     assert page.count(f"<!-- end of table: {name} -->") == 1
+
+
+@pytest.mark.parametrize("name", engine_pages.kept())
+def test_the_published_tables_are_the_saved_observations(name):
+    part, engines = PARTS[name], engine_pages.kept()[name]
+    page = (engine_pages.DOCS / part.page).read_text("utf-8")
+    assert engine_pages.table_of(part, engines) in page
+    for found in engines.values():
+        assert list(found["rows"]) == [row.title for row in part.rows]
+
+
+WARNED = [
+    pytest.param(engine, row, found["rows"][row.title], id=f"{engine}, {row.title}")
+    for engine, found in engine_pages.kept()["requests"].items()
+    for row in PARTS["requests"].rows
+    if row.warned and found["rows"][row.title] in (IGNORED, WORKS)
+]
+
+
+@pytest.mark.parametrize(("engine", "row", "seen"), WARNED)
+def test_an_option_that_was_seen_to_be_ignored_causes_a_warning(engine, row, seen):
+    warnings = list(unheeded(Request(row.warned, engine.casefold())))
+    assert len(warnings) == (seen == IGNORED)
 
 
 def run(*arguments):

@@ -201,7 +201,7 @@ def test_a_launch_that_the_server_has_forgotten_has_failed(answers, launch):
 @pytest.mark.parametrize(
     ("reason", "remedy"),
     [
-        ("No module named 'vllm'", "--enable-virtual-env"),
+        ("No module named 'vllm'", "enable_virtual_env=True"),
         ("Failed to download model 'm' (size: 7) after multiple retries", "model_path=..."),
     ],
 )

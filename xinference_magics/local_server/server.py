@@ -100,8 +100,8 @@ class LocalServer:
             LocalServerError: It is still running after a minute.
         """
         with state.lock(self.folder):
-            (self.folder / "keep").unlink(missing_ok=True)
             if (written := self._written()) and not written.ending:
+                (self.folder / "keep").unlink(missing_ok=True)
                 replace(written, ending="stopped").save(self.folder)
         if keeper := self._running.keeper.process():
             with suppress(psutil.NoSuchProcess):
