@@ -12,17 +12,21 @@ All translation is pure and shared; the four methods that langchain-core calls
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import (
     BaseChatModel,
     agenerate_from_stream,
     generate_from_stream,
 )
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from pydantic import ConfigDict
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel, ConfigDict
 
 from xinference_magics.errors import ServerError
 from xinference_magics.models.described_model import DescribedModel
@@ -32,36 +36,27 @@ from xinference_magics.models.text_model import say_if_unmet, say_what_is_unheed
 from xinference_magics.notes import note
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.engines import tells_no_thoughts, unheeded_in_chat
+from xinference_magics.wire.engines import Method, tells_no_thoughts, unheeded_in_chat
 from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
 from xinference_magics.wire.profile import unreadable
 from xinference_magics.wire.request import chat_request
 from xinference_magics.wire.tokens import estimated_message_tokens
-from xinference_magics.wire.tools import tool_dicts, wire_choice
+from xinference_magics.wire.tools import Tool, tool_dicts, wire_choice
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        AsyncIterator,
-        Iterator,
-        Sequence,
-    )
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
-    from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.language_models.chat_models import _ChatModelBinding
-    from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk
-    from langchain_core.runnables import Runnable
-    from pydantic import BaseModel
 
-    from xinference_magics.models.structured_output import Method
     from xinference_magics.wire.request import ChatRequest, ModelDefaults
-    from xinference_magics.wire.tools import Tool
+else:
+    _ChatModelBinding = Runnable  # private in langchain-core, which reads the hints of methods
 
 
 class ChatXinference(DescribedModel, BaseChatModel):

@@ -12,9 +12,11 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from langchain_core.callbacks import Callbacks
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation, LLMResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
@@ -30,12 +32,9 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
-        Callbacks,
     )
-    from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.outputs import GenerationChunk
-    from langchain_core.runnables import RunnableConfig
 
     from xinference_magics.wire.request import Request
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-from langchain_core.documents import BaseDocumentCompressor
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field
 from typing_extensions import override
 
 from xinference_magics.models.served import ServedModel
 from xinference_magics.transport.inference import Ask, rerank
 from xinference_magics.wire.ranking import ranked, rerank_request
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from langchain_core.callbacks import Callbacks
-    from langchain_core.documents import Document
 
 
 class XinferenceRerank(ServedModel, BaseDocumentCompressor):

@@ -1,7 +1,9 @@
 """LangChain's features around a model: caches, callbacks, events, blocks, fallbacks, dumps."""
 
 import copy
+import inspect
 import pickle
+import typing
 
 import pytest
 import recorded
@@ -15,6 +17,8 @@ from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import ModelNotReadyError, ServerError, XinferenceError
+from xinference_magics.llms import XinferenceLLM
+from xinference_magics.rerank import XinferenceRerank
 
 WHOLE = Reply(body=recorded.whole({"content": "Hello!"}))
 FAILED = Stream([*recorded.llama("Hel")[:2], {"error": recorded.FAILED}], done=False)
@@ -235,6 +239,29 @@ def test_fallbacks_and_retries_know_our_errors():
             retry_if_exception_type=(ModelNotReadyError,), wait_exponential_jitter=False
         )
         assert again.invoke("x").content == "Hello!"
+
+
+def test_fallbacks_can_have_tools_and_a_schema():
+    schema = {"title": "person", "type": "object", "properties": {"name": {"type": "string"}}}
+    person = Reply(body=recorded.whole({"content": '{"name": "Ada"}'}))
+    with ScriptedServer(LOADING, person, LOADING, WHOLE) as server:
+        llm = model(server, engine="vLLM")
+        spare = llm.with_fallbacks([llm], exceptions_to_handle=(XinferenceError,))
+        assert spare.with_structured_output(schema).invoke("x") == {"name": "Ada"}
+        assert spare.bind_tools([schema]).invoke("x").content == "Hello!"
+
+
+@pytest.mark.parametrize("kind", [ChatXinference, XinferenceLLM, XinferenceRerank])
+def test_the_type_hints_of_public_methods_can_be_evaluated(kind):
+    """langchain-core does so to find out which methods return a runnable."""
+    ours = {
+        name: method
+        for name, method in inspect.getmembers(kind, inspect.isfunction)
+        if method.__module__.startswith("xinference_magics") and not name.startswith("_")
+    }
+    assert ours
+    for method in ours.values():
+        typing.get_type_hints(method)  # fails if a name exists only for type checkers
 
 
 async def test_a_rate_limiter_also_holds_back_streams(streaming):

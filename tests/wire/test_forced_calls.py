@@ -63,6 +63,23 @@ def test_arguments_arrive_while_they_are_written():
     assert reader.feed('": 1') == ("", [{"index": 0, "function": {"arguments": '": 1'}}])
 
 
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("rest", ["", ', "arguments": {}}'])
+def test_a_name_that_is_escaped_as_in_markdown(rest, cut):
+    said, found = read([text := '{"name": "get\\_weather"' + rest], cut=cut)
+    if cut or rest:
+        assert (said, [name for name, _ in found]) == ("", ["get_weather"])
+    else:
+        assert (said, found) == (text, [])
+
+
+def test_words_after_a_call_are_text_at_every_cut():
+    text = written(("f", PARIS)) + " That is all."
+    expected = ("That is all.", [("f", json.dumps(PARIS))])
+    for cut in range(len(text) + 1):
+        assert read([text[:cut], text[cut:]]) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "calls"),
     [

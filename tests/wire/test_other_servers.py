@@ -105,6 +105,11 @@ PARALLEL = {
         piece(ROME[:9], "weather", index=1, id="c"),
         piece(ROME[9:], index=1, id="d"),
     ],
+    "one id for both": [
+        piece(PARIS, "weather", index=0, id="a"),
+        piece(ROME[:9], "weather", index=1, id="a"),
+        piece(ROME[9:], index=1),
+    ],
     "name and id apart": [
         piece(index=0, id="a"),
         piece("", "weather", index=0),

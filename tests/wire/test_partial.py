@@ -16,6 +16,11 @@ from xinference_magics.wire.partial import is_cut
         ("", True),
         ("Well, ", True),
         ('```json\n{"a": 12}\n``', True),
+        ("12", True),
+        ("-1.5", True),
+        ("12\n", False),
+        ('"12"', False),
+        ("true", False),
     ],
 )
 def test_an_answer_that_was_cut_short_must_be_json_as_it_is(text, cut, finish):
@@ -35,6 +40,7 @@ def test_an_answer_that_was_cut_short_must_be_json_as_it_is(text, cut, finish):
         ("No.", False),
         ('{"a": 1,}', False),
         (r'{"a": "\"}"}', False),
+        ("12", False),
     ],
 )
 def test_an_answer_that_ended_normally_has_closed_its_brackets(text, cut, finish):

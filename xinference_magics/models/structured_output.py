@@ -9,7 +9,7 @@ validated. If no method is given, the engine determines it at the first call.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, get_args
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
@@ -23,7 +23,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from xinference_magics.errors import BadRequestError
 from xinference_magics.models.structured_errors import CheckedParser
 from xinference_magics.nearest import did_you_mean
-from xinference_magics.wire.engines import FOLLOW_A_SCHEMA
+from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, Method
 from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
 
 if TYPE_CHECKING:
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat_models import ChatXinference
 
-Method = Literal["function_calling", "json_schema", "json_mode"]
 _OWN = ("strict", "include_raw")
-_METHODS = ("function_calling", "json_schema", "json_mode")
+_METHODS = get_args(Method)
 
 
 def structured(
@@ -116,7 +115,7 @@ def _uid(llm: ChatXinference, options: Mapping[str, Any]) -> str:
     return str(options.get("model") or llm.model_uid)
 
 
-def _best(engine: str | None) -> Literal["json_schema", "function_calling"]:
+def _best(engine: str | None) -> Method:
     return "json_schema" if (engine or "").casefold() in FOLLOW_A_SCHEMA else "function_calling"
 
 

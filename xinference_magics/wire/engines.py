@@ -5,7 +5,7 @@ Observed on Xinference 4.1; an engine that is not listed here is trusted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,6 +21,9 @@ MLX = "mlx"
 
 FOLLOW_A_SCHEMA = (LLAMA_CPP, VLLM, SGLANG)
 """Engines that make an answer follow a JSON schema; SGLang according to its documentation."""
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+"""How structured output is requested: by a forced tool call, a schema, or only valid JSON."""
 
 _UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
     TRANSFORMERS: {

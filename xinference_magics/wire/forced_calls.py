@@ -57,7 +57,7 @@ class ForcedCalls:
         if not cut or not rest.startswith("{") or _is_json(held):
             return held, []
         name = _NAME.match(rest)
-        return "", [self._begun(json.loads(name[1]) if name else None, rest)]
+        return "", [self._begun(_unquoted(name[1]) if name else None, rest)]
 
     def _step(self, pieces: list[Piece]) -> bool:
         if self._brackets is None:
@@ -73,12 +73,13 @@ class ForcedCalls:
     def _begin(self, pieces: list[Piece]) -> bool:
         start = self._beyond_separators(self._held)
         if head := _HEAD.match(self._held, start):
-            pieces.append(self._begun(json.loads(head[1], strict=False), ""))
+            pieces.append(self._begun(_unquoted(head[1]), ""))
             self._held, self._brackets = self._held[head.end() :], 0
             return True
         if start == len(self._held):
             self._held = "" if self._count else self._held
         elif self._held[start] != "{":
+            self._held = self._held[start:] if self._count else self._held
             self._of_another_form = True
         if len(self._held) > _LONGEST:
             self._of_another_form = True
@@ -132,6 +133,14 @@ def _merged(pieces: Iterable[Piece]) -> list[Piece]:
         if known is not piece:
             known["function"]["arguments"] += piece["function"]["arguments"]
     return list(calls.values())
+
+
+def _unquoted(name: str) -> str:
+    """Read a quoted name; some models escape its underscores as in Markdown."""
+    try:
+        return str(json.loads(name, strict=False))
+    except ValueError:
+        return name[1:-1].replace("\\", "")
 
 
 def _is_json(text: str) -> bool:

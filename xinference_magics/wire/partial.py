@@ -13,17 +13,19 @@ def is_cut(text: str, finish_reason: str | None) -> bool:
     """Return whether `text` is JSON that was cut off.
 
     If the answer did not end by itself, it must be valid JSON to be complete: a grammar may allow
-    whitespace up to the limit. Otherwise, only its brackets must be closed.
+    whitespace up to the limit. A number has no end mark, so whitespace must follow it, or the 12
+    could have become 120. If the answer ended by itself, only its brackets must be closed.
 
     Args:
         text: The answer.
         finish_reason: The server's finish reason.
     """
+    ended = finish_reason in ("stop", "tool_calls", None)
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        return finish_reason not in ("stop", "tool_calls", None) or _is_open(text)
-    return False
+        return not ended or _is_open(text)
+    return not ended and text[-1:].isdigit()
 
 
 def _is_open(text: str) -> bool:

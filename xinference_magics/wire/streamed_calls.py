@@ -117,9 +117,10 @@ class StreamedCalls:
             call = self._without_id(index, name, arguments)
         call = call or self._begin()
         self._by_index[index] = self._by_index[None] = call
+        taken = self._by_id.get(given) not in (None, call)
         if given:
             self._by_id[given] = call
-        call.id = call.id or given or new_id()
+        call.id = call.id or (None if taken else given) or new_id()
         self._add_name(call, name)
         arguments = call.characters.feed(arguments)
         if arguments:
@@ -151,12 +152,18 @@ class StreamedCalls:
     def _with_id(self, given: str, index: int | None, name: str, arguments: str) -> _Call | None:
         """Return the call that a delta with an id continues, or None if a new call begins.
 
-        Xinference before 4.0 on vLLM, and SGLang, number all calls 0, so the id decides.
+        Xinference before 4.0 on vLLM, and SGLang, number all calls 0, so the id decides. A server
+        may give two calls one id, too: the second has another index, a name, and comes when the
+        first is whole.
         """
-        call = self._by_id.get(given) or self._by_index.get(index)
-        if call is None or call is self._by_id.get(given) or not call.name:
+        same_index, same_id = self._by_index.get(index), self._by_id.get(given)
+        call = same_id or same_index
+        if call is None or not call.name:
             return call
-        begins = name or (arguments and self._is_whole(call))
+        if call is same_id:
+            begins = bool(name) and call is not same_index and self._is_whole(call)
+        else:
+            begins = bool(name or (arguments and self._is_whole(call)))
         return None if begins else call
 
     def _without_id(self, index: int | None, name: str, arguments: str) -> _Call | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from xinference_magics.errors import BadRequestError
@@ -11,11 +13,10 @@ from xinference_magics.nearest import did_you_mean
 from xinference_magics.wire.schema import unfolded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from langchain_core.tools import BaseTool
-
-    Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
+Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
+"""What can be offered as a tool: an OpenAI dict, a class, a function or a LangChain tool."""
 
 _ANY = {"any", "required"}
 
