@@ -101,6 +101,12 @@ def rendered(error: BaseException, line: str) -> list[str]:
     return [neutralise(" ".join(line.split()))]
 
 
+def shown_as(error: Exception, line: str) -> Exception:
+    """Return `error`, for which IPython will show `line` instead of a traceback."""
+    error._render_traceback_ = lambda: rendered(error, line)  # type: ignore[attr-defined]
+    return error
+
+
 def _restore(
     kind: type[XinferenceError], args: tuple[object, ...], state: dict[str, object]
 ) -> XinferenceError:

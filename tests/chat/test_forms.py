@@ -1,9 +1,11 @@
 """What can serve as the schema of an answer."""
 
+import re
 from dataclasses import dataclass
 
 import pytest
 import recorded
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import HumanMessage
 from scripted_server import ScriptedServer, Stream
 
@@ -63,6 +65,26 @@ async def test_a_form_without_a_title_is_asked_for(engine):
         events = Structured(model, Form.of(FIELDS)).events([HumanMessage("x")], {})
         *_, last = [event async for event in events]
     assert last == Parsed({"name": "Ada"})
+
+
+@pytest.mark.parametrize(
+    ("finish", "text", "says", "requests"),
+    [
+        ("stop", '{"name": 1}', "does not match the schema", 3),
+        ("length", '{"name": "Ada', "was truncated by max_tokens (raise it)", 1),
+    ],
+)
+async def test_an_answer_that_does_not_match(finish, text, says, requests):
+    """It is asked for again unless only the user can help, and its cell shows one line."""
+    with ScriptedServer(*[Stream(recorded.llama(text, finish=finish))] * 3) as server:
+        model = ChatXinference(server.endpoint, "tiny", engine="llama.cpp")
+        structured = Structured(model, Form.of(FIELDS), retries=2)
+        with pytest.raises(OutputParserException, match=re.escape(says)) as caught:
+            [event async for event in structured.events([HumanMessage("x")], {})]
+        assert len(server.bodies) == requests
+    [line] = caught.value._render_traceback_()
+    assert line.startswith("OutputParserException: The answer of tiny")
+    assert says in line
 
 
 @pytest.mark.parametrize("schema", [{}, {"name": "Ada"}])

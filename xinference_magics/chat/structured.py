@@ -11,7 +11,7 @@ from typing_extensions import is_typeddict
 
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
-from xinference_magics.errors import NotebookError
+from xinference_magics.errors import NotebookError, shown_as
 from xinference_magics.models.structured_output import best_method
 from xinference_magics.wire.schema import as_function
 
@@ -108,7 +108,7 @@ class Structured(ModelAnswerer):
     async def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
-        """Answer until an answer matches the form.
+        """Answer until an answer matches the form; one cut off by `max_tokens` is not repeated.
 
         Raises:
             Exception: The last answer does not match either; the error says why.
@@ -128,8 +128,8 @@ class Structured(ModelAnswerer):
             if error is None:
                 yield Parsed(parsed)
                 return
-            if not left:
-                raise error
+            if not left or answer.response_metadata.get("finish_reason") == "length":
+                raise shown_as(error, _in_one_line(error))
             wrong = HumanMessage(f"That does not match the schema: {error}"[:_LONGEST_ERROR])
             said += [_as_text(answer), wrong]
             yield wrong
@@ -147,3 +147,8 @@ class Structured(ModelAnswerer):
 def _as_text(answer: AIMessage) -> AIMessage:
     """Return an answer with its tool calls as text, because no tool will answer them."""
     return AIMessage(answer.text or "".join(str(call["args"]) for call in answer.tool_calls))
+
+
+def _in_one_line(error: Exception) -> str:
+    said, _, _ = str(error).partition("\nFor troubleshooting")  # langchain-core adds a link
+    return f"{type(error).__name__}: {said}"
