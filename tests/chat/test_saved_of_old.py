@@ -89,7 +89,7 @@ def test_a_conversation_comes_back_and_is_saved_as_it_was(tmp_path):
 
 def test_a_notebook_holds_its_conversations():
     restored = storage.restore(SAVED / "notebook.ipynb")
-    assert restored.lacking == []
+    assert restored.invalid == restored.lost == []
     texts = {name: [turn.prompt for turn in each.turns] for name, each in
              restored.conversations.items()}  # fmt: skip
     assert texts == {

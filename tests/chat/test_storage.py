@@ -106,10 +106,25 @@ def test_a_notebooks_outputs_hold_its_conversations(tmp_path):
     restored = storage.restore(path, ("%%chat",))
     assert {name: len(each) for name, each in restored.conversations.items()} == {"": 1, "trip": 1}
     assert restored.turns == 2
-    assert restored.lacking == [
-        "cell 3 has no saved answer",
-        "cell 4: The record of this turn has no valid 'prompt'.",
-        "cell 4 has no saved answer",
-    ]
+    assert restored.lost == ["not saved"]
+    assert restored.invalid == ["cell 4: The record of this turn has no valid 'prompt'."]
     again = Execution(7, "A")
     assert restored.conversations[""].before(again) == []  # a re-run replaces what was restored
+
+
+def test_only_cells_whose_answer_was_lost_are_named_each_by_its_prompt(tmp_path):
+    failed = {"output_type": "error", "ename": "ConnectError", "evalue": "", "traceback": []}
+    printed = {"output_type": "stream", "name": "stdout", "text": "usage: %%chat ..."}
+    view = {"output_type": "display_data", "data": {"text/plain": "m is answering"}}
+    cells = [
+        {**cell("A", "%%chat\nasked in vain"), "outputs": [printed, failed]},
+        {**cell("B", "%chat --help"), "outputs": [printed]},
+        {
+            **cell("C", "%%chat -c s\n\nCount from 1 to 100 in words, with a comma"),
+            "outputs": [view],
+        },
+        cell("D", "%chat -t 0 Hello"),
+    ]
+    restored = storage.restore(notebook(tmp_path, *cells), ("%%chat", "%chat"))
+    assert restored.lost == ["Count from 1 to 100 in words, with a …", "%chat -t 0 Hello"]
+    assert not restored.invalid

@@ -101,7 +101,7 @@ def test_a_restart_of_the_kernel_loses_no_conversation(chatting, kernel_env, tmp
         restarted.run("%xinference use tiny-gguf")
         restored = restarted.run("%conversation restore")
         assert "Restored 2 turns from talk.ipynb, as it was last saved." in restored.stdout
-        assert "Not restored: cell 3 has no saved answer." in restored.stdout
+        assert 'Not restored: no answer is saved for "lost".' in restored.stdout
         answer = restarted.run(f"%%chat -t 0\n{NAME}", cell_id="d")
         assert "Your name is Alice." in plain(answer)
         restarted.run("%%chat -t 0\nMy name is Bob.", cell_id="a")

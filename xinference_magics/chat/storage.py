@@ -11,6 +11,7 @@ import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VERSION = 1
+_NAMED_BY = 40
+"""Characters of a prompt by which a cell is named."""
 _FIELDS = ("version", "name", "system", "turns")
 
 
@@ -107,11 +110,13 @@ class Restored:
 
     Attributes:
         conversations: By name, each with its turns in the order of the cells.
-        lacking: What is missing, one line each.
+        invalid: What is wrong with the records that cannot be read, with the cell's number.
+        lost: The beginnings of the prompts whose answers are not in the file.
     """
 
     conversations: dict[str, Conversation] = field(default_factory=dict)
-    lacking: list[str] = field(default_factory=list)
+    invalid: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
     @property
@@ -133,7 +138,7 @@ def restore(path: Path, asking: tuple[str, ...] = ()) -> Restored:
 
     Args:
         path: The notebook.
-        asking: Prefixes of cells that ask a model; those without a saved answer go to `lacking`.
+        asking: Prefixes of cells that ask a model; those without a saved answer go to `lost`.
 
     Raises:
         NotebookError: The file cannot be read or isn't a notebook.
@@ -153,32 +158,49 @@ def _take_cell(
 ) -> None:
     cell_id = cell.get("id")
     execution = Execution(-number, cell_id if isinstance(cell_id, str) else None)
-    found = 0
-    for record in _records(cell):
+    outputs = [each for each in _list(cell.get("outputs")) if isinstance(each, dict)]
+    records = list(_records(outputs))
+    for record in records:
         try:
-            turn = Turn.from_record(record)
+            restored.take(Turn.from_record(record), execution)
         except NotebookError as error:
-            restored.lacking.append(f"cell {number}: {error.args[0]}")
-            continue
-        restored.take(turn, execution)
-        found += 1
-    if not found and _source(cell).lstrip().startswith(asking):
-        restored.lacking.append(f"cell {number} has no saved answer")
+            restored.invalid.append(f"cell {number}: {error.args[0]}")
+    source = _source(cell).lstrip()
+    if source.startswith(asking) and not records and _had_answer(outputs):
+        restored.lost.append(_beginning(source))
 
 
-def _records(cell: dict[str, Any]) -> Iterator[object]:
-    outputs = cell.get("outputs")
-    for output in outputs if isinstance(outputs, list) else ():
-        data = output.get("data") if isinstance(output, dict) else None
+def _records(outputs: list[dict[str, Any]]) -> Iterator[object]:
+    for output in outputs:
+        data = output.get("data")
         if isinstance(data, dict) and RECORD_MIME in data:
             yield data[RECORD_MIME]
         elif isinstance(data, dict) and COMPARISON_MIME in data:
             yield from _compared(data[COMPARISON_MIME])
 
 
+def _had_answer(outputs: list[dict[str, Any]]) -> bool:
+    """Return whether a cell without records may have had an answer: it neither failed nor printed.
+
+    Its outputs are a view of a running turn, or they were cleared.
+    """
+    kinds = {output.get("output_type") for output in outputs}
+    return "error" not in kinds and kinds != {"stream"}
+
+
+def _beginning(source: str) -> str:
+    """Return the first words of a cell's prompt: what is below its first line, if anything is."""
+    line, _, below = source.partition("\n")
+    return shorten(below.strip() or line, _NAMED_BY, placeholder=" …")
+
+
 def _compared(record: object) -> list[object]:
     turns = record.get("turns") if isinstance(record, dict) else None
     return turns if isinstance(turns, list) else [record]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _source(cell: dict[str, Any]) -> str:

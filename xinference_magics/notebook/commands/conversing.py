@@ -19,10 +19,11 @@ from xinference_magics.notebook.results.conversations import ConversationRows, T
 from xinference_magics.notebook.session.catching_up import catch_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.storage import Restored
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.session.session import Session
 
@@ -247,6 +248,8 @@ def load(session: Session, options: LoadOptions) -> Conversation:
     return _current(session, conversation)
 
 
+_NAMED = 5
+"""How many prompts without an answer are named."""
 _ASKING = ("%%chat", "%chat", "%%xchat", "%xchat")
 """Prefixes of the cells that ask a model."""
 
@@ -267,9 +270,18 @@ def restore(session: Session, options: RestoreOptions) -> TurnRows:
     session.say(
         f"Restored {counted(restored.turns, 'turn')} from {path.name}, as it was last saved."
     )
-    for line in restored.lacking:
-        session.say(f"Not restored: {line}.")
+    for said in _lacking(restored):
+        session.say(f"Not restored: {said}")
     return _turns(session.conversations.current)
+
+
+def _lacking(restored: Restored) -> Iterator[str]:
+    """Yield a sentence for each reason why turns are missing."""
+    yield from restored.invalid
+    if restored.lost:
+        named = ", ".join(f'"{each}"' for each in restored.lost[:_NAMED])
+        more = f" and {len(restored.lost) - _NAMED} more" if len(restored.lost) > _NAMED else ""
+        yield f"no answer is saved for {named}{more}."
 
 
 def _notebook(path: str | None) -> Path:
