@@ -117,6 +117,7 @@ MENDED = {
     "as OpenAI's API has it": f'<tool_call>{{"function": {OBJECT}}}</tool_call>',
     "a block of code within": f"<tool_call>\n```json\n{OBJECT}\n```\n</tool_call>",
     "a block of code around": f"```xml\n{TAGGED}\n```",
+    "a block of code in capitals": f"```JSON\n{OBJECT}\n```",
     "a block of code without its end": f"```json\n{OBJECT}",
     "parameters": OBJECT.replace("arguments", "parameters"),
     "id and type": OBJECT.replace("{", '{"id": "1", "type": "function", ', 1),

@@ -90,6 +90,8 @@ def test_the_stop_of_a_call_replaces_that_of_the_model():
         ({"generate_config": {"max_new_tokens": 5}}, "no parameter 'max_new_tokens'"),
         ({"frobnicate": 1}, r"extra_body=\{'frobnicate': ...\}"),
         ({"temperature": 3}, "temperature=3 is not a valid value: input should be less than"),
+        ({"generate_config": [("seed", 1)]}, "generate_config must be a dict, not "),
+        ({"extra_body": "x"}, "extra_body must be a dict, not 'x'"),
         ({"max_tokens": 0}, "max_tokens=0 is not a valid value"),
         ({"max_tokens": "many"}, "max_tokens='many' is not a valid value"),
     ],

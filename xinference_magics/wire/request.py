@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -24,7 +25,7 @@ from xinference_magics.wire.prefilled import is_prefilled
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -143,6 +144,9 @@ def call_arguments(given: Mapping[str, Any], known: Iterable[str] = CALL_NAMES) 
     Raises:
         BadRequestError: A name is not in `known` or a value is invalid; nothing was sent.
     """
+    for name in ("generate_config", "extra_body"):
+        if not isinstance(given.get(name) or {}, Mapping):
+            raise BadRequestError(f"{name} must be a dict, not {given[name]!r:.50}.")
     folded = given.get("generate_config") or {}
     refuse_unknown(folded, known)
     refuse_unknown(given, known)

@@ -20,7 +20,7 @@ NAME = "{name}"
 """Stands for a tool's name at the start of a call."""
 
 FENCE = "```"
-LANGUAGES = ("", "json", "xml", "tool_call", "tool_calls", "tool", "text", "plaintext")
+LANGUAGES = ("", "json", "JSON", "xml", "tool_call", "tool_calls", "tool", "text", "plaintext")
 """What may follow the backticks of a fence around calls."""
 
 
