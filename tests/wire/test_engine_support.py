@@ -76,5 +76,5 @@ def test_the_engine_is_named_if_it_is_known():
 def test_thinking_of_a_model_without_reasoning_is_reported(thinks, asked, said):
     model = ModelDefaults(model_uid="tiny", thinks=thinks)
     made = chat_request([HumanMessage("x")], model, {"enable_thinking": asked})
-    sentences = ["tiny is not a reasoning model: enable_thinking has no effect."]
+    sentences = ["tiny is not listed as a reasoning model: enable_thinking has no effect."]
     assert list(unheeded_in_chat(made)) == (sentences if said else [])

@@ -113,8 +113,9 @@ _FLAGS = {
     "model_format": "-f",
     "model_size_in_billions": "-s",
     "quantization": "-q",
+    "enable_thinking": "--think",
 }
-"""The flags for the arguments of a launch."""
+"""The flags for the arguments of a launch and of a chat."""
 
 
 def as_line(advice: Advice) -> str:

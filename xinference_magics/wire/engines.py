@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from xinference_magics.remedies import Remedy
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -62,7 +64,8 @@ def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
     """Yield the sentences that apply only to a chat request, in addition to `unheeded`."""
     yield from request.said
     if request.thinks is False and request.body.get("enable_thinking"):
-        yield f"{request.model_uid} is not a reasoning model: enable_thinking has no effect."
+        option = Remedy.PARAMETER(field="enable_thinking")
+        yield f"{request.model_uid} is not listed as a reasoning model: {option} has no effect."
     if request.forced and request.forced.unthinking:
         yield f"{request.model_uid} does not reason when a tool call is forced."
 

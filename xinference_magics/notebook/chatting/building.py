@@ -13,7 +13,6 @@ from xinference_magics.chat.runnables import RunnableAnswerer
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.chatting.answerers import choose, model_meant
 from xinference_magics.notebook.chatting.prompting import (
-    cannot_think,
     hint_at_braces,
     prompt_of,
     refuse_unreadable,
@@ -104,8 +103,6 @@ def _check(
             refuse_unreadable(session, prompt, answerer.name)
         elif isinstance(answerer, RunnableAnswerer):
             answerer.refuse(parameters)
-    if parameters.get("enable_thinking"):
-        show(filter(None, map(cannot_think, answerers)))
 
 
 def _with_uids(options: ChatOptions, variables: Mapping[str, Any]) -> ChatOptions:

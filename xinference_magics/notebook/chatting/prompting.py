@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.prompt.attachments import attached
 from xinference_magics.notebook.prompt.expand import Prompt, braced_names, expand, joined
@@ -15,7 +14,6 @@ from xinference_magics.plain import as_word
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions
@@ -52,14 +50,6 @@ def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) ->
         session.hinted = True
         name = names[0]
         session.say(f"{{{name}}} was sent as is; {{{{{name}}}}} inserts the variable's value.")
-
-
-def cannot_think(answerer: Answerer) -> str:
-    """Return a note if the answerer is a model described as non-reasoning; else empty."""
-    profile = answerer.model.profile if isinstance(answerer, ModelAnswerer) else None
-    if (profile or {}).get("reasoning_output") is not False:
-        return ""
-    return f"{answerer.name} is not listed as a reasoning model: --think may have no effect."
 
 
 def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
