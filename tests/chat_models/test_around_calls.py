@@ -13,12 +13,19 @@ from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
+from management_server import scripted_api
+from pydantic import BaseModel
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import ModelNotReadyError, ServerError, XinferenceError
 from xinference_magics.llms import XinferenceLLM
 from xinference_magics.rerank import XinferenceRerank
+
+
+class Person(BaseModel):
+    name: str
+
 
 WHOLE = Reply(body=recorded.whole({"content": "Hello!"}))
 FAILED = Stream([*recorded.llama("Hel")[:2], {"error": recorded.FAILED}], done=False)
@@ -306,3 +313,17 @@ def test_a_bound_model_can_be_pickled_and_copied(server):
     for each in (pickle.loads(pickle.dumps(bound)), copy.deepcopy(bound)):  # noqa: S301
         assert each.invoke("x").content == "Hello!"
     assert [each.headers["Authorization"] for each in server.requests] == ["Bearer xf-key"] * 3
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", None])
+@pytest.mark.parametrize("include_raw", [False, True])
+def test_structured_output_can_be_pickled(engine, include_raw):
+    """Ray and Dask send it to other processes."""
+    with scripted_api() as server:
+        server["GET /v1/models/tiny"] = [(200, {"model_engine": "llama.cpp"})]
+        server["POST /v1/chat/completions"] = [
+            (200, recorded.whole({"content": '{"name": "Ada"}'}))
+        ]
+        asked = model(server, engine=engine).with_structured_output(Person, include_raw=include_raw)
+        found = pickle.loads(pickle.dumps(asked)).invoke("x")  # noqa: S301  # our own
+    assert (found["parsed"] if include_raw else found) == Person(name="Ada")

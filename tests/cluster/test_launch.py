@@ -96,9 +96,9 @@ def test_an_unknown_model_with_an_engine_fails_with_near_names(cluster):
 
 
 def test_unavailable_options_are_refused_at_once(cluster):
-    with pytest.raises(BadRequestError, match=r"-q q4_0 is not offered .*Available: f16"):
+    with pytest.raises(BadRequestError, match=r"quantization q4_0 is not offered .*Available: f16"):
         cluster.launch(request(quantization="q4_0"))
-    with pytest.raises(BadRequestError, match=r"-f awq is not offered"):
+    with pytest.raises(BadRequestError, match=r"model_format awq is not offered"):
         cluster.launch(request(model_format="awq"))
 
 
@@ -111,7 +111,7 @@ def test_unavailable_options_fail_with_the_available_ones(cluster):
 def test_an_engine_that_cannot_run_it_fails(cluster):
     error = failure(cluster, request(model_engine="vllm"))
     assert "cannot be run on engine vllm" in error.message
-    assert "--model-engine" in error.hint
+    assert "model_engine" in error.hint
 
 
 def test_a_missing_path_fails(cluster):
@@ -188,4 +188,4 @@ def test_nonexistent_packages_fail_with_a_hint(cluster):
 
 def test_missing_gpus_fail_with_the_option_to_use(cluster):
     assert "gpu_idx" in failure(cluster, request(gpu_idx=[7])).hint
-    assert "--n-gpu auto" in failure(cluster, request(n_gpu=3)).hint
+    assert 'n_gpu="auto"' in failure(cluster, request(n_gpu=3)).hint

@@ -67,7 +67,7 @@ def test_engines(registered):
     assert registry.engines("bge-m3", "embedding").offers
     with pytest.raises(ModelNotFoundError, match="Did you mean tiny-chat"):
         registry.choose(tiny(model_name="tiny-chta"))
-    with pytest.raises(BadRequestError, match="-q q4_0 is not offered"):
+    with pytest.raises(BadRequestError, match="quantization q4_0 is not offered"):
         registry.choose(tiny(quantization="q4_0"))
 
 

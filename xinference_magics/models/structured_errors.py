@@ -53,6 +53,20 @@ class CheckedParser(RunnableSerializable[Any, Any]):
             self._refuse_cut(input)
             return self._fitting(await self.parser.ainvoke(input, config, **kwargs))
 
+    def beside_raw(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Add to a raw answer what it was parsed to, or why it could not be parsed."""
+        try:
+            return {**answer, "parsed": self.invoke(answer["raw"]), "parsing_error": None}
+        except OutputParserException as error:
+            return {**answer, "parsed": None, "parsing_error": error}
+
+    async def abeside_raw(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Do the same for `ainvoke`."""
+        try:
+            return {**answer, "parsed": await self.ainvoke(answer["raw"]), "parsing_error": None}
+        except OutputParserException as error:
+            return {**answer, "parsed": None, "parsing_error": error}
+
     @override
     def transform(
         self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any

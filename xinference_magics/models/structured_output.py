@@ -8,10 +8,10 @@ validated. If no method is given, the engine determines it at the first call.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
-from langchain_core.exceptions import OutputParserException
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.output_parsers.openai_tools import (
     JsonOutputKeyToolsParser,
@@ -93,17 +93,30 @@ def _with_engine_lookup(
     """
     for each in (method,) if method else ("json_schema", "function_calling"):
         _structured(llm, schema, each, None, options)
+    lookup = _EngineLookup(llm, schema, method, options)
+    return RunnableLambda(lookup.chosen, lookup.achosen)
 
-    def made(engine: str | None) -> Runnable[Any, Any]:
-        return _structured(llm, schema, method or _best(engine), engine, options)
 
-    def chosen(_asked: Any, **call: Any) -> Runnable[Any, Any]:
-        return made(llm.engine_of(_uid(llm, {**options, **call}))).bind(**call)
+@dataclass(frozen=True)
+class _EngineLookup:
+    """Chooses the method when called; a class, because nested functions cannot be pickled."""
 
-    async def achosen(_asked: Any, **call: Any) -> Runnable[Any, Any]:
-        return made(await llm.aengine_of(_uid(llm, {**options, **call}))).bind(**call)
+    llm: ChatXinference
+    schema: Any
+    method: Method | None
+    options: Mapping[str, Any]
 
-    return RunnableLambda(chosen, achosen)
+    def chosen(self, _asked: Any, **call: Any) -> Runnable[Any, Any]:
+        engine = self.llm.engine_of(_uid(self.llm, {**self.options, **call}))
+        return self._on(engine).bind(**call)
+
+    async def achosen(self, _asked: Any, **call: Any) -> Runnable[Any, Any]:
+        engine = await self.llm.aengine_of(_uid(self.llm, {**self.options, **call}))
+        return self._on(engine).bind(**call)
+
+    def _on(self, engine: str | None) -> Runnable[Any, Any]:
+        method = self.method or _best(engine)
+        return _structured(self.llm, self.schema, method, engine, self.options)
 
 
 async def best_method(llm: ChatXinference, options: Mapping[str, Any]) -> Method:
@@ -174,18 +187,4 @@ def _check(schema: Any, strict: bool | None) -> Callable[[Any], str | None] | No
 
 
 def _with_raw(answers: Any, parser: CheckedParser) -> Runnable[Any, Any]:
-    def read(answer: dict[str, Any]) -> dict[str, Any]:
-        try:
-            parsed, error = parser.invoke(answer["raw"]), None
-        except OutputParserException as failed:
-            parsed, error = None, failed
-        return {**answer, "parsed": parsed, "parsing_error": error}
-
-    async def aread(answer: dict[str, Any]) -> dict[str, Any]:
-        try:
-            parsed, error = await parser.ainvoke(answer["raw"]), None
-        except OutputParserException as failed:
-            parsed, error = None, failed
-        return {**answer, "parsed": parsed, "parsing_error": error}
-
-    return RunnableMap(raw=answers) | RunnableLambda(read, aread)
+    return RunnableMap(raw=answers) | RunnableLambda(parser.beside_raw, parser.abeside_raw)
