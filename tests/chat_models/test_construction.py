@@ -106,9 +106,9 @@ def test_no_secret_is_shown():
 
 def test_the_token_source_takes_precedence_over_the_key():
     model = ChatXinference(model="tiny", api_key="xf-secret", token_source=lambda: "jwt")
-    assert model._token() == "jwt"
-    assert ChatXinference(model="tiny", api_key="xf-secret")._token() == "xf-secret"
-    assert ChatXinference(model="tiny")._token() is None
+    assert model._endpoint.token() == "jwt"
+    assert ChatXinference(model="tiny", api_key="xf-secret")._endpoint.token() == "xf-secret"
+    assert ChatXinference(model="tiny")._endpoint.token() is None
 
 
 class Login:

@@ -24,7 +24,7 @@ from xinference_magics.errors import (
 )
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize, quoted
 from xinference_magics.transport.sync import open_session
-from xinference_magics.transport.traces import raised_in
+from xinference_magics.transport.traces import from_client, raised_in
 from xinference_magics.transport.unreachable import no_xinference
 from xinference_magics.wire.shapes import UNREADABLE
 
@@ -152,7 +152,8 @@ def _is_unreadable(error: Exception) -> bool:
     Any other exception from within `requests` means that this package called it incorrectly.
     """
     refused = isinstance(error, requests.JSONDecodeError)
-    return refused or raised_in(error, "json", "simplejson", "xinference_client")
+    read = refused or raised_in(error, "json", "simplejson", "xinference_client")
+    return read and from_client(error)
 
 
 def may_pass(error: Exception) -> bool:

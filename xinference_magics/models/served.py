@@ -53,7 +53,8 @@ class ServedModel(BaseModel):
     token_source: Callable[[], str | None] | None = Field(default=None, exclude=True, repr=False)
     """Called before each request to supply a changing token; takes precedence over `api_key`.
 
-    It is neither dumped nor pickled.
+    If it raises an exception, so does the call to the model, and nothing is sent. It is neither
+    dumped nor pickled.
     """
 
     timeout: float | tuple[float, float | None] | None = None
@@ -129,7 +130,9 @@ class ServedModel(BaseModel):
         endpoint = InferenceEndpoint(
             self.server_url,
             type(self)._asks,  # noqa: SLF001  # on the class, so it is not bound
-            token=Bearer(self.server_url, self._token, at_once=self._key_alone),
+            token=Bearer(
+                self.server_url, self.token_source or self._token, at_once=self._key_alone
+            ),
             timeouts=_timeouts(self.timeout),
             retries=self.max_retries,
         )
@@ -147,8 +150,6 @@ class ServedModel(BaseModel):
         return {"api_key": "XINFERENCE_API_KEY"}
 
     def _token(self) -> str | None:
-        if self.token_source is not None:
-            return self.token_source()
         key = self.api_key.get_secret_value() if self.api_key else None
         return key if self._has_own_key else Identity(self.server_url).token(key)
 

@@ -9,6 +9,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import XinferenceError, rendered
+from xinference_magics.transport.traces import from_supplier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,8 @@ def bugs_in_one_line() -> Iterator[None]:
 def place_of_bug(error: BaseException) -> str:
     """Return the module and line in this package where a bug surfaced; empty for other errors."""
     package = type(error).__module__.partition(".")[0]
-    if isinstance(error, XinferenceError) or package in _EXPECTED:
+    expected = isinstance(error, XinferenceError) or package in _EXPECTED
+    if expected or from_supplier(error):
         return ""
     for frame, line in reversed([*walk_tb(error.__traceback__)]):
         module = str(frame.f_globals.get("__name__", ""))

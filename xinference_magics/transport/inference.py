@@ -26,7 +26,7 @@ from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
 from xinference_magics.transport.error_details import last_failure, says_nothing
 from xinference_magics.transport.events import EventError, whole, written
 from xinference_magics.transport.logs import timed
-from xinference_magics.transport.traces import forget, raised_in
+from xinference_magics.transport.traces import forget, from_client
 from xinference_magics.wire.shapes import MalformedError
 
 if TYPE_CHECKING:
@@ -271,8 +271,8 @@ class InferenceEndpoint:
             raise
         except Exception as error:
             forget(error)
-            if _is_ours(error):
-                raise
+            if not (isinstance(error, MalformedError | EventError) or from_client(error)):
+                raise  # a bug in this package, or the user's own exception
             _log.debug("Request %s failed", body.get("request_id"), exc_info=True)
             explained = explain(error, body)
             explained.request_id = body.get("request_id")
@@ -359,12 +359,6 @@ def _has_media(body: Body) -> bool:
     contents = (message.get("content") for message in body.get("messages") or ())
     parts = (part for content in contents if isinstance(content, list) for part in content)
     return any(part["type"] != "text" for part in parts)
-
-
-def _is_ours(error: Exception) -> bool:
-    """Return whether `error` is a bug in this package, not a failure of the network or server."""
-    expected = isinstance(error, OSError | MalformedError | EventError)
-    return not expected and raised_in(error, "xinference_magics")
 
 
 def _reason(error: Exception) -> str:

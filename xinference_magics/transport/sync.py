@@ -32,7 +32,7 @@ from xinference_magics.transport.connections import (
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.logs import timed
-from xinference_magics.transport.traces import forgotten
+from xinference_magics.transport.traces import forgotten, from_client
 from xinference_magics.transport.unreachable import connect_error, misused_proxy, no_xinference
 
 _log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ class _Session(requests.Session):
         try:
             return super().send(request, **kwargs)
         except (requests.RequestException, ValueError) as error:
+            if not from_client(error):
+                raise
             _log.debug("The request failed", exc_info=True)
             raise connect_error(error, self._endpoint) from error
 
@@ -162,10 +164,14 @@ class _Adapter(HTTPAdapter):
                 response = super().send(request, stream=stream, timeout=limits, **kwargs)
                 asked.status = response.status_code
                 if not stream or response.status_code >= _FIRST_ERROR:
-                    _read_whole(response)  # its errors must be caught here as well
+                    _ = response.content  # errors of reading it must be caught here as well
             except OSError as error:  # includes those of `requests`
+                if not from_client(error):
+                    raise
                 _log.debug("The request failed", exc_info=True)
                 raise connect_error(error, self._endpoint) from error
+            if not stream and _headers_torn(response):
+                raise connect_error(ConnectionResetError(), self._endpoint)
             self._check(response)
         return response
 
@@ -189,15 +195,13 @@ class _Adapter(HTTPAdapter):
             raise no_xinference(self._endpoint, "with a web page")
 
 
-def _read_whole(response: requests.Response) -> None:
-    """Read the body; http.client mistakes truncated headers for a response without a body.
+def _headers_torn(response: requests.Response) -> bool:
+    """Return whether the connection was closed in the middle of the headers.
 
-    Raises:
-        ConnectionResetError: The connection was closed in the middle of the headers.
+    http.client mistakes that for a response without a body.
     """
     sized = any(name in response.headers for name in ("content-length", "transfer-encoding"))
-    if not response.content and not sized and response.status_code == _OK:
-        raise ConnectionResetError
+    return response.status_code == _OK and not sized and not response.content
 
 
 class _KeepingNone:

@@ -21,7 +21,10 @@ _OBJECTS = ("request", "response", "history", "pool", "_pool", "conn", "_conn")
 """Attributes of clients' exceptions that lead to what was sent."""
 _PLAIN = (str, bytes, int, float, BaseException)
 _CLIENTS = {"aiohttp", "http", "requests", "urllib3", "xinference_client"}
-_CLEARED = {*_CLIENTS, "contextlib", "xinference_magics"}
+_OURS = "xinference_magics"
+_SUPPLYING = f"{_OURS}.transport.bearer"
+"""The module that calls the function that supplies tokens, which is the user's."""
+_CLEARED = {*_CLIENTS, "contextlib", _OURS}
 """Packages whose frames are cleared; the user's own exceptions may be inside as well."""
 
 
@@ -45,6 +48,33 @@ def raised_in(exc: BaseException, *packages: str) -> bool:
         trace = trace.tb_next
     module = trace.tb_frame.f_globals.get("__name__", "") if trace else ""
     return module.partition(".")[0] in packages
+
+
+def from_client(exc: BaseException) -> bool:
+    """Return whether `exc` left a client that we called: the network or the server is at fault.
+
+    The last of our frames decides: what fails below a client and comes from our own code is a bug
+    in it, or an exception of the user's function that supplies tokens, whatever that function uses.
+    """
+    modules = _modules(exc)
+    ours = _last_of_ours(modules)
+    return modules[ours] != _SUPPLYING and bool(_CLIENTS & {*map(_package, modules[ours + 1 :])})
+
+
+def from_supplier(exc: BaseException) -> bool:
+    """Return whether the user's function that supplies tokens raised `exc`."""
+    modules = _modules(exc)
+    return modules[_last_of_ours(modules)] == _SUPPLYING
+
+
+def _modules(exc: BaseException) -> list[str]:
+    """Return the modules of a traceback's frames, after one that stands for its caller."""
+    frames = (frame for frame, _ in walk_tb(exc.__traceback__))
+    return ["", *(str(frame.f_globals.get("__name__", "")) for frame in frames)]
+
+
+def _last_of_ours(modules: list[str]) -> int:
+    return max((n for n, each in enumerate(modules) if _package(each) == _OURS), default=0)
 
 
 def forget(exc: BaseException, *others: str) -> None:
