@@ -101,6 +101,11 @@ def test_normalize(typed, meant):
         "http://me#s3cret@h",
         "htp//me:s3cret@h:1",
         "me/x:s3cret@h",
+        "http://me:s3cret%40h:1",
+        "me%3As3cret%40h",
+        "http://me:s3cret\uff20h:1",
+        "http://me\uff1as3cret/\uff0fmore\uff20h",
+        "me:s3cret\ufe6bh:1",
     ],
 )
 def test_a_password_in_an_address_is_not_repeated(typed):
@@ -108,6 +113,29 @@ def test_a_password_in_an_address_is_not_repeated(typed):
         normalize(typed)
     assert "s3cret" not in str(caught.value)
     assert "%40" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("http://h:s3cret", "http://h…"),
+        ("http://h:x/?api_key=s3cret", "http://h…"),
+        ("h:x/s3cret", "h…"),
+        ("http://h?s3cret x", "http://h…"),
+        ("http://h#s3cret x", "http://h…"),
+        ("htp//h:s3cret", "htp//h…"),
+        ("http:h:s3cret", "http…"),
+        ("h:s3cret%2540more", "h…"),
+        ("s3cret%2540h:x", "…"),
+        ("http://h\uff1as3cret", "http://h…"),
+        ("ftp://h", "ftp://h"),
+        ("", ""),
+    ],
+)
+def test_only_the_host_of_an_invalid_address_is_repeated(typed, shown):
+    with pytest.raises(ConnectError) as caught:
+        normalize(typed)
+    assert caught.value.message == f"'{shown}' is not a server address."
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from xinference_magics.errors import ConnectError
 
@@ -45,21 +46,19 @@ def normalize(endpoint: str) -> str:
     typed = endpoint.strip(_AROUND)
     scheme = re.match(_SCHEME, typed, re.IGNORECASE)
     rest = typed[scheme.end() :] if scheme else typed.removeprefix("//")
-    if "@" in rest and not re.fullmatch(_AT_IN_PATH, rest):
+    if _names_user(rest):
         del endpoint, typed, scheme, rest  # a traceback may show the local variables
         raise ConnectError(
             "An endpoint with a user name in it would show its password in the notebook.",
             hint="Leave it out and set XINFERENCE_API_KEY; an @ in a path is written %40.",
         )
-    try:
-        parts = urlsplit("http://" + _bracketed(rest))
-        port = parts.port
-    except ValueError:
-        raise _no_address(endpoint) from None
-    if not _is_address(typed, parts) or port == 0:
-        raise _no_address(endpoint)
+    parts = _parsed(typed, rest)
+    if parts is None:
+        refused = _no_address(typed)
+        del endpoint, typed, scheme, rest
+        raise refused
     named = scheme["scheme"].lower() if scheme else "http"
-    return f"{named}://{_host(parts)}{_port(port, bare=scheme is None)}{_path(parts.path)}"
+    return f"{named}://{_host(parts)}{_port(parts.port, bare=scheme is None)}{_path(parts.path)}"
 
 
 _AROUND = " \t\r\n\v\f\xa0\u200b\ufeff\"'<>`"
@@ -76,6 +75,22 @@ _OF_XINFERENCE = (  # compiled on demand: loading the extension needs none of th
     r"(/v1(/(chat/)?completions|/embeddings|/rerank|/messages|/models(/.*)?)?|/(ui|docs))$"
 )
 """API paths below an endpoint, and the pages that a browser shows there."""
+
+
+def _names_user(rest: str) -> bool:
+    """Return whether there is a user name, with an @ in any of its forms, after the scheme."""
+    plain = unicodedata.normalize("NFKC", rest)
+    host = re.split(r"[/\\?#]", plain, maxsplit=1)[0]
+    return "@" in unquote(host) or ("@" in plain and not re.fullmatch(_AT_IN_PATH, plain))
+
+
+def _parsed(typed: str, rest: str) -> SplitResult | None:
+    """Return the parts of an address; None if it cannot be the address of a server."""
+    try:
+        parts = urlsplit("http://" + _bracketed(rest))
+        return parts if _is_address(typed, parts) and parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _bracketed(address: str) -> str:
@@ -98,14 +113,19 @@ def _is_address(typed: str, parts: SplitResult) -> bool:
     )
 
 
-def _no_address(endpoint: str) -> ConnectError:
-    return ConnectError(
-        f"{endpoint[:_SHOWN]!r} is not a server address.",
-        hint=f"For example, {DEFAULT_ENDPOINT}",
-    )
+def _no_address(typed: str) -> ConnectError:
+    """Return the error for `typed`, of which it shows the scheme and the host."""
+    plain = unicodedata.normalize("NFKC", typed)
+    shown = "".join(re.findall(_HARMLESS, plain, re.IGNORECASE))
+    left = plain.removeprefix(shown)
+    if left.startswith("%"):  # what precedes it may belong to a password
+        shown = ""
+    what = repr(f"{shown}…" if left else shown)
+    return ConnectError(f"{what} is not a server address.", hint=f"For example, {DEFAULT_ENDPOINT}")
 
 
-_SHOWN = 200  # characters of an invalid address to show
+_HARMLESS = r"^(?:[a-z.]+:?[/\\]+)?[^:/\\?#%]{0,200}"
+"""The part of an invalid address that is shown: a password could be in a port, path or query."""
 
 
 def _host(parts: SplitResult) -> str:
@@ -135,8 +155,9 @@ def _path(path: str) -> str:
 
 def resolve(explicit: str | None, configured: str | None = None) -> str:
     """Return the first of `explicit`, `configured`, ``$XINFERENCE_ENDPOINT`` and the default."""
-    chosen = explicit or configured or os.environ.get("XINFERENCE_ENDPOINT") or DEFAULT_ENDPOINT
-    return normalize(chosen)
+    return normalize(
+        explicit or configured or os.environ.get("XINFERENCE_ENDPOINT") or DEFAULT_ENDPOINT
+    )
 
 
 def quoted(name: str) -> str:
