@@ -388,7 +388,8 @@ def _request(
 
 def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:
     message = to_message(data, request)
-    say_if_unmet(request, {call["name"] for call in message.tool_calls})
+    begun = [*message.tool_calls, *message.invalid_tool_calls]
+    say_if_unmet(request, {call["name"] for call in begun if call["name"]})
     finish = message.response_metadata["finish_reason"]
     generation = ChatGeneration(message=message, generation_info={"finish_reason": finish})
     return ChatResult(generations=[generation])

@@ -2,6 +2,7 @@
 
 import json
 from typing import TypedDict
+from warnings import catch_warnings
 
 import pytest
 import recorded
@@ -203,15 +204,17 @@ def test_a_complete_text_is_accepted_whatever_the_finish_reason():
         assert llm.with_structured_output(Person).invoke("x") == Person(name="Ada", age=120)
 
 
-@pytest.mark.filterwarnings("ignore:.*called no tool though")
 @pytest.mark.parametrize("size", range(1, 31))
 def test_a_call_that_was_cut_in_its_name_or_arguments(size):
     text = json.dumps([CALL])[:size]
-    with answering(*text, finish="length") as server:
+    with answering(*text, finish="length") as server, catch_warnings(record=True) as warned:
         streamed = merged(forced(server).stream("x"))
     reply = Reply(body=recorded.whole({"content": text}, "length"))
-    with ScriptedServer(reply) as server:
+    with ScriptedServer(reply) as server, catch_warnings(record=True) as warned_whole:
         whole = forced(server).invoke("x")
+    assert [str(each.message) for each in warned] == [str(each.message) for each in warned_whole]
+    named = any(each["name"] for each in whole.invalid_tool_calls)
+    assert len(warned) == (not named)
     assert called(streamed) == called(whole) == []
     names = [[each["name"] for each in answer.invalid_tool_calls] for answer in (streamed, whole)]
     assert names[0] == names[1]
