@@ -204,6 +204,7 @@ def test_a_complete_text_is_accepted_whatever_the_finish_reason():
         assert llm.with_structured_output(Person).invoke("x") == Person(name="Ada", age=120)
 
 
+@pytest.mark.filterwarnings("always")
 @pytest.mark.parametrize("size", range(1, 31))
 def test_a_call_that_was_cut_in_its_name_or_arguments(size):
     text = json.dumps([CALL])[:size]
