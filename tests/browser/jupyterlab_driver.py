@@ -218,6 +218,11 @@ class Notebook:
             [command, arguments],
         )
 
+    def restart_kernel(self):
+        """Restart the kernel as the menu does, without its question."""
+        kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        self.page.evaluate(f"() => {kernel}.restart()")
+
     def save(self):
         """Save the notebook and return what is in the file."""
         self.execute("docmanager:save")

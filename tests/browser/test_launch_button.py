@@ -7,6 +7,14 @@ from waiting import eventually
 LONG = 90_000  # ms: a launch takes up to a minute to unwind
 
 
+SHOW = """
+from xinference_magics.display.widget import LaunchWidget
+state = {"title": "Launching m", "words": "loading", "fraction": 0.5, "seconds": 3.0}
+part = {"name": "m-0", "words": "loading", "fraction": 0.5}
+display(LaunchWidget(state={**state, "cancel": "offered", "parts": [part]}))
+"""
+
+
 def cells(server, uid):
     launch = f"%xinference launch -n tiny-chat -f ggufv2 -u {uid} -r 2 --disable-virtual-env"
     connect = f"%load_ext xinference_magics\n%xinference connect {server.endpoint}"
@@ -64,3 +72,14 @@ def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, clust
     both_themes(notebook, f"launch-cancelled-{kernel}")
     # One replica may take longer to unwind than the other.
     eventually(lambda: not any(each.ready or each.loading for each in cluster.replicas(uid)))
+
+
+def test_a_launch_says_that_its_kernel_was_restarted(open_notebook):
+    notebook = open_notebook([SHOW])
+    notebook.run(0)
+    shown = notebook.output(0).locator(".xm-launch")
+    expect(shown).to_contain_text("Launching m· loading · ")
+    notebook.restart_kernel()
+    expect(shown).to_contain_text("Launching m· kernel restarted; the launch may go on")
+    expect(notebook.page.locator(".xm-cancel, .xm-bar")).to_have_count(0)
+    notebook.screenshot("launch-kernel-restarted")

@@ -1,6 +1,8 @@
 """A running turn in JupyterLab: streaming, stopped by a click, settled as plain output."""
 
+import os
 import re
+import signal
 
 import pytest
 from playwright.sync_api import expect
@@ -134,6 +136,26 @@ def test_cells_queued_behind_a_stopped_one_run_in_order(open_notebook, old_kerne
     notebook.stop_button().click()
     notebook.wait(4)
     expect(notebook.output(4)).to_have_text("[1, 2, 3]\n")
+
+
+@pytest.mark.parametrize("by", ["user", "server"])
+def test_an_answer_says_that_its_kernel_was_restarted(open_notebook, by):
+    notebook = open_notebook([f"{IMPORTS}\nimport os; print(os.getpid())", LONG])
+    notebook.run(0)
+    begin(notebook, 1)
+    if by == "user":
+        notebook.restart_kernel()
+    else:  # because it died
+        os.kill(int(notebook.output(0).inner_text()), signal.SIGKILL)
+    output = notebook.output(1).first
+    note = output.locator(".xm-note")
+    expect(note).to_have_text("■ kernel restarted; the answer was not finished")
+    expect(output).to_contain_text(PROSE[:20])
+    expect(notebook.stop_button()).to_have_count(0)
+    figures = output.locator(".xm-figures").inner_text()
+    notebook.page.wait_for_timeout(500)
+    assert output.locator(".xm-figures").inner_text() == figures
+    notebook.screenshot(f"kernel-restarted-by-{by}")
 
 
 @pytest.mark.parametrize("key", ["Enter", "Space"])

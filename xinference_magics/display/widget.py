@@ -8,7 +8,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-_STATIC = Path(__file__).parent / "static"
+
+def _static(*names: str) -> str:
+    folder = Path(__file__).parent / "static"
+    return "".join((folder / name).read_text("utf-8") for name in names)
 
 
 class _Widget(anywidget.AnyWidget):
@@ -34,8 +37,8 @@ class ChatWidget(_Widget):
         background: Whether other cells run meanwhile, which an interrupt would hit.
     """
 
-    _esm = (_STATIC / "chat.js").read_text("utf-8")
-    _css = (_STATIC / "chat.css").read_text("utf-8")
+    _esm = _static("kernel.js", "chat.js")
+    _css = _static("chat.css")
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
     background = traitlets.Bool().tag(sync=True)
 
@@ -47,6 +50,6 @@ class LaunchWidget(_Widget):
         state: Everything that is shown; `launch.js` documents its fields.
     """
 
-    _esm = (_STATIC / "launch.js").read_text("utf-8")
-    _css = "".join((_STATIC / name).read_text("utf-8") for name in ("chat.css", "launch.css"))
+    _esm = _static("kernel.js", "launch.js")
+    _css = _static("chat.css", "launch.css")
     state = traitlets.Dict().tag(sync=True)

@@ -66,8 +66,12 @@ class Turn {
       else this.segments.push({ kind, texts: [text], since: now });
       this.views.forEach((view) => view.append(kind, text, now));
     }
-    if (over === undefined || this.ended !== null) return;
-    [this.ended, this.over] = [now, over];
+    if (over !== undefined) this.end(now, over);
+  }
+
+  end(seconds, over) {
+    if (this.ended !== null) return;
+    [this.ended, this.over] = [seconds, over];
     this.views.forEach((view) => view.end());
   }
 }
@@ -197,7 +201,7 @@ class View {
 class Stop {
   constructor(model) {
     this.model = model;
-    this.phase = "none"; // none, asked, heard, ended
+    this.phase = "none"; // none, asked, heard, ended, gone (with its kernel)
     this.buttons = new Set();
   }
 
@@ -214,6 +218,7 @@ class Stop {
   become(phase) {
     this.phase = phase;
     for (const button of this.buttons) {
+      button.hidden = phase === "gone";
       button.disabled = phase !== "none";
       set(button, phase === "none" || phase === "ended" ? "Stop" : "Stopping");
     }
@@ -281,8 +286,13 @@ export default () => {
       ask(); // the first messages came before this page listened
       const tick = () => turns.forEach((turn) => turn.views.forEach((view) => view.tick()));
       const clock = setInterval(tick, 200);
+      const listenNoMore = onKernelGone(model, (what) => {
+        stop.become("gone");
+        turns.forEach((turn) => turn.end(turn.seconds(), `${what}; the answer was not finished`));
+      });
       return () => {
         clearInterval(clock);
+        listenNoMore();
         stop.become("ended");
         model.off("msg:custom", take);
       };

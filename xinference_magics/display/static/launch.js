@@ -108,6 +108,14 @@ class View {
     this.partList.append(part.element);
   }
 
+  /** Nothing more comes: one line stays. */
+  end(words) {
+    this.button.end();
+    [this.button.element, this.bar.element, this.partList].forEach((each) => each.remove());
+    set(this.words, `· ${words}`);
+    set(this.said, `${this.title.textContent}: ${words}`);
+  }
+
   tick() {
     const seconds = Math.max(0, Math.floor((performance.now() - this.started) / 1000));
     const { words } = this.state;
@@ -152,9 +160,14 @@ export default {
     take();
     model.on("change:state", take);
     const clock = setInterval(() => view.tick(), 500);
+    const listenNoMore = onKernelGone(model, (what) => {
+      clearInterval(clock);
+      view.end(`${what}; the launch may go on`);
+    });
     el.append(view.element);
     return () => {
       clearInterval(clock);
+      listenNoMore();
       button.end();
       model.off("change:state", take);
     };
