@@ -48,6 +48,7 @@ class Remedy(Enum):
     )
 
     # Running models
+    LAUNCH = "No models are running there; `Cluster(server_url).launch(...)` starts one."
     LIST_RUNNING = "`Cluster(server_url).models()` returns what is running."
     LIST_ABILITIES = "`Cluster(server_url).models()` has the abilities of running models."
     USE = "pass model_uid={uid!r} for that one"

@@ -39,3 +39,16 @@ def test_server_data_prints_no_control_characters(shell, server, capsys):
     server["/v1/cluster/version"] = [(200, {"version": "4\x1b[31m"})]
     shell.run_line_magic("xinference", f"connect {server.endpoint}")
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_model_in_use_that_has_ended_is_named_as_such(shell, server, capsys):
+    shell.run_line_magic("xinference", f"connect {server.endpoint}")
+    server["/v1/models/talker"] = [(200, {"model_type": "LLM", "model_ability": ["chat"]})]
+    shell.run_line_magic("xinference", "use talker")
+    said = [repr(shell.run_line_magic("xinference", "status"))]
+    server["/v1/models"] = [(200, {"data": []})]
+    said.append(repr(shell.run_line_magic("xinference", "status")))
+    assert [each.splitlines()[-1] for each in said] == [
+        "In use: talker; 0 turns in the conversation.",
+        "In use: talker (not running any more); 0 turns in the conversation.",
+    ]

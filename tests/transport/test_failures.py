@@ -135,6 +135,9 @@ def test_a_list_of_running_models_becomes_suggestions():
     assert "Running: qwen2.5, other." in str(
         failure(404, detail.replace("uid: qwen2.", "uid: zzz."))
     )
+    assert str(failure(404, detail.replace("'qwen2.5', 'other'", ""))).endswith(
+        "No models are running there; `Cluster(server_url).launch(...)` starts one."
+    )
 
 
 def test_a_uid_with_odd_characters_is_named_completely():

@@ -216,7 +216,7 @@ class Cluster:
                 hint=Remedy.CANCEL(uid=uid),
             )
         running = [model.uid for model in self.models()]
-        listed = f"Running: {', '.join(running)}." if running else "No models are running there."
+        listed = f"Running: {', '.join(running)}." if running else Remedy.LAUNCH()
         return ModelNotFoundError(
             f"No model with the UID {uid} is running at {self.endpoint}.",
             status=error.status,

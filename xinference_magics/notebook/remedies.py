@@ -40,6 +40,7 @@ LINES: Mapping[Remedy, str] = {
     Remedy.INSTALL_XINFERENCE: (
         "%pip install xinference, or type `xinference cal-model-mem` on the server's machine."
     ),
+    Remedy.LAUNCH: "No models are running there; launch one with %xinference launch -n NAME",
     Remedy.LIST_RUNNING: "%xinference list shows what is running.",
     Remedy.LIST_ABILITIES: "%xinference list shows the abilities of running models.",
     Remedy.USE: "%xinference use {uid} for that one",

@@ -219,10 +219,11 @@ def _no_model(answer: _Answer) -> ServerError:
     listed = _AVAILABLE.search(answer.detail)
     running = _names(listed["uids"]) if listed else []
     hint = did_you_mean(uid, running) or (f"Running: {', '.join(running)}." if running else "")
+    otherwise = Remedy.LAUNCH if listed and not running else Remedy.LIST_RUNNING
     return answer.error(
         ModelNotFoundError,
         f"No model with the UID {uid} is running at {answer.endpoint}.",
-        hint or Remedy.LIST_RUNNING(),
+        hint or otherwise(),
     )
 
 

@@ -44,9 +44,13 @@ class Connection(Shown):
             else "No models are running; launch one with %xinference launch -n NAME",
         ]
         if self.in_use:
-            said = counted(self.turns, "turn")
-            lines.append(f"In use: {', '.join(self.in_use)}; {said} so far.")
+            used = ", ".join(map(self._used, self.in_use))
+            lines.append(f"In use: {used}; {counted(self.turns, 'turn')} in the conversation.")
         return neutralise("\n".join(lines))
+
+    def _used(self, uid: str) -> str:
+        runs = any(model.uid == uid for model in self.models)
+        return uid if runs else f"{uid} (not running any more)"
 
     def _notes(self) -> list[str]:
         version = f"Xinference {self.version or 'of unknown version'}"
