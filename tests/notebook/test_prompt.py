@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.prompt.expand import expand
+from xinference_magics.notebook.prompt.expand import evaluate, expand
 
 NAMES = {"country": "France", "n": 3, "braces": "{{n}}", "d": {"a": {"b": 1}}, "f": lambda x: x}
 
@@ -62,3 +62,21 @@ def test_local_variables_come_first():
 def test_comprehensions_see_local_variables():
     local = {"xs": [1, 2], "n": 10}
     assert expand("{{', '.join(str(x * n) for x in xs)}}", NAMES, local).text == "10, 20"
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"), [("Persn", "Did you mean Person?"), ("Persno", "Did you mean Person?")]
+)
+def test_a_misspelled_variable_is_suggested(typed, hint):
+    variables = {"Person": dict, "open": open, "In": [], "exit": 0, "_52": 1}
+    with pytest.raises(PromptError, match="is not defined") as caught:
+        evaluate(typed, variables, option="--schema")
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("typed", ["Persn", "opn", "exi", "_5"])
+def test_a_variable_of_ipython_or_one_that_is_hardly_alike_is_not_suggested(typed):
+    variables = {"open": open, "exit": 0, "_52": 1, "Peter": 2}
+    with pytest.raises(PromptError) as caught:
+        evaluate(typed, variables, option="--schema")
+    assert not caught.value.hint

@@ -27,6 +27,9 @@ _SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 _OPENING = re.compile(r"\\?\{\{")
 _LONGEST = 10_000
 """Maximum number of characters between ``{{`` and the end of its expression."""
+_OF_IPYTHON = {"In", "Out", "exit", "get_ipython", "open", "quit"}
+_NEAR = 0.7
+"""How similar a variable must be: short names are soon alike."""
 _REMEDY = r"Write \{{ for literal braces, or use --raw to insert nothing."
 
 
@@ -181,11 +184,17 @@ def _explained(place: str, variables: Mapping[str, Any], remedy: str = "") -> It
     except PromptError:
         raise
     except NameError as error:
-        hint = " ".join(filter(None, [did_you_mean(error.name or "", variables), remedy]))
+        hint = " ".join(filter(None, [_meant(error.name or "", variables), remedy]))
         raise _of_user(PromptError(f"{place}: {error}.", hint=hint), error) from error
     except Exception as error:
         said = f"{place} failed: {type(error).__name__}: {error}."
         raise _of_user(PromptError(said, hint=remedy), error) from error
+
+
+def _meant(name: str, variables: Mapping[str, Any]) -> str:
+    """Suggest the user's variables, not those that IPython puts beside them."""
+    own = [each for each in variables if each not in _OF_IPYTHON and not each.startswith("_")]
+    return did_you_mean(name, own, _NEAR)
 
 
 def _of_user(explained: PromptError, error: Exception) -> PromptError:
