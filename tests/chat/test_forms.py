@@ -101,3 +101,9 @@ def test_a_value_that_is_not_a_schema_is_reported_in_one_line(schema):
     ) as caught:
         Form.of(schema)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "named"), [(3, "a value of type int"), (int, "the class int")])
+def test_a_value_that_is_not_a_schema_is_named_with_its_place(given, named):
+    with pytest.raises(NotebookError, match=f"^--schema: {named} is not an answer schema"):
+        Form.of(given, "--schema: ")

@@ -72,8 +72,8 @@ def test_an_answer_that_does_not_fit_is_retried_and_kept(chatting):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("3", "This is not an answer schema."),
-        ("int", "This is not an answer schema."),
+        ("3", "--schema: a value of type int is not an answer schema."),
+        ("int", "--schema: the class int is not an answer schema."),
         ("{}", "This cannot be used as an answer schema: it constrains nothing"),
     ],
 )

@@ -41,8 +41,12 @@ class Form:
     adapter: TypeAdapter[Any] | None = None
 
     @classmethod
-    def of(cls, schema: Any) -> Form:
+    def of(cls, schema: Any, place: str = "") -> Form:
         """Create a form from a schema of any type that users may pass.
+
+        Args:
+            schema: The schema.
+            place: Where it was given, before the message of an error.
 
         Raises:
             NotebookError: `schema` isn't a schema.
@@ -58,7 +62,7 @@ class Form:
             as_function(schema)
             return cls(schema)
         raise NotebookError(
-            "This is not an answer schema.",
+            f"{place}{_kind(schema)} is not an answer schema.",
             hint="Pass a Pydantic class, a TypedDict, a dataclass, or a JSON schema.",
         )
 
@@ -81,6 +85,12 @@ class Form:
             ValidationError: It does not match the form.
         """
         return value if self.adapter is None else self.adapter.validate_python(value)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"a value of type {type(value).__name__}"
 
 
 def _adapter(schema: Any) -> TypeAdapter[Any] | None:

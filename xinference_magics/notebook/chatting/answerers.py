@@ -110,7 +110,8 @@ def _structured(
 ) -> Answerer:
     from xinference_magics.chat.structured import Form, Structured
 
-    return Structured(model, Form.of(evaluate(schema, variables, option="--schema")), retries)
+    form = Form.of(evaluate(schema, variables, option="--schema"), "--schema: ")
+    return Structured(model, form, retries)
 
 
 def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: bool) -> Answerer:
