@@ -107,6 +107,7 @@ class Remedy(Enum):
     LIST_CACHED = "`Cluster(server_url).cache` lists what there is."
 
     # Chats
+    ASK_AGAIN = "What had arrived was delivered; ask again, or see the server's log for the reason."
     SHORTEN = "Shorten it, or lower max_tokens."
     SHORTEN_ANSWER = "Lower max_tokens."
     RAISE_MAX_TOKENS = "raise max_tokens"

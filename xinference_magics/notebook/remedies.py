@@ -99,6 +99,9 @@ LINES: Mapping[Remedy, str] = {
     Remedy.OTHER_TYPE: "It is of type {model_type}: -t {model_type}.",
     Remedy.MEANT_TYPE: "Is it of type {model_type}? Then add -t {model_type}.",
     Remedy.LIST_CACHED: "%xinference cached lists what there is.",
+    Remedy.ASK_AGAIN: (
+        "The partial answer was kept. Run the cell again, or see the server's log for the reason."
+    ),
     Remedy.SHORTEN: "Shorten it, or lower --max-tokens.",
     Remedy.SHORTEN_ANSWER: "Lower --max-tokens.",
     Remedy.RAISE_MAX_TOKENS: "raise it with --max-tokens N",

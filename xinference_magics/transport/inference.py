@@ -20,6 +20,7 @@ from xinference_magics.errors import (
     StreamError,
     XinferenceError,
 )
+from xinference_magics.remedies import Remedy
 from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
@@ -309,7 +310,7 @@ class InferenceEndpoint:
             return self._event(str(error), body)
         return StreamError(
             f"The answer of {body['model']} was cut off: {_reason(error)}.",
-            hint="What had arrived was delivered; the reason may be in the server's log.",
+            hint=Remedy.ASK_AGAIN(),
         )
 
     def _event(self, text: str, body: Body) -> ServerError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from xinference_magics.errors import BadRequestError, StreamError
+from xinference_magics.remedies import Remedy
 from xinference_magics.wire.earlier_calls import with_readable_calls
 from xinference_magics.wire.engines import LLAMA_CPP, named
 from xinference_magics.wire.forced_choice import Forced, forced
@@ -56,7 +57,7 @@ class Request:
         """Return the error for an answer that never reached its end."""
         error = StreamError(
             f"The answer of {self.model_uid} was cut off before its end.",
-            hint="What had arrived was delivered; the reason may be in the server's log.",
+            hint=Remedy.ASK_AGAIN(),
         )
         error.request_id = self.request_id
         return error
