@@ -34,6 +34,14 @@ def keep(
         cell.screen.fill_next_cell(unfenced(turn.text)[0].rstrip("\n"))
 
 
+def silent(turn: Turn) -> list[str]:
+    """Return a note if the model called tools and then ended its turn without a word."""
+    gave_none = turn.steps and not turn.text.strip() and not turn.tool_calls
+    if gave_none and turn.status == "done" and turn.finish_reason == "stop":
+        return [f"{turn.model_uid} gave no answer after the tool calls."]
+    return []
+
+
 def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
     """Return a turn that was shown, or make the cell fail.
 
@@ -57,5 +65,5 @@ def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
 
 def interrupted(*, empty: bool) -> KeyboardInterrupt:
     """Return what an interrupted cell raises; `empty` means that nothing had arrived."""
-    rest = " before anything arrived" if empty else "; what had arrived is kept"
+    rest = " before anything arrived" if empty else "; the partial answer was kept"
     return interrupts.one_line(f"The turn was interrupted{rest}.")

@@ -8,7 +8,7 @@ from xinference_magics import interrupts
 from xinference_magics.notebook.chatting import background
 from xinference_magics.notebook.chatting.building import build
 from xinference_magics.notebook.chatting.comparing import compare
-from xinference_magics.notebook.chatting.ending import finish, keep
+from xinference_magics.notebook.chatting.ending import finish, keep, silent
 from xinference_magics.notebook.chatting.showing import answer
 from xinference_magics.notebook.prompt.expand import Prompt
 from xinference_magics.notebook.session.catching_up import catch_up
@@ -68,7 +68,7 @@ def _ask(
         turn, error = answer(cell, question, live=options.stream)
         if turn.is_answer:
             keep(cell, options, conversation, turn, turn)
-    show(notes)
+    show([*notes, *silent(turn)])
     return finish(turn, error, flag)
 
 

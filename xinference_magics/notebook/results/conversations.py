@@ -19,6 +19,10 @@ def _short(text: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
+def _status(turn: Turn) -> str:
+    return "truncated" if turn.cut and turn.status == "done" else turn.status
+
+
 def _of_second(column: Column[Any]) -> Column[Any]:
     """Adapt a column of turns to numbered turns."""
     return Column(column.title, lambda row: column.value(row[1]))
@@ -48,7 +52,7 @@ class TurnRows(Rows[Turn]):
         Column("answer", lambda turn: _short(turn.text)),
         Column("model", lambda turn: turn.model_uid),
         Column("tokens", lambda turn: turn.tokens),
-        Column("status", lambda turn: turn.status),
+        Column("status", _status),
     )
     empty = "No turns yet."
     pending = 0
