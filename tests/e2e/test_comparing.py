@@ -147,7 +147,7 @@ def test_an_interrupt_keeps_the_partial_answers(ready):
     ready.manager.interrupt_kernel()
     reply = ready.collect(sent)
     assert reply.status == "error"
-    assert "KeyboardInterrupt: The turn was interrupted; what had arrived is kept" in reply.error
+    assert "KeyboardInterrupt: The turn was interrupted; the partial answer was kept" in reply.error
     assert ready.value("both['tiny-pt'].status") == "'interrupted'"
     assert ready.value("both['tiny-pt'].text[:1], both['tiny-gguf'].text[:1]") == "('1', '1')"
     assert ready.value(f"len({TURNS})") == "1"

@@ -66,7 +66,7 @@ def test_launch_starts_a_server_if_there_is_none(notebook):
         timeout=300,
     )
     assert reply.status == "ok", reply
-    assert "Model uid: tiny-chat" in reply.stdout
+    assert "Model UID: tiny-chat" in reply.stdout
     assert notebook.value("uid") == "'tiny-chat'"
     assert "Hello" in notebook.run("%%chat -t 0\nHello!").displays[0]["text/plain"]
 

@@ -55,8 +55,11 @@ def test_a_prompt_begins_at_the_first_word_that_is_not_an_option(chat, text, wor
 
 
 def test_a_misspelled_option_is_rejected_with_the_nearest(chat):
-    with pytest.raises(UsageError, match="no option --temprature; did you mean --temperature"):
+    meant = r"did you mean --temperature\? Put '--' before it to send it as text \("
+    with pytest.raises(UsageError, match=f"no option --temprature; {meant}"):
         leading_options("--temprature 0 hi", chat)
+    with pytest.raises(UsageError, match="no option --zzzz; put '--' before it"):
+        leading_options("--zzzz hi", chat)
 
 
 @pytest.mark.parametrize("text", ['-s "unclosed hi', "-ak 'unclosed hi", '--system="unclosed hi'])
@@ -91,10 +94,17 @@ def test_values_are_converted_and_bad_ones_rejected(launch):
     assert arguments.gpu_idx == [0, 1]
     assert arguments.replica == 2
     assert arguments.n_gpu is None
-    with pytest.raises(UsageError, match="-r: 0 is not 1 or more"):
+    with pytest.raises(UsageError, match="-r: must be at least 1, not 0"):
         launch.parse(["-n", "m", "-r", "0"])
-    with pytest.raises(UsageError, match="--model-name"):
+    with pytest.raises(UsageError, match="launch: --model-name/-n is missing"):
         launch.parse([])
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "vLLM"])
+def test_an_engine_is_not_taken_for_an_endpoint(launch, engine):
+    with pytest.raises(UsageError, match=f"-e is --endpoint; the engine is -en {engine}"):
+        launch.parse(["-n", "m", "-e", engine])
+    assert launch.parse(["-n", "m", "-e", "vllm:9997"]).endpoint == "vllm:9997"
 
 
 @pytest.mark.parametrize(("size", "value"), [("7", 7), ("0_5", "0_5"), ("1.8", "1.8")])

@@ -47,7 +47,7 @@ def ask(
         [answered] = answer_all([(question, LiveTurn(model.model_uid))], Unseen())
         turn = _kept(conversation, place, answered)
     if interrupted.is_set():
-        raise interrupts.one_line("The turn was interrupted; what had arrived is kept.")
+        raise interrupts.one_line("The turn was interrupted; the partial answer was kept.")
     return turn
 
 

@@ -62,8 +62,8 @@ def fitted(question: Question) -> Fitted:
     fitting, tokens = _shortened(question, room)
     if tokens > _longest(question, room):
         raise PromptError(
-            f"The prompt has about {tokens:,} tokens; {question.answerer.name} takes {room:,} "
-            "besides its answer.",
+            f"The prompt has about {tokens:,} tokens; {question.answerer.name} has room for "
+            f"{room:,}, not counting its answer.",
             hint=_SHORTEN,
         )
     if left_out := len(question.before) - len(fitting.before):

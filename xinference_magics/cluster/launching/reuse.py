@@ -200,7 +200,7 @@ def _passed_over(fitting: list[RunningModel], hidden: tuple[str, ...]) -> str:
     uid = fitting[0].uid
     return (
         f"{uid} runs the same model; the server {_untold(hidden)}, "
-        f"so another is started ({Remedy.USE(uid=uid)})."
+        f"so it is not used ({Remedy.USE(uid=uid)})."
     )
 
 

@@ -53,7 +53,7 @@ def compare(
     outcomes = [outcome for _, outcome in answers]
     _finish(names, outcomes, empty=all(turn.empty for turn in turns))
     if flag.is_set():
-        raise interrupts.one_line("The cell was interrupted; what had arrived is kept.")
+        raise interrupts.one_line("The cell was interrupted; the partial answer was kept.")
     return comparison
 
 

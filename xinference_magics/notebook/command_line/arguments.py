@@ -26,6 +26,8 @@ Options = TypeVar("Options")
 _WORD = re.compile(r"""\s*((?:(?:^|(?<=[\s=]))(?:"[^"]*"|'[^']*')|\S)+)""")
 """A word; quotes group at its start or after an equals sign."""
 _QUOTED = re.compile(r"""(^|=)("[^"]*"|'[^']*')""")
+_REQUIRED = "the following arguments are required: "
+"""How argparse begins to say what is missing."""
 _SHORTEST = 4
 """An unknown option counts as a prefix only if it is longer than this, dashes included."""
 _NEAR = 0.8
@@ -171,6 +173,8 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
 
     def error(self, message: str) -> NoReturn:
         """Raise `message` as a usage error for this command."""
+        if message.startswith(_REQUIRED):
+            message = f"{message.removeprefix(_REQUIRED)} is missing"
         raise UsageError(f"{self.prog}: {message} (help: {self.prog} -h)")
 
     def print_help(self, file: Any = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
@@ -220,7 +224,9 @@ def leading_options(text: str, parser: Parser[Any]) -> tuple[list[str], str]:
             break
         name, equals, _ = flag.partition("=")
         if name not in words_of:
-            parser.error(parser.unknown(name) + "; put '--' before it to send it as text")
+            said = parser.unknown(name)
+            as_text = " Put" if said.endswith("?") else "; put"
+            parser.error(f"{said}{as_text} '--' before it to send it as text")
         words.append(_unquoted(flag, parser))
         for _ in range(0 if equals else words_of[name]):
             if (match := _WORD.match(text, position)) is None:

@@ -11,6 +11,7 @@ from xinference_magics.notebook.command_line.readers import (
     not_empty,
     one_of,
     secret,
+    server,
     size,
     variable,
 )
@@ -18,7 +19,9 @@ from xinference_magics.notebook.command_line.readers import (
 BOOLEANS = ("true", "false")
 
 ENDPOINT = Option(
-    ("--endpoint", "-e"), help="Xinference endpoint, for this command and later ones."
+    ("--endpoint", "-e"),
+    help="Xinference endpoint, for this command and later ones.",
+    type=server,
 )
 AS_NAME = Option(
     ("--as",),

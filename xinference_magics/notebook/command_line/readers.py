@@ -15,6 +15,7 @@ from xinference_magics.nearest import near
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_ENGINES = ("llama.cpp", "vllm", "transformers", "sglang", "mlx")
 _LAST_PORT = 65_535
 _MOST_CELLS = 1000
 """Maximum number of cells in a range: no model reads more."""
@@ -24,6 +25,13 @@ def not_empty(text: str) -> str:
     """Reject an empty word."""
     if not text.strip():
         raise ArgumentTypeError("it is empty")
+    return text
+
+
+def server(text: str) -> str:
+    """Reject the name of an engine: ``-e`` is easily typed for ``-en``."""
+    if text.casefold() in _ENGINES:
+        raise ArgumentTypeError(f"-e is --endpoint; the engine is -en {text}")
     return text
 
 
@@ -54,7 +62,7 @@ def count(text: str) -> int:
     """Read a whole number of at least 1."""
     value = number(text)
     if value < 1:
-        raise ArgumentTypeError(f"{text} is not 1 or more")
+        raise ArgumentTypeError(f"must be at least 1, not {text}")
     return value
 
 

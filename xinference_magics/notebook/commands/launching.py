@@ -112,7 +112,7 @@ def _finish(session: Session, launched: Launch, options: LaunchOptions) -> str:
 
 
 def _take_up(session: Session, running: RunningModel, options: LaunchOptions) -> str:
-    session.say(f"Model uid: {running.uid}")
+    session.say(f"Model UID: {running.uid}")
     if kind_of(running):
         session.say(session.take_up(running, options.as_name))
     return running.uid
