@@ -62,7 +62,9 @@ def look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> Future[list
     def run() -> None:
         try:
             found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-        except Exception as error:  # noqa: BLE001  # also for an invalid name
+        except UnicodeError:  # the name has a part that is empty or too long
+            future.set_exception(socket.gaierror(socket.EAI_NONAME, "Not a host name"))
+        except Exception as error:  # noqa: BLE001  # whoever waits for the result gets it
             future.set_exception(error)
         else:
             future.set_result([Address(each[0], each[2], _as_text(each[4])) for each in found])
