@@ -4,12 +4,15 @@ import json
 
 import pytest
 import recorded
+from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from scripted_server import Reply, ScriptedServer
 
+from xinference_magics import XinferenceEmbeddings, XinferenceRerank
 from xinference_magics.chat_models import ChatXinference
+from xinference_magics.errors import BadRequestError
 
 DATA = "AAAA"
 
@@ -304,3 +307,79 @@ def test_every_spelling_of_a_conversation_with_tools(sent, answer, result):
         "tool_calls": [{"type": "function", "id": "1", "function": function}],
     }
     assert told == {"role": "tool", "content": "18 °C", "tool_call_id": "1"}
+
+
+HALF = "\ud83d"
+"""Half of a surrogate pair, as slicing UTF-16 text leaves it."""
+
+
+def test_a_lone_surrogate_becomes_a_replacement_character(server):
+    """Engines answer it with a bare HTTP 500."""
+    called = {"name": "f", "args": {"x": f"a{HALF}", "y": "😀 ü"}, "id": "1"}
+    messages = [
+        SystemMessage(f"Hi {HALF}"),
+        HumanMessage([{"type": "text", "text": f"See {HALF}"}]),
+        AIMessage("", tool_calls=[called]),
+        ToolMessage(f"Done {HALF}", tool_call_id="1"),
+    ]
+    llm = ChatXinference(server.endpoint, "tiny", stop=[HALF], user=HALF)
+    llm.invoke(messages, extra_body={HALF: "x"})
+    [sent] = server.bodies
+    system, human, call, result = sent["messages"]
+    assert system["content"] == "Hi \ufffd"
+    assert human["content"] == "See \ufffd"
+    assert json.loads(call["tool_calls"][0]["function"]["arguments"]) == {
+        "x": "a\ufffd",
+        "y": "😀 ü",
+    }
+    assert result["content"] == "Done \ufffd"
+    assert (sent["stop"], sent["user"], sent["\ufffd"]) == (["\ufffd"], "\ufffd", "x")
+
+
+def test_both_halves_of_a_pair_stay_a_character(server):
+    called = {"name": "f", "args": {"x": "\ud83d\ude00"}, "id": "1"}
+    messages = [AIMessage("", tool_calls=[called]), ToolMessage("\ud83d\ude00", tool_call_id="1")]
+    ChatXinference(server.endpoint, "tiny").invoke(messages)
+    call, result = server.bodies[0]["messages"]
+    assert json.loads(call["tool_calls"][0]["function"]["arguments"]) == {"x": "😀"}
+    assert result["content"] == "😀"
+
+
+TOO_LARGE = [
+    *({"max_tokens": 10**30}, {"seed": 2**63}, {"seed": -(2**70)}, {"top_k": 2**64}),
+    *({"stop_token_ids": [1, 2**63]}, {"top_logprobs": 2**63}),
+    *({"extra_body": {"min_tokens": 2**63}}, {"extra_body": {"stop_token_ids": [2**64]}}),
+]
+
+
+@pytest.mark.parametrize("given", TOO_LARGE)
+def test_a_number_beyond_64_bits_is_refused_before_it_is_sent(server, given):
+    [name] = given.get("extra_body", given)
+    llm = ChatXinference(server.endpoint, "tiny")
+    with pytest.raises(BadRequestError, match=name) as caught:
+        llm.invoke("x", **given)
+    assert not caught.value.is_retryable
+    assert not server.requests
+    if "extra_body" not in given:
+        with pytest.raises(ValidationError, match=name):
+            ChatXinference(server.endpoint, "tiny", **given)
+
+
+def test_numbers_of_64_bits_are_sent(server):
+    llm = ChatXinference(server.endpoint, "tiny", seed=-(2**63), max_tokens=2**63 - 1)
+    llm.invoke("x")
+    assert (server.bodies[0]["seed"], server.bodies[0]["max_tokens"]) == (-(2**63), 2**63 - 1)
+
+
+SIBLINGS = {
+    XinferenceEmbeddings: lambda model: model.embed_query("x"),
+    XinferenceRerank: lambda model: model.compress_documents([Document("x")], "x"),
+}
+
+
+@pytest.mark.parametrize("kind", SIBLINGS)
+def test_siblings_refuse_them_too(server, kind):
+    model = kind(server.endpoint, "tiny", extra_body={"dimensions": 2**63})
+    with pytest.raises(BadRequestError, match="dimensions cannot be sent"):
+        SIBLINGS[kind](model)
+    assert not server.requests

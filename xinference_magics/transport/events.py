@@ -11,6 +11,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.plain import printable
+from xinference_magics.wire.parameters import LARGEST, SMALLEST
 from xinference_magics.wire.shapes import DONE, MalformedError
 
 if TYPE_CHECKING:
@@ -26,13 +28,24 @@ class EventError(Exception):
 def written(body: Mapping[str, Any]) -> bytes:
     """Encode a request body as JSON.
 
+    Engines fail on a lone surrogate without giving a reason, so each becomes U+FFFD, as in answers.
+
     Raises:
-        BadRequestError: It contains something that JSON cannot represent; nothing was sent.
+        BadRequestError: It contains something that JSON cannot represent, or a number that engines
+            cannot; nothing was sent.
     """
+    for name, value in body.items():
+        if any(map(_is_too_large, value if isinstance(value, list) else [value])):
+            raise BadRequestError(f"{name} cannot be sent: a number in it has more than 64 bits.")
     try:
-        return json.dumps(body, allow_nan=False).encode()
+        text = json.dumps(body, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRequestError(f"The request cannot be written as JSON: {error}.") from error
+    return printable(text).encode()
+
+
+def _is_too_large(value: object) -> bool:
+    return isinstance(value, int) and not SMALLEST <= value <= LARGEST
 
 
 def whole(body: bytes) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, ToolMessage, convert_to_openai_messages
 from langchain_core.messages.tool import tool_call
 
+from xinference_magics.plain import printable
 from xinference_magics.wire.media import ANY_READER, is_media, no_block, no_part
 from xinference_magics.wire.shapes import UNREADABLE
 
@@ -94,4 +96,17 @@ def _checked(message: dict[str, Any]) -> dict[str, Any]:
     for part in content if isinstance(content, list) else ():
         if part["type"] not in _PARTS:
             raise no_part(part["type"])
+    for call in message.get("tool_calls") or ():
+        call["function"]["arguments"] = _without_surrogates(call["function"]["arguments"])
     return message
+
+
+def _without_surrogates(arguments: str) -> str:
+    """Replace lone surrogates, which JSON escapes and engines fail on once they read it."""
+    if "\\ud" not in arguments:
+        return arguments
+    try:
+        text = json.dumps(json.loads(arguments), ensure_ascii=False)
+    except ValueError:
+        return arguments
+    return arguments if printable(text) == text else printable(text)

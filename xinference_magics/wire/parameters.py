@@ -7,7 +7,7 @@ Xinference 4.1's ``CreateChatCompletion``, which answers an invalid value with a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -16,6 +16,10 @@ from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+"""The bounds of numbers: engines fail on larger ones without giving a reason."""
 
 
 def _parameter(description: str, *, from_config: bool = False, **bounds: Any) -> Any:
@@ -31,7 +35,7 @@ class GenerationParameters(BaseModel):
     """Parameters for generating an answer; None leaves one to the engine."""
 
     max_tokens: int | None = _parameter(
-        "Maximum number of tokens in an answer.", from_config=True, ge=1
+        "Maximum number of tokens in an answer.", from_config=True, ge=1, le=LARGEST
     )
     temperature: float | None = _parameter(
         "Randomness, 0 (always the likeliest token) to 2.", from_config=True, ge=0, le=2
@@ -39,12 +43,19 @@ class GenerationParameters(BaseModel):
     top_p: float | None = _parameter(
         "Only the likeliest tokens that add up to this probability.", from_config=True, ge=0, le=1
     )
-    top_k: int | None = _parameter("Only this many of the likeliest tokens; 0 for all.", ge=0)
+    top_k: int | None = _parameter(
+        "Only this many of the likeliest tokens; 0 for all.", ge=0, le=LARGEST
+    )
     seed: int | None = _parameter(
-        "The same seed gives the same answer, if the engine supports it.", from_config=True
+        "The same seed gives the same answer, if the engine supports it.",
+        from_config=True,
+        ge=SMALLEST,
+        le=LARGEST,
     )
     stop: str | list[str] | None = _parameter("Strings that end the answer.")
-    stop_token_ids: list[int] | None = _parameter("IDs of tokens that end the answer.")
+    stop_token_ids: list[Annotated[int, Field(ge=SMALLEST, le=LARGEST)]] | None = _parameter(
+        "IDs of tokens that end the answer."
+    )
     frequency_penalty: float | None = _parameter(
         "Penalty for tokens by how often they occurred, -2 to 2.", ge=-2, le=2
     )
@@ -53,7 +64,9 @@ class GenerationParameters(BaseModel):
     )
     repetition_penalty: float | None = _parameter("Values above 1 penalise repetition.", ge=0)
     logprobs: bool | None = _parameter("Whether to return the tokens' log probabilities.")
-    top_logprobs: int | None = _parameter("Number of alternatives returned for each token.", ge=0)
+    top_logprobs: int | None = _parameter(
+        "Number of alternatives returned for each token.", ge=0, le=LARGEST
+    )
     enable_thinking: bool | None = _parameter("Reasoning on or off, for models with both modes.")
     chat_template_kwargs: dict[str, Any] | None = _parameter("Variables for the chat template.")
     ignore_eos: bool | None = _parameter("Whether to continue after the end-of-text token.")
