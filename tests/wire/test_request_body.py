@@ -86,7 +86,7 @@ def test_the_stop_of_a_call_replaces_that_of_the_model():
     ("call", "message"),
     [
         ({"max_token": 5}, "no parameter 'max_token'. Did you mean max_tokens"),
-        ({"temprature": 1}, "Did you mean temperature"),
+        ({"temprature": 1}, r"Did you mean temperature\?$"),
         ({"generate_config": {"max_new_tokens": 5}}, "no parameter 'max_new_tokens'"),
         ({"frobnicate": 1}, r"extra_body=\{'frobnicate': ...\}"),
         ({"temperature": 3}, "temperature=3 is not a valid value: input should be less than"),

@@ -107,11 +107,9 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for name in given:
         if name not in known:
-            meant = did_you_mean(name, known)
             other = f"Anything else goes into extra_body={{{name!r}: ...}}."
-            raise BadRequestError(
-                f"There is no parameter {name!r}.", hint=f"{meant} {other}".strip()
-            )
+            hint = did_you_mean(name, known) or other
+            raise BadRequestError(f"There is no parameter {name!r}.", hint=hint)
 
 
 def checked(given: Mapping[str, Any]) -> dict[str, Any]:
