@@ -1,4 +1,5 @@
 import copy
+import math
 import pickle
 import socket
 import threading
@@ -6,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from langchain_core.messages import HumanMessage
+from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel, ValidationError
 
 from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
@@ -13,6 +15,12 @@ from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ConnectError
 from xinference_magics.models import served
 from xinference_magics.transport.inference import InferenceEndpoint
+
+KINDS = [ChatXinference, XinferenceLLM, XinferenceEmbeddings, XinferenceRerank]
+
+
+def pickled(model):
+    return pickle.loads(pickle.dumps(model))  # noqa: S301  # our own
 
 
 def test_nothing_is_sent(monkeypatch):
@@ -79,9 +87,7 @@ def test_a_misspelt_parameter_is_refused_by_bind():
         {"model": "tiny", "api_key": "xf-planted", "timeout": "xf-planted"},
     ],
 )
-@pytest.mark.parametrize(
-    "kind", [ChatXinference, XinferenceLLM, XinferenceEmbeddings, XinferenceRerank]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_validation_error_shows_no_key(kind, given):
     """Pydantic would quote the beginning and the end of the whole input."""
     with pytest.raises(ValidationError) as caught:
@@ -126,9 +132,9 @@ def test_it_can_be_pickled_and_copied(used):
     model = ChatXinference(model="tiny", temperature=0.5, token_source=Login().token)
     if used:
         model._endpoint._sync()
-    pickled = pickle.loads(pickle.dumps(model))  # noqa: S301  # our own
-    assert pickled.generation_parameters == {"temperature": 0.5}
-    assert pickled.token_source is None
+    restored = pickled(model)
+    assert restored.generation_parameters == {"temperature": 0.5}
+    assert restored.token_source is None
     copied = copy.deepcopy(model)
     assert copied.token_source is model.token_source
     assert copied._clients is None
@@ -182,6 +188,73 @@ def test_no_thread_gets_clients_for_old_field_values(monkeypatch):
 def test_timeouts(timeout, connect, read):
     found = ChatXinference(model="tiny", timeout=timeout)._endpoint.timeouts
     assert (found.connect, found.read) == (connect, read)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, 1e9])
+def test_a_timeout_that_no_socket_can_have_is_refused(kind, seconds):
+    for timeout in (seconds, (seconds, 5), (5, seconds)):
+        with pytest.raises(ValidationError, match="timeout"):
+            kind(model="tiny", timeout=timeout)
+        model = kind(model="tiny").model_copy(update={"timeout": timeout})
+        with pytest.raises(BadRequestError, match=r"A timeout of \S+ s is not possible") as caught:
+            model._endpoint  # noqa: B018  # it creates the clients
+        assert not caught.value.is_retryable
+
+
+PLAIN = "xf-plain"
+UNCHECKED = {
+    "a copy": lambda model: model.model_copy(update={"api_key": PLAIN}),
+    "a deep copy": lambda model: model.model_copy(update={"api_key": PLAIN}, deep=True),
+    "an assignment": lambda model: setattr(model, "api_key", PLAIN) or model,
+    "a construction": lambda model: type(model).model_construct(
+        server_url="http://h", model_uid="tiny", api_key=PLAIN
+    ),
+}
+
+
+@pytest.mark.parametrize("way", UNCHECKED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_is_hidden_however_it_is_set(kind, way):
+    model = UNCHECKED[way](kind(model="tiny"))
+    assert PLAIN not in f"{model!r}{model}{model.model_dump()}{model.model_dump_json()}"
+    assert model._endpoint.token() == PLAIN
+    assert pickled(model)._endpoint.token() == PLAIN
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_password_in_an_address_is_refused_however_it_is_set(kind):
+    model = kind(model="tiny")
+    with pytest.raises(ConnectError, match="user name in it"):
+        model.server_url = "http://me:planted@h"
+    with pytest.raises(ConnectError, match="user name in it"):
+        model.model_copy(update={"server_url": "http://me:planted@h"})
+    assert model.model_copy(update={"server_url": "h:1/"}).server_url == "http://h:1"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_key_of_the_environment_is_never_an_object_s_own(monkeypatch, kind):
+    monkeypatch.setenv("XINFERENCE_API_KEY", "xf-environment")
+    model = kind(model="tiny")
+    again = kind(**dict(model))
+    for each in (model, again, copy.deepcopy(again), again.model_copy(), pickled(again)):
+        assert not each._has_own_key
+        assert b"xf-environment" not in pickle.dumps([each, each.model_dump()])
+        assert each._endpoint.token() == "xf-environment"
+
+
+def test_configuring_a_field_does_not_make_it_one_either(monkeypatch):
+    monkeypatch.setenv("XINFERENCE_API_KEY", "xf-environment")
+    flexible = ChatXinference(model="tiny").configurable_fields(
+        temperature=ConfigurableField("t"), api_key=ConfigurableField("key")
+    )
+    model, _ = flexible.prepare({"configurable": {"t": 0.5}})
+    assert model.temperature == 0.5
+    assert not model._has_own_key
+    assert b"xf-environment" not in pickle.dumps([model, flexible])
+    other, _ = flexible.prepare({"configurable": {"key": "xf-own"}})
+    assert other._has_own_key
+    assert other._endpoint.token() == "xf-own"
 
 
 def test_what_traces_see():

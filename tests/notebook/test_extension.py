@@ -1,10 +1,12 @@
 """Loading adds magics, unloading restores the shell, and neither imports heavy modules."""
 
+import math
 import subprocess
 import sys
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets import TraitError
 
 HEAVY = ("langchain_core", "aiohttp", "requests", "pydantic", "ipywidgets", "xinference_client")
 
@@ -42,6 +44,7 @@ def test_loading_is_silent_and_imports_nothing_heavy():
     code = f"""
 import sys
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets import TraitError
 shell = InteractiveShell.instance()
 shell.run_line_magic("load_ext", "xinference_magics")
 assert not set(sys.modules) & set({HEAVY!r}), set(sys.modules) & set({HEAVY!r})
@@ -110,6 +113,14 @@ def test_a_configuration_file_sets_traits(shell):
     shell.run_line_magic("load_ext", "xinference_magics")
     magics = shell.magics_manager.registry["XinferenceMagics"]
     assert (magics.endpoint, magics.temperature) == ("http://gpu:9997", 0.5)
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "read_timeout"])
+@pytest.mark.parametrize("seconds", [0.0, -1.0, math.inf, math.nan])
+def test_a_timeout_that_no_socket_can_have_is_refused(shell, name, seconds):
+    magics = shell.magics_manager.registry["XinferenceMagics"]
+    with pytest.raises(TraitError):
+        setattr(magics, name, seconds)
 
 
 def test_config_documents_every_trait(shell, capsys):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003  # pydantic reads the field's type
-from typing import Any, ClassVar, Self
+import os
+from collections.abc import Callable, Mapping  # noqa: TC003  # pydantic reads the field's type
+from typing import Annotated, Any, ClassVar, Self
 
-from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
 from xinference_magics.auth.identity import Identity
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.bearer import Bearer
-from xinference_magics.transport.endpoint import INFERENCE, Timeouts, resolve
+from xinference_magics.transport.endpoint import INFERENCE, LONGEST, Timeouts, resolve
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.transport.traces import forget
 from xinference_magics.wire.parameters import refuse_unknown
@@ -22,6 +22,29 @@ _OTHER_NAMES = {
     "model_kwargs": "extra_body",
     "stream": "streaming",
 }
+
+
+_KEY = "XINFERENCE_API_KEY"
+
+_Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
+
+
+class _KeyOfEnvironment(SecretStr):
+    """A key that belongs to this process: it is not pickled, and no object takes it for its own."""
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        return self
+
+
+def _key_of_environment() -> SecretStr | None:
+    key = os.environ.get(_KEY)
+    return _KeyOfEnvironment(key) if key else None
 
 
 class ServedModel(BaseModel):
@@ -41,9 +64,7 @@ class ServedModel(BaseModel):
     model_uid: str
     """The UID under which the model runs."""
 
-    api_key: SecretStr | None = Field(
-        default_factory=secret_from_env("XINFERENCE_API_KEY", default=None)
-    )
+    api_key: SecretStr | None = Field(default_factory=_key_of_environment)
     """The API key, if the server requires one.
 
     Default: the ``%xinference login`` for this server, renewed in time; without one,
@@ -57,7 +78,7 @@ class ServedModel(BaseModel):
     dumped nor pickled.
     """
 
-    timeout: float | tuple[float, float | None] | None = None
+    timeout: _Seconds | tuple[_Seconds, _Seconds | None] | None = None
     """The read timeout in seconds, or (connect timeout, read timeout).
 
     Default: 5 s to connect and 600 s between chunks. There is no limit on the total time.
@@ -114,6 +135,19 @@ class ServedModel(BaseModel):
         taken = {others.get(name, name): value for name, value in given.items()}
         return {**taken, "server_url": resolve(taken.get("server_url"))}
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a key is hidden, and an address complete, however they got here."""
+        super().__setattr__(name, _safe({name: value})[name])
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with `update`, of which the key is hidden and the address completed."""
+        return super().model_copy(update=_safe(update or {}), deep=deep)
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """Return a model from `values` that are not checked, of which the key is hidden."""
+        return super().model_construct(_fields_set, **_safe(values))
+
     @property
     def _endpoint(self) -> InferenceEndpoint:
         """The clients, recreated when a field they depend on has changed."""
@@ -147,7 +181,7 @@ class ServedModel(BaseModel):
     @property
     def lc_secrets(self) -> dict[str, str]:
         """The environment variables that supply the secret fields when a dump is loaded."""
-        return {"api_key": "XINFERENCE_API_KEY"}
+        return {"api_key": _KEY}
 
     def _token(self) -> str | None:
         key = self.api_key.get_secret_value() if self.api_key else None
@@ -161,21 +195,29 @@ class ServedModel(BaseModel):
     @property
     def _has_own_key(self) -> bool:
         """Whether the key was passed to this object, not read from the environment."""
-        return "api_key" in self.model_fields_set and self.api_key is not None
+        return self.api_key is not None and not isinstance(self.api_key, _KeyOfEnvironment)
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Drop what belongs to this process: clients, tokens, a key from its environment."""
+        """Drop what belongs to this process: clients and tokens."""
         state = super().__getstate__()
         private = {**(state["__pydantic_private__"] or {}), "_clients": None}
         fields = {**state["__dict__"], "token_source": None}
-        if not self._has_own_key:
-            fields["api_key"] = None
         return {**state, "__dict__": fields, "__pydantic_private__": private}
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Share the token source; the copy creates its own clients."""
         kept = {id(self.token_source): self.token_source, id(self._clients): None}
         return super().__deepcopy__({**(memo or {}), **kept})
+
+
+def _safe(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return field values of which none that pydantic has not checked shows a secret."""
+    safe = dict(values)
+    if isinstance(key := safe.get("api_key"), str):
+        safe["api_key"] = SecretStr(key)
+    if isinstance(address := safe.get("server_url"), str):
+        safe["server_url"] = resolve(address)
+    return safe
 
 
 def _timeouts(given: float | tuple[float, float | None] | None) -> Timeouts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from keyword import iskeyword
+from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -27,6 +28,7 @@ from xinference_magics.notebook.session.namespace import Namespace
 from xinference_magics.notebook.session.session import Session
 from xinference_magics.plain import neutralise
 from xinference_magics.remedies import WORDS
+from xinference_magics.transport.endpoint import LONGEST
 from xinference_magics.transport.traces import forgotten
 
 if TYPE_CHECKING:
@@ -99,10 +101,13 @@ class XinferenceMagics(Magics):
         allow_none=True,
         help="Maximum answer length in tokens, at most half of the model's context.",
     ).tag(config=True)
-    connect_timeout = Float(5.0, min=0.01, help="Connection timeout in seconds.").tag(config=True)
+    connect_timeout = Float(5.0, min=0.01, max=LONGEST, help="Connection timeout in seconds.").tag(
+        config=True
+    )
     read_timeout = Float(
         600.0,
         min=0.01,
+        max=LONGEST,
         help="Longest silence of a model in seconds, including before its first token.",
     ).tag(config=True)
     frame_rate = Int(30, min=1, max=60, help="Repaints per second while an answer streams.").tag(
@@ -371,6 +376,13 @@ class XinferenceMagics(Magics):
     def _adjust(self, change: dict[str, Any]) -> None:
         """Apply a new default to the models in use, too."""
         self.session.adjust(change["name"])
+
+    @validate("connect_timeout", "read_timeout")
+    def _check_timeout(self, proposal: dict[str, Any]) -> float:
+        seconds: float = proposal["value"]
+        if isnan(seconds):  # the traits' bounds do not exclude it
+            raise TraitError("A timeout must be a number of seconds.")
+        return seconds
 
     @validate("name")
     def _check_name(self, proposal: dict[str, Any]) -> str:

@@ -9,10 +9,13 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from xinference_magics.errors import ConnectError
+from xinference_magics.errors import BadRequestError, ConnectError
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:9997"
 DEFAULT_PORT = 9997
+
+
+LONGEST = 2_000_000.0  # seconds; a socket's timeout is limited to 2**31 milliseconds
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,21 @@ class Timeouts:
     Args:
         connect: Seconds within which the connection must be established.
         read: The longest silence in seconds, not the whole duration; None waits forever.
+
+    Raises:
+        BadRequestError: A socket cannot wait that long: not a number, 0 or less, or over 24 days.
     """
 
     connect: float = 5.0
     read: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        for seconds in (self.connect, self.read):
+            if seconds is not None and not 0 < seconds <= LONGEST:
+                raise BadRequestError(
+                    f"A timeout of {seconds} s is not possible.",
+                    hint="It must be more than 0; (5, None) waits forever for an answer.",
+                )
 
 
 MANAGEMENT = Timeouts()
