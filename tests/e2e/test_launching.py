@@ -77,7 +77,9 @@ def test_an_impossible_launch_is_refused_in_one_line(kernel):
     fails(kernel, f"{launch} -en lama.cpp", "Did you mean llama.cpp?")
     fails(kernel, f"{launch} -en transformers -f ggufv2", "It is offered with -en llama.cpp.")
     fails(kernel, f"{launch} -u a/b", "No URL can name the UID 'a/b'")
-    fails(kernel, f"{launch} --worker-ip 127.0.0.9", "has no worker 127.0.0.9", "Workers: 127.0.0.1:")
+    fails(
+        kernel, f"{launch} --worker-ip 127.0.0.9", "has no worker 127.0.0.9", "Workers: 127.0.0.1:"
+    )
     fails(kernel, f"{launch} -t embeding", "did you mean embedding?")
     fails(kernel, "%xinference launch -n bge-m4 -t embedding", "Did you mean bge-m3")
     fails(kernel, "%xinference launch -n qwen2.5-instrct", "Did you mean qwen2.5-instruct")

@@ -111,6 +111,13 @@ def test_several_models_are_compared(cell, server):
     assert [turn.text for turn in cell.session.conversations.current.turns] == ["No."]
 
 
+def test_models_that_are_named_by_variables_are_compared_under_their_uids(cell):
+    cell.namespace.update(chain=RunnableLambda(lambda _: "No."), same="chain", mine="llm")
+    comparison = chat(cell, ChatOptions(compare=("$same", "$mine")), "Is it?")
+    assert comparison.keep("llm").text == "Yes."
+    assert comparison.kept_name == "llm"
+
+
 def test_a_turn_in_the_background(cell, server):
     pending = chat(cell, ChatOptions(model="llm", background=True, conversation="later"), "Hi")
     assert pending.result(20).text == "Yes."

@@ -39,7 +39,7 @@ def build(
 
     Args:
         cell: The cell that asks.
-        options: The options of the cell.
+        options: The options of the cell, with the UIDs of models, see `with_uids`.
         text: The prompt as typed.
         conversation: The conversation to continue.
 
@@ -55,7 +55,6 @@ def build(
         options,
         enable_thinking=options.think,
     )
-    options = _with_uids(options, cell.variables)
     thread = new_thread() if options.once or options.new else conversation.thread
     answerers = [choose(cell, options, name, thread) for name in options.compare or [options.model]]
     _check(cell.session, answerers, prompt, parameters)
@@ -69,6 +68,26 @@ def build(
         conversation.thread = thread
     show(shortened)
     return questions
+
+
+def with_uids(options: ChatOptions, variables: Mapping[str, Any]) -> ChatOptions:
+    """Replace ``$name`` in the options that name models with the UID the variable holds.
+
+    Args:
+        options: The options as typed.
+        variables: The variables of the notebook.
+
+    Raises:
+        PromptError: A variable does not hold a UID, or ``--compare`` names a model twice.
+    """
+    if not options.compare:
+        return replace(options, model=model_meant(options.model, variables))
+    uids = [model_meant(name, variables, "--compare") or name for name in options.compare]
+    if len(set(uids)) < len(uids):
+        raise PromptError(
+            f"--compare names a model twice: {', '.join(uids)}.", hint="Name each model once."
+        )
+    return replace(options, compare=tuple(uids))
 
 
 def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict[str, Any]:
@@ -103,22 +122,6 @@ def _check(
             refuse_unreadable(session, prompt, answerer.name)
         elif isinstance(answerer, RunnableAnswerer):
             answerer.refuse(parameters)
-
-
-def _with_uids(options: ChatOptions, variables: Mapping[str, Any]) -> ChatOptions:
-    """Replace ``$name`` in the options that name models with the UID the variable holds.
-
-    Raises:
-        PromptError: A variable does not hold a UID, or ``--compare`` names a model twice.
-    """
-    if not options.compare:
-        return replace(options, model=model_meant(options.model, variables))
-    uids = [model_meant(name, variables, "--compare") or name for name in options.compare]
-    if len(set(uids)) < len(uids):
-        raise PromptError(
-            f"--compare names a model twice: {', '.join(uids)}.", hint="Name each model once."
-        )
-    return replace(options, compare=tuple(uids))
 
 
 def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from xinference_magics import interrupts
 from xinference_magics.notebook.chatting import background
-from xinference_magics.notebook.chatting.building import build
+from xinference_magics.notebook.chatting.building import build, with_uids
 from xinference_magics.notebook.chatting.comparing import compare
 from xinference_magics.notebook.chatting.ending import finish, keep, silent
 from xinference_magics.notebook.chatting.showing import answer
@@ -43,6 +43,7 @@ def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
         XinferenceError: The turn failed; any partial answer is kept.
         KeyboardInterrupt: The kernel was interrupted; any partial answer is kept.
     """
+    options = with_uids(options, cell.variables)
     conversation = cell.session.conversations.look_up(options.conversation)
     if not (options.once or options.background):
         catch_up(cell.session, conversation.awaited(cell.execution))
