@@ -111,7 +111,7 @@ def test_several_models_are_compared(cell, server):
     assert [turn.text for turn in cell.session.conversations.current.turns] == ["No."]
 
 
-def test_models_that_are_named_by_variables_are_compared_under_their_uids(cell):
+def test_models_named_by_variables_are_compared_under_their_uids(cell, server):
     cell.namespace.update(chain=RunnableLambda(lambda _: "No."), same="chain", mine="llm")
     comparison = chat(cell, ChatOptions(compare=("$same", "$mine")), "Is it?")
     assert comparison.keep("llm").text == "Yes."
