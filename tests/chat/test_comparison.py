@@ -99,7 +99,7 @@ def test_only_the_kept_turn_of_a_saved_comparison_is_restored(tmp_path):
         cell("B", output(**{RECORD_MIME: again})),
     )
     assert [each.text for each in found.conversations["talk"].turns] == ["two"]
-    assert found.lacking == []
+    assert (found.invalid, found.lost) == ([], [])
 
 
 def test_turns_outside_any_conversation_stay_outside(tmp_path):
@@ -109,14 +109,14 @@ def test_turns_outside_any_conversation_stay_outside(tmp_path):
         cell("A", output(**{COMPARISON_MIME: outside.to_record()})),
         cell("B", output(**{RECORD_MIME: turn("once", conversation=None).to_record()})),
     )
-    assert (found.conversations, found.lacking) == ({}, [])
+    assert (found.conversations, found.invalid, found.lost) == ({}, [], [])
 
 
 @pytest.mark.parametrize("record", [None, [], {"turns": 3}, {"turns": [{"version": 1}]}])
 def test_a_forged_comparison_is_reported_and_not_restored(tmp_path, record):
     found = restored(tmp_path, cell("A", output(**{COMPARISON_MIME: record})))
     assert found.conversations == {}
-    assert found.lacking[-1] == "cell 1 has no saved answer"
+    assert [line.partition(": ")[0] for line in found.invalid] == ["cell 1"]
 
 
 def test_it_is_a_collection_that_names_its_turns():

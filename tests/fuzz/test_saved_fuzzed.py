@@ -106,7 +106,7 @@ def test_a_wrong_notebook_is_restored_as_far_as_possible(path, data):
         return
     for conversation in restored.conversations.values():
         shown(conversation)
-    assert all("\n" not in line for line in restored.lacking)
+    assert all("\n" not in line for line in [*restored.invalid, *restored.lost])
 
 
 @given(data=st.binary(max_size=60) | st.just(DEEP.encode()) | st.just(b"9" * 5000))
