@@ -15,7 +15,7 @@ from langgraph.types import interrupt
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
-from xinference_magics.chat.graph_interrupts import answer_in_code, unanswered
+from xinference_magics.chat.graphs import answer_in_code, unanswered
 from xinference_magics.errors import NotebookError
 
 CALLS = {

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from langchain_core.messages import AIMessage, ToolMessage
+
+from xinference_magics.chat.events import ToolStart, merged
+from xinference_magics.chat.toolbox import failed
+from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import AIMessageChunk, BaseMessage
+    from langchain_core.messages.tool import ToolCall
     from langchain_core.tools import BaseTool
 
     from xinference_magics.chat.events import Event
+    from xinference_magics.chat.main_thread import MainThread
+    from xinference_magics.chat.toolbox import Toolbox
     from xinference_magics.chat_models import ChatXinference
 
 
@@ -89,3 +100,90 @@ class ModelAnswerer:
     ) -> AsyncIterator[Event]:
         """Stream the model's answer."""
         return self.model.astream(list(messages), **parameters)
+
+
+_log = logging.getLogger(__name__)
+
+ROUNDS = 10
+"""Maximum rounds of tool calls in one turn."""
+_LONGEST_ERROR = 2000
+"""Maximum characters of an exception shown to the model."""
+
+
+@dataclass
+class Agent(ModelAnswerer):
+    """A model that may call tools.
+
+    Attributes:
+        model: The model.
+        toolbox: The tools it may call.
+        main_thread: Runs the tools.
+        confirm: Called on that thread before each call; False declines the call. None allows all.
+        rounds: Maximum rounds of tool calls.
+    """
+
+    model: ChatXinference
+    toolbox: Toolbox
+    main_thread: MainThread
+    confirm: Callable[[ToolCall], bool] | None = None
+    rounds: int = ROUNDS
+
+    @property
+    def tools(self) -> list[BaseTool]:
+        """The tools offered to the model."""
+        return self.toolbox.tools
+
+    async def events(
+        self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
+    ) -> AsyncIterator[Event]:
+        """Answer, running tools as often as the model calls them.
+
+        Raises:
+            NotebookError: The model still calls tools after the last round.
+        """
+        model = self.model.bind_tools(self.toolbox.tools)
+        said = list(messages)
+        for _ in range(self.rounds):
+            chunks: list[AIMessageChunk] = []
+            async for chunk in model.astream(said, **parameters):
+                chunks.append(cast("AIMessageChunk", chunk))
+                yield chunks[-1]
+            answer = merged(chunks)
+            if not (answer.tool_calls or answer.invalid_tool_calls):
+                return
+            said.append(answer)
+            async for event in self._call_tools(answer):
+                if isinstance(event, ToolMessage):
+                    said.append(event)
+                yield event
+        raise NotebookError(
+            f"{self.name} was still calling tools after {self.rounds} rounds.",
+            hint="The turn's steps show what it did.",
+        )
+
+    async def _call_tools(self, answer: AIMessage) -> AsyncIterator[ToolStart | ToolMessage]:
+        for call in answer.tool_calls:
+            yield ToolStart(call["id"] or "", call["name"], call["args"])
+            yield await self._call(call)
+        for broken in answer.invalid_tool_calls:
+            yield ToolStart(broken["id"] or "", broken["name"] or "", {"?": broken["args"]})
+            yield failed(
+                broken, f"The arguments are not valid JSON: {broken['error'] or broken['args']}"
+            )
+
+    async def _call(self, call: ToolCall) -> ToolMessage:
+        try:
+            if self.confirm is not None and not await self._confirmed(call):
+                return failed(call, "The user declined this call.")
+            result = await self.main_thread.call(self.toolbox.caller(call))
+        except Exception as error:  # noqa: BLE001 - the model reads it and continues
+            # The message may contain the user's data, so only the type is logged.
+            _log.debug("The tool %s raised %s", call["name"], type(error).__name__)
+            return failed(call, f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+        if not isinstance(result, ToolMessage):
+            raise NotebookError(f"The tool {call['name']} returned no message.")
+        return result
+
+    async def _confirmed(self, call: ToolCall) -> bool:
+        confirm = self.confirm
+        return bool(confirm is None or await self.main_thread.call(lambda: confirm(call)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from xinference_magics.chat.learnt import Lessons
+from xinference_magics.chat.budget import Lessons
 from xinference_magics.errors import NotebookError
 from xinference_magics.remedies import Remedy
 
@@ -249,17 +249,17 @@ class Conversation:
             XinferenceError: The turn failed; a partial answer stays in the conversation.
             KeyboardInterrupt: It was interrupted; a partial answer stays in the conversation.
         """
-        from xinference_magics.chat import asking
+        from xinference_magics.chat import answering
 
-        return asking.ask(self, prompt, self._chosen(model), parameters)
+        return answering.ask(self, prompt, self._chosen(model), parameters)
 
     async def aask(
         self, prompt: str, *, model: ChatXinference | None = None, **parameters: object
     ) -> Turn:
         """Ask like `ask`, on the running event loop."""
-        from xinference_magics.chat import asking
+        from xinference_magics.chat import answering
 
-        return await asking.aask(self, prompt, self._chosen(model), parameters)
+        return await answering.aask(self, prompt, self._chosen(model), parameters)
 
     @property
     def lessons(self) -> Lessons:

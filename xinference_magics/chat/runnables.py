@@ -9,8 +9,7 @@ from uuid import uuid4
 from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from xinference_magics.chat.events import Parsed, whole
-from xinference_magics.chat.graph_interrupts import INTERRUPT, unanswered
-from xinference_magics.chat.graphs import is_graph, of_graph
+from xinference_magics.chat.graphs import INTERRUPT, is_graph, of_graph, unanswered
 from xinference_magics.chat.piecewise import pieces
 from xinference_magics.chat.toolbox import as_text
 from xinference_magics.errors import NotebookError

@@ -115,7 +115,7 @@ def _structured(
 
 
 def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: bool) -> Answerer:
-    from xinference_magics.chat.agent import Agent
+    from xinference_magics.chat.answerers import Agent
     from xinference_magics.chat.toolbox import Toolbox
 
     offered = evaluate(f"[{tools}]", cell.variables, option="--tools")

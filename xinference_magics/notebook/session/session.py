@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.chat.background import Background
+from xinference_magics.chat.budget import Lessons
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
-from xinference_magics.chat.learnt import Lessons
+from xinference_magics.chat.pending import Background
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.session import opening
 from xinference_magics.notebook.session.connector import Connector
