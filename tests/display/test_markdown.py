@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markup import audit, math_in
 
-from xinference_magics.display.highlight import MAX_HIGHLIGHTED
-from xinference_magics.display.markdown import MAX_RENDERED, to_html, to_safe_markdown
+from xinference_magics.display.markdown import (
+    MAX_HIGHLIGHTED,
+    MAX_RENDERED,
+    to_html,
+    to_safe_markdown,
+)
 from xinference_magics.display.math import is_safe
 
 

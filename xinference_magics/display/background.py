@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.display.front_end import front_end, kernel_of
-from xinference_magics.display.output import Output
+from xinference_magics.display.output import Output, front_end, kernel_of
 from xinference_magics.display.page import PageView
 from xinference_magics.display.turn_view import SettledView
 

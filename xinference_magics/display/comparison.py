@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.display import settled
-from xinference_magics.display.attachments import thumbnails
 from xinference_magics.display.markdown import to_safe_line
+from xinference_magics.display.settled import thumbnails
 from xinference_magics.plain import neutralise
 from xinference_magics.remedies import Remedy
 

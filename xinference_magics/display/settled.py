@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.amounts import counted
-from xinference_magics.display.attachments import thumbnails
 from xinference_magics.display.formats import answer_html
 from xinference_magics.display.markdown import (
     IGNORED_BY_MATHJAX,
@@ -22,7 +24,10 @@ from xinference_magics.plain import neutralise, printable
 from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xinference_magics.chat.turn import Turn
+
 
 _HEADER = "font-size:12px;line-height:24px;margin:0 0 4px 0;opacity:0.75"
 _NOTE = "font-size:12px;line-height:24px;margin:0;opacity:0.75"
@@ -194,3 +199,45 @@ def _one_below_another(steps: list[tuple[str, str]]) -> str:
     """Join the lines of steps, with any text that precedes a step in a paragraph of its own."""
     lines = (f"\n{said}\n\n{line}" if said else line for said, line in steps)
     return "\n".join(lines).lstrip("\n")
+
+
+_DRAWN = re.compile(r"image/(?:png|jpeg|gif|webp|bmp)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_HEIGHT = 96  # pixels
+_LARGEST = 100_000
+"""Characters of base64 up to which an image serves as its own thumbnail."""
+
+
+def thumbnails(blocks: Iterable[dict[str, Any]] | None) -> str:
+    """Render images as thumbnails, and all else as names, in HTML that fetches nothing."""
+    shown = [_thumbnail(block) for block in blocks or () if block.get("type") != "text"]
+    return f'<div style="margin:0 0 8px 0">{" ".join(shown)}</div>' if shown else ""
+
+
+def _thumbnail(block: dict[str, Any]) -> str:
+    name = printable(str((block.get("extras") or {}).get("name") or block.get("type")))
+    data, mime = str(block.get("base64") or ""), str(block.get("mime_type") or "")
+    if _DRAWN.fullmatch(mime) and _BASE64.fullmatch(data):
+        data, mime = _smaller(data, mime)
+        if data:
+            return (
+                f'<img src="data:{mime};base64,{data}" alt="{escape(name)}" '
+                f'style="max-height:{_HEIGHT}px;max-width:100%"/>'
+            )
+    return f'<span style="font-size:12px;opacity:0.75">[{escape(name)}]</span>'
+
+
+def _smaller(data: str, mime: str) -> tuple[str, str]:
+    """Scale down a large image with Pillow; return empty strings if that is impossible."""
+    if len(data) <= _LARGEST:
+        return data, mime
+    try:
+        from PIL import Image
+
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            picture.thumbnail((4 * _HEIGHT, 2 * _HEIGHT))
+            small = io.BytesIO()
+            picture.convert("RGB").save(small, format="JPEG")
+    except Exception:  # noqa: BLE001  # decoders fail in many ways, also on a decompression bomb
+        return "", ""
+    return base64.b64encode(small.getvalue()).decode("ascii"), "image/jpeg"

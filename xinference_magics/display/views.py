@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xinference_magics.display.front_end import front_end, kernel_of
+from xinference_magics.display.output import front_end, kernel_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -53,6 +53,6 @@ def choose_launch_view(*, cancellable: bool = True) -> LaunchView:
         return TerminalLaunchView()
     if not cancellable or front_end(shell) != "page":
         return PageLaunchView()
-    from xinference_magics.display.launch_widget import WidgetLaunchView
+    from xinference_magics.display.widget import WidgetLaunchView
 
     return WidgetLaunchView(kernel)

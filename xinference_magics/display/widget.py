@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
+
+from xinference_magics import interrupts
+from xinference_magics.display.inbox import Inbox
+from xinference_magics.display.progress import CANCELLING, PageLaunchView
+from xinference_magics.plain import neutralise, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xinference_magics.display.progress import Part
 
 
 def _static(*names: str) -> str:
@@ -53,3 +64,70 @@ class LaunchWidget(_Widget):
     _esm = _static("kernel.js", "launch.js")
     _css = _static("chat.css", "launch.css")
     state = traitlets.Dict().tag(sync=True)
+
+
+class WidgetLaunchView(PageLaunchView):
+    """Shows a launch as a widget, which plain HTML replaces when the launch ends.
+
+    Args:
+        kernel: The running kernel.
+    """
+
+    def __init__(self, kernel: Any) -> None:
+        super().__init__()
+        self._kernel = kernel
+        self._cancel = "offered"
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether Cancel was clicked and confirmed, if the page could reach the kernel."""
+        self._inbox.collect()
+        return self._inbox.stop.is_set()
+
+    def open(self, title: str) -> None:
+        """Show the title, a clock and the Cancel button."""
+        from xinference_magics.display.widget import LaunchWidget
+
+        self._title = printable(title)
+        self._started = time.monotonic()
+        self._widget = LaunchWidget(state=self._state("", None, ()))
+        self._inbox = Inbox(self._widget, self._kernel)
+        self._output.show(self._widget.bundle(neutralise(self._title)))
+
+    def update(
+        self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
+    ) -> None:
+        """Show the progress; after a cancellation that failed, offer Cancel again."""
+        cancelling = stage == CANCELLING
+        if cancelling:
+            self._inbox.stop.clear()
+        self._cancel = "heard" if cancelling else "offered"
+        super().update(stage, fraction, note, parts)
+
+    def close(self, outcome: str, ok: bool) -> None:
+        """Replace the widget with one line, and close it."""
+        with interrupts.held():
+            try:
+                super().close(outcome, ok)
+            finally:
+                self._widget.close()
+
+    def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
+        self._widget.state = self._state(line, fraction, parts)
+
+    def _state(self, line: str, fraction: float | None, parts: Sequence[Part]) -> dict[str, Any]:
+        return {
+            "title": self._title,
+            "words": printable(line),
+            "fraction": fraction,
+            "parts": [
+                {
+                    "name": printable(part.name),
+                    "words": printable(part.words),
+                    "fraction": 1.0 if part.stage == "ready" else part.fraction,
+                }
+                for part in parts
+            ],
+            "seconds": round(time.monotonic() - self._started, 1),
+            "cancel": self._cancel,
+        }
