@@ -62,7 +62,7 @@ def steps_of(messages: Iterable[BaseMessage]) -> list[Step]:
         getattr(each, "tool_call_id", None): each for each in messages if each.type == "tool"
     }
     return [
-        _titled_step(call, results.get(call["id"]), str(each.text).strip() if first else "")
+        _step(call, results.get(call["id"]), str(each.text).strip() if first else "")
         for each in messages
         for first, call in _calls(each)
     ]
@@ -79,7 +79,7 @@ def _broken(message: BaseMessage) -> list[dict[str, Any]]:
     return [{"name": each["name"] or "", "args": {}, "id": each["id"]} for each in calls]
 
 
-def _titled_step(call: Mapping[str, Any], result: BaseMessage | None, said: str) -> Step:
+def _step(call: Mapping[str, Any], result: BaseMessage | None, said: str) -> Step:
     line = call_line(call["name"], call["args"])
     if result is None:
         return Step(line, said=said)
