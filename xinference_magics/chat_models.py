@@ -29,10 +29,9 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
 from xinference_magics.errors import ServerError
-from xinference_magics.models.described_model import DescribedModel
 from xinference_magics.models.form_beside_tools import answered_by, tool_of_form
 from xinference_magics.models.streamed_answer import StreamedAnswer
-from xinference_magics.models.text_model import say_if_unmet, say_what_is_unheeded
+from xinference_magics.models.text_model import DescribedModel, say_if_unmet, say_what_is_unheeded
 from xinference_magics.notes import note
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
