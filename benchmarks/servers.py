@@ -17,7 +17,7 @@ from environments import CACHE, HERE, clean_environment
 from local_server import START, free_port
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import XinferenceError
 from xinference_magics.local_server.keeper import end
 

@@ -19,7 +19,7 @@ from hypothesis import settings
 from local_server import START, free_port, server_environment
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import XinferenceError
 from xinference_magics.local_server.keeper import end
 

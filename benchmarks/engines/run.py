@@ -24,8 +24,7 @@ from asking import Model
 from parts import PARTS
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.plan import plan
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest, plan
 from xinference_magics.errors import XinferenceError
 from xinference_magics.local_server import server as local
 

@@ -7,7 +7,7 @@ from management_server import scripted_api
 
 from xinference_magics.cluster.api import ManagementApi
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import ConnectError
 
 

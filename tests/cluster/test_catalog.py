@@ -4,10 +4,9 @@ import pytest
 
 from xinference_magics.cluster.cache import CachedModel
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.definitions import Definition
 from xinference_magics.cluster.launching.engine_choice import Engines, Offer, fitting
-from xinference_magics.cluster.launching.request import LaunchRequest
-from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
+from xinference_magics.cluster.launching.plan import LaunchRequest
+from xinference_magics.cluster.registrations import MODEL_TYPES, Definition, Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
 
 REGISTRATIONS = "/v1/model_registrations"

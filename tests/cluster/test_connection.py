@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import (
     BadRequestError,
     ConnectError,

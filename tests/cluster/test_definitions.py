@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from xinference_magics.cluster.definitions import Definition
+from xinference_magics.cluster.registrations import Definition
 from xinference_magics.errors import BadRequestError
 
 YAML = """

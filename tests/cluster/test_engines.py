@@ -3,7 +3,7 @@
 import pytest
 
 from xinference_magics.cluster.launching.engine_choice import Engines, Offer, choose
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import BadRequestError
 
 ABSENT = {"virtualenv_required": True, "virtualenv_reason": "Engine vLLM is not installed ..."}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xinference_magics.cluster.launching.launch import Launch
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import (
     BadRequestError,
     LaunchError,

@@ -5,8 +5,8 @@ import pytest
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching import launch as launches
 from xinference_magics.cluster.launching.launch import Launch
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.cluster.launching.progress import Download
-from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.errors import AuthenticationError, ConnectError, LaunchError
 
 INSTANCES = "/v1/models/instances"

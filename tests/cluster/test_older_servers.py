@@ -6,7 +6,7 @@ from xinference_magics.auth.setup import needs_setup, wants_setup_token
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching import launch as launches
 from xinference_magics.cluster.launching.launch import Launch
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.cluster.operations import relaunch
 from xinference_magics.cluster.operations import reload as reload_model
 from xinference_magics.cluster.scaling import Scaling

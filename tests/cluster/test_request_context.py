@@ -2,7 +2,7 @@
 
 import pytest
 
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.cluster.request_context import guessed, launched_with
 

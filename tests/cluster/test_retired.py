@@ -3,8 +3,8 @@
 import pytest
 
 from xinference_magics.cluster.launching.engine_choice import Choice
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.cluster.launching.renamed_models import explain
-from xinference_magics.cluster.launching.request import LaunchRequest
 from xinference_magics.errors import BadRequestError
 
 KNOWN = ["llama-2-chat", "qwen2.5-instruct", "glm4-chat", "internlm3-instruct", "gpt-2"]

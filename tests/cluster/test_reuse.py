@@ -3,8 +3,7 @@
 import pytest
 
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.plan import HIDDEN, plan
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import HIDDEN, LaunchRequest, plan
 from xinference_magics.cluster.launching.reuse import OwnLaunches, Wanted, find
 from xinference_magics.errors import BadRequestError
 

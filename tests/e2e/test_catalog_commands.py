@@ -9,7 +9,7 @@ import requests
 from recording_proxy import recording
 from test_help import offered
 
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 
 MINE = """
 model_name: {name}

@@ -20,7 +20,7 @@ SERVE = """
 import psutil
 from xinference_magics.local_server import server as local
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 try:
     server = demo.serve()
     cluster = Cluster(server.endpoint, token=server.token)

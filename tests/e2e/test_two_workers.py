@@ -9,7 +9,7 @@ import pytest
 from kernel_driver import Kernel, environment
 from two_workers import TwoWorkers
 
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 
 LAUNCH = "-n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env"
 PAGE = Path(__file__).parents[2] / "docs" / "cluster.md"

@@ -11,8 +11,7 @@ from json_values import ANYTHING, DEEP, wrong
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching.launch import Launch
-from xinference_magics.cluster.launching.plan import plan
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest, plan
 from xinference_magics.cluster.models import Event
 from xinference_magics.errors import XinferenceError
 

@@ -7,7 +7,7 @@ from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
 from xinference_magics.cluster.connection import Cluster
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.errors import ContextLengthError
 

@@ -16,7 +16,7 @@ from environments import RELEASED, Environment
 from kernel_driver import Kernel
 
 from xinference_magics import ChatXinference
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import ServerError, XinferenceError
 
 VERSIONS = os.environ.get("XINFERENCE_VERSIONS", "").split() or list(RELEASED)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from xinference_magics import XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
 from xinference_magics.chat_models import ChatXinference
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.errors import BadRequestError, ModelNotFoundError
 
 COUNT = "Count from 1 to 300."

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xinference_magics.cluster.launching.launch import Launch
-from xinference_magics.cluster.launching.request import LaunchRequest
+from xinference_magics.cluster.launching.plan import LaunchRequest
 from xinference_magics.cluster.operations import relaunch
 from xinference_magics.cluster.operations import reload as reload_model
 from xinference_magics.cluster.scaling import Scaling

@@ -23,7 +23,7 @@ from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.unreachable import no_xinference
 
 if TYPE_CHECKING:
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
     from xinference_magics.cluster.models import ReplicaStatus
     from xinference_magics.transport.bearer import Token
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xinference_magics.cluster.api import ManagementApi
-    from xinference_magics.cluster.definitions import Definition
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
+    from xinference_magics.cluster.registrations import Definition
 
 _log = logging.getLogger(__name__)
 

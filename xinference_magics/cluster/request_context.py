@@ -13,7 +13,7 @@ from xinference_magics.cluster.launching.engine_choice import spelling
 from xinference_magics.cluster.models import RequestContext, number
 
 if TYPE_CHECKING:
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
     from xinference_magics.cluster.models import RunningModel
 
 _PARAMETERS = {"vllm": "max_model_len", "trt-llm": "max_seq_len"}

@@ -27,7 +27,7 @@ from xinference_magics.remedies import Advice, Remedy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
 
 SETTLED = frozenset({"LLM", "embedding", "rerank"})
 """Model types for which this package, not the server, chooses what the request leaves open."""

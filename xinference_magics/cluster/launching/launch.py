@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
     from xinference_magics.cluster.models import ReplicaStatus, RunningModel
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.cluster.launching.engine_choice import Choice
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
 
 FORMATS = {"ggml": "ggufv2", "ggmlv3": "ggufv2", "gguf": "ggufv2", "ggufv1": "ggufv2"}
 """Formats that were renamed or replaced, and their successors."""

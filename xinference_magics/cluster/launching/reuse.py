@@ -23,7 +23,7 @@ from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
     from xinference_magics.cluster.models import RunningModel
 
 

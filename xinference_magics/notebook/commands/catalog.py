@@ -23,7 +23,7 @@ from xinference_magics.notebook.commands import caching, registering
 from xinference_magics.notebook.commands.command import Command, ThereOptions
 
 if TYPE_CHECKING:
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
     from xinference_magics.cluster.registry import Registry
     from xinference_magics.local_server.memory import MemoryEstimate
     from xinference_magics.notebook.results.catalog import (
@@ -88,7 +88,7 @@ def engine(session: Session, options: EngineOptions) -> EngineOffers:
         BadRequestError: Nothing matches the options; the message says what is possible.
     """
     from xinference_magics.cluster.launching.engine_choice import choose, fitting
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
     from xinference_magics.notebook.results.catalog import EngineOffers
 
     registry = session.connector.visit(options.endpoint).registry

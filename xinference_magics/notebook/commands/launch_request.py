@@ -13,7 +13,7 @@ from xinference_magics.notebook.commands.launch_options import LaunchOptions
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
 
 _OPTIONS = options_of(LaunchOptions)
 
@@ -24,7 +24,7 @@ def request(options: LaunchOptions) -> LaunchRequest:
     Raises:
         UsageError: The options contradict each other.
     """
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchRequest
 
     sent = {option.name for option in _OPTIONS if option.sent}
     extra = {"trust_remote_code": options.trust_remote_code, **options.extra}

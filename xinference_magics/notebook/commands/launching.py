@@ -18,8 +18,7 @@ from xinference_magics.notebook.session.model_kinds import kind_of
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.launching.launch import Cancellation, Launch
-    from xinference_magics.cluster.launching.plan import LaunchPlan
-    from xinference_magics.cluster.launching.request import LaunchRequest
+    from xinference_magics.cluster.launching.plan import LaunchPlan, LaunchRequest
     from xinference_magics.cluster.models import RunningModel
     from xinference_magics.notebook.session.session import Session
 

@@ -50,7 +50,7 @@ def register(session: Session, options: RegisterOptions) -> str:
         UsageError: There is neither a cell nor a file, or both.
         BadRequestError: The definition cannot be read, or the server refuses it.
     """
-    from xinference_magics.cluster.definitions import Definition
+    from xinference_magics.cluster.registrations import Definition
 
     definition = Definition.parse(*_definition(options))
     model_type = options.model_type
