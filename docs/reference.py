@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from xinference_magics.notebook.command_line.option import Option
-    from xinference_magics.notebook.commands.command_set import AnyCommand, CommandSet
+    from xinference_magics.notebook.commands.command import AnyCommand, CommandSet
 
 PAGE = Path(__file__).with_name("commands.md")
 ALIASES = {"Answer": "Turn | Comparison | PendingTurn"}

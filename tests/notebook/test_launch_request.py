@@ -3,7 +3,7 @@
 import pytest
 from IPython.core.error import UsageError
 
-from xinference_magics.notebook.commands.launch_request import hidden, request, typed
+from xinference_magics.notebook.commands.launch_options import hidden, request, typed
 from xinference_magics.notebook.commands.launching import COMMANDS
 
 LAUNCH = COMMANDS[0]

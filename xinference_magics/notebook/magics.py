@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
     from xinference_magics.notebook.chatting.run import Answer
-    from xinference_magics.notebook.commands.command_set import CommandSet
+    from xinference_magics.notebook.commands.command import CommandSet
     from xinference_magics.notebook.completion.completion import Completer
     from xinference_magics.notebook.session.connector import Settings
 

@@ -6,8 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xinference_magics.display.formats import FORMATS
-from xinference_magics.notebook.command_line.common_options import API_KEY, BOOLEANS, ENDPOINT
-from xinference_magics.notebook.command_line.option import Option, Values, given
+from xinference_magics.notebook.command_line.option import (
+    API_KEY,
+    BOOLEANS,
+    ENDPOINT,
+    Option,
+    Values,
+    given,
+)
 from xinference_magics.notebook.command_line.readers import (
     boolean,
     count,

@@ -10,7 +10,7 @@ from xinference_magics.notebook.commands import (
     maintaining,
     models,
 )
-from xinference_magics.notebook.commands.command_set import CommandSet
+from xinference_magics.notebook.commands.command import CommandSet
 
 COMMANDS = CommandSet(
     "%xinference",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.notebook.chatting.options import ChatOptions, GenerateOptions
-from xinference_magics.notebook.command_line.common_options import other_letters
+from xinference_magics.notebook.command_line.option import other_letters
 from xinference_magics.notebook.commands.command import PromptCommand
 from xinference_magics.notebook.commands.launch_options import LaunchOptions
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xinference_magics.notebook.command_line.common_options import MODEL_NAME, ONLY_WORKER
-from xinference_magics.notebook.command_line.option import Option, given
+from xinference_magics.notebook.command_line.option import MODEL_NAME, ONLY_WORKER, Option, given
 from xinference_magics.notebook.command_line.readers import not_empty
 from xinference_magics.notebook.commands.command import YES, Command, ThereOptions, confirm
 from xinference_magics.notebook.results.done import done

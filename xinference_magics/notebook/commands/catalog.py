@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import ModelNotFoundError
-from xinference_magics.notebook.command_line.common_options import (
+from xinference_magics.notebook.command_line.option import (
     CONTEXT_LENGTH,
     MODEL_ENGINE,
     MODEL_FORMAT,
@@ -16,8 +16,9 @@ from xinference_magics.notebook.command_line.common_options import (
     QUANTIZATION,
     SIZE,
     VIRTUAL_ENV,
+    Option,
+    given,
 )
-from xinference_magics.notebook.command_line.option import Option, given
 from xinference_magics.notebook.command_line.readers import one_of
 from xinference_magics.notebook.commands import caching, registering
 from xinference_magics.notebook.commands.command import Command, ThereOptions

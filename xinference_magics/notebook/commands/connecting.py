@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xinference_magics.notebook.command_line.common_options import API_KEY
-from xinference_magics.notebook.command_line.option import NoOptions, Option, given
+from xinference_magics.notebook.command_line.option import API_KEY, NoOptions, Option, given
 from xinference_magics.notebook.command_line.readers import port
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.results.done import done

@@ -13,8 +13,7 @@ from xinference_magics.display.amounts import counted
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.command_line.option import NoOptions, Option, Values, given
 from xinference_magics.notebook.command_line.readers import count, not_empty
-from xinference_magics.notebook.commands.command import CellOptions, Command
-from xinference_magics.notebook.commands.command_set import CommandSet
+from xinference_magics.notebook.commands.command import CellOptions, Command, CommandSet
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
 from xinference_magics.notebook.session.catching_up import catch_up
 

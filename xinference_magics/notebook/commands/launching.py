@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from xinference_magics import interrupts
 from xinference_magics.errors import LaunchError
 from xinference_magics.notebook.chatting.options import ChatOptions
-from xinference_magics.notebook.command_line.common_options import other_letters
-from xinference_magics.notebook.command_line.option import Values, given
-from xinference_magics.notebook.commands import launch_request
+from xinference_magics.notebook.command_line.option import Values, given, other_letters
+from xinference_magics.notebook.commands import launch_options
 from xinference_magics.notebook.commands.command import UID, Command, ThereOptions
 from xinference_magics.notebook.commands.launch_options import LaunchOptions
 from xinference_magics.notebook.session.model_kinds import kind_of
@@ -33,7 +32,7 @@ def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:
         LaunchError: The model did not start; the message has the server's own reason.
         KeyboardInterrupt: The wait was interrupted; the launch continues.
     """
-    request = launch_request.request(options)  # raises before a server is contacted or started
+    request = launch_options.request(options)  # raises before a server is contacted or started
     if options.dry_run:
         return _plan(session, session.connector.get_or_connect(options.endpoint), request, options)
     cluster = session.connector.get_or_serve(options.endpoint)
@@ -57,8 +56,8 @@ def _plan(
     return plan(
         cluster,
         request,
-        typed=launch_request.typed(options),
-        hidden=launch_request.hidden(options),
+        typed=launch_options.typed(options),
+        hidden=launch_options.hidden(options),
         own=session.launches if reuse else None,
     )
 

@@ -11,8 +11,7 @@ from xinference_magics.errors import (
     NotebookError,
     PermissionDeniedError,
 )
-from xinference_magics.notebook.command_line.common_options import WORKER_IP
-from xinference_magics.notebook.command_line.option import Option, Values, given
+from xinference_magics.notebook.command_line.option import WORKER_IP, Option, Values, given
 from xinference_magics.notebook.command_line.readers import count, replica_count
 from xinference_magics.notebook.commands.command import UID, Command, ThereOptions
 from xinference_magics.notebook.commands.watching import WATCH

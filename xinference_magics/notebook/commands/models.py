@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import XinferenceError
-from xinference_magics.notebook.command_line.common_options import API_KEY, AS_NAME, ENDPOINT
-from xinference_magics.notebook.command_line.option import given
+from xinference_magics.notebook.command_line.option import API_KEY, AS_NAME, ENDPOINT, given
 from xinference_magics.notebook.commands.command import UID, Command, ModelOptions, ThereOptions
 from xinference_magics.notebook.results.done import done
 from xinference_magics.transport.logs import dropped

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from IPython.core.error import UsageError
 
 from xinference_magics.errors import NotebookError, ServerError
-from xinference_magics.notebook.command_line.common_options import (
+from xinference_magics.notebook.command_line.option import (
     MODEL_NAME,
     MODEL_TYPE,
     ONLY_WORKER,
+    Option,
+    given,
 )
-from xinference_magics.notebook.command_line.option import Option, given
 from xinference_magics.notebook.commands.command import CellOptions, Command, ThereOptions
 from xinference_magics.notebook.results.done import done
 from xinference_magics.transport.logs import dropped

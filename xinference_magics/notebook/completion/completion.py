@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext
 
     from xinference_magics.cluster.models import RunningModel
-    from xinference_magics.notebook.commands.command_set import AnyCommand
+    from xinference_magics.notebook.commands.command import AnyCommand
     from xinference_magics.notebook.session.session import Session
 
 _LINE = re.compile(rf"\s*(?:[^%=\n]+=\s*)?%%?{MAGIC}\s+(?P<typed>.*)", re.DOTALL)
