@@ -10,7 +10,7 @@ from xinference_magics.notebook.command_line.option import Option, given
 from xinference_magics.notebook.command_line.questions import answered, answered_secretly
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.commands.connecting import told
-from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.results.rows import done
 from xinference_magics.notebook.session.opening import require_account
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.auth.login import Tokens
     from xinference_magics.notebook.results.connection import Connection
-    from xinference_magics.notebook.results.done import Done
+    from xinference_magics.notebook.results.rows import Done
     from xinference_magics.notebook.session.session import Session
 
 _ELSEWHERE = "Log in from a notebook first, and the login is kept; or set XINFERENCE_API_KEY."

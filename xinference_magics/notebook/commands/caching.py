@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from xinference_magics.notebook.command_line.option import MODEL_NAME, ONLY_WORKER, Option, given
 from xinference_magics.notebook.command_line.readers import not_empty
 from xinference_magics.notebook.commands.command import YES, Command, ThereOptions, confirm
-from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.results.rows import done
 
 if TYPE_CHECKING:
     from xinference_magics.notebook.results.catalog import CachedModels
-    from xinference_magics.notebook.results.done import Done
+    from xinference_magics.notebook.results.rows import Done
     from xinference_magics.notebook.session.session import Session
 
 

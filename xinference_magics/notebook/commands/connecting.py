@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from xinference_magics.notebook.command_line.option import API_KEY, NoOptions, Option, given
 from xinference_magics.notebook.command_line.readers import port
 from xinference_magics.notebook.commands.command import Command
-from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.results.rows import done
 
 if TYPE_CHECKING:
     from xinference_magics.notebook.results.connection import Connection
-    from xinference_magics.notebook.results.done import Done
+    from xinference_magics.notebook.results.rows import Done
     from xinference_magics.notebook.session.session import Session
 
 

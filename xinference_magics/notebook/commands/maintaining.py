@@ -13,14 +13,14 @@ from xinference_magics.errors import NotebookError, PermissionDeniedError
 from xinference_magics.notebook.command_line.option import Option, given
 from xinference_magics.notebook.command_line.readers import json_object, seconds
 from xinference_magics.notebook.commands.command import UID, YES, Command, ThereOptions, confirm
-from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.results.rows import done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.operations import Operation
-    from xinference_magics.notebook.results.done import Done
+    from xinference_magics.notebook.results.rows import Done
     from xinference_magics.notebook.session.session import Session
 
 _LONGEST_DRAIN = 3600.0  # seconds, the server's limit

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from xinference_magics.errors import XinferenceError
 from xinference_magics.notebook.command_line.option import API_KEY, AS_NAME, ENDPOINT, given
 from xinference_magics.notebook.commands.command import UID, Command, ModelOptions, ThereOptions
-from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.results.rows import done
 from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.cluster.machines import Worker
     from xinference_magics.cluster.models import RequestContext, RunningModel
-    from xinference_magics.notebook.results.done import Done
     from xinference_magics.notebook.results.models import Models
+    from xinference_magics.notebook.results.rows import Done
     from xinference_magics.notebook.session.session import Session
 
 _log = logging.getLogger(__name__)

@@ -18,12 +18,12 @@ from xinference_magics.notebook.command_line.option import (
     given,
 )
 from xinference_magics.notebook.commands.command import CellOptions, Command, ThereOptions
-from xinference_magics.notebook.results.done import done
+from xinference_magics.notebook.results.rows import done
 from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.cache import CachedModel
-    from xinference_magics.notebook.results.done import Done
+    from xinference_magics.notebook.results.rows import Done
     from xinference_magics.notebook.session.session import Session
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.display.tables import Column, table_of
 from xinference_magics.notebook.results.rows import Rows
 from xinference_magics.plain import as_word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xinference_magics.cluster.launching.plan import LaunchPlan
 
 
 class Models(Rows[RunningModel]):
@@ -52,3 +58,35 @@ def description(model: RunningModel) -> dict[str, Any]:
     known = [(column.title, column.value(model)) for column in _DETAILS]
     rows = [(title, value) for title, value in known if value not in (None, "")]
     return table_of(rows, "", "")._repr_mimebundle_()
+
+
+_CHOSEN = frozenset({"model_engine", "model_format", "model_size_in_billions", "quantization"})
+
+
+def plan(planned: LaunchPlan) -> dict[str, Any]:
+    """Show the request, each value's origin, and the outcome (IPython's mimebundle formatter)."""
+    caption = " ".join(_caption(planned))
+    return table_of(_rows(planned), "request", "value", "", caption=caption)._repr_mimebundle_()
+
+
+def _rows(planned: LaunchPlan) -> Iterator[tuple[str, str, str]]:
+    for name, value in planned.body().items():
+        if value is not None:
+            yield name, _shown(value), _source(planned, name)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _source(planned: LaunchPlan, name: str) -> str:
+    if name in planned.wanted.typed:
+        return "typed"
+    return "chosen" if name in _CHOSEN else "default"
+
+
+def _caption(planned: LaunchPlan) -> Iterator[str]:
+    yield f"Nothing was launched at {planned.endpoint}."
+    if planned.existing is not None:
+        yield planned.existing.planned
+    yield from planned.said

@@ -9,7 +9,7 @@ from xinference_magics.cluster.machines import Snapshot
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.cluster.operations import Operation
 from xinference_magics.local_server.memory import MemoryEstimate
-from xinference_magics.notebook.results import catalog, machines, models, plan
+from xinference_magics.notebook.results import catalog, machines, models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from xinference_magics.shown import Shown
 
 _PRINTERS: dict[type[Shown], Callable[[Any], dict[str, Any]]] = {
-    LaunchPlan: plan.plan,
+    LaunchPlan: models.plan,
     MemoryEstimate: catalog.memory,
     Operation: machines.operation,
     RunningModel: models.description,

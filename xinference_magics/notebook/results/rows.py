@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from xinference_magics.display.tables import Column, Table
 from xinference_magics.errors import NotebookError
+from xinference_magics.plain import neutralise
+from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from xinference_magics.notebook.session.session import Session
+
 
 T = TypeVar("T")
 
@@ -56,3 +61,25 @@ class Rows(list[T]):
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         return self.table._repr_mimebundle_()
+
+
+@dataclass(frozen=True, repr=False)
+class Done(Shown):
+    """What a command did, shown as text.
+
+    Attributes:
+        text: The message for the user.
+        subject: What it was done to: a UID, a name, a version or an endpoint.
+    """
+
+    text: str
+    subject: str
+
+    def __repr__(self) -> str:
+        return neutralise(self.text)
+
+
+def done(session: Session, text: str, subject: str) -> Done:
+    """Show `text` to the user, and return the same for code."""
+    session.say(text)
+    return Done(text, subject)
