@@ -5,7 +5,7 @@ import pytest
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook.session.model_kinds import CHAT, KINDS, kind_of
+from xinference_magics.notebook.session.namespace import CHAT, KINDS, kind_of
 
 
 def running(model_type="LLM", *abilities):

@@ -10,7 +10,7 @@ from xinference_magics.errors import ConnectError, NotebookError, PromptError, X
 from xinference_magics.notebook.command_line.questions import agreed
 from xinference_magics.notebook.prompt.expand import evaluate
 from xinference_magics.notebook.prompt.values import returned
-from xinference_magics.notebook.session.model_kinds import CHAT
+from xinference_magics.notebook.session.namespace import CHAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from xinference_magics.notebook.chatting.building import parameters_of
 from xinference_magics.notebook.chatting.ending import finish
 from xinference_magics.notebook.chatting.showing import answer
 from xinference_magics.notebook.prompt.expand import Prompt, expand
-from xinference_magics.notebook.session.model_kinds import TEXT
+from xinference_magics.notebook.session.namespace import TEXT
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from xinference_magics.errors import PromptError
 from xinference_magics.notebook.prompt.attachments import attached
 from xinference_magics.notebook.prompt.expand import Prompt, braced_names, expand, joined
 from xinference_magics.notebook.prompt.history import Errors, described, last_cells, last_failed
-from xinference_magics.notebook.session.model_kinds import CHAT
+from xinference_magics.notebook.session.namespace import CHAT
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from xinference_magics.notebook.chatting.comparing import compare
 from xinference_magics.notebook.chatting.ending import finish, keep, silent
 from xinference_magics.notebook.chatting.showing import answer
 from xinference_magics.notebook.prompt.expand import Prompt
-from xinference_magics.notebook.session.catching_up import catch_up
+from xinference_magics.notebook.session.session import catch_up
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from xinference_magics.notebook.command_line.questions import answered, answered
 from xinference_magics.notebook.commands.command import Command
 from xinference_magics.notebook.commands.connecting import told
 from xinference_magics.notebook.results.rows import done
-from xinference_magics.notebook.session.opening import require_account
+from xinference_magics.notebook.session.connector import require_account
 
 if TYPE_CHECKING:
     from collections.abc import Callable

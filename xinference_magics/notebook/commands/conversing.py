@@ -15,7 +15,7 @@ from xinference_magics.notebook.command_line.option import NoOptions, Option, Va
 from xinference_magics.notebook.command_line.readers import count, not_empty
 from xinference_magics.notebook.commands.command import CellOptions, Command, CommandSet
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
-from xinference_magics.notebook.session.catching_up import catch_up
+from xinference_magics.notebook.session.session import catch_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from xinference_magics.notebook.command_line.option import Values, given, other_
 from xinference_magics.notebook.commands import launch_options
 from xinference_magics.notebook.commands.command import UID, Command, ThereOptions
 from xinference_magics.notebook.commands.launch_options import LaunchOptions
-from xinference_magics.notebook.session.model_kinds import kind_of
+from xinference_magics.notebook.session.namespace import kind_of
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.connection import Cluster

@@ -12,7 +12,7 @@ from xinference_magics.notebook.command_line.option import Option, Values
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.completion import cache as known
 from xinference_magics.notebook.completion.cache import Known, Query
-from xinference_magics.notebook.session.model_kinds import CHAT, TEXT
+from xinference_magics.notebook.session.namespace import CHAT, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics import interrupts
+
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
+
+    from xinference_magics.cluster.models import RunningModel
+
 
 _ABSENT = object()
 
@@ -30,3 +36,75 @@ class Namespace:
             return False
         self.variables[name] = self._ours[name] = value
         return True
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of model with a LangChain class.
+
+    Args:
+        model_type: Its type, as the server calls it.
+        ability: The ability that it must have.
+        make: Makes the object for a running model from the fields of its class, which it imports
+            only when called.
+        name: The name of its object in the notebook; empty for the trait `name`.
+        magic: The magic that asks such a model, if any.
+        does: What such a model does for that magic.
+    """
+
+    model_type: str
+    ability: str
+    make: Callable[[RunningModel, dict[str, Any]], Any]
+    name: str = ""
+    magic: str = ""
+    does: str = ""
+
+    def fits(self, running: RunningModel) -> bool:
+        """Return whether `running` is a model of this kind."""
+        return self.model_type == running.type and self.ability in running.abilities
+
+
+# Imports must not be interrupted, or what pydantic and langsmith set up stays broken.
+
+
+def _chat(running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.chat_models import ChatXinference
+        from xinference_magics.wire.profile import model_profile
+    name = running.family or running.name
+    profile = model_profile(running.abilities, running.context_length, running.engine, name)
+    return ChatXinference(**fields, profile=profile)
+
+
+def _text(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.llms import XinferenceLLM
+    return XinferenceLLM(**fields)
+
+
+def _embeddings(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.embeddings import XinferenceEmbeddings
+    return XinferenceEmbeddings(**fields)
+
+
+def _reranker(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.held():
+        from xinference_magics.rerank import XinferenceRerank
+    return XinferenceRerank(**fields)
+
+
+CHAT = Kind("LLM", "chat", _chat, magic="%%chat", does="chat")
+TEXT = Kind("LLM", "generate", _text, magic="%%generate", does="continue texts")
+
+KINDS = (
+    CHAT,
+    TEXT,
+    Kind("embedding", "embed", _embeddings, "embeddings"),
+    Kind("rerank", "rerank", _reranker, "reranker"),
+)
+
+
+def kind_of(running: RunningModel) -> Kind | None:
+    """Return the first kind that fits `running`, or None."""
+    return next((kind for kind in KINDS if kind.fits(running)), None)

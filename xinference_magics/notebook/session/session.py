@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.chat.budget import Lessons
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
-from xinference_magics.chat.pending import Background
+from xinference_magics.chat.pending import Background, goes_on
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook.session import opening
+from xinference_magics.notebook.session import connector
 from xinference_magics.notebook.session.connector import Connector
-from xinference_magics.notebook.session.model_kinds import CHAT, KINDS, kind_of
+from xinference_magics.notebook.session.namespace import CHAT, KINDS, kind_of
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from xinference_magics.chat.comparison import Comparison
+    from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.cluster.launching.reuse import OwnLaunches
     from xinference_magics.cluster.models import RequestContext, RunningModel
     from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.session.connector import Settings
-    from xinference_magics.notebook.session.model_kinds import Kind
-    from xinference_magics.notebook.session.namespace import Namespace
+    from xinference_magics.notebook.session.namespace import Kind, Namespace
 
 
 class Session:
@@ -104,7 +104,7 @@ class Session:
             cluster.endpoint,
             version=connector.server_version,
             private=connector.local is not None,
-            credentials=opening.described(cluster, connector.local),
+            credentials=connector.described(cluster, connector.local),
             models=tuple(cluster.models()),
             in_use=tuple(dict.fromkeys(model.model_uid for model in self.in_use.values())),
             turns=len(self.conversations.current),
@@ -216,7 +216,7 @@ class Session:
             "server_url": endpoint,
             "model_uid": running.uid,
             "timeout": (self.settings.connect_timeout, self.settings.read_timeout),
-            **opening.for_objects(self.connector.get_or_connect()),
+            **connector.for_objects(self.connector.get_or_connect()),
         }
         if kind.model_type == "LLM":
             self._contexts[running.uid] = running.context_length
@@ -268,3 +268,21 @@ def _undecided(endpoint: str, running: list[RunningModel], kind: Kind) -> Notebo
         f"Several running models can {kind.does}: {uids}.",
         hint=f"Choose one: %xinference use {as_word(running[0].uid)} (or ask one with -m UID).",
     )
+
+
+def catch_up(session: Session, turns: Iterable[PendingTurn]) -> None:
+    """Wait until `turns` have ended, and say so in one line.
+
+    Raises:
+        KeyboardInterrupt: The wait was interrupted; the turns keep running.
+    """
+    pending = [each for each in turns if not each.done]
+    if not pending:
+        return
+    names = ", ".join(dict.fromkeys(each.title for each in pending))
+    try:
+        session.say(f"Waiting for an earlier turn of this conversation: {names}.")
+        for each in pending:
+            each.wait()
+    except KeyboardInterrupt:
+        raise goes_on(names) from None
