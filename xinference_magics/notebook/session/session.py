@@ -11,8 +11,7 @@ from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
 from xinference_magics.chat.pending import Background, goes_on
 from xinference_magics.errors import NotebookError
-from xinference_magics.notebook.session import connector
-from xinference_magics.notebook.session.connector import Connector
+from xinference_magics.notebook.session.connector import Connector, described, for_objects
 from xinference_magics.notebook.session.namespace import CHAT, KINDS, kind_of
 from xinference_magics.plain import as_word
 
@@ -104,7 +103,7 @@ class Session:
             cluster.endpoint,
             version=connector.server_version,
             private=connector.local is not None,
-            credentials=connector.described(cluster, connector.local),
+            credentials=described(cluster, connector.local),
             models=tuple(cluster.models()),
             in_use=tuple(dict.fromkeys(model.model_uid for model in self.in_use.values())),
             turns=len(self.conversations.current),
@@ -216,7 +215,7 @@ class Session:
             "server_url": endpoint,
             "model_uid": running.uid,
             "timeout": (self.settings.connect_timeout, self.settings.read_timeout),
-            **connector.for_objects(self.connector.get_or_connect()),
+            **for_objects(self.connector.get_or_connect()),
         }
         if kind.model_type == "LLM":
             self._contexts[running.uid] = running.context_length
