@@ -15,10 +15,9 @@ from xinference_magics.local_server.server_log import cause
 from xinference_magics.transport.events import read
 from xinference_magics.transport.handle import lines
 from xinference_magics.wire.calls.splitter import ToolCallSplitter
-from xinference_magics.wire.escapes import Escapes
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.request import ModelDefaults, chat_request
-from xinference_magics.wire.shapes import MalformedError
+from xinference_magics.wire.shapes import Escapes, MalformedError
 from xinference_magics.wire.stream import StreamConverter
 
 FROM_A_PLACE = {"find", "index", "startswith"}  # these accept a start position

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinference_magics.wire.escapes import Escapes, whole_escapes
-from xinference_magics.wire.shapes import whole_characters
+from xinference_magics.wire.shapes import Escapes, whole_characters, whole_escapes
 
 HARD = st.sampled_from(["\ud83d", "\ude00", "😀", "\\", '"', "u", "d83d", "ude00", "a", "\n"])
 

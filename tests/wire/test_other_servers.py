@@ -16,9 +16,8 @@ from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.messages import to_wire
 from xinference_magics.wire.request import ModelDefaults, chat_request, text_request
 from xinference_magics.wire.shapes import DONE, Characters
-from xinference_magics.wire.stream import StreamConverter
+from xinference_magics.wire.stream import StreamConverter, as_chunk
 from xinference_magics.wire.text import TextStreamConverter, to_generation
-from xinference_magics.wire.whole_chunk import as_chunk
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 TIME = {"type": "function", "function": {"name": "time", "parameters": {}}}

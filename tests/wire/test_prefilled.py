@@ -6,8 +6,8 @@ from langchain_core.messages import HumanMessage
 
 from xinference_magics import ChatXinference
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.prefilled import is_prefilled
 from xinference_magics.wire.profile import model_profile
+from xinference_magics.wire.reasoning import is_prefilled
 from xinference_magics.wire.request import ModelDefaults, chat_request
 
 

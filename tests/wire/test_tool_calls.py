@@ -7,7 +7,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.text_calls import beyond_repair, is_object
+from xinference_magics.wire.native_calls import beyond_repair, is_object
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.errors import ServerError
 from xinference_magics.models.text_model import say_if_unmet
 from xinference_magics.transport.features import streams_no_tools
-from xinference_magics.wire.stream import StreamConverter
-from xinference_magics.wire.whole_chunk import as_chunk, has_words
+from xinference_magics.wire.stream import StreamConverter, as_chunk, has_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

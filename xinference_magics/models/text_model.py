@@ -12,10 +12,9 @@ from xinference_magics import __version__
 from xinference_magics.models.call_config import ConfigurableCalls
 from xinference_magics.models.served import ServedModel
 from xinference_magics.notes import note
-from xinference_magics.wire.earlier_calls import depend_on_family, hold_calls
 from xinference_magics.wire.engines import unheeded, unmet_choice
 from xinference_magics.wire.forced_choice import describes_tools
-from xinference_magics.wire.messages import hold_media
+from xinference_magics.wire.messages import depend_on_family, hold_calls, hold_media
 from xinference_magics.wire.metadata import PROVIDER
 from xinference_magics.wire.parameters import GenerationParameters
 from xinference_magics.wire.profile import as_described, engine_in

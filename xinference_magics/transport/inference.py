@@ -21,11 +21,11 @@ from xinference_magics.errors import (
     XinferenceError,
 )
 from xinference_magics.remedies import Remedy
-from xinference_magics.transport.abort import abort_soon
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
 from xinference_magics.transport.error_details import last_failure, says_nothing
 from xinference_magics.transport.events import EventError, whole, written
+from xinference_magics.transport.handle import abort_soon
 from xinference_magics.transport.logs import timed
 from xinference_magics.transport.traces import forget, from_client
 from xinference_magics.wire.shapes import MalformedError

@@ -11,13 +11,14 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
-from xinference_magics.wire.escapes import whole_escapes
 from xinference_magics.wire.forced_calls import whole_calls
 from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
+    TextCall,
     arguments_in,
     function_in,
     id_in,
+    is_object,
     name_in,
     new_id,
     unwrapped,
@@ -33,8 +34,8 @@ from xinference_magics.wire.shapes import (
     text_in,
     understood,
     whole_characters,
+    whole_escapes,
 )
-from xinference_magics.wire.text_calls import TextCall, is_object
 from xinference_magics.wire.tools import demanding
 
 if TYPE_CHECKING:

@@ -13,8 +13,36 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from xinference_magics.wire.engines import LLAMA_CPP
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_ALWAYS = frozenset({"Kimi-K2.5", "MiniMax-M2.7", "skywork-or1-preview"})
+_WHERE_THINKING_IS_ASKED_FOR = frozenset(
+    {
+        *("Baichuan-M2", "DeepSeek-V3.2", "DeepSeek-V3.2-Exp", "Deepseek-V3.1"),
+        *("GLM-4.7", "GLM-4.7-Flash", "glm-5.1", "glm-5.2"),
+        *("Ling-3.0-flash", "Ling-3.0-tiny", "MiniMax-M3", "minicpm5-1b", "minicpm5-2b"),
+        *("Nex-N2", "Ornith-1.0-35B", "Ornith-1.5-35B-A3B", "Ornith-1.5-397B"),
+        *("qwen3.5", "qwen3.6", "qwen3.8", "qwen3.8-Flash-Next"),
+    }
+)
+
+
+def is_prefilled(family: str | None, engine: str | None, *, thinking: bool) -> bool:
+    """Return whether an answer begins within the reasoning.
+
+    Args:
+        family: The model's family, as Xinference names it.
+        engine: The engine; llama.cpp separates the reasoning of such templates itself.
+        thinking: Whether the request asks for reasoning.
+    """
+    if engine == LLAMA_CPP:
+        return False
+    return family in _ALWAYS or (thinking and family in _WHERE_THINKING_IS_ASKED_FOR)
+
 
 LONGEST_MARGIN = 4_000
 """Characters of whitespace to hold back because a tag may follow; more are passed on."""

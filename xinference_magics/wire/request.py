@@ -9,12 +9,11 @@ from uuid import uuid4
 
 from xinference_magics.errors import BadRequestError, StreamError
 from xinference_magics.remedies import Remedy
-from xinference_magics.wire.earlier_calls import with_readable_calls
 from xinference_magics.wire.engines import LLAMA_CPP, named
 from xinference_magics.wire.forced_choice import Forced, forced
 from xinference_magics.wire.grammar import followable, unfollowed
 from xinference_magics.wire.media import Reader
-from xinference_magics.wire.messages import to_wire
+from xinference_magics.wire.messages import to_wire, with_readable_calls
 from xinference_magics.wire.parameters import (
     CALL_NAMES,
     NAMES,
@@ -22,7 +21,7 @@ from xinference_magics.wire.parameters import (
     checked,
     refuse_unknown,
 )
-from xinference_magics.wire.prefilled import is_prefilled
+from xinference_magics.wire.reasoning import is_prefilled
 from xinference_magics.wire.tools import tool_dicts, wire_choice
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.engines import LLAMA_CPP
 from xinference_magics.wire.forced_calls import ForcedCalls
 from xinference_magics.wire.metadata import response_metadata, usage_in
+from xinference_magics.wire.native_calls import id_in
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
     DONE,
@@ -38,6 +39,52 @@ if TYPE_CHECKING:
     from langchain_core.messages import ToolCallChunk
 
     from xinference_magics.wire.request import ChatRequest
+
+
+def as_chunk(answer: Mapping[str, Any], request: ChatRequest) -> dict[str, Any]:
+    """Convert the non-streamed answer to `request` to a stream's only chunk.
+
+    A non-streamed answer is complete, whether or not it has a finish reason.
+
+    Raises:
+        ServerError: The answer has an unexpected format.
+    """
+    with understood(request.model_uid, request.request_id):
+        return _as_chunk(answer)
+
+
+def _as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
+    choices = [
+        {
+            **each,
+            "delta": _numbered(object_in(each, "message")),
+            "finish_reason": each.get("finish_reason") or "stop",
+        }
+        for each in objects_in(answer, "choices")
+    ]
+    return {**answer, "choices": choices}
+
+
+_WORDS = ("content", "reasoning_content", "reasoning", "tool_calls")
+
+
+def has_words(chunk: Mapping[str, Any]) -> bool:
+    """Return whether a stream's chunk contains any output, which begins the answer."""
+    match chunk:
+        case {"choices": [{"delta": dict(delta)}, *_]}:
+            return any(delta.get(name) for name in _WORDS)
+    return False
+
+
+def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Number complete calls and drop repeated ids, because streams distinguish calls by these."""
+    ids: set[str | None] = set()
+    calls = []
+    for number, call in enumerate(calls_in(message)):
+        given = id_in(call)
+        calls.append({**call, "index": number, "id": None if given in ids else given})
+        ids.add(given)
+    return {**message, "tool_calls": calls}
 
 
 _BEYOND_BLOCKS = 1000

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.tool import tool_call_chunk
 
-from xinference_magics.wire.escapes import Escapes, whole_escapes
 from xinference_magics.wire.native_calls import (
+    TextCall,
     arguments_in,
+    beyond_repair,
     function_in,
     id_in,
+    is_object,
     may_be_wrapped,
     name_in,
     new_id,
     unwrapped,
 )
-from xinference_magics.wire.shapes import integer_in
-from xinference_magics.wire.text_calls import TextCall, beyond_repair, is_object
+from xinference_magics.wire.shapes import Escapes, integer_in, whole_escapes
 from xinference_magics.wire.tools import demanding
 
 if TYPE_CHECKING:

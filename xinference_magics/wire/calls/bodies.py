@@ -14,8 +14,7 @@ from xinference_magics.wire.calls.cursor import NotACallError
 from xinference_magics.wire.calls.json_text import TornError, json_object
 from xinference_magics.wire.calls.nested import gathered, nested
 from xinference_magics.wire.calls.values import load, typed, types_of
-from xinference_magics.wire.native_calls import new_id
-from xinference_magics.wire.text_calls import TextCall
+from xinference_magics.wire.native_calls import TextCall, new_id
 
 if TYPE_CHECKING:
     from xinference_magics.wire.calls.cursor import Cursor, Mark, Reading

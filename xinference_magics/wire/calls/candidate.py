@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xinference_magics.wire.calls.cursor import Reading
     from xinference_magics.wire.calls.formats import Format
     from xinference_magics.wire.calls.offered import Offered
-    from xinference_magics.wire.text_calls import TextCall
+    from xinference_magics.wire.native_calls import TextCall
 
 _BLANKS = re.compile(r"[ \t\r]*")
 _BACKTICKS = re.compile(r"`*")

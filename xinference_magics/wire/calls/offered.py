@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.calls.values import types_of
-from xinference_magics.wire.native_calls import new_id, unwrapped
+from xinference_magics.wire.native_calls import TextCall, as_json, is_object, new_id, unwrapped
 from xinference_magics.wire.shapes import whole_characters
-from xinference_magics.wire.text_calls import TextCall, as_json, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

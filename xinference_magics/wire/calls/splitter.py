@@ -13,7 +13,7 @@ from xinference_magics.wire.reasoning import LONGEST_MARGIN
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from xinference_magics.wire.text_calls import TextCall
+    from xinference_magics.wire.native_calls import TextCall
 
 CUT_OFF = frozenset({"length", "abort", "error", "content_filter"})
 """The finish reasons of incomplete answers."""
