@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xinference_magics.wire.calls.formats import FORMATS
-from xinference_magics.wire.calls.splitter import ToolCallSplitter
+from xinference_magics.wire.calls.openings import ToolCallSplitter
 
 CITY, DAYS = {"type": "string"}, {"type": "integer"}
 

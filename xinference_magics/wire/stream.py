@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
+from xinference_magics.wire.calls.openings import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.engines import LLAMA_CPP
 from xinference_magics.wire.forced_calls import ForcedCalls
 from xinference_magics.wire.metadata import response_metadata, usage_in

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics.wire.calls.cursor import NotACallError
-from xinference_magics.wire.calls.json_text import TornError, json_object
-from xinference_magics.wire.calls.nested import gathered, nested
+from xinference_magics.wire.calls.json_text import TornError, gathered, json_object, nested
 from xinference_magics.wire.calls.values import load, typed, types_of
 from xinference_magics.wire.native_calls import TextCall, new_id
 
 if TYPE_CHECKING:
+    from xinference_magics.wire.calls.candidate import Offered
     from xinference_magics.wire.calls.cursor import Cursor, Mark, Reading
-    from xinference_magics.wire.calls.offered import Offered
 
 _NAME = re.compile(r'["\'](?:tool_)?name["\']\s*:\s*["\']([^"\']*)["\']')
 _ARGUMENTS = re.compile(r'["\'](?:arguments|parameters)["\']\s*:\s*(.*)', re.DOTALL)
