@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 
 from xinference_magics.chat.turn import Turn
-from xinference_magics.notebook.chatting.ending import silent
+from xinference_magics.notebook.chatting.turns import silent
 from xinference_magics.notebook.results.conversations import TurnRows
 
 STEPS = [

@@ -1,4 +1,4 @@
-"""What answers a question: a model, or something built around one."""
+"""What answers a question: a model, or a model that calls tools until it has an answer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The single path from a question to a turn, for cells, comparisons, code and the background.
 
 `answer_all` streams on threads while the caller's thread shows what arrives; `answer_here` streams
-on the caller's own event loop.
+on the caller's own event loop. `ask` and `aask` are a conversation's turns from code, without a
+view.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 If the context window is known, a prompt gets at most that many tokens, minus those reserved for
 the answer. Whole turns are left out, oldest first; the system prompt and the new prompt stay. If
-those alone are too long, nothing is sent. Token counts are estimates, corrected by the counts that
-the model itself has reported.
+those alone are too long, nothing is sent. Token counts are estimates, corrected by what the
+model's answers reveal about how it counts.
 
 The context window is the one the server reported when it refused a request, else the one the model
 was launched with, else the one in its description. If a request is refused anyway, it is sent once

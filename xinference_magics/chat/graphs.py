@@ -1,4 +1,9 @@
-"""Agents and other LangGraph graphs, used instead of a model."""
+"""Agents and other LangGraph graphs, used instead of a model, and what they ask a person.
+
+Interrupts have the shapes of langgraph 1.2 and langchain 1.5: a `value` and an `id`. Those of
+`HumanInTheLoopMiddleware` hold the calls to decide on, either all calls of a message in one
+interrupt (``batched``) or each in its own (``per_call``); the user's own nodes may ask anything.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,12 @@ The user's tools run there, because a sqlite connection or a matplotlib figure b
 that created it. Synchronous functions are called directly, with interrupts as usual. Coroutines run
 on the notebook's own event loop, where a client opened by an earlier cell still works; an interrupt
 then cancels their task and leaves the user's other tasks running.
+
+That loop is in the middle of a callback, the running cell's. `nest_asyncio` lets a loop run within
+itself, but does not handle callbacks whose context is already entered: they cannot run, and asyncio
+drops them. ipykernel handles all frontend messages in one context, the running cell's, so the next
+cell's request would be lost. Such callbacks wait here until the inner run has ended, as they do
+while a cell is busy.
 """
 
 from __future__ import annotations

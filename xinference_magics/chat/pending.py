@@ -1,4 +1,4 @@
-"""A turn that is answered in the background while other cells run.
+"""Turns that are answered in the background while other cells run, until the notebook ends.
 
 A thread does for it what a cell does for any other turn: it runs the turn and repaints its view.
 It runs in the context of the cell that started it, where the turn's notes are collected.

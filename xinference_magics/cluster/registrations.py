@@ -1,4 +1,4 @@
-"""The entries of a server's model registry, as typed values."""
+"""The entries of a server's model registry, as typed values, and definitions to register."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convert untrusted Markdown to safe HTML and to safe Markdown.
+"""Convert untrusted Markdown to safe HTML, with highlighted code, and to safe Markdown.
 
 Raw HTML becomes text, links lead only to web pages or mail, images become links, and math that
 could do more than typeset is shown as code. Importing this imports neither markdown-it nor

@@ -1,4 +1,4 @@
-"""A cell output that can be replaced in place."""
+"""A cell output that can be replaced in place, and the front end that shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What text-generating models share: their parameters, and what traces and caches see."""
+"""What text-generating models share: parameters, traces, caches, a description."""
 
 from __future__ import annotations
 

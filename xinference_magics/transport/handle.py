@@ -1,4 +1,4 @@
-"""Send requests to a model synchronously, over a session that is opened and closed elsewhere."""
+"""Send requests to a model, or abort them, over a session that is opened and closed elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""LangChain messages -> the dicts that an OpenAI-compatible server reads."""
+"""LangChain messages -> the dicts that an OpenAI-compatible server reads.
+
+Earlier tool calls are written so that the chat template of the model's family shows them correctly.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tool calls that a server sends outside the text, in the formats of many servers."""
+"""Tool calls as many servers send them, outside the text, and what was read of a call."""
 
 from __future__ import annotations
 

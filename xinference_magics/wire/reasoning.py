@@ -2,7 +2,8 @@
 
 Reasoning arrives as `reasoning_content` next to `content`, or in tags at the beginning of the
 text, such as ``<think>…</think>``; if the prompt already ends in the opening tag, only the closing
-one arrives. Engines keep the newlines around both parts, which belong to the tags.
+one arrives, as the model's family tells. Engines keep the newlines around both parts, which belong
+to the tags.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Type-checked access to parts of a server's JSON.
+"""Type-checked access to parts of a server's JSON, and characters that are split across them.
 
 Null and missing values count as empty. Anything else of the wrong type makes the answer unreadable:
 langchain-core would accept it and fail when it merges chunks or counts tokens.

@@ -3,7 +3,8 @@
 Engines stream differently. transformers sends its usage twice and a second, wrong finish
 reason, repeats the role, and leaves tool calls in the text; llama.cpp sends its usage in a
 chunk without choices, and `content: null` while it reasons. The result is always the same: text,
-reasoning and tool calls as they arrive, then one last chunk with usage and finish reason.
+reasoning and tool calls as they arrive, then one last chunk with usage and finish reason. An answer
+that had to be requested whole becomes a chunk, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a launch will do, decided before anything is started."""
+"""A launch as it is requested, and what it will do, decided before anything is started."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from xinference_magics import interrupts
 from xinference_magics.chat.comparison import Comparison, first_answer, title_of
 from xinference_magics.errors import XinferenceError
-from xinference_magics.notebook.chatting.ending import interrupted, keep, stream
+from xinference_magics.notebook.chatting.turns import interrupted, keep, stream
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:

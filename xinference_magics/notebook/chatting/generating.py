@@ -10,7 +10,7 @@ from xinference_magics.chat.question import Question
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.chatting.answerers import model_meant
 from xinference_magics.notebook.chatting.building import parameters_of
-from xinference_magics.notebook.chatting.ending import answer, finish
+from xinference_magics.notebook.chatting.turns import answer, finish
 from xinference_magics.notebook.prompt.expand import Prompt, expand
 from xinference_magics.notebook.session.namespace import TEXT
 from xinference_magics.notes import collected_notes, show

@@ -8,7 +8,7 @@ from xinference_magics import interrupts
 from xinference_magics.notebook.chatting import background
 from xinference_magics.notebook.chatting.building import build, with_uids
 from xinference_magics.notebook.chatting.comparing import compare
-from xinference_magics.notebook.chatting.ending import answer, finish, keep, silent
+from xinference_magics.notebook.chatting.turns import answer, finish, keep, silent
 from xinference_magics.notebook.prompt.expand import Prompt
 from xinference_magics.notebook.session.session import catch_up
 from xinference_magics.notes import collected_notes, show

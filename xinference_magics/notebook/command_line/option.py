@@ -1,7 +1,7 @@
 """One option of a magic, declared once for the parser, help, completion and reference.
 
 The options of a command are the fields of a frozen dataclass, each declared by `given`. The parser
-returns an instance of it.
+returns an instance of it. Options that several commands share are here, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A command of a magic: declared once for its parser, its help and its completion.
+"""The commands of a magic, each declared once for its parser, its help and its completion.
 
 There are two kinds. A `Command` gets the words of its line. A `PromptCommand` gets the text after
 its options unchanged, as the prompt.

@@ -1,4 +1,4 @@
-"""The options of ``%xinference launch``."""
+"""The options of ``%xinference launch``, and the request that they make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Build prompt attachments from ``--image``, ``--audio``, ``--video`` and ``--file``."""
+"""Build prompt attachments from ``--image``, ``--audio``, ``--video`` and ``--file``.
+
+A file is decoded if its encoding is certain; otherwise, an error names the likely one.
+"""
 
 from __future__ import annotations
 

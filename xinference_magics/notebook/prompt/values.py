@@ -1,4 +1,7 @@
-"""Convert the notebook's values to what a model reads: text or pictures."""
+"""Convert the notebook's values to what a model reads: text or pictures.
+
+The items of a collection are formatted as each would be on its own.
+"""
 
 from __future__ import annotations
 

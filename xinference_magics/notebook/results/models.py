@@ -1,4 +1,4 @@
-"""Tables of running models."""
+"""Tables of running models, and of what a launch would do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A list of values shown as a table."""
+"""A list of values shown as a table, and the result of a command that returns no data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The notebook's connection, to the server that was named, configured or found."""
+"""The notebook's connection, to the server that was named, configured or found.
+
+It is opened with the credentials that the server requires.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Add the extension's objects to the user's namespace without touching the user's own."""
+"""Add the extension's objects, by the type of the running model, to the user's namespace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Text that starts like a call, read by every format with that start until one finds a call."""
+"""Text that starts like a call, read by every format with that start until one finds a call.
+
+Only a call of an offered tool, with arguments that fit it, counts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the end of a JSON object in a text that arrives piece by piece."""
+"""Read JSON objects and nested elements whose text arrives piece by piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find where a call may begin in a text that arrives piece by piece."""
+"""Find calls in a text that arrives piece by piece: where one may begin, and what stays text."""
 
 from __future__ import annotations
 

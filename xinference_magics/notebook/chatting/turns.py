@@ -1,4 +1,4 @@
-"""The end of a turn: it is stored, and the cell returns it or fails."""
+"""Send questions and show the turns that answer them; keep each, and end its cell."""
 
 from __future__ import annotations
 
