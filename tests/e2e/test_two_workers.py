@@ -76,7 +76,7 @@ def test_replicas_are_placed_one_by_one(notebook, machines):
     elsewhere = launch.replace(machines.first, "127.0.0.9:1")
     reply = notebook.run(elsewhere)
     assert reply.status == "error"
-    assert "has no worker 127.0.0.9:1. Workers: " in reply.error
+    assert "has no worker 127.0.0.9:1. Workers: " in reply.stdout
 
 
 def test_a_model_to_be_spread_is_waited_for(notebook, machines):
