@@ -140,7 +140,7 @@ def test_a_text_that_is_cut_off(bench, url, call):
         Stream(pieces[:2], end="never"),
     ):
         bench.server.faults["POST /v1/completions"] = stream
-        bench.fails(cell, StreamError, "The answer of tiny was cut off", "the server's log.")
+        bench.fails(cell, StreamError, "The answer of tiny was cut off", "see the server's log")
         assert bench.shell.user_ns["got"] == ["One", " two"]
     bench.server.faults["POST /v1/completions"] = Stream(pieces)
     bench.succeeds(cell)
