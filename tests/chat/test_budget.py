@@ -5,8 +5,9 @@ import recorded
 from langchain_core.messages import AIMessage, AIMessageChunk
 from scripted_server import Reply, ScriptedServer, Stream
 
-from xinference_magics.chat.budget import Learnt, Lessons, estimated, fitted
+from xinference_magics.chat.budget import estimated, fitted
 from xinference_magics.chat.conversation import Conversation, Execution
+from xinference_magics.chat.learnt import Learnt, Lessons
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.turn import Turn
 from xinference_magics.chat_models import ChatXinference

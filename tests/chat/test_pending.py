@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 from scripted_server import ScriptedServer, Stream
 
-from xinference_magics.chat.budget import Lessons
 from xinference_magics.chat.conversation import Conversation, Execution
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.chat.pending import Background, PendingTurn
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.turn import Turn

@@ -2,8 +2,8 @@
 
 If the context window is known, a prompt gets at most that many tokens, minus those reserved for
 the answer. Whole turns are left out, oldest first; the system prompt and the new prompt stay. If
-those alone are too long, nothing is sent. Token counts are estimates, corrected by what the
-model's answers reveal about how it counts.
+those alone are too long, nothing is sent. Token counts are estimates, corrected by the counts that
+the model itself has reported.
 
 The context window is the one the server reported when it refused a request, else the one the model
 was launched with, else the one in its description. If a request is refused anyway, it is sent once
@@ -12,7 +12,7 @@ more with fewer turns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -30,66 +30,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
     from xinference_magics.chat.question import Question
-    from xinference_magics.chat_models import ChatXinference
     from xinference_magics.errors import ContextLengthError
-
-
-_PRIOR = 100
-"""Tokens assumed to be estimated correctly before anything is measured.
-
-A chat template adds some 30 tokens to each request, which would distort the ratio of a short
-prompt.
-"""
-_LOWEST, _HIGHEST = 0.25, 4.0
-"""The bounds of a plausible ratio: tokenizers do not account for anything beyond."""
-
-
-@dataclass
-class Learnt:
-    """What has been learnt about one model.
-
-    Attributes:
-        limit: Maximum tokens of a request, as reported by the server when it refused one.
-    """
-
-    limit: int | None = None
-    _estimated: float = 0.0
-    _counted: float = 0.0
-
-    @property
-    def ratio(self) -> float:
-        """The factor to multiply estimates by; 1 before anything is measured.
-
-        The last prompt counts most, and a long one more than a short one.
-        """
-        ratio = (self._counted + _PRIOR) / (self._estimated + _PRIOR)
-        return min(max(ratio, _LOWEST), _HIGHEST)
-
-    def count(self, estimated: int, counted: int) -> None:
-        """Record that a prompt had `counted` tokens when `estimated` were expected."""
-        if estimated > 0 and counted > 0:
-            self._estimated = self._estimated / 2 + estimated
-            self._counted = self._counted / 2 + counted
-
-
-@dataclass
-class Lessons:
-    """What has been learnt about models, by server and UID."""
-
-    _of: dict[tuple[str, str], Learnt] = field(default_factory=dict)
-
-    def of(self, model: ChatXinference) -> Learnt:
-        """Return what has been learnt about a model; initially empty."""
-        return self.at(model.server_url, model.model_uid)
-
-    def at(self, endpoint: str, uid: str) -> Learnt:
-        """Return what has been learnt about the model `uid` on a server; initially empty."""
-        return self._of.setdefault((endpoint, uid), Learnt())
-
-    def forget(self, endpoint: str, uid: str) -> None:
-        """Forget a model, because another one may run under its UID."""
-        self._of.pop((endpoint, uid), None)
-
 
 _SHORTEN = Remedy.SHORTEN()
 _SHORTEN_ANSWER = Remedy.SHORTEN_ANSWER()

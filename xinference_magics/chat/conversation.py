@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from xinference_magics.chat.budget import Lessons
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
 from xinference_magics.remedies import Remedy
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from xinference_magics.chat.answerers import Answerer
-    from xinference_magics.chat.budget import Learnt
     from xinference_magics.chat.events import Event
+    from xinference_magics.chat.learnt import Learnt
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.chat.runner import Outcome
 

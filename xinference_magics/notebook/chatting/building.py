@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from xinference_magics.chat.answerers import Answerer
-    from xinference_magics.chat.budget import Fitted, Learnt
+    from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.conversation import Conversation
+    from xinference_magics.chat.learnt import Learnt
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions, GenerateOptions
     from xinference_magics.notebook.prompt.expand import Prompt

@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.chat.budget import Lessons
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
+from xinference_magics.chat.learnt import Lessons
 from xinference_magics.chat.pending import Background, goes_on
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.session.connector import Connector, described, for_objects
