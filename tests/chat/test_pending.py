@@ -13,9 +13,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 from scripted_server import ScriptedServer, Stream
 
+from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Conversation, Execution
 from xinference_magics.chat.learnt import Lessons
-from xinference_magics.chat.pending import Background, PendingTurn
+from xinference_magics.chat.pending import PendingTurn
 from xinference_magics.chat.question import Question
 from xinference_magics.chat.turn import Turn
 from xinference_magics.chat_models import ChatXinference

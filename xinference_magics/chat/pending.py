@@ -1,4 +1,4 @@
-"""Turns that are answered in the background while other cells run, until the notebook ends.
+"""A turn that is answered in the background while other cells run.
 
 A thread does for it what a cell does for any other turn: it runs the turn and repaints its view.
 It runs in the context of the cell that started it, where the turn's notes are collected.
@@ -7,7 +7,6 @@ It runs in the context of the cell that started it, where the turn's notes are c
 from __future__ import annotations
 
 import asyncio
-import atexit
 import threading
 import time
 from contextvars import copy_context
@@ -22,13 +21,11 @@ from xinference_magics.notes import collected_notes, show, wanted
 from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from typing import Any
 
-    from xinference_magics.chat.conversation import Execution
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
-
 
 _STEP = 0.1
 """Seconds between checks while a thread waits."""
@@ -267,45 +264,3 @@ class _Stoppable:
 
     def repaint(self, lives: Sequence[LiveTurn]) -> None:
         self._view.repaint(lives)
-
-
-_PATIENCE = 2.0
-"""Seconds that stopped turns have to close connections; Jupyter kills a kernel after five."""
-
-
-class Background:
-    """Starts background turns, and stops them when the interpreter exits or on unload."""
-
-    def __init__(self) -> None:
-        self._turns: list[tuple[Execution, PendingTurn]] = []
-
-    def start(self, turn: PendingTurn, execution: Execution) -> None:
-        """Start a turn on behalf of `execution`, the run of a cell."""
-        if not self._turns:
-            atexit.register(self.stop)
-        self._turns = [(run, each) for run, each in self._turns if not each.done]
-        turn.start()
-        self._turns.append((execution, turn))
-
-    def discard(self, execution: Execution, deleted: Collection[str]) -> None:
-        """Stop the turns of deleted cells, and of the cell that is run again.
-
-        Their outputs are gone too, so the turns stay out of their conversations.
-
-        Args:
-            execution: The run that is starting.
-            deleted: Ids of cells that are no longer in the notebook.
-        """
-        for run, each in self._turns:
-            if execution.reruns(run) or run.cell_id in deleted:
-                each.discard()
-
-    def stop(self) -> None:
-        """Stop every turn that is still being answered."""
-        atexit.unregister(self.stop)
-        turns, self._turns = self._turns, []
-        for _, each in turns:
-            each.stop()
-        until = time.monotonic() + _PATIENCE
-        for _, each in turns:
-            each.wait(max(0.0, until - time.monotonic()))

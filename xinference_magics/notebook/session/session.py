@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.chat.background import Background
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.conversations import Conversations
 from xinference_magics.chat.learnt import Lessons
-from xinference_magics.chat.pending import Background, goes_on
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.session.connector import Connector, described, for_objects
 from xinference_magics.notebook.session.namespace import CHAT, KINDS, kind_of
@@ -275,6 +275,8 @@ def catch_up(session: Session, turns: Iterable[PendingTurn]) -> None:
     Raises:
         KeyboardInterrupt: The wait was interrupted; the turns keep running.
     """
+    from xinference_magics.chat.pending import goes_on
+
     pending = [each for each in turns if not each.done]
     if not pending:
         return
