@@ -103,6 +103,7 @@ def rendered(error: BaseException, line: str) -> list[str]:
 
 def shown_as(error: Exception, line: str) -> Exception:
     """Return `error`, for which IPython will show `line` instead of a traceback."""
+    # IPython calls this on the exception.
     error._render_traceback_ = lambda: rendered(error, line)  # type: ignore[attr-defined]
     return error
 

@@ -49,7 +49,7 @@ def test_the_first_that_answered_is_kept(turns, kept):
 def test_another_answer_is_kept_instead():
     comparison = compared(turn("one"), turn("two"))
     conversation, shown = comparison.conversation, []
-    comparison.shown_anew = lambda each: shown.append(each.kept_name)
+    comparison.on_kept = lambda each: shown.append(each.kept_name)
     conversation.add(turn("later"), Execution(2, "B"))
     assert comparison.keep("b") is comparison["b"]
     assert [each.text for each in conversation.turns] == ["two", "later"]

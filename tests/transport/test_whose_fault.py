@@ -104,7 +104,7 @@ def timed_out():
 SOURCES = {
     "a file that is missing": (Path("/nonexistent/token").read_text, FileNotFoundError),
     "a key that is missing": (lambda: {}["token"], KeyError),
-    "text that is no JSON": (lambda: json.loads("xf-"), json.JSONDecodeError),
+    "text that is not JSON": (lambda: json.loads("xf-"), json.JSONDecodeError),
     "a timeout": (timed_out, TimeoutError),
     "a request of its own": (refused_by_requests, requests.ConnectionError),
     "a function of a library": (

@@ -168,13 +168,13 @@ class Login:
     Args:
         endpoint: A normalized endpoint.
         path: The file; None for the one with the user's own login there.
-        anew: Gets new tokens with a saved password if they cannot be refreshed; None if only the
-            user knows the password.
+        sign_in_again: Gets new tokens with a saved password if they cannot be refreshed; None if
+            only the user knows the password.
     """
 
     endpoint: str
     path: Path | None = None
-    anew: Callable[[], Tokens] | None = field(default=None, repr=False)
+    sign_in_again: Callable[[], Tokens] | None = field(default=None, repr=False)
 
     @property
     def username(self) -> str:
@@ -185,7 +185,7 @@ class Login:
     def usable(self) -> bool:
         """Whether it can still supply tokens, to the best of our knowledge."""
         kept = self.kept
-        return kept.good or bool(kept.refresh or self.anew)
+        return kept.good or bool(kept.refresh or self.sign_in_again)
 
     @property
     def _file(self) -> Path:
@@ -264,8 +264,8 @@ class Login:
 
     def _renewed(self, tokens: Tokens) -> Tokens:
         renewed = self._refreshed(tokens)
-        if renewed is None and self.anew:
-            renewed = self.anew()
+        if renewed is None and self.sign_in_again:
+            renewed = self.sign_in_again()
         if renewed is None:
             renewed = replace(tokens, refresh="")  # never resend a refused one
         if renewed != tokens:

@@ -32,14 +32,14 @@ class Comparison(SettledAnswer):
         turns: Their turns, in the same order; a failed one has the status `failed`.
         kept: The turn that the conversation continues with; None if there is none.
         conversation: The conversation it is part of; None if it was asked outside any.
-        shown_anew: Called to redraw the comparison when another turn is kept.
+        on_kept: Called to redraw the comparison when another turn is kept.
     """
 
     names: tuple[str, ...]
     turns: list[Turn]
     conversation: Conversation | None = None
     kept: Turn | None = field(default=None, init=False)
-    shown_anew: Callable[[Comparison], None] | None = field(default=None, init=False)
+    on_kept: Callable[[Comparison], None] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._mark(first_answer(self.turns) if self.conversation is not None else None)
@@ -97,8 +97,8 @@ class Comparison(SettledAnswer):
             )
         self.conversation.replace(self.kept, turn)
         self._mark(turn)
-        if self.shown_anew is not None:
-            self.shown_anew(self)
+        if self.on_kept is not None:
+            self.on_kept(self)
         return turn
 
     def to_record(self) -> dict[str, Any]:

@@ -147,18 +147,18 @@ class Conversation:
             place = self._place(execution)
             return [each for run, each in self._unfinished() if self._place(run) <= place]
 
-    def add(self, turn: Turn, execution: Execution, *, anew: bool = False) -> None:
+    def add(self, turn: Turn, execution: Execution, *, starts_over: bool = False) -> None:
         """Add a turn, dropping those left by an earlier run of the same cell.
 
         Args:
             turn: The turn.
             execution: The cell run it belongs to.
-            anew: Start the conversation here: drop the turns before it, too.
+            starts_over: Start the conversation here: drop the turns before it, too.
         """
         with self._changing:
             place = self._place(execution)
             kept = [
-                not (execution.reruns(run) or (anew and index < place))
+                not (execution.reruns(run) or (starts_over and index < place))
                 for index, (run, _) in enumerate(self._entries)
             ]
             entries = [entry for entry, keep in zip(self._entries, kept, strict=True) if keep]

@@ -12,6 +12,7 @@ from typing_extensions import is_typeddict
 from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
 from xinference_magics.errors import NotebookError, shown_as
+from xinference_magics.models.structured_errors import without_link
 from xinference_magics.models.structured_output import best_method
 from xinference_magics.wire.schema import as_function
 
@@ -139,7 +140,7 @@ class Structured(ModelAnswerer):
                 yield Parsed(parsed)
                 return
             if not left or answer.response_metadata.get("finish_reason") == "length":
-                raise shown_as(error, _in_one_line(error))
+                raise shown_as(error, f"{type(error).__name__}: {without_link(error)}")
             wrong = HumanMessage(f"That does not match the schema: {error}"[:_LONGEST_ERROR])
             said += [_as_text(answer), wrong]
             yield wrong
@@ -157,8 +158,3 @@ class Structured(ModelAnswerer):
 def _as_text(answer: AIMessage) -> AIMessage:
     """Return an answer with its tool calls as text, because no tool will answer them."""
     return AIMessage(answer.text or "".join(str(call["args"]) for call in answer.tool_calls))
-
-
-def _in_one_line(error: Exception) -> str:
-    said, _, _ = str(error).partition("\nFor troubleshooting")  # langchain-core adds a link
-    return f"{type(error).__name__}: {said}"

@@ -140,12 +140,12 @@ class ServedModel(BaseModel):
         super().__setattr__(name, _safe({name: value})[name])
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with `update`, of which the key is hidden and the address completed."""
+        """Return a copy with `update`, hiding its key and completing its address."""
         return super().model_copy(update=_safe(update or {}), deep=deep)
 
     @classmethod
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
-        """Return a model from `values` that are not checked, of which the key is hidden."""
+        """Return a model from `values` without checking them, but hiding the key."""
         return super().model_construct(_fields_set, **_safe(values))
 
     @property
@@ -211,7 +211,7 @@ class ServedModel(BaseModel):
 
 
 def _safe(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return field values of which none that pydantic has not checked shows a secret."""
+    """Return field values, hiding secrets in those that pydantic has not checked."""
     safe = dict(values)
     if isinstance(key := safe.get("api_key"), str):
         safe["api_key"] = SecretStr(key)

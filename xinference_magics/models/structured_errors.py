@@ -128,7 +128,7 @@ class CheckedParser(RunnableSerializable[Any, Any]):
             raise OutputParserException(explained, llm_output=said) from error
 
     def _explanation(self, error: Exception, answer: Any) -> str:
-        what = " ".join(str(error).partition("\nFor troubleshooting")[0].split()).rstrip(".")
+        what = " ".join(without_link(error).split()).rstrip(".")
         cut = isinstance(answer, AIMessage) and (
             answer.response_metadata.get("finish_reason") == "length"
         )
@@ -143,6 +143,11 @@ class CheckedParser(RunnableSerializable[Any, Any]):
 
 def _is_answer(given: Any) -> TypeGuard[AIMessage]:
     return isinstance(given, AIMessage)
+
+
+def without_link(error: Exception) -> str:
+    """Return an error's message without the link that langchain-core adds."""
+    return str(error).partition("\nFor troubleshooting")[0]
 
 
 def advice(engine: str | None, method: str) -> str:

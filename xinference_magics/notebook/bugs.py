@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from traceback import walk_tb
 from typing import TYPE_CHECKING
 
-from xinference_magics.errors import XinferenceError, rendered
+from xinference_magics.errors import XinferenceError, shown_as
 from xinference_magics.transport.traces import from_supplier
 
 if TYPE_CHECKING:
@@ -75,5 +75,4 @@ def _explain(error: Exception, place: str) -> None:
         f"{said.rstrip('.')}. This is a bug in {_PACKAGE} ({place}), not in your code or on the "
         "server. Please report it with the traceback: %tb, or %xinference logs --client, shows it."
     )
-    # IPython calls this on the exception and shows the returned lines instead of a traceback.
-    error._render_traceback_ = lambda: rendered(error, line)  # type: ignore[attr-defined]
+    shown_as(error, line)

@@ -55,7 +55,7 @@ class Bearer:
     def __call__(self) -> str | None:
         """Return the token to send, stripped of surrounding whitespace.
 
-        An exception of the source leaves unchanged: it may be from the user's own code.
+        An exception of the source passes through unchanged: it may be from the user's own code.
 
         Raises:
             AuthenticationError: A header cannot carry it, or it was refused recently; nothing

@@ -128,7 +128,7 @@ def _is_address(typed: str, parts: SplitResult) -> bool:
 
 
 def _no_address(typed: str) -> ConnectError:
-    """Return the error for `typed`, of which it shows the scheme and the host."""
+    """Return the error for `typed`, showing only its scheme and host."""
     plain = unicodedata.normalize("NFKC", typed)
     shown = "".join(re.findall(_HARMLESS, plain, re.IGNORECASE))
     left = plain.removeprefix(shown)

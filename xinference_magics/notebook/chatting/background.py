@@ -24,23 +24,23 @@ class _Place:
     Attributes:
         conversation: The conversation it is part of.
         execution: The run of the cell that asks.
-        anew: Whether the conversation starts over with it.
+        starts_over: Whether the conversation starts over with it.
     """
 
     conversation: Conversation
     execution: Execution
-    anew: bool
+    starts_over: bool
 
     def continued(self, question: Question) -> Question:
         """Prepend the turns added in the meantime to a question, as many as fit."""
-        if self.anew:
+        if self.starts_over:
             return question
         before = tuple(self.conversation.before(self.execution))
         return fitted(replace(question, before=before)).question
 
     def keep(self, turn: Turn) -> None:
         if turn.is_answer:
-            self.conversation.add(turn, self.execution, anew=self.anew)
+            self.conversation.add(turn, self.execution, starts_over=self.starts_over)
 
 
 def begin(
@@ -58,7 +58,7 @@ def begin(
     Raises:
         KeyboardInterrupt: The kernel was interrupted; the turn has started and keeps running.
     """
-    place = _Place(conversation, cell.execution, anew=bool(options.new))
+    place = _Place(conversation, cell.execution, starts_over=bool(options.new))
     turn = _pending(cell, question, None if options.once else place)
     with interrupts.as_flag() as flag:
         cell.session.background.start(turn, cell.execution)

@@ -61,7 +61,7 @@ def _settle(session: Session, comparison: Comparison, view: View) -> None:
         view.dismiss()
         return
     session.compared = comparison
-    comparison.shown_anew = view.update
+    comparison.on_kept = view.update
     view.close(comparison)
 
 

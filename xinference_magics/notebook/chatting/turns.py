@@ -33,7 +33,7 @@ def keep(
     """Add a turn to its conversation, and store the cell's value in the ``--out`` variable."""
     if not options.once:
         cell.session.conversations.adopt(conversation)
-        conversation.add(turn, cell.execution, anew=bool(options.new))
+        conversation.add(turn, cell.execution, starts_over=bool(options.new))
     if options.out:
         cell.namespace[options.out] = value
     if turn.format == "code" and turn.status == "done":
@@ -41,7 +41,7 @@ def keep(
 
 
 def silent(turn: Turn) -> list[str]:
-    """Return a note if the model called tools and then ended its turn without a word."""
+    """Return a note if the model called tools and then ended its turn without an answer."""
     gave_none = turn.steps and not turn.text.strip() and not turn.tool_calls
     if gave_none and turn.status == "done" and turn.finish_reason == "stop":
         return [f"{turn.model_uid} gave no answer after the tool calls."]

@@ -11,11 +11,12 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from xinference_magics.nearest import near
+from xinference_magics.wire.engines import LLAMA_CPP, MLX, SGLANG, TRANSFORMERS, VLLM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ENGINES = ("llama.cpp", "vllm", "transformers", "sglang", "mlx")
+_ENGINES = (LLAMA_CPP, VLLM, TRANSFORMERS, SGLANG, MLX)
 _LAST_PORT = 65_535
 _MOST_CELLS = 1000
 """Maximum number of cells in a range: no model reads more."""
