@@ -77,7 +77,7 @@ FORM_ROWS = (
     Row(
         "`response_format` of type `json_object`",
         _json_object,
-        A_WARNING,
+        f"on llama.cpp the schema of any object is sent instead; {A_WARNING}",
         {"response_format": ANY_JSON},
     ),
     Row("`guided_choice`", _guided),

@@ -13,7 +13,7 @@ from xinference_magics.cluster.connection import Cluster
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning"),
-    # json_mode is requested although neither engine uses it to constrain its output
+    # json_mode and json_schema are requested although transformers ignores both
     pytest.mark.filterwarnings("ignore:The .* engine ignores"),
 ]
 

@@ -172,7 +172,7 @@ async def test_raw_answers_come_with_the_parsed_value():
 @pytest.mark.parametrize(
     ("engine", "method", "said"),
     [
-        ("llama.cpp", "json_mode", 'does enforce method="json_schema"'),
+        ("llama.cpp", "json_mode", 'method="json_schema" makes llama.cpp follow the schema'),
         ("transformers", "json_schema", 'transformers engine ignores .* method="function_calling"'),
         ("transformers", "function_calling", 'llama.cpp does, with method="json_schema"'),
     ],

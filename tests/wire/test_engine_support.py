@@ -19,7 +19,8 @@ def request(engine=None, **call):
         ("transformers", {"logprobs": False}, []),
         ("transformers", {"response_format": JSON}, ['use method="function_calling" there']),
         ("llama.cpp", {"seed": 1, "logprobs": True}, []),
-        ("llama.cpp", {"response_format": JSON}, ['use method="json_schema" there']),
+        ("llama.cpp", {"response_format": JSON}, []),
+        ("llama.cpp", {"response_format": JSON, "tools": [TOOL]}, ['ignores "json_object"']),
         ("llama.cpp", {"parallel_tool_calls": False}, ["ignores parallel_tool_calls=False"]),
         ("llama.cpp", {"repetition_penalty": 1.2}, ["llama.cpp engine ignores repetition_penalty"]),
         ("llama.cpp", {"repetition_penalty": 1.0, "frequency_penalty": 1}, []),
@@ -38,6 +39,13 @@ def test_parameters_that_an_engine_ignores_are_reported(engine, call, said):
     sentences = list(unheeded(request(engine, **call)))
     assert len(sentences) == len(said)
     assert all(part in sentence for part, sentence in zip(said, sentences, strict=True))
+
+
+def test_any_object_is_asked_of_llama_cpp_by_a_schema():
+    sent = request("llama.cpp", response_format=JSON).body["response_format"]
+    assert sent["type"] == "json_schema"
+    assert sent["json_schema"]["schema"] == {"type": "object"}
+    assert request("vLLM", response_format=JSON).body["response_format"] == JSON
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def advice(engine: str | None, method: str) -> str:
     name = (engine or "").casefold()
     if name in FOLLOW_A_SCHEMA and method == "json_mode":
         return (
-            f'The {engine} engine does not enforce {method}; it does enforce method="json_schema".'
+            f'{method} asks only for JSON; method="json_schema" makes {engine} follow the schema.'
         )
     if name == TRANSFORMERS and method != "function_calling":
         return (

@@ -1,9 +1,10 @@
 """Structured output: `ChatXinference.with_structured_output`.
 
 How the engines treat the three methods, as seen on Xinference 4.1: llama.cpp and vLLM follow a
-``json_schema``, and a forced tool call is sent to them as one; only vLLM follows ``json_object``;
-transformers follows none of them, but a tool's schema is at least in the prompt. Every answer is
-validated. If no method is given, the engine determines it at the first call.
+``json_schema``, and a forced tool call is sent to them as one; only vLLM follows ``json_object``,
+so llama.cpp is sent the schema of any object instead; transformers follows none of them, but a
+tool's schema is at least in the prompt. Every answer is validated. If no method is given, the
+engine determines it at the first call.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, Method
 from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.runnables import Runnable
 
@@ -89,12 +90,25 @@ def _with_engine_lookup(
     Without a `method`, it uses the one that the engine enforces.
 
     Raises:
-        BadRequestError: The schema or the options do not work with a method that may be used.
+        BadRequestError: The schema or the options work with none of the methods that may be used.
     """
-    for each in (method,) if method else ("json_schema", "function_calling"):
-        _structured(llm, schema, each, None, options)
+    _refuse_early(llm, schema, (method,) if method else _BEST, options)
     lookup = _EngineLookup(llm, schema, method, options)
     return RunnableLambda(lookup.chosen, lookup.achosen)
+
+
+def _refuse_early(
+    llm: ChatXinference, schema: Any, methods: Sequence[str], options: Mapping[str, Any]
+) -> None:
+    """Raise what every engine would cause, before the engine is known."""
+    refused = []
+    for method in methods:
+        try:
+            _structured(llm, schema, method, None, options)
+        except BadRequestError as error:
+            refused.append(error)
+    if len(refused) == len(methods):
+        raise refused[0]
 
 
 @dataclass(frozen=True)
@@ -128,8 +142,12 @@ def _uid(llm: ChatXinference, options: Mapping[str, Any]) -> str:
     return str(options.get("model") or llm.model_uid)
 
 
+_BEST: tuple[Method, Method] = ("json_schema", "function_calling")
+"""The methods that are chosen for an engine: what follows schemas gets the first."""
+
+
 def _best(engine: str | None) -> Method:
-    return "json_schema" if (engine or "").casefold() in FOLLOW_A_SCHEMA else "function_calling"
+    return _BEST[0] if (engine or "").casefold() in FOLLOW_A_SCHEMA else _BEST[1]
 
 
 def _by_tool(llm: ChatXinference, schema: Any, strict: bool | None, kwargs: Any) -> tuple[Any, Any]:

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 _LONGEST_UNENFORCED = 2048
 """The token limit for an answer that may not end without a call, although nothing forces one."""
 
+_ANY_OBJECT = {
+    "type": "json_schema",
+    "json_schema": {"name": "object", "schema": {"type": "object"}},
+}
+"""Has the effect of ``json_object``, which llama.cpp ignores although it enforces schemas."""
+
 _BODY = (*NAMES, "model", "parallel_tool_calls", "response_format")
 
 
@@ -207,6 +213,8 @@ def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
     form = body.get("response_format") or {}
     if request.engine and form.get("type") == "json_schema":
         return _followable(request, form)
+    if request.engine and form.get("type") == "json_object" and not body.get("tools"):
+        return replace(request, body={**body, "response_format": _ANY_OBJECT})
     if (body.get("tool_choice") == "required" or named(body.get("tool_choice"))) and (
         body.get("max_tokens") is None
     ):
