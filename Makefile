@@ -11,7 +11,7 @@ LANES := -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 export PATH := $(PATH):$(CURDIR)/$(SERVER_VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test bench quick coverage versions lint format docs docs-serve docs-reference pictures \
+.PHONY: help demo lab test test-all bench quick coverage versions lint format docs docs-serve docs-reference pictures \
   package engines standard browser faults-long fuzz fuzz-guided older-servers clean
 
 help:  ## Show this list
@@ -23,7 +23,10 @@ demo: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Run a notebook on a priva
 lab: $(VENV)/.installed $(SERVER_VENV)/.installed  ## Open these notebooks in JupyterLab
 	$(BIN)/python examples/demo.py lab
 
-test: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests, on a real Xinference and in a real browser
+test: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run the tests for a change, on a real Xinference and in a real browser (20 minutes)
+	$(BIN)/python -m pytest $(LANES) -m "not long"
+
+test-all: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Run all tests (an hour)
 	$(BIN)/python -m pytest $(LANES)
 
 quick: $(VENV)/.installed  ## Run the tests that need neither a server nor a browser

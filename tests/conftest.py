@@ -71,7 +71,7 @@ LANES = ("notebooks", "server", "own-servers", "pages")
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Mark the tests that need more than Python, by their fixtures; `make quick` skips them.
+    """Mark tests by their fixtures, for `make quick` and `make test`.
 
     With several processes (`pytest -n 3 --dist loadgroup`), each lane runs in one process. The
     remaining tests are grouped by file.
@@ -83,6 +83,8 @@ def pytest_collection_modifyitems(items):
             if fixture in fixtures:
                 item.add_marker(marker)
         lanes[item] = lane_of(item, fixtures)
+        if lanes[item] == "own-servers":
+            item.add_marker("long")
         item.add_marker(pytest.mark.xdist_group(lanes[item]))
     items.sort(key=lambda item: [*LANES, lanes[item]].index(lanes[item]))
 

@@ -20,6 +20,8 @@ from rows import Row, Table, interleaved, number, ratio
 from servers import scripted
 from streaming_server import PROSE, tokens
 
+pytestmark = pytest.mark.long
+
 BENCHMARKS = Path(report.__file__).parent
 
 

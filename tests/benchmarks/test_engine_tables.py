@@ -18,6 +18,8 @@ from row import IGNORED, WORKS
 from xinference_magics.wire.engines import unheeded
 from xinference_magics.wire.request import Request
 
+pytestmark = pytest.mark.long
+
 FOLDER = Path(engine_pages.__file__).parent
 
 

@@ -1,8 +1,11 @@
 """A background turn in JupyterLab grows in its own cell while other cells run."""
 
+import pytest
 from playwright.sync_api import expect
 
 from xinference_magics.chat.turn import RECORD_MIME
+
+pytestmark = pytest.mark.long
 
 IMPORTS = "%load_ext xinference_magics\nfrom gated import gate, tale"
 BEGIN = "%%chat -m tale --bg -o story\nTell me a tale."

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.long
+
 TABLES = ("engine -n qwen2.5-instruct", "search qwen vision", "registrations", "cached")
 
 

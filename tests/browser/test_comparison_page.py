@@ -6,6 +6,8 @@ from throttle import throttled
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 
+pytestmark = pytest.mark.long
+
 SETUP = """\
 %load_ext xinference_magics
 %xinference connect {}

@@ -1,6 +1,9 @@
 """Tab in JupyterLab opens the completer with names known to the server."""
 
+import pytest
 from playwright.sync_api import expect
+
+pytestmark = pytest.mark.long
 
 CONNECT = """
 import os

@@ -4,6 +4,8 @@ import pytest
 from playwright.sync_api import expect
 from waiting import eventually
 
+pytestmark = pytest.mark.long
+
 LONG = 90_000  # ms: a launch takes up to a minute to unwind
 
 

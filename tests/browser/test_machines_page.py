@@ -5,6 +5,8 @@ from management_server import scripted_api
 from playwright.sync_api import expect
 from recorded_cluster import FIRST, SECOND, play, replica
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def cluster():

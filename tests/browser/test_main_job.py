@@ -6,6 +6,8 @@ from throttle import throttled
 
 from xinference_magics.chat.turn import RECORD_MIME
 
+pytestmark = pytest.mark.long
+
 BYTES_PER_SECOND = 8_000  # about 30 tokens per second from llama.cpp
 
 

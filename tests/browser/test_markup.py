@@ -10,6 +10,8 @@ from jupyterlab_driver import BLOCKED
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.long
+
 STREAMED = """\
 from hostile import VECTORS
 from synthetic import play

@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 
 from xinference_magics.chat.turn import RECORD_MIME
 
+pytestmark = pytest.mark.long
+
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
 
 

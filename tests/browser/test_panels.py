@@ -1,6 +1,9 @@
 """Tables and launch progress in JupyterLab."""
 
+import pytest
 from playwright.sync_api import expect
+
+pytestmark = pytest.mark.long
 
 LAUNCH = """
 from xinference_magics.display.views import choose_launch_view

@@ -18,6 +18,8 @@ from xinference_magics.local_server import server as local
 from xinference_magics.local_server import state
 from xinference_magics.notebook.session.connector import Connector
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 NOTEBOOK = """
 import sys

@@ -12,6 +12,8 @@ import pytest
 
 from xinference_magics import ChatXinference, XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 SECTION = re.compile(r"^([A-Z][\w ]+):\n((?:\n|    .*\n?)+)", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from test_accounts import PASSWORD, USER, Secured
 
+pytestmark = pytest.mark.long
+
 DOCS = Path(__file__).parents[2] / "docs"
 CELL = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OPTION = re.compile(r"`(--?[a-z][a-z-]*)")

@@ -2,11 +2,14 @@
 
 import time
 
+import pytest
 from kernel_driver import CONVERSATION
 from test_errors import fails
 
 from xinference_magics import __version__
 from xinference_magics.notebook.commands import COMMANDS
+
+pytestmark = pytest.mark.long
 
 NAMES = {
     "qwen2.5-instruct -s 0_5 -f ggufv2 -q q4_k_m": (

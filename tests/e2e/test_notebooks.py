@@ -16,6 +16,8 @@ from nbclient.exceptions import CellExecutionError
 
 from xinference_magics.chat.turn import RECORD_MIME
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -3,6 +3,8 @@
 import pytest
 from kernel_driver import PATIENCE, Kernel
 
+pytestmark = pytest.mark.long
+
 OPTIONS = "-f ggufv2 --n_threads 1 --disable-virtual-env"
 LAUNCH = f"uid = %xinference launch -n tiny-chat -u twice-begun {OPTIONS}"
 COUNT = "%%chat -t 0\nCount from 1 to 300."

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 FILLER = "filler = 'The quick brown fox jumps over the lazy dog and runs away. ' * 100"
 LAUNCH = (
     "%xinference launch -n tiny-chat -f ggufv2 --disable-virtual-env --n_threads 1 "

@@ -3,6 +3,8 @@
 import pytest
 from terminal_driver import terminal
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def ipython(kernel_env, tiny_chat):

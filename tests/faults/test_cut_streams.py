@@ -11,6 +11,8 @@ from scripted_server import ScriptedServer, Stream
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import ConnectError, StreamError, XinferenceError
 
+pytestmark = pytest.mark.long
+
 SAID = "Grüße, 世界 😀!"
 PIECES = ("Grüße, ", "世界", " 😀!")
 STREAMS = {

@@ -20,6 +20,8 @@ from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.shapes import Escapes, MalformedError
 from xinference_magics.wire.stream import StreamConverter
 
+pytestmark = pytest.mark.long
+
 FROM_A_PLACE = {"find", "index", "startswith"}  # these accept a start position
 LIMIT = 5  # times the work for four times the text; a quadratic reader needs 16
 LOOKED_BACK_OVER = 9  # times the length of a short text
