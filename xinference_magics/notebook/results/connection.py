@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xinference_magics.display.amounts import counted
+from xinference_magics.notebook.results.models import NO_MODELS
 from xinference_magics.plain import neutralise
 from xinference_magics.shown import Shown
 
@@ -39,9 +40,7 @@ class Connection(Shown):
         running = ", ".join(f"{model.uid} ({model.type})" for model in self.models)
         lines = [
             f"Connected to {self.endpoint} ({', '.join(self._notes())}).",
-            f"Running: {running}."
-            if running
-            else "No models are running; launch one with %xinference launch -n NAME",
+            f"Running: {running}." if running else NO_MODELS,
         ]
         if self.in_use:
             used = ", ".join(map(self._used, self.in_use))

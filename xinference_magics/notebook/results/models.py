@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from xinference_magics.cluster.launching.plan import LaunchPlan
 
+NO_MODELS = "No models are running; launch one with %xinference launch -n NAME"
+
 
 class Models(Rows[RunningModel]):
     """The running models."""
@@ -30,7 +32,7 @@ class Models(Rows[RunningModel]):
         Column("context", lambda model: model.context_length),
         Column("replicas", lambda model: model.replica),
     )
-    empty = "No models are running; launch one with %xinference launch -n NAME"
+    empty = NO_MODELS
 
     @property
     def caption(self) -> str:  # type: ignore[override]
