@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-logging.getLogger(__name__).addHandler(logging.NullHandler())
+if not (_log := logging.getLogger(__name__)).handlers:  # a reload runs this again
+    _log.addHandler(logging.NullHandler())
 
 _LAZY = {
     "ChatXinference": "xinference_magics.chat_models",
@@ -60,9 +61,9 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Add the magics to `shell`; called by ``%load_ext xinference_magics``."""
-    from xinference_magics.notebook.extension import load
+    from xinference_magics.interrupts import imported
 
-    load(shell)
+    imported("xinference_magics.notebook.extension").load(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,12 @@ from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import FrameType
+
+_IMPORT_SECONDS = 10.0
+"""Seconds for which an import can delay an interrupt; one that hangs can still be interrupted."""
+_RETRY_SECONDS = 0.02
+"""Seconds between attempts to raise a delayed interrupt."""
 
 
 class _Flag(threading.Event):
@@ -64,6 +73,74 @@ def imported(module: str) -> Any:
 
 
 @contextmanager
+def after_imports() -> Iterator[None]:
+    """Delay an interrupt that arrives during an import until the import is complete.
+
+    Python forgets a package whose import is cut off, but not the submodules that it has loaded,
+    and then cannot import it again: the libraries that a first cell loads would stay broken until
+    the kernel is restarted. A handler other than Python's own is left alone.
+    """
+    on_main = threading.current_thread() is threading.main_thread()
+    if not on_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    handler = _AfterImports(_imports(sys._getframe()))  # noqa: SLF001 - documented for CPython
+    previous = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        try:
+            handler.stop()
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    if handler.waiting:
+        raise KeyboardInterrupt
+
+
+class _AfterImports:
+    """A SIGINT handler that tries again later while the interrupted code is importing.
+
+    Args:
+        outer: How many calls of the import system are below the code to be interrupted.
+    """
+
+    def __init__(self, outer: int) -> None:
+        self._outer = outer
+        self._until: float | None = None
+        self._retry: threading.Timer | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an interrupt has been delayed and not raised yet."""
+        return self._until is not None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        self._until = self._until or now + _IMPORT_SECONDS
+        if _imports(frame) <= self._outer or now > self._until:
+            self._until = None
+            signal.default_int_handler(number, frame)
+        self._retry = threading.Timer(_RETRY_SECONDS, _thread.interrupt_main)
+        self._retry.daemon = True
+        self._retry.start()
+
+    def stop(self) -> None:
+        """Stop trying; if the last try is under way, wait for it."""
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry.join()
+
+
+def _imports(frame: FrameType | None) -> int:
+    """Count the calls of the import system in a stack."""
+    count = 0
+    while frame is not None:
+        count += frame.f_code.co_filename == "<frozen importlib._bootstrap>"
+        frame = frame.f_back
+    return count
+
+
+@contextmanager
 def as_usual() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt while the block runs, even within `as_flag`."""
     if threading.current_thread() is not threading.main_thread():
@@ -94,8 +171,12 @@ def in_one_line(
 
 @contextmanager
 def as_one_line() -> Iterator[None]:
-    """Re-raise an interrupt of the block as one line, unless it already is one."""
+    """Re-raise an interrupt of the block as one line, unless it already is one.
+
+    It does not cut off an import.
+    """
     try:
-        yield
+        with after_imports():
+            yield
     except KeyboardInterrupt as error:
         raise in_one_line(error) from None

@@ -137,6 +137,32 @@ LaunchWidget.__init__ = interrupted
     check_left(kernel, before)
 
 
+INTERRUPTING_FINDER = """
+import sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == {name!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@pytest.mark.parametrize("name", ["yaml.cyaml", "pydantic.fields", "langsmith.schemas"])
+def test_an_import_is_complete_before_an_interrupt(user, name):
+    """A package whose import was cut off could not be imported again."""
+    kernel = Kernel(user)
+    try:
+        kernel.run(ALARM + "%load_ext xinference_magics")
+        kernel.run(INTERRUPTING_FINDER.format(name=name))
+        reply = kernel.run("%chat hi")
+        assert reply.error == "KeyboardInterrupt: The command was interrupted."
+        assert kernel.value(f"{name!r} in sys.modules") == "True"
+        assert kernel.run("%chat hi").status == "ok"
+    finally:
+        kernel.close()
+
+
 @pytest.mark.parametrize("number", range(TIMES // 5))
 def test_the_first_turn_of_a_kernel(user, number):
     """While everything is being imported: what an interrupt breaks must not stay broken."""
