@@ -162,6 +162,7 @@ def asked(bench, url):
         yield f"%xinference login {url} --username alice"
     Login(url).end()
     bench.server.answers["GET /v1/cluster/auth"] = {"auth": False}
+    bench.succeeds(f"%xinference connect {url}")  # without the credentials
 
 
 @pytest.mark.parametrize("step", STEPS)
