@@ -29,7 +29,12 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
 from xinference_magics.errors import ServerError
-from xinference_magics.models.form_beside_tools import answered_by, tool_of_form
+from xinference_magics.models.form_beside_tools import (
+    FormBesideTools,
+    answered_by,
+    tool_of_form,
+    when_called,
+)
 from xinference_magics.models.streamed_answer import StreamedAnswer
 from xinference_magics.models.text_model import DescribedModel, say_if_unmet, say_what_is_unheeded
 from xinference_magics.notes import note
@@ -197,7 +202,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         request = _request(messages, self._described(messages, kwargs), stop, kwargs)
-        if tells_no_thoughts(request, thinks=self._thinks(request)):
+        if tells_no_thoughts(request):
             return generate_from_stream(self._read(request.streamed))
         return _result(self._endpoint.answer(request.body), request)
 
@@ -209,7 +214,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         request = _request(messages, await self._adescribed(messages, kwargs), stop, kwargs)
-        if tells_no_thoughts(request, thinks=self._thinks(request)):
+        if tells_no_thoughts(request):
             return await agenerate_from_stream(self._aread(request.streamed))
         return _result(await self._endpoint.aanswer(request.body), request)
 
@@ -263,11 +268,6 @@ class ChatXinference(DescribedModel, BaseChatModel):
             for chunk in answer.whole(await self._endpoint.aanswer(request.whole)):
                 yield chunk
 
-    def _thinks(self, request: ChatRequest) -> bool:
-        """Whether the model is known to think unless the request says otherwise."""
-        known = request.model_uid == self.model_uid and self.profile
-        return bool(known and known.get("reasoning_output"))
-
     # Tools and structured output
 
     def bind(self, **kwargs: Any) -> _ChatModelBinding:
@@ -310,6 +310,9 @@ class ChatXinference(DescribedModel, BaseChatModel):
             "tool_choice": wire_choice(tool_choice, sent),
             "parallel_tool_calls": parallel_tool_calls,
         }
+        if self.engine is None and sent and kwargs.get("response_format"):
+            del bound["tools"]
+            return when_called(FormBesideTools(self, sent, {**bound, **kwargs}))
         form = tool_of_form(self.engine, sent, bound["tool_choice"], kwargs.get("response_format"))
         if form is not None:
             del kwargs["response_format"]

@@ -128,3 +128,25 @@ def test_only_cells_whose_answer_was_lost_are_named_each_by_its_prompt(tmp_path)
     restored = storage.restore(notebook(tmp_path, *cells), ("%%chat", "%chat"))
     assert restored.lost == ["Count from 1 to 100 in words, with a …", "%chat -t 0 Hello"]
     assert not restored.invalid
+
+
+def test_a_replaced_file_keeps_its_permissions_and_a_link_its_target(tmp_path):
+    path, link = tmp_path / "talk.json", tmp_path / "link.json"
+    path.write_text("{}")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    storage.save(conversation(), link)
+    assert link.is_symlink()
+    assert storage.load(path).name == "trip"
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path):
+    (tmp_path / "usual").touch()
+    storage.save(conversation(), tmp_path / "talk.json")
+    assert (tmp_path / "talk.json").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_copy_keeps_what_a_later_version_has_saved():
+    made = Conversation("trip", unknown={"mood": "good"})
+    assert made.fork("copy").unknown == {"mood": "good"}

@@ -153,7 +153,6 @@ CUT = '{"name": "Ada", "age": 1'
 
 @pytest.mark.parametrize("schema", [Person, PersonDict, Person.model_json_schema()])
 @pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
-@pytest.mark.filterwarnings("ignore:The llama.cpp engine ignores")
 @pytest.mark.filterwarnings("ignore:tiny did not call")
 class TestCutAnswers:
     def text(self, method):

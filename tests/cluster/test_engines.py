@@ -194,3 +194,9 @@ def test_a_vision_model_is_started_with_its_projector():
     typed = LaunchRequest(model_name="see", extra={"multimodal_projector": "mmproj-F32.gguf"})
     assert "projector" not in choose(typed, engines).said
     assert choice.applied_to(typed).extra == typed.extra
+
+
+def test_a_server_without_engines_says_only_that():
+    with pytest.raises(BadRequestError) as caught:
+        choose(LaunchRequest(model_name="foo"), Engines.from_json("foo", {}))
+    assert str(caught.value) == "No engine of this server can run foo."

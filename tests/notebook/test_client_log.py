@@ -67,6 +67,8 @@ def test_what_looks_like_a_secret_is_left_out(shell):
     [line] = logs(shell)
     assert "proxy:1" in line
     assert not [each for each in ("abc", "hush", "12345") if each in line]
+    LOGGER.warning("http://127.0.0.1:9997/v1 refused")
+    assert logs(shell)[-1].endswith("http://127.0.0.1:9997/v1 refused")
 
 
 def test_a_trait_sets_the_level(shell):

@@ -62,3 +62,21 @@ def test_a_value_names_its_subject(shell, server):
     assert (done.subject, str(done)) == ("talker", "Terminated talker.")
     assert shell.run_line_magic("xinference", "use talker").abilities == ("chat",)
     assert shell.run_line_magic("xinference", "connect").endpoint == server.endpoint
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("use talk", "Current: talk, 0 turns."),
+        ("fork copy", "Current: copy, 0 turns."),
+        ("load {file}", "Current: default, 0 turns."),
+    ],
+)
+def test_a_conversation_is_reported_once(shell, capsys, tmp_path, line, said):
+    file = tmp_path / "talk.json"
+    shell.run_cell(f"%conversation save {file}")
+    capsys.readouterr()
+    shell.run_cell(f"%conversation {line.format(file=file)}")
+    once = capsys.readouterr().out
+    assert said in once
+    assert "Conversation(" not in once

@@ -194,7 +194,7 @@ def test_the_server_named_in_the_line_is_asked(tab_until, server, closed_port):
 
 
 def test_a_source_can_be_added(tab, magics):
-    assert tab("%%chat -c ") == []
+    assert tab("%%chat -c ") == ["default"]
     magics.session.conversations.begin("recipes")
     assert tab("%%chat -c rec") == ["recipes"]
     magics._completer.sources[Values.WORKER] = lambda _: ["10.0.0.9:9978"]
@@ -269,3 +269,7 @@ def test_a_magic_of_another_extension_is_left_to_it(shell, tab):
     assert tab("%chat --te") == []
     assert tab("%xchat --te") == ["--temperature"]
     del shell.magics_manager.magics["line"]["chat"]
+
+
+def test_the_default_conversation_is_offered(tab):
+    assert tab("%conversation use d") == ["default"]

@@ -1,7 +1,12 @@
 import pytest
 from langchain_core.messages import HumanMessage
 
-from xinference_magics.wire.engines import unheeded, unheeded_in_chat, unmet_choice
+from xinference_magics.wire.engines import (
+    tells_no_thoughts,
+    unheeded,
+    unheeded_in_chat,
+    unmet_choice,
+)
 from xinference_magics.wire.request import ModelDefaults, chat_request
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
@@ -86,3 +91,16 @@ def test_thinking_of_a_model_without_reasoning_is_reported(thinks, asked, said):
     made = chat_request([HumanMessage("x")], model, {"enable_thinking": asked})
     sentences = ["tiny is not listed as a reasoning model: enable_thinking has no effect."]
     assert list(unheeded_in_chat(made)) == (sentences if said else [])
+
+
+@pytest.mark.parametrize(("thinks", "hidden"), [(True, True), (False, False), (None, False)])
+def test_reasoning_is_known_from_the_description(thinks, hidden):
+    model = ModelDefaults(model_uid="tiny", engine="llama.cpp", thinks=thinks)
+    assert tells_no_thoughts(chat_request([HumanMessage("x")], model, {})) == hidden
+
+
+@pytest.mark.parametrize("form", ["json_object", 5, None])
+def test_a_response_format_of_another_form_is_passed_on(form):
+    made = request("llama.cpp", extra_body={"response_format": form})
+    assert made.body["response_format"] == form
+    assert list(unheeded(made)) == []

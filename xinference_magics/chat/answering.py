@@ -95,6 +95,12 @@ class Unseen:
         """Show nothing."""
 
 
+def interrupted_turn(*, kept: bool) -> KeyboardInterrupt:
+    """Return what an interrupted cell raises; `kept` is whether something arrived and was kept."""
+    rest = "; the partial answer was kept" if kept else " before anything arrived"
+    return interrupts.one_line(f"The turn was interrupted{rest}.")
+
+
 def ask(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Turn:
@@ -103,11 +109,13 @@ def ask(
     for earlier in conversation.awaited(place):
         earlier.wait()
     question = _question(conversation, place, prompt, model, parameters)
-    with interrupts.as_flag() as interrupted:
+    with interrupts.as_flag() as flag:
         [answered] = answer_all([(question, LiveTurn(model.model_uid))], Unseen())
         turn = _kept(conversation, place, answered)
-    if interrupted.is_set():
-        raise interrupts.one_line("The turn was interrupted; the partial answer was kept.")
+    if turn.status == "interrupted":
+        raise interrupted_turn(kept=not turn.empty)
+    if flag.is_set():
+        raise interrupts.one_line("The cell was interrupted; the turn was complete, and is kept.")
     return turn
 
 

@@ -233,7 +233,8 @@ class Conversation:
     def fork(self, name: str) -> Conversation:
         """Return a copy with the turns so far, named `name`."""
         with self._changing:
-            return Conversation(name, self.system, self.host, list(self._entries))
+            entries = list(self._entries)
+            return Conversation(name, self.system, self.host, entries, unknown=self.unknown)
 
     def ask(
         self, prompt: str, *, model: ChatXinference | None = None, **parameters: object

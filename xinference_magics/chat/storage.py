@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.chat.conversation import Conversation, Execution
@@ -22,6 +22,7 @@ from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 VERSION = 1
 _NAMED_BY = 40
@@ -47,15 +48,19 @@ def save(conversation: Conversation, path: Path) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Replace a file, or what a link points to, at once; a new file has the usual permissions."""
+    path = path.resolve()
+    new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with new.open("x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        if path.exists():
+            shutil.copymode(path, new)
+        new.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
 
 

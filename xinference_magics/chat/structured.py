@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
@@ -13,14 +13,13 @@ from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
 from xinference_magics.errors import NotebookError, shown_as
 from xinference_magics.models.structured_errors import without_link
-from xinference_magics.models.structured_output import best_method
+from xinference_magics.models.structured_output import structured_parts
 from xinference_magics.wire.schema import as_function
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from langchain_core.messages import AIMessageChunk, BaseMessage
-    from langchain_core.runnables import RunnableSequence
 
     from xinference_magics.chat.events import Event
     from xinference_magics.chat_models import ChatXinference
@@ -124,18 +123,16 @@ class Structured(ModelAnswerer):
         Raises:
             Exception: The last answer does not match either; the error says why.
         """
-        given = {**parameters, "method": await best_method(self.model, parameters)}
-        asked = self.model.with_structured_output(self.form.asked, include_raw=True, **given)
         # A streaming parser skips whatever does not match, so the parser gets the whole answer.
-        answers, parser = cast("RunnableSequence[Any, Any]", asked).steps
+        answers, parser = await structured_parts(self.model, self.form.asked, parameters)
         said = list(messages)
         for left in range(self.retries, -1, -1):
             chunks: list[AIMessageChunk] = []
-            async for part in answers.astream(said):
-                chunks.append(part["raw"])
-                yield chunks[-1]
+            async for chunk in answers.astream(said):
+                chunks.append(chunk)
+                yield chunk
             answer = merged(chunks)
-            parsed, error = self._read(await parser.ainvoke({"raw": answer}))
+            parsed, error = self._read(await parser.abeside_raw({"raw": answer}))
             if error is None:
                 yield Parsed(parsed)
                 return

@@ -42,6 +42,7 @@ class PageView(SettledView):
     def __init__(self, kernel: Any) -> None:
         super().__init__()
         self._kernel = kernel
+        self._is_open = False
         self._acknowledged = False
 
     def poll(self) -> bool:
@@ -57,6 +58,7 @@ class PageView(SettledView):
         self._widget = ChatWidget(
             titles=[printable(title) for title in titles], background=self.background
         )
+        self._is_open = True
         self._inbox = Inbox(self._widget, self._kernel)
         self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
         who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
@@ -84,6 +86,8 @@ class PageView(SettledView):
         self._replace(lambda: {"text/plain": ""})
 
     def _replace(self, bundle: Callable[[], dict[str, Any]]) -> None:
+        if not self._is_open:  # opening it failed
+            return
         self._widget.send({"ended": True})
         try:
             self.output.replace(bundle())

@@ -148,5 +148,7 @@ def _asked(request: MemoryRequest, python: str) -> dict[str, Any]:
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
         raise LocalServerError(f"The package xinference failed: {reason}.")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    # Libraries print lines of their own, at exit too.
+    printed = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    answer: dict[str, Any] = json.loads(printed[-1])
     return answer

@@ -9,6 +9,7 @@ answer.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableLambda
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
+
+    from xinference_magics.chat_models import ChatXinference
 
 _LAST = "Give the answer, when no other tool is needed any more."
 
@@ -51,6 +54,41 @@ def tool_of_form(
         name += "_"
     function = {"name": name, "description": _LAST, "parameters": schema}
     return {"type": "function", "function": function}
+
+
+@dataclass(frozen=True)
+class FormBesideTools:
+    """Binds tools and a response format when called: the engine determines how.
+
+    Attributes:
+        llm: A model whose engine is not known yet.
+        tools: The tools, as OpenAI dicts.
+        options: The other arguments of `bind_tools`.
+    """
+
+    llm: ChatXinference
+    tools: Sequence[dict[str, Any]]
+    options: Mapping[str, Any]
+
+    def bound(self, _asked: Any, **call: Any) -> Runnable[Any, AIMessage]:
+        """Return what answers a call with the arguments `call`."""
+        return self._on(self.llm.engine_of(self._uid(call)), call)
+
+    async def abound(self, _asked: Any, **call: Any) -> Runnable[Any, AIMessage]:
+        """Do the same without blocking the event loop."""
+        return self._on(await self.llm.aengine_of(self._uid(call)), call)
+
+    def _uid(self, call: Mapping[str, Any]) -> str:
+        return str({**self.options, **call}.get("model") or self.llm.model_uid)
+
+    def _on(self, engine: str | None, call: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
+        known = self.llm.model_copy(update={"engine": engine or ""})
+        return known.bind_tools(self.tools, **self.options).bind(**call)
+
+
+def when_called(form: FormBesideTools) -> Runnable[Any, AIMessage]:
+    """Return a runnable that looks up the engine at each call."""
+    return RunnableLambda(form.bound, form.abound)
 
 
 def answered_by(name: str) -> Runnable[AIMessage, AIMessage]:

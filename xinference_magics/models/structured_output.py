@@ -61,7 +61,15 @@ def structured(
 def _structured(
     llm: ChatXinference, schema: Any, chosen: str, engine: str | None, options: Mapping[str, Any]
 ) -> Runnable[Any, Any]:
-    strict, include_raw = options["strict"], options["include_raw"]
+    answers, parser = _parts(llm, schema, chosen, engine, options)
+    return _with_raw(answers, parser) if options["include_raw"] else answers | parser
+
+
+def _parts(
+    llm: ChatXinference, schema: Any, chosen: str, engine: str | None, options: Mapping[str, Any]
+) -> tuple[Runnable[Any, Any], CheckedParser]:
+    """Return what answers, and what parses its answers."""
+    strict = options["strict"]
     kwargs = {name: each for name, each in options.items() if name not in _OWN}
     if chosen not in _METHODS:
         hint = did_you_mean(chosen, _METHODS) or f"The methods are {', '.join(_METHODS)}."
@@ -79,7 +87,7 @@ def _structured(
         engine=engine,
         method=chosen,
     )
-    return _with_raw(answers, parser) if include_raw else answers | parser
+    return answers, parser
 
 
 def _with_engine_lookup(
@@ -133,9 +141,20 @@ class _EngineLookup:
         return _structured(self.llm, self.schema, method, engine, self.options)
 
 
-async def best_method(llm: ChatXinference, options: Mapping[str, Any]) -> Method:
-    """Return the method in `options`, or else the one that the model's engine follows."""
-    return options.get("method") or _best(await llm.aengine_of(_uid(llm, options)))
+async def structured_parts(
+    llm: ChatXinference, schema: Any, parameters: Mapping[str, Any]
+) -> tuple[Runnable[Any, Any], CheckedParser]:
+    """Return `llm` with the schema it is asked for, and the parser of its answers, apart.
+
+    Args:
+        llm: The model; its engine is looked up unless it is known.
+        schema: What the answers match.
+        parameters: The call's parameters, with or without a `method`.
+    """
+    options = {"strict": None, **parameters}
+    method = options.pop("method", None)
+    engine = await llm.aengine_of(_uid(llm, options))
+    return _parts(llm, schema, method or _best(engine), engine, options)
 
 
 def _uid(llm: ChatXinference, options: Mapping[str, Any]) -> str:
@@ -181,9 +200,7 @@ _FORMS = {"function_calling": _by_tool, "json_schema": _by_schema, "json_mode": 
 
 def _json_parser(schema: Any) -> Any:
     return (
-        PydanticOutputParser(pydantic_object=schema)
-        if _is_pydantic(schema)
-        else (JsonOutputParser())
+        PydanticOutputParser(pydantic_object=schema) if _is_pydantic(schema) else JsonOutputParser()
     )
 
 

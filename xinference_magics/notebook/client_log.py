@@ -17,7 +17,7 @@ MAX_RECORDS = 1000
 EVERY_LEVEL = 1
 """The level that accepts every record; any other level was set by the user."""
 
-_SECRET = re.compile(r"(?i)(bearer\s+|//[^\s/:@]*:)[^\s'\"@]+|\bsk-[\w-]+")
+_SECRET = re.compile(r"(?i)(bearer\s+)[^\s'\"]+|(//[^\s/:@]*:)[^\s/'\"]+(?=@)|\bsk-[\w-]+")
 
 
 class ClientLog(logging.Handler):
@@ -39,7 +39,7 @@ class ClientLog(logging.Handler):
 
         This package logs no secrets, but library messages in tracebacks may contain them.
         """
-        self._texts.append(_SECRET.sub(r"\1••••", self.format(record)))
+        self._texts.append(_SECRET.sub(r"\1\2••••", self.format(record)))
 
     def lines(self) -> list[str]:
         """Return the lines of the stored records, oldest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.chat.conversation import Conversation
 from xinference_magics.notebook.cells import keep_body, keep_lines
 from xinference_magics.notebook.magics import XinferenceMagics
 from xinference_magics.shown import SettledAnswer, Shown
@@ -53,10 +54,11 @@ def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:
 
 def _printers(
     shell: InteractiveShell, magics: XinferenceMagics
-) -> Iterator[tuple[Any, type[Shown], Callable[[Any], Any]]]:
+) -> Iterator[tuple[Any, type, Callable[[Any], Any]]]:
     """Yield how our values are shown: formatter, type, printer."""
     display: Any = shell.display_formatter
     yield display.ipython_display_formatter, Shown, magics.show_once
+    yield display.ipython_display_formatter, Conversation, magics.show_once
     yield display.mimebundle_formatter, Shown, _value_bundle
     yield display.mimebundle_formatter, SettledAnswer, _answer_bundle
 

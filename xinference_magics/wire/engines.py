@@ -70,23 +70,23 @@ def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
         yield f"{request.model_uid} does not reason when a tool call is forced."
 
 
-def tells_no_thoughts(request: ChatRequest, *, thinks: bool) -> bool:
+def tells_no_thoughts(request: ChatRequest) -> bool:
     """Return whether the answer to `request` would lack the reasoning, unless it is streamed.
 
     The server omits it from llama.cpp's non-streamed answers.
 
     Args:
         request: A request for a non-streamed answer.
-        thinks: Whether the model is known to reason by default.
     """
     if request.engine not in (LLAMA_CPP, None):
         return False
     asked = request.body.get("enable_thinking")
-    return thinks if asked is None else bool(asked)
+    return bool(request.thinks if asked is None else asked)
 
 
 def _wants_any_json(body: dict[str, Any]) -> bool:
-    return (body.get("response_format") or {}).get("type") == "json_object"
+    form = body.get("response_format")
+    return isinstance(form, dict) and form.get("type") == "json_object"
 
 
 def _instead(name: str) -> str:

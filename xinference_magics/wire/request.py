@@ -210,7 +210,8 @@ def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
         return replace(request, body=made[0], forced=made[1], think_prefilled=False)
     if request.engine not in (LLAMA_CPP, None):
         return request
-    form = body.get("response_format") or {}
+    form = body.get("response_format")
+    form = form if isinstance(form, dict) else {}  # `extra_body` passes anything on
     if request.engine and form.get("type") == "json_schema":
         return _followable(request, form)
     if request.engine and form.get("type") == "json_object" and not body.get("tools"):

@@ -335,5 +335,6 @@ def _nothing(engines: Engines, engine: _Criterion) -> BadRequestError:
     says = _reason(engine, engines)
     if engine.wanted is not None and says:
         return BadRequestError(f"{engine.given} cannot run {engines.model_name}{says}.")
-    reasons = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in engines.unavailable.items())
-    return BadRequestError(f"No engine of this server can run {engines.model_name}. {reasons}.")
+    reasons = [f"{name}: {why.rstrip('.')}" for name, why in engines.unavailable.items()]
+    said = f" {'; '.join(reasons)}." if reasons else ""
+    return BadRequestError(f"No engine of this server can run {engines.model_name}.{said}")

@@ -119,7 +119,7 @@ def _check(
     """Reject anything that one of the answerers cannot handle, before anything is sent."""
     for answerer in answerers:
         if isinstance(answerer, ModelAnswerer):
-            refuse_unreadable(session, prompt, answerer.name)
+            refuse_unreadable(session, prompt, answerer.model)
         elif isinstance(answerer, RunnableAnswerer):
             answerer.refuse(parameters)
 
@@ -142,9 +142,16 @@ def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of
         parameters=parameters,
         conversation=None if options.once else conversation.name,
         format=options.format,
-        server_version=cell.session.server_version,
+        server_version=_server_version(cell.session, answerer),
         learnt=_learnt(cell.session, answerer),
     )
+
+
+def _server_version(session: Session, answerer: Answerer) -> str | None:
+    """Return the version of the answerer's server, if it is the one the notebook uses."""
+    if not isinstance(answerer, ModelAnswerer):
+        return None
+    return session.version_of(answerer.model.server_url)
 
 
 def _learnt(session: Session, answerer: Answerer) -> Learnt | None:

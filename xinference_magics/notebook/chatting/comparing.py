@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
+from xinference_magics.chat.answering import interrupted_turn
 from xinference_magics.chat.comparison import Comparison, first_answer, title_of
 from xinference_magics.errors import XinferenceError
-from xinference_magics.notebook.chatting.turns import interrupted, keep, stream
+from xinference_magics.notebook.chatting.turns import keep, stream
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def compare(
     outcomes = [outcome for _, outcome in answers]
     _finish(names, outcomes, empty=all(turn.empty for turn in turns))
     if flag.is_set():
-        raise interrupts.one_line("The cell was interrupted; the partial answer was kept.")
+        raise interrupts.one_line("The cell was interrupted; the answers were complete.")
     return comparison
 
 
@@ -68,7 +69,7 @@ def _settle(session: Session, comparison: Comparison, view: View) -> None:
 def _finish(names: Sequence[str], outcomes: Sequence[Outcome], *, empty: bool) -> None:
     """Raise if the comparison was interrupted or all models failed."""
     if any(outcome.status == "interrupted" for outcome in outcomes):
-        raise interrupted(empty=empty)
+        raise interrupted_turn(kept=not empty)
     errors = [outcome.error for outcome in outcomes if outcome.status == "failed"]
     first, *rest = errors or [None]
     if first is None or len(errors) < len(outcomes):

@@ -31,6 +31,11 @@ class Continuation(ModelAnswerer):
 
     model: Any
 
+    @property
+    def context(self) -> int | None:
+        """None: a text model has no profile that could specify its context."""
+        return None
+
     async def events(
         self, messages: Sequence[BaseMessage], parameters: Mapping[str, Any]
     ) -> AsyncIterator[Event]:
@@ -81,7 +86,7 @@ def _question(cell: CellContext, options: GenerateOptions, prompt: str) -> Quest
         prompt=prompt,
         parameters=parameters,
         conversation=None,
-        server_version=cell.session.server_version,
+        server_version=cell.session.version_of(model.server_url),
     )
 
 

@@ -12,9 +12,9 @@ from xinference_magics.notebook.session.namespace import CHAT
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-    from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.chat_models import ChatXinference
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions
     from xinference_magics.notebook.session.session import Session
@@ -52,30 +52,33 @@ def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) ->
         session.say(f"{{{name}}} was sent as is; {{{{{name}}}}} inserts the variable's value.")
 
 
-def refuse_unreadable(session: Session, prompt: Prompt, uid: str) -> None:
+def refuse_unreadable(session: Session, prompt: Prompt, model: ChatXinference) -> None:
     """Reject attachments that a model cannot read, before anything is sent.
 
     Raises:
-        PromptError: It cannot read them; the hint names a running model that can.
+        PromptError: Its profile says that it cannot read them; the hint names a running model
+            that can.
     """
+    from xinference_magics.wire.profile import unreadable
+
     kinds = dict.fromkeys(each["type"] for each in prompt.blocks or () if each["type"] != "text")
-    if not kinds:
-        return
-    models = [model for model in session.connector.get_or_connect().models() if CHAT.fits(model)]
-    refusing = {model.uid: _unreadable(model) for model in models}
-    refused = [kind for kind in kinds if kind in refusing.get(uid, ())]
-    if not refused:
-        return
-    able = [other for other, unread in refusing.items() if unread.isdisjoint(kinds)]
-    hint = (
-        f"Use -m {as_word(able[0])}, which does."
-        if able
-        else "No running model does; launch one with %xinference launch."
-    )
-    raise PromptError(f"{uid} does not accept {' or '.join(refused)}.", hint=hint)
+    unread = unreadable(model.profile) if model.profile else ()
+    refused = [kind for kind in kinds if kind in unread]
+    if refused:
+        raise PromptError(
+            f"{model.model_uid} does not accept {' or '.join(refused)}.",
+            hint=_who_reads(session, kinds, model.server_url),
+        )
 
 
-def _unreadable(model: RunningModel) -> frozenset[str]:
+def _who_reads(session: Session, kinds: Collection[str], endpoint: str) -> str:
+    """Return a hint at a model of the same server that accepts all `kinds`."""
     from xinference_magics.wire.profile import model_profile, unreadable
 
-    return unreadable(model_profile(model.abilities, None))
+    if not session.connector.uses(endpoint):
+        return ""
+    models = [model for model in session.connector.get_or_connect().models() if CHAT.fits(model)]
+    for model in models:
+        if unreadable(model_profile(model.abilities, None)).isdisjoint(kinds):
+            return f"Use -m {as_word(model.uid)}, which does."
+    return "No running model does; launch one with %xinference launch."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
-from xinference_magics.chat.answering import answer_all
+from xinference_magics.chat.answering import answer_all, interrupted_turn
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.display.formats import unfenced
 
@@ -61,18 +61,12 @@ def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
         Exception: `error`, if there is one.
     """
     if turn.status == "interrupted":
-        raise interrupted(empty=turn.empty)
+        raise interrupted_turn(kept=not turn.empty)
     if error is not None:
         raise error
     if turn.status == "done" and flag.is_set():
         raise interrupts.one_line("The cell was interrupted; the turn was complete, and is kept.")
     return turn
-
-
-def interrupted(*, empty: bool) -> KeyboardInterrupt:
-    """Return what an interrupted cell raises; `empty` means that nothing had arrived."""
-    rest = " before anything arrived" if empty else "; the partial answer was kept"
-    return interrupts.one_line(f"The turn was interrupted{rest}.")
 
 
 def answer(

@@ -239,6 +239,10 @@ class PromptCommand(Declaration[Prompted]):
 AnyCommand: TypeAlias = Command[Any] | PromptCommand[Any]
 
 
+_OF_SERVE = ("--host", "-H", "--port", "-p")
+"""Options of ``xinference-local``, which users may type without a command."""
+
+
 class CommandSet(dict[str, AnyCommand]):
     """The commands of a magic, by name.
 
@@ -264,10 +268,11 @@ class CommandSet(dict[str, AnyCommand]):
 
     def __missing__(self, name: str) -> NoReturn:
         if name.startswith("-"):
-            raise UsageError(
-                f"{self.magic}: no option {name.partition('=')[0]}; a command comes first. "
-                "%xinference serve starts a server here, with its own --port"
-            )
+            option = name.partition("=")[0]
+            hint = f"; a command comes first: {', '.join(self)}"
+            if self.magic == "%xinference" and option in _OF_SERVE:
+                hint = ". %xinference serve starts a server here, with its own --port"
+            raise UsageError(f"{self.magic}: no option {option}{hint}")
         meant = near(name, self)
         hint = f"did you mean {meant[0]}?" if meant else f"commands: {', '.join(self)}"
         raise UsageError(f"{self.magic}: no command {name!r}; {hint}")

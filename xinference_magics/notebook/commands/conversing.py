@@ -204,7 +204,7 @@ class SystemOptions(WhichOptions, CellOptions):
 
 
 def system(session: Session, options: SystemOptions) -> None:
-    """Set the standing system prompt of a conversation, or show it."""
+    """Set or show a conversation's system prompt."""
     conversation = _chosen(session, options)
     given = options.text if options.cell is None else options.cell.strip("\n")
     if given is not None:
@@ -330,27 +330,31 @@ def _name(conversation: Conversation) -> str:
 
 
 def _command(
-    run: Callable[[Session, Options], Any], takes: type[Options], name: str = ""
+    run: Callable[[Session, Options], Any],
+    takes: type[Options],
+    name: str = "",
+    *,
+    acts: bool = False,
 ) -> Command[Options]:
-    summary = (run.__doc__ or "").split("\n")[0]
-    return Command(name or run.__name__, summary, run, takes, magic=_MAGIC)
+    summary = (run.__doc__ or "").split("\n")[0].replace("``", "")
+    return Command(name or run.__name__, summary, run, takes, magic=_MAGIC, acts=acts)
 
 
 _COMMANDS: tuple[Command[Any], ...] = (
     _command(list_conversations, NoOptions, "list"),
     _command(show, WhichOptions),
-    _command(use, NameOptions),
+    _command(use, NameOptions, acts=True),
     _command(undo, UndoOptions),
     _command(drop, DropOptions),
     _command(edit, EditOptions),
     _command(keep, KeepOptions),
-    _command(fork, NewNameOptions),
+    _command(fork, NewNameOptions, acts=True),
     _command(clear, WhichOptions),
     _command(rename, NewNameOptions),
     _command(remove, NameOptions),
     _command(system, SystemOptions),
     _command(save, SaveOptions),
-    _command(load, LoadOptions),
+    _command(load, LoadOptions, acts=True),
     _command(restore, RestoreOptions),
 )
 COMMANDS = CommandSet(_MAGIC, {"": _COMMANDS}, "show")

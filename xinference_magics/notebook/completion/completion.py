@@ -104,7 +104,7 @@ class Completer:
             Values.WORKER: lambda place: self._known.get(Query(known.workers, place.endpoint)),
             Values.PARAMETER: lambda _: parameters(),
             Values.COMPARED: lambda _: session.compared.names if session.compared else (),
-            Values.CONVERSATION: lambda _: [each.name for each in session.conversations],
+            Values.CONVERSATION: lambda _: session.conversations.names,
         }
 
     def complete(self, magic: str, typed: str) -> Completion | None:

@@ -317,7 +317,11 @@ class Connector:
 
     def _use(self, endpoint: str) -> Cluster:
         cluster, local = self._opened(endpoint)
-        version = cluster.version()  # rejected credentials must not drop the connection in use
+        try:
+            version = cluster.version()  # rejected credentials must not drop the connection in use
+        except BaseException:
+            cluster.close()
+            raise
         self._replace(cluster, local)
         self.server_version = version
         return cluster

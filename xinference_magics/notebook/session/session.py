@@ -82,6 +82,10 @@ class Session:
         """The version of the server that the notebook is connected to, if known."""
         return self.connector.server_version
 
+    def version_of(self, endpoint: str) -> str | None:
+        """Return the version of the server at `endpoint`, if the notebook is connected to it."""
+        return self.server_version if self.connector.uses(endpoint) else None
+
     @property
     def model(self) -> ChatXinference | None:
         """The model that ``%%chat`` asks, once one is selected."""
