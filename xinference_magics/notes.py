@@ -1,6 +1,6 @@
 """Notes about calls that did not fail, shown as warnings or as lines of a cell's output.
 
-A Python warning quotes the line of code that caused it. A ``%%chat`` cell has no such line of the
+A Python warning quotes the line of code that caused it. A chat cell has no such line of the
 user's, so it collects the sentences and shows them itself.
 """
 

@@ -34,7 +34,7 @@ class Remedy(Enum):
     SET_AUTHORITY = "Set {name} to another file."
 
     # The local server
-    START_AGAIN = "Call `local.start()` to start it again."
+    START_AGAIN = "`xinference_magics.local_server.server.start()` starts it again."
     START_YOURSELF = "Start {command} yourself, then pass its URL as server_url=..."
     STOP_FIRST = "Stop it, then start it with the other port."
     ANY_PORT = "Leave out the port, and a free one is picked."
@@ -104,7 +104,7 @@ class Remedy(Enum):
     UNREGISTER = "unregister({model_type!r}, {name!r}) removes it; or choose another name."
     OTHER_TYPE = "It is of type {model_type}."
     MEANT_TYPE = "Is it of type {model_type}? Then pass that."
-    LIST_CACHED = "`Cluster(server_url).cache` lists what there is."
+    LIST_CACHED = "`Cluster(server_url).cache.models()` lists what there is."
 
     # Chats
     ASK_AGAIN = "What had arrived was delivered; ask again, or see the server's log for the reason."
@@ -114,7 +114,7 @@ class Remedy(Enum):
     ASK_AGENT = "Ask the agent itself to answer it."
     ASK_IN_CONVERSATION = "Ask again in a conversation."
     SHOW_TURNS = "It has {count}."
-    KEEP_OTHER = "keep {name} to switch"
+    KEEP_OTHER = "keep({name!r}) switches"
 
     def __call__(self, **values: Any) -> Advice:
         """Return this remedy with its placeholders' values.

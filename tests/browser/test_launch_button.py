@@ -64,7 +64,7 @@ def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, clust
     button.click()
     button.click()
     expect(button).to_have_text("Cancelling")
-    expect(output.nth(1)).to_contain_text("its loading has to stop first")
+    expect(output.nth(1)).to_contain_text("waiting for loading to stop")
     both_themes(notebook, f"launch-cancelling-{kernel}")
 
     notebook.wait(1, timeout=LONG)
@@ -82,6 +82,6 @@ def test_a_launch_says_that_its_kernel_was_restarted(open_notebook):
     shown = notebook.output(0).locator(".xm-launch")
     expect(shown).to_contain_text("Launching m· loading · ")
     notebook.restart_kernel()
-    expect(shown).to_contain_text("Launching m· kernel restarted; the launch may go on")
+    expect(shown).to_contain_text("Launching m· kernel restarted; the launch may still be running")
     expect(notebook.page.locator(".xm-cancel, .xm-bar")).to_have_count(0)
     notebook.screenshot("launch-kernel-restarted")

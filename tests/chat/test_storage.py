@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path):
     ("text", "message"),
     [
         ("{", "is not JSON"),
-        ("[]", "is not a conversation saved by this version"),
+        ("[]", "is not a conversation in a format this version can read"),
         ('{"version": 1, "turns": [{"version": 1}]}', "turn 1: The record of this turn has no"),
     ],
 )

@@ -404,7 +404,7 @@ def test_waiting_too_long_for_the_lock_names_it(folder, monkeypatch):
     ):
         pass
     assert caught.value.message == f"Another process has held the lock {path} for 0 s."
-    assert f"fuser {path}, and run the cell again when it has finished." in caught.value.hint
+    assert f"fuser {path}, and try again when it has finished." in caught.value.hint
 
 
 def starting(folder):

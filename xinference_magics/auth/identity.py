@@ -2,7 +2,7 @@
 
 The first one found wins:
 
-1. what ``%xinference login`` saved for that server: a login, renewed for as long as the server
+1. what `Login` saved for that server: a login, renewed for as long as the server
    renews it, or an API key;
 2. ``$XINFERENCE_API_KEY``;
 3. the token that the command line's ``xinference login`` left for that endpoint, until it
@@ -46,7 +46,7 @@ class Identity:
 
     @property
     def login(self) -> Login:
-        """The login saved by ``%xinference login``; it may be empty."""
+        """The saved login; it may be empty."""
         return Login(self.endpoint)
 
     def __call__(self) -> str | None:

@@ -44,7 +44,7 @@ def _setup_status(endpoint: str, timeouts: Timeouts) -> dict[str, Any]:
 
 
 def wants_setup_token(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
-    """Return whether the first account requires a token that the server printed, as since 4.1.
+    """Return whether the first account requires a token that the server printed (4.1 or newer).
 
     This requests an account without a name, which no server creates.
     """

@@ -94,7 +94,7 @@ def load(path: Path) -> Conversation:
     """
     data = _read_json(path)
     if data.get("version") != VERSION or not isinstance(data.get("turns"), list):
-        raise NotebookError(f"{path} is not a conversation saved by this version.")
+        raise NotebookError(f"{path} is not a conversation in a format this version can read.")
     system = data.get("system")
     conversation = Conversation(
         str(data.get("name") or ""),

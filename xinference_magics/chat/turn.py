@@ -216,7 +216,7 @@ class Turn(SettledAnswer):
                 is no prompt, model or answer.
         """
         if not isinstance(record, dict) or record.get("version") != RECORD_VERSION:
-            raise NotebookError("This is not a turn saved by this version.")
+            raise NotebookError("This is not a turn in a format this version can read.")
         fields = {name: record[name] for name in _RECORD_TYPES if name in record}
         for name in {**fields, **dict.fromkeys(_REQUIRED)}:
             if name not in fields or not _is_of(fields[name], _RECORD_TYPES[name]):

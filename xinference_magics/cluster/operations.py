@@ -157,5 +157,5 @@ def _follow(
         except (ConnectError, ServerError):
             if time.monotonic() - answered > _SILENCE:
                 raise
-            _log.debug("The operation is asked for again", exc_info=True)
+            _log.debug("Retrying the status request", exc_info=True)
     return operation

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster.launching import renamed_models as retired
+from xinference_magics.cluster.launching import renamed_models
 from xinference_magics.cluster.launching.engine_choice import Choice, Engines, choose
 from xinference_magics.cluster.models import objects, text, texts
 from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
@@ -79,7 +79,7 @@ class Registry:
             )
         except ModelNotFoundError:
             known = self.names(request.model_type)
-            if old := retired.explain(request, known, self.choose):
+            if old := renamed_models.explain(request, known, self.choose):
                 raise old from None
             raise
         return choose(request, engines)

@@ -185,8 +185,6 @@ def _long_paragraph(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: o
 def _fence(
     _r: RendererHTML, tokens: Sequence[Token], index: int, _o: OptionsDict, env: dict[str, int]
 ) -> str:
-    from xinference_magics.display.markdown import highlight
-
     token = tokens[index]
     language, _, _ = token.info.strip().partition(" ")
     env["highlighted"] = env.get("highlighted", 0) + len(token.content)

@@ -86,8 +86,6 @@ class WidgetLaunchView(PageLaunchView):
 
     def open(self, title: str) -> None:
         """Show the title, a clock and the Cancel button."""
-        from xinference_magics.display.widget import LaunchWidget
-
         self._title = printable(title)
         self._started = time.monotonic()
         self._widget = LaunchWidget(state=self._state("", None, ()))

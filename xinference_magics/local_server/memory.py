@@ -96,7 +96,7 @@ def estimate(request: MemoryRequest, command: str | None = None) -> MemoryEstima
     """
     said = _asked(request, _python(command))
     if "fault" in said:
-        raise BadRequestError(f"That cannot be estimated: {said['fault']}.")
+        raise BadRequestError(f"The memory cannot be estimated: {said['fault']}.")
     found = said["estimate"]
     if found is None:
         raise BadRequestError(
@@ -144,7 +144,7 @@ def _asked(request: MemoryRequest, python: str) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise LocalServerError(f"No estimate after {_LONGEST:.0f} s.") from None
+        raise LocalServerError(f"The estimate timed out after {_LONGEST:.0f} s.") from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
         raise LocalServerError(f"The package xinference failed: {reason}.")

@@ -117,7 +117,7 @@ class LocalServer:
         deadline = time.monotonic() + starting.END
         while (written := self._written()) and written.phase is not state.Phase.GONE:
             if time.monotonic() > deadline:
-                raise LocalServerError(f"The local server (pid {self.pid}) does not stop.")
+                raise LocalServerError(f"The local server (pid {self.pid}) did not stop.")
             if written.phase is state.Phase.UNKEPT and (server := written.server.process()):
                 end(server)  # its keeper died before it could do so
             time.sleep(starting.TICK)

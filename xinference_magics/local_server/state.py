@@ -141,7 +141,7 @@ def lock(folder: Path) -> Iterator[None]:
         except TimeoutError:
             raise LocalServerError(
                 f"Another process has held the lock {path} for {_LONGEST:.0f} s.",
-                hint=f"Find it with fuser {path}, and run the cell again when it has finished.",
+                hint=f"Find it with fuser {path}, and try again when it has finished.",
             ) from None
         yield
 

@@ -30,7 +30,7 @@ _Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
 
 
 class _KeyOfEnvironment(SecretStr):
-    """A key that belongs to this process: it is not pickled, and no object takes it for its own."""
+    """An API key from the environment; never pickled, never treated as the object's own."""
 
     def __reduce__(self) -> tuple[type[None], tuple[()]]:
         return type(None), ()
@@ -67,7 +67,7 @@ class ServedModel(BaseModel):
     api_key: SecretStr | None = Field(default_factory=_key_of_environment)
     """The API key, if the server requires one.
 
-    Default: the ``%xinference login`` for this server, renewed in time; without one,
+    Default: the login saved for this server, renewed in time; without one,
     ``$XINFERENCE_API_KEY``, then the login of the ``xinference`` command line.
     """
 
@@ -136,7 +136,7 @@ class ServedModel(BaseModel):
         return {**taken, "server_url": resolve(taken.get("server_url"))}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; a key is hidden, and an address complete, however they got here."""
+        """Set an attribute, wrapping an API key in `SecretStr` and completing the URL."""
         super().__setattr__(name, _safe({name: value})[name])
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

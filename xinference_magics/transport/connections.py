@@ -89,7 +89,7 @@ _BESIDE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return what to trust, as the environment specifies at the moment.
+    """Return a TLS context for the certificates that the environment trusts.
 
     That is the file or folder in ``$REQUESTS_CA_BUNDLE`` or ``$CURL_CA_BUNDLE``. If neither is set,
     it is certifi's list together with this machine's store, which ``$SSL_CERT_FILE`` and

@@ -165,7 +165,7 @@ class InferenceEndpoint:
             url = model_url(self.endpoint, model_uid, about)
             return self._opened().get(url, timeout=limits).json()
         except Exception:  # noqa: BLE001  # the call continues without it
-            _log.debug("%s says nothing of %s", self.endpoint, model_uid, exc_info=True)
+            _log.debug("%s returned no description of %s", self.endpoint, model_uid, exc_info=True)
             return None
 
     async def _atold(self, model_uid: str, about: str = "") -> Any:
@@ -177,7 +177,7 @@ class InferenceEndpoint:
             async with opened as session, session.get(url) as response:
                 return whole(await response.read())
         except Exception:  # noqa: BLE001  # the call continues without it
-            _log.debug("%s says nothing of %s", self.endpoint, model_uid, exc_info=True)
+            _log.debug("%s returned no description of %s", self.endpoint, model_uid, exc_info=True)
             return None
 
     @contextmanager

@@ -79,5 +79,5 @@ class dropped(suppress):  # noqa: N801  # used as a function
         """Log what is suppressed."""
         suppressed = super().__exit__(kind, error, trace)
         if suppressed:
-            self._log.debug("Went on without it", exc_info=error)
+            self._log.debug("Ignored an error", exc_info=error)
         return suppressed

@@ -5,7 +5,12 @@
     media       image, audio and video blocks -> the parts that an engine reads
     tools       tools and tool choices
     calls       tool calls that an engine left in the text
-    text_calls  a single tool call
+    native_calls, streamed_calls     tool calls that the server has found itself
+    forced_choice, forced_calls      forced tool calls, asked for by a schema
+    grammar     what a JSON schema becomes where an engine follows only a part of it
+    partial     the beginning of a JSON text -> the value so far
+    metadata    finish reasons, usage and other data of an answer
+    tokens      estimates of how many tokens a request has
     reasoning   separates reasoning from the answer, however they arrive
     engines     request options that engines ignore
     profile     a server's model description -> LangChain's model profile

@@ -41,7 +41,7 @@ _UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
     LLAMA_CPP: {"repetition_penalty": (1,), "parallel_tool_calls": (True,)},
     VLLM: {"ignore_eos": (False,)},
 }
-"""What each engine ignores, with the values that request nothing. A seed of 0 is a request."""
+"""What each engine ignores, with the values that request nothing; a seed of 0 counts as set."""
 
 _ONLY_IN_CHATS = {"ignore_eos"}  # the family's stop strings still end a chat answer
 

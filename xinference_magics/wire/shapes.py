@@ -67,9 +67,7 @@ class understood(AbstractContextManager[None]):  # noqa: N801  # used as a funct
     ) -> None:
         """Convert a `MalformedError`, and add the request id to a `ServerError`."""
         if isinstance(error, MalformedError):
-            _log.debug(
-                "Request %s was answered in an unknown form", self._request_id, exc_info=error
-            )
+            _log.debug("Request %s got a malformed response", self._request_id, exc_info=error)
             raise ServerError(
                 f"{self._model_uid} sent a response in an unknown format.",
                 request_id=self._request_id,

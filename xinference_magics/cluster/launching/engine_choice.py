@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.cluster.launching import renamed_models as retired
+from xinference_magics.cluster.launching import renamed_models
 from xinference_magics.cluster.models import text, texts
 from xinference_magics.errors import BadRequestError
 from xinference_magics.nearest import did_you_mean
@@ -304,7 +304,9 @@ def _impossible(
     message = f"{criterion.given} is not offered for {' '.join([engines.model_name, *given])}"
     message += _reason(criterion, engines)
     possible = criterion.possible(offers)
-    replaced = retired.FORMATS.get(wanted.casefold()) if criterion.field == "format" else None
+    replaced = (
+        renamed_models.FORMATS.get(wanted.casefold()) if criterion.field == "format" else None
+    )
     if replaced in possible:
         hints = [f"{wanted} is now called {replaced}: use {criterion.parameter} {replaced}."]
     else:

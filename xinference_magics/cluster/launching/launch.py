@@ -170,7 +170,7 @@ class Launch:
             except XinferenceError as error:
                 if not may_pass(error) or time.monotonic() > deadline:
                     raise
-                _log.debug("The launch is asked for again", exc_info=True)
+                _log.debug("Retrying the status request", exc_info=True)
             pause(interval)
 
     def _failure(self, reason: str) -> LaunchError:

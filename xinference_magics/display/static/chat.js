@@ -192,7 +192,7 @@ class View {
     const seconds = this.turn.seconds();
     const waits = !segments.length && ended === null; // a tool that runs is no waiting
     set(this.figures, waits ? `· waiting · ${seconds.toFixed(1)} s` : figures(tokens, first, seconds));
-    set(this.said, `${this.title} ${waits ? "is about to answer" : ended === null ? "is answering" : "has ended"}`);
+    set(this.said, `${this.title} ${waits ? "is waiting for the first token" : ended === null ? "is answering" : "has ended"}`);
     if (this.fold) set(this.foldLine, `Thinking · ${(seconds - this.foldSince).toFixed(0)} s`);
   }
 }

@@ -62,7 +62,7 @@ class CancelButton {
     const asking = this.phase === "asking";
     const over = this.phase === "sent" || this.phase === "heard";
     set(this.element, over ? "Cancelling" : asking ? "Click again to cancel" : "Cancel");
-    this.element.title = asking ? "The launch is given up; this takes up to a minute" : "Give the launch up";
+    this.element.title = asking ? "The launch is being cancelled; this takes up to a minute" : "Cancel the launch";
     this.element.classList.toggle("xm-asking", asking);
     this.element.disabled = over;
   }
@@ -162,7 +162,7 @@ export default {
     const clock = setInterval(() => view.tick(), 500);
     const listenNoMore = onKernelGone(model, (what) => {
       clearInterval(clock);
-      view.end(`${what}; the launch may go on`);
+      view.end(`${what}; the launch may still be running`);
     });
     el.append(view.element);
     return () => {

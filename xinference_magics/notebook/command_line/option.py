@@ -217,7 +217,7 @@ ONLY_WORKER = Option(
 )
 API_KEY = Option(
     ("--api-key", "-ak"),
-    help="Refused: a key typed here would be saved with the notebook.",
+    help="Not accepted: a key typed here would be saved with the notebook.",
     type=partial(secret, "set XINFERENCE_API_KEY, or use %xinference login"),
     offered=False,
 )

@@ -28,11 +28,11 @@ _WHERE = Option(
     ("endpoint", "--endpoint", "-e"),
     help="URL of the server (default: the one in use or configured).",
 )
-_USERNAME = Option(("--username",), help="User name (you are asked for it if you leave it out).")
+_USERNAME = Option(("--username",), help="User name (prompted for if omitted).")
 _PASSWORD = Option(
     ("--password",),
-    help="Refused: you are asked for it instead.",
-    safe_way="you are asked for it",
+    help="Not accepted here; you are prompted for it.",
+    safe_way="you are prompted for it",
 )
 
 
@@ -223,7 +223,7 @@ def _without_trace(ask: Callable[[], None]) -> None:
 COMMANDS = (
     Command(
         "login",
-        "Log in to a server; you are asked for the password, and the login is kept for hours.",
+        "Log in to a server; prompts for the password; the login is kept for hours.",
         login,
         LoginOptions,
         ("%xinference login http://gpu-server:9997", "%xinference login --api-key"),

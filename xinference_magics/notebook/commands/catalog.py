@@ -107,7 +107,7 @@ def engine(session: Session, options: EngineOptions) -> EngineOffers:
             request.model_name, request.model_type, virtual_env=request.enable_virtual_env
         )
     except ModelNotFoundError:
-        registry.choose(request)  # raises, and also knows retired models
+        registry.choose(request)  # raises, and also knows renamed models
         raise
     offers = fitting(request, engines)
     if not offers:

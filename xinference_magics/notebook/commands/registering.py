@@ -60,11 +60,7 @@ def register(session: Session, options: RegisterOptions) -> str:
     )
     name = definition.name
     kind = "" if model_type == "LLM" else f" -t {model_type}"
-    kept = (
-        "kept across restarts"
-        if options.persist
-        else "until the server restarts; with -p it is kept"
-    )
+    kept = "kept across restarts" if options.persist else "until the server restarts (-p keeps it)"
     session.say(f"Registered {name} ({model_type}), {kept}.")
     session.say(f"Launch it with %xinference launch -n {name}{kind}.")
     return name

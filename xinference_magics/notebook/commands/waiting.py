@@ -135,7 +135,7 @@ def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
     cancelling.start()
     try:
         while cancelling.is_alive():
-            view.update(CANCELLING, None, "its loading has to stop first")
+            view.update(CANCELLING, None, "waiting for loading to stop")
             cancelling.join(_STEP)
     except KeyboardInterrupt:
         raise cancel_goes_on(launched.uid) from None

@@ -5,7 +5,6 @@ The items of a collection are formatted as each would be on its own.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import pprint
 import traceback
@@ -222,7 +221,7 @@ def _source(value: Any) -> str | None:
 
 def _signature(value: Any) -> str:
     name = getattr(value, "__qualname__", repr(value))
-    with contextlib.suppress(TypeError, ValueError):
+    with suppress(TypeError, ValueError):
         name += str(inspect.signature(value))
     return "\n".join(filter(None, [name, inspect.getdoc(value)]))
 

@@ -255,7 +255,7 @@ def _no_use(running: RunningModel, why: str, kind: Kind | None = None) -> Notebo
         if other.fits(running)
     ]
     return NotebookError(
-        f"{running.uid} is of type {running.type} with {abilities}. {why}.",
+        f"{running.uid} is of type {running.type} (abilities: {abilities}). {why}.",
         hint=able[0] if able and kind else "%xinference list shows the others.",
     )
 

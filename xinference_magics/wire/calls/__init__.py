@@ -2,6 +2,6 @@
 
 formats   the table: one entry for each way models write calls
 bodies    readers for the contents of a call: JSON, tags, Python, ...
-json_text, values, offered, cursor   helpers for these readers
-splitter  pieces of text -> text and calls
+json_text, values, expressions, candidate, cursor   helpers for these readers
+openings  pieces of text -> text and calls
 """
