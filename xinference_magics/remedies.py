@@ -114,7 +114,7 @@ class Remedy(Enum):
     ASK_AGENT = "Ask the agent itself to answer it."
     ASK_IN_CONVERSATION = "Ask again in a conversation."
     SHOW_TURNS = "It has {count}."
-    KEEP_OTHER = "keep({name!r}) switches"
+    KEEP_OTHER = "keep {name} to switch"
 
     def __call__(self, **values: Any) -> Advice:
         """Return this remedy with its placeholders' values.
