@@ -36,12 +36,16 @@ from xinference_magics.models.form_beside_tools import (
     when_called,
 )
 from xinference_magics.models.streamed_answer import StreamedAnswer
-from xinference_magics.models.text_model import DescribedModel, say_if_unmet, say_what_is_unheeded
+from xinference_magics.models.text_model import (
+    DescribedModel,
+    warn_about_ignored,
+    warn_if_choice_unmet,
+)
 from xinference_magics.notes import note
 from xinference_magics.transport.inference import Ask, chat
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.engines import Method, tells_no_thoughts, unheeded_in_chat
-from xinference_magics.wire.parameters import CALL_NAMES, refuse_unknown
+from xinference_magics.wire.engines import Method, ignored_in_chat, omits_reasoning
+from xinference_magics.wire.parameters import CALL_NAMES, reject_unknown
 from xinference_magics.wire.profile import unreadable
 from xinference_magics.wire.request import chat_request
 from xinference_magics.wire.tokens import estimated_message_tokens
@@ -202,7 +206,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         request = _request(messages, self._described(messages, kwargs), stop, kwargs)
-        if tells_no_thoughts(request):
+        if omits_reasoning(request):
             return generate_from_stream(self._read(request.streamed))
         return _result(self._endpoint.answer(request.body), request)
 
@@ -214,7 +218,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         request = _request(messages, await self._adescribed(messages, kwargs), stop, kwargs)
-        if tells_no_thoughts(request):
+        if omits_reasoning(request):
             return await agenerate_from_stream(self._aread(request.streamed))
         return _result(await self._endpoint.aanswer(request.body), request)
 
@@ -276,7 +280,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         Raises:
             BadRequestError: There is no such parameter.
         """
-        refuse_unknown(kwargs, CALL_NAMES)
+        reject_unknown(kwargs, CALL_NAMES)
         return super().bind(**kwargs)
 
     def bind_tools(
@@ -382,8 +386,8 @@ def _request(
     stream: bool = False,
 ) -> ChatRequest:
     request = chat_request(messages, model, {**call, "stop": stop}, stream=stream)
-    say_what_is_unheeded(request)
-    for sentence in unheeded_in_chat(request):
+    warn_about_ignored(request)
+    for sentence in ignored_in_chat(request):
         note(sentence)
     return request
 
@@ -391,7 +395,7 @@ def _request(
 def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:
     message = to_message(data, request)
     begun = [*message.tool_calls, *message.invalid_tool_calls]
-    say_if_unmet(request, {call["name"] for call in begun if call["name"]})
+    warn_if_choice_unmet(request, {call["name"] for call in begun if call["name"]})
     finish = message.response_metadata["finish_reason"]
     generation = ChatGeneration(message=message, generation_info={"finish_reason": finish})
     return ChatResult(generations=[generation])

@@ -31,7 +31,7 @@ class _Flag(threading.Event):
 
 
 @contextmanager
-def as_flag() -> Iterator[threading.Event]:
+def sigint_as_event() -> Iterator[threading.Event]:
     """Turn SIGINT into an event while the block runs; only the main thread receives signals.
 
     A nested block shares the outer block's event, so earlier interrupts count there too.
@@ -51,12 +51,12 @@ def as_flag() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def deferred_sigint() -> Iterator[None]:
     """Hold back an interrupt until the block has run completely, then raise it.
 
-    Within `as_flag`, the interrupt is left to that block.
+    Within `sigint_as_event`, the interrupt is left to that block.
     """
-    with as_flag() as interrupted:
+    with sigint_as_event() as interrupted:
         yield
     if interrupted.is_set() and not isinstance(signal.getsignal(signal.SIGINT), _Flag):
         raise KeyboardInterrupt
@@ -68,7 +68,7 @@ def imported(module: str) -> Any:
     If an interrupt cuts off the import of langsmith or pydantic, what they set up stays broken for
     the rest of the process.
     """
-    with held():
+    with deferred_sigint():
         return import_module(module)
 
 
@@ -141,8 +141,8 @@ def _imports(frame: FrameType | None) -> int:
 
 
 @contextmanager
-def as_usual() -> Iterator[None]:
-    """Let SIGINT raise KeyboardInterrupt while the block runs, even within `as_flag`."""
+def default_sigint() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt while the block runs, even within `sigint_as_event`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -20,9 +20,9 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
-from xinference_magics.models.text_model import TextModel, say_what_is_unheeded
+from xinference_magics.models.text_model import TextModel, warn_about_ignored
 from xinference_magics.transport.inference import Ask, complete
-from xinference_magics.wire.parameters import TEXT_CALL_NAMES, refuse_unknown
+from xinference_magics.wire.parameters import TEXT_CALL_NAMES, reject_unknown
 from xinference_magics.wire.request import text_request
 from xinference_magics.wire.text import TextStreamConverter, to_generation
 
@@ -174,7 +174,7 @@ class XinferenceLLM(TextModel, BaseLLM):
         self, prompt: str, stop: list[str] | None, call: dict[str, Any], *, stream: bool = False
     ) -> Request:
         request = text_request(prompt, self._defaults, {**call, "stop": stop}, stream=stream)
-        say_what_is_unheeded(request)
+        warn_about_ignored(request)
         return request
 
     def bind(self, **kwargs: Any) -> Runnable[LanguageModelInput, str]:
@@ -183,7 +183,7 @@ class XinferenceLLM(TextModel, BaseLLM):
         Raises:
             BadRequestError: There is no such parameter.
         """
-        refuse_unknown(kwargs, TEXT_CALL_NAMES)
+        reject_unknown(kwargs, TEXT_CALL_NAMES)
         return super().bind(**kwargs)
 
     # langchain-core's own methods leave the call's parameters out of the cache key.

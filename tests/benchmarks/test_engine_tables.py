@@ -15,7 +15,7 @@ import engine_pages
 from parts import PARTS
 from row import IGNORED, WORKS
 
-from xinference_magics.wire.engines import unheeded
+from xinference_magics.wire.engines import ignored_options
 from xinference_magics.wire.request import Request
 
 pytestmark = pytest.mark.long
@@ -91,7 +91,7 @@ WARNED = [
 
 @pytest.mark.parametrize(("engine", "row", "seen"), WARNED)
 def test_an_option_that_was_seen_to_be_ignored_causes_a_warning(engine, row, seen):
-    warnings = list(unheeded(Request(row.warned, engine.casefold())))
+    warnings = list(ignored_options(Request(row.warned, engine.casefold())))
     assert len(warnings) == (seen == IGNORED)
 
 

@@ -44,10 +44,10 @@ def refusal(limit=None, asked=None):
     return error
 
 
-def question(answerer, *turns, prompt="Now?", **fields):
+def question(responder, *turns, prompt="Now?", **fields):
     before = tuple(Turn(text, AIMessage("Yes."), "tiny") for text in turns)
     fields.setdefault("learnt", Learnt())
-    return Question(answerer=answerer, prompt=prompt, before=before, **fields)
+    return Question(responder=responder, prompt=prompt, before=before, **fields)
 
 
 async def answered(asked):
@@ -62,13 +62,13 @@ def usage(tokens):
 
 
 async def test_a_refused_prompt_is_sent_once_more_with_fewer_turns():
-    answerer = Answering(refusal(limit=1200, asked=1900))
-    asked = question(answerer, LONG, "b" + LONG, "c" + LONG)
+    responder = Answering(refusal(limit=1200, asked=1900))
+    asked = question(responder, LONG, "b" + LONG, "c" + LONG)
     assert await answered(asked) == (
         ["Yes."],
         [f"{REFUSED.format('1,200')}; sent it again without the oldest 2 turns."],
     )
-    assert [[text[0] for text in each] for each in answerer.asked] == [list("TbcN"), list("cN")]
+    assert [[text[0] for text in each] for each in responder.asked] == [list("TbcN"), list("cN")]
     assert asked.learnt.limit == 1200
     assert asked.learnt.ratio > 1.2  # the server counted more than was estimated
 
@@ -76,19 +76,19 @@ async def test_a_refused_prompt_is_sent_once_more_with_fewer_turns():
 async def test_what_was_learnt_applies_to_the_next_question():
     learnt = Learnt()
     await answered(question(Answering(refusal(limit=1200)), LONG, LONG, LONG, learnt=learnt))
-    answerer = Answering(context=32_768)
+    responder = Answering(context=32_768)
     with collected_notes() as notes:
-        fits = fitted(question(answerer, LONG, LONG, LONG, learnt=learnt)).question
+        fits = fitted(question(responder, LONG, LONG, LONG, learnt=learnt)).question
     assert notes == ["Left out the oldest turn: the context of tiny is full."]
     assert await answered(fits) == (["Yes."], [])
-    assert len(answerer.asked) == 1
+    assert len(responder.asked) == 1
 
 
 @pytest.mark.parametrize("limit", [100_000, None])
 async def test_a_turn_is_left_out_even_if_the_numbers_do_not_explain_it(limit):
-    answerer = Answering(refusal(limit=limit))
-    assert await answered(question(answerer, "a", "b", "c")) != ([], [])
-    assert answerer.asked[1] == (["b", "c", "Now?"] if limit else ["c", "Now?"])
+    responder = Answering(refusal(limit=limit))
+    assert await answered(question(responder, "a", "b", "c")) != ([], [])
+    assert responder.asked[1] == (["b", "c", "Now?"] if limit else ["c", "Now?"])
 
 
 @pytest.mark.parametrize(
@@ -100,47 +100,47 @@ async def test_a_turn_is_left_out_even_if_the_numbers_do_not_explain_it(limit):
     ],
 )
 async def test_an_unavoidable_refusal_is_raised(turns, prompt, errors):
-    answerer = Answering(*errors)
+    responder = Answering(*errors)
     with pytest.raises(ContextLengthError, match=r"Shorten it, or lower max_tokens"):
-        await answered(question(answerer, *turns, prompt=prompt))
-    assert len(answerer.asked) == len(errors)
+        await answered(question(responder, *turns, prompt=prompt))
+    assert len(responder.asked) == len(errors)
 
 
 async def test_an_answer_that_is_too_long_by_itself_costs_no_turns():
-    answerer = Answering(refusal(limit=4096, asked=50))
+    responder = Answering(refusal(limit=4096, asked=50))
     with pytest.raises(ContextLengthError, match=r"Lower max_tokens") as raised:
-        await answered(question(answerer, "a", "b", parameters={"max_tokens": 100_000}))
+        await answered(question(responder, "a", "b", parameters={"max_tokens": 100_000}))
     assert "Shorten it" not in str(raised.value)
-    assert len(answerer.asked) == 1
-    answerer = Answering(refusal(limit=4096, asked=3000))  # the prompt is too long as well
-    asked = question(answerer, LONG, "b", parameters={"max_tokens": 100_000})
+    assert len(responder.asked) == 1
+    responder = Answering(refusal(limit=4096, asked=3000))  # the prompt is too long as well
+    asked = question(responder, LONG, "b", parameters={"max_tokens": 100_000})
     assert (await answered(asked))[0] == ["Yes."]
 
 
 async def test_nothing_is_retried_once_text_has_arrived():
-    answerer = Answering(refusal(100), first=AIMessageChunk("Well"))
+    responder = Answering(refusal(100), first=AIMessageChunk("Well"))
     with pytest.raises(ContextLengthError):
-        await answered(question(answerer, "a", "b"))
-    assert len(answerer.asked) == 1
-    answerer = Answering(refusal(100), first=AIMessageChunk(""))  # the role alone is not text
-    assert (await answered(question(answerer, "a", "b")))[0] == ["", "", "Yes."]
+        await answered(question(responder, "a", "b"))
+    assert len(responder.asked) == 1
+    responder = Answering(refusal(100), first=AIMessageChunk(""))  # the role alone is not text
+    assert (await answered(question(responder, "a", "b")))[0] == ["", "", "Yes."]
 
 
 async def test_a_chain_is_asked_once():
-    answerer = Answering(refusal(100))
+    responder = Answering(refusal(100))
     with pytest.raises(ContextLengthError):
-        await answered(question(answerer, "a", "b", learnt=None))
+        await answered(question(responder, "a", "b", learnt=None))
 
 
 async def test_the_model_s_own_count_corrects_the_estimate():
-    answerer = Answering(context=4000)
-    asked = question(answerer, prompt="words " * 850)
+    responder = Answering(context=4000)
+    asked = question(responder, prompt="words " * 850)
     before = fitted(asked).tokens
-    answerer.usage = usage(3 * before)
+    responder.usage = usage(3 * before)
     await answered(asked)
     assert 2.5 * before < fitted(asked).tokens < 3 * before
     with pytest.raises(PromptError, match="has about"):
-        fitted(question(answerer, prompt="words " * 1700, learnt=asked.learnt))
+        fitted(question(responder, prompt="words " * 1700, learnt=asked.learnt))
 
 
 def test_short_prompts_and_absurd_counts_change_little():
@@ -173,19 +173,19 @@ def test_tools_are_counted():
         """The weather in a city, and some words more so that there is something to count."""
         return city
 
-    answerer = Answering()
-    without = estimated(question(answerer))
-    answerer.tools = [get_weather]
-    assert estimated(question(answerer)) > without + 20
+    responder = Answering()
+    without = estimated(question(responder))
+    responder.tools = [get_weather]
+    assert estimated(question(responder)) > without + 20
 
 
 def test_a_learnt_limit_overrides_the_room_for_an_answer():
     learnt = Learnt(limit=1000)
-    answerer = Answering()
-    answerer.parameters = {"max_tokens": 900}
-    assert fitted(question(answerer, prompt=LONG, learnt=learnt)).tokens > 400
+    responder = Answering()
+    responder.parameters = {"max_tokens": 900}
+    assert fitted(question(responder, prompt=LONG, learnt=learnt)).tokens > 400
     with pytest.raises(PromptError):
-        fitted(question(answerer, prompt=LONG * 3, learnt=learnt))
+        fitted(question(responder, prompt=LONG * 3, learnt=learnt))
 
 
 def test_lessons_belong_to_one_model_on_one_server():

@@ -82,10 +82,10 @@ def background():
 
 @pytest.fixture
 def begin(background):
-    """Start a turn: `begin(answerer, prompt, run, **options)`."""
+    """Start a turn: `begin(responder, prompt, run, **options)`."""
 
-    def start(answerer, prompt="Hi", run=A1, *, view=None, **options):
-        question = Question(answerer=answerer, prompt=prompt)
+    def start(responder, prompt="Hi", run=A1, *, view=None, **options):
+        question = Question(responder=responder, prompt=prompt)
         turn = PendingTurn(question, view or Record(), frame_seconds=0.01, **options)
         background.start(turn, run)
         return turn
@@ -94,14 +94,14 @@ def begin(background):
 
 
 def test_it_can_be_waited_for_and_is_shown_by_its_own_thread(begin):
-    answerer, view, kept = Gated(), Record(), []
-    turn = begin(answerer, view=view, keep=kept.append)
-    assert answerer.asked.wait(10)
+    responder, view, kept = Gated(), Record(), []
+    turn = begin(responder, view=view, keep=kept.append)
+    assert responder.asked.wait(10)
     assert not turn.done
     with pytest.raises(TimeoutError, match=r"gated did not answer within 0\.01 s"):
         turn.result(0.01)
     assert repr(turn) == "PendingTurn('gated', answering, 1 token so far)"
-    answerer.gate.set()
+    responder.gate.set()
     assert turn.result(10).text == "Hello, Alice."
     assert turn.done
     assert kept == [turn.result()] == [view.closed]
@@ -110,16 +110,16 @@ def test_it_can_be_waited_for_and_is_shown_by_its_own_thread(begin):
 
 
 async def test_it_is_awaited_while_the_loop_runs(begin):
-    answerer = Gated()
-    turn = begin(answerer)
-    asyncio.get_running_loop().call_later(0.02, answerer.gate.set)
+    responder = Gated()
+    turn = begin(responder)
+    asyncio.get_running_loop().call_later(0.02, responder.gate.set)
     assert (await turn).text == "Hello, Alice."
 
 
 def test_a_failure_is_raised_and_the_partial_answer_is_shown(begin):
-    answerer, view, kept = Gated(StreamError("The answer broke off.")), Record(), []
-    answerer.gate.set()
-    turn = begin(answerer, view=view, keep=kept.append)
+    responder, view, kept = Gated(StreamError("The answer broke off.")), Record(), []
+    responder.gate.set()
+    turn = begin(responder, view=view, keep=kept.append)
     for _ in range(2):
         with pytest.raises(StreamError, match="broke off"):
             turn.result(10)
@@ -137,9 +137,9 @@ def by_its_button(_turn, view):
 
 @pytest.mark.parametrize("stop", [by_itself, by_its_button])
 def test_a_stop_keeps_the_partial_answer(begin, stop):
-    answerer, view = Gated(), Record()
-    turn = begin(answerer, view=view)
-    assert answerer.asked.wait(10)
+    responder, view = Gated(), Record()
+    turn = begin(responder, view=view)
+    assert responder.asked.wait(10)
     stop(turn, view)
     assert turn.result(10).status == "stopped"
     assert turn.result().text == "Hello"
@@ -158,12 +158,12 @@ def test_an_interrupt_ends_the_wait_but_not_the_turn(begin):
                 os.kill(os.getpid(), signal.SIGINT)
             return super().poll()
 
-    answerer = Gated()
-    turn = begin(answerer, view=Interrupting())
+    responder = Gated()
+    turn = begin(responder, view=Interrupting())
     with pytest.raises(KeyboardInterrupt, match="gated is still answering in the background"):
         turn.result(10)
     assert not turn.done
-    answerer.gate.set()
+    responder.gate.set()
     assert turn.result(10).status == "done"
 
 
@@ -175,7 +175,7 @@ def test_one_waits_for_another_and_continues_it(begin):
 
     def prepare(question):
         prepared.set()
-        return Question(answerer=second, prompt=question.prompt, before=tuple(talk.before(B2)))
+        return Question(responder=second, prompt=question.prompt, before=tuple(talk.before(B2)))
 
     two = begin(second, "two", B2, after=[one], prepare=prepare)
     assert first.asked.wait(10)
@@ -210,10 +210,10 @@ def test_a_prompt_that_cannot_be_sent_fails_the_turn(begin, kind):
 
 
 def test_an_error_is_stored_in_one_line(begin):
-    view, answerer = Record(), Gated(ValueError("two\nlines \x1b[31m"))
-    answerer.gate.set()
+    view, responder = Record(), Gated(ValueError("two\nlines \x1b[31m"))
+    responder.gate.set()
     with pytest.raises(ValueError, match="two"):
-        begin(answerer, view=view).result(10)
+        begin(responder, view=view).result(10)
     assert view.closed.error == "two lines \N{SYMBOL FOR ESCAPE}[31m"
 
 
@@ -222,20 +222,20 @@ def test_an_error_in_the_view_is_raised_by_result(begin):
         def close(self, turn):
             raise RuntimeError("the page is gone")
 
-    answerer = Gated()
-    answerer.gate.set()
+    responder = Gated()
+    responder.gate.set()
     with pytest.raises(RuntimeError, match="the page is gone"):
-        begin(answerer, view=Broken()).result(10)
+        begin(responder, view=Broken()).result(10)
 
 
 def test_a_view_is_closed_even_if_the_turn_cannot_be_kept(begin):
     def keep(_turn):
         raise RuntimeError("the conversation is broken")
 
-    view, answerer = Record(), Gated(remark="The engine ignores seed.")
-    answerer.gate.set()
+    view, responder = Record(), Gated(remark="The engine ignores seed.")
+    responder.gate.set()
     with pytest.raises(RuntimeError, match="the conversation is broken"):
-        begin(answerer, view=view, keep=keep).result(10)
+        begin(responder, view=view, keep=keep).result(10)
     assert view.closed.text == "Hello, Alice."
     assert view.lines == ["Note: The engine ignores seed."]
 
@@ -270,9 +270,9 @@ def test_a_turn_of_a_deleted_cell_does_not_come_back(begin, background):
         background.discard(B2, ["A"])
         talk.forget_cells(["A"])
 
-    answerer = Gated()
-    answerer.gate.set()
-    turn = begin(answerer, keep=keep)
+    responder = Gated()
+    responder.gate.set()
+    turn = begin(responder, keep=keep)
     assert keeping.wait(10)
     forgetting = threading.Thread(target=forget)
     forgetting.start()
@@ -298,11 +298,11 @@ def test_notes_go_where_the_turn_is_shown(begin, capsys):
 
 
 def test_a_user_may_silence_notes(begin):
-    view, answerer = Record(), Gated(remark="The engine ignores seed.")
-    answerer.gate.set()
+    view, responder = Record(), Gated(remark="The engine ignores seed.")
+    responder.gate.set()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*seed", IgnoredByEngineWarning)
-        begin(answerer, view=view).result(10)
+        begin(responder, view=view).result(10)
     assert view.lines == []
 
 
@@ -327,11 +327,11 @@ def test_later_turns_wait_and_earlier_ones_do_not(begin):
     first = begin(done := Gated())
     done.gate.set()
     talk.add(first.result(10), A1)
-    turn = begin(answerer := Gated(), run=B2)
+    turn = begin(responder := Gated(), run=B2)
     talk.expect(turn, B2)
     assert talk.awaited(C3) == talk.awaited(B2) == talk.pending == [turn]
     assert talk.awaited(Execution(4, "A")) == []  # its cell comes first
-    answerer.gate.set()
+    responder.gate.set()
     turn.result(10)
     assert talk.awaited(C3) == talk.pending == []
 
@@ -372,7 +372,7 @@ async def test_a_question_from_code_keeps_its_place_while_other_cells_run():
 async def test_a_question_from_code_waits_too_but_leaves_notes_and_errors(begin, capsys, error):
     talk, note_ = Conversation(), "The engine ignores seed."
     turn = begin(
-        answerer := Gated(error, note_),
+        responder := Gated(error, note_),
         view=Record(in_page=False),
         keep=lambda turn: talk.add(turn, A1),
     )
@@ -381,9 +381,9 @@ async def test_a_question_from_code_waits_too_but_leaves_notes_and_errors(begin,
         asking = asyncio.ensure_future(
             talk.aask("Well?", model=ChatXinference(server.endpoint, "tiny"))
         )
-        assert await asyncio.to_thread(answerer.asked.wait, 10)
+        assert await asyncio.to_thread(responder.asked.wait, 10)
         assert server.bodies == []
-        answerer.gate.set()
+        responder.gate.set()
         assert (await asking).text == "Yes."
         assert server.bodies[0]["messages"][0]["content"] == "Hi"
     assert [each.text for each in talk.turns] == [turn._turn.text, "Yes."]

@@ -8,7 +8,7 @@ from langchain_core.output_parsers import JsonOutputParser
 from langchain_core.runnables import RunnableGenerator, RunnableLambda
 
 from xinference_magics.chat.live import LiveTurn
-from xinference_magics.chat.runnables import RunnableAnswerer
+from xinference_magics.chat.runnables import RunnableResponder
 
 USAGE = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
 CALL = {"name": "add", "args": {"a": 1}, "id": "1", "type": "tool_call"}
@@ -19,7 +19,7 @@ def answered(runnable):
     live = LiveTurn("chain")
 
     async def stream():
-        async for event in RunnableAnswerer("chain", runnable).events([HumanMessage("Hello")], {}):
+        async for event in RunnableResponder("chain", runnable).events([HumanMessage("Hello")], {}):
             live.add(event)
 
     asyncio.run(stream())

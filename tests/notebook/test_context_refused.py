@@ -84,7 +84,7 @@ def test_the_options_of_a_launch_determine_the_context_of_its_object(magics):
     magics.session.connector._cluster = Cluster("http://h:1")
     request = LaunchRequest(model_name="tiny", extra={"n_parallel": 8})
     magics.session.launches.note("http://h:1", "tiny", request)
-    magics.session.take_up(running())
+    magics.session.use(running())
     llm = magics.session.model
     assert (llm.profile["max_input_tokens"], llm.max_tokens) == (4096, 2048)
 

@@ -32,7 +32,7 @@ def session(magics):
     ],
 )
 def test_type_and_ability_decide(session, model, name, class_name):
-    assert session.take_up(model).startswith(f"Ready: {name} is a {class_name} for tiny")
+    assert session.use(model).startswith(f"Ready: {name} is a {class_name} for tiny")
     made = session.namespace.variables[name]
     assert type(made).__name__ == class_name
     assert (made.server_url, made.model_uid) == ("http://127.0.0.1:9", "tiny")
@@ -41,24 +41,24 @@ def test_type_and_ability_decide(session, model, name, class_name):
 
 def test_text_models_have_the_parameters_of_the_notebook(session, magics):
     magics.temperature = 0.5
-    session.take_up(running("LLM", "generate"))
+    session.use(running("LLM", "generate"))
     made = session.namespace.variables["llm"]
     assert (made.temperature, made.engine) == (0.5, "llama.cpp")
 
 
 def test_names(session, magics):
     magics.name = "model"
-    assert "model is" in session.take_up(running("LLM", "chat"))
-    assert "embeddings is" in session.take_up(running("embedding", "embed"))
-    assert "other is" in session.take_up(running("embedding", "embed"), "other")
+    assert "model is" in session.use(running("LLM", "chat"))
+    assert "embeddings is" in session.use(running("embedding", "embed"))
+    assert "other is" in session.use(running("embedding", "embed"), "other")
     session.namespace.variables["reranker"] = "mine"
-    assert "reranker is your own variable" in session.take_up(running("rerank", "rerank"))
+    assert "reranker is your own variable" in session.use(running("rerank", "rerank"))
 
 
 def test_an_embedding_model_does_not_end_the_chat(session):
-    session.take_up(running("LLM", "chat"))
+    session.use(running("LLM", "chat"))
     chatting = session.model
-    session.take_up(running("embedding", "embed"))
+    session.use(running("embedding", "embed"))
     assert session.model is chatting
 
 
@@ -66,7 +66,7 @@ def test_an_embedding_model_does_not_end_the_chat(session):
 def test_models_without_a_class(session, model):
     assert kind_of(model) is None
     with pytest.raises(NotebookError, match="There is no LangChain class for this type"):
-        session.take_up(model)
+        session.use(model)
     with pytest.raises(NotebookError, match="It does not chat"):
         session.askable(model, CHAT)
 
@@ -77,7 +77,7 @@ def test_every_class_can_be_made():
 
 
 def test_a_chat_model_has_the_profile_of_its_description(session):
-    session.take_up(running("LLM", "chat", "tools", "hybrid"))
+    session.use(running("LLM", "chat", "tools", "hybrid"))
     profile = session.model.profile
     assert profile["tool_calling"]
     assert profile["reasoning_output"]

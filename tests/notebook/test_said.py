@@ -32,7 +32,7 @@ def turn(text, **fields):
 
 
 class Answers:
-    """An answerer that gives one message, or fails."""
+    """A responder that gives one message, or fails."""
 
     name, engine, parameters, context = "tiny", None, {}, None
 
@@ -55,7 +55,7 @@ class Unseen:
 
 
 def pending(answer):
-    begun = PendingTurn(Question(answerer=Answers(answer), prompt="x"), Unseen())
+    begun = PendingTurn(Question(responder=Answers(answer), prompt="x"), Unseen())
     begun.start()
     return begun
 

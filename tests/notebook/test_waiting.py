@@ -29,7 +29,10 @@ class Interrupting(progress.LaunchView):
 def test_a_view_opens_completely_before_an_interrupt_closes_it(monkeypatch):
     view = Interrupting()
     monkeypatch.setattr(views, "choose_launch_view", lambda **_: view)
-    goes_on = "It goes on."
-    with pytest.raises(KeyboardInterrupt, match=goes_on), followed("It", "done", goes_on):
+    unfinished = "It goes on."
+    with (
+        pytest.raises(KeyboardInterrupt, match=unfinished),
+        followed("It", "done", unfinished),
+    ):
         pytest.fail("the interrupt comes before the work")
     assert view.seen == ["It", ("continues", False)]

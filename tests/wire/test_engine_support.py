@@ -2,10 +2,10 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from xinference_magics.wire.engines import (
-    tells_no_thoughts,
-    unheeded,
-    unheeded_in_chat,
-    unmet_choice,
+    ignored_in_chat,
+    ignored_options,
+    omits_reasoning,
+    tool_choice_violation,
 )
 from xinference_magics.wire.request import ModelDefaults, chat_request
 
@@ -41,7 +41,7 @@ def request(engine=None, **call):
     ],
 )
 def test_parameters_that_an_engine_ignores_are_reported(engine, call, said):
-    sentences = list(unheeded(request(engine, **call)))
+    sentences = list(ignored_options(request(engine, **call)))
     assert len(sentences) == len(said)
     assert all(part in sentence for part, sentence in zip(said, sentences, strict=True))
 
@@ -57,7 +57,7 @@ def test_any_object_is_asked_of_llama_cpp_by_a_schema():
     "choice", [{}, {"type": "auto"}, {"function": 1}, {"function": {"name": []}}]
 )
 def test_a_choice_of_another_form_asks_for_nothing(choice):
-    assert unmet_choice(request(extra_body={"tool_choice": choice}), set()) is None
+    assert tool_choice_violation(request(extra_body={"tool_choice": choice}), set()) is None
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_a_choice_of_another_form_asks_for_nothing(choice):
     ],
 )
 def test_an_unmet_choice_is_reported(choice, called, said):
-    sentence = unmet_choice(request(tools=[TOOL], tool_choice=choice), called)
+    sentence = tool_choice_violation(request(tools=[TOOL], tool_choice=choice), called)
     assert sentence == (f"tiny {said}." if said else None)
 
 
 def test_the_engine_is_named_if_it_is_known():
-    sentence = unmet_choice(request("transformers", tools=[TOOL], tool_choice="f"), set())
+    sentence = tool_choice_violation(request("transformers", tools=[TOOL], tool_choice="f"), set())
     assert sentence.endswith("; the transformers engine does not enforce it.")
 
 
@@ -90,17 +90,17 @@ def test_thinking_of_a_model_without_reasoning_is_reported(thinks, asked, said):
     model = ModelDefaults(model_uid="tiny", thinks=thinks)
     made = chat_request([HumanMessage("x")], model, {"enable_thinking": asked})
     sentences = ["tiny is not listed as a reasoning model: enable_thinking has no effect."]
-    assert list(unheeded_in_chat(made)) == (sentences if said else [])
+    assert list(ignored_in_chat(made)) == (sentences if said else [])
 
 
 @pytest.mark.parametrize(("thinks", "hidden"), [(True, True), (False, False), (None, False)])
 def test_reasoning_is_known_from_the_description(thinks, hidden):
     model = ModelDefaults(model_uid="tiny", engine="llama.cpp", thinks=thinks)
-    assert tells_no_thoughts(chat_request([HumanMessage("x")], model, {})) == hidden
+    assert omits_reasoning(chat_request([HumanMessage("x")], model, {})) == hidden
 
 
 @pytest.mark.parametrize("form", ["json_object", 5, None])
 def test_a_response_format_of_another_form_is_passed_on(form):
     made = request("llama.cpp", extra_body={"response_format": form})
     assert made.body["response_format"] == form
-    assert list(unheeded(made)) == []
+    assert list(ignored_options(made)) == []

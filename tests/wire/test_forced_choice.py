@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from pydantic import BaseModel
 
-from xinference_magics.wire.engines import unheeded_in_chat
+from xinference_magics.wire.engines import ignored_in_chat
 from xinference_magics.wire.grammar import followable, unfollowed
 from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.tools import tool_dicts
@@ -225,7 +225,7 @@ def test_earlier_calls_and_results_stay_in_the_history():
 )
 def test_a_forced_call_turns_thinking_off_and_reports_it(engine, call, unthinking):
     made = request(engine, tools=TOOLS, tool_choice="any", **call)
-    said = list(unheeded_in_chat(made))
+    said = list(ignored_in_chat(made))
     assert said == (["tiny does not reason when a tool call is forced."] if unthinking else [])
     assert made.body.get("enable_thinking") is (
         False if unthinking else call.get("enable_thinking")
@@ -237,17 +237,17 @@ def test_a_choice_that_cannot_be_enforced_is_limited():
     form = {"type": "json_object"}
     made = request(tools=TOOLS, tool_choice="any", response_format=form)
     assert made.body["max_tokens"] == 2048
-    assert "max_tokens is 2048" in next(iter(unheeded_in_chat(made)))
+    assert "max_tokens is 2048" in next(iter(ignored_in_chat(made)))
     made = request(tools=TOOLS, tool_choice="any", response_format=form, max_tokens=9)
     assert made.body["max_tokens"] == 9
-    assert not list(unheeded_in_chat(made))
+    assert not list(ignored_in_chat(made))
 
 
 @pytest.mark.parametrize("choice", ["any", "get_time"])
 def test_a_choice_is_limited_if_the_engine_is_unknown(choice):
     made = request(None, tools=TOOLS, tool_choice=choice)
     assert made.body["max_tokens"] == 2048
-    assert not list(unheeded_in_chat(made))  # it may be one that enforces the choice
+    assert not list(ignored_in_chat(made))  # it may be one that enforces the choice
     assert request(None, tools=TOOLS, tool_choice=choice, max_tokens=9).body["max_tokens"] == 9
     for free in (None, "auto", "none"):
         assert "max_tokens" not in request(None, tools=TOOLS, tool_choice=free).body
@@ -278,7 +278,7 @@ def test_keywords_that_llama_cpp_cannot_follow_are_dropped_and_reported():
         "either": {"anyOf": [{"type": "number"}, {"type": "integer"}]},
         "day": {"type": "string", "format": "date", "pattern": "^2"},
     }
-    [said] = unheeded_in_chat(made)
+    [said] = ignored_in_chat(made)
     assert said == (
         "The llama.cpp engine cannot follow pattern '^(?=a)', type 'any', format 'uri', "
         "uniqueItems of the schema."

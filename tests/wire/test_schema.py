@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, RootModel
 from typing_extensions import TypedDict
 
 from xinference_magics.errors import BadRequestError
-from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
+from xinference_magics.wire.schema import as_function, as_tool, mismatch, reject_invalid_schema
 from xinference_magics.wire.tools import tool_dicts
 
 PERSON = {
@@ -43,7 +43,7 @@ ADA = {"name": "Ada", "age": 36}
     ],
 )
 def test_what_does_not_fit_is_described(answer, said):
-    assert misfit(answer, PERSON) == said
+    assert mismatch(answer, PERSON) == said
 
 
 def test_optional_values_of_a_typed_dict():
@@ -54,23 +54,23 @@ def test_optional_values_of_a_typed_dict():
         nickname: str | None
 
     schema = convert_to_openai_tool(Person)["function"]["parameters"]
-    assert misfit({"name": "Ada", "nickname": None}, schema, nulls=True) is None
-    assert misfit({"name": "Ada", "nickname": 1}, schema, nulls=True)
-    assert misfit({"name": "Ada"}, schema, nulls=True)
+    assert mismatch({"name": "Ada", "nickname": None}, schema, nulls=True) is None
+    assert mismatch({"name": "Ada", "nickname": 1}, schema, nulls=True)
+    assert mismatch({"name": "Ada"}, schema, nulls=True)
 
 
 def test_an_invalid_schema():
-    refuse_no_schema(PERSON)
+    reject_invalid_schema(PERSON)
     with pytest.raises(
         BadRequestError, match=r"not a valid JSON schema: properties\.a\.type: 'text'"
     ):
-        refuse_no_schema({"properties": {"a": {"type": "text"}}})
+        reject_invalid_schema({"properties": {"a": {"type": "text"}}})
 
 
 def test_a_remote_schema_is_not_fetched():
     schema = {"properties": {"age": {"$ref": "https://example.com/age.json"}}}
     with pytest.raises(BadRequestError, match=r"refers to https://example\.com/age\.json"):
-        misfit(ADA, schema)
+        mismatch(ADA, schema)
 
 
 class Node(BaseModel):
@@ -111,14 +111,14 @@ def test_a_class_that_refers_to_itself_keeps_its_definitions(make):
     sent = function["parameters"]
     assert sent["properties"]["children"]["items"] == {"$ref": "#/$defs/Node"}
     assert "Node" in sent["$defs"]
-    assert misfit(TREE, sent) is None
-    assert misfit(DEEP_FAULT, sent).startswith("children.0.children.0.name: 5")
+    assert mismatch(TREE, sent) is None
+    assert mismatch(DEEP_FAULT, sent).startswith("children.0.children.0.name: 5")
 
 
 def test_a_class_with_a_field_that_refers_to_itself():
     sent = as_function(Tree)["parameters"]
-    assert misfit({"root": TREE, "size": 1}, sent) is None
-    assert "children.0.children.0.name" in misfit({"root": DEEP_FAULT, "size": 1}, sent)
+    assert mismatch({"root": TREE, "size": 1}, sent) is None
+    assert "children.0.children.0.name" in mismatch({"root": DEEP_FAULT, "size": 1}, sent)
     assert sent["properties"]["size"]["minimum"] == 1
 
 
@@ -227,5 +227,5 @@ def test_tools_that_refer_to_themselves_keep_their_definitions(given, name):
     assert function["name"] == name
     assert function["description"]
     field = next(iter(function["parameters"]["properties"]))
-    assert misfit({field: TREE, "size": 1}, function["parameters"]) is None
-    assert misfit({field: DEEP_FAULT, "size": 1}, function["parameters"])
+    assert mismatch({field: TREE, "size": 1}, function["parameters"]) is None
+    assert mismatch({field: DEEP_FAULT, "size": 1}, function["parameters"])

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xinference_magics import interrupts
 from xinference_magics.chat import runner
-from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.question import Question
+from xinference_magics.chat.responders import ModelResponder
 from xinference_magics.chat.runner import Outcome
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def ask(
     for earlier in conversation.awaited(place):
         earlier.wait()
     question = _question(conversation, place, prompt, model, parameters)
-    with interrupts.as_flag() as flag:
+    with interrupts.sigint_as_event() as flag:
         [answered] = answer_all([(question, LiveTurn(model.model_uid))], Unseen())
         turn = _kept(conversation, place, answered)
     if turn.status == "interrupted":
@@ -145,7 +145,7 @@ def _question(
     parameters: Mapping[str, Any],
 ) -> Question:
     question = Question(
-        answerer=ModelAnswerer(model),
+        responder=ModelResponder(model),
         prompt=prompt,
         system=conversation.system_prompt,
         before=tuple(conversation.before(place)),

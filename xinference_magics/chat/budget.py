@@ -62,12 +62,12 @@ def fitted(question: Question) -> Fitted:
     fitting, tokens = _shortened(question, room)
     if tokens > _longest(question, room):
         raise PromptError(
-            f"The prompt has about {tokens:,} tokens; {question.answerer.name} has room for "
+            f"The prompt has about {tokens:,} tokens; {question.responder.name} has room for "
             f"{room:,}, not counting its answer.",
             hint=_SHORTEN,
         )
     if left_out := len(question.before) - len(fitting.before):
-        note(f"Left out {_turns(left_out)}: the context of {question.answerer.name} is full.")
+        note(f"Left out {_turns(left_out)}: the context of {question.responder.name} is full.")
     return Fitted(fitting, tokens)
 
 
@@ -90,7 +90,7 @@ def refitted(question: Question, error: ContextLengthError) -> Question | None:
             return None
     left_out = _turns(len(question.before) - len(shorter.before))
     limit = "" if error.limit is None else f" for its {error.limit:,} tokens"
-    name = question.answerer.name
+    name = question.responder.name
     note(f"{name} refused the prompt as too long{limit}; sent it again without {left_out}.")
     return shorter
 
@@ -116,7 +116,7 @@ def learn_of_refusal(question: Question, error: ContextLengthError) -> None:
 
 def estimated(question: Question) -> int:
     """Estimate the tokens a question sends, without the correction learnt for its model."""
-    return _estimate(question.messages, question.answerer.tools)
+    return _estimate(question.messages, question.responder.tools)
 
 
 def _estimate(messages: Sequence[BaseMessage], tools: Sequence[BaseTool] = ()) -> int:
@@ -141,7 +141,7 @@ def _room(question: Question) -> int | None:
 
 def _reserved(question: Question) -> int:
     """Return how many tokens are reserved for the answer; 0 if that is left to the server."""
-    asked = {**question.answerer.parameters, **question.parameters}.get("max_tokens")
+    asked = {**question.responder.parameters, **question.parameters}.get("max_tokens")
     return int(checked({"max_tokens": asked}).get("max_tokens", 0))
 
 

@@ -89,7 +89,7 @@ class Conversations:
         Raises:
             NotebookError: The name is taken.
         """
-        self._refuse_taken(name)
+        self._reject_taken(name)
         del self._by_name[conversation.name]
         conversation.name = name
         self._adopt(conversation)
@@ -102,7 +102,7 @@ class Conversations:
         Raises:
             NotebookError: The name is taken.
         """
-        self._refuse_taken(name)
+        self._reject_taken(name)
         self.current = self._adopt(conversation.fork(name))
         return self.current
 
@@ -136,7 +136,7 @@ class Conversations:
         self._by_name[conversation.name] = conversation
         return conversation
 
-    def _refuse_taken(self, name: str) -> None:
+    def _reject_taken(self, name: str) -> None:
         if name == DEFAULT or name in self._by_name:
             raise NotebookError(
                 f"There is a conversation {name} already.", hint="Choose another name."

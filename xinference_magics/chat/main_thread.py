@@ -175,7 +175,7 @@ class MainThread:
             job.future.set_exception(error)
 
     def _do(self, function: Callable[[], Any], stop: Callable[[], bool]) -> Any:
-        with interrupts.as_usual():
+        with interrupts.default_sigint():
             result = function()
         return self._await(result, stop) if inspect.isawaitable(result) else result
 

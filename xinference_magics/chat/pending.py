@@ -33,7 +33,7 @@ _LONGEST = 60
 """Maximum characters of an answer in its repr."""
 
 
-def goes_on(title: str) -> KeyboardInterrupt:
+def still_answering(title: str) -> KeyboardInterrupt:
     """Return the exception to raise if a wait for a turn is interrupted."""
     return interrupts.one_line(
         f"{title} is still answering in the background; call stop() on its turn to end it."
@@ -83,7 +83,7 @@ class PendingTurn(Shown):
         self._prepare = prepare
         self._keep = keep
         self._frame_seconds = frame_seconds
-        self._live = LiveTurn(question.answerer.name)
+        self._live = LiveTurn(question.responder.name)
         self._stop = threading.Event()
         self._finished = threading.Event()
         self._keeping = threading.Lock()
@@ -104,7 +104,7 @@ class PendingTurn(Shown):
 
     @property
     def title(self) -> str:
-        """The name of the answerer."""
+        """The name of the responder."""
         return self._live.title
 
     def start(self) -> None:
@@ -149,7 +149,7 @@ class PendingTurn(Shown):
                 if until is not None and time.monotonic() >= until:
                     return self.done
         except KeyboardInterrupt:
-            raise goes_on(self.title) from None
+            raise still_answering(self.title) from None
         return True
 
     def result(self, timeout: float | None = None) -> Turn:

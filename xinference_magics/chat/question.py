@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.events import Event
     from xinference_magics.chat.learnt import Learnt
     from xinference_magics.chat.live import LiveTurn
+    from xinference_magics.chat.responders import Responder
     from xinference_magics.chat.runner import Outcome
 
 
@@ -28,7 +28,7 @@ class Question:
     """What to ask, and what answers it.
 
     Attributes:
-        answerer: What answers: a model, or something built around one.
+        responder: What answers: a model, or something built around one.
         prompt: The prompt with all values inserted.
         blocks: The prompt as LangChain content blocks, if it is more than text.
         system: The system prompt; empty for none.
@@ -41,7 +41,7 @@ class Question:
             with a chain.
     """
 
-    answerer: Answerer
+    responder: Responder
     prompt: str
     blocks: list[dict[str, Any]] | None = None
     system: str = ""
@@ -56,7 +56,7 @@ class Question:
     def context(self) -> int | None:
         """The model's context window in tokens, prompt and answer together; None if unknown."""
         learnt = self.learnt and self.learnt.limit
-        return learnt or self.answerer.context
+        return learnt or self.responder.context
 
     @property
     def messages(self) -> list[BaseMessage]:
@@ -93,7 +93,9 @@ class Question:
 
     async def _events(self) -> AsyncGenerator[Event]:
         """Ask, and learn the length of the prompt from the first token count."""
-        events = cast("AsyncGenerator[Event]", self.answerer.events(self.messages, self.parameters))
+        events = cast(
+            "AsyncGenerator[Event]", self.responder.events(self.messages, self.parameters)
+        )
         counted = False
         try:
             async with aclosing(events):
@@ -116,9 +118,9 @@ class Question:
             message=live.message(),
             steps=live.steps,
             parsed=live.parsed,
-            model_uid=self.answerer.name,
-            engine=self.answerer.engine,
-            parameters={**self.answerer.parameters, **self.parameters},
+            model_uid=self.responder.name,
+            engine=self.responder.engine,
+            parameters={**self.responder.parameters, **self.parameters},
             conversation=self.conversation,
             format=self.format,
             server_version=self.server_version,

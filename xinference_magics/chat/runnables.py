@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.events import Event
 
 
-class RunnableAnswerer:
+class RunnableResponder:
     """A runnable that answers prompts.
 
     Its input schema decides what it gets: messages (models, agents), the prompt's text, or a dict

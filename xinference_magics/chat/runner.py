@@ -83,7 +83,7 @@ def run(
     """
     main_thread = main_thread or MainThread()
     lives = [live for _, live in streams]
-    with interrupts.as_flag() as interrupted:
+    with interrupts.sigint_as_event() as interrupted:
         threads = [_Streaming(source, live, main_thread.wake) for source, live in streams]
 
         def stop() -> bool:

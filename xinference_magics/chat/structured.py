@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from typing_extensions import is_typeddict
 
-from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.events import Parsed, merged
+from xinference_magics.chat.responders import ModelResponder
 from xinference_magics.errors import NotebookError, shown_as
 from xinference_magics.models.structured_errors import without_link
 from xinference_magics.models.structured_output import structured_parts
@@ -101,7 +101,7 @@ def _adapter(schema: Any) -> TypeAdapter[Any] | None:
         return None
 
 
-class Structured(ModelAnswerer):
+class Structured(ModelResponder):
     """A model whose answer is parsed into a form.
 
     Args:

@@ -104,7 +104,7 @@ class WidgetLaunchView(PageLaunchView):
 
     def close(self, outcome: str, ok: bool) -> None:
         """Replace the widget with one line, and close it."""
-        with interrupts.held():
+        with interrupts.deferred_sigint():
             try:
                 super().close(outcome, ok)
             finally:

@@ -14,7 +14,7 @@ from xinference_magics.transport.bearer import Bearer
 from xinference_magics.transport.endpoint import INFERENCE, LONGEST, Timeouts, resolve
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.transport.traces import forget
-from xinference_magics.wire.parameters import refuse_unknown
+from xinference_magics.wire.parameters import reject_unknown
 
 _OTHER_NAMES = {
     "base_url": "server_url",
@@ -131,7 +131,7 @@ class ServedModel(BaseModel):
         for other, name in others.items():
             if other in given and name in given:
                 raise BadRequestError(f"{other} and {name} are the same; pass only one of them.")
-        refuse_unknown(given, [*cls.model_fields, *others])
+        reject_unknown(given, [*cls.model_fields, *others])
         taken = {others.get(name, name): value for name, value in given.items()}
         return {**taken, "server_url": resolve(taken.get("server_url"))}
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import ServerError
-from xinference_magics.models.text_model import say_if_unmet
+from xinference_magics.models.text_model import warn_if_choice_unmet
 from xinference_magics.transport.features import streams_no_tools
 from xinference_magics.wire.stream import StreamConverter, as_chunk, has_words
 
@@ -71,7 +71,7 @@ class StreamedAnswer:
 
     def _ended(self, last: ChatGenerationChunk) -> Iterator[ChatGenerationChunk]:
         yield last
-        say_if_unmet(self._request, self._converter.called)
+        warn_if_choice_unmet(self._request, self._converter.called)
 
     def whole(self, answer: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
         """Convert the response to the non-streaming request.

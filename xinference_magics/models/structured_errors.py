@@ -27,7 +27,7 @@ class CheckedParser(RunnableSerializable[Any, Any]):
 
     Args:
         parser: A LangChain output parser.
-        misfit: Describes what is wrong with a parsed value, if the parser does not validate it.
+        mismatch: Describes what is wrong with a parsed value, if the parser does not validate it.
         model_uid: The model that answers.
         engine: Its engine, if known.
         method: The structured-output method in use.
@@ -36,7 +36,7 @@ class CheckedParser(RunnableSerializable[Any, Any]):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     parser: Any
-    misfit: Callable[[Any], str | None] | None
+    mismatch: Callable[[Any], str | None] | None
     model_uid: str
     engine: str | None
     method: str
@@ -44,13 +44,13 @@ class CheckedParser(RunnableSerializable[Any, Any]):
     @override
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
-            self._refuse_cut(input)
+            self._reject_cut(input)
             return self._fitting(self.parser.invoke(input, config, **kwargs))
 
     @override
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
-            self._refuse_cut(input)
+            self._reject_cut(input)
             return self._fitting(await self.parser.ainvoke(input, config, **kwargs))
 
     def beside_raw(self, answer: dict[str, Any]) -> dict[str, Any]:
@@ -101,10 +101,10 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         first, *others = chunks or [AIMessageChunk(content="")]
         answer = first + others if others else first
         with self._explaining(answer):
-            self._refuse_cut(answer)
+            self._reject_cut(answer)
             self._fitting(self.parser.parse_result([ChatGeneration(message=answer)]))
 
-    def _refuse_cut(self, answer: Any) -> None:
+    def _reject_cut(self, answer: Any) -> None:
         """Reject truncated JSON: LangChain's parsers complete it, so 120 may come out as 12."""
         if not _is_answer(answer) or answer.tool_calls:
             return
@@ -114,7 +114,7 @@ class CheckedParser(RunnableSerializable[Any, Any]):
     def _fitting(self, parsed: Any) -> Any:
         if parsed is None:
             raise OutputParserException(ValueError("it contains no such object"))
-        if self.misfit and (fault := self.misfit(parsed)):
+        if self.mismatch and (fault := self.mismatch(parsed)):
             raise OutputParserException(ValueError(fault))
         return parsed
 

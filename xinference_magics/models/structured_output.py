@@ -25,7 +25,7 @@ from xinference_magics.errors import BadRequestError
 from xinference_magics.models.structured_errors import CheckedParser
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, Method
-from xinference_magics.wire.schema import as_function, as_tool, misfit, refuse_no_schema
+from xinference_magics.wire.schema import as_function, as_tool, mismatch, reject_invalid_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ def _parts(
     answers, bare = _FORMS[chosen](llm, schema, strict, kwargs)
     parser = CheckedParser(
         parser=bare,
-        misfit=_check(schema, strict),
+        mismatch=_check(schema, strict),
         model_uid=llm.model_uid,
         engine=engine,
         method=chosen,
@@ -100,12 +100,12 @@ def _with_engine_lookup(
     Raises:
         BadRequestError: The schema or the options work with none of the methods that may be used.
     """
-    _refuse_early(llm, schema, (method,) if method else _BEST, options)
+    _reject_early(llm, schema, (method,) if method else _BEST, options)
     lookup = _EngineLookup(llm, schema, method, options)
     return RunnableLambda(lookup.chosen, lookup.achosen)
 
 
-def _refuse_early(
+def _reject_early(
     llm: ChatXinference, schema: Any, methods: Sequence[str], options: Mapping[str, Any]
 ) -> None:
     """Raise what every engine would cause, before the engine is known."""
@@ -217,8 +217,8 @@ def _check(schema: Any, strict: bool | None) -> Callable[[Any], str | None] | No
     if schema is None or _is_pydantic(schema):
         return None
     wanted = as_function(schema, strict=strict)["parameters"]
-    refuse_no_schema(wanted)
-    return partial(misfit, schema=wanted, nulls=not isinstance(schema, dict))
+    reject_invalid_schema(wanted)
+    return partial(mismatch, schema=wanted, nulls=not isinstance(schema, dict))
 
 
 def _with_raw(answers: Any, parser: CheckedParser) -> Runnable[Any, Any]:

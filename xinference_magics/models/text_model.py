@@ -12,7 +12,7 @@ from xinference_magics import __version__
 from xinference_magics.models.call_config import ConfigurableCalls
 from xinference_magics.models.served import ServedModel
 from xinference_magics.notes import note
-from xinference_magics.wire.engines import unheeded, unmet_choice
+from xinference_magics.wire.engines import ignored_options, tool_choice_violation
 from xinference_magics.wire.forced_choice import describes_tools
 from xinference_magics.wire.messages import depend_on_family, hold_calls, hold_media
 from xinference_magics.wire.metadata import PROVIDER
@@ -79,15 +79,15 @@ class TextModel(GenerationParameters, ServedModel, ConfigurableCalls, BaseLangua
         return params
 
 
-def say_what_is_unheeded(request: Request) -> None:
+def warn_about_ignored(request: Request) -> None:
     """Warn about the parts of `request` that the engine ignores."""
-    for sentence in unheeded(request):
+    for sentence in ignored_options(request):
         note(sentence)
 
 
-def say_if_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
+def warn_if_choice_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
     """Warn if the tools in `called` are not the ones that `request` requires."""
-    if sentence := unmet_choice(request, called):
+    if sentence := tool_choice_violation(request, called):
         note(sentence)
 
 

@@ -93,8 +93,8 @@ def keep_lines(lines: list[str]) -> list[str]:
     kept: list[str] = []
     lines = _LINE.findall("".join(lines))
     for number, line in enumerate(lines):
-        goes_on = line.endswith("\\\n") and number < len(lines) - 1
-        call = None if goes_on else _call(line)
+        continued = line.endswith("\\\n") and number < len(lines) - 1
+        call = None if continued else _call(line)
         kept.append(call if call and not _inside_statement(kept) else line)
     return kept
 

@@ -27,7 +27,7 @@ FOLLOW_A_SCHEMA = (LLAMA_CPP, VLLM, SGLANG)
 Method = Literal["function_calling", "json_schema", "json_mode"]
 """How structured output is requested: by a forced tool call, a schema, or only valid JSON."""
 
-_UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
+_IGNORED: dict[str | None, dict[str, tuple[Any, ...]]] = {
     TRANSFORMERS: {
         "seed": (),
         "logprobs": (False,),
@@ -46,10 +46,10 @@ _UNHEEDED: dict[str | None, dict[str, tuple[Any, ...]]] = {
 _ONLY_IN_CHATS = {"ignore_eos"}  # the family's stop strings still end a chat answer
 
 
-def unheeded(request: Request) -> Iterator[str]:
+def ignored_options(request: Request) -> Iterator[str]:
     """Yield a sentence for each option in `request` that has no effect."""
     engine, body = request.engine, request.body
-    for name, harmless in _UNHEEDED.get(engine, {}).items():
+    for name, harmless in _IGNORED.get(engine, {}).items():
         if name in _ONLY_IN_CHATS and "messages" not in body:
             continue
         value = body.get(name)
@@ -60,8 +60,8 @@ def unheeded(request: Request) -> Iterator[str]:
         yield 'The llama.cpp engine ignores "json_object".{}'.format(_instead("json_object"))
 
 
-def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
-    """Yield the sentences that apply only to a chat request, in addition to `unheeded`."""
+def ignored_in_chat(request: ChatRequest) -> Iterator[str]:
+    """Yield the sentences that apply only to a chat request, in addition to `ignored_options`."""
     yield from request.said
     if request.thinks is False and request.body.get("enable_thinking"):
         option = Remedy.PARAMETER(field="enable_thinking")
@@ -70,7 +70,7 @@ def unheeded_in_chat(request: ChatRequest) -> Iterator[str]:
         yield f"{request.model_uid} does not reason when a tool call is forced."
 
 
-def tells_no_thoughts(request: ChatRequest) -> bool:
+def omits_reasoning(request: ChatRequest) -> bool:
     """Return whether the answer to `request` would lack the reasoning, unless it is streamed.
 
     The server omits it from llama.cpp's non-streamed answers.
@@ -96,7 +96,7 @@ def _instead(name: str) -> str:
     }.get(name, "")
 
 
-def unmet_choice(request: ChatRequest, called: Collection[str | None]) -> str | None:
+def tool_choice_violation(request: ChatRequest, called: Collection[str | None]) -> str | None:
     """Return a sentence if the model did not follow `tool_choice`, or None if it did."""
     choice = request.choice
     if choice == "required" and not called:

@@ -102,7 +102,7 @@ CONFIG_NAMES = tuple(
 )
 
 
-def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+def reject_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     """Raise BadRequestError, suggesting the nearest name, if one of `given` is not in `known`."""
     known = list(known)
     for name in given:

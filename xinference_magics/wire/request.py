@@ -19,7 +19,7 @@ from xinference_magics.wire.parameters import (
     NAMES,
     TEXT_CALL_NAMES,
     checked,
-    refuse_unknown,
+    reject_unknown,
 )
 from xinference_magics.wire.reasoning import is_prefilled
 from xinference_magics.wire.tools import tool_dicts, wire_choice
@@ -154,8 +154,8 @@ def call_arguments(given: Mapping[str, Any], known: Iterable[str] = CALL_NAMES) 
         if not isinstance(given.get(name) or {}, Mapping):
             raise BadRequestError(f"{name} must be a dict, not {given[name]!r:.50}.")
     folded = given.get("generate_config") or {}
-    refuse_unknown(folded, known)
-    refuse_unknown(given, known)
+    reject_unknown(folded, known)
+    reject_unknown(given, known)
     call = {**folded, **{name: value for name, value in given.items() if value is not None}}
     call.pop("generate_config", None)
     return {**call, **checked({name: call[name] for name in NAMES if name in call})}

@@ -149,7 +149,7 @@ def _line(error: Exception) -> str:
     return str(error).partition("\n")[0].strip().rstrip(".")
 
 
-def refuse_no_schema(schema: Mapping[str, Any]) -> None:
+def reject_invalid_schema(schema: Mapping[str, Any]) -> None:
     """Reject a schema that no answer can be checked against.
 
     Raises:
@@ -164,7 +164,7 @@ def refuse_no_schema(schema: Mapping[str, Any]) -> None:
         raise BadRequestError(f"This is not a valid JSON schema: {_placed(error)}.") from None
 
 
-def misfit(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str | None:
+def mismatch(value: Any, schema: Mapping[str, Any], *, nulls: bool = False) -> str | None:
     """Describe where `value` does not fit `schema`, or return None if it does.
 
     Args:

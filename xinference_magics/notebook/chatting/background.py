@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.chat.budget import fitted
-from xinference_magics.chat.pending import PendingTurn, goes_on
+from xinference_magics.chat.pending import PendingTurn, still_answering
 
 if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Conversation, Execution
@@ -60,7 +60,7 @@ def begin(
     """
     place = _Place(conversation, cell.execution, starts_over=bool(options.new))
     turn = _pending(cell, question, None if options.once else place)
-    with interrupts.as_flag() as flag:
+    with interrupts.sigint_as_event() as flag:
         cell.session.background.start(turn, cell.execution)
         if not options.once:
             cell.session.conversations.adopt(conversation)
@@ -68,7 +68,7 @@ def begin(
         if options.out:
             cell.namespace[options.out] = turn
     if flag.is_set():
-        raise goes_on(turn.title)
+        raise still_answering(turn.title)
     return turn
 
 

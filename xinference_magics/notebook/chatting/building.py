@@ -5,27 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.conversation import new_thread
 from xinference_magics.chat.question import Question
-from xinference_magics.chat.runnables import RunnableAnswerer
+from xinference_magics.chat.responders import ModelResponder
+from xinference_magics.chat.runnables import RunnableResponder
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.chatting.answerers import choose, model_meant
 from xinference_magics.notebook.chatting.prompting import (
     hint_at_braces,
     prompt_of,
-    refuse_unreadable,
+    reject_unreadable,
 )
+from xinference_magics.notebook.chatting.responders import choose, model_meant
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from xinference_magics.chat.answerers import Answerer
     from xinference_magics.chat.budget import Fitted
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.learnt import Learnt
+    from xinference_magics.chat.responders import Responder
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions, GenerateOptions
     from xinference_magics.notebook.prompt.expand import Prompt
@@ -56,13 +56,15 @@ def build(
         enable_thinking=options.think,
     )
     thread = new_thread() if options.once or options.new else conversation.thread
-    answerers = [choose(cell, options, name, thread) for name in options.compare or [options.model]]
-    _check(cell.session, answerers, prompt, parameters)
+    responders = [
+        choose(cell, options, name, thread) for name in options.compare or [options.model]
+    ]
+    _check(cell.session, responders, prompt, parameters)
     if not options.raw:
         hint_at_braces(cell.session, text, cell.variables)
     questions = [
         fitted(_question(cell, options, conversation, prompt, parameters, each))
-        for each in answerers
+        for each in responders
     ]
     if options.new and not (options.once or options.show_prompt):
         conversation.thread = thread
@@ -97,7 +99,7 @@ def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict
         options: The options of the cell.
         others: Further parameters that have their own option; None if it was not given.
     """
-    from xinference_magics.wire.parameters import NAMES, checked, refuse_unknown
+    from xinference_magics.wire.parameters import NAMES, checked, reject_unknown
 
     typed = {
         "temperature": options.temperature,
@@ -108,20 +110,20 @@ def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict
         **dict(options.parameter or []),
         **{name: value for name, value in typed.items() if value is not None},
     }
-    refuse_unknown(given, (*NAMES, "extra_body"))
+    reject_unknown(given, (*NAMES, "extra_body"))
     checked({name: value for name, value in given.items() if name in NAMES})
     return given
 
 
 def _check(
-    session: Session, answerers: list[Answerer], prompt: Prompt, parameters: Mapping[str, Any]
+    session: Session, responders: list[Responder], prompt: Prompt, parameters: Mapping[str, Any]
 ) -> None:
-    """Reject anything that one of the answerers cannot handle, before anything is sent."""
-    for answerer in answerers:
-        if isinstance(answerer, ModelAnswerer):
-            refuse_unreadable(session, prompt, answerer.model)
-        elif isinstance(answerer, RunnableAnswerer):
-            answerer.refuse(parameters)
+    """Reject anything that one of the responders cannot handle, before anything is sent."""
+    for responder in responders:
+        if isinstance(responder, ModelResponder):
+            reject_unreadable(session, prompt, responder.model)
+        elif isinstance(responder, RunnableResponder):
+            responder.refuse(parameters)
 
 
 def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of
@@ -130,11 +132,11 @@ def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of
     conversation: Conversation,
     prompt: Prompt,
     parameters: dict[str, Any],
-    answerer: Answerer,
+    responder: Responder,
 ) -> Question:
     alone = options.new or options.once
     return Question(
-        answerer=answerer,
+        responder=responder,
         prompt=prompt.text,
         blocks=prompt.blocks,
         system=_system(cell, options, conversation),
@@ -142,21 +144,21 @@ def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of
         parameters=parameters,
         conversation=None if options.once else conversation.name,
         format=options.format,
-        server_version=_server_version(cell.session, answerer),
-        learnt=_learnt(cell.session, answerer),
+        server_version=_server_version(cell.session, responder),
+        learnt=_learnt(cell.session, responder),
     )
 
 
-def _server_version(session: Session, answerer: Answerer) -> str | None:
-    """Return the version of the answerer's server, if it is the one the notebook uses."""
-    if not isinstance(answerer, ModelAnswerer):
+def _server_version(session: Session, responder: Responder) -> str | None:
+    """Return the version of the responder's server, if it is the one the notebook uses."""
+    if not isinstance(responder, ModelResponder):
         return None
-    return session.version_of(answerer.model.server_url)
+    return session.version_of(responder.model.server_url)
 
 
-def _learnt(session: Session, answerer: Answerer) -> Learnt | None:
-    """Return what has been learned about the answerer if it is a model, not a chain."""
-    return session.lessons.of(answerer.model) if isinstance(answerer, ModelAnswerer) else None
+def _learnt(session: Session, responder: Responder) -> Learnt | None:
+    """Return what has been learned about the responder if it is a model, not a chain."""
+    return session.lessons.of(responder.model) if isinstance(responder, ModelResponder) else None
 
 
 def _system(cell: CellContext, options: ChatOptions, conversation: Conversation) -> str:

@@ -37,9 +37,9 @@ def compare(
     """
     names = tuple(options.compare or ())
     asked = zip(names, questions, strict=True)
-    titles = [title_of(name, question.answerer.name) for name, question in asked]
+    titles = [title_of(name, question.responder.name) for name, question in asked]
     view = cell.screen.view(live=options.stream)
-    with interrupts.as_flag() as flag:
+    with interrupts.sigint_as_event() as flag:
         with collected_notes() as notes:
             answers = stream(cell, view, questions, titles)
         turns = [turn for turn, _ in answers]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
-from xinference_magics.chat.answerers import ModelAnswerer
 from xinference_magics.chat.question import Question
+from xinference_magics.chat.responders import ModelResponder
 from xinference_magics.errors import PromptError
-from xinference_magics.notebook.chatting.answerers import model_meant
 from xinference_magics.notebook.chatting.building import parameters_of
+from xinference_magics.notebook.chatting.responders import model_meant
 from xinference_magics.notebook.chatting.turns import answer, finish
 from xinference_magics.notebook.prompt.expand import Prompt, expand
 from xinference_magics.notebook.session.namespace import TEXT
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.chatting.options import GenerateOptions
 
 
-class Continuation(ModelAnswerer):
+class Continuation(ModelResponder):
     """Answers by having an `XinferenceLLM` continue the text of the last message."""
 
     model: Any
@@ -69,7 +69,7 @@ def generate(cell: CellContext, options: GenerateOptions, text: str) -> Turn:
         prompt = text if options.raw else _text(expand(text, cell.variables))
     question = _question(cell, options, prompt)
     show(shortened)
-    with interrupts.as_flag() as interrupted, collected_notes() as notes:
+    with interrupts.sigint_as_event() as interrupted, collected_notes() as notes:
         turn, error = answer(cell, question, live=options.stream)
         if options.out and turn.is_answer:
             cell.namespace[options.out] = turn
@@ -82,7 +82,7 @@ def _question(cell: CellContext, options: GenerateOptions, prompt: str) -> Quest
     uid = model_meant(options.model, cell.variables)
     model = cell.session.model_in_use(uid, TEXT, options.endpoint)
     return Question(
-        answerer=Continuation(model),
+        responder=Continuation(model),
         prompt=prompt,
         parameters=parameters,
         conversation=None,

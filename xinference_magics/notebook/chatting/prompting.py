@@ -52,7 +52,7 @@ def hint_at_braces(session: Session, text: str, variables: Mapping[str, Any]) ->
         session.say(f"{{{name}}} was sent as is; {{{{{name}}}}} inserts the variable's value.")
 
 
-def refuse_unreadable(session: Session, prompt: Prompt, model: ChatXinference) -> None:
+def reject_unreadable(session: Session, prompt: Prompt, model: ChatXinference) -> None:
     """Reject attachments that a model cannot read, before anything is sent.
 
     Raises:

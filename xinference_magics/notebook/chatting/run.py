@@ -64,7 +64,7 @@ def _ask(
     cell: CellContext, options: ChatOptions, question: Question, conversation: Conversation
 ) -> Turn:
     """Ask one model and wait for its answer."""
-    with interrupts.as_flag() as flag, collected_notes() as notes:
+    with interrupts.sigint_as_event() as flag, collected_notes() as notes:
         turn, error = answer(cell, question, live=options.stream)
         if turn.is_answer:
             keep(cell, options, conversation, turn, turn)
@@ -78,4 +78,4 @@ def _show_prompt(session: Session, built: list[Fitted]) -> None:
     for message in longest.question.messages:
         session.say(f"[{message.type}]\n{Prompt.of(message.content).text}\n")
     for each in built:
-        session.say(f"About {each.tokens:,} tokens for {each.question.answerer.name}.")
+        session.say(f"About {each.tokens:,} tokens for {each.question.responder.name}.")

@@ -80,7 +80,7 @@ def answer(
         live: Whether to show the answer as it arrives instead of once it is complete.
     """
     view = cell.screen.view(live=live)
-    [(turn, outcome)] = stream(cell, view, [question], [question.answerer.name])
+    [(turn, outcome)] = stream(cell, view, [question], [question.responder.name])
     if turn.status == "failed" and turn.empty:
         view.dismiss()
     else:

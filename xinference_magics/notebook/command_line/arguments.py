@@ -138,7 +138,7 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
             self.error(self.unknown(unknown[0]))
         return self._kind(**values, **others)
 
-    def refuse_contradictions(self, words: Sequence[str]) -> None:
+    def reject_contradictions(self, words: Sequence[str]) -> None:
         """Reject flags that set the same value differently, such as --think and --no-think.
 
         Raises:

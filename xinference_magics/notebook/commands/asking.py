@@ -20,14 +20,14 @@ def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
     """Send a prompt as the next turn of the conversation."""
     # An interrupt during these imports would leave the state of langsmith and pydantic broken for
     # the rest of the process.
-    with interrupts.held():
+    with interrupts.deferred_sigint():
         from xinference_magics.notebook.chatting import run
     return run.chat(cell, options, text)
 
 
 def generate(cell: CellContext, options: GenerateOptions, text: str) -> Turn:
     """Let a model continue a text."""
-    with interrupts.held():
+    with interrupts.deferred_sigint():
         from xinference_magics.notebook.chatting import generating
     return generating.generate(cell, options, text)
 

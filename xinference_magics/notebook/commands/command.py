@@ -220,7 +220,7 @@ class PromptCommand(Declaration[Prompted]):
         """
         parser = self.parser(f"%{self.name}" if cell is None else f"%%{self.name}")
         words, rest = leading_options(line, parser)
-        parser.refuse_contradictions(words)
+        parser.reject_contradictions(words)
         if cell is not None and (out := _OUT.fullmatch(rest)):
             words, rest = [*words, "--out", out["name"]], ""
         options = parser.parse(words)

@@ -43,7 +43,7 @@ def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:
         return _launch(session, cluster, plan, options)
     session.say(plan.existing.said)
     if not plan.existing.loading:
-        return _take_up(session, cluster.describe(plan.existing.uid), options)
+        return _use(session, cluster.describe(plan.existing.uid), options)
     return _join(session, cluster, plan, options)
 
 
@@ -69,7 +69,7 @@ def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, options: Launc
         session.say(f"Passed on to the model: {', '.join(options.extra)}.")
     launched = None
     try:
-        with interrupts.held():  # an interrupt must not lose the UID
+        with interrupts.deferred_sigint():  # an interrupt must not lose the UID
             launched = cluster.launch(plan.request)
             session.launches.note(cluster.endpoint, launched.uid, plan.request)
         return _finish(session, launched, options)
@@ -96,7 +96,7 @@ def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchO
         session.say(f"{running.uid} has {', '.join(plan.wanted.differences(running))}.")
         return _launch(session, cluster, plan, options)
     check(running, plan.wanted)
-    return _take_up(session, running, options)
+    return _use(session, running, options)
 
 
 def _finish(session: Session, launched: Launch, options: LaunchOptions) -> str:
@@ -104,15 +104,15 @@ def _finish(session: Session, launched: Launch, options: LaunchOptions) -> str:
     from xinference_magics.notebook.commands.waiting import going_on, wait
 
     if not options.no_wait:
-        return _take_up(session, wait(session, launched), options)
+        return _use(session, wait(session, launched), options)
     session.say(f"{launched.uid} is loading: {going_on(launched.uid)}")
     return launched.uid
 
 
-def _take_up(session: Session, running: RunningModel, options: LaunchOptions) -> str:
+def _use(session: Session, running: RunningModel, options: LaunchOptions) -> str:
     session.say(f"Model UID: {running.uid}")
     if kind_of(running):
-        session.say(session.take_up(running, options.as_name))
+        session.say(session.use(running, options.as_name))
     return running.uid
 
 
@@ -130,7 +130,7 @@ def cancel(session: Session, options: CancelOptions) -> Cancellation:
         LaunchError: It could not be cancelled, or the server lost the model in the process.
     """
     from xinference_magics.cluster.launching.launch import Launch
-    from xinference_magics.notebook.commands.waiting import cancel_goes_on
+    from xinference_magics.notebook.commands.waiting import cancel_continues
 
     cluster = session.connector.visit(options.endpoint)
     uid = options.uid
@@ -140,7 +140,7 @@ def cancel(session: Session, options: CancelOptions) -> Cancellation:
     try:
         result = Launch(cluster, uid, request).cancel()
     except KeyboardInterrupt:
-        raise cancel_goes_on(uid) from None
+        raise cancel_continues(uid) from None
     if result.state not in {"cancelled", "failed"}:
         raise LaunchError(result.message)
     session.say(result.message)

@@ -96,8 +96,8 @@ def _scale(
     from xinference_magics.notebook.commands.waiting import followed
     from xinference_magics.notebook.results.machines import ready_of
 
-    goes_on = f"New replicas of {uid} are still loading: %xinference replicas {uid} shows them."
-    with followed(f"Bringing {uid} to {counted(wanted, 'replica')}", "ready", goes_on) as view:
+    interrupted = f"New replicas of {uid} are still loading: %xinference replicas {uid} shows them."
+    with followed(f"Bringing {uid} to {counted(wanted, 'replica')}", "ready", interrupted) as view:
 
         def look(seen: Sequence[ReplicaStatus]) -> None:
             parts = [Part(each.uid, each.status.lower()) for each in seen]

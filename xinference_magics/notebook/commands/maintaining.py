@@ -146,9 +146,9 @@ def _shown(
     """Show the progress of a server operation until it ends."""
     from xinference_magics.notebook.commands.waiting import followed
 
-    goes_on = f"It continues without this notebook; check on it with {later}."
+    interrupted = f"It continues without this notebook; check on it with {later}."
     try:
-        with followed(title, "done", goes_on) as view:
+        with followed(title, "done", interrupted) as view:
             return run(lambda seen: view.update(seen.stage or seen.status, None))
     except PermissionDeniedError as error:
         error.hint = "This needs an administrator's login."

@@ -28,13 +28,13 @@ class _CancelClickedError(Exception):
 
 
 @contextmanager
-def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
+def followed(title: str, ended: str, interrupted: str) -> Iterator[LaunchView]:
     """Show the progress of a server operation that cannot be cancelled.
 
     Args:
         title: What the operation is.
         ended: The outcome to show when the block has ended.
-        goes_on: The message if the block is interrupted.
+        interrupted: The message if the block is interrupted.
 
     Raises:
         KeyboardInterrupt: The block was interrupted; the server continues.
@@ -43,12 +43,12 @@ def followed(title: str, ended: str, goes_on: str) -> Iterator[LaunchView]:
 
     view = choose_launch_view(cancellable=False)
     try:
-        with interrupts.held():
+        with interrupts.deferred_sigint():
             view.open(title)
         yield view
     except KeyboardInterrupt:
         view.close("continues", ok=False)
-        raise interrupts.one_line(goes_on) from None
+        raise interrupts.one_line(interrupted) from None
     except Exception:
         view.close("failed", ok=False)
         raise
@@ -67,7 +67,7 @@ def wait(session: Session, launched: Launch) -> RunningModel:
     view = choose_launch_view()
     outcome = "failed"
     try:
-        with interrupts.held():
+        with interrupts.deferred_sigint():
             view.open(f"Launching {launched.uid}")
         while (running := _watch(launched, view)) is None:
             result = _cancel(launched, view)
@@ -138,11 +138,11 @@ def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
             view.update(CANCELLING, None, "waiting for loading to stop")
             cancelling.join(_STEP)
     except KeyboardInterrupt:
-        raise cancel_goes_on(launched.uid) from None
+        raise cancel_continues(launched.uid) from None
     return cancelling.result()
 
 
-def cancel_goes_on(uid: str) -> KeyboardInterrupt:
+def cancel_continues(uid: str) -> KeyboardInterrupt:
     """Return what an interrupt raises while a cancel is in progress."""
     return interrupts.one_line(
         f"The server is still cancelling {uid}: %xinference list shows what is running."
@@ -187,5 +187,5 @@ def _show(view: LaunchView, progress: LaunchProgress) -> None:
         for each in progress.parts
         if several
     ]
-    with interrupts.held():
+    with interrupts.deferred_sigint():
         view.update(progress.stage, progress.fraction, note, parts)

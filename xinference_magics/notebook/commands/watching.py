@@ -94,7 +94,7 @@ class Watch:
             return
         load = Load(self._seen)
         note = " · ".join(filter(None, (f"{time.strftime('%H:%M:%S')}", self._note(), state)))
-        with interrupts.held():
+        with interrupts.deferred_sigint():
             self._view.paint(load.html(note), load.text, note)
 
     def _note(self) -> str:

@@ -68,7 +68,7 @@ class Kind:
 
 
 def _chat(running: RunningModel, fields: dict[str, Any]) -> Any:
-    with interrupts.held():
+    with interrupts.deferred_sigint():
         from xinference_magics.chat_models import ChatXinference
         from xinference_magics.wire.profile import model_profile
     name = running.family or running.name
@@ -77,19 +77,19 @@ def _chat(running: RunningModel, fields: dict[str, Any]) -> Any:
 
 
 def _text(_running: RunningModel, fields: dict[str, Any]) -> Any:
-    with interrupts.held():
+    with interrupts.deferred_sigint():
         from xinference_magics.llms import XinferenceLLM
     return XinferenceLLM(**fields)
 
 
 def _embeddings(_running: RunningModel, fields: dict[str, Any]) -> Any:
-    with interrupts.held():
+    with interrupts.deferred_sigint():
         from xinference_magics.embeddings import XinferenceEmbeddings
     return XinferenceEmbeddings(**fields)
 
 
 def _reranker(_running: RunningModel, fields: dict[str, Any]) -> Any:
-    with interrupts.held():
+    with interrupts.deferred_sigint():
         from xinference_magics.rerank import XinferenceRerank
     return XinferenceRerank(**fields)
 

@@ -113,7 +113,7 @@ class Session:
             turns=len(self.conversations.current),
         )
 
-    def take_up(self, running: RunningModel, name: str | None = None) -> str:
+    def use(self, running: RunningModel, name: str | None = None) -> str:
         """Put the object for `running` into the namespace; if it can chat, ``%%chat`` then asks it.
 
         Returns:
@@ -160,8 +160,8 @@ class Session:
         if uid is not None:
             return self.askable(cluster.describe(uid), kind)
         fitting = [model for model in cluster.models() if kind.fits(model)]
-        taken_up = {model.model_uid for model in self.in_use.values()}
-        preferred = [model for model in fitting if model.uid in taken_up] or fitting
+        in_use = {model.model_uid for model in self.in_use.values()}
+        preferred = [model for model in fitting if model.uid in in_use] or fitting
         if len(preferred) != 1:
             raise _undecided(cluster.endpoint, preferred, kind)
         return self._only(preferred[0], kind)
@@ -206,7 +206,7 @@ class Session:
         """Select the only model that a magic can ask, and say so."""
         if kind_of(running) is kind:
             self.say(f"Using {running.uid}, the only running model that can {kind.does}.")
-            self.say(self.take_up(running))
+            self.say(self.use(running))
         else:  # its object in the namespace is of another kind and stays
             self.in_use[kind] = self._make(kind, running)
         return self.in_use[kind]
@@ -279,7 +279,7 @@ def catch_up(session: Session, turns: Iterable[PendingTurn]) -> None:
     Raises:
         KeyboardInterrupt: The wait was interrupted; the turns keep running.
     """
-    from xinference_magics.chat.pending import goes_on
+    from xinference_magics.chat.pending import still_answering
 
     pending = [each for each in turns if not each.done]
     if not pending:
@@ -290,4 +290,4 @@ def catch_up(session: Session, turns: Iterable[PendingTurn]) -> None:
         for each in pending:
             each.wait()
     except KeyboardInterrupt:
-        raise goes_on(names) from None
+        raise still_answering(names) from None

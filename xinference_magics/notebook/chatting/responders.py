@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.chat.answerers import ModelAnswerer
+from xinference_magics.chat.responders import ModelResponder
 from xinference_magics.errors import ConnectError, NotebookError, PromptError, XinferenceError
 from xinference_magics.notebook.command_line.questions import agreed
 from xinference_magics.notebook.prompt.expand import evaluate
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages.tool import ToolCall
 
-    from xinference_magics.chat.answerers import Answerer
+    from xinference_magics.chat.responders import Responder
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions
@@ -43,7 +43,7 @@ def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-
 
 def choose(
     cell: CellContext, options: ChatOptions, name: str | None = None, thread: str | None = None
-) -> Answerer:
+) -> Responder:
     """Choose who answers.
 
     Args:
@@ -69,7 +69,7 @@ def choose(
         return _structured(model, options.schema, options.retries, cell.variables)
     if options.tools is not None:
         return _agent(cell, model, options.tools, confirm=bool(options.confirm))
-    return ModelAnswerer(model)
+    return ModelResponder(model)
 
 
 def _running(
@@ -89,33 +89,33 @@ def _running(
     return model
 
 
-def _runnable(name: str, runnable: Any, options: ChatOptions, thread: str | None) -> Answerer:
-    """Return an answerer for a runnable in a user variable.
+def _runnable(name: str, runnable: Any, options: ChatOptions, thread: str | None) -> Responder:
+    """Return a responder for a runnable in a user variable.
 
     Raises:
         NotebookError: The options include tools or a schema, which only a model accepts.
     """
-    from xinference_magics.chat.runnables import RunnableAnswerer
+    from xinference_magics.chat.runnables import RunnableResponder
 
     given = {"--schema": options.schema, "--tools": options.tools}
     for option in [option for option, value in given.items() if value is not None]:
         raise NotebookError(
             f"{name} is not a model: {option} needs one.", hint="Build that into the chain."
         )
-    return RunnableAnswerer(name, runnable, thread and f"{thread}-{name}")
+    return RunnableResponder(name, runnable, thread and f"{thread}-{name}")
 
 
 def _structured(
     model: ChatXinference, schema: str, retries: int, variables: Mapping[str, Any]
-) -> Answerer:
+) -> Responder:
     from xinference_magics.chat.structured import Form, Structured
 
     form = Form.of(evaluate(schema, variables, option="--schema"), "--schema: ")
     return Structured(model, form, retries)
 
 
-def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: bool) -> Answerer:
-    from xinference_magics.chat.answerers import Agent
+def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: bool) -> Responder:
+    from xinference_magics.chat.responders import Agent
     from xinference_magics.chat.toolbox import Toolbox
 
     offered = evaluate(f"[{tools}]", cell.variables, option="--tools")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat_models import ChatXinference
 
 
-class Answerer(Protocol):
+class Responder(Protocol):
     """Answers messages with the events of a turn."""
 
     @property
@@ -60,8 +60,8 @@ class Answerer(Protocol):
         ...
 
 
-class ModelAnswerer:
-    """A plain model, and the base class of answerers built around one.
+class ModelResponder:
+    """A plain model, and the base class of responders built around one.
 
     Args:
         model: The model.
@@ -111,7 +111,7 @@ _LONGEST_ERROR = 2000
 
 
 @dataclass
-class Agent(ModelAnswerer):
+class Agent(ModelResponder):
     """A model that may call tools.
 
     Attributes:

@@ -17,7 +17,7 @@ def running(*abilities, **known):
 def test_parameters_ignored_for_a_text_are_reported_in_one_line(magics, capsys):
     with ScriptedServer(Stream(recorded.transformers_text(" a", " time"))) as server:
         magics.session.connector._cluster = Cluster(server.endpoint)
-        magics.session.take_up(running("generate", engine="transformers"))
+        magics.session.use(running("generate", engine="transformers"))
         capsys.readouterr()
         turn = magics.generate("-p seed=1 Once upon")
     assert turn.text == " a time"
@@ -27,7 +27,7 @@ def test_parameters_ignored_for_a_text_are_reported_in_one_line(magics, capsys):
 @pytest.mark.parametrize("ability", ["chat", "generate"])
 def test_a_new_limit_leaves_half_of_the_context_to_the_prompt(magics, ability):
     magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
-    magics.session.take_up(running(ability, context_length=1000))
+    magics.session.use(running(ability, context_length=1000))
     llm = magics.session.namespace.variables["llm"]
     assert llm.max_tokens == 500
     magics.max_tokens = 4000
@@ -44,7 +44,7 @@ def test_a_terminated_model_is_no_longer_used(magics, option):
         answers["/v1/models/tiny"] = [(200, None)]
         magics.session.connector._cluster = Cluster(answers.endpoint)
         answers["/v1/cluster/auth"] = [(200, {"auth": False})]
-        magics.session.take_up(running("chat"))
+        magics.session.use(running("chat"))
         magics.xinference("terminate tiny" + option.format(endpoint=answers.endpoint))
         assert magics.session.model is None
 
@@ -54,7 +54,7 @@ def test_terminating_a_model_elsewhere_keeps_the_one_in_use(magics):
         answers["/v1/models/tiny"] = [(200, None)]
         answers["/v1/cluster/auth"] = [(200, {"auth": False})]
         magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
-        magics.session.take_up(running("chat"))
+        magics.session.use(running("chat"))
         magics.xinference(f"terminate tiny -e {answers.endpoint}")
         assert magics.session.model.model_uid == "tiny"
 
@@ -74,7 +74,7 @@ def test_a_rejected_sound_names_a_running_model_with_audio_input(magics, abiliti
         models = [{"id": uid, "model_ability": able} for uid, able in listed]
         answers["/v1/models"] = [(200, {"data": models})]
         magics.session.connector._cluster = Cluster(answers.endpoint)
-        magics.session.take_up(running("chat"))
+        magics.session.use(running("chat"))
         magics.shell.user_ns["sound"] = b"RIFF"
         with pytest.raises(PromptError, match=rf"tiny does not accept audio\. {hint}"):
             magics.chat("--audio sound What is heard?")
