@@ -76,6 +76,7 @@ class WidgetLaunchView(PageLaunchView):
     def __init__(self, kernel: Any) -> None:
         super().__init__()
         self._kernel = kernel
+        self._is_open = False
         self._cancel = "offered"
 
     @property
@@ -89,6 +90,7 @@ class WidgetLaunchView(PageLaunchView):
         self._title = printable(title)
         self._started = time.monotonic()
         self._widget = LaunchWidget(state=self._state("", None, ()))
+        self._is_open = True
         self._inbox = Inbox(self._widget, self._kernel)
         self._output.show(self._widget.bundle(neutralise(self._title)))
 
@@ -104,6 +106,8 @@ class WidgetLaunchView(PageLaunchView):
 
     def close(self, outcome: str, ok: bool) -> None:
         """Replace the widget with one line, and close it."""
+        if not self._is_open:  # opening it failed
+            return
         with interrupts.deferred_sigint():
             try:
                 super().close(outcome, ok)
