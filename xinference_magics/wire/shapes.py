@@ -137,7 +137,10 @@ def object_in(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     Raises:
         MalformedError: It isn't an object.
     """
-    return _checked(_of(data).get(name), dict, name) or {}
+    value = _of(data).get(name)
+    if value.__class__ is dict:  # fast path, as above
+        return value
+    return _checked(value, dict, name) or {}
 
 
 def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -147,7 +150,10 @@ def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
         MalformedError: It isn't a list of objects.
     """
     listed: list[Mapping[str, Any]] = _checked(_of(data).get(name), list, name) or []
-    return [_checked(each, dict, name, required=True) for each in listed]
+    for each in listed:
+        if each.__class__ is not dict:
+            _checked(each, dict, name, required=True)
+    return listed
 
 
 def calls_in(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
