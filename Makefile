@@ -111,6 +111,7 @@ $(SERVER_VENV)/.installed: pyproject.toml
 	@$(call pip_install,$(SERVER_VENV)/bin,--group server)
 	@$(call pip_install,$(SERVER_VENV)/bin,--no-deps xinference==$(XINFERENCE))
 	@$(SERVER_VENV)/bin/python tests/remember_absent.py
+	@$(SERVER_VENV)/bin/python tests/remember_catalog.py
 	@touch $@
 
 define pip_install
