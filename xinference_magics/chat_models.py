@@ -30,10 +30,9 @@ from pydantic import BaseModel, ConfigDict
 
 from xinference_magics.errors import ServerError
 from xinference_magics.models.form_beside_tools import (
-    FormBesideTools,
     answered_by,
     tool_of_form,
-    when_called,
+    with_form_and_tools,
 )
 from xinference_magics.models.streamed_answer import StreamedAnswer
 from xinference_magics.models.text_model import (
@@ -309,15 +308,12 @@ class ChatXinference(DescribedModel, BaseChatModel):
             BadRequestError: `tool_choice` names none of the tools.
         """
         sent = tool_dicts(tools, strict=strict)
-        bound = {
-            "tools": sent,
-            "tool_choice": wire_choice(tool_choice, sent),
-            "parallel_tool_calls": parallel_tool_calls,
-        }
+        choice = wire_choice(tool_choice, sent)
+        bound: dict[str, Any] = {"tool_choice": choice, "parallel_tool_calls": parallel_tool_calls}
         if self.engine is None and sent and kwargs.get("response_format"):
-            del bound["tools"]
-            return when_called(FormBesideTools(self, sent, {**bound, **kwargs}))
-        form = tool_of_form(self.engine, sent, bound["tool_choice"], kwargs.get("response_format"))
+            return with_form_and_tools(self, sent, {**bound, **kwargs})
+        form = tool_of_form(self.engine, sent, choice, kwargs.get("response_format"))
+        bound["tools"] = sent
         if form is not None:
             del kwargs["response_format"]
             bound |= {"tools": [*sent, form], "tool_choice": "required"}

@@ -8,11 +8,12 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+from uuid import uuid4
 
 from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _log = logging.getLogger(__name__)
 
@@ -30,17 +31,28 @@ def write_private(path: Path, content: object) -> None:
     Raises:
         NotebookError: The file cannot be written; an existing one stays unchanged.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with _named(path):
-        try:
-            with open_private(draft) as file:
-                json.dump(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+    with _named(path), replacing(path, open_private) as file:
+        json.dump(content, file)
+
+
+@contextmanager
+def replacing(path: Path, open_draft: Callable[[Path], TextIO]) -> Iterator[TextIO]:
+    """Write a file that replaces `path` once it is complete; else an existing one stays unchanged.
+
+    Args:
+        path: The file to replace.
+        open_draft: Creates the new file, which is next to it until then.
+    """
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with open_draft(draft) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def make_private_folder(path: Path) -> None:

@@ -20,6 +20,7 @@ from xinference_magics.chat.runner import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from threading import Event
 
     from xinference_magics.chat.conversation import Conversation, Execution
     from xinference_magics.chat.main_thread import MainThread
@@ -101,6 +102,22 @@ def interrupted_turn(*, kept: bool) -> KeyboardInterrupt:
     return interrupts.one_line(f"The turn was interrupted{rest}.")
 
 
+def raise_if_interrupted(turn: Turn, flag: Event) -> None:
+    """Raise if the kernel was interrupted, possibly after the whole answer had arrived.
+
+    Args:
+        turn: The turn, which has ended.
+        flag: Set if the kernel was interrupted.
+
+    Raises:
+        KeyboardInterrupt: It says what was kept.
+    """
+    if turn.status == "interrupted":
+        raise interrupted_turn(kept=not turn.empty)
+    if turn.status == "done" and flag.is_set():
+        raise interrupts.one_line("The cell was interrupted; the turn was complete, and is kept.")
+
+
 def ask(
     conversation: Conversation, prompt: str, model: ChatXinference, parameters: Mapping[str, Any]
 ) -> Turn:
@@ -112,10 +129,7 @@ def ask(
     with interrupts.sigint_as_event() as flag:
         [answered] = answer_all([(question, LiveTurn(model.model_uid))], Unseen())
         turn = _kept(conversation, place, answered)
-    if turn.status == "interrupted":
-        raise interrupted_turn(kept=not turn.empty)
-    if flag.is_set():
-        raise interrupts.one_line("The cell was interrupted; the turn was complete, and is kept.")
+    raise_if_interrupted(turn, flag)
     return turn
 
 

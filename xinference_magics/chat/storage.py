@@ -7,17 +7,16 @@ Everything that is read is validated, and nothing in it is executed.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, TextIO
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.chat.conversation import Conversation, Execution
 from xinference_magics.chat.turn import RECORD_MIME, Turn
 from xinference_magics.errors import NotebookError
+from xinference_magics.files import replacing
 from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
@@ -50,18 +49,14 @@ def save(conversation: Conversation, path: Path) -> None:
 def _replace(path: Path, text: str) -> None:
     """Replace a file, or what a link points to, at once; a new file has the usual permissions."""
     path = path.resolve()
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with new.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+    with replacing(path, _created) as file:
+        file.write(text)
         if path.exists():
-            shutil.copymode(path, new)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
+            shutil.copymode(path, file.name)
+
+
+def _created(path: Path) -> TextIO:
+    return path.open("x", encoding="utf-8")
 
 
 def to_json(conversation: Conversation) -> str:

@@ -9,11 +9,12 @@ answer.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableLambda
 
+from xinference_magics.models.engine_lookup import when_called
 from xinference_magics.wire.engines import FOLLOW_A_SCHEMA
 
 if TYPE_CHECKING:
@@ -56,39 +57,27 @@ def tool_of_form(
     return {"type": "function", "function": function}
 
 
-@dataclass(frozen=True)
-class FormBesideTools:
-    """Binds tools and a response format when called: the engine determines how.
+def with_form_and_tools(
+    llm: ChatXinference, tools: Sequence[dict[str, Any]], options: Mapping[str, Any]
+) -> Runnable[Any, AIMessage]:
+    """Return a model with tools and a response format, which the engine combines when called.
 
-    Attributes:
+    Args:
         llm: A model whose engine is not known yet.
         tools: The tools, as OpenAI dicts.
         options: The other arguments of `bind_tools`.
     """
-
-    llm: ChatXinference
-    tools: Sequence[dict[str, Any]]
-    options: Mapping[str, Any]
-
-    def bound(self, _asked: Any, **call: Any) -> Runnable[Any, AIMessage]:
-        """Return what answers a call with the arguments `call`."""
-        return self._on(self.llm.engine_of(self._uid(call)), call)
-
-    async def abound(self, _asked: Any, **call: Any) -> Runnable[Any, AIMessage]:
-        """Do the same without blocking the event loop."""
-        return self._on(await self.llm.aengine_of(self._uid(call)), call)
-
-    def _uid(self, call: Mapping[str, Any]) -> str:
-        return str({**self.options, **call}.get("model") or self.llm.model_uid)
-
-    def _on(self, engine: str | None, call: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
-        known = self.llm.model_copy(update={"engine": engine or ""})
-        return known.bind_tools(self.tools, **self.options).bind(**call)
+    return when_called(llm, options, partial(_on_engine, llm, tools, options))
 
 
-def when_called(form: FormBesideTools) -> Runnable[Any, AIMessage]:
-    """Return a runnable that looks up the engine at each call."""
-    return RunnableLambda(form.bound, form.abound)
+def _on_engine(
+    llm: ChatXinference,
+    tools: Sequence[dict[str, Any]],
+    options: Mapping[str, Any],
+    engine: str | None,
+) -> Runnable[Any, AIMessage]:
+    known = llm.model_copy(update={"engine": engine or ""})
+    return known.bind_tools(tools, **options)
 
 
 def answered_by(name: str) -> Runnable[AIMessage, AIMessage]:

@@ -9,7 +9,6 @@ engine determines it at the first call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -22,6 +21,7 @@ from langchain_core.runnables import RunnableLambda, RunnableMap
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.models.engine_lookup import uid_of, when_called
 from xinference_magics.models.structured_errors import CheckedParser
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, Method
@@ -55,7 +55,7 @@ def structured(
     given = {"include_raw": include_raw, "strict": strict, **kwargs}
     if llm.engine is None or "model" in kwargs:
         return _with_engine_lookup(llm, schema, method, given)
-    return _structured(llm, schema, method or _best(llm.engine), llm.engine, given)
+    return _on_engine(llm, schema, method, given, llm.engine)
 
 
 def _structured(
@@ -101,8 +101,17 @@ def _with_engine_lookup(
         BadRequestError: The schema or the options work with none of the methods that may be used.
     """
     _reject_early(llm, schema, (method,) if method else _BEST, options)
-    lookup = _EngineLookup(llm, schema, method, options)
-    return RunnableLambda(lookup.chosen, lookup.achosen)
+    return when_called(llm, options, partial(_on_engine, llm, schema, method, options))
+
+
+def _on_engine(
+    llm: ChatXinference,
+    schema: Any,
+    method: Method | None,
+    options: Mapping[str, Any],
+    engine: str | None,
+) -> Runnable[Any, Any]:
+    return _structured(llm, schema, method or _best(engine), engine, options)
 
 
 def _reject_early(
@@ -119,28 +128,6 @@ def _reject_early(
         raise refused[0]
 
 
-@dataclass(frozen=True)
-class _EngineLookup:
-    """Chooses the method when called; a class, because nested functions cannot be pickled."""
-
-    llm: ChatXinference
-    schema: Any
-    method: Method | None
-    options: Mapping[str, Any]
-
-    def chosen(self, _asked: Any, **call: Any) -> Runnable[Any, Any]:
-        engine = self.llm.engine_of(_uid(self.llm, {**self.options, **call}))
-        return self._on(engine).bind(**call)
-
-    async def achosen(self, _asked: Any, **call: Any) -> Runnable[Any, Any]:
-        engine = await self.llm.aengine_of(_uid(self.llm, {**self.options, **call}))
-        return self._on(engine).bind(**call)
-
-    def _on(self, engine: str | None) -> Runnable[Any, Any]:
-        method = self.method or _best(engine)
-        return _structured(self.llm, self.schema, method, engine, self.options)
-
-
 async def structured_parts(
     llm: ChatXinference, schema: Any, parameters: Mapping[str, Any]
 ) -> tuple[Runnable[Any, Any], CheckedParser]:
@@ -153,12 +140,8 @@ async def structured_parts(
     """
     options = {"strict": None, **parameters}
     method = options.pop("method", None)
-    engine = await llm.aengine_of(_uid(llm, options))
+    engine = await llm.aengine_of(uid_of(llm, options))
     return _parts(llm, schema, method or _best(engine), engine, options)
-
-
-def _uid(llm: ChatXinference, options: Mapping[str, Any]) -> str:
-    return str(options.get("model") or llm.model_uid)
 
 
 _BEST: tuple[Method, Method] = ("json_schema", "function_calling")

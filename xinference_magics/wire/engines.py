@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from xinference_magics.wire.request import ChatRequest, Request
 
@@ -56,7 +56,7 @@ def ignored_options(request: Request) -> Iterator[str]:
         if value is not None and not any(value is each or value == each for each in harmless):
             shown = "parallel_tool_calls=False" if name == "parallel_tool_calls" else name
             yield f"The {engine} engine ignores {shown}.{_instead(name)}"
-    if engine == LLAMA_CPP and _wants_any_json(body):
+    if engine == LLAMA_CPP and response_form(body).get("type") == "json_object":
         yield 'The llama.cpp engine ignores "json_object".{}'.format(_instead("json_object"))
 
 
@@ -84,9 +84,10 @@ def omits_reasoning(request: ChatRequest) -> bool:
     return bool(request.thinks if asked is None else asked)
 
 
-def _wants_any_json(body: dict[str, Any]) -> bool:
+def response_form(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the response format of a request; `extra_body` may have sent anything as it."""
     form = body.get("response_format")
-    return isinstance(form, dict) and form.get("type") == "json_object"
+    return form if isinstance(form, dict) else {}
 
 
 def _instead(name: str) -> str:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from xinference_magics.errors import BadRequestError, StreamError
 from xinference_magics.remedies import Remedy
-from xinference_magics.wire.engines import LLAMA_CPP, named
+from xinference_magics.wire.engines import LLAMA_CPP, named, response_form
 from xinference_magics.wire.forced_choice import Forced, forced
 from xinference_magics.wire.grammar import followable, unfollowed
 from xinference_magics.wire.media import Reader
@@ -210,8 +210,7 @@ def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
         return replace(request, body=made[0], forced=made[1], think_prefilled=False)
     if request.engine not in (LLAMA_CPP, None):
         return request
-    form = body.get("response_format")
-    form = form if isinstance(form, dict) else {}  # `extra_body` passes anything on
+    form = response_form(body)
     if request.engine and form.get("type") == "json_schema":
         return _followable(request, form)
     if request.engine and form.get("type") == "json_object" and not body.get("tools"):

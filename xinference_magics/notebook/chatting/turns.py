@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xinference_magics import interrupts
-from xinference_magics.chat.answering import answer_all, interrupted_turn
+from xinference_magics.chat.answering import answer_all, raise_if_interrupted
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.display.formats import unfenced
 
@@ -60,12 +59,9 @@ def finish(turn: Turn, error: Exception | None, flag: Event) -> Turn:
         KeyboardInterrupt: The kernel was interrupted.
         Exception: `error`, if there is one.
     """
-    if turn.status == "interrupted":
-        raise interrupted_turn(kept=not turn.empty)
+    raise_if_interrupted(turn, flag)
     if error is not None:
         raise error
-    if turn.status == "done" and flag.is_set():
-        raise interrupts.one_line("The cell was interrupted; the turn was complete, and is kept.")
     return turn
 
 
