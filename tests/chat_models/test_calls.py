@@ -302,7 +302,7 @@ async def test_nobody_there():
 
 
 async def test_a_loading_model_is_retried_if_max_retries_is_set(monkeypatch):
-    monkeypatch.setattr("xinference_magics.transport.inference._LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("xinference_magics.transport.inference._MAX_WAIT_SECONDS", 0.01)
     loading = Reply(503, {"detail": "Model is loading, please retry later"})
     with ScriptedServer(loading, loading, WHOLE) as server:
         assert model(server, max_retries=2).invoke("x").content == "Hello!"

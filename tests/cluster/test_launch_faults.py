@@ -34,7 +34,7 @@ CREATING = states(("CREATING", None))
 @pytest.fixture
 def launch(answers, monkeypatch):
     monkeypatch.setattr(launches, "_UNWINDING", 0.3)
-    monkeypatch.setattr(launches, "_PATIENCE", 0.5)
+    monkeypatch.setattr(launches, "_GRACE_SECONDS", 0.5)
     cluster = Cluster(answers.endpoint)
     answers[PROGRESS] = [(200, {"progress": 0.82, "stage": "loading"})]
     answers[EVENTS] = [(200, [])]
@@ -73,7 +73,7 @@ def spread(status):
 
 
 def test_a_model_that_is_spread_over_workers_is_waited_for(answers, launch, monkeypatch):
-    monkeypatch.setattr(launches, "_PATIENCE", 0.0)
+    monkeypatch.setattr(launches, "_GRACE_SECONDS", 0.0)
     answers[INSTANCES] = [*[spread("CREATING")] * 5, spread("READY")]
     answers[PROGRESS] = [(200, {"progress": 0.0, "stage": "launching", "replicas": []})]
     answers[DESCRIBE] = [(503, {"detail": "Model is loading"}), READY]

@@ -395,7 +395,7 @@ def test_a_server_that_printed_nothing(tmp_path, why, how):
 
 
 def test_waiting_too_long_for_the_lock_names_it(folder, monkeypatch):
-    monkeypatch.setattr(state, "_LONGEST", 0.0)
+    monkeypatch.setattr(state, "_LOCK_SECONDS", 0.0)
     path = folder / "lock"
     with (
         state.lock(folder),

@@ -71,7 +71,7 @@ def test_servers_before_4_1_print_no_setup_token(answers, status, detail, wants)
 
 
 def test_a_launch_that_was_cancelled_on_1_17_does_not_load_forever(answers, cluster, monkeypatch):
-    monkeypatch.setattr(launches, "_PATIENCE", 0.2)
+    monkeypatch.setattr(launches, "_GRACE_SECONDS", 0.2)
     listed = [{"model_uid": "u", "replica_statuses": [{**READY, "status": "CREATING"}]}]
     answers["/v1/models/instances"] = [(200, listed)]
     answers["/v1/models/u/progress"] = [(200, {"progress": 0.0})]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from markup import audit, math_in
 
 from xinference_magics.display.markdown import (
-    MAX_HIGHLIGHTED,
-    MAX_RENDERED,
+    MAX_HIGHLIGHTED_CHARS,
+    MAX_RENDERED_CHARS,
     to_html,
     to_safe_markdown,
 )
@@ -85,7 +85,7 @@ def test_tables_lists_and_strikethrough_are_rendered():
 
 def test_code_is_highlighted_up_to_a_length():
     assert ">def</span>" in to_html("```python\ndef f(): pass\n```")
-    long = "x = 1\n" * (MAX_HIGHLIGHTED // 6 + 1)
+    long = "x = 1\n" * (MAX_HIGHLIGHTED_CHARS // 6 + 1)
     assert "<span" not in to_html(f"```python\n{long}```")
     assert "<span" not in to_html("```no-such-language\nx = 1\n```")
 
@@ -106,7 +106,7 @@ def test_images_are_links_with_their_description():
 
 def test_huge_texts_and_paragraphs_are_shown_as_they_are():
     assert "<em>" not in to_html("*a* " * 10_000)
-    assert "<p>" not in to_html("a\n\n" * (MAX_RENDERED // 3 + 1))
+    assert "<p>" not in to_html("a\n\n" * (MAX_RENDERED_CHARS // 3 + 1))
 
 
 def test_a_long_table_ends_as_text():

@@ -22,7 +22,7 @@ def whole_bench(tmp_path_factory):
         folder = tmp_path_factory.mktemp("faults")
         patch.setenv("IPYTHONDIR", str(folder))
         patch.setenv("XINFERENCE_MAGICS_STATE", str(folder / "state"))
-        patch.setattr(launches, "_PATIENCE", 0.5)
+        patch.setattr(launches, "_GRACE_SECONDS", 0.5)
         with loaded_shell() as made:
             bench = Bench(made, server, proxy)
             for code in (SETTINGS, f"%xinference connect {proxy.endpoint}", "%xinference use tiny"):

@@ -77,7 +77,9 @@ def back_again(notebook):
 
 
 def in_a_launch(notebook, server):
-    notebook.run("from xinference_magics.cluster import launch\nlaunch._PATIENCE = 2.0")
+    notebook.run(
+        "from xinference_magics.cluster.launching import launch\nlaunch._GRACE_SECONDS = 2.0"
+    )
     sent = notebook.send(LAUNCH.replace("mortal", "unborn") + " --force")
     notebook.collect(sent, until=lambda reply: reply.displays)  # the view of a launch
     kill(server)

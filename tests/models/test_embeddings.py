@@ -140,7 +140,7 @@ async def test_a_model_of_another_kind():
 
 
 def test_a_loading_model_is_retried_if_requested(monkeypatch):
-    monkeypatch.setattr("xinference_magics.transport.inference._LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("xinference_magics.transport.inference._MAX_WAIT_SECONDS", 0.01)
     loading = Reply(503, {"detail": "Model is loading, please retry later"})
     with ScriptedServer(loading, answering(packed(1))) as server:
         assert model(server, max_retries=1).embed_query("a") == [1]

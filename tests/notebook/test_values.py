@@ -12,7 +12,7 @@ from IPython.display import HTML, Markdown
 from PIL import Image
 
 from xinference_magics.notebook.prompt.expand import expand
-from xinference_magics.notebook.prompt.values import LONGEST, cut, returned, shown
+from xinference_magics.notebook.prompt.values import MAX_CHARS, cut, returned, shown
 from xinference_magics.notes import collected_notes
 
 
@@ -183,7 +183,7 @@ def test_the_first_items_of_a_large_collection_are_sent(kind):
     text, notes = noted(kind(pairs), "x")
     assert text.startswith(f"{kind.__name__} (first 2,000 of 100,000 items):\n")
     assert notes[0] == "x: first 2,000 of 100,000 items sent."
-    assert len(text) < LONGEST + 100
+    assert len(text) < MAX_CHARS + 100
 
 
 FIRST = "first and last 3 values along each axis of (5000,)"

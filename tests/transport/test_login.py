@@ -227,7 +227,7 @@ def test_an_interrupt_during_a_renewal_does_not_lose_the_login():
 
 
 def test_waiting_for_another_notebook_to_renew_times_out(monkeypatch):
-    monkeypatch.setattr("xinference_magics.auth.login._PATIENCE", 0.1)
+    monkeypatch.setattr("xinference_magics.auth.login._LOCK_SECONDS", 0.1)
     with TokenServer() as server:
         login = logged_in(server)
         end_token(login, server)

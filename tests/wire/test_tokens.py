@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from xinference_magics.wire.tokens import MEDIUM, estimated_message_tokens, estimated_tokens
+from xinference_magics.wire.tokens import MEDIUM_TOKENS, estimated_message_tokens, estimated_tokens
 
 COUNTED = json.loads(Path(__file__).with_name("qwen_tokens.json").read_text("utf-8"))["texts"]
 CALL = {"name": "get_weather", "args": {"city": "Paris"}, "id": "1"}
@@ -44,4 +44,4 @@ def test_media_count_the_same_whatever_their_size():
     both = estimated_message_tokens(
         [HumanMessage([{"type": "text", "text": "What is this?"}, image, SOUND])]
     )
-    assert both == words + 2 * MEDIUM
+    assert both == words + 2 * MEDIUM_TOKENS

@@ -30,7 +30,7 @@ from xinference_magics.transport.failures import other_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LEFT = 10.0  # seconds for which a command-line token must still be valid
+_MIN_SECONDS_LEFT = 10.0  # seconds for which a command-line token must still be valid
 _HERE = ("127.0.0.1", "localhost", "0.0.0.0")  # noqa: S104  # spellings of this machine
 
 
@@ -97,7 +97,7 @@ class Identity:
         tokens = (path.read_text(encoding="utf-8", errors="replace").strip() for path in files)
         lives = {token: _expiry(token) - time.time() for token in tokens}
         best = max(lives, key=lambda token: lives[token], default=None)
-        return best if best and lives[best] > _LEFT else None
+        return best if best and lives[best] > _MIN_SECONDS_LEFT else None
 
 
 def _of_environment() -> str:

@@ -45,11 +45,13 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FRESH = 0.75  # fraction of a token's life after which it is renewed
-_MARGIN = 5.0  # seconds: a token that expires this soon may have expired on arrival
-_DATE = 1.0  # seconds that a Date header may be behind, as it is in whole seconds
+_RENEWAL_FRACTION = 0.75  # fraction of a token's life after which it is renewed
+_MARGIN_SECONDS = 5.0  # seconds: a token that expires this soon may have expired on arrival
+_DATE_SECONDS = 1.0  # seconds that a Date header may be behind, as it is in whole seconds
 _NEVER = 1e12
-_PATIENCE = 60.0  # seconds to let another notebook renew it; that one's request gives up after 35
+_LOCK_SECONDS = (
+    60.0  # seconds to let another notebook renew it; that one's request gives up after 35
+)
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class Tokens:
         data = whole(answer.content)
         now = there = time.time()
         with suppress(LookupError, OverflowError, ValueError):
-            there = parsedate_to_datetime(answer.headers["Date"]).timestamp() + _DATE
+            there = parsedate_to_datetime(answer.headers["Date"]).timestamp() + _DATE_SECONDS
         access = text_in(data, "access_token")
         life = number_in(claims(access), "exp") - there
         return cls(username, access, text_in(data, "refresh_token"), now + life, life)
@@ -128,12 +130,12 @@ class Tokens:
     @property
     def good(self) -> bool:
         """Whether the access token can still be sent."""
-        return time.time() < self.expires - min(_MARGIN, self.life / 10)
+        return time.time() < self.expires - min(_MARGIN_SECONDS, self.life / 10)
 
     @property
     def fresh(self) -> bool:
         """Whether the access token does not need to be renewed yet."""
-        return time.time() < self.expires - (1 - _FRESH) * self.life
+        return time.time() < self.expires - (1 - _RENEWAL_FRACTION) * self.life
 
 
 def sign_in(endpoint: str, username: str, password: str, timeouts: Timeouts = MANAGEMENT) -> Tokens:
@@ -236,7 +238,7 @@ class Login:
 
     def _in_turn(self, tokens: Tokens) -> str:
         """Renew the tokens unless another notebook has; wait only if the old ones are unusable."""
-        patience = 0.0 if tokens.good else _PATIENCE
+        patience = 0.0 if tokens.good else _LOCK_SECONDS
         try:
             make_private_folder(self._file.parent)
             with locked(self._lock, patience):
@@ -257,7 +259,7 @@ class Login:
     def _busy(self) -> ConnectError:
         return ConnectError(
             f"The login at {self.endpoint} was not renewed: another notebook has been renewing "
-            f"it for {_PATIENCE:.0f} s.",
+            f"it for {_LOCK_SECONDS:.0f} s.",
             hint="Try again soon.",
             is_retryable=True,
         )

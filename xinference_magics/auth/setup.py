@@ -16,7 +16,7 @@ from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.sync import open_session
 
-_SHORTEST_PASSWORD = 8  # characters; a server's XINFERENCE_PASSWORD_MIN_LENGTH changes it
+_MIN_PASSWORD_CHARS = 8  # characters; a server's XINFERENCE_PASSWORD_MIN_LENGTH changes it
 
 
 def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
@@ -31,7 +31,7 @@ def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
 def shortest_password(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> int:
     """Return the minimum length of a password there; 8 if the server does not specify it."""
     told = _setup_status(endpoint, timeouts).get("password_min_length")
-    return told if isinstance(told, int) else _SHORTEST_PASSWORD
+    return told if isinstance(told, int) else _MIN_PASSWORD_CHARS
 
 
 def _setup_status(endpoint: str, timeouts: Timeouts) -> dict[str, Any]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Execution
     from xinference_magics.chat.pending import PendingTurn
 
-_PATIENCE = 2.0
+_END_SECONDS = 2.0
 """Seconds that stopped turns have to close connections; Jupyter kills a kernel after five."""
 
 
@@ -49,6 +49,6 @@ class Background:
         turns, self._turns = self._turns, []
         for _, each in turns:
             each.stop()
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _END_SECONDS
         for _, each in turns:
             each.wait(max(0.0, until - time.monotonic()))

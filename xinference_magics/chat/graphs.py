@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 INTERRUPT = "__interrupt__"
 """The key of the interrupts in a graph's stream."""
 
-_LONGEST_VALUE = 80
+_MAX_VALUE_CHARS = 80
 """Maximum characters of an argument in the question."""
 
 
@@ -135,7 +135,7 @@ def _as_code(call: Mapping[str, Any]) -> str:
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    return text if len(text) <= _MAX_VALUE_CHARS else f"{text[:_MAX_VALUE_CHARS]}…"
 
 
 _REDUCER = "langgraph.graph.message"

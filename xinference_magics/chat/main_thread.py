@@ -98,7 +98,7 @@ def _is_entered(context: Context) -> bool:
     return False
 
 
-_TICK = 0.05
+_TICK_SECONDS = 0.05
 """Seconds between checks whether to stop an asynchronous job."""
 
 
@@ -191,7 +191,7 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
 async def _until_stopped(awaitable: Any, stop: Callable[[], bool]) -> Any:
     task = asyncio.ensure_future(awaitable)
     while not task.done():
-        await asyncio.wait({task}, timeout=_TICK)
+        await asyncio.wait({task}, timeout=_TICK_SECONDS)
         if stop():
             task.cancel()
     return await task

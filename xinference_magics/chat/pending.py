@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
 
-_STEP = 0.1
+_STEP_SECONDS = 0.1
 """Seconds between checks while a thread waits."""
-_LONGEST = 60
+_MAX_PROMPT_CHARS = 60
 """Maximum characters of an answer in its repr."""
 
 
@@ -144,7 +144,7 @@ class PendingTurn(Shown):
         """
         until = None if timeout is None else time.monotonic() + timeout
         try:
-            while not self._finished.wait(_STEP):
+            while not self._finished.wait(_STEP_SECONDS):
                 self._view.poll()  # ipykernel 6 receives page events only on this thread
                 if until is not None and time.monotonic() >= until:
                     return self.done
@@ -183,7 +183,7 @@ class PendingTurn(Shown):
     async def ended(self) -> None:
         """Wait on the running event loop until it has ended in any way."""
         while not self.done:  # noqa: ASYNC110  # another thread ends it
-            await asyncio.sleep(_STEP)
+            await asyncio.sleep(_STEP_SECONDS)
 
     def __repr__(self) -> str:
         return f"PendingTurn({self.title!r}, {self._state()})"
@@ -197,7 +197,7 @@ class PendingTurn(Shown):
         if self._turn is None:
             return f"failed: {self._error}"
         text = self._turn.error or self._turn.text
-        shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+        shown = text if len(text) <= _MAX_PROMPT_CHARS else f"{text[: _MAX_PROMPT_CHARS - 3]}..."
         return f"{self._turn.status}: {shown!r}"
 
     def _run(self) -> None:
@@ -243,7 +243,7 @@ class PendingTurn(Shown):
         """Wait for the turns that must end first; return True if this one is stopped meanwhile."""
         after, self._after = self._after, ()
         for each in after:
-            while not (view.poll() or each.wait(_STEP)):
+            while not (view.poll() or each.wait(_STEP_SECONDS)):
                 view.repaint([self._live])
         return view.poll()
 

@@ -104,9 +104,9 @@ class ModelResponder:
 
 _log = logging.getLogger(__name__)
 
-ROUNDS = 10
+MAX_ROUNDS = 10
 """Maximum rounds of tool calls in one turn."""
-_LONGEST_ERROR = 2000
+_MAX_ERROR_CHARS = 2000
 """Maximum characters of an exception shown to the model."""
 
 
@@ -126,7 +126,7 @@ class Agent(ModelResponder):
     toolbox: Toolbox
     main_thread: MainThread
     confirm: Callable[[ToolCall], bool] | None = None
-    rounds: int = ROUNDS
+    rounds: int = MAX_ROUNDS
 
     @property
     def tools(self) -> list[BaseTool]:
@@ -179,7 +179,7 @@ class Agent(ModelResponder):
         except Exception as error:  # noqa: BLE001 - the model reads it and continues
             # The message may contain the user's data, so only the type is logged.
             _log.debug("The tool %s raised %s", call["name"], type(error).__name__)
-            return failed(call, f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+            return failed(call, f"{type(error).__name__}: {error}"[:_MAX_ERROR_CHARS])
         if not isinstance(result, ToolMessage):
             raise NotebookError(f"The tool {call['name']} returned no message.")
         return result

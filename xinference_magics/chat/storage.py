@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = 1
-_NAMED_BY = 40
+_NAME_CHARS = 40
 """Characters of a prompt by which a cell is named."""
 _FIELDS = ("version", "name", "system", "turns")
 
@@ -191,7 +191,7 @@ def _had_answer(outputs: list[dict[str, Any]]) -> bool:
 def _beginning(source: str) -> str:
     """Return the first words of a cell's prompt: what is below its first line, if anything is."""
     line, _, below = source.partition("\n")
-    return shorten(below.strip() or line, _NAMED_BY, placeholder=" …")
+    return shorten(below.strip() or line, _NAME_CHARS, placeholder=" …")
 
 
 def _compared(record: object) -> list[object]:

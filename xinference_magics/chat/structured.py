@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.events import Event
     from xinference_magics.chat_models import ChatXinference
 
-_LONGEST_ERROR = 1000
+_MAX_ERROR_CHARS = 1000
 """Maximum characters of a mismatch shown to the model."""
 
 
@@ -138,7 +138,7 @@ class Structured(ModelResponder):
                 return
             if not left or answer.response_metadata.get("finish_reason") == "length":
                 raise shown_as(error, f"{type(error).__name__}: {without_link(error)}")
-            wrong = HumanMessage(f"That does not match the schema: {error}"[:_LONGEST_ERROR])
+            wrong = HumanMessage(f"That does not match the schema: {error}"[:_MAX_ERROR_CHARS])
             said += [_as_text(answer), wrong]
             yield wrong
 

@@ -23,9 +23,9 @@ RECORD_VERSION = 1
 
 Status = Literal["done", "stopped", "interrupted", "failed"]
 
-_LONGEST = 1e9
+_MAX_SECONDS = 1e9
 """Seconds that no turn reaches, so a larger number in a record is invalid."""
-_MEASURABLE = 0.02
+_MIN_RATED_SECONDS = 0.02
 """Minimum seconds of streaming to measure a rate: engines send several tokens at once."""
 
 _RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -169,7 +169,7 @@ class Turn(SettledAnswer):
         if self.tokens is None or self.first_token_seconds is None:
             return None
         streaming = self.seconds - self.first_token_seconds
-        return (self.tokens - 1) / streaming if streaming > _MEASURABLE else None
+        return (self.tokens - 1) / streaming if streaming > _MIN_RATED_SECONDS else None
 
     @property
     def messages(self) -> list[BaseMessage]:
@@ -257,20 +257,20 @@ class Turn(SettledAnswer):
         return f"Turn({self.model_uid!r}{tokens}, {self.seconds:.1f} s, {self.status}: {text!r})"
 
 
-_LARGEST = 1_000_000
+_MAX_MEDIA_CHARS = 1_000_000
 """Maximum base64 characters of an attachment that is saved in a notebook."""
 
 
 def _is_of(value: object, kind: type | tuple[type, ...]) -> bool:
-    """Whether a field has its type; a number must also be below `_LONGEST`, so not NaN."""
+    """Whether a field has its type; a number must also be below `_MAX_SECONDS`, so not NaN."""
     if isinstance(value, int | float):
-        return isinstance(value, kind) and abs(value) < _LONGEST
+        return isinstance(value, kind) and abs(value) < _MAX_SECONDS
     return isinstance(value, kind)
 
 
 def _recorded(block: dict[str, Any]) -> dict[str, Any]:
     size = len(block.get("base64") or "")
-    if size <= _LARGEST:
+    if size <= _MAX_MEDIA_CHARS:
         return block
     return {"type": "text", "text": f"[{block['type']} of {size / 1e6:.1f} MB, not saved]"}
 

@@ -41,7 +41,7 @@ LATE = 10.0
 """Default silence in seconds after which the server starts counting a worker's missed checks."""
 
 _DROPPED = 60.0  # seconds; a dead worker is dropped after 20-25
-_TICK = 1.0  # seconds
+_TICK_SECONDS = 1.0  # seconds
 _LOADING = 3600.0  # seconds: adding a replica returns once it has downloaded and loaded
 _REQUESTS = re.compile(
     r'^requests_total_counter\{method="POST",path="/(?:v1/(?:chat/completions|completions|'
@@ -289,7 +289,7 @@ class Machines:
             except ServerError as error:
                 if not may_pass(error) or time.monotonic() > deadline:
                     raise
-            time.sleep(_TICK)
+            time.sleep(_TICK_SECONDS)
 
     def _answers(self) -> bool:
         try:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_TICK = 0.5  # seconds
+_TICK_SECONDS = 0.5  # seconds
 _SILENCE = 120.0  # seconds without a response, which a relaunch may cause, before giving up
 _ENDS = {"succeeded", "ready"}
 _FAILS = {"failed", "error", "cancelled"}
@@ -148,7 +148,7 @@ def _follow(
     answered = time.monotonic()
     while not operation.over:
         on_look(operation)
-        time.sleep(_TICK)
+        time.sleep(_TICK_SECONDS)
         try:
             operation = Operation.from_json(machines.operation(path))
             answered = time.monotonic()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.machines import Machines
     from xinference_magics.cluster.models import ReplicaStatus
 
-_TICK = 0.5  # seconds between two polls while replicas load
+_TICK_SECONDS = 0.5  # seconds between two polls while replicas load
 _GIVES_THE_REASON = {ServerError, InternalServerError, BadRequestError, ModelNotFoundError}
 _SETTLING = 15.0  # seconds the list may lag behind the server's response
 
@@ -96,7 +96,7 @@ class Scaling:
         adding.start()
         self._look(on_look)
         while adding.is_alive():
-            adding.join(_TICK)
+            adding.join(_TICK_SECONDS)
             self._look(on_look)
         if failed:
             raise self._reason(failed[0], count) from failed[0]
@@ -138,7 +138,7 @@ class Scaling:
                     f"{self._uid} has {ready} ready replicas, not {self._count}.",
                     hint=Remedy.LIST_REPLICAS(uid=self._uid),
                 )
-            time.sleep(_TICK)
+            time.sleep(_TICK_SECONDS)
 
 
 # Pairs of a part of the server's reason and the advice for it.

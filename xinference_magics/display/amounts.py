@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 _STEP = 1024
-_MINUTE = 60
-_HOUR = 3600
-_DAY = 86400
+_MINUTE_SECONDS = 60
+_HOUR_SECONDS = 3600
+_DAY_SECONDS = 86400
 
 
 def counted(number: int, noun: str) -> str:
@@ -54,8 +54,12 @@ def duration(seconds: float | None) -> str | None:
     """Format a duration in its largest unit: ``4 s``, ``7 min``, ``3 h``, ``12 d``."""
     if seconds is None:
         return None
-    if seconds < _MINUTE:
+    if seconds < _MINUTE_SECONDS:
         return f"{seconds:.0f} s"
-    if seconds < _HOUR:
-        return f"{seconds / _MINUTE:.0f} min"
-    return f"{seconds / _HOUR:.0f} h" if seconds < _DAY else f"{seconds / _DAY:.0f} d"
+    if seconds < _HOUR_SECONDS:
+        return f"{seconds / _MINUTE_SECONDS:.0f} min"
+    return (
+        f"{seconds / _HOUR_SECONDS:.0f} h"
+        if seconds < _DAY_SECONDS
+        else f"{seconds / _DAY_SECONDS:.0f} d"
+    )

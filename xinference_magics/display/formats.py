@@ -26,8 +26,8 @@ _CONNECTING = re.compile(
     re.IGNORECASE,
 )
 _FRAME = "width:100%;height:400px;border:1px solid rgba(128,128,128,0.4);background:white"
-_DEEPEST = 40  # levels of JSON shown as a tree
-_MOST = 2_000  # JSON values shown as a tree
+_MAX_LEVELS = 40  # levels of JSON shown as a tree
+_MAX_VALUES = 2_000  # JSON values shown as a tree
 
 
 def answer_html(text: str, form: str) -> str:
@@ -107,13 +107,13 @@ class _Tree:
     """Renders a JSON value as nested folds, and whatever exceeds the limits as text."""
 
     def __init__(self) -> None:
-        self._left = _MOST
+        self._left = _MAX_VALUES
 
     def shown(self, value: Any, depth: int = 0) -> str:
         self._left -= 1
         if not isinstance(value, dict | list) or not value:
             return escape(json.dumps(value, ensure_ascii=False))
-        if depth > _DEEPEST or self._left < 0:
+        if depth > _MAX_LEVELS or self._left < 0:
             return escape(json.dumps(value, ensure_ascii=False))
         return self._folded(value, depth)
 

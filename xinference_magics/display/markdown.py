@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pygments.token import _TokenType
 
 
-MAX_HIGHLIGHTED = 20_000
+MAX_HIGHLIGHTED_CHARS = 20_000
 """Longest code block to highlight, in characters."""
 
 _LANGUAGES = frozenset(
@@ -44,7 +44,7 @@ _LANGUAGES = frozenset(
 def highlight(code: str, language: str) -> str:
     """Return source code as HTML, coloured if its language is known and it isn't too long."""
     name = language.lower()
-    if name not in _LANGUAGES or len(code) > MAX_HIGHLIGHTED:
+    if name not in _LANGUAGES or len(code) > MAX_HIGHLIGHTED_CHARS:
         return escape(code, quote=False)
     from pygments.lexers import get_lexer_by_name
 
@@ -101,14 +101,14 @@ def _styles() -> dict[_TokenType, str]:
 IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"
 """Classes that make MathJax skip an element, as escaped HTML can still be LaTeX."""
 
-MAX_RENDERED = 500_000
+MAX_RENDERED_CHARS = 500_000
 """Longest text to render, in characters; a longer one is shown verbatim."""
 
 # Limits on the work for one text; whatever exceeds them is shown verbatim.
-_MAX_PARAGRAPH = 20_000
+_MAX_PARAGRAPH_CHARS = 20_000
 _MAX_COLUMNS = 50
 _MAX_CELLS = 8_000
-_MAX_HIGHLIGHTED_TOGETHER = 50_000
+_MAX_HIGHLIGHTED_TOTAL_CHARS = 50_000
 
 _CODE_BLOCK = (
     "background-color:rgba(128,128,128,0.1);border-radius:6px;padding:8px 12px;margin:8px 0;"
@@ -127,7 +127,7 @@ def to_html(text: str) -> str:
     length; whatever would take longer (huge paragraphs and tables) is shown verbatim.
     """
     text = printable(text)
-    if len(text) > MAX_RENDERED:
+    if len(text) > MAX_RENDERED_CHARS:
         body = f'<div style="{_PLAIN}">{escape(text)}</div>'
     else:
         body = _renderer().render(text)
@@ -174,7 +174,7 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 def _leave_long_paragraphs(state: Any) -> None:
     """Show paragraphs of tens of thousands of characters verbatim."""
     for token in state.tokens:
-        if token.type == "inline" and len(token.content) > _MAX_PARAGRAPH:
+        if token.type == "inline" and len(token.content) > _MAX_PARAGRAPH_CHARS:
             token.type = "long_paragraph"
 
 
@@ -188,7 +188,7 @@ def _fence(
     token = tokens[index]
     language, _, _ = token.info.strip().partition(" ")
     env["highlighted"] = env.get("highlighted", 0) + len(token.content)
-    within = env["highlighted"] <= _MAX_HIGHLIGHTED_TOGETHER
+    within = env["highlighted"] <= _MAX_HIGHLIGHTED_TOTAL_CHARS
     code = highlight(token.content, language if within else "")
     return f'<pre style="{_CODE_BLOCK}"><code style="{_CODE}">{code}</code></pre>\n'
 
@@ -241,7 +241,7 @@ def to_safe_markdown(text: str) -> str:
     are broken. Fenced code stays as it is, in fences that cannot be misread.
     """
     text = _INVISIBLE.sub("", printable(text))
-    if len(text) > MAX_RENDERED:
+    if len(text) > MAX_RENDERED_CHARS:
         return _defused(text)
     parts, done, lines = [], 0, text.split("\n")
     for token in _blocks().parse(text):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-MAX_FORMULA = 4_000
+MAX_FORMULA_CHARS = 4_000
 """Longest formula to typeset, in characters."""
 
 _MAX_FORMULA_LINES = 100
@@ -59,7 +59,7 @@ def render(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: object) ->
     """Write a formula for MathJax, or as code if MathJax must not see it."""
     token = tokens[index]
     formula, is_block = token.content.strip("\n"), token.block
-    if len(formula) > MAX_FORMULA or not is_safe(formula):
+    if len(formula) > MAX_FORMULA_CHARS or not is_safe(formula):
         return f"<p><code>{escape(formula)}</code></p>\n" if is_block else _code(formula)
     tag = "div" if is_block else "span"
     written = escape(_delimited(formula, token.type), quote=False)
@@ -132,7 +132,7 @@ def _inline_rule(state: StateInline, silent: bool) -> bool:
         return False
     closing = "\\)" if opening == "\\(" else "\\]"
     start = state.pos + 2
-    end = state.src.find(closing, start, start + MAX_FORMULA)
+    end = state.src.find(closing, start, start + MAX_FORMULA_CHARS)
     if end < 0 or end + 2 > state.posMax or not state.src[start:end].strip():
         return False
     if not silent:
@@ -147,7 +147,7 @@ def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if opening is None or state.is_code_block(start):
         return False
     closing = f"\\end{{{opening[1]}}}" if opening[1] else "\\]"
-    formula_end = state.src.find(closing, opening.end(), opening.end() + MAX_FORMULA)
+    formula_end = state.src.find(closing, opening.end(), opening.end() + MAX_FORMULA_CHARS)
     last = _line_ended_at(state, formula_end + len(closing), start, end)
     if formula_end < 0 or last is None:
         return False

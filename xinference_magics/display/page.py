@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.display.turn_view import Answer
 
-_PAUSE = 1.0
+_PAUSE_SECONDS = 1.0
 """Seconds without news after which the page is sent the last frame's number, once."""
 
 _LONG, _LONG_FRAME = 1_000, 1 / 15
@@ -117,7 +117,7 @@ class _Feed:
 
         This happens each time the number of deltas has doubled, so the total sent stays linear.
         """
-        return live.seconds > _PAUSE and len(live.deltas) > 2 * self._whole_sent
+        return live.seconds > _PAUSE_SECONDS and len(live.deltas) > 2 * self._whole_sent
 
     def send_everything(self, live: LiveTurn) -> None:
         """Send everything that has arrived."""
@@ -135,7 +135,7 @@ class _Feed:
         if self._seen > start or ends:
             self._ended = self._ended or ends
             self._send(live, "add", segments(live.deltas[start : self._seen]))
-        elif not self._paused and waited > _PAUSE:
+        elif not self._paused and waited > _PAUSE_SECONDS:
             self._paused = True
             self._send_message({"n": self._number, **self._column})
 

@@ -203,8 +203,8 @@ def _one_below_another(steps: list[tuple[str, str]]) -> str:
 
 _DRAWN = re.compile(r"image/(?:png|jpeg|gif|webp|bmp)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_HEIGHT = 96  # pixels
-_LARGEST = 100_000
+_MAX_HEIGHT_PIXELS = 96  # pixels
+_MAX_PICTURE_CHARS = 100_000
 """Characters of base64 up to which an image serves as its own thumbnail."""
 
 
@@ -222,20 +222,20 @@ def _thumbnail(block: dict[str, Any]) -> str:
         if data:
             return (
                 f'<img src="data:{mime};base64,{data}" alt="{escape(name)}" '
-                f'style="max-height:{_HEIGHT}px;max-width:100%"/>'
+                f'style="max-height:{_MAX_HEIGHT_PIXELS}px;max-width:100%"/>'
             )
     return f'<span style="font-size:12px;opacity:0.75">[{escape(name)}]</span>'
 
 
 def _smaller(data: str, mime: str) -> tuple[str, str]:
     """Scale down a large image with Pillow; return empty strings if that is impossible."""
-    if len(data) <= _LARGEST:
+    if len(data) <= _MAX_PICTURE_CHARS:
         return data, mime
     try:
         from PIL import Image
 
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-            picture.thumbnail((4 * _HEIGHT, 2 * _HEIGHT))
+            picture.thumbnail((4 * _MAX_HEIGHT_PIXELS, 2 * _MAX_HEIGHT_PIXELS))
             small = io.BytesIO()
             picture.convert("RGB").save(small, format="JPEG")
     except Exception:  # noqa: BLE001  # decoders fail in many ways, also on a decompression bomb

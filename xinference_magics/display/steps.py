@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-_LONGEST = 120
+_MAX_ARGUMENT_CHARS = 120
 """The most characters of a call's arguments to show in its line."""
 
 
@@ -47,7 +47,7 @@ class Step:
 def call_line(name: str, args: Mapping[str, Any]) -> str:
     """Format a call as code, with its arguments shortened."""
     given = ", ".join(f"{key}={_value(value)}" for key, value in args.items())
-    short = given if len(given) <= _LONGEST else f"{given[: _LONGEST - 1]}…"
+    short = given if len(given) <= _MAX_ARGUMENT_CHARS else f"{given[: _MAX_ARGUMENT_CHARS - 1]}…"
     return printable(f"{name}({short})")
 
 

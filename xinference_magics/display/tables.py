@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-_WIDEST = 60
+_MAX_CELL_CHARS = 60
 """Longest cell in a terminal, in characters; longer ones are cut."""
 
 _TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0"
@@ -92,7 +92,7 @@ class Table(Generic[Row]):
             return f'<div class="{IGNORED_BY_MATHJAX}">{escape(printable(self.empty))}</div>'
         sides = [_RIGHT if each else "left" for each in self._numeric()]
         written = self._written()
-        if max(len(row[0]) for row in written) <= _WIDEST:  # names must not break at dashes
+        if max(len(row[0]) for row in written) <= _MAX_CELL_CHARS:  # names must not break at dashes
             sides[0] += _WHOLE
         titles = [printable(column.title) for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in written)
@@ -158,7 +158,7 @@ def _shown(value: object, gap: str) -> str:
 
 def _text(written: str) -> str:
     text = " ".join(neutralise(written).split())
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+    return text if len(text) <= _MAX_CELL_CHARS else f"{text[: _MAX_CELL_CHARS - 1]}…"
 
 
 def _row(tag: str, style: str, texts: Iterable[str], sides: Iterable[str]) -> str:

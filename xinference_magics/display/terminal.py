@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _DIM, _PLAIN, _ERASE_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[K"
 
-_WAIT_SHOWN_AFTER = 1.0
+_WAIT_SHOWN_AFTER_SECONDS = 1.0
 """Seconds of silence after which a terminal shows that it is waiting."""
 
 
@@ -153,7 +153,7 @@ class _Printer:
 
     def _wait(self, live: LiveTurn) -> None:
         seconds = int(live.seconds)
-        if self._styled and seconds > self._waited and seconds >= _WAIT_SHOWN_AFTER:
+        if self._styled and seconds > self._waited and seconds >= _WAIT_SHOWN_AFTER_SECONDS:
             self._waited = seconds
             note = f"waiting for {neutralise(live.title)}: {seconds} s"
             self._stream.write(f"{_ERASE_LINE}{_DIM}{note}{_PLAIN}")

@@ -29,10 +29,10 @@ from xinference_magics.local_server.state import Phase, Running, leased, lock
 from xinference_magics.process import ProcessIdentity
 
 GRACE = 120.0  # seconds without a lease: restarting a notebook, and reading it, takes less
-_TICK = 1.0
-_PATIENCE = 20.0  # seconds for a server to end by itself
-_AFTERWARDS = 2.0  # seconds for the processes it leaves behind
-_LONGEST_LOG = 20_000_000  # bytes; the server has its own rotated logs
+_TICK_SECONDS = 1.0
+_END_SECONDS = 20.0  # seconds for a server to end by itself
+_LEFTOVERS_SECONDS = 2.0  # seconds for the processes it leaves behind
+_MAX_LOG_BYTES = 20_000_000  # bytes; the server has its own rotated logs
 
 
 def spawn(folder: Path, port: int, command: str) -> ProcessIdentity:
@@ -80,7 +80,7 @@ def end(server: psutil.Process) -> None:
         server.terminate()
     except psutil.NoSuchProcess:
         return
-    _await_end([server], _PATIENCE)
+    _await_end([server], _END_SECONDS)
     _finish(family)
 
 
@@ -103,18 +103,18 @@ def _session(process: psutil.Process) -> int | None:
 
 def _finish(family: list[psutil.Process]) -> None:
     """Wait a moment for the processes to end, and kill those that do not."""
-    _await_end(family, _AFTERWARDS)
+    _await_end(family, _LEFTOVERS_SECONDS)
     for process in family:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _await_end(family, _AFTERWARDS)
+    _await_end(family, _LEFTOVERS_SECONDS)
 
 
 def _await_end(processes: list[psutil.Process], patience: float) -> None:
     """Wait up to `patience` seconds for all to end; zombies count as ended, whoever reaps them."""
     deadline = time.monotonic() + patience
     while any(map(_lives, processes)) and time.monotonic() < deadline:
-        time.sleep(_TICK / 10)
+        time.sleep(_TICK_SECONDS / 10)
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -147,7 +147,7 @@ class Keeper:
         while server.process() and not self._decides_to_end():
             self._trim_log()
             self._reap()
-            time.sleep(_TICK)
+            time.sleep(_TICK_SECONDS)
         if process := server.process():
             end(process)
         end_orphans(server)
@@ -200,7 +200,7 @@ class Keeper:
 
     def _trim_log(self) -> None:
         log = self._folder / "server.log"
-        if log.exists() and log.stat().st_size > _LONGEST_LOG:
+        if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
             os.truncate(log, 0)
 
 

@@ -20,7 +20,9 @@ from xinference_magics.local_server.starting import find_command
 from xinference_magics.remedies import Remedy
 from xinference_magics.shown import Shown
 
-_LONGEST = 300.0  # seconds: if a model's layers are unknown, its configuration is downloaded
+_ESTIMATE_SECONDS = (
+    300.0  # seconds: if a model's layers are unknown, its configuration is downloaded
+)
 _PROGRAM = """
 import dataclasses, json, sys
 from xinference.model.llm.memory import estimate_llm_gpu_memory
@@ -140,11 +142,11 @@ def _asked(request: MemoryRequest, python: str) -> dict[str, Any]:
             [python, "-c", _PROGRAM, wanted],
             capture_output=True,
             text=True,
-            timeout=_LONGEST,
+            timeout=_ESTIMATE_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise LocalServerError(f"The estimate timed out after {_LONGEST:.0f} s.") from None
+        raise LocalServerError(f"The estimate timed out after {_ESTIMATE_SECONDS:.0f} s.") from None
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
         raise LocalServerError(f"The package xinference failed: {reason}.")

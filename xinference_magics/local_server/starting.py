@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND = "xinference-local"
-_START = 300.0  # seconds; 11-15 on an idle machine, two minutes on a busy one
+_START_SECONDS = 300.0  # seconds; 11-15 on an idle machine, two minutes on a busy one
 END = 60.0  # seconds; a keeper forces its server to end within 24
-_WORD = 10.0  # seconds between two messages to the user
+_MESSAGE_SECONDS = 10.0  # seconds between two messages to the user
 TICK = 0.25  # seconds
 _ENDING = "is still stopping after"
 _TOO_SLOW = "Local cluster failed to start"  # without a reason: Xinference 4.1's own timeout
@@ -123,7 +123,7 @@ class Start:
             (self._folder / "keep").touch()
         if running.listens() and _answers(running.endpoint):
             return running
-        self._wait("is still starting after", running, _START)
+        self._wait("is still starting after", running, _START_SECONDS)
         return None
 
     def _wait(self, what: str, running: Running, longest: float) -> None:
@@ -167,7 +167,7 @@ class Waiting:
     def is_due(self) -> bool:
         """Return whether to notify the user, which is True once every ten seconds."""
         now = time.monotonic()
-        due = now - self._last_word > _WORD
+        due = now - self._last_word > _MESSAGE_SECONDS
         if due:
             self._last_word = now
         return due

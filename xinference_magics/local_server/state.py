@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_LONGEST = 300.0  # seconds a process may need to create the accounts of a new, busy server
+_LOCK_SECONDS = 300.0  # seconds a process may need to create the accounts of a new, busy server
 
 
 def find_folder() -> Path:
@@ -137,10 +137,10 @@ def lock(folder: Path) -> Iterator[None]:
     path = folder / "lock"
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(path, _LONGEST))
+            stack.enter_context(locked(path, _LOCK_SECONDS))
         except TimeoutError:
             raise LocalServerError(
-                f"Another process has held the lock {path} for {_LONGEST:.0f} s.",
+                f"Another process has held the lock {path} for {_LOCK_SECONDS:.0f} s.",
                 hint=f"Find it with fuser {path}, and try again when it has finished.",
             ) from None
         yield

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model
 from xinference_magics.auth.identity import Identity
 from xinference_magics.errors import BadRequestError
 from xinference_magics.transport.bearer import Bearer
-from xinference_magics.transport.endpoint import INFERENCE, LONGEST, Timeouts, resolve
+from xinference_magics.transport.endpoint import INFERENCE, MAX_TIMEOUT_SECONDS, Timeouts, resolve
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
 from xinference_magics.transport.traces import forget
 from xinference_magics.wire.parameters import reject_unknown
@@ -26,7 +26,7 @@ _OTHER_NAMES = {
 
 _KEY = "XINFERENCE_API_KEY"
 
-_Seconds = Annotated[float, Field(gt=0, le=LONGEST)]
+_Seconds = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_SECONDS)]
 
 
 class _KeyOfEnvironment(SecretStr):

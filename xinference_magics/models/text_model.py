@@ -91,7 +91,7 @@ def warn_if_choice_unmet(request: ChatRequest, called: Collection[str | None]) -
         note(sentence)
 
 
-_BELIEVED = 60.0
+_DESCRIPTION_SECONDS = 60.0
 """Seconds to trust a description; after that, the UID may be running on another engine."""
 
 
@@ -161,7 +161,7 @@ class DescribedModel(TextModel):
     def _known(self, model_uid: str) -> Any:
         """Return the cached description of a model; None if there is none or it has expired."""
         when, said = self._descriptions.get((self.server_url, model_uid), (0.0, None))
-        return said if time() - when < _BELIEVED else None
+        return said if time() - when < _DESCRIPTION_SECONDS else None
 
     def _kept(self, model_uid: str, said: Any) -> Any:
         """Return `said`, caching it if it is a description and not an error."""

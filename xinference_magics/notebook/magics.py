@@ -28,7 +28,7 @@ from xinference_magics.notebook.session.namespace import Namespace
 from xinference_magics.notebook.session.session import Session
 from xinference_magics.plain import neutralise
 from xinference_magics.remedies import WORDS
-from xinference_magics.transport.endpoint import LONGEST
+from xinference_magics.transport.endpoint import MAX_TIMEOUT_SECONDS
 from xinference_magics.transport.traces import forgotten
 
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ class XinferenceMagics(Magics):
         allow_none=True,
         help="Maximum answer length in tokens, at most half of the model's context.",
     ).tag(config=True)
-    connect_timeout = Float(5.0, min=0.01, max=LONGEST, help="Connection timeout in seconds.").tag(
-        config=True
-    )
+    connect_timeout = Float(
+        5.0, min=0.01, max=MAX_TIMEOUT_SECONDS, help="Connection timeout in seconds."
+    ).tag(config=True)
     read_timeout = Float(
         600.0,
         min=0.01,
-        max=LONGEST,
+        max=MAX_TIMEOUT_SECONDS,
         help="Longest silence of a model in seconds, including before its first token.",
     ).tag(config=True)
     frame_rate = Int(30, min=1, max=60, help="Repaints per second while an answer streams.").tag(

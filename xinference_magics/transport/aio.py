@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
-_ROUNDS = 1000  # five are enough
-_LONGEST_LINE = 32 * 2**20  # bytes of one event; aiohttp allows twice the size of its buffer
+_MAX_ROUNDS = 1000  # five are enough
+_MAX_LINE_BYTES = 32 * 2**20  # bytes of one event; aiohttp allows twice the size of its buffer
 
 
 def open_async_session(
@@ -66,7 +66,7 @@ def open_async_session(
         ),
         raise_for_status=_check(endpoint, bearer),
         proxy=_proxy(endpoint),
-        read_bufsize=_LONGEST_LINE // 2,
+        read_bufsize=_MAX_LINE_BYTES // 2,
         trace_configs=[_authorization(bearer)] if token else None,
     )
 
@@ -107,7 +107,7 @@ class _Connector(aiohttp.TCPConnector):
     async def close(self, *, abort_ssl: bool = False) -> None:
         end_all(self._sockets)
         await super().close(abort_ssl=abort_ssl)
-        for _ in range(_ROUNDS):  # iterations of the loop, which closes them
+        for _ in range(_MAX_ROUNDS):  # iterations of the loop, which closes them
             if all(each.fileno() < 0 for each in self._sockets):
                 return
             await asyncio.sleep(0)

@@ -19,7 +19,7 @@ from xinference_magics.transport.failures import other_credentials
 
 Token = Callable[[], str | None]
 
-_PAUSE = 120.0  # seconds: allows three attempts within the time in which ten cause a ban
+_PAUSE_SECONDS = 120.0  # seconds: allows three attempts within the time in which ten cause a ban
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -102,7 +102,7 @@ class Bearer:
     def refused(self, authorization: str | None) -> None:
         """Record that the server answered 401 to this Authorization header."""
         self._refused = (authorization or "").removeprefix("Bearer ") or None
-        self._again_at = time.monotonic() + _PAUSE
+        self._again_at = time.monotonic() + _PAUSE_SECONDS
 
     def _looked(self, looking: asyncio.Task[_Found]) -> None:
         """Drop the token, and keep asyncio from reporting an error that no request awaits."""

@@ -15,7 +15,7 @@ DEFAULT_ENDPOINT = "http://127.0.0.1:9997"
 DEFAULT_PORT = 9997
 
 
-LONGEST = 2_000_000.0  # seconds; a socket's timeout is limited to 2**31 milliseconds
+MAX_TIMEOUT_SECONDS = 2_000_000.0  # seconds; a socket's timeout is limited to 2**31 milliseconds
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for seconds in (self.connect, self.read):
-            if seconds is not None and not 0 < seconds <= LONGEST:
+            if seconds is not None and not 0 < seconds <= MAX_TIMEOUT_SECONDS:
                 raise BadRequestError(
                     f"A timeout of {seconds} s is not possible.",
                     hint="It must be more than 0; (5, None) waits forever for an answer.",

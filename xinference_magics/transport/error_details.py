@@ -16,8 +16,8 @@ from xinference_magics.plain import neutralise
 if TYPE_CHECKING:
     from xinference_magics.errors import ServerError
 
-_LONGEST = 400  # characters of a server's text that still fit on one line
-_READ = 10_000  # characters of a text that are examined
+_MAX_CHARS = 400  # characters of a server's text that still fit on one line
+_MAX_READ_CHARS = 10_000  # characters of a text that are examined
 
 _ADDRESS = re.compile(r"\[address=[^\]]{0,200}\]\s*")
 _VALIDATION = re.compile(r"(?<!\d)\d+ validation errors? for \w+\n")
@@ -28,12 +28,12 @@ _TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORE
 
 def one_line(text: str) -> str:
     """Return `text` as a single printable line, without the server's address prefix."""
-    return neutralise(" ".join(_ADDRESS.sub("", text[:_READ]).split()))
+    return neutralise(" ".join(_ADDRESS.sub("", text[:_MAX_READ_CHARS]).split()))
 
 
 def shortened(text: str) -> str:
     """Truncate `text` to what fits on one line."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return text if len(text) <= _MAX_CHARS else f"{text[:_MAX_CHARS]}…"
 
 
 def detail_of(body: bytes | str) -> str:
@@ -42,7 +42,7 @@ def detail_of(body: bytes | str) -> str:
     try:
         return one_line(_said(_data(text)))
     except (ValueError, RecursionError):
-        text = text[:_READ]
+        text = text[:_MAX_READ_CHARS]
     if "<html" in text[:1000].lower() or text.lstrip().startswith("<"):
         title = _TITLE.search(text)
         return one_line(html.unescape(title["title"] if title else _TAG.sub(" ", text)))
@@ -67,7 +67,7 @@ def literal(text: str) -> Any:
         ValueError: It isn't one.
     """
     try:
-        return literal_eval(text[:_READ])
+        return literal_eval(text[:_MAX_READ_CHARS])
     except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise ValueError("no literal") from error
 
@@ -97,7 +97,7 @@ def _validation(text: str) -> str:
 
 def is_validation(body: bytes | str) -> bool:
     """Return whether a body is pydantic's report of what is invalid in a request."""
-    start = body[:_READ]
+    start = body[:_MAX_READ_CHARS]
     text = start.decode(errors="replace") if isinstance(start, bytes) else start
     return _VALIDATION.search(text) is not None
 

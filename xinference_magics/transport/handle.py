@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE = Timeouts(connect=1.0, read=1.0)
+_CANCEL_TIMEOUTS = Timeouts(connect=1.0, read=1.0)
 
 
 def abort_soon(
@@ -50,14 +50,14 @@ def _abort(
     url = model_url(endpoint, model_uid, f"/requests/{quoted(request_id)}/abort")
     with (
         dropped(_log, Exception),  # the request was abandoned, and nobody waits for this
-        open_session(endpoint, token=token, timeouts=_PATIENCE) as session,
+        open_session(endpoint, token=token, timeouts=_CANCEL_TIMEOUTS) as session,
     ):
         session.post(url, json={"block_duration": 0})
 
 
 JSON = {"Content-Type": "application/json"}
 _OK = 200
-_SIZE = 65536  # bytes to read at once, if that many have arrived
+_READ_BYTES = 65536  # bytes to read at once, if that many have arrived
 
 
 class ModelHandle:
@@ -122,5 +122,5 @@ def lines(response: Response) -> Generator[bytes]:
 
 def _pieces(response: Response) -> Iterator[bytes]:
     if response.raw.chunked:
-        return response.iter_content(_SIZE)
-    return iter(partial(response.raw.read1, _SIZE, decode_content=True), b"")
+        return response.iter_content(_READ_BYTES)
+    return iter(partial(response.raw.read1, _READ_BYTES, decode_content=True), b"")

@@ -42,7 +42,7 @@ Ask = Callable[[Any, Body], Any]
 """Sends a body through a handle, which may be asynchronous."""
 
 _OK, _TOO_MANY, _FAILED, _UNAVAILABLE = 200, 429, 500, 503
-_LONGEST_WAIT = 30.0  # seconds; what the server itself suggests while a model loads
+_MAX_WAIT_SECONDS = 30.0  # seconds; what the server itself suggests while a model loads
 _RERANK = {"model", "query", "documents", "top_n", "max_chunks_per_doc", "return_documents"}
 
 
@@ -85,7 +85,7 @@ _MEDIA = (
     "Is each image, sound or video file complete? On llama.cpp a model accepts them only if it was "
     "launched with its multimodal_projector."
 )
-_PATIENCE = Timeouts(read=5.0)  # for side requests about a model
+_SIDE_TIMEOUTS = Timeouts(read=5.0)  # for side requests about a model
 
 
 class InferenceEndpoint:
@@ -160,7 +160,7 @@ class InferenceEndpoint:
 
     def _told(self, model_uid: str, about: str = "") -> Any:
         """Return the JSON at a model's path, or None; never raise, and do not wait long."""
-        limits = (_PATIENCE.connect, _PATIENCE.read)
+        limits = (_SIDE_TIMEOUTS.connect, _SIDE_TIMEOUTS.read)
         try:
             url = model_url(self.endpoint, model_uid, about)
             return self._opened().get(url, timeout=limits).json()
@@ -172,7 +172,7 @@ class InferenceEndpoint:
         from xinference_magics.transport.aio import open_async_session
 
         try:
-            opened = open_async_session(self.endpoint, token=self.token, timeouts=_PATIENCE)
+            opened = open_async_session(self.endpoint, token=self.token, timeouts=_SIDE_TIMEOUTS)
             url = model_url(self.endpoint, model_uid, about)
             async with opened as session, session.get(url) as response:
                 return whole(await response.read())
@@ -256,7 +256,7 @@ class InferenceEndpoint:
         if attempts >= self._retries or not unread:
             raise error
         said = error.retry_after
-        return min(2.0 ** (attempts + 1) if said is None else said, _LONGEST_WAIT)
+        return min(2.0 ** (attempts + 1) if said is None else said, _MAX_WAIT_SECONDS)
 
     @contextmanager
     def _watched(

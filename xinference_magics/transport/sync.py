@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 _OK = 200
 _FIRST_ERROR = 400
 _UNAUTHORIZED = 401
-_SHORTEST = 0.1  # seconds for an address if the lookup has used up the timeout
+_MIN_CONNECT_SECONDS = 0.1  # seconds for an address if the lookup has used up the timeout
 
 
 def open_session(
@@ -236,7 +236,7 @@ class _InTime:
         try:
             while True:
                 self._dns_host = addresses.pop(0)
-                left = max(ends - time.monotonic(), _SHORTEST)
+                left = max(ends - time.monotonic(), _MIN_CONNECT_SECONDS)
                 self.timeout = left / (len(addresses) + 1)
                 try:
                     return self._connected()

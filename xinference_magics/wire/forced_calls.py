@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HEAD = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)')
 _NAME = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")')
 _BETWEEN = re.compile(r"[\s\[\],}]*")
-_LONGEST = 1000
+_MAX_HELD_CHARS = 1000
 """The number of characters within which a call must begin."""
 
 Piece = dict[str, Any]
@@ -81,7 +81,7 @@ class ForcedCalls:
         elif self._held[start] != "{":
             self._held = self._held[start:] if self._count else self._held
             self._of_another_form = True
-        if len(self._held) > _LONGEST:
+        if len(self._held) > _MAX_HELD_CHARS:
             self._of_another_form = True
         return False
 

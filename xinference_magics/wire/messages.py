@@ -99,7 +99,7 @@ it, and what other providers' servers did for an answer means nothing to this on
 _PARTS = {"text", "image_url", "video_url", "audio", "input_audio"}
 """What engines know. Xinference passes on any others, and transformers drops them silently."""
 
-_LONGEST = 300
+_MAX_ERROR_CHARS = 300
 """The maximum length of langchain-core's reason, which may quote the whole message."""
 
 
@@ -120,7 +120,7 @@ def to_wire(messages: Sequence[BaseMessage], reader: Reader = ANY_READER) -> lis
     try:
         sent = convert_to_openai_messages(repaired)
     except UNREADABLE as error:
-        said = " ".join(str(error).split())[:_LONGEST]
+        said = " ".join(str(error).split())[:_MAX_ERROR_CHARS]
         raise no_block(said.rstrip(".")) from error
     return [_checked(message) for message in sent]
 

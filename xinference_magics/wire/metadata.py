@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "xinference"
 
-_MOST = 2**53
+_MAX_COUNT = 2**53
 """More tokens than any answer has; every integer below it is also exact as a float."""
 
 
@@ -50,7 +50,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 def _count(value: Any) -> int | None:
     """Return `value` as a number of tokens, or None if it isn't one."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if not whole or isinstance(value, bool) or not 0 <= value < _MOST:
+    if not whole or isinstance(value, bool) or not 0 <= value < _MAX_COUNT:
         return None
     return int(value)
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-MEDIUM = 85
+MEDIUM_TOKENS = 85
 """The tokens counted for an image, audio or video; langchain-core's number for an image."""
-_PER_MESSAGE = 5
+_TOKENS_PER_MESSAGE = 5
 """``<|im_start|>``, the role, ``<|im_end|>`` and two line breaks, in Qwen2.5's template."""
 
 _ASCII = (
@@ -75,7 +75,7 @@ def _of_message(message: BaseMessage) -> int:
         parts = [part for part in parts if isinstance(part, str) or _is_sent_again(part)]
     calls = getattr(message, "tool_calls", ())
     called = sum(estimated_tokens(f"{call['name']} {_json(call['args'])}") for call in calls)
-    return _PER_MESSAGE + called + sum(map(_of_part, parts))
+    return _TOKENS_PER_MESSAGE + called + sum(map(_of_part, parts))
 
 
 def _is_sent_again(block: dict[str, Any]) -> bool:
@@ -84,7 +84,7 @@ def _is_sent_again(block: dict[str, Any]) -> bool:
 
 def _of_part(part: str | dict[str, Any]) -> int:
     if is_media(part):
-        return MEDIUM
+        return MEDIUM_TOKENS
     text = part.get("text") if isinstance(part, dict) else part
     return estimated_tokens(text if isinstance(text, str) else _json(part))
 

@@ -33,7 +33,7 @@ _UNWINDING = 10.0  # seconds: the server drops a launch up to 2 s before it repo
 _LONGEST_UNWINDING = 120.0  # seconds: dropping a launch takes a minute on a busy machine
 _UNLISTED = 5.0  # seconds during which our own launch may not be listed yet
 _MOMENT = 0.1  # seconds between two polls for it
-_PATIENCE = 20.0  # seconds for which an unreachable server or an unknown launch is tolerated
+_GRACE_SECONDS = 20.0  # seconds for which an unreachable server or an unknown launch is tolerated
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Launch:
             self._unknown_since = None
             return LaunchProgress.from_json(said, replicas)
         self._unknown_since = self._unknown_since or time.monotonic()
-        if time.monotonic() - self._unknown_since < _PATIENCE:
+        if time.monotonic() - self._unknown_since < _GRACE_SECONDS:
             return LaunchProgress.from_json(said, replicas)
         reason = "the server has lost it; it may have been cancelled when it was nearly ready"
         return LaunchProgress("failed", None, replicas, done=True, failed_reason=reason)
@@ -122,7 +122,7 @@ class Launch:
             return LaunchProgress("ready", 1.0, done=True)
         if self._seen:
             reason = "it was terminated or cancelled before it was ready"
-        elif time.monotonic() - self._started > _PATIENCE:
+        elif time.monotonic() - self._started > _GRACE_SECONDS:
             reason = "the server knows nothing about it; it may have been restarted"
         else:
             return LaunchProgress("pending", None)
@@ -163,7 +163,7 @@ class Launch:
 
     def _patiently_poll(self, interval: float, pause: Callable[[float], None]) -> LaunchProgress:
         """Poll, retrying while a server is too busy loading to respond."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _GRACE_SECONDS
         while True:
             try:
                 return self.poll()

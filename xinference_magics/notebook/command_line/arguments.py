@@ -28,9 +28,9 @@ _WORD = re.compile(r"""\s*((?:(?:^|(?<=[\s=]))(?:"[^"]*"|'[^']*')|\S)+)""")
 _QUOTED = re.compile(r"""(^|=)("[^"]*"|'[^']*')""")
 _REQUIRED = "the following arguments are required: "
 """How argparse begins to say what is missing."""
-_SHORTEST = 4
+_MAX_EXACT_CHARS = 4
 """An unknown option counts as a prefix only if it is longer than this, dashes included."""
-_NEAR = 0.8
+_MIN_SIMILARITY = 0.8
 """Similarity (difflib's ratio) to a known option at which an unknown one counts as misspelt."""
 _WIDTH = 90
 """Maximum width of help in columns, also used if the screen reports none, as in a notebook."""
@@ -189,8 +189,8 @@ def nearest(name: str, flags: Iterable[str]) -> str | None:
     """
     by_plain = {flag.replace("_", "-"): flag for flag in flags}
     plain = name.replace("_", "-")
-    found = get_close_matches(plain, by_plain, n=1, cutoff=_NEAR)
-    longer = [flag for flag in by_plain if len(plain) > _SHORTEST and flag.startswith(plain)]
+    found = get_close_matches(plain, by_plain, n=1, cutoff=_MIN_SIMILARITY)
+    longer = [flag for flag in by_plain if len(plain) > _MAX_EXACT_CHARS and flag.startswith(plain)]
     return by_plain[(found + longer)[0]] if found or longer else None
 
 

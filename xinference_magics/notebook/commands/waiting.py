@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xinference_magics.display.progress import LaunchView
     from xinference_magics.notebook.session.session import Session
 
-_STEP = 0.1  # seconds between checks of the Cancel button
+_STEP_SECONDS = 0.1  # seconds between checks of the Cancel button
 
 
 class _CancelClickedError(Exception):
@@ -114,7 +114,7 @@ def _watch(launched: Launch, view: LaunchView) -> RunningModel | None:
         while not view.cancel_requested:
             if time.monotonic() >= until:
                 return
-            time.sleep(_STEP)
+            time.sleep(_STEP_SECONDS)
         raise _CancelClickedError
 
     try:
@@ -136,7 +136,7 @@ def _cancel(launched: Launch, view: LaunchView) -> Cancellation:
     try:
         while cancelling.is_alive():
             view.update(CANCELLING, None, "waiting for loading to stop")
-            cancelling.join(_STEP)
+            cancelling.join(_STEP_SECONDS)
     except KeyboardInterrupt:
         raise cancel_continues(launched.uid) from None
     return cancelling.result()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _INTERVAL = 2.0  # seconds
 _seconds = partial(seconds, 0.2, 24 * 3600.0)
-_MINUTE = 60.0  # seconds over which requests are counted
+_WINDOW_SECONDS = 60.0  # seconds over which requests are counted
 _INTERNAL_ERROR = 500
 
 
@@ -84,7 +84,7 @@ class Watch:
             self._asked.clear()
         if requests is not None:
             self._asked.append((time.monotonic(), requests))
-        while len(self._asked) > 1 and self._asked[-1][0] - self._asked[0][0] > _MINUTE:
+        while len(self._asked) > 1 and self._asked[-1][0] - self._asked[0][0] > _WINDOW_SECONDS:
             self._asked.popleft()
 
     def _paint(self, state: str) -> None:

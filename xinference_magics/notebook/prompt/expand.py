@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SINGLE = re.compile(r"(?<!\{)\{([A-Za-z_]\w*)\}(?!\})")
 _OPENING = re.compile(r"\\?\{\{")
-_LONGEST = 10_000
+_MAX_EXPRESSION_CHARS = 10_000
 """Maximum number of characters between ``{{`` and the end of its expression."""
 _OF_IPYTHON = {"In", "Out", "exit", "get_ipython", "open", "quit"}
 _NEAR = 0.7
@@ -145,14 +145,14 @@ def _expression(text: str, start: int) -> tuple[CodeType, str, int]:
 def _unclosed(text: str, start: int) -> str:
     if text.find("}}", start) < 0:
         return "it is never closed by }}"
-    return f"it is longer than {_LONGEST} characters"
+    return f"it is longer than {_MAX_EXPRESSION_CHARS} characters"
 
 
 def _closings(text: str, start: int) -> Iterator[int]:
-    end = text.find("}}", start, start + _LONGEST)
+    end = text.find("}}", start, start + _MAX_EXPRESSION_CHARS)
     while end >= 0:
         yield end
-        end = text.find("}}", end + 1, start + _LONGEST)
+        end = text.find("}}", end + 1, start + _MAX_EXPRESSION_CHARS)
 
 
 def evaluate(source: str, variables: Mapping[str, Any], *, option: str) -> Any:

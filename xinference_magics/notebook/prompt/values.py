@@ -128,7 +128,7 @@ def _inside(value: Any) -> Shortened | None:
     return Shortened(written.text, written.part, notes)
 
 
-LONGEST = 20_000
+MAX_CHARS = 20_000
 """Maximum characters of a value; a longer one is cut, with a note."""
 _LONGEST_NAME = 40
 """Maximum characters of an expression in a note."""
@@ -177,7 +177,7 @@ def worded(value: object) -> str:
     return str(value) if text is None else text
 
 
-def cut(text: str, name: str, longest: int = LONGEST, *, end: bool = False) -> str:
+def cut(text: str, name: str, longest: int = MAX_CHARS, *, end: bool = False) -> str:
     """Cut a text to `longest` characters, as a note and the text both say.
 
     Args:

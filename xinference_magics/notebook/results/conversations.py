@@ -11,12 +11,12 @@ from xinference_magics.display.amounts import counted
 from xinference_magics.display.tables import Column, Table
 from xinference_magics.notebook.results.rows import Rows
 
-_LONGEST = 60
+_MAX_LINE_CHARS = 60
 
 
 def _short(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return line if len(line) <= _MAX_LINE_CHARS else f"{line[: _MAX_LINE_CHARS - 1]}…"
 
 
 def _status(turn: Turn) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xinference_magics.wire.calls.bodies import Found
     from xinference_magics.wire.calls.cursor import Cursor, Reading
 
-_DEEPEST = 64
+_MAX_NESTED = 64
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
 _PLAIN = re.compile(r"""[^()\[\]{}"'#\\]*""")
 _INSIDE = {
@@ -87,7 +87,7 @@ def _up_to_bracket(cursor: Cursor) -> Reading[None]:
             yield from cursor.run(_INSIDE[char])
             if not (yield from cursor.literal(char)):
                 raise TornError
-        elif char != wanted.pop() or len(wanted) > _DEEPEST:
+        elif char != wanted.pop() or len(wanted) > _MAX_NESTED:
             raise TornError
 
 

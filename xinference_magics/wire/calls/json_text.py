@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w.-]*)>")
 _ITEM = "item"
-_MOST_LEVELS = 100  # deeper nesting is useless and cannot be encoded as JSON
+_MAX_LEVELS = 100  # deeper nesting is useless and cannot be encoded as JSON
 
 
 @dataclass
@@ -77,7 +77,7 @@ def _read(text: str, whole: _Element) -> bool:
         blank = not text[inner.end : tag.start()].strip()
         if not tag[1]:
             is_text = not blank or "string" in types_of(inner.schema)
-            if is_text or len(opened) > _MOST_LEVELS:
+            if is_text or len(opened) > _MAX_LEVELS:
                 return False
             opened.append(inner.child(name, tag.end()))
         elif len(opened) == 1 or inner.name != name or (inner.parts and not blank):
@@ -90,7 +90,7 @@ def _read(text: str, whole: _Element) -> bool:
     return len(opened) == 1 and bool(whole.parts) and not text[whole.end :].strip()
 
 
-_DEEPEST = 64
+_MAX_NESTED = 64
 _INSIDE = {
     '"': re.compile(r'(?:[^"\\]|\\.)*', re.DOTALL),
     "'": re.compile(r"(?:[^'\\]|\\.)*", re.DOTALL),
@@ -188,7 +188,7 @@ def _value(thing: _Object, char: str) -> Reading[str]:
     if char in _CLOSES:
         thing.cursor.step()
         thing.open.append(char)
-        if len(thing.open) > _DEEPEST:
+        if len(thing.open) > _MAX_NESTED:
             raise TornError
         return "first"
     if char in _INSIDE:

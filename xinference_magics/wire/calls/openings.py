@@ -200,7 +200,7 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
 CUT_OFF = frozenset({"length", "abort", "error", "content_filter"})
 """The finish reasons of incomplete answers."""
 
-_AT_ONCE = 4_096  # characters of text searched at a time, and copied for each call
+_SEARCHED_CHARS = 4_096  # characters of text searched at a time, and copied for each call
 
 
 class ToolCallSplitter:
@@ -226,8 +226,8 @@ class ToolCallSplitter:
         """Split a piece, holding back what may be the start of a call."""
         texts: list[str] = []
         calls: list[TextCall] = []
-        for start in range(0, len(piece), _AT_ONCE):
-            self._held += piece[start : start + _AT_ONCE]
+        for start in range(0, len(piece), _SEARCHED_CHARS):
+            self._held += piece[start : start + _SEARCHED_CHARS]
             self._split(texts, calls)
         return "".join(texts), calls
 
