@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+LINE_CHARS = 400
+"""Characters of somebody else's text that still fit into a message of one line."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -21,6 +24,11 @@ def printable(text: str) -> str:
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def shortened(text: str, max_chars: int = LINE_CHARS) -> str:
+    """Return `text` with at most `max_chars` characters; the last is an ellipsis if it was cut."""
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
 
 
 def as_word(uid: str) -> str:

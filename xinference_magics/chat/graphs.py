@@ -19,7 +19,8 @@ from xinference_magics.chat.piecewise import pieces
 from xinference_magics.chat.toolbox import as_text
 from xinference_magics.errors import NotebookError
 from xinference_magics.notes import note
-from xinference_magics.transport.error_details import one_line, shortened
+from xinference_magics.plain import shortened
+from xinference_magics.transport.error_details import one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -130,12 +131,8 @@ def _decisions(interrupt: Any, call: Mapping[str, Any]) -> list[str]:
 def _as_code(call: Mapping[str, Any]) -> str:
     args = call.get("args")
     given = args.items() if isinstance(args, Mapping) else ()
-    return f"{call['name']}({', '.join(f'{name}={_short(value)}' for name, value in given)})"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_VALUE_CHARS else f"{text[:_MAX_VALUE_CHARS]}…"
+    shown = (f"{name}={shortened(repr(value), _MAX_VALUE_CHARS)}" for name, value in given)
+    return f"{call['name']}({', '.join(shown)})"
 
 
 _REDUCER = "langgraph.graph.message"

@@ -18,6 +18,7 @@ from xinference_magics.chat.answering import Answered, answer_all
 from xinference_magics.chat.live import LiveTurn
 from xinference_magics.chat.runner import Outcome
 from xinference_magics.notes import collected_notes, show, wanted
+from xinference_magics.plain import shortened
 from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _STEP_SECONDS = 0.1
 """Seconds between checks while a thread waits."""
-_MAX_PROMPT_CHARS = 60
+_REPR_CHARS = 60
 """Maximum characters of an answer in its repr."""
 
 
@@ -197,8 +198,7 @@ class PendingTurn(Shown):
         if self._turn is None:
             return f"failed: {self._error}"
         text = self._turn.error or self._turn.text
-        shown = text if len(text) <= _MAX_PROMPT_CHARS else f"{text[: _MAX_PROMPT_CHARS - 3]}..."
-        return f"{self._turn.status}: {shown!r}"
+        return f"{self._turn.status}: {shortened(text, _REPR_CHARS)!r}"
 
     def _run(self) -> None:
         try:

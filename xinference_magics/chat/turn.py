@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from uuid import uuid4
 
 from xinference_magics.errors import NotebookError
-from xinference_magics.plain import printable
+from xinference_magics.plain import printable, shortened
 from xinference_magics.shown import SettledAnswer
 from xinference_magics.wire.shapes import UNREADABLE
 
@@ -23,6 +23,8 @@ RECORD_VERSION = 1
 
 Status = Literal["done", "stopped", "interrupted", "failed"]
 
+_REPR_CHARS = 60
+"""Maximum characters of an answer in its repr."""
 _MAX_SECONDS = 1e9
 """Seconds that no turn reaches, so a larger number in a record is invalid."""
 _MIN_RATED_SECONDS = 0.02
@@ -253,7 +255,7 @@ class Turn(SettledAnswer):
 
     def __repr__(self) -> str:
         tokens = "" if self.tokens is None else f", {self.tokens} tokens"
-        text = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."  # noqa: PLR2004
+        text = shortened(self.text, _REPR_CHARS)
         return f"Turn({self.model_uid!r}{tokens}, {self.seconds:.1f} s, {self.status}: {text!r})"
 
 

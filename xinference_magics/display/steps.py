@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.plain import printable
+from xinference_magics.plain import printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -47,8 +47,7 @@ class Step:
 def call_line(name: str, args: Mapping[str, Any]) -> str:
     """Format a call as code, with its arguments shortened."""
     given = ", ".join(f"{key}={_value(value)}" for key, value in args.items())
-    short = given if len(given) <= _MAX_ARGUMENT_CHARS else f"{given[: _MAX_ARGUMENT_CHARS - 1]}…"
-    return printable(f"{name}({short})")
+    return printable(f"{name}({shortened(given, _MAX_ARGUMENT_CHARS)})")
 
 
 def _value(value: object) -> str:

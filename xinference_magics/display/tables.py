@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
-from xinference_magics.plain import neutralise, printable
+from xinference_magics.plain import neutralise, printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -157,8 +157,7 @@ def _shown(value: object, gap: str) -> str:
 
 
 def _text(written: str) -> str:
-    text = " ".join(neutralise(written).split())
-    return text if len(text) <= _MAX_CELL_CHARS else f"{text[: _MAX_CELL_CHARS - 1]}…"
+    return shortened(" ".join(neutralise(written).split()), _MAX_CELL_CHARS)
 
 
 def _row(tag: str, style: str, texts: Iterable[str], sides: Iterable[str]) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from xinference_magics.plain import neutralise
-from xinference_magics.transport.error_details import shortened
+from xinference_magics.plain import neutralise, shortened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,6 @@ from xinference_magics.plain import neutralise
 if TYPE_CHECKING:
     from xinference_magics.errors import ServerError
 
-_MAX_CHARS = 400  # characters of a server's text that still fit on one line
 _MAX_READ_CHARS = 10_000  # characters of a text that are examined
 
 _ADDRESS = re.compile(r"\[address=[^\]]{0,200}\]\s*")
@@ -29,11 +28,6 @@ _TITLE = re.compile(r"<title[^>]*>(?P<title>.*?)</title>", re.DOTALL | re.IGNORE
 def one_line(text: str) -> str:
     """Return `text` as a single printable line, without the server's address prefix."""
     return neutralise(" ".join(_ADDRESS.sub("", text[:_MAX_READ_CHARS]).split()))
-
-
-def shortened(text: str) -> str:
-    """Truncate `text` to what fits on one line."""
-    return text if len(text) <= _MAX_CHARS else f"{text[:_MAX_CHARS]}…"
 
 
 def detail_of(body: bytes | str) -> str:

@@ -24,13 +24,13 @@ from xinference_magics.errors import (
     ServerError,
 )
 from xinference_magics.nearest import did_you_mean
+from xinference_magics.plain import shortened
 from xinference_magics.remedies import Advice, Remedy
 from xinference_magics.transport.error_details import (
     asked_and_limit,
     detail_of,
     is_validation,
     literal,
-    shortened,
 )
 from xinference_magics.transport.features import feature_at
 

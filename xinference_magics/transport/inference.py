@@ -315,7 +315,7 @@ class InferenceEndpoint:
 
     def _event(self, text: str, body: Body) -> ServerError:
         """Map an error inside a stream, which has no status, to an exception."""
-        from xinference_magics.transport.error_details import shortened
+        from xinference_magics.plain import shortened
         from xinference_magics.transport.failures import server_error, worker_gone
 
         status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED

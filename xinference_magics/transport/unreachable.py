@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from xinference_magics.errors import ConnectError, TimedOutError
+from xinference_magics.plain import shortened
 from xinference_magics.remedies import Remedy
-from xinference_magics.transport.error_details import one_line, shortened
+from xinference_magics.transport.error_details import one_line
 from xinference_magics.transport.traces import inside
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xinference_magics.errors import BadRequestError
+from xinference_magics.plain import shortened
 from xinference_magics.remedies import Remedy
 from xinference_magics.wire.engines import LLAMA_CPP
 
@@ -24,6 +25,7 @@ _BY_DATA = {"input_audio": "audio", "input_video": "video"}
 _STANDARD = {"image", "audio", "video", "file", "media"}
 _TEXTS = {"text-plain", "document"}
 _USUAL = {"image": "image/png", "audio": "audio/wav", "video": "video/mp4"}
+_SHOWN_CHARS = 60  # of an address that is refused
 _REMEDY = 'Send the bytes: {{"type": "{kind}", "base64": ..., "mime_type": "{mime}"}}.'
 
 
@@ -124,9 +126,9 @@ class _Media:
 
     def __post_init__(self) -> None:
         if not self.url[:8].lower().startswith(("data:", "http://", "https://")):
-            shown = self.url if len(self.url) <= 60 else f"{self.url[:60]}…"  # noqa: PLR2004
             raise BadRequestError(
-                f"Files are never opened for a message, and this is not a web address: {shown!r}.",
+                "Files are never opened for a message, and this is not a web address: "
+                f"{shortened(self.url, _SHOWN_CHARS)!r}.",
                 hint=_REMEDY.format(kind=self.kind, mime=_USUAL[self.kind]),
             )
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-_LONGEST_UNENFORCED = 2048
+_MAX_UNENFORCED_TOKENS = 2048
 """The token limit for an answer that may not end without a call, although nothing forces one."""
 
 _ANY_OBJECT = {
@@ -240,10 +240,10 @@ def _limited(request: ChatRequest) -> ChatRequest:
     An unknown engine may be one that does make the call, so there is no warning for it.
     """
     said = (
-        f"max_tokens is {_LONGEST_UNENFORCED} for this answer: the llama.cpp engine does not "
+        f"max_tokens is {_MAX_UNENFORCED_TOKENS} for this answer: the llama.cpp engine does not "
         "enforce tool_choice here, and might write until the context is full."
     )
-    body = {**request.body, "max_tokens": _LONGEST_UNENFORCED}
+    body = {**request.body, "max_tokens": _MAX_UNENFORCED_TOKENS}
     return replace(request, body=body, said=(said,) if request.engine else ())
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _UNWINDING = 10.0  # seconds: the server drops a launch up to 2 s before it reports the reason
-_LONGEST_UNWINDING = 120.0  # seconds: dropping a launch takes a minute on a busy machine
+_UNWINDING_SECONDS = 120.0  # seconds: dropping a launch takes a minute on a busy machine
 _UNLISTED = 5.0  # seconds during which our own launch may not be listed yet
 _MOMENT = 0.1  # seconds between two polls for it
 _GRACE_SECONDS = 20.0  # seconds for which an unreachable server or an unknown launch is tolerated
@@ -99,7 +99,7 @@ class Launch:
         self._failing_since = self._failing_since or now
         if self.cluster.progress(self.uid).get("stage", UNKNOWN) != UNKNOWN:
             self._unknown_since = None
-            return now - self._failing_since < _LONGEST_UNWINDING
+            return now - self._failing_since < _UNWINDING_SECONDS
         self._unknown_since = self._unknown_since or now
         return now - self._unknown_since < _UNWINDING
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xinference_magics.notebook.results.rows import Done
     from xinference_magics.notebook.session.session import Session
 
-_LONGEST_DRAIN = 3600.0  # seconds, the server's limit
+_MAX_DRAIN_SECONDS = 3600.0  # seconds, the server's limit
 
 
 _PYTHON = Option(
@@ -88,7 +88,7 @@ class ReloadOptions(ThereOptions):
             ("--drain-timeout",),
             help="Seconds to let running requests finish.",
             metavar="SECONDS",
-            type=partial(seconds, 0.1, _LONGEST_DRAIN),
+            type=partial(seconds, 0.1, _MAX_DRAIN_SECONDS),
             default=300.0,
         )
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from IPython.core.history import HistoryManager
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_LONGEST_OUTPUT = 4_000
+_MAX_OUTPUT_CHARS = 4_000
 """Maximum characters of an output; a longer one is cut, with a note."""
 _STREAMS = ("out_stream", "err_stream")
 
@@ -92,10 +92,10 @@ def _cell(history: HistoryManager, number: int) -> str:
     parts = [f"In [{number}]:\n```python\n{sources[number].rstrip()}\n```"]
     outputs = "".join(_outputs(history, number)).strip()
     if outputs:
-        written = cut(outputs, f"Out[{number}]", _LONGEST_OUTPUT)
+        written = cut(outputs, f"Out[{number}]", _MAX_OUTPUT_CHARS)
         parts.append(f"Out [{number}]:\n```\n{written}\n```")
     if number in (errors := Errors(history)):
-        written = cut(errors[number], f"Err[{number}]", _LONGEST_OUTPUT, end=True)
+        written = cut(errors[number], f"Err[{number}]", _MAX_OUTPUT_CHARS, end=True)
         parts.append(f"Error in [{number}]:\n```\n{written}\n```")
     return "\n".join(parts)
 

@@ -20,6 +20,7 @@ from xinference_magics.notebook.prompt.pictures import is_drawing, picture
 from xinference_magics.notebook.prompt.tables import Shortened, array, digits, first_of, table
 from xinference_magics.notebook.prompt.transcripts import said
 from xinference_magics.notes import note
+from xinference_magics.plain import shortened
 
 if TYPE_CHECKING:
     from xinference_magics.notebook.prompt.pictures import Block
@@ -130,7 +131,7 @@ def _inside(value: Any) -> Shortened | None:
 
 MAX_CHARS = 20_000
 """Maximum characters of a value; a longer one is cut, with a note."""
-_LONGEST_NAME = 40
+_MAX_NAME_CHARS = 40
 """Maximum characters of an expression in a note."""
 
 
@@ -147,8 +148,7 @@ def shown(value: object, name: str) -> str | Block:
     """
     if isinstance(value, str):
         return value
-    name = " ".join(name.split())
-    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    name = shortened(" ".join(name.split()), _MAX_NAME_CHARS)
     return picture(value, name) or _written(value, name)
 
 

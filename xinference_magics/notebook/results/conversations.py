@@ -10,13 +10,13 @@ from xinference_magics.chat.turn import Turn
 from xinference_magics.display.amounts import counted
 from xinference_magics.display.tables import Column, Table
 from xinference_magics.notebook.results.rows import Rows
+from xinference_magics.plain import shortened
 
-_MAX_LINE_CHARS = 60
+_MAX_CELL_CHARS = 60
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MAX_LINE_CHARS else f"{line[: _MAX_LINE_CHARS - 1]}…"
+    return shortened(" ".join(text.split()), _MAX_CELL_CHARS)
 
 
 def _status(turn: Turn) -> str:
