@@ -1,4 +1,4 @@
-"""`%%chat --bg` and an interrupt that arrives as the turn begins."""
+"""`%%chat --bg`: an interrupt that arrives as the turn begins, and a turn that fails."""
 
 import os
 import signal
@@ -25,3 +25,25 @@ def test_an_interrupt_does_not_lose_a_turn_that_is_beginning(shell, magics, monk
         shell.run_cell_magic("chat", "--bg -m chain -o answer", "Hello")
     assert shell.user_ns["answer"].result(10).text == "You said Hello"
     assert [turn.prompt for turn in magics.session.conversations.current.turns] == ["Hello"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_only_an_answer_leaves_a_new_conversation_behind(shell, magics, fails):
+    def answer(text):
+        if fails:
+            raise ValueError(text)
+        return text
+
+    shell.user_ns["chain"] = RunnableLambda(answer)
+    shell.run_cell_magic("chat", "--bg -m chain -o answer -c new", "Hello")
+    assert shell.user_ns["answer"].wait(10)
+    assert ("new" in magics.session.conversations.names) is not fails
+
+
+def test_a_failed_turn_does_not_end_a_conversation_in_use(shell, magics):
+    magics.session.conversations.switch("mine")
+    magics.session.conversations.switch("default")
+    shell.user_ns["chain"] = RunnableLambda(lambda text: 1 / 0)
+    shell.run_cell_magic("chat", "--bg -m chain -o answer -c mine", "Hello")
+    assert shell.user_ns["answer"].wait(10)
+    assert "mine" in magics.session.conversations.names

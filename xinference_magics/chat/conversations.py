@@ -58,10 +58,21 @@ class Conversations:
         found = self._by_name.get(name)
         return Conversation(name, host=self._host) if found is None else found
 
-    def adopt(self, conversation: Conversation) -> None:
-        """Register a conversation returned by `look_up`, unless it is already registered."""
-        if conversation.name not in self._by_name:
+    def adopt(self, conversation: Conversation) -> bool:
+        """Register a conversation returned by `look_up`; return False if it already was."""
+        is_new = conversation.name not in self._by_name
+        if is_new:
             self._adopt(conversation)
+        return is_new
+
+    def release(self, conversation: Conversation) -> None:
+        """Unregister a conversation made for a turn that gave no answer, if nothing else uses it.
+
+        The turn may still count as pending: it ends after this call.
+        """
+        used = len(conversation) or len(conversation.pending) > 1 or conversation.system is not None
+        if conversation.name and not used and conversation is not self.current:
+            self._by_name.pop(conversation.name, None)
 
     def find(self, name: str | None) -> Conversation:
         """Return the conversation named `name`; None means the current one.

@@ -11,6 +11,7 @@ from xinference_magics.chat.pending import PendingTurn, still_answering
 
 if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Conversation, Execution
+    from xinference_magics.chat.conversations import Conversations
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.turn import Turn
     from xinference_magics.notebook.cell_context import CellContext
@@ -25,11 +26,13 @@ class _Place:
         conversation: The conversation it is part of.
         execution: The run of the cell that asks.
         starts_over: Whether the conversation starts over with it.
+        made_in: The notebook's conversations if this one was made for the turn; otherwise None.
     """
 
     conversation: Conversation
     execution: Execution
     starts_over: bool
+    made_in: Conversations | None = None
 
     def continued(self, question: Question) -> Question:
         """Prepend the turns added in the meantime to a question, as many as fit."""
@@ -41,6 +44,8 @@ class _Place:
     def keep(self, turn: Turn) -> None:
         if turn.is_answer:
             self.conversation.add(turn, self.execution, starts_over=self.starts_over)
+        elif self.made_in is not None:
+            self.made_in.release(self.conversation)
 
 
 def begin(
@@ -58,12 +63,14 @@ def begin(
     Raises:
         KeyboardInterrupt: The kernel was interrupted; the turn has started and keeps running.
     """
+    conversations = cell.session.conversations
     place = _Place(conversation, cell.execution, starts_over=bool(options.new))
+    if not options.once and conversations.adopt(conversation):
+        place = replace(place, made_in=conversations)
     turn = _pending(cell, question, None if options.once else place)
     with interrupts.sigint_as_event() as flag:
         cell.session.background.start(turn, cell.execution)
         if not options.once:
-            cell.session.conversations.adopt(conversation)
             conversation.expect(turn, cell.execution)
         if options.out:
             cell.namespace[options.out] = turn
