@@ -43,7 +43,7 @@ def test_only_an_answer_leaves_a_new_conversation_behind(shell, magics, fails):
 def test_a_failed_turn_does_not_end_a_conversation_in_use(shell, magics):
     magics.session.conversations.switch("mine")
     magics.session.conversations.switch("default")
-    shell.user_ns["chain"] = RunnableLambda(lambda text: 1 / 0)
+    shell.user_ns["chain"] = RunnableLambda(int)
     shell.run_cell_magic("chat", "--bg -m chain -o answer -c mine", "Hello")
     assert shell.user_ns["answer"].wait(10)
     assert "mine" in magics.session.conversations.names

@@ -7,6 +7,7 @@ import io
 import logging
 import socket
 from contextlib import aclosing, asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FIRST_ERROR = 400
-_UNAUTHORIZED = 401
 _MAX_ROUNDS = 1000  # five are enough
 _MAX_LINE_BYTES = 32 * 2**20  # bytes of one event; aiohttp allows twice the size of its buffer
 
@@ -140,9 +139,9 @@ class _Resolver(AbstractResolver):
 
 def _check(endpoint: str, bearer: Bearer) -> Callable[[aiohttp.ClientResponse], Awaitable[None]]:
     async def check(response: aiohttp.ClientResponse) -> None:
-        if response.status == _UNAUTHORIZED:
+        if response.status == HTTPStatus.UNAUTHORIZED:
             bearer.refused(response.request_info.headers.get("Authorization"))
-        if response.status >= _FIRST_ERROR:
+        if response.status >= HTTPStatus.BAD_REQUEST:
             async with response:
                 raise server_error(
                     response.status,

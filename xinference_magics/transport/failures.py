@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TypeVar
 
 from xinference_magics.errors import (
@@ -36,7 +37,6 @@ from xinference_magics.transport.features import feature_at
 
 _Error = TypeVar("_Error", bound=ServerError)
 
-_BAD_GATEWAY = 502  # from here on, a proxy reports that the server cannot answer now
 _WITHOUT_A_REASON = ("", "Internal Server Error")
 
 _CONTEXT = re.compile(
@@ -271,10 +271,11 @@ def _cancelled(answer: _Answer) -> ServerError:
 
 
 def _other(answer: _Answer) -> ServerError:
+    by_proxy = answer.status >= HTTPStatus.BAD_GATEWAY  # the server cannot answer it now
     return answer.error(
-        InternalServerError if answer.status >= _BAD_GATEWAY else ServerError,
+        InternalServerError if by_proxy else ServerError,
         _sentence(answer, f"{answer.endpoint} answered with HTTP {answer.status}"),
-        _again(answer) if answer.status >= _BAD_GATEWAY else "",
+        _again(answer) if by_proxy else "",
     )
 
 

@@ -6,6 +6,7 @@ import logging
 import threading
 from contextlib import closing, suppress
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.transport.endpoint import Timeouts, model_url, quoted
@@ -56,7 +57,6 @@ def _abort(
 
 
 JSON = {"Content-Type": "application/json"}
-_OK = 200
 _READ_BYTES = 65536  # bytes to read at once, if that many have arrived
 
 
@@ -96,7 +96,7 @@ def check_status(status: int) -> None:
     Raises:
         MalformedError: The status isn't 200.
     """
-    if status != _OK:
+    if status != HTTPStatus.OK:
         raise MalformedError(f"the response has the status {status}")
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import (
@@ -41,7 +42,6 @@ Body = dict[str, Any]
 Ask = Callable[[Any, Body], Any]
 """Sends a body through a handle, which may be asynchronous."""
 
-_OK, _TOO_MANY, _FAILED, _UNAVAILABLE = 200, 429, 500, 503
 _MAX_WAIT_SECONDS = 30.0  # seconds; what the server itself suggests while a model loads
 _RERANK = {"model", "query", "documents", "top_n", "max_chunks_per_doc", "return_documents"}
 
@@ -206,7 +206,7 @@ class InferenceEndpoint:
 
     def _logged(self, body: Body) -> timed:
         path = f"{_PATHS.get(self._ask, '')} of {body['model']}"
-        return timed(_log, logging.INFO, "POST", path, body.get("request_id"), status=_OK)
+        return timed(_log, logging.INFO, "POST", path, body.get("request_id"), status=HTTPStatus.OK)
 
     def _tell(self, error: ServerError, body: Body, events: Any) -> None:
         """Raise the error that matches the reason, if `events` contain one."""
@@ -251,7 +251,7 @@ class InferenceEndpoint:
             ServerError: No retries are left, or the server may have begun to answer.
         """
         unread = isinstance(error, ModelNotReadyError) or (
-            error.status == _UNAVAILABLE and error.retry_after is not None
+            error.status == HTTPStatus.SERVICE_UNAVAILABLE and error.retry_after is not None
         )
         if attempts >= self._retries or not unread:
             raise error
@@ -318,7 +318,8 @@ class InferenceEndpoint:
         from xinference_magics.plain import shortened
         from xinference_magics.transport.failures import server_error, worker_gone
 
-        status = _TOO_MANY if "rate limit" in text.casefold() else _FAILED
+        is_limit = "rate limit" in text.casefold()
+        status = HTTPStatus.TOO_MANY_REQUESTS if is_limit else HTTPStatus.INTERNAL_SERVER_ERROR
         error = server_error(status, text, endpoint=self.endpoint)
         if type(error) is InternalServerError and not worker_gone(error.detail):
             failed = InternalServerError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -37,9 +38,6 @@ from xinference_magics.transport.unreachable import connect_error, misused_proxy
 
 _log = logging.getLogger(__name__)
 
-_OK = 200
-_FIRST_ERROR = 400
-_UNAUTHORIZED = 401
 _MIN_CONNECT_SECONDS = 0.1  # seconds for an address if the lookup has used up the timeout
 
 
@@ -163,7 +161,7 @@ class _Adapter(HTTPAdapter):
             try:
                 response = super().send(request, stream=stream, timeout=limits, **kwargs)
                 asked.status = response.status_code
-                if not stream or response.status_code >= _FIRST_ERROR:
+                if not stream or response.status_code >= HTTPStatus.BAD_REQUEST:
                     _ = response.content  # errors of reading it must be caught here as well
             except OSError as error:  # includes those of `requests`
                 if not from_client(error):
@@ -176,9 +174,9 @@ class _Adapter(HTTPAdapter):
         return response
 
     def _check(self, response: requests.Response) -> None:
-        if response.status_code == _UNAUTHORIZED:
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
             self._bearer.refused(response.request.headers.get("Authorization"))
-        if response.status_code >= _FIRST_ERROR:
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
             raise server_error(
                 response.status_code,
                 response.content,
@@ -201,7 +199,7 @@ def _headers_torn(response: requests.Response) -> bool:
     http.client mistakes that for a response without a body.
     """
     sized = any(name in response.headers for name in ("content-length", "transfer-encoding"))
-    return response.status_code == _OK and not sized and not response.content
+    return response.status_code == HTTPStatus.OK and not sized and not response.content
 
 
 class _KeepingNone:
