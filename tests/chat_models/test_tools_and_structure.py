@@ -235,7 +235,7 @@ def test_a_refusal_is_an_error_of_its_own(include_raw):
     with answering(refusal) as server:
         llm = model(server)
         assert llm.invoke("x").text == "I cannot help with that."
-        asked = llm.with_structured_output(Person, include_raw=include_raw)
+        asked = llm.with_structured_output(Person, method="json_schema", include_raw=include_raw)
         if include_raw:
             result = asked.invoke("x")
             assert result["parsed"] is None

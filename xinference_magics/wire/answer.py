@@ -104,6 +104,8 @@ def _invalid(call: TextCall) -> InvalidToolCall:
 def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
     """Return the reasoning and the answer."""
     in_blocks, text = map(whole_characters, content_in(said))
+    if request.forced:  # Xinference adds a tag of its own for families that always reason
+        text = text.lstrip().removeprefix("<think>")
     thought = text_in(said, "reasoning_content") or text_in(said, "reasoning") or in_blocks
     if request.without_thinking and thought:
         return "", thought + text
