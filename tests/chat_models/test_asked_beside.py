@@ -226,3 +226,33 @@ async def test_the_engine_is_asked_for_before_a_schema_is_given(server, method):
     ):
         await llm.ainvoke("x")
     assert server.asked.count("/v1/models/tiny") == 1
+
+
+@pytest.mark.parametrize(
+    ("engine", "option", "warned"),
+    [
+        ("transformers", {"seed": 1}, "ignores seed"),
+        ("transformers", {"frequency_penalty": 0.5}, "ignores frequency_penalty"),
+        ("llama.cpp", {"repetition_penalty": 1.2}, "ignores repetition_penalty"),
+        ("vLLM", {"ignore_eos": True}, "ignores ignore_eos"),
+        ("vLLM", {"enable_thinking": True}, "not listed as a reasoning model"),
+        ("llama.cpp", {"seed": 1}, None),
+        ("transformers", {"frequency_penalty": 0}, None),
+    ],
+)
+async def test_the_engine_is_asked_for_if_one_ignores_an_option(server, engine, option, warned):
+    server[DESCRIPTION] = [(200, {"model_engine": engine, "model_ability": ["chat"]})]
+    server[CHAT] = [(200, recorded.whole({"content": "Hello!"}))]
+    for llm in (
+        ChatXinference(server.endpoint, "tiny").bind(**option),
+        ChatXinference(server.endpoint, "tiny", **option),
+    ):
+        if warned is None:
+            assert llm.invoke("x").text == "Hello!"
+            continue
+        with pytest.warns(IgnoredByEngineWarning, match=warned):
+            llm.invoke("x")
+        with pytest.warns(IgnoredByEngineWarning, match=warned):
+            await llm.ainvoke("x")
+    asks = 0 if option == {"frequency_penalty": 0} else 2  # once for each object
+    assert server.asked.count("/v1/models/tiny") == asks

@@ -302,20 +302,21 @@ def test_a_schema_that_can_be_followed_is_sent_unchanged():
     [
         (
             {"tool_choice": "any"},
-            "call the required tool(s). Return only a JSON array of objects with name and",
+            "call the required tool(s). Return only a JSON array of objects with name and arguments.",
         ),
         (
             {"tool_choice": "any", "parallel_tool_calls": False},
-            "call the required tool. Return only a JSON object with name and",
+            "call the required tool. Return only a JSON object with name and arguments.",
         ),
         (
             {"tool_choice": "get_time"},
-            "call the tool get_time. Return only a JSON object with name and",
+            "call the tool get_time. "
+            'Return only a JSON object: {"name": "get_time", "arguments": {...}}',
         ),
     ],
 )
 def test_an_engine_that_enforces_nothing_is_asked_in_words(engine, call, told):
-    told = f"For this response, {told} arguments."
+    told = f"For this response, {told}"
     body = request(engine, family="Qwen2.5-instruct", tools=TOOLS, **call).body
     assert [each["role"] for each in body["messages"]] == ["system", "user"]
     assert body["messages"][0]["content"].startswith("You are Qwen, created by Alibaba Cloud.")

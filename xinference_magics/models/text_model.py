@@ -12,7 +12,11 @@ from xinference_magics import __version__
 from xinference_magics.models.call_config import ConfigurableCalls
 from xinference_magics.models.served import ServedModel
 from xinference_magics.notes import note
-from xinference_magics.wire.engines import ignored_options, tool_choice_violation
+from xinference_magics.wire.engines import (
+    ignored_options,
+    may_be_ignored,
+    tool_choice_violation,
+)
 from xinference_magics.wire.forced_choice import describes_tools
 from xinference_magics.wire.messages import depend_on_family, hold_calls, hold_media
 from xinference_magics.wire.metadata import PROVIDER
@@ -125,7 +129,10 @@ class DescribedModel(TextModel):
         known = model_uid == self.model_uid and self.engine is not None
         if must_call(call):  # on llama.cpp, the family decides how tools are described
             return not known or describes_tools(self.engine)
-        if call.get("response_format") and not known:  # transformers silently ignores it
+        options = {**self._defaults.fields, **call}
+        if not known and may_be_ignored(options):  # only a known engine can be warned about
+            return True
+        if self.profile is None and options.get("enable_thinking"):
             return True
         if hold_calls(messages) and not (known and self._sends_calls_alike):
             return True

@@ -52,12 +52,24 @@ def ignored_options(request: Request) -> Iterator[str]:
     for name, harmless in _IGNORED.get(engine, {}).items():
         if name in _ONLY_IN_CHATS and "messages" not in body:
             continue
-        value = body.get(name)
-        if value is not None and not any(value is each or value == each for each in harmless):
+        if not _is_harmless(body.get(name), harmless):
             shown = "parallel_tool_calls=False" if name == "parallel_tool_calls" else name
             yield f"The {engine} engine ignores {shown}.{_instead(name)}"
     if engine == LLAMA_CPP and response_form(body).get("type") == "json_object":
         yield 'The llama.cpp engine ignores "json_object".{}'.format(_instead("json_object"))
+
+
+def may_be_ignored(options: Mapping[str, Any]) -> bool:
+    """Return whether some engine ignores one of the options of a request."""
+    return any(
+        not _is_harmless(options.get(name), harmless)
+        for ignored in _IGNORED.values()
+        for name, harmless in ignored.items()
+    )
+
+
+def _is_harmless(value: Any, harmless: tuple[Any, ...]) -> bool:
+    return value is None or any(value is each or value == each for each in harmless)
 
 
 def ignored_in_chat(request: ChatRequest) -> Iterator[str]:

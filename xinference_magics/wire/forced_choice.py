@@ -195,11 +195,16 @@ def _described(
 
 def _instruction(name: str | None, *, many: bool) -> str:
     """Return the server's own words for ``/v1/messages``, with the tool's name if one is chosen."""
-    if many:
-        which, form = "the required tool(s)", "array of objects"
-    else:
-        which, form = f"the tool {name}" if name else "the required tool", "object"
-    return f"For this response, call {which}. Return only a JSON {form} with name and arguments."
+    if name is not None:
+        return (
+            f"For this response, call the tool {name}. "
+            f'Return only a JSON object: {{"name": "{name}", "arguments": {{...}}}}'
+        )
+    which, form = ("tool(s)", "array of objects") if many else ("tool", "object")
+    return (
+        f"For this response, call the required {which}. "
+        f"Return only a JSON {form} with name and arguments."
+    )
 
 
 def _with_system(
