@@ -302,7 +302,10 @@ def test_a_schema_that_can_be_followed_is_sent_unchanged():
     [
         (
             {"tool_choice": "any"},
-            "call the required tool(s). Return only a JSON array of objects with name and arguments.",
+            (
+                "call the required tool(s). "
+                "Return only a JSON array of objects with name and arguments."
+            ),
         ),
         (
             {"tool_choice": "any", "parallel_tool_calls": False},
@@ -310,8 +313,10 @@ def test_a_schema_that_can_be_followed_is_sent_unchanged():
         ),
         (
             {"tool_choice": "get_time"},
-            "call the tool get_time. "
-            'Return only a JSON object: {"name": "get_time", "arguments": {...}}',
+            (
+                "call the tool get_time. "
+                'Return only a JSON object: {"name": "get_time", "arguments": {...}}'
+            ),
         ),
     ],
 )
