@@ -297,7 +297,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
             tools: LangChain tools, functions, Pydantic classes, TypedDicts or JSON schemas.
             tool_choice: ``"auto"``, ``"none"``, ``"any"``, ``"required"``, True, a tool's
                 name, or a dict that names one. A forced call is enforced on llama.cpp, vLLM
-                and SGLang, without reasoning; transformers ignores it.
+                and SGLang, without reasoning; on transformers the model is asked for it.
             strict: Whether arguments must follow the schema, if the engine can enforce it.
             parallel_tool_calls: Whether the model may make several calls at once, if the engine
                 has that option.

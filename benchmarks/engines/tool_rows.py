@@ -80,8 +80,8 @@ TOOL_ROWS = (
     Row(
         '`tool_choice="required"`',
         _choice("required", JOKE),
-        "on llama.cpp, vLLM and SGLang [made into a schema](#a-forced-tool-call); elsewhere the"
-        " answer is checked",
+        "on llama.cpp, vLLM and SGLang [made into a schema](#a-forced-tool-call); elsewhere"
+        " asked for in words, and checked",
     ),
     Row(
         "`tool_choice` with a name",

@@ -292,3 +292,42 @@ def test_a_schema_that_can_be_followed_is_sent_unchanged():
     assert followable(schema) == schema
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     assert request(response_format=form).body["response_format"] == form
+
+
+@pytest.mark.parametrize("engine", ["transformers", "MLX"])
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (
+            {"tool_choice": "any"},
+            "call the required tool(s). Return only a JSON array of objects with name and",
+        ),
+        (
+            {"tool_choice": "any", "parallel_tool_calls": False},
+            "call the required tool. Return only a JSON object with name and",
+        ),
+        (
+            {"tool_choice": "get_time"},
+            "call the tool get_time. Return only a JSON object with name and",
+        ),
+    ],
+)
+def test_an_engine_that_enforces_nothing_is_asked_in_words(engine, call, told):
+    told = f"For this response, {told} arguments."
+    body = request(engine, family="Qwen2.5-instruct", tools=TOOLS, **call).body
+    assert [each["role"] for each in body["messages"]] == ["system", "user"]
+    assert body["messages"][0]["content"].startswith("You are Qwen, created by Alibaba Cloud.")
+    assert body["messages"][0]["content"].endswith(f"\n\n{told}")
+    assert len(body["tools"]) == 2
+    assert body["tool_choice"]
+
+    mine = [SystemMessage("Be brief."), HumanMessage("Now?")]
+    body = request(engine, mine, family="Qwen2.5-instruct", tools=TOOLS, **call).body
+    assert body["messages"][0]["content"] == f"Be brief.\n\n{told}"
+    assert request(engine, tools=TOOLS, **call).body["messages"][0]["content"] == told
+
+
+@pytest.mark.parametrize("choice", ["auto", "none", None])
+def test_nothing_is_asked_in_words_where_no_call_is_required(choice):
+    body = request("transformers", tools=TOOLS, tool_choice=choice).body
+    assert [each["role"] for each in body["messages"]] == ["user"]

@@ -4,7 +4,8 @@ llama.cpp and vLLM ignore ``required`` and a tool's name, but enforce a schema, 
 (seen on Xinference 4.1 with real models; SGLang according to its documentation). So the schema of
 the allowed calls is sent as `response_format`, and `wire.forced_calls` reads the answer. llama.cpp
 rejects a schema together with `tools`: there, the system message describes the tools, in the
-wording of the model's own chat template if that is known.
+wording of the model's own chat template if that is known. transformers and MLX enforce nothing:
+there, the system message asks for the call (`told`), which a model of 0.5B follows far more often.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, LLAMA_CPP, named
+from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, LLAMA_CPP, MLX, TRANSFORMERS, named
 from xinference_magics.wire.grammar import call_schema
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ For each function call, return a json object with function name and arguments wi
 
 _OTHERS = "{instruction} Use the following tool definitions:\n{tools}"
 """The server's wording for ``/v1/messages``, from its tool_controls.py."""
+
+_TOLD = (TRANSFORMERS, MLX)
 
 _ASSISTANT = "You are a helpful assistant."
 _QWEN_FAMILIES = {
@@ -120,6 +123,26 @@ def forced(
     return sent, Forced(tools, choice, unthinking)
 
 
+def told(body: dict[str, Any], engine: str | None, family: str | None) -> dict[str, Any]:
+    """Return a body that asks the model for a required call, if its engine can enforce none.
+
+    The tools stay in the request, so the call may also come in the format of the model.
+
+    Args:
+        body: The body of a chat request.
+        engine: The model's engine, in lower case.
+        family: The model's family, as named in its description.
+    """
+    choice: Any = body.get("tool_choice")
+    name = named(choice)
+    if engine not in _TOLD or not body.get("tools") or not (choice == "required" or name):
+        return body
+    many = name is None and body.get("parallel_tool_calls") is not False
+    default = _QWEN_FAMILIES.get((family or "").casefold(), "")
+    messages = _with_system(body["messages"], _instruction(name, many=many), default)
+    return {**body, "messages": messages}
+
+
 def describes_tools(engine: str | None) -> bool:
     """Return whether the system message describes the tools when a call is forced."""
     return (engine or "").casefold() == LLAMA_CPP
@@ -148,19 +171,22 @@ def _described(
     tools: Sequence[Mapping[str, Any]], family: str | None, *, many: bool
 ) -> tuple[str, str]:
     """Return the system message's text about the tools, and what to put before it in a new one."""
-    instruction = (
-        "For this response, call the required tool(s). "
-        "Return only a JSON array of objects with name and arguments."
-        if many
-        else "For this response, call the required tool. "
-        "Return only a JSON object with name and arguments."
-    )
+    instruction = _instruction(None, many=many)
     default = _QWEN_FAMILIES.get((family or "").casefold())
     if default is None:
         listed = json.dumps(tools, ensure_ascii=False)
         return _OTHERS.format(instruction=instruction, tools=listed), ""
     lines = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
     return _QWEN.format(instruction=instruction, tools=lines), default
+
+
+def _instruction(name: str | None, *, many: bool) -> str:
+    """Return the server's own words for ``/v1/messages``, with the tool's name if one is chosen."""
+    if many:
+        which, form = "the required tool(s)", "array of objects"
+    else:
+        which, form = f"the tool {name}" if name else "the required tool", "object"
+    return f"For this response, call {which}. Return only a JSON {form} with name and arguments."
 
 
 def _with_system(

@@ -10,7 +10,7 @@ from uuid import uuid4
 from xinference_magics.errors import BadRequestError, StreamError
 from xinference_magics.remedies import Remedy
 from xinference_magics.wire.engines import LLAMA_CPP, named, response_form
-from xinference_magics.wire.forced_choice import Forced, forced
+from xinference_magics.wire.forced_choice import Forced, forced, told
 from xinference_magics.wire.grammar import followable, unfollowed
 from xinference_magics.wire.media import Reader
 from xinference_magics.wire.messages import to_wire, with_readable_calls
@@ -209,7 +209,7 @@ def _enforced(request: ChatRequest, model: ModelDefaults) -> ChatRequest:
     if made := forced(body, request.engine, model.family, thinks=request.thinks):
         return replace(request, body=made[0], forced=made[1], think_prefilled=False)
     if request.engine not in (LLAMA_CPP, None):
-        return request
+        return replace(request, body=told(body, request.engine, model.family))
     form = response_form(body)
     if request.engine and form.get("type") == "json_schema":
         return _followable(request, form)
