@@ -5,6 +5,7 @@ from typing import TypedDict
 
 import pytest
 import recorded
+from langchain_core import exceptions
 from langchain_core.exceptions import OutputParserException
 from pydantic import BaseModel
 from scripted_server import Reply, ScriptedServer, Stream
@@ -26,6 +27,9 @@ class PersonDict(TypedDict):
     name: str
     age: int
 
+
+REFUSED = getattr(exceptions, "ModelRefusalError", OutputParserException)
+"""The error of a refusal; langchain-core has one of its own since 1.7.5."""
 
 ADA = {"name": "Ada", "age": 36}
 SCHEMA = {**Person.model_json_schema(), "description": "A person."}
@@ -223,3 +227,22 @@ def test_invalid_arguments_are_refused():
         llm.with_structured_output(Person, method="json_mode", strict=True)
     with pytest.raises(BadRequestError, match="Did you mean max_tokens"):
         llm.with_structured_output(Person, max_token=5)
+
+
+@pytest.mark.parametrize("include_raw", [True, False])
+def test_a_refusal_is_an_error_of_its_own(include_raw):
+    refusal = {"content": None, "refusal": "I cannot help with that."}
+    with answering(refusal) as server:
+        llm = model(server)
+        assert llm.invoke("x").text == "I cannot help with that."
+        asked = llm.with_structured_output(Person, method="json_schema", include_raw=include_raw)
+        if include_raw:
+            result = asked.invoke("x")
+            assert result["parsed"] is None
+            error = result["parsing_error"]
+        else:
+            with pytest.raises(REFUSED) as caught:
+                asked.invoke("x")
+            error = caught.value
+    assert isinstance(error, REFUSED)
+    assert "tiny refused to answer: I cannot help with that." in str(error)

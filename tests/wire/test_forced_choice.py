@@ -4,10 +4,12 @@ import json
 from typing import Literal
 
 import pytest
+import recorded
 from jsonschema import Draft202012Validator
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from pydantic import BaseModel
 
+from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.engines import ignored_in_chat
 from xinference_magics.wire.grammar import followable, unfollowed
 from xinference_magics.wire.request import ModelDefaults, chat_request
@@ -331,3 +333,25 @@ def test_an_engine_that_enforces_nothing_is_asked_in_words(engine, call, told):
 def test_nothing_is_asked_in_words_where_no_call_is_required(choice):
     body = request("transformers", tools=TOOLS, tool_choice=choice).body
     assert [each["role"] for each in body["messages"]] == ["user"]
+
+
+def test_none_in_extra_body_offers_no_tools():
+    extra = {"tools": tool_dicts(TOOLS), "tool_choice": "none"}
+    assert not {"tools", "tool_choice"} & request("transformers", extra_body=extra).body.keys()
+
+
+@pytest.mark.parametrize("engine", ["llama.cpp", "vLLM"])
+def test_a_forced_call_of_a_model_that_always_reasons_says_that_it_does_not(engine):
+    made = request(engine, family="Qwen3-Thinking", thinks=True, tools=TOOLS, tool_choice="any")
+    assert made.body["enable_thinking"] is False
+    assert list(ignored_in_chat(made)) == ["tiny does not reason when a tool call is forced."]
+
+
+@pytest.mark.parametrize("before", ["<think>\n", "\n<think>\n\n", ""])
+def test_a_forced_call_is_read_after_a_tag_that_the_server_adds(before):
+    made = request("vLLM", family="Qwen3-Thinking", thinks=True, tools=TOOLS, tool_choice="any")
+    answer = to_message(recorded.whole({"content": f"{before}{json.dumps([PARIS])}"}), made)
+    assert [(each["name"], each["args"]) for each in answer.tool_calls] == [
+        ("get_weather", {"city": "Paris"})
+    ]
+    assert not answer.text

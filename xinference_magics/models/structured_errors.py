@@ -6,7 +6,8 @@ from collections.abc import Callable  # noqa: TC003  # pydantic reads the field'
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from langchain_core.exceptions import OutputParserException
+from langchain_core import exceptions
+from langchain_core.exceptions import ModelError, OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration
 from langchain_core.runnables import RunnableSerializable
@@ -14,6 +15,7 @@ from pydantic import ConfigDict, ValidationError
 from typing_extensions import override
 
 from xinference_magics.wire.engines import FOLLOW_A_SCHEMA, LLAMA_CPP, TRANSFORMERS
+from xinference_magics.wire.metadata import REFUSAL
 from xinference_magics.wire.partial import is_cut
 
 if TYPE_CHECKING:
@@ -44,27 +46,27 @@ class CheckedParser(RunnableSerializable[Any, Any]):
     @override
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
-            self._reject_cut(input)
+            self._reject_unusable(input)
             return self._fitting(self.parser.invoke(input, config, **kwargs))
 
     @override
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         with self._explaining(input):
-            self._reject_cut(input)
+            self._reject_unusable(input)
             return self._fitting(await self.parser.ainvoke(input, config, **kwargs))
 
     def beside_raw(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Add to a raw answer what it was parsed to, or why it could not be parsed."""
         try:
             return {**answer, "parsed": self.invoke(answer["raw"]), "parsing_error": None}
-        except OutputParserException as error:
+        except (OutputParserException, ModelError) as error:
             return {**answer, "parsed": None, "parsing_error": error}
 
     async def abeside_raw(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Do the same for `ainvoke`."""
         try:
             return {**answer, "parsed": await self.ainvoke(answer["raw"]), "parsing_error": None}
-        except OutputParserException as error:
+        except (OutputParserException, ModelError) as error:
             return {**answer, "parsed": None, "parsing_error": error}
 
     @override
@@ -101,13 +103,21 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         first, *others = chunks or [AIMessageChunk(content="")]
         answer = first + others if others else first
         with self._explaining(answer):
-            self._reject_cut(answer)
+            self._reject_unusable(answer)
             self._fitting(self.parser.parse_result([ChatGeneration(message=answer)]))
 
-    def _reject_cut(self, answer: Any) -> None:
-        """Reject truncated JSON: LangChain's parsers complete it, so 120 may come out as 12."""
+    def _reject_unusable(self, answer: Any) -> None:
+        """Reject a refusal, and truncated JSON, which LangChain's parsers complete: 12 for 120.
+
+        Raises:
+            ModelRefusalError: The model refused; before langchain-core 1.7.5, it is an
+                OutputParserException.
+            OutputParserException: The answer was truncated.
+        """
         if not _is_answer(answer) or answer.tool_calls:
             return
+        if refusal := answer.response_metadata.get(REFUSAL):
+            raise _refused(answer, f"{self.model_uid} refused to answer: {refusal}")
         if is_cut(answer.text, answer.response_metadata.get("finish_reason")):
             raise OutputParserException(ValueError("its JSON is truncated"))
 
@@ -139,6 +149,13 @@ class CheckedParser(RunnableSerializable[Any, Any]):
         )
         found = f"The answer of {self.model_uid} does not match the schema: {what}."
         return f"{found} {why}".rstrip()
+
+
+def _refused(answer: AIMessage, message: str) -> Exception:
+    if kind := getattr(exceptions, "ModelRefusalError", None):
+        error: Exception = kind(message, raw_message=answer)
+        return error
+    return OutputParserException(message)
 
 
 def _is_answer(given: Any) -> TypeGuard[AIMessage]:

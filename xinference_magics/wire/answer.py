@@ -12,7 +12,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.calls.openings import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.forced_calls import whole_calls
-from xinference_magics.wire.metadata import response_metadata, usage_in
+from xinference_magics.wire.metadata import REFUSAL, response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
     TextCall,
     arguments_in,
@@ -78,6 +78,8 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     metadata = response_metadata(request, finish, data)
     if logprobs := logprobs_in(choice):
         metadata["logprobs"] = logprobs
+    if refusal := text_in(said, "refusal"):
+        metadata[REFUSAL] = refusal
     return AIMessage(
         content=text,
         additional_kwargs={"reasoning_content": thought} if thought else {},
@@ -102,6 +104,8 @@ def _invalid(call: TextCall) -> InvalidToolCall:
 def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
     """Return the reasoning and the answer."""
     in_blocks, text = map(whole_characters, content_in(said))
+    if request.forced:  # Xinference adds a tag of its own for families that always reason
+        text = text.lstrip().removeprefix("<think>")
     thought = text_in(said, "reasoning_content") or text_in(said, "reasoning") or in_blocks
     if request.without_thinking and thought:
         return "", thought + text

@@ -71,6 +71,18 @@ _QWEN_FAMILIES = {
 }
 """Families whose templates describe tools alike, with their default system prompts."""
 
+_ALWAYS_REASONING = frozenset(
+    {
+        *("deepseek-prover-v2", "deepseek-r1", "deepseek-r1-0528", "deepseek-r1-0528-qwen3"),
+        *("deepseek-r1-distill-llama", "deepseek-r1-distill-qwen", "glm-4.1v-thinking", "glm-4.5v"),
+        *("glm-5", "glm-5.3", "gpt-oss", "kimi-k2.5", "kimi-k3", "minicpm-v-4.6-thinking"),
+        *("minimax-m2", "minimax-m2.5", "minimax-m2.7", "qwen3-next-thinking"),
+        *("qwen3-omni-thinking", "qwen3-thinking", "qwen3-vl-thinking", "qwen3.8-max", "qwq-32b"),
+        *("seed-oss", "skywork-or1-preview"),
+    }
+)
+"""Families that reason unasked on every engine: Xinference 4.1 does not list them as hybrid."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forced:
@@ -117,7 +129,8 @@ def forced(
         told, default = _described(allowed, family, many=many)
         sent["messages"] = _with_system(body["messages"], told, default)
     asked = body.get("enable_thinking")
-    unthinking = bool(asked or (asked is None and thinks and engine == LLAMA_CPP))
+    reasons = engine == LLAMA_CPP or (family or "").casefold() in _ALWAYS_REASONING
+    unthinking = bool(asked or (asked is None and thinks and reasons))
     if unthinking:
         sent["enable_thinking"] = False
     return sent, Forced(tools, choice, unthinking)

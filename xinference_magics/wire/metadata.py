@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from xinference_magics.wire.request import Request
 
 PROVIDER = "xinference"
+REFUSAL = "refusal"
+"""The key of the words with which a model refused, in a message of OpenAI and in the metadata."""
 
 _MAX_COUNT = 2**53
 """More tokens than any answer has; every integer below it is also exact as a float."""

@@ -190,6 +190,8 @@ def chat_request(
     sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable or ()))
     sent = with_readable_calls(sent, model.engine, model.family)
     body = _body({"messages": sent, **_tools(arguments)}, model, arguments, stream)
+    if body.get("tool_choice") == "none":  # as `extra_body` may say
+        body = {name: value for name, value in body.items() if name not in ("tools", "tool_choice")}
     prefilled = model.think_prefilled
     if prefilled is None:
         asked = bool(body.get("enable_thinking"))

@@ -101,12 +101,15 @@ def raw_text_in(data: Mapping[str, Any], name: str) -> str:
 def content_in(data: Mapping[str, Any]) -> tuple[str, str]:
     """Return the reasoning and the text under ``content``, a string or a list of blocks.
 
-    Mistral's models send blocks of type ``thinking`` with further blocks under that key.
+    Mistral's models send blocks of type ``thinking`` with further blocks under that key. A proxy
+    may send the words of a refusal instead, under ``refusal`` as OpenAI does.
 
     Raises:
         MalformedError: The content is neither, or a block is unknown.
     """
     value = _of(data).get("content")
+    if not value and data.get("refusal"):
+        return "", raw_text_in(data, "refusal")
     if value.__class__ is str:
         return "", value
     if not isinstance(value, list | Mapping):
