@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.display.blocks import (
+    Node,
+    end_of_code,
+    has_open_formula,
+    is_of_item,
+    nodes_of,
+)
 from xinference_magics.display.markdown import MAX_RENDERED_CHARS, renderer
-from xinference_magics.display.math import MAX_FORMULA_CHARS, MAX_FORMULA_LINES
 from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
@@ -23,17 +29,7 @@ if TYPE_CHECKING:
 
 _COMPLETE = ("heading_open", "hr", "math_block", "math_environment")
 """Blocks that are complete with their last line, whatever follows."""
-_ENDED_BY_BLANK_LINE = ("paragraph_open", "blockquote_open", "table_open")
-_LISTS = ("bullet_list_open", "ordered_list_open")
-
-_FORMULA = re.compile(
-    r"^[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*[ \t>]*"
-    r"(?P<opening>\$\$(?!.*\$\$)|\\\[|\\begin\{(?P<name>[a-z]+\*?)\})",
-    re.MULTILINE,
-)
-"""The beginning of a formula of several lines, which is ordinary text until the formula ends."""
-
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_ENDED_BY_BLANK_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 _SMALL_CHARS = 4_000
 """Open text up to which each line is examined; a longer one has to grow by a sixteenth."""
@@ -104,64 +100,19 @@ class _Container:
         return "".join([self.opening, *self.children, self.closing])
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A block found by the parser: its tokens, and its lines `[first, last)`."""
-
-    tokens: list[Token]
-    first: int
-    last: int
-
-    @property
-    def kind(self) -> str:
-        return self.tokens[0].type
-
-    @property
-    def is_loose(self) -> bool | None:
-        """Whether the items of this list are paragraphs; None if there is no text to tell by."""
-        found = [each for each in self.tokens if _is_of_item(each)]
-        return any(not each.hidden for each in found) if found else None
-
-    @property
-    def children(self) -> list[_Node]:
-        """The items of a list, or the rows in the body of a table."""
-        level, kind = (1, "list_item_open") if self.kind in _LISTS else (2, "tr_open")
-        body = next((n for n, each in enumerate(self.tokens) if each.type == "tbody_open"), 0)
-        found = _nodes(self.tokens[body:], level)
-        return [each for each in found if each.kind == kind] if body or level == 1 else []
-
-    def wrapped(self) -> tuple[list[Token], list[Token]]:
-        """Return the tokens before and after the children."""
-        if self.kind in _LISTS:
-            return self.tokens[:1], self.tokens[-1:]
-        body = next(n for n, each in enumerate(self.tokens) if each.type == "tbody_open")
-        return self.tokens[: body + 1], self.tokens[-2:]
-
-
-def _nodes(tokens: Sequence[Token], level: int = 0) -> list[_Node]:
-    """Return the blocks of a level, each with its tokens."""
-    found, begun = [], 0
-    for number, token in enumerate(tokens):
-        if token.level != level:
-            continue
-        if token.nesting == 1:
-            begun = number
-            continue
-        within = list(tokens[begun if token.nesting else number : number + 1])
-        first, last = within[0].map or (0, 0)
-        found.append(_Node(within, first, last))
-    return found
-
-
 class GrowingMarkdown:
     """Markdown that grows: the HTML of its complete blocks, and the text after them.
+
+    Args:
+        is_plain: Whether the text is no Markdown, so that all of it is `rest`.
 
     Attributes:
         rest: The text after the blocks, as it is to be shown.
         language: The language of the code block that `rest` is part of; None if it is no code.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_plain: bool = False) -> None:
+        self._is_plain = is_plain
         self.rest = ""
         self.language: str | None = None
         self._blocks: list[_Block | _Container] = []
@@ -191,7 +142,7 @@ class GrowingMarkdown:
         """Render all that is left, as no more text comes."""
         self._add("\n" if self._held else "")
         self._held = ""
-        if self._chars > MAX_RENDERED_CHARS:
+        if self._is_plain or not self._open or self._chars > MAX_RENDERED_CHARS:
             return None
         return self._advance(len(self._open), is_end=True)
 
@@ -202,7 +153,7 @@ class GrowingMarkdown:
 
     def _is_worth(self, end: int) -> bool:
         """Whether the lines up to `end` may complete a block."""
-        if end <= self._seen or self._chars > MAX_RENDERED_CHARS:
+        if self._is_plain or end <= self._seen or self._chars > MAX_RENDERED_CHARS:
             return False
         if self._fence is not None:
             return self._fence.search(self._open, self._seen, end) is not None
@@ -214,10 +165,10 @@ class GrowingMarkdown:
         lines = _LINE.findall(self._open[:end])
         known = len(self._env["references"])
         changed, into, line = before, "", 0
-        if self._container is not None:
-            was_loose = self._container.is_loose
-            line, into = self._take_children(self._container, lines, is_end=is_end)
-            if self._container is not None and self._container.is_loose != was_loose:
+        if container := self._container:
+            was_loose = container.is_loose
+            line, into = self._take_children(container, lines, is_end=is_end)
+            if container.is_loose != was_loose:
                 changed, into = before - 1, ""
         if self._container is None:
             line = self._take_blocks(lines, line, is_end=is_end)
@@ -247,7 +198,7 @@ class GrowingMarkdown:
         node, children = nodes[0], nodes[0].children
         ended = is_end or len(nodes) > 1 or (head > 0 and node.last - head < len(lines))
         end = node.last - head if ended or head else children[-1].first
-        if not is_end and _holds("".join(lines[:end]), "".join(lines)):
+        if not is_end and has_open_formula("".join(lines[:end]), "".join(lines)):
             return 0, ""
         if ended:
             self._container = None
@@ -289,30 +240,30 @@ class GrowingMarkdown:
             end = self._begin(nodes[count], lines)
         return line + end
 
-    def _is_complete(self, nodes: list[_Node], number: int, lines: list[str]) -> bool:
+    def _is_complete(self, nodes: list[Node], number: int, lines: list[str]) -> bool:
         """Whether no further line can change a block."""
         node = nodes[number]
         is_last = number == len(nodes) - 1
         if node.kind == "fence":
             return not is_last or self._closes(node, lines)
-        if _holds("".join(lines[node.first : node.last]), "".join(lines[node.first :])):
+        if has_open_formula("".join(lines[node.first : node.last]), "".join(lines[node.first :])):
             return False
         ended = node.kind in _ENDED_BY_BLANK_LINE and node.last < len(lines)
         return not is_last or ended or node.kind in _COMPLETE
 
-    def _closes(self, node: _Node, lines: list[str]) -> bool:
+    def _closes(self, node: Node, lines: list[str]) -> bool:
         """Whether a code block ends with its last line."""
         last = lines[node.last - 1]
-        return node.last - node.first > 1 and _end_of(node.tokens[0]).match(last) is not None
+        return node.last - node.first > 1 and end_of_code(node.tokens[0]).match(last) is not None
 
-    def _begin(self, node: _Node, lines: list[str]) -> int:
+    def _begin(self, node: Node, lines: list[str]) -> int:
         """Begin the last block: a code block, or a list or table with its first children.
 
         Returns:
             The line after what is rendered of it.
         """
         if node.kind == "fence":
-            self._fence = _end_of(node.tokens[0])
+            self._fence = end_of_code(node.tokens[0])
             self.language = node.tokens[0].info.strip().partition(" ")[0]
             return node.first
         children = node.children
@@ -321,7 +272,7 @@ class GrowingMarkdown:
             return node.first
         end = node.last if is_table else children[-1].first
         text = "".join(lines[node.first : end])
-        if _holds(text, "".join(lines[node.first :])):
+        if has_open_formula(text, "".join(lines[node.first :])):
             return node.first
         [parsed] = self._parsed(text)
         opening, closing = parsed.wrapped()
@@ -368,24 +319,24 @@ class GrowingMarkdown:
             self._env["cells"] = max(cells, self._env.get("cells", 0) - 2 * columns)
         return [self._item(container, each) for node in nodes[:1] for each in node.children]
 
-    def _item(self, container: _Container, node: _Node) -> str:
+    def _item(self, container: _Container, node: Node) -> str:
         for token in node.tokens:
-            if _is_of_item(token):
+            if is_of_item(token):
                 token.hidden = not container.is_loose
         return self._html(node.tokens)
 
-    def _blocks_of(self, text: str) -> list[_Node]:
+    def _blocks_of(self, text: str) -> list[Node]:
         """Find the blocks of a text, without what is in their lines."""
         tokens: list[Token] = []
         env = {"references": {}, "cells": self._env.get("cells", 0)}
         markdown = renderer()
         markdown.block.parse(text, markdown, env, tokens)
-        return _nodes(tokens)
+        return nodes_of(tokens)
 
-    def _parsed(self, text: str) -> list[_Node]:
+    def _parsed(self, text: str) -> list[Node]:
         """Parse a text that is complete."""
         self._env.pop("closing", None)
-        return _nodes(renderer().parse(text, self._env))
+        return nodes_of(renderer().parse(text, self._env))
 
     def _html(self, tokens: Sequence[Token]) -> str:
         markdown = renderer()
@@ -394,31 +345,3 @@ class GrowingMarkdown:
     def _code(self) -> str:
         """Return the content of the code block that is open."""
         return self._open.partition("\n")[2]
-
-
-def _is_of_item(token: Token) -> bool:
-    """Whether a token begins or ends a paragraph of a list's item, not of a list inside it."""
-    return token.type in {"paragraph_open", "paragraph_close"} and token.level == 2  # noqa: PLR2004
-
-
-def _end_of(fence: Token) -> re.Pattern[str]:
-    """Return what ends a code block."""
-    mark = re.escape(fence.markup[0])
-    return re.compile(rf"^ {{0,3}}{mark}{{{len(fence.markup)},}}[ \t]*$", re.MULTILINE)
-
-
-def _holds(text: str, following: str) -> bool:
-    """Whether a formula may begin in `text` that has not ended in `following`, which contains it."""
-    for match in _FORMULA.finditer(text):
-        after = following[match.end() :]
-        if len(after) > MAX_FORMULA_CHARS or after.count("\n") > MAX_FORMULA_LINES:
-            continue
-        if match["name"]:
-            ended = f"\\end{{{match['name']}}}" in after
-        elif match["opening"] == "\\[":
-            ended = "\\]" in after
-        else:
-            ended = re.search(r"\$\$[ \t]*$", after, re.MULTILINE) is not None
-        if not ended:
-            return True
-    return False

@@ -136,6 +136,7 @@ def to_html(text: str) -> str:
 
 @cache
 def renderer() -> MarkdownIt:
+    """Return the parser and renderer of answers."""
     from markdown_it import MarkdownIt
 
     from xinference_magics.display import math
