@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 _COMPLETE = ("heading_open", "hr", "math_block", "math_environment")
 """Blocks that are complete with their last line, whatever follows."""
-_ENDED_BY_BLANK_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_ENDED_BY_BLANK_LINE = ("paragraph_open", "blockquote_open", "table_open")
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 _SMALL_CHARS = 4_000
 """Open text up to which each line is examined; a longer one has to grow by a sixteenth."""
