@@ -6,10 +6,12 @@ from queue import Empty
 
 import ipykernel
 import pytest
+from growing_page import GrowingPage
 from jupyter_client.manager import KernelManager
 from synthetic import PROSE
 
 from xinference_magics.chat.turn import RECORD_MIME
+from xinference_magics.display.markdown import renderer
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -87,22 +89,26 @@ class Page:
             say(self.client, self.comm_id, {"kind": "resync"})
 
 
-def text_of(frames):
-    """Assemble frames as the page does."""
-    text = ""
+def page_of(frames):
+    """Assemble the frames of one text as the page does."""
+    page = GrowingPage()
     for frame in frames:
-        pieces = "".join(piece for _, piece in frame.get("all", frame.get("add", [])))
-        text = pieces if "all" in frame else text + pieces
-    return text
+        if "all" in frame:
+            page = GrowingPage()
+        for _, piece in frame.get("all", frame.get("add", [])):
+            page.take(piece)
+    return page
 
 
 def test_frames_are_numbered_and_hold_each_piece_once(kernel):
     messages = run(kernel, play(PROSE * 10, rate=300), answer=Page(kernel))
     seen = frames(messages)
     assert [frame["n"] for frame in seen] == list(range(1, len(seen) + 1))
-    assert text_of(seen) == PROSE * 10
-    adds = sum(len(text) for frame in seen for _, text in frame.get("add", []))
-    assert adds <= len(PROSE * 10)
+    page = page_of(seen)
+    assert page.rest == ""
+    assert "".join(page.blocks) == renderer().render(PROSE * 10)
+    added = [piece for frame in seen for _, piece in frame.get("add", [])]
+    assert sum(len(each) for each in added if isinstance(each, str)) <= len(PROSE * 10)
 
 
 def test_a_turn_ends_as_plain_output_with_every_comm_closed(kernel):
@@ -129,9 +135,9 @@ def test_a_page_that_never_answers_gets_everything_now_and_then(kernel):
     seen = frames(run(kernel, play(PROSE * 8, rate=60)))
     whole = [frame for frame in seen if "all" in frame]
     assert 1 <= len(whole) <= 3
-    sent = sum(len(text) for frame in whole for _, text in frame["all"])
-    assert sent <= 2 * len(PROSE * 8)
-    assert text_of(seen) == PROSE * 8
+    sent = [page_of([frame]) for frame in whole]
+    assert sum(len(each.text) for each in sent) <= 2 * len(PROSE * 8)
+    assert "".join(page_of(seen).blocks) == renderer().render(PROSE * 8)
 
 
 def test_a_pause_is_one_short_message_with_the_last_number(kernel):

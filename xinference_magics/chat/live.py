@@ -39,6 +39,7 @@ class LiveTurn:
 
     Attributes:
         title: The model's UID, for the view's header.
+        is_markdown: Whether the answer is Markdown, so that it can be shown formatted.
         started: When the request was sent, in seconds of `time.monotonic`.
         started_at: The same time, ISO 8601 in UTC.
         first_token_seconds: Seconds until the first text or reasoning; None until then.
@@ -52,8 +53,9 @@ class LiveTurn:
         error: The error it failed with, once it has ended.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, is_markdown: bool = True) -> None:
         self.title = title
+        self.is_markdown = is_markdown
         self.started = time.monotonic()
         self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.first_token_seconds: float | None = None

@@ -84,7 +84,7 @@ class PendingTurn(Shown):
         self._prepare = prepare
         self._keep = keep
         self._frame_seconds = frame_seconds
-        self._live = LiveTurn(question.responder.name)
+        self._live = LiveTurn(question.responder.name, is_markdown=question.is_markdown)
         self._stop = threading.Event()
         self._finished = threading.Event()
         self._keeping = threading.Lock()
@@ -227,7 +227,7 @@ class PendingTurn(Shown):
             if self._stopped_while_waiting(view):
                 return self._ended(Outcome("stopped", 0.0))
             self._question = self._prepare(self._question)
-            self._live = LiveTurn(self.title)
+            self._live = LiveTurn(self.title, is_markdown=self._question.is_markdown)
             asked = [(self._question, self._live)]
             [answered] = answer_all(asked, view, frame_seconds=self._frame_seconds)
         except Exception as error:  # noqa: BLE001  # errors while preparing are shown too

@@ -59,6 +59,11 @@ class Question:
         return learnt or self.responder.context
 
     @property
+    def is_markdown(self) -> bool:
+        """Whether the answer is to be Markdown, and not data in another format."""
+        return self.format == "markdown" and getattr(self.responder, "form", None) is None
+
+    @property
     def messages(self) -> list[BaseMessage]:
         """The messages to send: system prompt, earlier turns, prompt."""
         from langchain_core.messages import HumanMessage, SystemMessage

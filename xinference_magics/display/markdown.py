@@ -130,12 +130,13 @@ def to_html(text: str) -> str:
     if len(text) > MAX_RENDERED_CHARS:
         body = f'<div style="{_PLAIN}">{escape(text)}</div>'
     else:
-        body = _renderer().render(text)
+        body = renderer().render(text)
     return f'<div class="{IGNORED_BY_MATHJAX}">{body}</div>'
 
 
 @cache
-def _renderer() -> MarkdownIt:
+def renderer() -> MarkdownIt:
+    """Return the parser and renderer of answers."""
     from markdown_it import MarkdownIt
 
     from xinference_magics.display import math

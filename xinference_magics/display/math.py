@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_FORMULA_CHARS = 4_000
 """Longest formula to typeset, in characters."""
 
-_MAX_FORMULA_LINES = 100
+MAX_FORMULA_LINES = 100
 
 _UNSAFE = frozenset(
     """
@@ -114,7 +114,7 @@ def _closed_after(state: StateBlock, start: int) -> int:
         ]
     closing: list[int] = state.env["closing"]
     place = bisect_right(closing, start)
-    within = place < len(closing) and closing[place] < start + _MAX_FORMULA_LINES
+    within = place < len(closing) and closing[place] < start + MAX_FORMULA_LINES
     return closing[place] if within else start
 
 
@@ -122,7 +122,7 @@ def brackets_plugin(markdown: MarkdownIt) -> None:
     r"""Parse ``\( … \)``, ``\[ … \]`` and bare environments as math, as chat models write it."""
     markdown.inline.ruler.before("escape", "math_brackets", _inline_rule)
     markdown.block.ruler.before(
-        "paragraph", "math_brackets", _block_rule, {"alt": ["paragraph", "blockquote", "list"]}
+        "lheading", "math_brackets", _block_rule, {"alt": ["paragraph", "blockquote", "list"]}
     )
 
 
@@ -163,7 +163,7 @@ def _block_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 def _line_ended_at(state: StateBlock, position: int, start: int, end: int) -> int | None:
     """Return the line in [`start`, `end`) that ends at `position`, except for trailing space."""
-    for number in range(start, min(end, start + _MAX_FORMULA_LINES)):
+    for number in range(start, min(end, start + MAX_FORMULA_LINES)):
         if state.eMarks[number] >= position:
             is_last = not state.src[position : state.eMarks[number]].strip()
             return number if is_last else None

@@ -1,16 +1,19 @@
 """Running turns in a notebook page: a widget, replaced by plain output when they have ended.
 
-The widget receives numbered frames for each turn, each containing only what is new. A page that
-misses a frame, or opens late, asks for everything so far.
+The widget receives numbered frames for each turn, each containing only what is new: text, and the
+HTML of Markdown blocks that are complete, as the settled output will show them. A page that misses
+a frame, or opens late, asks for everything so far.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from xinference_magics.display.growing import Change, GrowingMarkdown
 from xinference_magics.display.inbox import Inbox
-from xinference_magics.display.turn_view import SettledView, segments, settled_form
+from xinference_magics.display.turn_view import STEPS, SettledView, segments, settled_form
 from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.live import LiveTurn
     from xinference_magics.display.turn_view import Answer
+
+    Piece: TypeAlias = tuple[str, str | dict[str, Any]]
+    """A kind of delta with its text, or with a change to the blocks of that kind of text."""
 
 _PAUSE_SECONDS = 1.0
 """Seconds without news after which the page is sent the last frame's number, once."""
@@ -111,6 +117,7 @@ class _Feed:
         self._last_sent = time.monotonic()
         self._paused = self._ended = False
         self._whole_sent = 0
+        self._parts: list[tuple[str, GrowingMarkdown | str]] = []
 
     def is_due(self, live: LiveTurn) -> bool:
         """Return whether to send everything to a page that cannot ask for it.
@@ -122,8 +129,9 @@ class _Feed:
     def send_everything(self, live: LiveTurn) -> None:
         """Send everything that has arrived."""
         self._ended = live.ended
-        self._seen = self._whole_sent = len(live.deltas)
-        self._send(live, "all", segments(live.deltas[: self._seen]))
+        self._take(live)
+        self._whole_sent = self._seen
+        self._send(live, "all", [_whole(*part) for part in self._parts])
 
     def send_news(self, live: LiveTurn) -> None:
         """Send what has arrived since the last time, or after a pause the last frame's number."""
@@ -131,28 +139,62 @@ class _Feed:
         start, waited = self._seen, time.monotonic() - self._last_sent
         if start > _LONG and waited < _LONG_FRAME and not ends:
             return
-        self._seen = len(live.deltas)
+        news = self._take(live)
         if self._seen > start or ends:
             self._ended = self._ended or ends
-            self._send(live, "add", segments(live.deltas[start : self._seen]))
+            self._send(live, "add", news)
         elif not self._paused and waited > _PAUSE_SECONDS:
             self._paused = True
             self._send_message({"n": self._number, **self._column})
 
-    def _send(self, live: LiveTurn, how: str, news: list[tuple[str, str]]) -> None:
+    def _take(self, live: LiveTurn) -> list[Piece]:
+        """Take what has arrived; return it as pieces for a page that knows all the rest."""
+        ended, start = live.ended, self._seen  # what arrives after this comes next time
+        self._seen = len(live.deltas)
+        news: list[Piece] = []
+        for kind, text in segments(live.deltas[start : self._seen]):
+            if kind in STEPS:
+                news += [*self._finished(), (kind, printable(text))]
+                self._parts.append((kind, printable(text)))
+                continue
+            if not self._parts or self._parts[-1][0] != kind:
+                news += self._finished()
+                self._parts.append((kind, GrowingMarkdown(is_plain=not live.is_markdown)))
+            growing = self._parts[-1][1]
+            if isinstance(growing, GrowingMarkdown):
+                change = growing.append(text)
+                news.append((kind, printable(text) if change is None else asdict(change)))
+        if ended:
+            news += self._finished()
+        return news
+
+    def _finished(self) -> list[Piece]:
+        """Finish the text that was arriving, if any; return what that changes."""
+        kind, growing = self._parts[-1] if self._parts else ("", "")
+        change = growing.finish() if isinstance(growing, GrowingMarkdown) else None
+        return [] if change is None else [(kind, asdict(change))]
+
+    def _send(self, live: LiveTurn, how: str, news: list[Piece]) -> None:
         self._number += 1
         self._last_sent, self._paused = time.monotonic(), False
         self._send_message(
             {
                 "n": self._number,
                 **self._column,
-                how: [(kind, printable(text)) for kind, text in news],
+                how: news,
                 "tokens": live.tokens,
                 "first": _rounded(live.first_token_seconds),
                 "now": _rounded(live.seconds),
                 **({"over": _failure(live)} if self._ended else {}),
             }
         )
+
+
+def _whole(kind: str, part: GrowingMarkdown | str) -> Piece:
+    """Return a part of an answer as one piece."""
+    if isinstance(part, str):
+        return kind, part
+    return kind, asdict(Change(0, "", part.blocks, part.rest, part.language))
 
 
 def _failure(live: LiveTurn) -> str:

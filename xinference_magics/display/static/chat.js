@@ -1,10 +1,15 @@
-// Running turns: one, or several side by side. The text is only ever set as text, never as HTML.
+// Running turns: one, or several side by side. What the model writes is only ever set as text; the
+// HTML of complete blocks is the kernel's, from the renderer of the settled output.
 // Messages from the kernel, each about the turn of its `column` (0 where there is none):
 //   {n, add: [[kind, text], ...], tokens, first, now}   frame number n holds what is new
 //   {n, all: [[kind, text], ...], tokens, first, now}   everything so far
 //   {n}                                                 the number of the last frame
-// `over` in a frame says that the turn has ended, and what failed. A kind is "text", "reasoning",
-// or a step of a tool with JSON as its text:
+// `over` in a frame says that the turn has ended, and what failed. A kind is "text" or "reasoning",
+// with text that is appended or with a change to its blocks,
+//   {keep, into, blocks, rest, language}
+// (keep so many blocks; append the HTML `into` inside the last of them and the HTML of new `blocks`
+// after it; show `rest` as the text that follows, as code if it has a language), or it is a step of
+// a tool with JSON as its text:
 //   "call" {id, name, args} and "result" {id, status, text, seconds}.
 // To all of them:
 //   {stopping: true}                                    Stop was heard
@@ -62,8 +67,8 @@ class Turn {
     this.started = performance.now() - now * 1000;
     for (const [kind, text] of add) {
       const last = this.segments.at(-1);
-      if (last?.kind === kind && !isStep(kind)) last.texts.push(text);
-      else this.segments.push({ kind, texts: [text], since: now });
+      if (last?.kind === kind && !isStep(kind)) last.pieces.push(text);
+      else this.segments.push({ kind, pieces: [text], since: now });
       this.views.forEach((view) => view.append(kind, text, now));
     }
     if (over !== undefined) this.end(now, over);
@@ -76,28 +81,53 @@ class Turn {
   }
 }
 
-/** Text that grows: closed blocks, which the browser lays out once, and an open one. */
+/** Text that grows: complete blocks as HTML, and then text, in parts of which the last one is open. */
 class Text {
   constructor() {
-    this.element = element("div", "xm-body");
+    this.element = element("div", "xm-body tex2jax_ignore mathjax_ignore");
+    this.blocks = []; // the nodes of each
+    this.parts = [];
     this.open();
   }
 
-  open() {
-    this.block = element("div", "xm-text");
+  open(className = "xm-text") {
+    this.block = element("div", className);
+    this.block.hidden = true; // until it has more than line breaks
     this.tail = this.block.appendChild(document.createTextNode(""));
+    this.parts.push(this.block);
     this.element.append(this.block);
   }
 
-  append(text) {
+  append(piece) {
+    if (typeof piece === "string") this.appendText(piece);
+    else this.change(piece);
+  }
+
+  change({ keep, into, blocks, rest, language }) {
+    for (const nodes of this.blocks.splice(keep)) nodes.forEach((node) => node.remove());
+    if (into) childrenOf(this.blocks.at(-1)).append(fragment(into));
+    for (const html of blocks) {
+      const made = fragment(html);
+      this.blocks.push([...made.childNodes]);
+      this.parts[0].before(made);
+    }
+    this.parts.forEach((part) => part.remove());
+    this.parts = [];
+    this.open(language === null ? "xm-text" : "xm-text xm-code");
+    this.appendText(rest);
+  }
+
+  appendText(text) {
     this.tail.appendData(text);
+    if (this.block.hidden && text.trim()) this.block.hidden = false;
     while (this.tail.length > BLOCK) {
       const end = this.tail.data.indexOf("\n", BLOCK);
       if (end < 0) return;
       const rest = this.tail.data.slice(end + 1);
       this.tail.deleteData(end, this.tail.length);
       if (this.tail.data.endsWith("\n")) this.tail.appendData("\n"); // a last newline has no height
-      this.open();
+      this.open(this.block.className);
+      this.block.hidden = !rest.trim();
       this.tail.appendData(rest);
     }
   }
@@ -114,12 +144,14 @@ class View {
     this.said.setAttribute("role", "status");
     this.head = element("div", "xm-head");
     this.head.append(this.who, this.figures, this.dot, this.said);
-    this.content = element("div", "xm-content");
+    this.content = element("div", "xm-content jp-RenderedHTMLCommon"); // as JupyterLab shows HTML
     this.content.setAttribute("aria-busy", "true");
     this.element = element("div", className);
     this.element.append(this.head, this.content);
     this.steps = new Map();
-    for (const { kind, texts, since } of turn.segments) this.append(kind, texts.join(""), since);
+    for (const { kind, pieces, since } of turn.segments) {
+      pieces.forEach((piece) => this.append(kind, piece, since));
+    }
     if (turn.ended !== null) this.end();
     this.tick();
     turn.views.add(this);
@@ -251,6 +283,18 @@ function figures(tokens, first, seconds) {
   if (!tokens) return `· ${seconds.toFixed(1)} s`;
   const rate = tokens > 1 && seconds > first ? ` · ${((tokens - 1) / (seconds - first)).toFixed(1)} tokens/s` : "";
   return `· ${tokens.toLocaleString("en")} token${tokens === 1 ? "" : "s"}${rate} · ${seconds.toFixed(1)} s`;
+}
+
+function fragment(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content;
+}
+
+/** Where the items of a list, or the rows of a table, are. */
+function childrenOf(nodes) {
+  const root = nodes.find((node) => node.nodeType === Node.ELEMENT_NODE);
+  return root.tBodies?.[0] ?? root;
 }
 
 function isStep(kind) {

@@ -88,10 +88,13 @@ def stream(
     cell: CellContext, view: View, questions: Sequence[Question], titles: Sequence[str]
 ) -> list[Answered]:
     """Stream the answers into a view, each under its title; the view stays open."""
-    lives = map(LiveTurn, titles)
+    asked = [
+        (question, LiveTurn(title, is_markdown=question.is_markdown))
+        for question, title in zip(questions, titles, strict=True)
+    ]
     try:
         return answer_all(
-            list(zip(questions, lives, strict=True)),
+            asked,
             view,
             main_thread=cell.main_thread,
             frame_seconds=1 / cell.settings.frame_rate,
