@@ -204,6 +204,8 @@ class Tagged:
             is a string, regardless of the tool's schema.
         nests: Whether values other than strings may consist of nested tags.
         mark: What may precede each of those tags.
+        breaks: Whether a line break after the opening and before the closing tag of a value
+            belongs to the tags.
     """
 
     begins: tuple[str, ...]
@@ -211,6 +213,7 @@ class Tagged:
     values: tuple[tuple[str, str], ...]
     nests: bool = False
     mark: str = ""
+    breaks: bool = False
 
     def read(self, found: Found) -> Reading[None]:
         """Read the calls."""
@@ -275,10 +278,16 @@ class Tagged:
         if found_end != end or not key:
             raise ValueError(text)
         if kind in {"string", "true"}:
-            return key, _inside(text)
+            return key, self._inside(text)
         if nests:
             return key, nested(text.replace(self.mark, "") if self.mark else text, schema)
-        return key, typed(_inside(text), schema)
+        return key, typed(self._inside(text), schema)
+
+    def _inside(self, text: str) -> str:
+        """Return a value without its CDATA wrapper or the line breaks that belong to its tags."""
+        if text.startswith("<![CDATA[") and text.endswith("]]>"):
+            return text[len("<![CDATA[") : -len("]]>")]
+        return text.removeprefix("\n").removesuffix("\n") if self.breaks else text
 
     def _balanced(
         self, cursor: Cursor, text: str, found_end: str, end: str
@@ -298,10 +307,3 @@ class Tagged:
         templates = (*self.begins, *(before for before, _ in self.values))
         starts = (each.partition("{")[0] for each in templates)
         return [f"\n{each}" for each in starts if len(each.removeprefix(self.mark)) > 1]
-
-
-def _inside(text: str) -> str:
-    """Return a value without its CDATA wrapper or the line breaks that belong to its tags."""
-    if text.startswith("<![CDATA[") and text.endswith("]]>"):
-        return text[len("<![CDATA[") : -len("]]>")]
-    return text.removeprefix("\n").removesuffix("\n")

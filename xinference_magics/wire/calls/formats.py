@@ -7,7 +7,7 @@ parsers of Xinference 4.1 (model/llm/tool_parsers) and vLLM 0.32 (tool_parsers).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.wire.calls.bodies import Named, Objects, Tagged
@@ -54,9 +54,10 @@ class Format:
 _OBJECT = '{"name": "get_weather", "arguments": {"city": "Paris", "days": 2}}'
 _GIVEN = '{"city": "Paris", "days": 2}'
 _OBJECTS = Objects()
-_QWEN_XML = Tagged(
+_FUNCTION = Tagged(
     ("<function={name}>",), ("</function>",), (("<parameter={key}>", "</parameter>"),)
 )
+_QWEN_XML = replace(_FUNCTION, breaks=True)
 _QWEN_SAMPLE = (
     "<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n"
     "<parameter=days>\n2\n</parameter>\n</function>"
@@ -326,8 +327,9 @@ FORMATS = (
     ),
     Format(
         "Seed-OSS",
-        _QWEN_XML,
-        f"<seed:tool_call>\n{_QWEN_SAMPLE}\n</seed:tool_call>",
+        _FUNCTION,
+        "<seed:tool_call>\n<function=get_weather>\n<parameter=city>Paris</parameter>\n"
+        "<parameter=days>2</parameter>\n</function>\n</seed:tool_call>",
         opens=("<seed:tool_call>",),
         ends=("</seed:tool_call>",),
     ),
