@@ -119,6 +119,12 @@ MENDED = {
     "a block of code around": f"```xml\n{TAGGED}\n```",
     "a block of code in capitals": f"```JSON\n{OBJECT}\n```",
     "a block of code without its end": f"```json\n{OBJECT}",
+    "a line break before Command R's block of code": f"Action:\n```json\n[\n{OBJECT}\n]\n```",
+    "gpt-oss's code": "<|channel|>commentary to=functions.get_weather code<|message|>"
+    + json.dumps(ARGUMENTS)
+    + "<|call|>",
+    "a call of gpt-oss in its reasoning": "<|channel|>analysis to=functions.get_weather code"
+    f"<|message|>{json.dumps(ARGUMENTS)}<|call|>",
     "parameters": OBJECT.replace("arguments", "parameters"),
     "id and type": OBJECT.replace("{", '{"id": "1", "type": "function", ', 1),
     "by position": '[get_weather("Paris", 2)]',
@@ -142,6 +148,8 @@ def test_repairable_calls_are_repaired(text):
         f"<|python_tag|>{OBJECT}; {OBJECT}",
         f"{OBJECT}\n{OBJECT}",
         "[get_weather(city='Paris', days=2), get_weather(city='Paris', days=2)]",
+        "<|python_start|>[get_weather('Paris', 2), get_weather('Paris', 2)]<|python_end|>",
+        "<function_calls>get_weather('Paris', 2)\nget_weather('Paris', 2)</function_calls>",
     ],
 )
 def test_two_calls_where_one_is_usual(text):
@@ -241,7 +249,7 @@ def test_a_call_cut_off_after_its_last_character_is_not_known_to_be_complete():
     assert split(f"{OBJECT}\n\n.", cut=True) == split(f"{OBJECT}\n\n.")
 
 
-@pytest.mark.parametrize("text", ["The", "A", "I'll", "1", "*", "#", "```python", "    x", "- a"])
+@pytest.mark.parametrize("text", ["The", "No", "I'll", "1", "*", "#", "```python", "    x", "- a"])
 def test_the_first_text_comes_at_once(text):
     assert ToolCallSplitter(TOOLS).feed(text) == (text, [])
 

@@ -122,6 +122,17 @@ def test_the_channels_of_gpt_oss():
     assert split(list(f"<|channel|>analysis<|message|>Hm.<|end|>{call}")) == ("Hm.", call)
 
 
+@pytest.mark.parametrize("thought", ["", "<|channel|>analysis<|message|>Hm.<|end|>"])
+@pytest.mark.parametrize("space", ["", " "])
+def test_an_answer_of_gpt_oss_that_follows_a_schema(thought, space):
+    start = "<|start|>assistant" if thought else ""
+    text = (
+        f'{thought}{start}<|channel|>final{space}<|constrain|>json<|message|>{{"a": 1}}<|return|>'
+    )
+    for cut in range(len(text)):
+        assert split([text[:cut], text[cut:]]) == ("Hm." if thought else "", '{"a": 1}')
+
+
 def test_answer_tags_without_reasoning_are_kept():
     assert split(["<answer>4</answer>"]) == ("", "<answer>4</answer>")
 

@@ -166,9 +166,9 @@ SCRIPT = "\n#!/bin/sh\necho hi\n"
             f'string="true">{SCRIPT}</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>'
         ),
         (
-            '<|open|>tools<|sep|><|open|>call tool="write" index="0"<|sep|><|open|>argument key="text" '
-            f'type="string"<|sep|>{SCRIPT}<|close|>argument<|sep|><|close|>call<|sep|>'
-            "<|close|>tools<|sep|>"
+            '<|open|>tools<|sep|><|open|>call tool="write" index="0"<|sep|>'
+            f'<|open|>argument key="text" type="string"<|sep|>{SCRIPT}<|close|>argument<|sep|>'
+            "<|close|>call<|sep|><|close|>tools<|sep|>"
         ),
         (
             f'<minimax:tool_call><invoke name="write"><parameter name="text">{SCRIPT}</parameter>'

@@ -92,7 +92,12 @@ TAGS = (
     *(
         Tags(message.format(channel), end, thought=False, again=True)
         for message in (_MESSAGE, _NEXT_MESSAGE)
-        for channel, end in (("final", "<|return|>"), ("commentary", "<|end|>"))
+        for channel, end in (
+            ("final", "<|return|>"),
+            ("final <|constrain|>json", "<|return|>"),
+            ("final<|constrain|>json", "<|return|>"),
+            ("commentary", "<|end|>"),
+        )
     ),
 )
 """One entry for each way models mark reasoning and answers.

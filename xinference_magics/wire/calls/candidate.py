@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.wire.calls.bodies import Found, GivenUpError
 from xinference_magics.wire.calls.cursor import Cursor, NotACallError
 from xinference_magics.wire.calls.formats import FENCE
+from xinference_magics.wire.calls.json_text import NAMES
 from xinference_magics.wire.calls.values import types_of
 from xinference_magics.wire.native_calls import TextCall, as_json, is_object, new_id, unwrapped
 from xinference_magics.wire.shapes import whole_characters
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from xinference_magics.wire.calls.formats import Format
 
 
-_NAMES = ("name", "tool_name")
 _ARGUMENTS = ("arguments", "parameters", "args")
 
 
@@ -55,7 +55,7 @@ class Offered:
             return None
         if isinstance(data.get("function"), dict):
             data = data["function"]
-        name = next((data[each] for each in _NAMES if each in data), None)
+        name = next((data[each] for each in NAMES if each in data), None)
         if not isinstance(name, str) or name not in self.schemas:
             return None
         return self.named(name, next((data[each] for each in _ARGUMENTS if data.get(each)), {}))

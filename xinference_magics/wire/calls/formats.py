@@ -62,6 +62,22 @@ _QWEN_SAMPLE = (
     "<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n"
     "<parameter=days>\n2\n</parameter>\n</function>"
 )
+_KEYS_AND_VALUES = (("<arg_key>{key}</arg_key> <arg_value>", "</arg_value>"),)
+_KEYS_AND_VALUES_SAMPLE = (
+    "<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n"
+    "<arg_key>days</arg_key>\n<arg_value>2</arg_value>"
+)
+_HARMONY = tuple(
+    before
+    for channel in ("commentary", "analysis")
+    for before in (
+        f"<|channel|>{channel} to=functions.{{name}}",
+        f"<|start|>assistant<|channel|>{channel} to=functions.{{name}}",
+        f"<|start|>assistant to=functions.{{name}}<|channel|>{channel}",
+    )
+)
+"""What precedes a call in gpt-oss's format, up to the kind of its arguments."""
+
 _MINIMAX_MARK = "]<]minimax[>["
 """MiniMax M3's special token before each tag, which servers may leave in the text."""
 
@@ -116,13 +132,8 @@ FORMATS = (
     ),
     Format(
         "GLM 4.5 to 5.3, Ling 3, Spark-X2.5",
-        Tagged(
-            ("{name}",),
-            ("</tool_call>",),
-            (("<arg_key>{key}</arg_key> <arg_value>", "</arg_value>"),),
-        ),
-        "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n"
-        "<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n</tool_call>",
+        Tagged(("{name}",), ("</tool_call>",), _KEYS_AND_VALUES),
+        f"<tool_call>get_weather\n{_KEYS_AND_VALUES_SAMPLE}\n</tool_call>",
         opens=("<tool_call>",),
     ),
     Format(
@@ -169,6 +180,20 @@ FORMATS = (
         '<|tool_call_start|>[get_weather(city="Paris", days=2)]<|tool_call_end|>',
         opens=("<|tool_call_start|>",),
         ends=("<|tool_call_end|>",),
+    ),
+    Format(
+        "Llama 4",
+        Python(),
+        '<|python_start|>[get_weather(city="Paris", days=2)]<|python_end|>',
+        opens=("<|python_start|>",),
+        ends=("<|python_end|>",),
+    ),
+    Format(
+        "Olmo 3",
+        Python(listed=False),
+        '<function_calls>get_weather(city="Paris", days=2)</function_calls>',
+        opens=("<function_calls>",),
+        ends=("</function_calls>",),
     ),
     Format(
         "DeepSeek R1",
@@ -270,6 +295,20 @@ FORMATS = (
         ends=("</tool_calls>",),
     ),
     Format(
+        "Hunyuan 3",
+        Tagged(("<tool_call>{name}<tool_sep>",), ("</tool_call>",), _KEYS_AND_VALUES),
+        f"<tool_calls>\n<tool_call>get_weather<tool_sep>\n{_KEYS_AND_VALUES_SAMPLE}\n"
+        "</tool_call>\n</tool_calls>",
+        opens=("<tool_calls>",),
+        ends=("</tool_calls>",),
+    ),
+    Format(
+        "Hunyuan 3 without its outer tag",
+        Tagged(("{name}<tool_sep>",), ("</tool_call>",), _KEYS_AND_VALUES),
+        f"<tool_call>get_weather<tool_sep>\n{_KEYS_AND_VALUES_SAMPLE}\n</tool_call>",
+        opens=("<tool_call>",),
+    ),
+    Format(
         "Gemma 4",
         Braces('<|"|>'),
         '<|tool_call>call:get_weather{city:<|"|>Paris<|"|>,days:2}<tool_call|>',
@@ -344,25 +383,24 @@ FORMATS = (
         "gpt-oss, harmony",
         Named(
             tuple(
-                f"{start}<|channel|>commentary to=functions.{{name}} {kind}<|message|>"
-                for start in ("", "<|start|>assistant")
-                for kind in ("<|constrain|>json", "json", "")
-            )
-            + tuple(
-                f"<|start|>assistant to=functions.{{name}}<|channel|>commentary {kind}<|message|>"
-                for kind in ("<|constrain|>json", "json", "")
+                f"{before} {kind}<|message|>"
+                for before in _HARMONY
+                for kind in ("<|constrain|>json", "json", "code", "")
             ),
             ("<|call|>",),
         ),
         "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
         f"{_GIVEN}<|call|>",
-        starts=(
-            "<|channel|>commentary to=functions.",
-            "<|start|>assistant<|channel|>commentary to=functions.",
-            "<|start|>assistant to=functions.",
-        ),
+        starts=tuple(before.partition("{")[0] for before in _HARMONY),
     ),
     Format("Phi-4", _OBJECTS, f"functools[{_OBJECT}]", opens=("functools",), block=True),
+    Format(
+        "Command R",
+        _OBJECTS,
+        f'Action: ```json\n[\n    {{"tool_name": "get_weather", "parameters": {_GIVEN}}}\n]```',
+        opens=("Action:",),
+        block=True,
+    ),
     Format("an object, Llama 3", _OBJECTS, _OBJECT, starts=("{",), block=True),
     Format("a list of objects", _OBJECTS, f"[{_OBJECT}]", starts=("[",), block=True),
     Format(

@@ -100,7 +100,8 @@ _VALUE = re.compile(r"true|false|null|True|False|None|-?\d[\w.+-]*")
 _BEHIND = {"<", "`", "]", ""}  # what may follow the last brace
 _CLOSES = {"{": "}", "[": "]"}
 
-KEYS = ("name", "arguments", "parameters", "id", "type")
+NAMES = ("name", "tool_name")
+KEYS = (*NAMES, "arguments", "parameters", "id", "tool_call_id", "type")
 """The only keys allowed in a call that is not marked as one."""
 
 
@@ -192,7 +193,7 @@ def _value(thing: _Object, char: str) -> Reading[str]:
             raise TornError
         return "first"
     if char in _INSIDE:
-        is_name = thing.at_top and thing.key == "name"
+        is_name = thing.at_top and thing.key in NAMES
         yield from _string(thing.cursor, char, thing.names if is_name else None)
     elif not _VALUE.fullmatch((yield from thing.cursor.run(_WORD))):
         raise TornError
