@@ -110,6 +110,10 @@ MENDED = {
     "a last brace too few": f"<tool_call>\n{OBJECT[:-1]}\n</tool_call>",
     "a bare object with a last brace too few": OBJECT[:-1],
     "doubled braces": f"<tool_call>\n{{{OBJECT}}}\n</tool_call>",
+    "doubled braces throughout": "<tool_call>\n"
+    + OBJECT.replace("{", "{{").replace("}", "}}")
+    + "\n</tool_call>",
+    "doubled braces of the arguments": OBJECT.replace(": {", ": {{").replace("}}", "}}}"),
     "doubled braces in a block of code": f"```json\n{{{OBJECT}}}\n```",
     "arguments in a text": "<tool_call>"
     + json.dumps({"name": "get_weather", "arguments": json.dumps(ARGUMENTS)})
@@ -131,6 +135,14 @@ MENDED = {
     "without its last tags": "<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n"
     "</parameter>\n<parameter=days>\n2\n</parameter>\n",
 }
+
+
+def test_doubled_braces_around_nested_values():
+    given = '{{"name": "f", "arguments": {{"x": {{"a": {{}}, "b": "}}}}", "c": {"d": [{{}}]}}}}}}}}'
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    _, [(_, arguments, complete)] = anyhow(f"<tool_call>{given}</tool_call>", tools=tools)
+    assert json.loads(arguments) == {"x": {"a": {}, "b": "}}}}", "c": {"d": [{}]}}}
+    assert complete
 
 
 @pytest.mark.parametrize("text", MENDED.values(), ids=MENDED)
@@ -264,6 +276,14 @@ def test_data_is_shown_as_soon_as_it_cannot_be_a_call():
     splitter = ToolCallSplitter(TOOLS)
     said = [splitter.feed(piece)[0] for piece in ("```json", '\n{"', "x", '": 1')]
     assert said == ["", "", '```json\n{"x', '": 1']
+
+
+@pytest.mark.parametrize("start", ["<tool_call>\n", "<tools>", "[TOOL_CALLS] [", "```json\n", ""])
+def test_an_object_is_shown_as_soon_as_its_name_is_not_that_of_a_tool(start):
+    splitter = ToolCallSplitter(TOOLS)
+    begun = start + '{"name": "g'
+    assert splitter.feed(begun) == ("", [])
+    assert splitter.feed("oo") == (f"{begun}oo", [])
 
 
 def test_each_call_has_its_own_id():

@@ -135,9 +135,9 @@ class Objects:
 
     def _object(self, found: Found) -> Reading[None]:
         found.begin()
-        names = found.offered.schemas if found.strict else None
         try:
-            text = yield from json_object(found.cursor, names)
+            names = found.offered.schemas
+            text = yield from json_object(found.cursor, names, strict=found.strict)
             data = load(text)
         except (TornError, ValueError):
             yield from found.give_up()
