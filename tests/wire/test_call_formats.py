@@ -122,6 +122,8 @@ MENDED = {
     "a block of code within": f"<tool_call>\n```json\n{OBJECT}\n```\n</tool_call>",
     "a block of code around": f"```xml\n{TAGGED}\n```",
     "a block of code in capitals": f"```JSON\n{OBJECT}\n```",
+    "a block of code with comments": f"```jsonc\n{OBJECT}\n```",
+    "a block of code between tildes": f"~~~json\n{OBJECT}\n~~~",
     "a block of code without its end": f"```json\n{OBJECT}",
     "a line break before Command R's block of code": f"Action:\n```json\n[\n{OBJECT}\n]\n```",
     "gpt-oss's code": "<|channel|>commentary to=functions.get_weather code<|message|>"
@@ -210,6 +212,9 @@ TEXTS = [
     "The tag <function=get_weather> begins a call.",
     "[TOOL_CALLS] is a token, functools is a module",
     "```json\n{}\n```\n\n```\n```\n~~~\n{\n~~~",
+    f"~~~python\n{OBJECT}\n~~~",
+    f"~~~ a `b` ```\n{TAGGED}\n~~~",
+    f"~~~json\n{OBJECT}\n```",
     "[",
     "{",
     "```",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.calls.bodies import Found, GivenUpError
 from xinference_magics.wire.calls.cursor import Cursor, NotACallError
-from xinference_magics.wire.calls.formats import FENCE
+from xinference_magics.wire.calls.formats import FENCE, TILDES
 from xinference_magics.wire.calls.json_text import NAMES
 from xinference_magics.wire.calls.values import types_of
 from xinference_magics.wire.native_calls import TextCall, as_json, is_object, new_id, unwrapped
@@ -96,7 +96,7 @@ def _may_be(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 _BLANKS = re.compile(r"[ \t\r]*")
-_BACKTICKS = re.compile(r"`*")
+_FENCE = re.compile(r"`+|~*")
 _ENDS_OF_WORDS = " \t\r\n"
 
 
@@ -174,20 +174,20 @@ def _once(form: Format, found: Found) -> Reading[None]:
 def _fenced(form: Format, found: Found) -> Reading[None]:
     """Read calls in a code block, including its fences."""
     cursor = found.cursor
-    yield from cursor.literal(FENCE)
-    yield from cursor.run(_BACKTICKS)
+    fence = FENCE if (yield from cursor.char()) == FENCE[0] else TILDES
+    yield from cursor.run(_FENCE)
     if (yield from cursor.within(form.languages, _ENDS_OF_WORDS)) not in form.languages:
         raise NotACallError
     if (yield from cursor.char()) not in _ENDS_OF_WORDS:
         raise NotACallError
     yield from cursor.space()
-    while not (found.calls and (yield from cursor.any((FENCE,)))):
-        if not (yield from _more(form, found)):
+    while not (found.calls and (yield from cursor.any((fence,)))):
+        if not (yield from _more(form, found, fence)):
             return
     yield from _end_of_line(cursor)
 
 
-def _more(form: Format, found: Found) -> Reading[bool]:
+def _more(form: Format, found: Found, fence: str) -> Reading[bool]:
     """Read the next call in a code block; return False if it isn't a call or nothing follows."""
     before = found.cursor.mark()
     try:
@@ -198,7 +198,7 @@ def _more(form: Format, found: Found) -> Reading[bool]:
         found.cursor.back(before)
         return False
     except GivenUpError:
-        yield from found.cursor.any((FENCE,))
+        yield from found.cursor.any((fence,))
         raise
     yield from found.cursor.space()
     return bool((yield from found.cursor.char()))

@@ -20,8 +20,12 @@ NAME = "{name}"
 """Stands for a tool's name at the start of a call."""
 
 FENCE = "```"
-LANGUAGES = ("", "json", "JSON", "xml", "tool_call", "tool_calls", "tool", "text", "plaintext")
-"""What may follow the backticks of a fence around calls."""
+TILDES = "~~~"
+LANGUAGES = (
+    *("", "json", "JSON", "jsonc", "json5", "jsonl", "xml"),
+    *("tool_call", "tool_calls", "tool", "text", "plaintext"),
+)
+"""What may follow the characters of a fence around calls."""
 
 
 @dataclass(frozen=True)

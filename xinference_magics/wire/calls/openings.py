@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.wire.calls.candidate import Candidate, Offered
-from xinference_magics.wire.calls.formats import FENCE, FORMATS, NAME
+from xinference_magics.wire.calls.formats import FENCE, FORMATS, NAME, TILDES
 from xinference_magics.wire.reasoning import LONGEST_MARGIN
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _BLANKS = re.compile(r"[ \t\r]*")
-_TILDES = "~~~"
+_FENCES = (FENCE, TILDES)
 _CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
 _DATA = ("{", "[")
 _QUOTES = frozenset("\"'`")  # after one of these, a tag is only a mention
@@ -40,7 +40,7 @@ class _Starts:
         starts = {form: _starts(form, names) for form in FORMATS}
         of_lines = (start for form in FORMATS if form.block for start in starts[form])
         anywhere = (start for form in FORMATS if not form.block for start in starts[form])
-        return cls(starts, frozenset({*of_lines, FENCE, _TILDES}), frozenset(anywhere))
+        return cls(starts, frozenset({*of_lines, *_FENCES}), frozenset(anywhere))
 
     @cached_property
     def line(self) -> re.Pattern[str]:
@@ -80,7 +80,7 @@ class Openings:
 
     def formats(self, opening: str) -> list[Format]:
         """Return the formats that may begin with `opening`, in the order of the table."""
-        if opening == FENCE:
+        if opening in _FENCES:
             return [form for form in FORMATS if form.languages]
         return [
             form
@@ -107,8 +107,9 @@ class Openings:
         self._blank = "\n" in text and not line.strip()
         self._before = text[-1]
         self._after_data = self._after_data or text.startswith(_DATA)
-        if text.startswith(FENCE):
-            self._fence, self._in_info = FENCE, "\n" not in text
+        if text.startswith(_FENCES):
+            self._fence = text[: len(FENCE)]
+            self._in_info = self._fence == FENCE and "\n" not in text
 
     def was_call(self) -> None:
         """Record that a call ended here."""
@@ -135,9 +136,7 @@ class Openings:
         if found is None:
             begun = text[at : at + self._starts.longest]
             return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
-        if found[0] == _TILDES:
-            self._fence = _TILDES
-        return None if found[0] == _TILDES or self._is_data(found[0]) else found[0]
+        return None if self._is_data(found[0]) else found[0]
 
     def _is_data(self, opening: str) -> bool:
         return self._after_data and opening in _DATA
@@ -259,8 +258,8 @@ class ToolCallSplitter:
         """
         held = "".join(self._candidate.text) if self._candidate else self._held
         tag = held.strip()
-        if tag.startswith(FENCE):
-            tag = tag.lstrip("`").partition("\n")[2].strip()
+        if tag.startswith(_FENCES):
+            tag = tag.lstrip("`~").partition("\n")[2].strip()
             self._fence_dropped = self._openings.begins_tag(tag) or not tag
         if self._fence_dropped or self._openings.begins_tag(tag):
             self._candidate, self._held = None, ""
@@ -275,7 +274,7 @@ class ToolCallSplitter:
                 if not opening:
                     return
                 formats = self._openings.formats(opening)
-                fenced = opening == FENCE
+                fenced = opening in _FENCES
                 self._candidate = Candidate(formats, self._offered, fenced=fenced)
             held, self._held = self._held, ""
             self._candidate.feed(held)
@@ -298,7 +297,7 @@ class ToolCallSplitter:
 
     def _is_dropped(self, text: str) -> bool:
         """Return whether `text` closes a code block whose start was dropped."""
-        closes = self._fence_dropped and text.strip() == FENCE
+        closes = self._fence_dropped and text.strip() in _FENCES
         self._fence_dropped = self._fence_dropped and not closes
         return closes
 
