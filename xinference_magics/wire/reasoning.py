@@ -14,6 +14,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from xinference_magics.wire.calls.formats import FORMATS
 from xinference_magics.wire.engines import LLAMA_CPP
 
 if TYPE_CHECKING:
@@ -111,12 +112,41 @@ _OPENINGS = tuple(tags.opening for tags in TAGS if tags.thought)
 _ALONE = re.compile(rf"^[ \t]*(?:{'|'.join(map(re.escape, _CLOSINGS))})[ \t]*$", re.MULTILINE)
 
 
+_FENCED = re.compile(r"^[ \t]*(```(?!.*`)|~~~)", re.MULTILINE)
+_GROUPS = tuple(
+    (opening, ends)
+    for form in FORMATS
+    for opening in (() if form.block else form.opens or form.starts)
+    if (ends := (*form.ends, *getattr(form.body, "ends", ())))
+)
+"""What opens a group of calls, and what may close it."""
+
+
 def only_closes(text: str) -> bool:
     """Return whether a complete answer closes reasoning on its own line without opening it."""
     found = _ALONE.search(text)
-    before = text[: found.start()] if found else ""
-    in_code = before.count("```") % 2 == 1
-    return bool(found) and not in_code and not any(each in before for each in _OPENINGS)
+    if not found:
+        return False
+    before, behind = text[: found.start()], text[found.end() :]
+    opened = any(each in before for each in _OPENINGS)
+    return not opened and not _in_code(before) and not _in_call(before, behind)
+
+
+def _in_code(before: str) -> bool:
+    """Return whether a code block is open at the end of `before`."""
+    fence = ""
+    for found in _FENCED.finditer(before):
+        fence = "" if fence == found[1] else fence or found[1]
+    return bool(fence)
+
+
+def _in_call(before: str, behind: str) -> bool:
+    """Return whether a group of calls is opened in `before` and closed in `behind`."""
+    return any(
+        before.rfind(opening) > max(map(before.rfind, ends))
+        and any(end in behind.partition(opening)[0] for end in ends)
+        for opening, ends in _GROUPS
+    )
 
 
 def overlap(text: str, tag: str) -> int:
