@@ -107,7 +107,7 @@ class StreamConverter:
         self._understood = understood(request.model_uid, request.request_id)
         self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
         self._tags = ToolCallSplitter(request.tools) if request.tools else None
-        self._forced = ForcedCalls() if request.forced else None
+        self._forced = ForcedCalls(request.tools) if request.forced else None
         self._calls = StreamedCalls(_BEYOND_BLOCKS if in_blocks else 0, request.tools)
         self.called = self._calls.names
         self._text, self._thought = Characters(), Characters()
