@@ -310,6 +310,7 @@ def test_a_tool_that_accepts_anything():
         (["I look.\n", "<tool_cal", None], "I look."),
         (["```json\n<tool_cal", None, "<tool_cal", None, "\n```"], ""),
         (["Like so:\n```json\n", "<tool", None, "\n```\n"], "Like so:"),
+        (["OK\n", "<tool_cal", None, "<tool_cal"], "OK"),
         (["a < b", None], "a < b"),
         (["a <", None, " b"], "a < b"),
     ],

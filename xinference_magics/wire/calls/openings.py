@@ -220,6 +220,11 @@ class ToolCallSplitter:
         self._gap = ""  # whitespace at the end of the text, after which a call may follow
         self._called = False
         self._fence_dropped = False
+        self._engine_called = False
+
+    def begins_tag(self, text: str) -> bool:
+        """Return whether `text` is only the beginning of a tag."""
+        return self._openings.begins_tag(text)
 
     def feed(self, piece: str) -> tuple[str, list[TextCall]]:
         """Split a piece, holding back what may be the start of a call."""
@@ -239,6 +244,8 @@ class ToolCallSplitter:
         """
         texts: list[str] = []
         calls: list[TextCall] = []
+        if self._engine_called:
+            self.drop_torn_tag()
         while self._candidate:
             if cut:
                 self._cut(self._candidate, texts, calls)
@@ -254,8 +261,9 @@ class ToolCallSplitter:
         """Drop a partial tag that was held back, and the start of a code block around it.
 
         Called when the engine itself sends a call: its parser let some text through before it
-        recognized the tag (vLLM's parsers do this).
+        recognized the tag (vLLM's parsers do this), and may again at the end of the answer.
         """
+        self._engine_called = True
         held = "".join(self._candidate.text) if self._candidate else self._held
         tag = held.strip()
         if tag.startswith(_FENCES):
