@@ -258,3 +258,15 @@ def test_reasoning_may_be_the_whole_answer():
     converter.feed(as_chunk(recorded.whole(THOUGHT), request))
     assert converter.end().message.content == "I call."
     assert not converter.swallowed
+
+
+def test_a_forced_call_after_an_opening_tag():
+    model = ModelDefaults(model_uid="tiny", engine="vllm", family="qwen3-thinking")
+    call = {"tools": [TOOL], "tool_choice": "required"}
+    converter = StreamConverter(chat_request([HumanMessage("x")], model, call))
+    text = '<think>\n[{"name": "f", "arguments": {"a": 1}}]'
+    chunks = [converter.feed(chunk) for chunk in recorded.transformers(*text)]
+    first, *others = [each.message for each in chunks if each] + [converter.end().message]
+    message = sum(others, first)
+    assert (message.content, message.tool_calls[0]["args"]) == ("", {"a": 1})
+    assert not message.additional_kwargs

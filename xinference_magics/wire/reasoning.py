@@ -155,6 +155,10 @@ def overlap(text: str, tag: str) -> int:
     return next((size for size in range(longest, 0, -1) if tag.startswith(text[-size:])), 0)
 
 
+_CALL = '{"name":'
+"""How a call that was forced begins, without its spaces."""
+
+
 class _Place(Enum):
     BEFORE = auto()  # only whitespace so far: a tag may follow
     INSIDE = auto()
@@ -205,11 +209,14 @@ class ReasoningSplitter:
 
     Args:
         prefilled: Whether the prompt ended in an opening tag, so that reasoning comes first.
+        forced: Whether the answer must be a call: what begins like one is no reasoning, even after
+            an opening tag. vLLM enforces the call, and yet Xinference puts the tag before it.
     """
 
-    def __init__(self, *, prefilled: bool = False) -> None:
+    def __init__(self, *, prefilled: bool = False, forced: bool = False) -> None:
         self._place = _Place.BEFORE
         self._prefilled = prefilled
+        self._forced = forced
         self._held = ""
         self._answered = False  # before reasoning that the engine sent as such
         self._part = _Part(_CLOSINGS, thought=True)
@@ -249,6 +256,14 @@ class ReasoningSplitter:
 
     def end(self) -> tuple[str, str]:
         """Return what is still held back."""
+        before = "", ""
+        if self._forced:
+            self._forced = False  # no call began
+            before = self.text("")
+        thought, answer = self._rest()
+        return before[0] + thought, before[1] + answer
+
+    def _rest(self) -> tuple[str, str]:
         held, self._held = self._held, ""
         if self._place is _Place.BEFORE and self._prefilled:
             return held.strip(), ""
@@ -272,12 +287,20 @@ class ReasoningSplitter:
         first, start = self._place is _Place.BEFORE, self._held.lstrip()
         following = [tags for tags in TAGS if (tags.first if first else tags.again)]
         if found := next((tags for tags in following if start.startswith(tags.opening)), None):
-            self._part = _Part((found.closing,), thought=found.thought)
-            self._place, self._held = _Place.INSIDE, start[len(found.opening) :]
+            self._begin_inside(found, start[len(found.opening) :])
         elif len(self._held) > LONGEST_MARGIN or not any(
             tags.opening.startswith(start) for tags in following
         ):
             self._begin_without(start)
+
+    def _begin_inside(self, tags: Tags, inside: str) -> None:
+        """Begin the part within `tags`, unless it is, or may yet be, a call that was forced."""
+        begun = "".join(inside[:LONGEST_MARGIN].split()).removeprefix("[")
+        if self._forced and begun.startswith(_CALL):
+            self._place, self._held = _Place.ANSWER, inside.lstrip()
+        elif not self._forced or not _CALL.startswith(begun) or len(inside) > LONGEST_MARGIN:
+            self._part = _Part((tags.closing,), thought=tags.thought)
+            self._place, self._held = _Place.INSIDE, inside
 
     def _begin_without(self, start: str) -> None:
         """Begin the answer, or the reasoning that the prompt opened, without a tag."""

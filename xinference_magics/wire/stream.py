@@ -105,7 +105,9 @@ class StreamConverter:
     def __init__(self, request: ChatRequest, *, in_blocks: bool = False) -> None:
         self._request = request
         self._understood = understood(request.model_uid, request.request_id)
-        self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
+        self._reasoning = ReasoningSplitter(
+            prefilled=request.think_prefilled, forced=request.forced is not None
+        )
         self._tags = ToolCallSplitter(request.tools) if request.tools else None
         self._forced = ForcedCalls(request.tools) if request.forced else None
         self._calls = StreamedCalls(_BEYOND_BLOCKS if in_blocks else 0, request.tools)
