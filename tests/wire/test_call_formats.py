@@ -222,6 +222,21 @@ TEXTS = [
 ]
 
 
+SCHEMA = {"type": "object", "properties": {"city": CITY}}
+DEFINITIONS = [
+    {"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}},
+    {"name": "get_weather", "description": "Weather.", "parameters": SCHEMA},
+    {"name": "now", "description": "The time."},
+    {"name": "now", "parameters": {**SCHEMA, "properties": {}}},
+]
+TEXTS += [
+    text.format(json.dumps(each))
+    for each in DEFINITIONS
+    for text in ("<tools>\n{}\n</tools>", "<tool_call>{}</tool_call>", "{}", "```json\n{}\n```")
+]
+TEXTS += ['The tools are in <tools>{"name": "now"}</tools>.']
+
+
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_that_is_not_a_call_stays_text(text):
     assert anyhow(text) == (text, [])

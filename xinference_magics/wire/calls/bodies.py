@@ -114,7 +114,13 @@ class Body(Protocol):
 
 @dataclass(frozen=True)
 class Objects:
-    """``{"name": "f", "arguments": {...}}``: one, several, or a list of them."""
+    """``{"name": "f", "arguments": {...}}``: one, several, or a list of them.
+
+    Args:
+        explicit: Whether an object without arguments is not a call.
+    """
+
+    explicit: bool = False
 
     def read(self, found: Found) -> Reading[None]:
         """Read the objects."""
@@ -142,7 +148,8 @@ class Objects:
         except (TornError, ValueError):
             yield from found.give_up()
         else:
-            if found.strict and not ({"arguments", "parameters"} & data.keys()):
+            explicit = found.strict or self.explicit
+            if explicit and not ({"arguments", "parameters"} & data.keys()):
                 raise NotACallError
             found.add(found.offered.call(data), closed=not found.ends)
 

@@ -58,7 +58,18 @@ class Offered:
         name = next((data[each] for each in NAMES if each in data), None)
         if not isinstance(name, str) or name not in self.schemas:
             return None
-        return self.named(name, next((data[each] for each in _ARGUMENTS if data.get(each)), {}))
+        arguments: Any = next((data[each] for each in _ARGUMENTS if data.get(each)), {})
+        if "description" in data or self._is_schema(arguments, name):
+            return None  # it is the definition of the tool
+        return self.named(name, arguments)
+
+    def _is_schema(self, arguments: Any, name: str) -> bool:
+        return (
+            isinstance(arguments, dict)
+            and arguments.get("type") == "object"
+            and isinstance(arguments.get("properties"), dict)
+            and "properties" not in self.properties(name)
+        )
 
     def named(self, name: str, arguments: Any) -> TextCall:
         """Make a call to `name`, which is complete if its arguments are an object."""

@@ -156,7 +156,7 @@ FORMATS = (
     ),
     Format(
         "Qwen2.5-Coder",
-        _OBJECTS,
+        Objects(explicit=True),  # its template has definitions in these tags
         f"<tools>\n{_OBJECT}\n</tools>",
         opens=("<tools>",),
         ends=("</tools>",),
