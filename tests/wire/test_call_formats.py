@@ -234,6 +234,10 @@ TEXTS += [
     for each in DEFINITIONS
     for text in ("<tools>\n{}\n</tools>", "<tool_call>{}</tool_call>", "{}", "```json\n{}\n```")
 ]
+TEXTS += [
+    before + f"example: <tool_call>{OBJECT}</tool_call>" + after
+    for before, after in ("``", "“”", "„“", ("A `b` c `", "` d"), ("x\n“", ""))
+]
 TEXTS += ['The tools are in <tools>{"name": "now"}</tools>.']
 
 
@@ -351,8 +355,9 @@ def test_a_line_of_data_is_not_a_call(text):
     assert anyhow(text) == (text, [])
 
 
-def test_a_call_after_inline_code():
-    assert read(f"```x``` {TAGGED}") == ("```x```", [("get_weather", ARGUMENTS)])
+@pytest.mark.parametrize("text", ["```x```", "``x``", "`x` “y”", "„y“", "`x\n", "“`”"])
+def test_a_call_after_inline_code(text):
+    assert read(f"{text} {TAGGED}") == (text.strip(), [("get_weather", ARGUMENTS)])
 
 
 @pytest.mark.parametrize("schema", [True, {"anyOf": [True]}])

@@ -22,7 +22,10 @@ _BLANKS = re.compile(r"[ \t\r]*")
 _FENCES = (FENCE, TILDES)
 _CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
 _DATA = ("{", "[")
-_QUOTES = frozenset("\"'`")  # after one of these, a tag is only a mention
+_QUOTES = frozenset("\"'`")  # right after one of these, a tag is only a mention
+_SPANS = {"`": "`", "“": "”", "„": "“”"}  # and so it is between these, on one line
+_SPAN_MARKS = frozenset("`“”„")
+_WITHIN_SPAN = re.compile("[`“”„]")
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,8 @@ class _Starts:
 
     @cached_property
     def next(self) -> re.Pattern[str]:
-        """Matches what to look for within a line: a tag, or the line's end."""
-        return _one_of({"\n", *self.anywhere})
+        """Matches what to look for within a line: a tag, a quote, or the line's end."""
+        return _one_of({"\n", *_SPAN_MARKS, *self.anywhere})
 
     @cached_property
     def longest(self) -> int:
@@ -74,6 +77,7 @@ class Openings:
         self._starts = _Starts.of(tuple(names))
         self._blank = True  # whether the line is blank so far
         self._before = ""
+        self._span = ""  # what ends the quotation or inline code that is open
         self._fence = ""
         self._in_info = False  # after a fence, on the same line
         self._after_data = False  # in lines that began like data but were not a call
@@ -106,6 +110,9 @@ class Openings:
         line = text.rpartition("\n")[2]
         self._blank = "\n" in text and not line.strip()
         self._before = text[-1]
+        self._span = "" if "\n" in text else self._span
+        for mark in _WITHIN_SPAN.findall(line):
+            self._note(mark)
         self._after_data = self._after_data or text.startswith(_DATA)
         if text.startswith(_FENCES):
             self._fence = text[: len(FENCE)]
@@ -159,10 +166,21 @@ class Openings:
         if found is None:
             return len(text) - self._kept(text, at), ""
         if found[0] == "\n":
-            self._blank = True
+            self._blank, self._span = True, ""
+            return found.end(), None
+        if found[0] in _SPAN_MARKS:
+            self._note(found[0])
             return found.end(), None
         before = text[found.start() - 1] if found.start() else self._before
-        return (found.start() + 1, None) if before in _QUOTES else (found.start(), found[0])
+        mentioned = self._span or before in _QUOTES
+        return (found.start() + 1, None) if mentioned else (found.start(), found[0])
+
+    def _note(self, mark: str) -> None:
+        """Record that a mark of quotations or inline code was passed."""
+        if not self._span:
+            self._span = _SPANS.get(mark, "")
+        elif mark in self._span:
+            self._span = ""
 
     def _code(self, text: str, at: int) -> tuple[int, str | None]:
         end = text.find("\n", at)
@@ -170,10 +188,11 @@ class Openings:
         tick = text.find("`", at, stop) if self._in_info else -1
         if tick >= 0:
             self._fence = ""  # it was inline code
+            self._note("`")
             return tick + 1, None
         if end < 0:
             return stop, ""
-        self._blank, self._in_info = True, False
+        self._blank, self._in_info, self._span = True, False, ""
         return end + 1, None
 
     def _kept(self, text: str, at: int) -> int:
