@@ -110,6 +110,10 @@ MENDED = {
     "a last brace too few": f"<tool_call>\n{OBJECT[:-1]}\n</tool_call>",
     "a bare object with a last brace too few": OBJECT[:-1],
     "doubled braces": f"<tool_call>\n{{{OBJECT}}}\n</tool_call>",
+    "doubled braces throughout": "<tool_call>\n"
+    + OBJECT.replace("{", "{{").replace("}", "}}")
+    + "\n</tool_call>",
+    "doubled braces of the arguments": OBJECT.replace(": {", ": {{").replace("}}", "}}}"),
     "doubled braces in a block of code": f"```json\n{{{OBJECT}}}\n```",
     "arguments in a text": "<tool_call>"
     + json.dumps({"name": "get_weather", "arguments": json.dumps(ARGUMENTS)})
@@ -118,13 +122,29 @@ MENDED = {
     "a block of code within": f"<tool_call>\n```json\n{OBJECT}\n```\n</tool_call>",
     "a block of code around": f"```xml\n{TAGGED}\n```",
     "a block of code in capitals": f"```JSON\n{OBJECT}\n```",
+    "a block of code with comments": f"```jsonc\n{OBJECT}\n```",
+    "a block of code between tildes": f"~~~json\n{OBJECT}\n~~~",
     "a block of code without its end": f"```json\n{OBJECT}",
+    "a line break before Command R's block of code": f"Action:\n```json\n[\n{OBJECT}\n]\n```",
+    "gpt-oss's code": "<|channel|>commentary to=functions.get_weather code<|message|>"
+    + json.dumps(ARGUMENTS)
+    + "<|call|>",
+    "a call of gpt-oss in its reasoning": "<|channel|>analysis to=functions.get_weather code"
+    f"<|message|>{json.dumps(ARGUMENTS)}<|call|>",
     "parameters": OBJECT.replace("arguments", "parameters"),
     "id and type": OBJECT.replace("{", '{"id": "1", "type": "function", ', 1),
     "by position": '[get_weather("Paris", 2)]',
     "without its last tags": "<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n"
     "</parameter>\n<parameter=days>\n2\n</parameter>\n",
 }
+
+
+def test_doubled_braces_around_nested_values():
+    given = '{{"name": "f", "arguments": {{"x": {{"a": {{}}, "b": "}}}}", "c": {"d": [{{}}]}}}}}}}}'
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    _, [(_, arguments, complete)] = anyhow(f"<tool_call>{given}</tool_call>", tools=tools)
+    assert json.loads(arguments) == {"x": {"a": {}, "b": "}}}}", "c": {"d": [{}]}}}
+    assert complete
 
 
 @pytest.mark.parametrize("text", MENDED.values(), ids=MENDED)
@@ -142,6 +162,8 @@ def test_repairable_calls_are_repaired(text):
         f"<|python_tag|>{OBJECT}; {OBJECT}",
         f"{OBJECT}\n{OBJECT}",
         "[get_weather(city='Paris', days=2), get_weather(city='Paris', days=2)]",
+        "<|python_start|>[get_weather('Paris', 2), get_weather('Paris', 2)]<|python_end|>",
+        "<function_calls>get_weather('Paris', 2)\nget_weather('Paris', 2)</function_calls>",
     ],
 )
 def test_two_calls_where_one_is_usual(text):
@@ -190,11 +212,33 @@ TEXTS = [
     "The tag <function=get_weather> begins a call.",
     "[TOOL_CALLS] is a token, functools is a module",
     "```json\n{}\n```\n\n```\n```\n~~~\n{\n~~~",
+    f"~~~python\n{OBJECT}\n~~~",
+    f"~~~ a `b` ```\n{TAGGED}\n~~~",
+    f"~~~json\n{OBJECT}\n```",
     "[",
     "{",
     "```",
     "<",
 ]
+
+
+SCHEMA = {"type": "object", "properties": {"city": CITY}}
+DEFINITIONS = [
+    {"type": "function", "function": {"name": "get_weather", "parameters": SCHEMA}},
+    {"name": "get_weather", "description": "Weather.", "parameters": SCHEMA},
+    {"name": "now", "description": "The time."},
+    {"name": "now", "parameters": {**SCHEMA, "properties": {}}},
+]
+TEXTS += [
+    text.format(json.dumps(each))
+    for each in DEFINITIONS
+    for text in ("<tools>\n{}\n</tools>", "<tool_call>{}</tool_call>", "{}", "```json\n{}\n```")
+]
+TEXTS += [
+    before + f"example: <tool_call>{OBJECT}</tool_call>" + after
+    for before, after in ("``", "“”", "„“", ("A `b` c `", "` d"), ("x\n“", ""))
+]
+TEXTS += ['The tools are in <tools>{"name": "now"}</tools>.']
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -241,7 +285,7 @@ def test_a_call_cut_off_after_its_last_character_is_not_known_to_be_complete():
     assert split(f"{OBJECT}\n\n.", cut=True) == split(f"{OBJECT}\n\n.")
 
 
-@pytest.mark.parametrize("text", ["The", "A", "I'll", "1", "*", "#", "```python", "    x", "- a"])
+@pytest.mark.parametrize("text", ["The", "No", "I'll", "1", "*", "#", "```python", "    x", "- a"])
 def test_the_first_text_comes_at_once(text):
     assert ToolCallSplitter(TOOLS).feed(text) == (text, [])
 
@@ -256,6 +300,14 @@ def test_data_is_shown_as_soon_as_it_cannot_be_a_call():
     splitter = ToolCallSplitter(TOOLS)
     said = [splitter.feed(piece)[0] for piece in ("```json", '\n{"', "x", '": 1')]
     assert said == ["", "", '```json\n{"x', '": 1']
+
+
+@pytest.mark.parametrize("start", ["<tool_call>\n", "<tools>", "[TOOL_CALLS] [", "```json\n", ""])
+def test_an_object_is_shown_as_soon_as_its_name_is_not_that_of_a_tool(start):
+    splitter = ToolCallSplitter(TOOLS)
+    begun = start + '{"name": "g'
+    assert splitter.feed(begun) == ("", [])
+    assert splitter.feed("oo") == (f"{begun}oo", [])
 
 
 def test_each_call_has_its_own_id():
@@ -277,6 +329,7 @@ def test_a_tool_that_accepts_anything():
         (["I look.\n", "<tool_cal", None], "I look."),
         (["```json\n<tool_cal", None, "<tool_cal", None, "\n```"], ""),
         (["Like so:\n```json\n", "<tool", None, "\n```\n"], "Like so:"),
+        (["OK\n", "<tool_cal", None, "<tool_cal"], "OK"),
         (["a < b", None], "a < b"),
         (["a <", None, " b"], "a < b"),
     ],
@@ -302,8 +355,9 @@ def test_a_line_of_data_is_not_a_call(text):
     assert anyhow(text) == (text, [])
 
 
-def test_a_call_after_inline_code():
-    assert read(f"```x``` {TAGGED}") == ("```x```", [("get_weather", ARGUMENTS)])
+@pytest.mark.parametrize("text", ["```x```", "``x``", "`x` “y”", "„y“", "`x\n", "“`”"])
+def test_a_call_after_inline_code(text):
+    assert read(f"{text} {TAGGED}") == (text.strip(), [("get_weather", ARGUMENTS)])
 
 
 @pytest.mark.parametrize("schema", [True, {"anyOf": [True]}])

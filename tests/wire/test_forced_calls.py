@@ -18,9 +18,9 @@ def written(*calls, spaces=True):
     )
 
 
-def read(pieces, *, cut=False):
+def read(pieces, *, cut=False, tools=None):
     """Feed pieces; return the text, and the name and arguments of each call."""
-    reader = ForcedCalls()
+    reader = ForcedCalls(tools)
     text, calls = "", {}
     for text_piece, found in [*map(reader.feed, pieces), reader.end(cut=cut)]:
         text += text_piece
@@ -122,6 +122,22 @@ def test_a_call_that_was_cut_off_is_not_valid(text, calls):
 def test_an_answer_of_another_form_stays_text(text):
     assert read([text]) == (text, [])
     assert read(list(text)) == (text, [])
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize(
+    ("text", "left", "names"),
+    [
+        (written(("g", PARIS)), written(("g", PARIS)), []),
+        ('{"name": "g"', '{"name": "g"', []),
+        (written(("f", PARIS), ("g", {})), '{"name": "g", "arguments": {}}]', ["f"]),
+    ],
+)
+def test_a_call_of_a_tool_that_was_not_offered_is_text(text, left, names, cut):
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    for pieces in ([text], list(text)):
+        said, found = read(pieces, cut=cut, tools=tools)
+        assert (said, [name for name, _ in found]) == (left, names)
 
 
 def test_a_whole_answer():

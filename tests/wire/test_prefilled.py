@@ -50,9 +50,30 @@ def test_the_profile_names_the_family():
         ("The tag </think> ends a thought.", "", "The tag </think> ends a thought."),
         ("Like this: <think>\na\n</think>\nb", "", "Like this: <think>\na\n</think>\nb"),
         ("<think>\na\n</think>\nb", "a", "b"),
+        ("~~~\n</think>\n~~~", "", "~~~\n</think>\n~~~"),
+        ("```\n~~~\n</think>\n```", "", "```\n~~~\n</think>\n```"),
+        ("```x``` a\n</think>\nb", "```x``` a", "b"),
+        ("I may write <tool_call>.\n</think>\nb", "I may write <tool_call>.", "b"),
+        ("<tool_call>\na\n</tool_call>\n</think>\nb", "<tool_call>\na\n</tool_call>", "b"),
     ],
 )
 def test_a_whole_answer_that_only_closes_its_reasoning(text, thought, answer):
     message = to_message(recorded.whole({"content": text}), request(None))
     said = message.additional_kwargs.get("reasoning_content", "")
     assert (said, message.content) == (thought, answer)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "<tool_call>\n<function=f>\n<parameter=x>\n{}\n</parameter>\n</function>\n</tool_call>",
+        "<function=f>\n<parameter=x>\n{}\n</parameter>\n</function>",
+        "<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>{}</arg_value>\n</tool_call>",
+    ],
+)
+def test_a_tag_in_an_argument_closes_no_reasoning(form):
+    value = "a\n</think>\nb"
+    function = {"name": "f", "parameters": {"properties": {"x": {"type": "string"}}}}
+    asked = request(None, tools=[{"type": "function", "function": function}])
+    message = to_message(recorded.whole({"content": form.format(value)}), asked)
+    assert (message.content, message.tool_calls[0]["args"]) == ("", {"x": value})

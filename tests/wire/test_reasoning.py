@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from xinference_magics.wire.reasoning import TAGS, ReasoningSplitter
 
 
-def split(pieces, *, prefilled=False):
-    splitter = ReasoningSplitter(prefilled=prefilled)
+def split(pieces, **how):
+    splitter = ReasoningSplitter(**how)
     parts = [splitter.text(piece) for piece in pieces] + [splitter.end()]
     return "".join(thought for thought, _ in parts), "".join(answer for _, answer in parts)
 
@@ -122,6 +122,17 @@ def test_the_channels_of_gpt_oss():
     assert split(list(f"<|channel|>analysis<|message|>Hm.<|end|>{call}")) == ("Hm.", call)
 
 
+@pytest.mark.parametrize("thought", ["", "<|channel|>analysis<|message|>Hm.<|end|>"])
+@pytest.mark.parametrize("space", ["", " "])
+def test_an_answer_of_gpt_oss_that_follows_a_schema(thought, space):
+    start = "<|start|>assistant" if thought else ""
+    text = (
+        f'{thought}{start}<|channel|>final{space}<|constrain|>json<|message|>{{"a": 1}}<|return|>'
+    )
+    for cut in range(len(text)):
+        assert split([text[:cut], text[cut:]]) == ("Hm." if thought else "", '{"a": 1}')
+
+
 def test_answer_tags_without_reasoning_are_kept():
     assert split(["<answer>4</answer>"]) == ("", "<answer>4</answer>")
 
@@ -129,3 +140,25 @@ def test_answer_tags_without_reasoning_are_kept():
 def test_reasoning_that_is_opened_despite_the_prompt():
     assert split(["<thi", "nk>a</think>b"], prefilled=True) == ("a", "b")
     assert split(["a</mm:think>b"], prefilled=True) == ("a", "b")
+
+
+CALL = '[{"name": "f", "arguments": {}}]'
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "answer"),
+    [
+        (f"<think>\n{CALL}", "", CALL),
+        (f"<think>\n{CALL[1:-1]}", "", CALL[1:-1]),
+        (CALL, "", CALL),
+        (f"<think>\nHm.\n</think>\n\n{CALL}", "Hm.", CALL),
+        ("<think>\n[1] is a reference</think>OK", "[1] is a reference", "OK"),
+        (f"<think>\n</think>\n\n{CALL}", "", CALL),
+        ("<think>\n[", "[", ""),
+        ("<think>\n", "", ""),
+    ],
+)
+def test_a_forced_call_is_no_reasoning(text, thought, answer):
+    for cut in range(len(text)):
+        assert split([text[:cut], text[cut:]], forced=True) == (thought, answer)
+    assert split(list(text), forced=True) == (thought, answer)

@@ -8,7 +8,7 @@ from langchain_core.messages import HumanMessage
 
 from xinference_magics.errors import StreamError
 from xinference_magics.wire.request import ModelDefaults, chat_request
-from xinference_magics.wire.stream import StreamConverter
+from xinference_magics.wire.stream import StreamConverter, as_chunk
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {}}}
 
@@ -223,3 +223,50 @@ def test_shapes_of_other_servers():
     message = merged(chunks)
     assert (message.content, message.additional_kwargs) == ("4", {"reasoning_content": "hm"})
     assert message.usage_metadata["total_tokens"] == 36
+
+
+THOUGHT = {"reasoning_content": "I call."}
+
+
+def swallowed(pieces, engine="vllm", finish="stop"):
+    """Return whether an answer of seven tokens has to be requested again."""
+    model = ModelDefaults(model_uid="tiny", engine=engine)
+    converter = StreamConverter(chat_request([HumanMessage("x")], model, {"tools": [TOOL]}))
+    for each in pieces:
+        converter.feed(recorded.chunk({"content": each} if isinstance(each, str) else each))
+    converter.feed(recorded.chunk({}, finish, usage=recorded.USAGE))
+    converter.end()
+    return converter.swallowed
+
+
+@pytest.mark.parametrize("finish", ["stop", "tool_calls"])
+@pytest.mark.parametrize(
+    "pieces",
+    [[""], [" "], ["\n", "\n"], ["<think>I call.</think>\n\n"], [THOUGHT], ["<tool_cal"]],
+)
+def test_an_answer_without_words_was_swallowed(pieces, finish):
+    assert swallowed(pieces, finish=finish)
+    assert not swallowed([*pieces, "OK"], finish=finish)
+    assert not swallowed(pieces, finish="length")
+
+
+def test_reasoning_may_be_the_whole_answer():
+    assert not swallowed([THOUGHT], engine="llama.cpp")
+    asked = ModelDefaults(model_uid="tiny", engine="vllm")
+    request = chat_request([HumanMessage("x")], asked, {"tools": [TOOL]})
+    converter = StreamConverter(request)
+    converter.feed(as_chunk(recorded.whole(THOUGHT), request))
+    assert converter.end().message.content == "I call."
+    assert not converter.swallowed
+
+
+def test_a_forced_call_after_an_opening_tag():
+    model = ModelDefaults(model_uid="tiny", engine="vllm", family="qwen3-thinking")
+    call = {"tools": [TOOL], "tool_choice": "required"}
+    converter = StreamConverter(chat_request([HumanMessage("x")], model, call))
+    text = '<think>\n[{"name": "f", "arguments": {"a": 1}}]'
+    chunks = [converter.feed(chunk) for chunk in recorded.transformers(*text)]
+    first, *others = [each.message for each in chunks if each] + [converter.end().message]
+    message = sum(others, first)
+    assert (message.content, message.tool_calls[0]["args"]) == ("", {"a": 1})
+    assert not message.additional_kwargs

@@ -151,3 +151,36 @@ def test_a_stream_that_was_cut_has_an_invalid_call(cut):
 
 def test_without_tools_it_is_text():
     assert merged(TALK, 4).content == TALK
+
+
+SCRIPT = "\n#!/bin/sh\necho hi\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        tagged("write", text=SCRIPT),
+        f"<tool_call>write\n<arg_key>text</arg_key>\n<arg_value>{SCRIPT}</arg_value>\n</tool_call>",
+        (
+            '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="write">\n<｜DSML｜parameter name="text" '
+            f'string="true">{SCRIPT}</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>'
+        ),
+        (
+            '<|open|>tools<|sep|><|open|>call tool="write" index="0"<|sep|>'
+            f'<|open|>argument key="text" type="string"<|sep|>{SCRIPT}<|close|>argument<|sep|>'
+            "<|close|>call<|sep|><|close|>tools<|sep|>"
+        ),
+        (
+            f'<minimax:tool_call><invoke name="write"><parameter name="text">{SCRIPT}</parameter>'
+            "</invoke></minimax:tool_call>"
+        ),
+        f'<tool_call><invoke name="write"><text>{SCRIPT}</text></invoke></tool_call>',
+        f'<function name="write"><param name="text">{SCRIPT}</param></function>',
+        (
+            f"<seed:tool_call><function=write><parameter=text>{SCRIPT}</parameter></function>"
+            "</seed:tool_call>"
+        ),
+    ],
+)
+def test_the_line_breaks_of_a_string_are_kept(text):
+    assert json.loads(read(text).arguments) == {"text": SCRIPT}

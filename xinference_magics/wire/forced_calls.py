@@ -12,8 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from xinference_magics.wire.calls.candidate import Offered
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
 _HEAD = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\{)')
 _NAME = re.compile(r'\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -25,9 +27,15 @@ Piece = dict[str, Any]
 
 
 class ForcedCalls:
-    """Split pieces of an answer's text into (text, tool call deltas)."""
+    """Split pieces of an answer's text into (text, tool call deltas).
 
-    def __init__(self) -> None:
+    Args:
+        tools: The tools that the model may call, as OpenAI dicts. A call to any other is text.
+            None allows every name.
+    """
+
+    def __init__(self, tools: Sequence[Mapping[str, Any]] | None = None) -> None:
+        self._offered = None if tools is None else Offered(tools).schemas
         self._held = ""
         self._count = 0
         self._brackets: int | None = None  # open ones within arguments; None outside
@@ -56,8 +64,9 @@ class ForcedCalls:
             return "", []
         if not cut or not rest.startswith("{") or _is_json(held):
             return held, []
-        name = _NAME.match(rest)
-        return "", [self._begun(_unquoted(name[1]) if name else None, rest)]
+        found = _NAME.match(rest)
+        name = _unquoted(found[1]) if found else None
+        return ("", [self._begun(name, rest)]) if self._may_be(name) else (held, [])
 
     def _step(self, pieces: list[Piece]) -> bool:
         if self._brackets is None:
@@ -72,18 +81,23 @@ class ForcedCalls:
 
     def _begin(self, pieces: list[Piece]) -> bool:
         start = self._beyond_separators(self._held)
-        if head := _HEAD.match(self._held, start):
+        head = _HEAD.match(self._held, start)
+        if head and self._may_be(_unquoted(head[1])):
             pieces.append(self._begun(_unquoted(head[1]), ""))
             self._held, self._brackets = self._held[head.end() :], 0
             return True
         if start == len(self._held):
             self._held = "" if self._count else self._held
-        elif self._held[start] != "{":
+        elif head or self._held[start] != "{":
             self._held = self._held[start:] if self._count else self._held
             self._of_another_form = True
         if len(self._held) > _MAX_HELD_CHARS:
             self._of_another_form = True
         return False
+
+    def _may_be(self, name: str | None) -> bool:
+        """Return whether a tool with this name may be called; None is one not known yet."""
+        return self._offered is None or name is None or name in self._offered
 
     def _beyond_separators(self, text: str) -> int:
         found = _BETWEEN.match(text)
@@ -117,9 +131,11 @@ class ForcedCalls:
         return held
 
 
-def whole_calls(text: str, *, cut: bool) -> tuple[str, list[Piece]]:
-    """Return the text and the calls of a non-streamed answer."""
-    reader = ForcedCalls()
+def whole_calls(
+    text: str, tools: Sequence[Mapping[str, Any]] | None = None, *, cut: bool
+) -> tuple[str, list[Piece]]:
+    """Return the text and the calls of a non-streamed answer; `tools` as in `ForcedCalls`."""
+    reader = ForcedCalls(tools)
     before, pieces = reader.feed(text)
     after, rest = reader.end(cut=cut)
     return before + after, _merged(pieces + rest)

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from xinference_magics.wire.calls.formats import FORMATS
 from xinference_magics.wire.engines import LLAMA_CPP
 
 if TYPE_CHECKING:
@@ -92,7 +93,12 @@ TAGS = (
     *(
         Tags(message.format(channel), end, thought=False, again=True)
         for message in (_MESSAGE, _NEXT_MESSAGE)
-        for channel, end in (("final", "<|return|>"), ("commentary", "<|end|>"))
+        for channel, end in (
+            ("final", "<|return|>"),
+            ("final <|constrain|>json", "<|return|>"),
+            ("final<|constrain|>json", "<|return|>"),
+            ("commentary", "<|end|>"),
+        )
     ),
 )
 """One entry for each way models mark reasoning and answers.
@@ -106,18 +112,51 @@ _OPENINGS = tuple(tags.opening for tags in TAGS if tags.thought)
 _ALONE = re.compile(rf"^[ \t]*(?:{'|'.join(map(re.escape, _CLOSINGS))})[ \t]*$", re.MULTILINE)
 
 
+_FENCED = re.compile(r"^[ \t]*(```(?!.*`)|~~~)", re.MULTILINE)
+_GROUPS = tuple(
+    (opening, ends)
+    for form in FORMATS
+    for opening in (() if form.block else form.opens or form.starts)
+    if (ends := (*form.ends, *getattr(form.body, "ends", ())))
+)
+"""What opens a group of calls, and what may close it."""
+
+
 def only_closes(text: str) -> bool:
     """Return whether a complete answer closes reasoning on its own line without opening it."""
     found = _ALONE.search(text)
-    before = text[: found.start()] if found else ""
-    in_code = before.count("```") % 2 == 1
-    return bool(found) and not in_code and not any(each in before for each in _OPENINGS)
+    if not found:
+        return False
+    before, behind = text[: found.start()], text[found.end() :]
+    opened = any(each in before for each in _OPENINGS)
+    return not opened and not _in_code(before) and not _in_call(before, behind)
+
+
+def _in_code(before: str) -> bool:
+    """Return whether a code block is open at the end of `before`."""
+    fence = ""
+    for found in _FENCED.finditer(before):
+        fence = "" if fence == found[1] else fence or found[1]
+    return bool(fence)
+
+
+def _in_call(before: str, behind: str) -> bool:
+    """Return whether a group of calls is opened in `before` and closed in `behind`."""
+    return any(
+        before.rfind(opening) > max(map(before.rfind, ends))
+        and any(end in behind.partition(opening)[0] for end in ends)
+        for opening, ends in _GROUPS
+    )
 
 
 def overlap(text: str, tag: str) -> int:
     """Return how many characters at the end of `text` may be the start of `tag`."""
     longest = min(len(tag) - 1, len(text))
     return next((size for size in range(longest, 0, -1) if tag.startswith(text[-size:])), 0)
+
+
+_CALL = '{"name":'
+"""How a call that was forced begins, without its spaces."""
 
 
 class _Place(Enum):
@@ -170,11 +209,14 @@ class ReasoningSplitter:
 
     Args:
         prefilled: Whether the prompt ended in an opening tag, so that reasoning comes first.
+        forced: Whether the answer must be a call: what begins like one is no reasoning, even after
+            an opening tag. vLLM enforces the call, and yet Xinference puts the tag before it.
     """
 
-    def __init__(self, *, prefilled: bool = False) -> None:
+    def __init__(self, *, prefilled: bool = False, forced: bool = False) -> None:
         self._place = _Place.BEFORE
         self._prefilled = prefilled
+        self._forced = forced
         self._held = ""
         self._answered = False  # before reasoning that the engine sent as such
         self._part = _Part(_CLOSINGS, thought=True)
@@ -214,6 +256,14 @@ class ReasoningSplitter:
 
     def end(self) -> tuple[str, str]:
         """Return what is still held back."""
+        before = "", ""
+        if self._forced:
+            self._forced = False  # no call began
+            before = self.text("")
+        thought, answer = self._rest()
+        return before[0] + thought, before[1] + answer
+
+    def _rest(self) -> tuple[str, str]:
         held, self._held = self._held, ""
         if self._place is _Place.BEFORE and self._prefilled:
             return held.strip(), ""
@@ -237,12 +287,20 @@ class ReasoningSplitter:
         first, start = self._place is _Place.BEFORE, self._held.lstrip()
         following = [tags for tags in TAGS if (tags.first if first else tags.again)]
         if found := next((tags for tags in following if start.startswith(tags.opening)), None):
-            self._part = _Part((found.closing,), thought=found.thought)
-            self._place, self._held = _Place.INSIDE, start[len(found.opening) :]
+            self._begin_inside(found, start[len(found.opening) :])
         elif len(self._held) > LONGEST_MARGIN or not any(
             tags.opening.startswith(start) for tags in following
         ):
             self._begin_without(start)
+
+    def _begin_inside(self, tags: Tags, inside: str) -> None:
+        """Begin the part within `tags`, unless it is, or may yet be, a call that was forced."""
+        begun = "".join(inside[:LONGEST_MARGIN].split()).removeprefix("[")
+        if self._forced and begun.startswith(_CALL):
+            self._place, self._held = _Place.ANSWER, inside.lstrip()
+        elif not self._forced or not _CALL.startswith(begun) or len(inside) > LONGEST_MARGIN:
+            self._part = _Part((tags.closing,), thought=tags.thought)
+            self._place, self._held = _Place.INSIDE, inside
 
     def _begin_without(self, start: str) -> None:
         """Begin the answer, or the reasoning that the prompt opened, without a tag."""

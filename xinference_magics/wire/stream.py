@@ -105,16 +105,19 @@ class StreamConverter:
     def __init__(self, request: ChatRequest, *, in_blocks: bool = False) -> None:
         self._request = request
         self._understood = understood(request.model_uid, request.request_id)
-        self._reasoning = ReasoningSplitter(prefilled=request.think_prefilled)
+        self._reasoning = ReasoningSplitter(
+            prefilled=request.think_prefilled, forced=request.forced is not None
+        )
         self._tags = ToolCallSplitter(request.tools) if request.tools else None
-        self._forced = ForcedCalls() if request.forced else None
+        self._forced = ForcedCalls(request.tools) if request.forced else None
         self._calls = StreamedCalls(_BEYOND_BLOCKS if in_blocks else 0, request.tools)
         self.called = self._calls.names
         self._text, self._thought = Characters(), Characters()
         self._thoughts: list[str] = []
         self._may_misplace = request.engine in (LLAMA_CPP, None)
         self._of_its_own = False
-        self._answered = False
+        self._answered = False  # in words
+        self._whole = False  # whether it was requested whole
         self._finish: str | None = None
         self._beside: dict[str, Any] = {}
 
@@ -133,6 +136,7 @@ class StreamConverter:
             self._note(data)
             return None
         choice = choices[0]
+        self._whole = self._whole or "message" in choice
         if choice.get("finish_reason") and (finish := finish_in(choice)):
             self._finish = self._finish or finish
             self._note(data)
@@ -155,15 +159,18 @@ class StreamConverter:
     def swallowed(self) -> bool:
         """Whether the answer ended properly but contained nothing usable.
 
-        vLLM's parsers drop a call in a form that they do not know, or send only its name.
+        vLLM's parsers drop a call in a form that they do not know, or send only its name or a part
+        of its tag. Reasoning may precede it; without a call, that is the answer only of llama.cpp,
+        or of a request for the whole answer.
         """
-        if not self._tags or self._answered or self._thoughts:
+        if not self._tags or self._answered or self._finish not in ("stop", "tool_calls"):
             return False
         if self._calls.any:
-            return self._calls.lost and self._finish in ("stop", "tool_calls")
+            return self._calls.lost and not self._thoughts
+        if self._thoughts:
+            return not self._whole and self._request.engine not in (LLAMA_CPP, None)
         usage = usage_in(self._beside)
-        counted = usage is not None and usage["output_tokens"] > 1  # the end token counts as one
-        return counted and self._finish == "stop"
+        return usage is not None and usage["output_tokens"] > 1  # the end token counts as one
 
     def end(self) -> ChatGenerationChunk:
         """Return the last chunk.
@@ -180,10 +187,10 @@ class StreamConverter:
         if finish == "stop" and (self._calls.in_text or (self._calls.any and not self._finish)):
             finish = "tool_calls"
         answered = self._answered or text or calls or self._calls.any
+        self._answered = self._answered or self._has_words(text)
         if not answered and finish == "stop":
             # Either there was no reasoning, or the engine sent the whole answer as reasoning.
             text = "".join(self._thoughts)
-        self._answered = self._answered or bool(text)
         metadata = response_metadata(self._request, finish, self._beside)
         message = AIMessageChunk(
             content=text,
@@ -230,8 +237,7 @@ class StreamConverter:
         self, text: str, thought: str, calls: list[ToolCallChunk], logprobs: Any
     ) -> ChatGenerationChunk | None:
         beside: dict[str, Any] = {}
-        if text:
-            self._answered = True
+        self._answered = self._answered or self._has_words(text)
         if thought:
             self._thoughts.append(thought)
             beside["additional_kwargs"] = {"reasoning_content": thought}
@@ -243,6 +249,11 @@ class StreamConverter:
             message=AIMessageChunk(content=text, **beside),
             generation_info={"logprobs": logprobs} if logprobs else None,
         )
+
+    def _has_words(self, text: str) -> bool:
+        """Return whether a piece of the answer is more than whitespace or part of a tag."""
+        words = text.strip()
+        return bool(words) and not (self._tags and self._tags.begins_tag(words))
 
     def _held_back(self) -> tuple[str, str, list[ToolCallChunk]]:
         """Return the text, reasoning and calls held back for what might have followed."""

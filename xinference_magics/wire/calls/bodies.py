@@ -114,7 +114,13 @@ class Body(Protocol):
 
 @dataclass(frozen=True)
 class Objects:
-    """``{"name": "f", "arguments": {...}}``: one, several, or a list of them."""
+    """``{"name": "f", "arguments": {...}}``: one, several, or a list of them.
+
+    Args:
+        explicit: Whether an object without arguments is not a call.
+    """
+
+    explicit: bool = False
 
     def read(self, found: Found) -> Reading[None]:
         """Read the objects."""
@@ -135,14 +141,15 @@ class Objects:
 
     def _object(self, found: Found) -> Reading[None]:
         found.begin()
-        names = found.offered.schemas if found.strict else None
         try:
-            text = yield from json_object(found.cursor, names)
+            names = found.offered.schemas
+            text = yield from json_object(found.cursor, names, strict=found.strict)
             data = load(text)
         except (TornError, ValueError):
             yield from found.give_up()
         else:
-            if found.strict and not ({"arguments", "parameters"} & data.keys()):
+            explicit = found.strict or self.explicit
+            if explicit and not ({"arguments", "parameters"} & data.keys()):
                 raise NotACallError
             found.add(found.offered.call(data), closed=not found.ends)
 
@@ -204,6 +211,8 @@ class Tagged:
             is a string, regardless of the tool's schema.
         nests: Whether values other than strings may consist of nested tags.
         mark: What may precede each of those tags.
+        breaks: Whether a line break after the opening and before the closing tag of a value
+            belongs to the tags.
     """
 
     begins: tuple[str, ...]
@@ -211,6 +220,7 @@ class Tagged:
     values: tuple[tuple[str, str], ...]
     nests: bool = False
     mark: str = ""
+    breaks: bool = False
 
     def read(self, found: Found) -> Reading[None]:
         """Read the calls."""
@@ -275,10 +285,16 @@ class Tagged:
         if found_end != end or not key:
             raise ValueError(text)
         if kind in {"string", "true"}:
-            return key, _inside(text)
+            return key, self._inside(text)
         if nests:
             return key, nested(text.replace(self.mark, "") if self.mark else text, schema)
-        return key, typed(_inside(text), schema)
+        return key, typed(self._inside(text), schema)
+
+    def _inside(self, text: str) -> str:
+        """Return a value without its CDATA wrapper or the line breaks that belong to its tags."""
+        if text.startswith("<![CDATA[") and text.endswith("]]>"):
+            return text[len("<![CDATA[") : -len("]]>")]
+        return text.removeprefix("\n").removesuffix("\n") if self.breaks else text
 
     def _balanced(
         self, cursor: Cursor, text: str, found_end: str, end: str
@@ -298,10 +314,3 @@ class Tagged:
         templates = (*self.begins, *(before for before, _ in self.values))
         starts = (each.partition("{")[0] for each in templates)
         return [f"\n{each}" for each in starts if len(each.removeprefix(self.mark)) > 1]
-
-
-def _inside(text: str) -> str:
-    """Return a value without its CDATA wrapper or the line breaks that belong to its tags."""
-    if text.startswith("<![CDATA[") and text.endswith("]]>"):
-        return text[len("<![CDATA[") : -len("]]>")]
-    return text.removeprefix("\n").removesuffix("\n")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.calls.bodies import Found, GivenUpError
 from xinference_magics.wire.calls.cursor import Cursor, NotACallError
-from xinference_magics.wire.calls.formats import FENCE
+from xinference_magics.wire.calls.formats import FENCE, TILDES
+from xinference_magics.wire.calls.json_text import NAMES
 from xinference_magics.wire.calls.values import types_of
 from xinference_magics.wire.native_calls import TextCall, as_json, is_object, new_id, unwrapped
 from xinference_magics.wire.shapes import whole_characters
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from xinference_magics.wire.calls.formats import Format
 
 
-_NAMES = ("name", "tool_name")
 _ARGUMENTS = ("arguments", "parameters", "args")
 
 
@@ -55,10 +55,21 @@ class Offered:
             return None
         if isinstance(data.get("function"), dict):
             data = data["function"]
-        name = next((data[each] for each in _NAMES if each in data), None)
+        name = next((data[each] for each in NAMES if each in data), None)
         if not isinstance(name, str) or name not in self.schemas:
             return None
-        return self.named(name, next((data[each] for each in _ARGUMENTS if data.get(each)), {}))
+        arguments: Any = next((data[each] for each in _ARGUMENTS if data.get(each)), {})
+        if "description" in data or self._is_schema(arguments, name):
+            return None  # it is the definition of the tool
+        return self.named(name, arguments)
+
+    def _is_schema(self, arguments: Any, name: str) -> bool:
+        return (
+            isinstance(arguments, dict)
+            and arguments.get("type") == "object"
+            and isinstance(arguments.get("properties"), dict)
+            and "properties" not in self.properties(name)
+        )
 
     def named(self, name: str, arguments: Any) -> TextCall:
         """Make a call to `name`, which is complete if its arguments are an object."""
@@ -96,7 +107,7 @@ def _may_be(value: Any, schema: Mapping[str, Any]) -> bool:
 
 
 _BLANKS = re.compile(r"[ \t\r]*")
-_BACKTICKS = re.compile(r"`*")
+_FENCE = re.compile(r"`+|~*")
 _ENDS_OF_WORDS = " \t\r\n"
 
 
@@ -174,20 +185,20 @@ def _once(form: Format, found: Found) -> Reading[None]:
 def _fenced(form: Format, found: Found) -> Reading[None]:
     """Read calls in a code block, including its fences."""
     cursor = found.cursor
-    yield from cursor.literal(FENCE)
-    yield from cursor.run(_BACKTICKS)
+    fence = FENCE if (yield from cursor.char()) == FENCE[0] else TILDES
+    yield from cursor.run(_FENCE)
     if (yield from cursor.within(form.languages, _ENDS_OF_WORDS)) not in form.languages:
         raise NotACallError
     if (yield from cursor.char()) not in _ENDS_OF_WORDS:
         raise NotACallError
     yield from cursor.space()
-    while not (found.calls and (yield from cursor.any((FENCE,)))):
-        if not (yield from _more(form, found)):
+    while not (found.calls and (yield from cursor.any((fence,)))):
+        if not (yield from _more(form, found, fence)):
             return
     yield from _end_of_line(cursor)
 
 
-def _more(form: Format, found: Found) -> Reading[bool]:
+def _more(form: Format, found: Found, fence: str) -> Reading[bool]:
     """Read the next call in a code block; return False if it isn't a call or nothing follows."""
     before = found.cursor.mark()
     try:
@@ -198,7 +209,7 @@ def _more(form: Format, found: Found) -> Reading[bool]:
         found.cursor.back(before)
         return False
     except GivenUpError:
-        yield from found.cursor.any((FENCE,))
+        yield from found.cursor.any((fence,))
         raise
     yield from found.cursor.space()
     return bool((yield from found.cursor.char()))

@@ -7,7 +7,7 @@ parsers of Xinference 4.1 (model/llm/tool_parsers) and vLLM 0.32 (tool_parsers).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.wire.calls.bodies import Named, Objects, Tagged
@@ -20,8 +20,12 @@ NAME = "{name}"
 """Stands for a tool's name at the start of a call."""
 
 FENCE = "```"
-LANGUAGES = ("", "json", "JSON", "xml", "tool_call", "tool_calls", "tool", "text", "plaintext")
-"""What may follow the backticks of a fence around calls."""
+TILDES = "~~~"
+LANGUAGES = (
+    *("", "json", "JSON", "jsonc", "json5", "jsonl", "xml"),
+    *("tool_call", "tool_calls", "tool", "text", "plaintext"),
+)
+"""What may follow the characters of a fence around calls."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,30 @@ class Format:
 _OBJECT = '{"name": "get_weather", "arguments": {"city": "Paris", "days": 2}}'
 _GIVEN = '{"city": "Paris", "days": 2}'
 _OBJECTS = Objects()
-_QWEN_XML = Tagged(
+_FUNCTION = Tagged(
     ("<function={name}>",), ("</function>",), (("<parameter={key}>", "</parameter>"),)
 )
+_QWEN_XML = replace(_FUNCTION, breaks=True)
 _QWEN_SAMPLE = (
     "<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n"
     "<parameter=days>\n2\n</parameter>\n</function>"
 )
+_KEYS_AND_VALUES = (("<arg_key>{key}</arg_key> <arg_value>", "</arg_value>"),)
+_KEYS_AND_VALUES_SAMPLE = (
+    "<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n"
+    "<arg_key>days</arg_key>\n<arg_value>2</arg_value>"
+)
+_HARMONY = tuple(
+    before
+    for channel in ("commentary", "analysis")
+    for before in (
+        f"<|channel|>{channel} to=functions.{{name}}",
+        f"<|start|>assistant<|channel|>{channel} to=functions.{{name}}",
+        f"<|start|>assistant to=functions.{{name}}<|channel|>{channel}",
+    )
+)
+"""What precedes a call in gpt-oss's format, up to the kind of its arguments."""
+
 _MINIMAX_MARK = "]<]minimax[>["
 """MiniMax M3's special token before each tag, which servers may leave in the text."""
 
@@ -115,13 +136,8 @@ FORMATS = (
     ),
     Format(
         "GLM 4.5 to 5.3, Ling 3, Spark-X2.5",
-        Tagged(
-            ("{name}",),
-            ("</tool_call>",),
-            (("<arg_key>{key}</arg_key> <arg_value>", "</arg_value>"),),
-        ),
-        "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n"
-        "<arg_key>days</arg_key>\n<arg_value>2</arg_value>\n</tool_call>",
+        Tagged(("{name}",), ("</tool_call>",), _KEYS_AND_VALUES),
+        f"<tool_call>get_weather\n{_KEYS_AND_VALUES_SAMPLE}\n</tool_call>",
         opens=("<tool_call>",),
     ),
     Format(
@@ -140,7 +156,7 @@ FORMATS = (
     ),
     Format(
         "Qwen2.5-Coder",
-        _OBJECTS,
+        Objects(explicit=True),  # its template has definitions in these tags
         f"<tools>\n{_OBJECT}\n</tools>",
         opens=("<tools>",),
         ends=("</tools>",),
@@ -168,6 +184,20 @@ FORMATS = (
         '<|tool_call_start|>[get_weather(city="Paris", days=2)]<|tool_call_end|>',
         opens=("<|tool_call_start|>",),
         ends=("<|tool_call_end|>",),
+    ),
+    Format(
+        "Llama 4",
+        Python(),
+        '<|python_start|>[get_weather(city="Paris", days=2)]<|python_end|>',
+        opens=("<|python_start|>",),
+        ends=("<|python_end|>",),
+    ),
+    Format(
+        "Olmo 3",
+        Python(listed=False),
+        '<function_calls>get_weather(city="Paris", days=2)</function_calls>',
+        opens=("<function_calls>",),
+        ends=("</function_calls>",),
     ),
     Format(
         "DeepSeek R1",
@@ -269,6 +299,20 @@ FORMATS = (
         ends=("</tool_calls>",),
     ),
     Format(
+        "Hunyuan 3",
+        Tagged(("<tool_call>{name}<tool_sep>",), ("</tool_call>",), _KEYS_AND_VALUES),
+        f"<tool_calls>\n<tool_call>get_weather<tool_sep>\n{_KEYS_AND_VALUES_SAMPLE}\n"
+        "</tool_call>\n</tool_calls>",
+        opens=("<tool_calls>",),
+        ends=("</tool_calls>",),
+    ),
+    Format(
+        "Hunyuan 3 without its outer tag",
+        Tagged(("{name}<tool_sep>",), ("</tool_call>",), _KEYS_AND_VALUES),
+        f"<tool_call>get_weather<tool_sep>\n{_KEYS_AND_VALUES_SAMPLE}\n</tool_call>",
+        opens=("<tool_call>",),
+    ),
+    Format(
         "Gemma 4",
         Braces('<|"|>'),
         '<|tool_call>call:get_weather{city:<|"|>Paris<|"|>,days:2}<tool_call|>',
@@ -326,8 +370,9 @@ FORMATS = (
     ),
     Format(
         "Seed-OSS",
-        _QWEN_XML,
-        f"<seed:tool_call>\n{_QWEN_SAMPLE}\n</seed:tool_call>",
+        _FUNCTION,
+        "<seed:tool_call>\n<function=get_weather>\n<parameter=city>Paris</parameter>\n"
+        "<parameter=days>2</parameter>\n</function>\n</seed:tool_call>",
         opens=("<seed:tool_call>",),
         ends=("</seed:tool_call>",),
     ),
@@ -342,25 +387,24 @@ FORMATS = (
         "gpt-oss, harmony",
         Named(
             tuple(
-                f"{start}<|channel|>commentary to=functions.{{name}} {kind}<|message|>"
-                for start in ("", "<|start|>assistant")
-                for kind in ("<|constrain|>json", "json", "")
-            )
-            + tuple(
-                f"<|start|>assistant to=functions.{{name}}<|channel|>commentary {kind}<|message|>"
-                for kind in ("<|constrain|>json", "json", "")
+                f"{before} {kind}<|message|>"
+                for before in _HARMONY
+                for kind in ("<|constrain|>json", "json", "code", "")
             ),
             ("<|call|>",),
         ),
         "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
         f"{_GIVEN}<|call|>",
-        starts=(
-            "<|channel|>commentary to=functions.",
-            "<|start|>assistant<|channel|>commentary to=functions.",
-            "<|start|>assistant to=functions.",
-        ),
+        starts=tuple(before.partition("{")[0] for before in _HARMONY),
     ),
     Format("Phi-4", _OBJECTS, f"functools[{_OBJECT}]", opens=("functools",), block=True),
+    Format(
+        "Command R",
+        _OBJECTS,
+        f'Action: ```json\n[\n    {{"tool_name": "get_weather", "parameters": {_GIVEN}}}\n]```',
+        opens=("Action:",),
+        block=True,
+    ),
     Format("an object, Llama 3", _OBJECTS, _OBJECT, starts=("{",), block=True),
     Format("a list of objects", _OBJECTS, f"[{_OBJECT}]", starts=("[",), block=True),
     Format(

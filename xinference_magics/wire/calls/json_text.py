@@ -99,8 +99,10 @@ _WORD = re.compile(r"[\w.+-]*")
 _VALUE = re.compile(r"true|false|null|True|False|None|-?\d[\w.+-]*")
 _BEHIND = {"<", "`", "]", ""}  # what may follow the last brace
 _CLOSES = {"{": "}", "[": "]"}
+_DOUBLED = "{{"
 
-KEYS = ("name", "arguments", "parameters", "id", "type")
+NAMES = ("name", "tool_name")
+KEYS = (*NAMES, "arguments", "parameters", "id", "tool_call_id", "type")
 """The only keys allowed in a call that is not marked as one."""
 
 
@@ -111,65 +113,89 @@ class TornError(Exception):
 class _Object:
     """The state of an object while it is being read."""
 
-    def __init__(self, cursor: Cursor, names: Collection[str] | None) -> None:
+    def __init__(self, cursor: Cursor, names: Collection[str] | None, *, strict: bool) -> None:
         self.cursor = cursor
-        self.names = names  # None: any keys are allowed
+        self.names = names
+        self.strict = strict
         self.open = ["{"]
         self.key = ""
+        self._start = cursor.mark()
+        self._parts: list[str] = []
 
     @property
     def at_top(self) -> bool:
         return self.open == ["{"]
 
+    @property
+    def closing(self) -> str:
+        """The bracket that closes the innermost object or list."""
+        return _CLOSES[self.open[-1][0]]
 
-def json_object(cursor: Cursor, names: Collection[str] | None = None) -> Reading[str]:
+    @property
+    def text(self) -> str:
+        """What was consumed, without what was dropped."""
+        return "".join(self._parts) + self.cursor.since(self._start)
+
+    def drop(self) -> None:
+        """Consume a character that does not belong to the text."""
+        self._parts.append(self.cursor.since(self._start))
+        self.cursor.step()
+        self._start = self.cursor.mark()
+
+
+def json_object(
+    cursor: Cursor, names: Collection[str] | None = None, *, strict: bool = False
+) -> Reading[str]:
     """Consume an object, in JSON or Python syntax, and return its text.
 
     If the last brace is missing before a tag, a fence, ``]`` or the end, it is added. Doubled
-    outer braces are dropped.
+    braces are made single ones.
 
     Args:
         cursor: Where the object begins.
-        names: What its ``name`` may be. If given, only the keys of a call are allowed.
+        names: What its ``name`` may be, if it is a call.
+        strict: Whether only the keys of a call are allowed.
 
     Raises:
         NotACallError: No object begins here, or it cannot be a call.
         TornError: The object is malformed.
     """
-    start = cursor.mark()
+    thing = _Object(cursor, names, strict=strict)
     if not (yield from cursor.literal("{")):
         raise NotACallError
     yield from cursor.space()
     if (yield from cursor.char()) == "{":
-        start = cursor.mark()
-        cursor.step()
-    missing = yield from _members(_Object(cursor, names))
-    text = cursor.since(start) + missing
+        thing.drop()
+    text = yield from _members(thing)
     yield from cursor.any(("}",))
     return text
 
 
 def _members(thing: _Object) -> Reading[str]:
-    """Consume the rest of an object and return the brace that it lacks, if any."""
+    """Consume the rest of an object and return its text, with the brace that it may lack."""
     wanted = "first"
     while thing.open:
         yield from thing.cursor.space()
         char = yield from thing.cursor.char()
         if wanted == "more" and thing.at_top and char in _BEHIND:
-            return "}"
+            return thing.text + "}"
         wanted = yield from _STEPS[wanted](thing, char)
-    return ""
+    return thing.text
 
 
 def _first(thing: _Object, char: str) -> Reading[str]:
     """Read the first key or value, or the end of an empty object or list."""
-    if char == _CLOSES[thing.open[-1]]:
-        return _close(thing)
-    return (yield from (_name if thing.open[-1] == "{" else _value)(thing, char))
+    if char == thing.closing:
+        return (yield from _close(thing))
+    if char == thing.open[-1] == "{" and not thing.at_top:
+        thing.open[-1] = _DOUBLED
+        thing.drop()
+        return "first"
+    return (yield from (_value if thing.open[-1] == "[" else _name)(thing, char))
 
 
 def _name(thing: _Object, char: str) -> Reading[str]:
-    known = KEYS if thing.names is not None and thing.at_top else None
+    known = KEYS if thing.strict and thing.at_top else None
     key = yield from _string(thing.cursor, char, known)
     if thing.at_top:
         thing.key = key
@@ -192,7 +218,7 @@ def _value(thing: _Object, char: str) -> Reading[str]:
             raise TornError
         return "first"
     if char in _INSIDE:
-        is_name = thing.at_top and thing.key == "name"
+        is_name = thing.at_top and thing.key in NAMES
         yield from _string(thing.cursor, char, thing.names if is_name else None)
     elif not _VALUE.fullmatch((yield from thing.cursor.run(_WORD))):
         raise TornError
@@ -202,16 +228,16 @@ def _value(thing: _Object, char: str) -> Reading[str]:
 def _more(thing: _Object, char: str) -> Reading[str]:
     if char == ",":
         thing.cursor.step()
-        return "name" if thing.open[-1] == "{" else "value"
-    if char != _CLOSES[thing.open[-1]]:
+        return "value" if thing.open[-1] == "[" else "name"
+    if char != thing.closing:
         raise TornError
-    yield from ()
-    return _close(thing)
+    return (yield from _close(thing))
 
 
-def _close(thing: _Object) -> str:
+def _close(thing: _Object) -> Reading[str]:
     thing.cursor.step()
-    thing.open.pop()
+    if thing.open.pop() == _DOUBLED and (yield from thing.cursor.char()) == "}":
+        thing.drop()
     return "more"
 
 

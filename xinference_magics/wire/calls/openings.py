@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.wire.calls.candidate import Candidate, Offered
-from xinference_magics.wire.calls.formats import FENCE, FORMATS, NAME
+from xinference_magics.wire.calls.formats import FENCE, FORMATS, NAME, TILDES
 from xinference_magics.wire.reasoning import LONGEST_MARGIN
 
 if TYPE_CHECKING:
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 
 _BLANKS = re.compile(r"[ \t\r]*")
-_TILDES = "~~~"
+_FENCES = (FENCE, TILDES)
 _CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
 _DATA = ("{", "[")
-_QUOTES = frozenset("\"'`")  # after one of these, a tag is only a mention
+_QUOTES = frozenset("\"'`")  # right after one of these, a tag is only a mention
+_SPANS = {"`": "`", "“": "”", "„": "“”"}  # and so it is between these, on one line
+_SPAN_MARKS = frozenset("`“”„")
+_WITHIN_SPAN = re.compile("[`“”„]")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class _Starts:
         starts = {form: _starts(form, names) for form in FORMATS}
         of_lines = (start for form in FORMATS if form.block for start in starts[form])
         anywhere = (start for form in FORMATS if not form.block for start in starts[form])
-        return cls(starts, frozenset({*of_lines, FENCE, _TILDES}), frozenset(anywhere))
+        return cls(starts, frozenset({*of_lines, *_FENCES}), frozenset(anywhere))
 
     @cached_property
     def line(self) -> re.Pattern[str]:
@@ -49,8 +52,8 @@ class _Starts:
 
     @cached_property
     def next(self) -> re.Pattern[str]:
-        """Matches what to look for within a line: a tag, or the line's end."""
-        return _one_of({"\n", *self.anywhere})
+        """Matches what to look for within a line: a tag, a quote, or the line's end."""
+        return _one_of({"\n", *_SPAN_MARKS, *self.anywhere})
 
     @cached_property
     def longest(self) -> int:
@@ -74,13 +77,14 @@ class Openings:
         self._starts = _Starts.of(tuple(names))
         self._blank = True  # whether the line is blank so far
         self._before = ""
+        self._span = ""  # what ends the quotation or inline code that is open
         self._fence = ""
         self._in_info = False  # after a fence, on the same line
         self._after_data = False  # in lines that began like data but were not a call
 
     def formats(self, opening: str) -> list[Format]:
         """Return the formats that may begin with `opening`, in the order of the table."""
-        if opening == FENCE:
+        if opening in _FENCES:
             return [form for form in FORMATS if form.languages]
         return [
             form
@@ -106,9 +110,13 @@ class Openings:
         line = text.rpartition("\n")[2]
         self._blank = "\n" in text and not line.strip()
         self._before = text[-1]
+        self._span = "" if "\n" in text else self._span
+        for mark in _WITHIN_SPAN.findall(line):
+            self._note(mark)
         self._after_data = self._after_data or text.startswith(_DATA)
-        if text.startswith(FENCE):
-            self._fence, self._in_info = FENCE, "\n" not in text
+        if text.startswith(_FENCES):
+            self._fence = text[: len(FENCE)]
+            self._in_info = self._fence == FENCE and "\n" not in text
 
     def was_call(self) -> None:
         """Record that a call ended here."""
@@ -135,9 +143,7 @@ class Openings:
         if found is None:
             begun = text[at : at + self._starts.longest]
             return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
-        if found[0] == _TILDES:
-            self._fence = _TILDES
-        return None if found[0] == _TILDES or self._is_data(found[0]) else found[0]
+        return None if self._is_data(found[0]) else found[0]
 
     def _is_data(self, opening: str) -> bool:
         return self._after_data and opening in _DATA
@@ -160,10 +166,21 @@ class Openings:
         if found is None:
             return len(text) - self._kept(text, at), ""
         if found[0] == "\n":
-            self._blank = True
+            self._blank, self._span = True, ""
+            return found.end(), None
+        if found[0] in _SPAN_MARKS:
+            self._note(found[0])
             return found.end(), None
         before = text[found.start() - 1] if found.start() else self._before
-        return (found.start() + 1, None) if before in _QUOTES else (found.start(), found[0])
+        mentioned = self._span or before in _QUOTES
+        return (found.start() + 1, None) if mentioned else (found.start(), found[0])
+
+    def _note(self, mark: str) -> None:
+        """Record that a mark of quotations or inline code was passed."""
+        if not self._span:
+            self._span = _SPANS.get(mark, "")
+        elif mark in self._span:
+            self._span = ""
 
     def _code(self, text: str, at: int) -> tuple[int, str | None]:
         end = text.find("\n", at)
@@ -171,10 +188,11 @@ class Openings:
         tick = text.find("`", at, stop) if self._in_info else -1
         if tick >= 0:
             self._fence = ""  # it was inline code
+            self._note("`")
             return tick + 1, None
         if end < 0:
             return stop, ""
-        self._blank, self._in_info = True, False
+        self._blank, self._in_info, self._span = True, False, ""
         return end + 1, None
 
     def _kept(self, text: str, at: int) -> int:
@@ -221,6 +239,11 @@ class ToolCallSplitter:
         self._gap = ""  # whitespace at the end of the text, after which a call may follow
         self._called = False
         self._fence_dropped = False
+        self._engine_called = False
+
+    def begins_tag(self, text: str) -> bool:
+        """Return whether `text` is only the beginning of a tag."""
+        return self._openings.begins_tag(text)
 
     def feed(self, piece: str) -> tuple[str, list[TextCall]]:
         """Split a piece, holding back what may be the start of a call."""
@@ -240,6 +263,8 @@ class ToolCallSplitter:
         """
         texts: list[str] = []
         calls: list[TextCall] = []
+        if self._engine_called:
+            self.drop_torn_tag()
         while self._candidate:
             if cut:
                 self._cut(self._candidate, texts, calls)
@@ -255,12 +280,13 @@ class ToolCallSplitter:
         """Drop a partial tag that was held back, and the start of a code block around it.
 
         Called when the engine itself sends a call: its parser let some text through before it
-        recognized the tag (vLLM's parsers do this).
+        recognized the tag (vLLM's parsers do this), and may again at the end of the answer.
         """
+        self._engine_called = True
         held = "".join(self._candidate.text) if self._candidate else self._held
         tag = held.strip()
-        if tag.startswith(FENCE):
-            tag = tag.lstrip("`").partition("\n")[2].strip()
+        if tag.startswith(_FENCES):
+            tag = tag.lstrip("`~").partition("\n")[2].strip()
             self._fence_dropped = self._openings.begins_tag(tag) or not tag
         if self._fence_dropped or self._openings.begins_tag(tag):
             self._candidate, self._held = None, ""
@@ -275,7 +301,7 @@ class ToolCallSplitter:
                 if not opening:
                     return
                 formats = self._openings.formats(opening)
-                fenced = opening == FENCE
+                fenced = opening in _FENCES
                 self._candidate = Candidate(formats, self._offered, fenced=fenced)
             held, self._held = self._held, ""
             self._candidate.feed(held)
@@ -298,7 +324,7 @@ class ToolCallSplitter:
 
     def _is_dropped(self, text: str) -> bool:
         """Return whether `text` closes a code block whose start was dropped."""
-        closes = self._fence_dropped and text.strip() == FENCE
+        closes = self._fence_dropped and text.strip() in _FENCES
         self._fence_dropped = self._fence_dropped and not closes
         return closes
 
