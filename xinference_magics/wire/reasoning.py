@@ -14,7 +14,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from xinference_magics.wire.calls.formats import FORMATS
+from xinference_magics.wire.calls.formats import FORMATS, MAX_MARGIN_CHARS
 from xinference_magics.wire.engines import LLAMA_CPP
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ def is_prefilled(family: str | None, engine: str | None, *, thinking: bool) -> b
     if engine == LLAMA_CPP:
         return False
     return family in _ALWAYS or (thinking and family in _WHERE_THINKING_IS_ASKED_FOR)
-
-
-LONGEST_MARGIN = 4_000
-"""Characters of whitespace to hold back because a tag may follow; more are passed on."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +193,7 @@ class _Part:
         """Drop leading whitespace, and hold back trailing whitespace in case the part ends."""
         whole = piece.lstrip() if self._gap is None else self._gap + piece
         body = whole.rstrip()
-        if len(whole) - len(body) > LONGEST_MARGIN:
+        if len(whole) - len(body) > MAX_MARGIN_CHARS:
             body = whole
         if body or self._gap is not None:
             self._gap = whole[len(body) :]
@@ -288,17 +284,17 @@ class ReasoningSplitter:
         following = [tags for tags in TAGS if (tags.first if first else tags.again)]
         if found := next((tags for tags in following if start.startswith(tags.opening)), None):
             self._begin_inside(found, start[len(found.opening) :])
-        elif len(self._held) > LONGEST_MARGIN or not any(
+        elif len(self._held) > MAX_MARGIN_CHARS or not any(
             tags.opening.startswith(start) for tags in following
         ):
             self._begin_without(start)
 
     def _begin_inside(self, tags: Tags, inside: str) -> None:
         """Begin the part within `tags`, unless it is, or may yet be, a call that was forced."""
-        begun = "".join(inside[:LONGEST_MARGIN].split()).removeprefix("[")
+        begun = "".join(inside[:MAX_MARGIN_CHARS].split()).removeprefix("[")
         if self._forced and begun.startswith(_CALL):
             self._place, self._held = _Place.ANSWER, inside.lstrip()
-        elif not self._forced or not _CALL.startswith(begun) or len(inside) > LONGEST_MARGIN:
+        elif not self._forced or not _CALL.startswith(begun) or len(inside) > MAX_MARGIN_CHARS:
             self._part = _Part((tags.closing,), thought=tags.thought)
             self._place, self._held = _Place.INSIDE, inside
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 NAME = "{name}"
 """Stands for a tool's name at the start of a call."""
 
+MAX_MARGIN_CHARS = 4_000
+"""Characters of whitespace to hold back because a tag may follow; more are passed on."""
+
 FENCE = "```"
 TILDES = "~~~"
 LANGUAGES = (

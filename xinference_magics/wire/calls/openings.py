@@ -8,8 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.wire.calls.candidate import Candidate, Offered
-from xinference_magics.wire.calls.formats import FENCE, FORMATS, NAME, TILDES
-from xinference_magics.wire.reasoning import LONGEST_MARGIN
+from xinference_magics.wire.calls.formats import FENCE, FORMATS, MAX_MARGIN_CHARS, NAME, TILDES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -344,6 +343,6 @@ class ToolCallSplitter:
         """Return the text to pass on now, holding back trailing whitespace."""
         text = self._gap + text
         said = len(text.rstrip())
-        said += (len(text) - said) // LONGEST_MARGIN * LONGEST_MARGIN
+        said += (len(text) - said) // MAX_MARGIN_CHARS * MAX_MARGIN_CHARS
         self._gap = text[said:]
         return text[:said]
