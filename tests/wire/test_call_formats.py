@@ -238,6 +238,23 @@ TEXTS += [
     before + f"example: <tool_call>{OBJECT}</tool_call>" + after
     for before, after in ("``", "“”", "„“", ("A `b` c `", "` d"), ("x\n“", ""))
 ]
+TEXTS += [
+    *("Models write <function=now>", "Begin with <tool_call>now", 'or <function name="now">'),
+    "Begin with <tool_call>now\n",
+    "<tool_call>\n<function=now>\n",
+]
+TEXTS += [
+    before + OBJECT + after
+    for before, after in (
+        ("calls = [\n", f",\n{OBJECT}\n]"),
+        ("send( \t\n", "\n)"),
+        ("<pre>\n", "\n</pre>"),
+        ("curl -d '\n", "\n'"),
+        ("x = {\n", "\n}"),
+        ("Code:\n\n    ", "\n\nend"),
+        ("Code:\n\t", ""),
+    )
+]
 TEXTS += ['The tools are in <tools>{"name": "now"}</tools>.']
 
 
@@ -353,6 +370,11 @@ def test_part_of_a_tag_next_to_a_call_of_the_engine_is_dropped(pieces, left):
 )
 def test_a_line_of_data_is_not_a_call(text):
     assert anyhow(text) == (text, [])
+
+
+@pytest.mark.parametrize("text", ["```python\nx = [\n```", "I call:", "Wait (a bit).", "- `x`"])
+def test_an_object_below_a_text(text):
+    assert read(f"{text}\n{OBJECT}") == (text, [GIVEN])
 
 
 @pytest.mark.parametrize("text", ["```x```", "``x``", "`x` “y”", "„y“", "`x\n", "“`”"])

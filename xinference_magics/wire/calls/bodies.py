@@ -240,7 +240,10 @@ class Tagged:
                 values.append(given)
         except ValueError:
             yield from found.give_up(*self.ends)
-        if not closed and not (yield from self._may_end(found)):
+        ended = closed or (yield from self._may_end(found))
+        if ended and not (closed or values) and not (yield from found.cursor.char()):
+            raise NotACallError  # a text that ends with a name only mentions it
+        if not ended:
             if not values and not (found.opened and self._is_marked):
                 raise NotACallError
             yield from found.give_up(*self.ends)

@@ -21,6 +21,8 @@ _BLANKS = re.compile(r"[ \t\r]*")
 _FENCES = (FENCE, TILDES)
 _CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
 _DATA = ("{", "[")
+_CONTINUED = frozenset("[({>='\"")  # at the end of the line above, data goes on from there
+_CODE_INDENT = 4
 _QUOTES = frozenset("\"'`")  # right after one of these, a tag is only a mention
 _SPANS = {"`": "`", "“": "”", "„": "“”"}  # and so it is between these, on one line
 _SPAN_MARKS = frozenset("`“”„")
@@ -76,9 +78,13 @@ class Openings:
         self._starts = _Starts.of(tuple(names))
         self._blank = True  # whether the line is blank so far
         self._before = ""
+        self._word = ""  # the last character that is not a blank
         self._span = ""  # what ends the quotation or inline code that is open
         self._fence = ""
         self._in_info = False  # after a fence, on the same line
+        self._above = ""  # the last character of the line above
+        self._indent = 0  # of this line
+        self._bare = True  # whether nothing but the indentation was passed in this line
         self._after_data = False  # in lines that began like data but were not a call
 
     def formats(self, opening: str) -> list[Format]:
@@ -102,13 +108,17 @@ class Openings:
             at, opening = (self._line if self._blank else self._rest)(text, at)
         if at:
             self._before = text[at - 1]
+            self._word = text[:at].rstrip(" \t\r")[-1:] or self._word
         return at, opening or ""
 
     def was_text(self, text: str) -> None:
         """Record that `text` began like a call but was not one."""
         line = text.rpartition("\n")[2]
         self._blank = "\n" in text and not line.strip()
+        self._bare, self._indent = self._blank, 0
+        self._above = text.rstrip()[-1:] if self._blank else self._above
         self._before = text[-1]
+        self._word = text.rstrip(" \t\r")[-1:] or self._word
         self._span = "" if "\n" in text else self._span
         for mark in _WITHIN_SPAN.findall(line):
             self._note(mark)
@@ -119,7 +129,8 @@ class Openings:
 
     def was_call(self) -> None:
         """Record that a call ended here."""
-        self._blank, self._before, self._after_data = False, "", False
+        self._blank, self._before, self._word, self._after_data = False, "", "", False
+        self._bare = True
 
     def _line(self, text: str, at: int) -> tuple[int, str | None]:
         """Look for an opening at the beginning of a line.
@@ -128,7 +139,8 @@ class Openings:
             Where to continue, and the opening there: empty if more text is needed to decide, None
             if there is none.
         """
-        at = _end(_BLANKS, text, at)
+        start, at = at, _end(_BLANKS, text, at)
+        self._indent += len(text[start:at].expandtabs(_CODE_INDENT))
         if at == len(text):
             return at, ""
         opening = self._fence_end(text, at) if self._fence else self._line_opening(text, at)
@@ -142,10 +154,13 @@ class Openings:
         if found is None:
             begun = text[at : at + self._starts.longest]
             return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
-        return None if self._is_data(found[0]) else found[0]
+        is_data = self._is_data(found[0])
+        self._after_data = self._after_data or is_data
+        return None if is_data else found[0]
 
     def _is_data(self, opening: str) -> bool:
-        return self._after_data and opening in _DATA
+        continues = self._after_data or self._above in _CONTINUED
+        return opening in _DATA and (continues or self._indent >= _CODE_INDENT)
 
     def _fence_end(self, text: str, at: int) -> str | None:
         if not text.startswith(self._fence, at):
@@ -163,10 +178,15 @@ class Openings:
             return self._code(text, at)
         found = self._starts.next.search(text, at)
         if found is None:
-            return len(text) - self._kept(text, at), ""
+            end = len(text) - self._kept(text, at)
+            self._bare = self._bare and end == at
+            return end, ""
         if found[0] == "\n":
-            self._blank, self._span = True, ""
+            line = text[at : found.start()].rstrip()
+            self._above = line[-1:] or ("" if self._bare else self._word)
+            self._blank, self._bare, self._indent, self._span = True, True, 0, ""
             return found.end(), None
+        self._bare = False
         if found[0] in _SPAN_MARKS:
             self._note(found[0])
             return found.end(), None
