@@ -33,7 +33,7 @@ class StreamedAnswer:
         self._request = request
         self._new_converter = partial(StreamConverter, request, in_blocks=in_blocks)
         self._converter = self._new_converter()
-        self._begun = False
+        self._begun = self._reasoned = False
         self.needs_whole = False
 
     def feed(self, data: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
@@ -45,6 +45,9 @@ class StreamedAnswer:
         self._begun = self._begun or has_words(data)
         chunk = self._converter.feed(data)
         if chunk is not None:
+            self._reasoned = (
+                self._reasoned or "reasoning_content" in chunk.message.additional_kwargs
+            )
             yield chunk
 
     def failed(self, error: ServerError) -> None:
@@ -80,7 +83,11 @@ class StreamedAnswer:
             ServerError: It is empty too, or malformed.
         """
         self._converter, self.needs_whole = self._new_converter(), False
-        yield from self.feed(as_chunk(answer, self._request))
+        reasoned = self._reasoned
+        for chunk in self.feed(as_chunk(answer, self._request)):
+            if reasoned:  # the stream has already passed its own reasoning on
+                chunk.message.additional_kwargs.pop("reasoning_content", None)
+            yield chunk
         last = self._converter.end()
         if self._converter.swallowed and not self._converter.called:
             raise ServerError(

@@ -65,7 +65,7 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     thought, text = _parts(said, request)
     finish = finish_in(choice) or None
     cut = finish in CUT_OFF
-    text, pieces = whole_calls(text, cut=cut) if request.forced else (text, [])
+    text, pieces = whole_calls(text, request.tools, cut=cut) if request.forced else (text, [])
     text, in_text = _without_calls(text, request, cut=cut)
     native, needy = [*calls_in(said), *pieces], demanding(request.tools)
     calls = _native_calls(native, needy, cut=finish == "length") + in_text
@@ -104,13 +104,11 @@ def _invalid(call: TextCall) -> InvalidToolCall:
 def _parts(said: Mapping[str, Any], request: ChatRequest) -> tuple[str, str]:
     """Return the reasoning and the answer."""
     in_blocks, text = map(whole_characters, content_in(said))
-    if request.forced:  # Xinference adds a tag of its own for families that always reason
-        text = text.lstrip().removeprefix("<think>")
     thought = text_in(said, "reasoning_content") or text_in(said, "reasoning") or in_blocks
     if request.without_thinking and thought:
         return "", thought + text
     prefilled = not thought and (request.think_prefilled or only_closes(text))
-    splitter = ReasoningSplitter(prefilled=prefilled)
+    splitter = ReasoningSplitter(prefilled=prefilled, forced=request.forced is not None)
     start = splitter.thought(thought)[0] if thought else ""
     more, answer = splitter.text(text)
     last, rest = splitter.end()
