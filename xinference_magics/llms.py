@@ -221,7 +221,9 @@ class XinferenceLLM(TextModel, BaseLLM):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {**super()._identifying_params, **self._call}
+        # langchain-core replaces "stop" by that of the call, even if the call has none.
+        own = {"stop_of_model": self.stop} if self.stop else {}
+        return {**super()._identifying_params, **own, **self._call}
 
     # langchain-core's own methods ask one prompt after the other, and ignore each input's config.
 

@@ -279,8 +279,11 @@ def test_each_model_has_its_own_cache_key(server):
     llm.extra_body["a"] = 1
     llm.invoke("x")
     assert len(server.requests) == 5
+    llm.stop = ["."]
+    llm.invoke("x")
+    assert len(server.requests) == 6
     llm.model_copy().invoke("x")
-    assert len(server.requests) == 5
+    assert len(server.requests) == 6
 
 
 def test_parameters_of_a_call_are_not_stored(server):
