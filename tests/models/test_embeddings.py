@@ -162,6 +162,8 @@ def test_it_can_be_pickled_and_copied():
         for other in (pickle.loads(pickle.dumps(embeddings)), copy.deepcopy(embeddings)):  # noqa: S301  # our own
             assert other.model_dump() == embeddings.model_dump()
             assert other.embed_query("a") == [1]
+        other = embeddings.model_copy(update={"batch_size": 1}, deep=True)
+        assert (other.batch_size, other.embed_query("a")) == (1, [1])
     assert "xf-secret" not in repr(embeddings)
 
 
