@@ -27,7 +27,7 @@ from xinference_magics.wire.request import text_request
 from xinference_magics.wire.text import TextStreamConverter, to_generation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
@@ -221,7 +221,9 @@ class XinferenceLLM(TextModel, BaseLLM):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {**super()._identifying_params, **self._call}
+        # langchain-core replaces "stop" by that of the call, even if the call has none.
+        own = {"stop_of_model": self.stop} if self.stop else {}
+        return {**super()._identifying_params, **own, **self._call}
 
     # langchain-core's own methods ask one prompt after the other, and ignore each input's config.
 
@@ -264,9 +266,15 @@ def _whole(chunks: list[GenerationChunk]) -> Generation:
 
 def _result(generations: Sequence[Generation]) -> LLMResult:
     infos = [each.generation_info or {} for each in generations]
-    usage: dict[str, int] = {}
-    for info in infos:
-        for name in ("input_tokens", "output_tokens", "total_tokens"):
-            usage[name] = usage.get(name, 0) + info.get("usage_metadata", {}).get(name, 0)
-    about = {"token_usage": usage, "model_name": infos[0]["model_name"]} if infos else {}
+    about = {"model_name": infos[0]["model_name"], **_token_usage(infos)} if infos else {}
     return LLMResult(generations=[[each] for each in generations], llm_output=about)
+
+
+def _token_usage(infos: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return the sum of all answers; empty if one is unknown, since the sum then is as well."""
+    usages = [info.get("usage_metadata") for info in infos]
+    counted = [usage for usage in usages if usage]
+    if len(counted) < len(usages):
+        return {}
+    names = ("input_tokens", "output_tokens", "total_tokens")
+    return {"token_usage": {name: sum(usage[name] for usage in counted) for name in names}}

@@ -138,6 +138,10 @@ def test_it_can_be_pickled_and_copied(used):
     copied = copy.deepcopy(model)
     assert copied.token_source is model.token_source
     assert copied._clients is None
+    copied = model.model_copy(update={"temperature": 0.1}, deep=True)
+    assert copied.token_source is model.token_source
+    assert copied.generation_parameters == {"temperature": 0.1}
+    assert copied._clients is None
 
 
 def test_it_can_be_a_field_of_another_model():

@@ -68,6 +68,16 @@ def test_the_index_decides_the_order():
         assert model(server).embed_documents(["a", "b"]) == [[0], [1]]
 
 
+def test_without_an_index_the_vectors_are_in_the_order_of_the_texts():
+    answer = recorded.vectors(packed(0), packed(1))
+    for each in answer["data"]:
+        del each["index"]
+    with ScriptedServer(Reply(body=answer)) as server:
+        assert model(server).embed_documents(["a", "b"]) == [[0], [1]]
+        with pytest.raises(ServerError, match=r"tiny sent 2 vectors for 3 texts\."):
+            model(server).embed_documents(["a", "b", "c"])
+
+
 def test_a_server_without_base64_support():
     with ScriptedServer(answering([1, 0.5])) as server:
         assert model(server).embed_query("a") == [1.0, 0.5]
@@ -80,7 +90,7 @@ async def test_no_texts_need_no_request():
 
 
 async def test_a_vector_for_each_text_or_an_error():
-    few = pytest.raises(ServerError, match="tiny sent 1 vectors for 2 texts")
+    few = pytest.raises(ServerError, match=r"tiny sent 1 vector for 2 texts\.")
     with ScriptedServer(answering(packed(0))) as server, few:
         await both(server, ["a", "b"])
 
@@ -96,6 +106,8 @@ TORN = base64.b64encode(struct.pack("<f", 1)[:3]).decode()
         (["ab\n"], "a vector that is not base64"),
         ([{"12": 0.5}], "sparse weights instead of vectors. Leave return_sparse out"),
         ([{}], "sparse weights instead of vectors"),
+        ([[{"index": 12, "weight": 0.5}]], "sparse weights instead of vectors"),
+        ([[1, 10**400]], "a vector with a number that is too large. If every text"),
         ([packed(1, math.nan)], "a vector with NaN or infinity in it. If every text"),
         ([packed(math.inf)], "a vector with NaN or infinity in it"),
         ([[1, math.nan]], "a vector with NaN or infinity in it"),
@@ -162,6 +174,8 @@ def test_it_can_be_pickled_and_copied():
         for other in (pickle.loads(pickle.dumps(embeddings)), copy.deepcopy(embeddings)):  # noqa: S301  # our own
             assert other.model_dump() == embeddings.model_dump()
             assert other.embed_query("a") == [1]
+        other = embeddings.model_copy(update={"batch_size": 1}, deep=True)
+        assert (other.batch_size, other.embed_query("a")) == (1, [1])
     assert "xf-secret" not in repr(embeddings)
 
 

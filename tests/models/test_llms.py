@@ -68,6 +68,18 @@ async def test_metadata_returned_with_the_text(server):
         }
 
 
+@pytest.mark.parametrize("usage", [None, {"prompt_tokens": -1, "completion_tokens": -1}])
+async def test_unknown_usage_is_not_reported_as_zero(usage):
+    unknown = Reply(body={**recorded.whole_text(" a"), "usage": usage})
+    with ScriptedServer(unknown) as server:
+        llm = model(server)
+        for result in (llm.generate(["a"]), await llm.agenerate(["a"])):
+            assert result.llm_output == {"model_name": "tiny"}
+            assert "usage_metadata" not in result.generations[0][0].generation_info
+    with ScriptedServer(WHOLE, unknown) as server:
+        assert model(server).generate(["a", "b"]).llm_output == {"model_name": "tiny"}
+
+
 @pytest.mark.parametrize("chunks", STREAMS)
 async def test_streams(chunks):
     with ScriptedServer(Stream(chunks, split=3)) as server:
@@ -267,8 +279,11 @@ def test_each_model_has_its_own_cache_key(server):
     llm.extra_body["a"] = 1
     llm.invoke("x")
     assert len(server.requests) == 5
+    llm.stop = ["."]
+    llm.invoke("x")
+    assert len(server.requests) == 6
     llm.model_copy().invoke("x")
-    assert len(server.requests) == 5
+    assert len(server.requests) == 6
 
 
 def test_parameters_of_a_call_are_not_stored(server):

@@ -119,6 +119,15 @@ def test_documents_that_were_not_sent_cannot_be_ranked():
         model(server).compress_documents(DOCUMENTS, "which?")
 
 
+async def test_a_ranking_names_its_documents():
+    unnamed = recorded.scores((None, 1))
+    with ScriptedServer(Reply(body=unnamed)) as server:
+        with pytest.raises(ServerError, match="does not say which documents"):
+            model(server).compress_documents(DOCUMENTS, "which?")
+        with pytest.raises(ServerError, match="does not say which documents"):
+            await model(server).acompress_documents(DOCUMENTS, "which?")
+
+
 async def test_errors_are_those_of_the_chat_model():
     unknown = Reply(404, {"detail": "Model not found in the model list, uid: tiny"})
     with ScriptedServer(unknown) as server:

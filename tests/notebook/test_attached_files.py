@@ -92,6 +92,12 @@ def test_big_endian_unicode_is_read(tmp_path):
         ("これは日本語のテキストです。", "cp932"),
         ("한국어 텍스트입니다. 안녕하세요.", "cp949"),
         ("繁體中文測試檔案", "big5"),
+        ("机器学习\n", "gb18030"),
+        ("姓名,年龄\n张三,25\n李四,30\n", "gb18030"),
+        ("기계 학습\n", "cp949"),
+        ("hello\n", "utf-16-le"),
+        ("Grüße, 你好, 😀\n", "utf-16-le"),
+        ("这是 一个测试文件。\n", "utf-16-be"),
     ],
 )
 def test_another_encoding_is_named_with_code_that_reads_it(tmp_path, text, encoding):
@@ -117,7 +123,10 @@ def test_a_long_file_is_not_cut_within_a_character(tmp_path):
         b"\x7fELF\x02\x01\x01\x00\xff",
         b"\x89PNG\r\n\x1a\n\x00\xff",
         b"\0\1\2",
-        "hello".encode("utf-16-le"),
+        bytes(range(256)) * 2,
+        b"a\0\1\0b\0",
+        b"R\0I\0F\0\0\xd8",
+        b"PK\3\4\0\0",
         b"a" * 100_000 + b"\0",
     ],
 )

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from IPython.display import Image as DisplayedImage
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -102,6 +103,16 @@ def test_a_file_that_every_engine_reads_is_sent_unchanged(tmp_path):
     assert base64.b64decode(block["base64"]) == b"I am no image"
 
 
+def test_a_picture_shown_from_a_file_is_converted_like_the_file(tmp_path):
+    path = tmp_path / "i16.png"
+    Image.fromarray((RAMP * 1000).astype("uint16")).save(path)
+    drawn, notes = image(DisplayedImage(filename=str(path)))
+    assert (drawn.dtype, len(np.unique(drawn))) == (np.uint8, 64)
+    assert notes == ["img: values were scaled, 0 to black and 63,000 to white."]
+    with collected_notes():
+        assert (pixels(shown(DisplayedImage(filename=str(path)), "x")) == drawn).all()
+
+
 def test_the_usual_brightness_is_kept():
     assert image(np.full((9, 9), 0.5))[0].tolist() == [[128] * 9] * 9
     assert image(np.full((9, 9), 200.0))[0].tolist() == [[200] * 9] * 9
@@ -118,6 +129,14 @@ def test_other_brightness_is_stretched_with_a_note():
     drawn, notes = image((RAMP * 1000).astype("uint16"))
     assert (drawn.min(), drawn.max()) == (0, 255)
     assert notes == ["img: values were scaled, 0 to black and 63,000 to white."]
+    drawn, notes = image(0.9 + RAMP / 630)
+    assert len(np.unique(drawn)) == 64
+    assert notes == ["img: values were scaled, 0.9 to black and 1 to white."]
+    drawn, notes = image(200.5 + RAMP / 2)
+    assert len(np.unique(drawn)) == 64
+    assert notes == ["img: values were scaled, 200.5 to black and 232 to white."]
+    drawn, notes = image(150 + RAMP)  # whole numbers stay apart anyway
+    assert (drawn.min(), drawn.max(), notes) == (150, 213, [])
     drawn, notes = image(RAMP / 63 - 0.5)
     assert (drawn.min(), drawn.max()) == (0, 255)
     assert notes == ["img: values were scaled, -0.5 to black and 0.5 to white."]

@@ -4,6 +4,7 @@ import base64
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,18 @@ def noted(value, name="x"):
 class Long:
     def __str__(self):
         return "abcde" * 10_000
+
+
+class Point(NamedTuple):
+    x: float
+    y: list[float]
+
+
+class Secret(NamedTuple):
+    word: str
+
+    def __repr__(self):
+        return "<a secret>"
 
 
 def written():
@@ -53,6 +66,13 @@ def written():
         ({1 / 3}, "{0.333333}"),
         ([set(), frozenset(), frozenset({1 / 3})], "[set(), frozenset(), frozenset({0.333333})]"),
         ({"x": Counter(a=1 / 3)}, "{'x': Counter({'a': 0.333333})}"),
+        (Point(1 / 3, [2 / 3]), "Point(x=0.333333, y=[0.666667])"),
+        (
+            list(pd.DataFrame({"a": [1 / 3], "b": ["c"]}).itertuples()),
+            "[Pandas(Index=0, a=0.333333, b='c')]",
+        ),
+        ([Secret("x")], "[<a secret>]"),
+        ([1j / 3], "[0+0.333333j]"),
     ],
 )
 def test_simple_values_are_written_as_printed(value, text):

@@ -16,6 +16,7 @@ HALVES = [b"data: " + part for part in json.dumps(A).encode().split(b" ", 1)]
 RIGHT = {
     "as usual": [DATA[0], b"", DATA[1], b"", DATA[2], b""],
     "with CRLF": [each + b"\r" for each in [DATA[0], b"", DATA[1], b"", DATA[2], b""]],
+    "with CR": [b"\r\r".join(DATA) + b"\r\r"],
     "without empty lines": DATA,
     "without spaces": [each.replace(b"data: ", b"data:") for each in DATA],
     "empty data": [b"data:", b"", DATA[0], b"", b"data: ", b"", DATA[1], b"data", DATA[2]],
@@ -80,9 +81,14 @@ async def test_events_of_other_servers(shape):
 
 
 SAID = {"object": "error", "message": "out of memory", "code": 500}
+CODED = {"code": 500, "message": "it failed"}
 FAILED = {
     "an event called error": ([b"event: error", b"data: " + json.dumps(SAID).encode()], SAID),
     "an event called error, as text": ([b"event: error", b"data: it failed", b""], "it failed"),
+    "a code and a message": ([b'data: {"code": 500, "message": "it failed"}', DATA[2]], CODED),
+    "a failure that says nothing": ([b"event: error", b"data:", b""], ""),
+    "a failure of null": ([b"event: error", b"data: null", b""], ""),
+    "a failure at the end of the answer": ([b"event: error", DATA[2], b""], ""),
     "an error in an event": (
         [b"data: " + json.dumps({"error": {"message": "m"}}).encode()],
         {"message": "m"},
@@ -123,6 +129,14 @@ async def test_what_cannot_be_read(lines):
     assert (found, kind) == ([], MalformedError)
 
 
+@pytest.mark.parametrize("rest", [[b""], [], [b"", DATA[2]], [DATA[2]]])
+async def test_the_name_of_an_event_may_follow_its_data(rest):
+    said = {"why": "it failed"}
+    written = json.dumps(said)
+    lines = [DATA[0], b"", b"data: " + written.encode(), b"event: error", *rest]
+    assert await both(lines) == ([A, said], (EventError, written))
+
+
 def test_the_name_of_an_event_ends_with_the_event():
     lines = [b"event: error", b"", DATA[0]]
     assert list(read(iter(lines))) == [A]
@@ -150,6 +164,8 @@ def test_a_whole_answer_that_is_not_json(body):
         ({"error": {"message": "m"}}, '{"message": "m"}'),
         ({"detail": "it failed"}, '{"detail": "it failed"}'),
         (SAID, json.dumps(SAID)),
+        (CODED, json.dumps(CODED)),
+        ({**CODED, "data": None}, json.dumps({**CODED, "data": None})),
     ],
 )
 def test_a_whole_answer_that_is_an_error(data, words):

@@ -1,10 +1,14 @@
+import json
+
 import pytest
 import recorded
 from langchain_core.messages import HumanMessage
 
 from xinference_magics.errors import ServerError
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.request import ModelDefaults, chat_request
+from xinference_magics.wire.request import ModelDefaults, chat_request, text_request
+from xinference_magics.wire.stream import StreamConverter
+from xinference_magics.wire.text import TextStreamConverter, to_generation
 
 TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
 
@@ -120,3 +124,67 @@ def test_calls_in_the_text_stay_text_without_tools():
 def test_an_answer_without_a_message():
     with pytest.raises(ServerError, match="tiny sent an answer without a message"):
         read({"choices": []})
+
+
+LONE = "\ud83d"
+
+
+def logprobs(token):
+    others = [{"token": token, "logprob": -0.5}]
+    return {"content": [{"token": token, "logprob": -0.5, "top_logprobs": others}]}
+
+
+WHOLE_LOGPROBS = logprobs("\ufffd")
+
+
+def with_halves(words, key):
+    """Return a response with halves of characters in all that comes beside the text."""
+    call = {"id": f"call{LONE}", "function": {"name": "get_weather", "arguments": "{}"}}
+    choice = {
+        key: {**words, "tool_calls": [call]},
+        "logprobs": logprobs(LONE),
+        "finish_reason": "tool_calls",
+    }
+    beside = {"system_fingerprint": f"b1{LONE}", "timings": {LONE: [LONE, "\U0001f600"]}}
+    return {"choices": [choice], **beside}
+
+
+def check_halves(message):
+    assert json.loads(message.model_dump_json())["type"]
+    assert message.tool_calls[0]["id"] == "call\ufffd"
+    assert message.response_metadata["system_fingerprint"] == "b1\ufffd"
+    assert message.response_metadata["timings"] == {"\ufffd": ["\ufffd", "\U0001f600"]}
+
+
+def test_halves_of_characters_beside_the_text_are_replaced():
+    message = read(with_halves({"content": ""}, "message"), tools=[TOOL])
+    check_halves(message)
+    assert message.response_metadata["logprobs"] == WHOLE_LOGPROBS
+
+
+def test_halves_of_characters_beside_a_stream_are_replaced():
+    request = chat_request([HumanMessage("x")], ModelDefaults(model_uid="tiny"), {"tools": [TOOL]})
+    converter = StreamConverter(request)
+    chunk = converter.feed(with_halves({"content": ""}, "delta"))
+    assert chunk.generation_info["logprobs"] == WHOLE_LOGPROBS
+    check_halves(chunk.message + converter.end().message)
+
+
+@pytest.mark.parametrize(
+    "said", [{"message": {"content": "Hi"}}, {"delta": {"content": "Hi"}}, {"text": "Hi"}]
+)
+def test_an_answer_in_the_form_of_another_api_is_read(said):
+    assert read({"choices": [{**said, "finish_reason": "stop"}]}).content == "Hi"
+    text = text_request("x", ModelDefaults(model_uid="tiny"), {})
+    generation = to_generation({"choices": [{**said, "finish_reason": "stop"}]}, text)
+    assert generation.text == "Hi"
+    converter = TextStreamConverter(text)
+    assert converter.feed({"choices": [{**said, "finish_reason": None}]}).text == "Hi"
+
+
+def test_an_answer_that_says_nothing_is_refused():
+    silent = {"choices": [{"index": 0, "finish_reason": "stop"}]}
+    with pytest.raises(ServerError, match="tiny sent an answer without a message"):
+        read(silent)
+    with pytest.raises(ServerError, match="tiny sent an answer without a text"):
+        to_generation(silent, text_request("x", ModelDefaults(model_uid="tiny"), {}))

@@ -204,6 +204,11 @@ def test_values_that_are_not_a_schema(given, said):
     assert len(str(caught.value)) < 300
 
 
+def test_a_tool_that_cannot_be_written_out_is_refused():
+    with pytest.raises(BadRequestError, match="Endless cannot be used as a tool: it refers to"):
+        tool_dicts([Endless])
+
+
 @pytest.mark.parametrize("given", [NAMES, Names, {"anyOf": [WITH_A, NAMES]}, {"enum": ["yes"]}])
 def test_tool_arguments_are_an_object(given):
     with pytest.raises(BadRequestError, match=r"is not an object.* method=\"json_schema\" accepts"):

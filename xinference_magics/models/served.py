@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping  # noqa: TC003  # pydantic reads the field's type
+from copy import deepcopy
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
@@ -141,7 +142,9 @@ class ServedModel(BaseModel):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with `update`, hiding its key and completing its address."""
-        return super().model_copy(update=_safe(update or {}), deep=deep)
+        if deep:  # pydantic would copy the clients, whose locks cannot be copied
+            return deepcopy(self).model_copy(update=update)
+        return super().model_copy(update=_safe(update or {}))
 
     @classmethod
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:

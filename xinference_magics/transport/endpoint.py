@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from socket import inet_aton
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from xinference_magics.errors import BadRequestError, ConnectError
@@ -144,7 +145,7 @@ _HARMLESS = r"^(?:[a-z.]+:?[/\\]+)?[^:/\\?#%]{0,200}"
 
 def _host(parts: SplitResult) -> str:
     host = parts.hostname or "127.0.0.1"
-    address = _ip(host)
+    address = _reached(host)
     if address is not None and address.is_unspecified:  # printed by servers that listen everywhere
         return "127.0.0.1" if address.version == 4 else "[::1]"  # noqa: PLR2004  # IP version
     return f"[{host}]" if ":" in host else host
@@ -154,6 +155,21 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:
+        return None
+
+
+def _reached(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is, however it is written; None for a name.
+
+    Connecting also takes the old forms of an IPv4 address, such as 0 and 127.1, and one within an
+    IPv6 address.
+    """
+    address = _ip(host)
+    if address is not None:
+        return getattr(address, "ipv4_mapped", None) or address
+    try:
+        return ipaddress.IPv4Address(inet_aton(host))
+    except (OSError, UnicodeEncodeError):
         return None
 
 
@@ -187,7 +203,7 @@ def model_url(endpoint: str, model_uid: str, about: str = "") -> str:
 def is_loopback(endpoint: str) -> bool:
     """Return whether `endpoint` is on this machine, so requests must bypass any proxy."""
     host = urlsplit(endpoint).hostname or ""
-    address = _ip(host)
+    address = _reached(host)
     if address is None:
         return host == "localhost" or host.endswith(".localhost")
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+    return address.is_loopback

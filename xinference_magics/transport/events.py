@@ -56,7 +56,7 @@ def whole(body: bytes) -> Any:
         MalformedError: It isn't JSON.
     """
     data = _json(body.removeprefix(_BYTE_ORDER_MARK))
-    if isinstance(data, dict) and (said := _error_in(data)):
+    if isinstance(data, dict) and (said := error_in(data)):
         raise EventError(said)
     return data
 
@@ -70,9 +70,10 @@ def read(lines: Iterable[bytes]) -> Generator[dict[str, Any]]:
     """
     events = Events()
     for line in lines:
-        data = events.feed(line)
-        if data is not None:
-            yield data
+        for part in _parts(line):
+            data = events.feed(part)
+            if data is not None:
+                yield data
     if (data := events.end()) is not None:
         yield data
 
@@ -81,11 +82,18 @@ async def aread(lines: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any]]:
     """Parse the events of a stream asynchronously; see `read`."""
     events = Events()
     async for line in lines:
-        data = events.feed(line)
-        if data is not None:
-            yield data
+        for part in _parts(line):
+            data = events.feed(part)
+            if data is not None:
+                yield data
     if (data := events.end()) is not None:
         yield data
+
+
+def _parts(line: bytes) -> list[bytes]:
+    """Split a line that ends in a line feed at the carriage returns that end lines within it."""
+    line = line.strip()
+    return line.split(b"\r") if b"\r" in line else [line]
 
 
 class Events:
@@ -98,18 +106,22 @@ class Events:
     def __init__(self) -> None:
         self._begun = False
         self._failed = False  # whether the event's name is "error"
+        self._sent: bytes | None = None  # the last data of the event, None if it has none so far
         self._lines: list[bytes] = []  # of an event that is still incomplete
         self._other: list[bytes] = []  # of something that isn't an event stream
 
     def feed(self, line: bytes) -> dict[str, Any] | None:
-        """Process a line; return the event that it completes, if any."""
+        """Process a line; return the event that it completes, if any.
+
+        Raises:
+            EventError: The event is an error.
+            MalformedError: The event isn't a JSON object.
+        """
         line = line.strip()
         if line.startswith(b"data:"):
             return self._data(line[5:].lstrip())
         if not line:
-            found = self._event(b"\n".join(self._lines)) if self._lines else None
-            self._failed = False
-            return found
+            return self._ended()
         if line.startswith(_BYTE_ORDER_MARK):
             return self.feed(line.removeprefix(_BYTE_ORDER_MARK))
         self._field(line)
@@ -119,7 +131,16 @@ class Events:
         """Return what the end completes: an event, or a whole response that isn't a stream."""
         if not self._lines and not self._begun:
             self._lines = self._other
-        return self._event(b"\n".join(self._lines)) if self._lines else None
+        return self._ended()
+
+    def _ended(self) -> dict[str, Any] | None:
+        """End an event, whose name may follow its data and makes even an empty one an error."""
+        found = self._event(b"\n".join(self._lines)) if self._lines else None
+        failed, sent = self._failed, self._sent
+        self._failed, self._sent = False, None
+        if failed and sent is not None:
+            raise EventError(sent.decode(errors="replace"))
+        return found
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
@@ -133,9 +154,13 @@ class Events:
             self._lines.append(text)
             return None
         if text == b"[DONE]":
+            if self._failed:
+                raise EventError((self._sent or b"").decode(errors="replace"))
             return {DONE: True} if self._begun else None
-        if not text:
+        if text in (b"", b"null"):
+            self._sent = self._sent or b""
             return None
+        self._sent = text
         try:
             data = _json(text)
         except MalformedError:
@@ -160,7 +185,7 @@ class Events:
             return None
         if not isinstance(data, dict):
             raise MalformedError(f"an event is a {type(data).__name__}")
-        if said := _error_in(data):
+        if said := error_in(data):
             raise EventError(said)
         self._begun = True
         return data
@@ -173,13 +198,18 @@ def _json(text: bytes) -> Any:
         raise MalformedError(f"invalid JSON: {type(error).__name__}") from error
 
 
-def _error_in(data: Mapping[str, Any]) -> str | None:
+def error_in(data: Mapping[str, Any]) -> str | None:
     """Return the message of an error sent instead of an answer, or None if there is none."""
     if error := data.get("error"):
         return _words(error)
-    if "choices" in data or "data" in data or "results" in data:  # what successful responses have
+    if any(data.get(name) is not None for name in _OF_ANSWERS):
         return None
-    return _words(data) if data.get("detail") or data.get("object") == "error" else None
+    said = data.get("detail") or (isinstance(message := data.get("message"), str) and message)
+    return _words(data) if said or data.get("object") == "error" else None
+
+
+_OF_ANSWERS = ("choices", "data", "results")
+"""What successful responses have; a message beside it is no error."""
 
 
 def _words(error: Any) -> str:

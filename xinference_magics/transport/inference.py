@@ -24,7 +24,7 @@ from xinference_magics.errors import (
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.bearer import Bearer, Token
 from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
-from xinference_magics.transport.error_details import last_failure, says_nothing
+from xinference_magics.transport.error_details import last_failure, one_line, says_nothing
 from xinference_magics.transport.events import EventError, whole, written
 from xinference_magics.transport.handle import abort_soon
 from xinference_magics.transport.logs import timed
@@ -322,9 +322,10 @@ class InferenceEndpoint:
         status = HTTPStatus.TOO_MANY_REQUESTS if is_limit else HTTPStatus.INTERNAL_SERVER_ERROR
         error = server_error(status, text, endpoint=self.endpoint)
         if type(error) is InternalServerError and not worker_gone(error.detail):
+            said = error.detail or one_line(text)
+            why = f": {said}" if said else "; the server gives no reason."
             failed = InternalServerError(
-                shortened(f"{body['model']} failed while answering: {error.detail}"),
-                detail=error.detail,
+                shortened(f"{body['model']} failed while answering{why}"), detail=said
             )
             self._advise(failed, body)
             return failed

@@ -29,8 +29,9 @@ from xinference_magics.wire.shapes import (
     content_in,
     finish_in,
     logprobs_in,
-    object_in,
+    message_in,
     objects_in,
+    says_nothing,
     text_in,
     understood,
     whole_characters,
@@ -58,10 +59,10 @@ def to_message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
 
 def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     choices = objects_in(data, "choices")
-    if not choices:
+    if not choices or says_nothing(choices[0]):
         raise ServerError(f"{request.model_uid} sent an answer without a message.")
     choice = choices[0]
-    said = object_in(choice, "message")
+    said = message_in(choice)
     thought, text = _parts(said, request)
     finish = finish_in(choice) or None
     cut = finish in CUT_OFF

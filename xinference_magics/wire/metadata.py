@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
+from xinference_magics.wire.shapes import whole_values
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -65,7 +67,9 @@ def response_metadata(
     The model's name is its UID, because llama.cpp reports a path on the server's disk.
     """
     extras = {
-        name: data[name] for name in ("system_fingerprint", "timings") if data.get(name) is not None
+        name: whole_values(data[name])
+        for name in ("system_fingerprint", "timings")
+        if data.get(name) is not None
     }
     return {
         "model_name": request.model_uid,

@@ -47,6 +47,8 @@ def ranked(data: Mapping[str, Any], documents: Sequence[Document]) -> list[Docum
         scores = [
             (integer_in(each, "index"), number_in(each, "relevance_score")) for each in results
         ]
+        if any(index is None for index, _ in scores):
+            raise ServerError("The response does not say which documents it ranks.")
         if any(index is None or not 0 <= index < len(documents) for index, _ in scores):
             raise ServerError(f"The response ranks more than the {len(documents)} documents sent.")
         if not all(isfinite(score) for _, score in scores):

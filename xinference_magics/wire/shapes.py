@@ -9,6 +9,7 @@ failure while an answer is read is a bug in this package and surfaces unchanged.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import struct
@@ -146,6 +147,28 @@ def object_in(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return _checked(value, dict, name) or {}
 
 
+_SAID = ("message", "delta", "text")
+"""Where a choice has its words: whole, in a piece of a stream, or in a text completion."""
+
+
+def says_nothing(choice: Mapping[str, Any]) -> bool:
+    """Return whether a choice has no place for words, not even an empty one."""
+    return not any(name in choice for name in _SAID)
+
+
+def message_in(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the message of a choice; servers also send a delta or a text in its place.
+
+    Raises:
+        MalformedError: It isn't one of these.
+    """
+    for name in ("message", "delta"):
+        if found := object_in(choice, name):
+            return found
+    text = raw_text_in(choice, "text")
+    return {"content": text} if text else {}
+
+
 def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """Return the list of objects under `name`.
 
@@ -166,7 +189,16 @@ def calls_in(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         MalformedError: They are neither an object nor a list of objects.
     """
     found = _of(said).get("tool_calls")
-    return [found] if isinstance(found, Mapping) and found else objects_in(said, "tool_calls")
+    single = isinstance(found, Mapping) and found
+    calls: list[Any] = [found] if single else objects_in(said, "tool_calls")
+    return list(map(_with_whole_id, calls))
+
+
+def _with_whole_id(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = call.get("id")
+    if not isinstance(given, str) or given.isascii():
+        return call
+    return {**call, "id": whole_characters(given)}
 
 
 def finish_in(choice: Mapping[str, Any]) -> str:
@@ -227,7 +259,24 @@ def logprobs_in(choice: Mapping[str, Any]) -> dict[str, Any]:
         MalformedError: They are not an object with lists.
     """
     found = object_in(choice, "logprobs")
-    return {name: value for name, value in found.items() if _checked(value, list, name)}
+    if not found:
+        return {}
+    return whole_values(  # type: ignore[no-any-return]
+        {name: value for name, value in found.items() if _checked(value, list, name)}
+    )
+
+
+def whole_values(value: Any) -> Any:
+    """Return parsed JSON in which each lone surrogate of its strings is U+FFFD.
+
+    Raises:
+        MalformedError: It is nested too deeply.
+    """
+    try:
+        text = json.dumps(value)
+        return json.loads(whole_escapes(text)) if "\\ud" in text else value
+    except RecursionError as error:
+        raise MalformedError("a value is nested too deeply") from error
 
 
 def whole_characters(text: str) -> str:

@@ -15,12 +15,15 @@ from xinference_magics.wire.metadata import response_metadata, usage_in
 from xinference_magics.wire.shapes import (
     DONE,
     Characters,
+    content_in,
     finish_in,
     logprobs_in,
+    message_in,
     objects_in,
     raw_text_in,
-    text_in,
+    says_nothing,
     understood,
+    whole_characters,
 )
 
 if TYPE_CHECKING:
@@ -37,13 +40,18 @@ def to_generation(data: Mapping[str, Any], request: Request) -> Generation:
     """
     with understood(request.model_uid, request.request_id):
         choices = objects_in(data, "choices")
-        if not choices:
+        if not choices or says_nothing(choices[0]):
             raise ServerError(f"{request.model_uid} sent an answer without a text.")
         choice = choices[0]
         info = _info(request, finish_in(choice) or None, data)
         if logprobs := logprobs_in(choice):
             info["logprobs"] = logprobs
-        return Generation(text=text_in(choice, "text"), generation_info=info)
+        return Generation(text=whole_characters(_text(choice)), generation_info=info)
+
+
+def _text(choice: Mapping[str, Any]) -> str:
+    """Return the text of a choice; some servers send a chat's message or delta instead."""
+    return raw_text_in(choice, "text") or content_in(message_in(choice))[1]
 
 
 class TextStreamConverter:
@@ -70,7 +78,7 @@ class TextStreamConverter:
         self._beside |= {name: value for name, value in data.items() if value is not None}
         if not choices:
             return None
-        text = self._characters.feed(raw_text_in(choices[0], "text"))
+        text = self._characters.feed(_text(choices[0]))
         logprobs = logprobs_in(choices[0])
         self._finish = self._finish or finish_in(choices[0]) or None
         if not text and not logprobs:

@@ -22,8 +22,23 @@ _ANY = {"any", "required"}
 
 
 def tool_dicts(tools: Sequence[Tool], *, strict: bool | None = None) -> list[dict[str, Any]]:
-    """Convert `tools` to OpenAI dicts; those already in that format stay unchanged."""
-    return [convert_to_openai_tool(unfolded(tool), strict=strict) for tool in tools]
+    """Convert `tools` to OpenAI dicts; those already in that format stay unchanged.
+
+    Raises:
+        BadRequestError: One refers to itself in a way that cannot be written as a schema.
+    """
+    return [_tool_dict(tool, strict=strict) for tool in tools]
+
+
+def _tool_dict(tool: Tool, *, strict: bool | None) -> dict[str, Any]:
+    try:
+        return convert_to_openai_tool(unfolded(tool), strict=strict)
+    except RecursionError as error:
+        name = getattr(tool, "__name__", "This")
+        raise BadRequestError(
+            f"{name} cannot be used as a tool: it refers to itself.",
+            hint="A Pydantic class may do that.",
+        ) from error
 
 
 def wire_choice(

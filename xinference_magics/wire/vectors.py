@@ -40,11 +40,13 @@ def vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float
 
 
 def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[float]]:
-    found = {integer_in(each, "index"): each.get("embedding") for each in objects_in(data, "data")}
+    listed = objects_in(data, "data")
+    found = {_index(each, place): each.get("embedding") for place, each in enumerate(listed)}
     wanted = range(len(body["input"]))
     if any(found.get(index) is None for index in wanted):
+        count = sum(vector is not None for vector in found.values())
         raise ServerError(
-            f"{body['model']} sent {len(found)} vectors for {len(wanted)} texts.",
+            f"{body['model']} sent {_count(count, 'vector')} for {_count(len(wanted), 'text')}.",
             hint=_WHICH_MODEL,
         )
     read = [_vector(found[index], str(body["model"])) for index in wanted]
@@ -56,13 +58,23 @@ def _vectors(data: Mapping[str, Any], body: Mapping[str, Any]) -> list[list[floa
     return read
 
 
+def _index(sent: Mapping[str, Any], place: int) -> int:
+    """Return which text a vector belongs to: without an index, the one at its place."""
+    index = integer_in(sent, "index")
+    return place if index is None else index
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _vector(sent: Any, model_uid: str) -> list[float]:
     """Read a vector; servers without support for base64 send a list of numbers.
 
     Raises:
         ServerError: It isn't a vector, or cannot be compared with another one.
     """
-    if isinstance(sent, dict):
+    if isinstance(sent, dict) or _is_of_dicts(sent):
         raise ServerError(
             f"{model_uid} sent sparse weights instead of vectors.",
             hint="Leave return_sparse out of extra_body.",
@@ -70,10 +82,20 @@ def _vector(sent: Any, model_uid: str) -> list[float]:
     vector = _unpacked(sent, model_uid) if isinstance(sent, str) else sent
     if not isinstance(vector, list) or not all(isinstance(each, int | float) for each in vector):
         raise ServerError(f"{model_uid} sent a vector that is not numeric.", hint=_WHICH_MODEL)
-    if not vector or not all(map(math.isfinite, vector)):
-        what = "a vector with NaN or infinity in it" if vector else "an empty vector"
+    try:
+        numbers = list(map(float, vector))
+    except OverflowError:
+        raise ServerError(
+            f"{model_uid} sent a vector with a number that is too large.", hint=_OTHERWISE
+        ) from None
+    if not numbers or not all(map(math.isfinite, numbers)):
+        what = "a vector with NaN or infinity in it" if numbers else "an empty vector"
         raise ServerError(f"{model_uid} sent {what}.", hint=_OTHERWISE)
-    return list(map(float, vector))
+    return numbers
+
+
+def _is_of_dicts(sent: Any) -> bool:
+    return isinstance(sent, list) and bool(sent) and all(isinstance(each, dict) for each in sent)
 
 
 _WHICH_MODEL = "Is it an embedding model?"

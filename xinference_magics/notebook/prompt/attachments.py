@@ -9,6 +9,7 @@ import base64
 import codecs
 import mimetypes
 import re
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ _EASTERN_RUN = re.compile(
 """Runs rare in Western text, where accents are single, or few within a word (German süß)."""
 _SAMPLE = 65_536
 """Number of bytes from which an encoding is guessed."""
+_ENOUGH = 2_000
+"""Number of bytes that tell the Eastern encodings apart."""
 _CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\f\r\x1b"})
 
 
@@ -58,7 +61,9 @@ def decoded(path: Path, data: bytes) -> str:
         text = None
     if text is not None and "\0" not in text:
         return text
-    guess = _guess(data) if text is None and encoding == "utf-8" else None
+    guess = None
+    if encoding == "utf-8":
+        guess = _guess(data) if text is None else _wide(data)
     if guess is None:
         raise PromptError(
             f"{path} is not a text file.",
@@ -75,14 +80,39 @@ def _guess(data: bytes) -> str | None:
     sample = data[:_SAMPLE]
     sample = sample[: sample.rfind(b"\n") + 1] or sample
     if sample.translate(None, _CONTROLS) != sample:
-        return None
+        return _wide(data)
     found = None
     if _EASTERN_RUN.search(sample):
-        found = from_bytes(sample, cp_isolation=[*_EASTERN]).best()
+        repeated = sample * (_ENOUGH // len(sample) + 1)  # a short text is often guessed wrong
+        found = from_bytes(repeated, cp_isolation=[*_EASTERN]).best()
     if found is not None:
         return found.encoding
     letters = sum(byte > 0x7F for byte in sample)  # noqa: PLR2004
     return _CYRILLIC if letters > len(sample) / 2 else _WESTERN
+
+
+def _wide(data: bytes) -> str | None:
+    """Return the form of UTF-16 without a byte order mark that the data is in; None if in none.
+
+    The zero bytes of its spaces, line ends and Western letters are on one side of a pair.
+    """
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    if even == odd:
+        return None
+    encoding = "utf-16-be" if even > odd else "utf-16-le"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    return encoding if _is_written(text[:_SAMPLE]) else None
+
+
+def _is_written(text: str) -> bool:
+    """Return whether a text has ASCII, and no controls or characters that Unicode lacks."""
+    used = set(text) - set("\t\n\f\r\x1b")
+    return any(each.isascii() for each in text) and not any(
+        unicodedata.category(each) in {"Cc", "Cn", "Co"} for each in used
+    )
 
 
 LARGEST = 50_000_000

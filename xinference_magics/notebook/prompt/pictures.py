@@ -1,9 +1,9 @@
 """Convert figures, images and arrays of pixels to PNG or JPEG.
 
 Engines read 8 bits per channel and clip anything above, so 16-bit and 32-bit greys and floats would
-arrive as black and white. They are converted here: on the scale of 0 to 1 or 0 to 255 if they fill
-at least a quarter of it (which keeps 64 levels apart), and otherwise on one from the smallest value
-in black to the largest in white, with a note.
+arrive as black and white. They are converted here: on the scale of 0 to 1 or 0 to 255 if they are
+bright enough for it and it keeps their levels apart, which takes a quarter of it for floats, and
+otherwise on one from the smallest value in black to the largest in white, with a note.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def picture(value: Any, name: str, *, grey: bool = False) -> Block | None:
         PromptError: Its greys need scaling, and numpy is not installed.
     """
     data, kind = (b"", "") if isinstance(value, type) else _drawn(value, name, grey=grey)
-    return _block(data, kind) if data else None
+    if not data:
+        return None
+    return deep_picture(data, name) or _block(data, kind)
 
 
 def deep_picture(data: bytes, name: str) -> Block | None:
@@ -213,8 +215,10 @@ def _range(numbers: Any, name: str) -> tuple[float, float]:
     low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
     if numbers.dtype.kind == "b":
         return 0.0, 1.0
-    full = 1.0 if numbers.dtype.kind == "f" and high <= 1 else 255.0
-    if low >= 0 and full / 4 <= high <= full:
+    of_floats = numbers.dtype.kind == "f"
+    full = 1.0 if of_floats and high <= 1 else 255.0
+    apart = not of_floats or low == high or high - low >= full / 4  # 64 levels stay 64
+    if low >= 0 and full / 4 <= high <= full and apart:
         return 0.0, full
     if low == high:
         note(f"{name}: all pixels are {low:,g}; drawn black.")

@@ -84,14 +84,31 @@ class _Printer(pprint.PrettyPrinter):
         # The base class uses repr for these, which handles neither digits nor tables.
         if type(value).__repr__ in _NAMED | _SETS:
             return self._named(value, *args)
+        if _is_named_tuple(value):
+            return self._fields(value, *args)
         if isinstance(value, Real) and not isinstance(value, Rational):
             return digits(value), True, False
-        if value is None or isinstance(value, str | bytes | int | complex | type):
+        if isinstance(value, complex):
+            return f"{value:.6g}", True, False
+        if value is None or isinstance(value, str | bytes | int | type):
             return super().format(value, *args)
         if id(value) not in self._written:
             self._written[id(value)] = _inside(value)
         written = self._written[id(value)]
         return super().format(value, *args) if written is None else (written.text, True, False)
+
+    def _fields(
+        self, value: Any, context: dict[int, int], levels: int, level: int
+    ) -> tuple[str, bool, bool]:
+        if id(value) in context:
+            return f"{type(value).__name__}(...)", False, True
+        context[id(value)] = 1
+        items = [self.format(item, context, levels, level + 1) for item in value]
+        del context[id(value)]
+        pairs = [f"{name}={text}" for name, (text, *_) in zip(value._fields, items, strict=True)]
+        readable = all(each for _, each, _ in items)
+        recursive = any(each for _, _, each in items)
+        return f"{type(value).__name__}({', '.join(pairs)})", readable, recursive
 
     def _named(self, value: Any, context: dict[int, int], *args: int) -> tuple[str, bool, bool]:
         name, is_set = type(value).__name__, type(value).__repr__ in _SETS
@@ -106,6 +123,12 @@ class _Printer(pprint.PrettyPrinter):
         del context[id(value)]
         text = f"{{{text[1:-1]}}}" if is_set else text
         return text if name == "set" else f"{name}({text})", readable, recursive
+
+
+def _is_named_tuple(value: object) -> bool:
+    """Return whether a tuple has named fields, and the repr that Python gives such tuples."""
+    has_fields = isinstance(value, tuple) and hasattr(value, "_fields")
+    return has_fields and getattr(type(value).__repr__, "__module__", None) == "collections"
 
 
 def _inside(value: Any) -> Shortened | None:
