@@ -8,7 +8,7 @@ from management_server import scripted_api
 from xinference_magics.cluster.api import ManagementApi
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching.plan import LaunchRequest
-from xinference_magics.errors import ConnectError, ServerError
+from xinference_magics.errors import ConnectError
 
 
 @pytest.fixture
@@ -52,20 +52,6 @@ def test_an_unreadable_answer_is_not_from_xinference_and_is_logged(api, says, ca
     assert record.name == "xinference_magics.cluster.api"
     assert "GET /v1/models: 200 in 0." in caplog.text
     assert "sk-secret" not in caplog.text
-
-
-@pytest.mark.parametrize(
-    "content", [{"error": "boom"}, {"error": {"message": "boom"}}, {"detail": "boom"}]
-)
-def test_the_message_of_an_error_with_the_status_of_success(api, says, content):
-    says.content = content
-    for ask in (
-        lambda: api.ask(dict, api.client.list_models),
-        lambda: api.get(list, "/v1/models/families"),
-        lambda: api.get_dated(list, "/v1/workers"),
-    ):
-        with pytest.raises(ServerError, match=r"reports an error: boom$"):
-            ask()
 
 
 def test_a_launch_without_a_uid_is_not_from_xinference(says):

@@ -7,7 +7,6 @@ means that the server isn't Xinference.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,10 +22,7 @@ from xinference_magics.errors import (
     PermissionDeniedError,
     ServerError,
 )
-from xinference_magics.plain import shortened
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize, quoted
-from xinference_magics.transport.error_details import detail_of, one_line
-from xinference_magics.transport.events import error_in
 from xinference_magics.transport.sync import open_session
 from xinference_magics.transport.traces import from_client, raised_in
 from xinference_magics.transport.unreachable import no_xinference
@@ -78,10 +74,9 @@ class ManagementApi:
         self.endpoint = normalize(endpoint)
         self.token = token
         self._timeouts = timeouts
-        self._latest = threading.local()  # has the last response, as the client returns only parts
-        session = open_session(self.endpoint, token=token, timeouts=timeouts)
-        session.hooks["response"].append(self._remember)
-        self.client = _Client(self.endpoint, session)
+        self.client = _Client(
+            self.endpoint, open_session(self.endpoint, token=token, timeouts=timeouts)
+        )
 
     def close(self) -> None:
         """Close the connections; no more requests can be sent."""
@@ -145,25 +140,10 @@ class ManagementApi:
             if not _is_unreadable(error):
                 raise
             _log.debug("The answer cannot be read", exc_info=True)
-            raise self._unreadable() from error
+            raise no_xinference(self.endpoint) from error
         if not isinstance(answer, kind):
-            raise self._unreadable()
+            raise no_xinference(self.endpoint)
         return answer
-
-    def _remember(self, response: requests.Response, **_: Any) -> None:
-        self._latest.response = response
-
-    def _unreadable(self) -> ServerError | ConnectError:
-        """Return the error for this thread's last response, with its message if it has one."""
-        try:
-            body = self._latest.response.json()
-        except (AttributeError, ValueError, RecursionError):  # there is none, or it isn't JSON
-            body = None
-        words = error_in(body) if isinstance(body, dict) else None
-        if words is None:
-            return no_xinference(self.endpoint)
-        said = detail_of(words) or one_line(words)
-        return ServerError(shortened(f"{self.endpoint} reports an error: {said}"), detail=said)
 
 
 def _is_unreadable(error: Exception) -> bool:

@@ -56,7 +56,7 @@ def whole(body: bytes) -> Any:
         MalformedError: It isn't JSON.
     """
     data = _json(body.removeprefix(_BYTE_ORDER_MARK))
-    if isinstance(data, dict) and (said := error_in(data)):
+    if isinstance(data, dict) and (said := _error_in(data)):
         raise EventError(said)
     return data
 
@@ -185,7 +185,7 @@ class Events:
             return None
         if not isinstance(data, dict):
             raise MalformedError(f"an event is a {type(data).__name__}")
-        if said := error_in(data):
+        if said := _error_in(data):
             raise EventError(said)
         self._begun = True
         return data
@@ -198,7 +198,7 @@ def _json(text: bytes) -> Any:
         raise MalformedError(f"invalid JSON: {type(error).__name__}") from error
 
 
-def error_in(data: Mapping[str, Any]) -> str | None:
+def _error_in(data: Mapping[str, Any]) -> str | None:
     """Return the message of an error sent instead of an answer, or None if there is none."""
     if error := data.get("error"):
         return _words(error)
