@@ -50,7 +50,7 @@ class Change:
         into: HTML to append inside the last block that stays: items or rows.
         blocks: The HTML of new blocks.
         rest: The text after the blocks; it replaces the one shown so far.
-        language: The language of the code block that `rest` is part of; None if it is no code.
+        language: The language of the code block that `rest` is part of; None if it isn't code.
     """
 
     keep: int
@@ -106,11 +106,11 @@ class GrowingMarkdown:
     """Markdown that grows: the HTML of its complete blocks, and the text after them.
 
     Args:
-        is_plain: Whether the text is no Markdown, so that all of it is `rest`.
+        is_plain: Whether the text isn't Markdown, so that all of it is `rest`.
 
     Attributes:
         rest: The text after the blocks, as it is to be shown.
-        language: The language of the code block that `rest` is part of; None if it is no code.
+        language: The language of the code block that `rest` is part of; None if it isn't code.
     """
 
     def __init__(self, *, is_plain: bool = False) -> None:
@@ -210,12 +210,9 @@ class GrowingMarkdown:
             is_loose = self._blocks_of(before + "".join(lines))[0].is_loose
         if is_loose and not container.is_loose:
             container.is_loose = True
-            container.children = [
-                html for text in container.texts for html in self._children_of(container, text)
-            ]
+            container.children = self._all_children_of(container)
         made = self._children_of(container, "".join(lines[:end])) if end else []
-        firsts = [each.first - head for each in children if each.first - head < end]
-        container.texts += ["".join(lines[a:b]) for a, b in pairwise([*firsts, end])]
+        container.texts += _texts_of(children, lines, end, head)
         container.children += made
         return end, "".join(made)
 
@@ -284,8 +281,7 @@ class GrowingMarkdown:
             closing=self._html(closing),
             is_loose=bool(node.is_loose),
         )
-        firsts = [each.first for each in children if each.first < end]
-        container.texts = ["".join(lines[a:b]) for a, b in pairwise([*firsts, end])]
+        container.texts = _texts_of(children, lines, end)
         container.children = [self._item(container, each) for each in parsed.children]
         self._container = container
         self._blocks.append(container)
@@ -302,9 +298,7 @@ class GrowingMarkdown:
                 continue
             was = block.html
             if isinstance(block, _Container):
-                block.children = [
-                    html for text in block.texts for html in self._children_of(block, text)
-                ]
+                block.children = self._all_children_of(block)
             else:
                 block.html = "".join(self._html(each.tokens) for each in self._parsed(block.text))
             if block.html != was:
@@ -320,6 +314,10 @@ class GrowingMarkdown:
             columns = container.head.partition("\n")[0].count("|") + 1
             self._env["cells"] = max(cells, self._env.get("cells", 0) - 2 * columns)
         return [self._item(container, each) for node in nodes[:1] for each in node.children]
+
+    def _all_children_of(self, container: _Container) -> list[str]:
+        """Render the children of a list or table again."""
+        return [html for text in container.texts for html in self._children_of(container, text)]
 
     def _item(self, container: _Container, node: Node) -> str:
         for token in node.tokens:
@@ -347,3 +345,16 @@ class GrowingMarkdown:
     def _code(self) -> str:
         """Return the content of the code block that is open."""
         return self._open.partition("\n")[2]
+
+
+def _texts_of(children: Sequence[Node], lines: Sequence[str], end: int, head: int = 0) -> list[str]:
+    """Return the texts of the children that begin before a line.
+
+    Args:
+        children: The children, whose lines are counted from `head` lines before the first.
+        lines: The lines.
+        end: The line that the last of these children ends before.
+        head: The lines before the first.
+    """
+    firsts = [each.first - head for each in children if each.first - head < end]
+    return ["".join(lines[begin:stop]) for begin, stop in pairwise([*firsts, end])]

@@ -203,7 +203,7 @@ def _one_below_another(steps: list[tuple[str, str]]) -> str:
 
 _DRAWN = re.compile(r"image/(?:png|jpeg|gif|webp|bmp)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_MAX_HEIGHT_PIXELS = 96  # pixels
+_MAX_HEIGHT_PIXELS = 96
 _MAX_PICTURE_CHARS = 100_000
 """Characters of base64 up to which an image serves as its own thumbnail."""
 

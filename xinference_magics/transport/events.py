@@ -209,7 +209,7 @@ def _error_in(data: Mapping[str, Any]) -> str | None:
 
 
 _OF_ANSWERS = ("choices", "data", "results")
-"""What successful responses have; a message beside it is no error."""
+"""What successful responses have; a message beside it isn't an error."""
 
 
 def _words(error: Any) -> str:

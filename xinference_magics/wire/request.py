@@ -190,7 +190,7 @@ def chat_request(
     sent = to_wire(messages, Reader(model.model_uid, model.engine, model.unreadable or ()))
     sent = with_readable_calls(sent, model.engine, model.family)
     body = _body({"messages": sent, **_tools(arguments)}, model, arguments, stream)
-    if body.get("tool_choice") == "none":  # as `extra_body` may say
+    if body.get("tool_choice") == "none":  # llama.cpp and transformers would still show the tools
         body = {name: value for name, value in body.items() if name not in ("tools", "tool_choice")}
     prefilled = model.think_prefilled
     if prefilled is None:
@@ -294,6 +294,4 @@ def _tools(arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     tools = tool_dicts(arguments["tools"])
     choice = wire_choice(arguments.get("tool_choice"), tools)
-    if choice == "none":  # otherwise llama.cpp and transformers still show them to the model
-        return {}
     return {"tools": tools} if choice is None else {"tools": tools, "tool_choice": choice}
