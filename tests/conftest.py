@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from faulty_proxy import Fault, FaultyProxy
 from hypothesis import settings
 from local_server import START, free_port, server_environment
 
@@ -215,6 +216,17 @@ def tiny_chat(cluster, tiny_registered, tiny_request):
     for launch in launches:
         launch.wait()
     return tiny
+
+
+@pytest.fixture(scope="session")
+def slow_endpoint(server, tiny_chat):
+    """The server behind a proxy that passes about 30 tokens per second.
+
+    On a fast machine an answer would be complete before a test could interrupt it.
+    """
+    with FaultyProxy(server.endpoint) as proxy:
+        proxy.fault = Fault(piece=256, pause=0.03)
+        yield proxy.endpoint
 
 
 @pytest.fixture(scope="session")

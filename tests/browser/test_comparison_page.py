@@ -2,7 +2,6 @@
 
 import pytest
 from playwright.sync_api import expect
-from throttle import throttled
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 
@@ -18,13 +17,6 @@ def fail(text):
 broken = RunnableLambda(fail)"""
 COUNT = "%%chat --compare tiny-gguf,broken,tiny-pt\nCount from 1 to 300."
 CAPITAL = "%%chat --compare tiny-gguf,tiny-pt\nWhere can we visit in the capital of France?"
-
-
-@pytest.fixture(scope="module")
-def slow_endpoint(server, tiny_chat):
-    """The server behind a proxy that slows down its responses."""
-    with throttled(server.endpoint, bytes_per_second=8_000) as url:
-        yield url
 
 
 def tops(columns):

@@ -2,21 +2,10 @@
 
 import pytest
 from playwright.sync_api import expect
-from throttle import throttled
 
 from xinference_magics.chat.turn import RECORD_MIME
 
 pytestmark = pytest.mark.long
-
-BYTES_PER_SECOND = 8_000  # about 30 tokens per second from llama.cpp
-
-
-@pytest.fixture(scope="module")
-def slow_endpoint(server, tiny_chat):
-    """The server behind a proxy that slows down its responses."""
-    with throttled(server.endpoint, bytes_per_second=BYTES_PER_SECOND) as url:
-        yield url
-
 
 def connected(endpoint, uid="tiny-gguf"):
     """Return the first cell, which loads the extension and selects the model."""

@@ -129,10 +129,12 @@ def test_closing_a_stream():
 
 def test_interrupting_a_stream():
     with ScriptedServer(ENDLESS) as server:
+        stream = model(server).stream("x")
+        next(stream)
         main = threading.main_thread().ident
-        threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()
+        threading.Timer(0.1, signal.pthread_kill, [main, signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
-            for _ in model(server).stream("x"):
+            for _ in stream:
                 pass
         assert left(server) == server.bodies[0]["request_id"]
 

@@ -74,8 +74,8 @@ def test_questions_apostrophes_and_braces_arrive(kernel, tiny_chat):
         assert kernel.value("turn.prompt") in (repr(prompt), repr(prompt).replace("'", '"'))
 
 
-def test_an_interrupt_keeps_the_text_and_stops_run_all(kernel, tiny_chat):
-    kernel.run("%xinference use tiny-pt")
+def test_an_interrupt_keeps_the_text_and_stops_run_all(kernel, slow_endpoint):
+    kernel.run(f"%xinference connect {slow_endpoint}\n%xinference use tiny-pt")
     sent = kernel.send("%%chat -t 0\nCount from 1 to 300.")
     kernel.collect(sent, until=lambda reply: "1 2 3" in reply.streamed())
     kernel.manager.interrupt_kernel()

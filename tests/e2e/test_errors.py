@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from throttle import throttled
+from faulty_proxy import Fault, FaultyProxy
 
 import xinference_magics
 from xinference_magics.cluster.launching.launch import Launch
@@ -110,8 +110,9 @@ def test_several_running_models_are_named(kernel, tiny_chat):
 
 
 def test_a_stream_that_is_cut_off_keeps_the_partial_answer(kernel, server, tiny_chat):
-    with throttled(server.endpoint, cut_after=8_000) as endpoint:
-        kernel.run(f"%xinference connect {endpoint}")
+    with FaultyProxy(server.endpoint) as proxy:
+        proxy.fault = Fault("close", after=8_000)
+        kernel.run(f"%xinference connect {proxy.endpoint}")
         kernel.run("%xinference use tiny-gguf")
         reply = kernel.run("%%chat -t 0 -o kept\nCount from 1 to 300.")
     assert reply.status == "error"
@@ -166,9 +167,9 @@ def test_a_failed_connect_keeps_the_connection(connected, closed_port):
 
 def test_launch_starts_no_server_instead_of_a_named_one(kernel, server):
     kernel.run("import os; os.environ.pop('XINFERENCE_ENDPOINT')")
-    with throttled(server.endpoint) as endpoint:
-        assert kernel.run(f"%xinference connect {endpoint}").status == "ok"
-    fails(kernel, "%xinference launch -n tiny-chat", "ConnectError", endpoint)
+    with FaultyProxy(server.endpoint) as proxy:
+        assert kernel.run(f"%xinference connect {proxy.endpoint}").status == "ok"
+    fails(kernel, "%xinference launch -n tiny-chat", "ConnectError", proxy.endpoint)
 
 
 def test_a_key_is_not_sent_if_none_is_required(kernel, tiny_chat):

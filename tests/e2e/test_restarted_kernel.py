@@ -45,8 +45,8 @@ def test_while_it_launches(restarted, cluster, tiny_registered, asked):
     [("gguf", ""), ("gguf", "1 2 3"), ("pt", "1 2 3")],
     ids=["sent", "llama.cpp", "transformers"],
 )
-def test_while_an_answer_streams(restarted, tiny_chat, engine, until):
-    use = f"%xinference use {getattr(tiny_chat, engine)}"
+def test_while_an_answer_streams(restarted, slow_endpoint, tiny_chat, engine, until):
+    use = f"%xinference connect {slow_endpoint}\n%xinference use {getattr(tiny_chat, engine)}"
     kernel = restarted(use, COUNT, when=lambda reply: until in reply.streamed())
     lost = kernel.run("%%chat\nHello!")
     assert "%xinference use" in lost.failure  # which of the two is no longer known
@@ -63,8 +63,8 @@ def test_while_an_answer_streams(restarted, tiny_chat, engine, until):
     )
 
 
-def test_while_an_answer_streams_in_the_background(restarted, tiny_chat):
-    use = f"%xinference use {tiny_chat.pt}"
+def test_while_an_answer_streams_in_the_background(restarted, slow_endpoint, tiny_chat):
+    use = f"%xinference connect {slow_endpoint}\n%xinference use {tiny_chat.pt}"
     begun = COUNT.replace("%%chat", "%%chat --bg")
     kernel = restarted(use, begun, when=lambda reply: bool(reply.frames))
     assert kernel.run(use).status == "ok"

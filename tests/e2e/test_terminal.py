@@ -25,7 +25,9 @@ def test_an_unstreamed_answer_is_printed_when_it_is_complete(ipython):
     ipython.await_prompt()
 
 
-def test_ctrl_c_keeps_the_text_and_returns_to_the_prompt(ipython):
+def test_ctrl_c_keeps_the_text_and_returns_to_the_prompt(ipython, slow_endpoint):
+    ipython.run(f"%xinference connect {slow_endpoint}")
+    ipython.run("%xinference use tiny-gguf", "Ready: llm is a ChatXinference")
     ipython.run("%chat -t 0 Count from 1 to 300.", "1 2 3 4 5")
     ipython.child.sendintr()
     ipython.expect("KeyboardInterrupt: The turn was interrupted; the partial answer was kept.")
