@@ -7,6 +7,7 @@ from xinference_magics.chat.turn import RECORD_MIME
 
 pytestmark = pytest.mark.long
 
+
 def connected(endpoint, uid="tiny-gguf"):
     """Return the first cell, which loads the extension and selects the model."""
     lines = (
