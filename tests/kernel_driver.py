@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty
 
+from growing_page import GrowingPage
 from jupyter_client.manager import KernelManager
 
 PATIENCE = 240  # seconds, on a busy machine
@@ -66,7 +67,11 @@ class Reply:
         for frame in self.frames:
             if frame.get("column", 0) == column:
                 pieces = frame["all"] if "all" in frame else [*pieces, *frame.get("add", ())]
-        return "".join(text for each, text in pieces if each == kind)
+        page = GrowingPage()
+        for each, change in pieces:
+            if each == kind:
+                page.take(change)
+        return page.text
 
     @property
     def settled(self):

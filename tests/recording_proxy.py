@@ -1,61 +1,52 @@
-"""A proxy in front of a real server that records the requests it receives."""
+"""An HTTP proxy that records the requests it passes on.
+
+It works as an address of its own, and as a forward proxy like those in companies, which accepts
+host names that resolve nowhere else.
+"""
 
 import json
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 
 import requests
-from web_server import serving
+from scripted_server import Reply, ScriptedServer, Stream
 
-HOP_BY_HOP = {"connection", "content-length", "content-encoding", "date", "server",
-              "transfer-encoding"}  # fmt: skip
-
-
-class Recorded:
-    """The requests so far: their paths, and the bodies of those that have one."""
-
-    def __init__(self, endpoint):
-        self.endpoint = endpoint
-        self.paths = []
-        self.bodies = []
+OF_ONE_CONNECTION = {"connection", "content-encoding", "content-length", "date", "host",
+                     "proxy-authorization", "proxy-connection", "server",
+                     "transfer-encoding"}  # fmt: skip
 
 
-@contextmanager
-def recording(server, moved=None):
-    """Forward requests to the server at that URL; yields the recording.
+class RecordingProxy(ScriptedServer):
+    """A proxy to the server at a URL; `requests` holds what passed.
 
-    `moved` maps remote addresses in request bodies to their replacements on this machine.
+    Args:
+        target: The server that gets every request, whatever host it names.
+        moved: Remote addresses in request bodies, and their replacements on this machine.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self._pass_on(None)
+    def __init__(self, target, moved=None):
+        super().__init__()
+        self._target = target
+        self._moved = moved or {}
+        self._session = requests.Session()
+        self._session.trust_env = False  # a forward proxy is in its own environment
 
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            recorded.bodies.append(json.loads(body))
-            for elsewhere, here in (moved or {}).items():
-                body = body.replace(elsewhere.encode(), here.encode())
-            self._pass_on(body)
+    def script_for(self, request):
+        body = None if request.body is None else json.dumps(request.body)
+        for elsewhere, here in self._moved.items():
+            body = body and body.replace(elsewhere, here)
+        _, _, query = request.url.partition("?")
+        answer = self._session.request(
+            request.method,
+            self._target + request.path,
+            params=query,
+            data=body,
+            headers=_passed_on(request.headers),
+            stream=True,
+            timeout=60,
+        )
+        if "event-stream" in answer.headers.get("Content-Type", ""):
+            return Stream(answer.iter_content(None), done=False)
+        return Reply(answer.status_code, answer.content, _passed_on(answer.headers))
 
-        def _pass_on(self, body):
-            recorded.paths.append(self.path)
-            own = {"Host", "Content-Length"}
-            headers = {name: self.headers[name] for name in self.headers if name not in own}
-            answer = requests.request(
-                self.command, server + self.path, data=body, headers=headers, timeout=60
-            )
-            self.send_response(answer.status_code)
-            for name, value in answer.headers.items():
-                if name.lower() not in HOP_BY_HOP:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
 
-        def log_message(self, *_):
-            pass
-
-    with serving(Handler) as proxy:
-        recorded = Recorded(proxy.endpoint)
-        yield recorded
+def _passed_on(headers):
+    return {name: value for name, value in headers.items() if name.lower() not in OF_ONE_CONNECTION}

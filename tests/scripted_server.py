@@ -1,9 +1,14 @@
-"""A server that replays recorded responses over a network as faulty as a test needs.
+"""The one scripted server of the tests; its responses are as faulty as a test needs.
 
 with ScriptedServer(Stream(recorded.LLAMA_TEXT), Reply(503, {"detail": "..."})) as server:
     ...  # the first POST gets the first script; the last script repeats forever
-server.requests   the requests, in order
+server["/v1/models/u"] = Reply(200, {...})                       for one path
+server["DELETE /v1/models/u"] = [(503, {...}), (200, {...})]     for one method, in order
+server["*"] = Raw(b"SSH-2.0-OpenSSH\r\n")                       for everything else
+server.requests, server.paths, server.bodies   what was asked
 server.aborted    the ids of aborted requests, as they arrive
+
+A subclass that computes its answers overrides `script_for`.
 """
 
 from __future__ import annotations
@@ -15,9 +20,11 @@ import struct
 import threading
 import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +37,7 @@ class Reply:
 
     Args:
         status: The HTTP status.
-        body: JSON, or text to send as is.
+        body: JSON, or text or bytes to send as they are.
         headers: Sent in addition to the content type.
         delay: Seconds to wait before sending.
     """
@@ -41,10 +48,12 @@ class Reply:
     delay: float = 0.0
 
     def play(self, handler: _Handler) -> None:
-        time.sleep(self.delay)
-        text = self.body if isinstance(self.body, str) else json.dumps(self.body)
-        kind = "text/plain" if isinstance(self.body, str) else "application/json"
-        data = text.encode()
+        if self.delay and handler.left_within(self.delay):
+            return
+        is_raw = isinstance(self.body, str | bytes)
+        text = self.body if is_raw else json.dumps(self.body)
+        kind = "text/plain" if is_raw else "application/json"
+        data = text if isinstance(text, bytes) else text.encode()
         handler.send_response(self.status)
         for name, value in {
             "Content-Type": kind,
@@ -54,6 +63,27 @@ class Reply:
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(data)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Bytes instead of an HTTP response, after which the connection ends.
+
+    Args:
+        data: What to send.
+        end: Whether the connection is closed, reset, or kept open without another byte.
+    """
+
+    data: bytes = b""
+    end: Literal["close", "reset", "never"] = "close"
+
+    def play(self, handler: _Handler) -> None:
+        handler.wfile.write(self.data)
+        handler.close_connection = True
+        if self.end == "never":
+            handler.left_within(3600)
+        elif self.end == "reset":
+            handler.reset()
 
 
 @dataclass(frozen=True)
@@ -109,45 +139,105 @@ def _event(chunk: Any) -> bytes:
     return f"data: {json.dumps(chunk, ensure_ascii=False)}\r\n\r\n".encode()
 
 
+Script = Reply | Raw | Stream
+
+
 @dataclass(frozen=True)
 class Request:
-    """What a client sent."""
+    """What a client sent.
 
-    path: str
+    Args:
+        method: The HTTP method.
+        url: The URL as it was sent; a proxy gets it with its host.
+        headers: By name.
+        body: The parsed JSON.
+        connection: The client's port, which tells connections apart.
+    """
+
+    method: str
+    url: str
     headers: Mapping[str, str]
     body: Any
     connection: int
 
+    @property
+    def path(self) -> str:
+        """The path without its query, unquoted."""
+        return unquote(urlsplit(self.url).path)
+
 
 class ScriptedServer:
-    """Answer each POST with the next script; the last one is repeated."""
+    """Answer each request with the next script for its path; the last one is repeated.
 
-    def __init__(self, *scripts: Reply | Stream) -> None:
+    Attributes:
+        scripts: The scripts for each POST whose path has none of its own.
+        gate: While it is clear, no request is answered.
+        left: The times at which clients disconnected in the middle of an answer.
+    """
+
+    def __init__(self, *scripts: Script, port: int = 0) -> None:
         self.scripts = list(scripts)
+        self._own_scripts: dict[str, list[Script]] = {}
         self.requests: list[Request] = []
         self.aborted: Queue[str] = Queue()
         self.left: Queue[float] = Queue()
-        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self.gate = threading.Event()
+        self.gate.set()
+        self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.script = self
         self.endpoint = f"http://127.0.0.1:{self._http.server_address[1]}"
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
 
+    def __setitem__(self, path: str, scripts: Script | Iterable[Script | tuple[int, Any]]) -> None:
+        several = [scripts] if isinstance(scripts, Script) else scripts
+        self._own_scripts[path] = [
+            Reply(*each) if isinstance(each, tuple) else each for each in several
+        ]
+
+    @property
+    def now(self) -> float:
+        """The time by the server's clock."""
+        return time.time()
+
+    @property
+    def paths(self) -> list[str]:
+        """The requested paths."""
+        return [each.path for each in self.requests]
+
     @property
     def bodies(self) -> list[Any]:
-        """The bodies of the chat requests."""
-        return [each.body for each in self.requests if each.path.endswith("/completions")]
+        """The bodies of the requests that have one, except for those that abort another."""
+        return [
+            each.body
+            for each in self.requests
+            if each.body is not None and not each.path.endswith("/abort")
+        ]
 
-    def next_script(self) -> Reply | Stream:
-        return self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
+    def script_for(self, request: Request) -> Script:
+        path = request.path
+        own = self._own_scripts
+        scripts = own.get(f"{request.method} {path}") or own.get(path)
+        if not scripts and path.endswith("/abort"):
+            self.aborted.put(path.split("/")[-2])
+            return Reply(body={"msg": "DONE"})
+        scripts = scripts or (request.method == "POST" and self.scripts) or own.get("*")
+        if not scripts:
+            return Reply(404, {"detail": "Not Found"})
+        return scripts.pop(0) if len(scripts) > 1 else scripts[0]
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.gate.set()
         self._http.ending.set()
+        self.refuse()
+
+    def refuse(self) -> None:
+        """Accept no more connections."""
         self._http.shutdown()
         self._http.server_close()
 
@@ -171,15 +261,17 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Http
 
-    def do_POST(self) -> None:
-        script = self.server.script
+    def _answer(self) -> None:
+        server = self.server.script
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
-        script.requests.append(Request(self.path, dict(self.headers), body, self.client_address[1]))
-        if self.path.endswith("/abort"):
-            script.aborted.put(self.path.split("/")[-2])
-            Reply(200, {"msg": "DONE"}).play(self)
-        else:
-            script.next_script().play(self)
+        headers, port = dict(self.headers), self.client_address[1]
+        request = Request(self.command, self.path, headers, body, port)
+        server.requests.append(request)
+        script = server.script_for(request)
+        server.gate.wait(60)
+        script.play(self)
+
+    do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # http.server's names
 
     def left_within(self, seconds: float) -> bool:
         """Wait, and return whether the client disconnected meanwhile."""
@@ -199,6 +291,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
         self.close_connection = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate(self.server.script.now, usegmt=True)
 
     def log_message(self, *_: Any) -> None:
         """Stay silent."""

@@ -8,8 +8,8 @@ import json
 import threading
 import time
 from dataclasses import replace
-from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from scripted_server import Reply, ScriptedServer
 
 ANSWER = {
     "id": "1",
@@ -29,7 +29,7 @@ def end_token(login, server):
     server.end_all()
 
 
-class TokenServer:
+class TokenServer(ScriptedServer):
     """A server at `endpoint` where users log in with the password "right".
 
     Args:
@@ -38,7 +38,10 @@ class TokenServer:
         ahead: How many seconds this server's clock is ahead of ours.
     """
 
+    LOGINS = ("/token", "/v1/auth/refresh", "/v1/auth/logout")
+
     def __init__(self, life=1800.0, delay=0.0, ahead=0.0):
+        super().__init__()
         self.life, self.delay, self.ahead = life, delay, ahead
         self.counts = dict.fromkeys(("login", "refresh", "refused refresh", "bad", "good"), 0)
         self.refreshing = True  # whether refresh tokens are accepted
@@ -47,34 +50,23 @@ class TokenServer:
         self._refresh_tokens = set()
         self._access = {}
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._http.request_queue_size = 128
-        self._http.socket.listen(128)
-        self._http.daemon_threads = True
-        self._http.script = self
-        self.endpoint = f"http://127.0.0.1:{self._http.server_port}"
-
-    def __enter__(self):
-        serve = {"poll_interval": 0.01}
-        threading.Thread(target=self._http.serve_forever, kwargs=serve, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._http.shutdown()
-        self._http.server_close()
 
     @property
     def now(self):
         return time.time() + self.ahead
 
-    def answer(self, path, body, token):
-        if path in {"/token", "/v1/auth/refresh", "/v1/auth/logout"}:
-            return getattr(self, path.rpartition("/")[2])(body)
+    def script_for(self, request):
+        if request.path in self.LOGINS:
+            return Reply(*getattr(self, request.path.rpartition("/")[2])(request.body))
+        authorization = request.headers.get("Authorization")
+        token = authorization and authorization.removeprefix("Bearer ")
         with self._lock:
             good = self.accepting and self._access.get(token, 0) > self.now
             if token is not None:
                 self.counts["good" if good else "bad"] += 1
-        return (200, ANSWER) if good else (401, {"detail": "Could not validate credentials"})
+        if good:
+            return Reply(body=ANSWER)
+        return Reply(401, {"detail": "Could not validate credentials"})
 
     def token(self, body):
         self.counts["login"] += 1
@@ -110,28 +102,3 @@ class TokenServer:
             self._access[access] = claims["exp"]
             self._refresh_tokens.add(refresh)
         return {"access_token": access, "refresh_token": refresh, "token_type": "bearer"}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
-        authorization = self.headers.get("Authorization")
-        token = authorization and authorization.removeprefix("Bearer ")
-        status, content = self.server.script.answer(self.path, body, token)
-        data = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST  # noqa: N815  # http.server's name
-
-    def date_time_string(self, timestamp=None):
-        return formatdate(self.server.script.now, usegmt=True)
-
-    def log_message(self, *_):
-        pass

@@ -3,11 +3,10 @@
 import json
 import subprocess
 import sys
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from web_server import serving
+from scripted_server import Reply, ScriptedServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "engines"))
 
@@ -113,30 +112,12 @@ def test_a_running_model_needs_its_server():
     assert "--endpoint URL says where these models run" in done.stderr
 
 
-class _Gone(BaseHTTPRequestHandler):
-    """A server whose model has died: it describes the model, but answers no requests."""
-
-    def do_GET(self):
-        self.reply(200, {"model_engine": "vLLM", "model_name": "gone", "model_ability": ["chat"]})
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.reply(500, {"detail": "Model gone-rep0 is in stopping state"})
-
-    def reply(self, status, body):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        """Stay quiet."""
-
-
 def test_nothing_is_saved_about_a_model_that_died():
     before = engine_pages.kept()
-    with serving(_Gone) as server:
+    described = {"model_engine": "vLLM", "model_name": "gone", "model_ability": ["chat"]}
+    gone = Reply(500, {"detail": "Model gone-rep0 is in stopping state"})
+    with ScriptedServer(gone) as server:
+        server["*"] = Reply(body=described)
         done = run("--endpoint", server.endpoint, "gone", "--only", "requests", "--keep")
     assert done.returncode == 1
     assert "gone stopped answering, so nothing was kept." in done.stderr

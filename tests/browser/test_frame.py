@@ -9,7 +9,7 @@ import re
 import pytest
 from find_browser import find
 from jupyterlab_driver import CHROMIUM_FLAGS
-from web_server import answering
+from scripted_server import Reply, ScriptedServer
 
 from xinference_magics.display.formats import as_page
 
@@ -65,12 +65,13 @@ def asked_for(browser, tmp_path):
             args=[*(set(CHROMIUM_FLAGS) - {FORESIGHTLESS}), f"--log-net-log={log}"],
             ignore_default_args=[FORESIGHTLESS],
         )
-        with answering(f"<!doctype html>{html}".encode(), "text/html") as url:
+        with ScriptedServer() as web:
+            web["*"] = Reply(body=f"<!doctype html>{html}", headers={"Content-Type": "text/html"})
             page = alone.new_page()
-            page.goto(url)
+            page.goto(web.endpoint)
             use(page)
             page.evaluate("() => new Promise(done => requestIdleCallback(done))")
-            assert page.url.rstrip("/") == url
+            assert page.url.rstrip("/") == web.endpoint
             assert len(page.context.pages) == 1
         alone.close()
         return set(ANYWHERE.findall(log.read_text()))

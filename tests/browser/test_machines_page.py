@@ -1,16 +1,16 @@
 """Cluster tables in JupyterLab, where `watch` refreshes in place."""
 
 import pytest
-from management_server import scripted_api
 from playwright.sync_api import expect
 from recorded_cluster import FIRST, SECOND, play, replica
+from scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture
 def cluster():
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         play(answers)
         model = {
             "model_name": "qwen2.5-instruct",
@@ -46,7 +46,7 @@ def test_a_cluster_on_a_page(open_notebook, cluster):
     left = notebook.output(4)
     expect(left).to_contain_text("watched for 3 s")
     assert left.locator("table").count() == 2
-    assert cluster.asked.count("/status") > 3
+    assert cluster.paths.count("/status") > 3
     for theme in ("Dark", "Light"):
         notebook.use_theme(f"JupyterLab {theme}")
         for index, name in enumerate(("list", "workers", "replicas", "watch"), 1):

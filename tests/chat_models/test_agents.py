@@ -10,7 +10,6 @@ from langchain.agents.middleware import ModelRetryMiddleware, SummarizationMiddl
 from langchain_core.exceptions import ContextOverflowError, ModelRateLimitError
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
-from management_server import scripted_api
 from pydantic import BaseModel
 from scripted_server import Reply, ScriptedServer, Stream
 from typing_extensions import TypedDict
@@ -251,17 +250,17 @@ def test_an_answer_schema_stays_a_response_format_if_possible(tools, options):
 async def test_an_answer_schema_beside_tools_waits_for_the_engine(engine):
     """llama.cpp fails if both are sent; other engines take both."""
     called = calling(("Weather", SUNNY))
-    with scripted_api() as server:
+    with ScriptedServer() as server:
         server["GET /v1/models/tiny"] = [(200, {"model_name": "tiny", "model_engine": engine})]
         server["POST /v1/chat/completions"] = [(200, called)]
         bound = ChatXinference(server.endpoint, "tiny").bind_tools(
             [get_weather], response_format=FORM
         )
-        assert not server.asked
+        assert not server.paths
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             answers = [bound.invoke("x"), await bound.ainvoke("x")]
-        bodies = [each for each in server.sent if "messages" in each]
+        bodies = [each for each in server.bodies if "messages" in each]
     if engine == "llama.cpp":
         assert [answer.text for answer in answers] == [json.dumps(SUNNY)] * 2
         assert "tools" not in bodies[0]

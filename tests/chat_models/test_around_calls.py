@@ -13,7 +13,6 @@ from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import HumanMessage
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
-from management_server import scripted_api
 from pydantic import BaseModel
 from scripted_server import Reply, ScriptedServer, Stream
 
@@ -319,7 +318,7 @@ def test_a_bound_model_can_be_pickled_and_copied(server):
 @pytest.mark.parametrize("include_raw", [False, True])
 def test_structured_output_can_be_pickled(engine, include_raw):
     """Ray and Dask send it to other processes."""
-    with scripted_api() as server:
+    with ScriptedServer() as server:
         server["GET /v1/models/tiny"] = [(200, {"model_engine": "llama.cpp"})]
         server["POST /v1/chat/completions"] = [
             (200, recorded.whole({"content": '{"name": "Ada"}'}))

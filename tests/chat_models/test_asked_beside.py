@@ -7,7 +7,7 @@ import recorded
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
-from management_server import scripted_api
+from scripted_server import ScriptedServer
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import (
@@ -29,7 +29,7 @@ IMAGE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 
 @pytest.fixture
 def server():
-    with scripted_api() as made:
+    with ScriptedServer() as made:
         yield made
 
 
@@ -68,7 +68,7 @@ async def test_the_reason_for_a_failure_is_looked_up(server, failing):
         assert error.detail == "<think> is no token"
         assert "<think> is no token" in str(error)
         assert error.status == (None if failing else 500)
-        assert error.request_id in [body["request_id"] for body in server.sent]
+        assert error.request_id in [body["request_id"] for body in server.bodies]
 
 
 async def test_the_reason_determines_the_error_class(server, failing):
@@ -110,7 +110,7 @@ async def test_if_no_reason_is_found_the_failure_is_reported(server, failing, ev
 async def test_the_reason_is_not_looked_up_if_the_error_gives_one(server):
     server[CHAT] = [(500, {"detail": "CUDA out of memory"})]
     await failures(ChatXinference(server.endpoint, "tiny"), stream=False)
-    assert server.asked == ["/v1/chat/completions"] * 2
+    assert server.paths == ["/v1/chat/completions"] * 2
 
 
 def takes(engine, *abilities):
@@ -123,7 +123,7 @@ async def test_the_server_reports_how_a_model_takes_media(server):
     llm = ChatXinference(server.endpoint, "tiny")
     llm.invoke([HumanMessage([SOUND])])
     await llm.ainvoke([HumanMessage([SOUND])])
-    parts = [body["messages"][0]["content"][0]["type"] for body in server.sent]
+    parts = [body["messages"][0]["content"][0]["type"] for body in server.bodies]
     assert parts == ["input_audio"] * 2
 
 
@@ -137,7 +137,7 @@ async def test_unsupported_media_are_refused_before_sending(server):
         await llm.ainvoke([HumanMessage([IMAGE])])
     with pytest.raises(BadRequestError, match="The model tiny cannot read image input"):
         await anext(llm.astream([HumanMessage([IMAGE])]))
-    assert server.sent == []
+    assert server.bodies == []
 
 
 def test_another_model_for_a_call_is_looked_up_separately(server):
@@ -145,7 +145,7 @@ def test_another_model_for_a_call_is_looked_up_separately(server):
     server[CHAT] = [(200, WHOLE)]
     known = ChatXinference(server.endpoint, "tiny", engine="vLLM", profile={"audio_inputs": False})
     known.invoke([HumanMessage([SOUND])], model="other")
-    assert server.sent[0]["messages"][0]["content"][0]["type"] == "input_audio"
+    assert server.bodies[0]["messages"][0]["content"][0]["type"] == "input_audio"
 
 
 @pytest.mark.parametrize("description", [(404, {"detail": "Not Found"}), (200, "nonsense")])
@@ -153,7 +153,7 @@ def test_an_unknown_engine_is_sent_the_most_common_format(server, description):
     server[DESCRIPTION] = [description]
     server[CHAT] = [(200, WHOLE)]
     ChatXinference(server.endpoint, "tiny").invoke([HumanMessage([SOUND])])
-    assert server.sent[0]["messages"][0]["content"][0]["type"] == "audio"
+    assert server.bodies[0]["messages"][0]["content"][0]["type"] == "audio"
 
 
 def test_nothing_is_looked_up_for_text_or_known_models(server):
@@ -161,7 +161,7 @@ def test_nothing_is_looked_up_for_text_or_known_models(server):
     ChatXinference(server.endpoint, "tiny").invoke("x")
     known = ChatXinference(server.endpoint, "tiny", engine="vLLM", profile={"image_inputs": True})
     known.invoke([HumanMessage([IMAGE])])
-    assert server.asked == ["/v1/chat/completions"] * 2
+    assert server.paths == ["/v1/chat/completions"] * 2
 
 
 HISTORY = [
@@ -173,7 +173,7 @@ CODER = {"model_engine": "vLLM", "model_family": "qwen2.5-coder-instruct"}
 
 
 def sent_arguments(server):
-    return server.sent[-1]["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    return server.bodies[-1]["messages"][1]["tool_calls"][0]["function"]["arguments"]
 
 
 @pytest.mark.parametrize(
@@ -184,12 +184,12 @@ async def test_a_model_is_described_once_to_send_earlier_calls_correctly(server,
     server[DESCRIPTION] = [(200, CODER)]
     llm = ChatXinference(server.endpoint, "tiny", **known)
     llm.invoke("x")
-    assert server.asked == ["/v1/chat/completions"]
+    assert server.paths == ["/v1/chat/completions"]
     llm.invoke(HISTORY)
     assert sent_arguments(server) == {"a": 1}
     await llm.ainvoke(HISTORY)
     assert sent_arguments(server) == {"a": 1}
-    assert server.asked.count("/v1/models/tiny") == 1
+    assert server.paths.count("/v1/models/tiny") == 1
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_what_is_known_about_a_model_is_not_looked_up(server, known, wanted):
     server[CHAT] = [(200, WHOLE)]
     ChatXinference(server.endpoint, "tiny", **known).invoke(HISTORY)
     assert sent_arguments(server) == wanted
-    assert server.asked == ["/v1/chat/completions"]
+    assert server.paths == ["/v1/chat/completions"]
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling"])
@@ -225,7 +225,7 @@ async def test_the_engine_is_asked_for_before_a_schema_is_given(server, method):
         pytest.raises(OutputParserException, match=error),
     ):
         await llm.ainvoke("x")
-    assert server.asked.count("/v1/models/tiny") == 1
+    assert server.paths.count("/v1/models/tiny") == 1
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ async def test_the_engine_is_asked_for_if_one_ignores_an_option(server, engine, 
         with pytest.warns(IgnoredByEngineWarning, match=warned):
             await llm.ainvoke("x")
     asks = 0 if option == {"frequency_penalty": 0} else 2  # once for each object
-    assert server.asked.count("/v1/models/tiny") == asks
+    assert server.paths.count("/v1/models/tiny") == asks

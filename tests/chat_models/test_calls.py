@@ -156,7 +156,7 @@ def test_a_misspelt_argument_is_refused_before_anything_is_sent(server):
         model(server).invoke("x", max_token=5)
     with pytest.raises(BadRequestError, match="Did you mean max_tokens"):
         list(model(server).bind(temperature=0).bind(max_token=5).stream("x"))
-    assert server.requests == []
+    assert server.bodies == []
 
 
 def test_anything_passes_through_extra_body(server):
@@ -377,4 +377,4 @@ async def test_unserializable_input_is_not_the_server_s_fault(server):
         llm.invoke("x", extra_body={"x": object()})
     with pytest.raises(BadRequestError, match="The request cannot be written as JSON"):
         await llm.ainvoke("x", extra_body={"x": object()})
-    assert server.requests == []
+    assert server.bodies == []

@@ -7,7 +7,6 @@ from warnings import catch_warnings
 import pytest
 import recorded
 from langchain_core.exceptions import OutputParserException
-from management_server import scripted_api
 from pydantic import BaseModel
 from scripted_server import Reply, ScriptedServer, Stream
 
@@ -49,7 +48,7 @@ def get_time() -> str:
 
 @pytest.fixture
 def api():
-    with scripted_api() as made:
+    with ScriptedServer() as made:
         made[DESCRIPTION] = [(200, LLAMA)]
         yield made
 
@@ -117,11 +116,11 @@ async def test_the_server_is_asked_once_for_the_engine(api):
     api[CHAT] = [(200, recorded.whole({"content": json.dumps([CALL])}))]
     llm = ChatXinference(api.endpoint, "tiny")
     bound = llm.bind_tools([get_weather], tool_choice="any")
-    assert api.asked == []
+    assert api.paths == []
     for answer in (bound.invoke("x"), await bound.ainvoke("x"), bound.invoke("x")):
         assert called(answer) == [("get_weather", {"city": "Paris"})]
-    assert api.asked.count(DESCRIPTION) == 1
-    assert api.sent[-1]["messages"][0]["content"].startswith("# Tools")
+    assert api.paths.count(DESCRIPTION) == 1
+    assert api.bodies[-1]["messages"][0]["content"].startswith("# Tools")
 
 
 @pytest.mark.parametrize("asynchronous", [True, False])
@@ -131,11 +130,11 @@ async def test_the_method_is_chosen_at_the_first_call(api, asynchronous, include
     llm = ChatXinference(api.endpoint, "tiny").with_structured_output(
         Person, include_raw=include_raw
     )
-    assert api.asked == []
+    assert api.paths == []
     found = await llm.ainvoke("x") if asynchronous else llm.invoke("x")
     assert (found["parsed"] if include_raw else found) == Person(name="Ada", age=36)
-    assert api.sent[-1]["response_format"]["json_schema"]["name"] == "Person"
-    assert "tools" not in api.sent[-1]
+    assert api.bodies[-1]["response_format"]["json_schema"]["name"] == "Person"
+    assert "tools" not in api.bodies[-1]
 
 
 def test_a_server_that_does_not_report_the_engine_is_asked_for_a_tool_call(api):
@@ -144,8 +143,8 @@ def test_a_server_that_does_not_report_the_engine_is_asked_for_a_tool_call(api):
     api[CHAT] = [(200, recorded.whole({"tool_calls": [{"id": "1", "function": function}]}))]
     llm = ChatXinference(api.endpoint, "tiny").with_structured_output(Person)
     assert llm.invoke("x") == llm.invoke("x") == Person(name="Ada", age=36)
-    assert api.asked.count(DESCRIPTION) > 1  # a failed lookup is repeated
-    assert api.sent[-1]["tool_choice"]["function"]["name"] == "Person"
+    assert api.paths.count(DESCRIPTION) > 1  # a failed lookup is repeated
+    assert api.bodies[-1]["tool_choice"]["function"]["name"] == "Person"
 
 
 CUT = '{"name": "Ada", "age": 1'
@@ -228,7 +227,7 @@ async def test_call_parameters_if_the_engine_decides_the_method(api, asynchronou
         await bound.ainvoke("x", max_tokens=5)
     else:
         bound.invoke("x", max_tokens=5)
-    assert api.sent[-1]["max_tokens"] == 5
+    assert api.bodies[-1]["max_tokens"] == 5
 
 
 def test_a_tool_that_is_not_a_function_is_left_to_the_server():

@@ -1,12 +1,10 @@
 """Images, sounds and videos on a real Xinference, through llama.cpp and its projector."""
 
 from base64 import b64encode
-from functools import partial
-from http.server import SimpleHTTPRequestHandler
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from web_server import serving
+from scripted_server import Reply, ScriptedServer
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError, ServerError
@@ -179,20 +177,14 @@ def test_it_follows_a_video(llm, samples, tmp_path):
         assert llm.invoke([asked(VIDEO, block)]).content == "The video goes from red to blue."
 
 
-def test_a_url_is_opened_by_the_server(llm, samples, tmp_path):
+def test_a_url_is_opened_by_the_server(llm, samples):
     """Even a URL in its own network, which llama.cpp does not guard."""
-    (tmp_path / "image.png").write_bytes(samples.png("cyan"))
-    opened = []
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            opened.append(self.path)
-
-    with serving(partial(Handler, directory=tmp_path)) as web:
+    with ScriptedServer() as web:
+        web["/image.png"] = Reply(body=samples.png("cyan"), headers={"Content-Type": "image/png"})
         url = f"{web.endpoint}/image.png"
         answer = llm.invoke([asked(COLOR, {"type": "image", "url": url})])
     assert answer.content == "The image is cyan."
-    assert "/image.png" in opened
+    assert "/image.png" in web.paths
 
 
 def test_a_model_without_the_ability_is_not_asked(cluster, tiny_chat, image, sound):

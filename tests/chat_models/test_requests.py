@@ -359,7 +359,7 @@ def test_a_number_beyond_64_bits_is_refused_before_it_is_sent(server, given):
     with pytest.raises(BadRequestError, match=name) as caught:
         llm.invoke("x", **given)
     assert not caught.value.is_retryable
-    assert not server.requests
+    assert not server.bodies
     if "extra_body" not in given:
         with pytest.raises(ValidationError, match=name):
             ChatXinference(server.endpoint, "tiny", **given)

@@ -7,7 +7,6 @@ import json
 import pytest
 import recorded
 from langchain_core.exceptions import OutputParserException
-from management_server import scripted_api
 from pydantic import BaseModel, RootModel
 from scripted_server import Reply, ScriptedServer, Stream
 
@@ -103,7 +102,7 @@ def test_a_tool_call_cannot_be_a_list():
 @pytest.mark.parametrize("engine", ["llama.cpp", "Transformers"])
 async def test_a_list_without_a_method_depends_on_the_engine(engine):
     """An unknown engine is looked up first: only some follow the schema of a list."""
-    with scripted_api() as server:
+    with ScriptedServer() as server:
         server["GET /v1/models/tiny"] = [(200, {"model_name": "tiny", "model_engine": engine})]
         server["POST /v1/chat/completions"] = [(200, recorded.whole({"content": '["a", "b"]'}))]
         asked = ChatXinference(server.endpoint, "tiny").with_structured_output(NAMES)

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests.chat_models import ChatModelTests
-from recording_proxy import recording
-from web_server import answering
+from recording_proxy import RecordingProxy
+from scripted_server import Reply, ScriptedServer
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import BadRequestError
@@ -35,10 +35,12 @@ class TestMedia(ChatModelTests):
 
     @pytest.fixture(autouse=True)
     def find_server(self, cluster, tiny_sight, samples):
+        picture = Reply(body=samples.png("white"), headers={"Content-Type": "image/png"})
         with (
-            answering(samples.png("white"), "image/png") as here,
-            recording(cluster.endpoint, {DOWNLOADS: here}) as passed,
+            ScriptedServer() as here,
+            RecordingProxy(cluster.endpoint, {DOWNLOADS: here.endpoint}) as passed,
         ):
+            here["*"] = picture
             type(self).endpoint, type(self).uid = passed.endpoint, tiny_sight
             yield
 

@@ -1,7 +1,7 @@
 """Xinference 1.x servers that do not stream if tools are offered: the answer comes whole."""
 
 import pytest
-from management_server import scripted_api
+from scripted_server import ScriptedServer
 
 from xinference_magics import ChatXinference
 from xinference_magics.errors import BadRequestError
@@ -29,7 +29,7 @@ TOOL = {"type": "function", "function": {"name": "get_weather", "parameters": {}
 
 @pytest.fixture
 def answers():
-    with scripted_api() as made:
+    with ScriptedServer() as made:
         yield made
 
 
@@ -44,8 +44,8 @@ def check(message, answers):
     ]
     assert message.response_metadata["finish_reason"] == "tool_calls"
     assert message.usage_metadata["total_tokens"] == 12
-    assert [body.get("stream", False) for body in answers.sent] == [True, False]
-    assert "stream_options" not in answers.sent[1]
+    assert [body.get("stream", False) for body in answers.bodies] == [True, False]
+    assert "stream_options" not in answers.bodies[1]
 
 
 def merged(chunks):

@@ -4,22 +4,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from management_server import scripted_api
-from web_server import answering
+from scripted_server import Reply, ScriptedServer
 
 
 @pytest.fixture
 def json_server():
     """A server that answers everything with JSON but isn't Xinference."""
-
-    with answering(b"[1]", "application/json") as url:
-        yield url
+    with ScriptedServer() as web:
+        web["*"] = Reply(body=[1])
+        yield web.endpoint
 
 
 @pytest.fixture
 def answers():
     """Scripted answers, served at `answers.endpoint`."""
-    with scripted_api() as made:
+    with ScriptedServer() as made:
         yield made
 
 

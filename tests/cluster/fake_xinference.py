@@ -14,44 +14,35 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripted_server import Reply, ScriptedServer
 
 DATABASE = Path(os.environ["XINFERENCE_AUTH_DB_PATH"])
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
+class FakeXinference(ScriptedServer):
+    def script_for(self, request):
         answers = {
             "/v1/cluster/auth": {"auth": os.environ["XINFERENCE_AUTH_ADVANCED"] == "1"},
             "/v1/cluster/version": {"version": "4.1.0"},
             "/v1/admin/setup/status": {"needs_setup": not DATABASE.exists()},
         }
-        self.answer(200, answers[self.path])
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path == "/v1/admin/setup":
+        if request.method == "GET":
+            return Reply(body=answers[request.path])
+        body = request.body
+        if request.path == "/v1/admin/setup":
             DATABASE.write_text(json.dumps([body["username"], body["password"]]))
             known = body["setup_token"] == "the-setup-token"  # noqa: S105
-            self.answer(201 if known else 403, {"id": 1})
-        elif self.path == "/token":
+            return Reply(201 if known else 403, {"id": 1})
+        if request.path == "/token":
             good = DATABASE.exists() and json.loads(DATABASE.read_text()) == [*body.values()]
             with DATABASE.with_name("logins").open("a") as file:
                 file.write("x")
-            self.answer(200 if good else 401, {"access_token": token()})
-        else:
-            self.answer(201, {"key": "xf-" + "k" * 48})
-
-    def answer(self, status, content):
-        data = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+            return Reply(200 if good else 401, {"access_token": token()})
+        return Reply(201, {"key": "xf-" + "k" * 48})
 
 
 def token():
@@ -62,7 +53,7 @@ def token():
 
 def stop(*_):
     if "FAKE_CLOSE" in os.environ:
-        server.socket.close()
+        server.refuse()
     threading.Thread(target=end).start()
 
 
@@ -84,5 +75,6 @@ if __name__ == "__main__":
     sys.stdout.write("Setup token: the-setup-token\n")
     sys.stdout.flush()
     time.sleep(float(os.environ.get("FAKE_DELAY", "0")))
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler)
-    server.serve_forever()
+    server = FakeXinference(port=int(sys.argv[-1]))
+    with server:
+        threading.Event().wait()

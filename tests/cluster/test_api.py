@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from management_server import scripted_api
+from scripted_server import Reply, ScriptedServer
 
 from xinference_magics.cluster.api import ManagementApi
 from xinference_magics.cluster.connection import Cluster
@@ -13,9 +13,9 @@ from xinference_magics.errors import ConnectError
 
 @pytest.fixture
 def says():
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         answers.content = {}
-        answers.take = lambda _, path: answers.asked.append(path) or (200, answers.content)
+        answers.script_for = lambda _: Reply(body=answers.content)
         yield answers
 
 
@@ -74,4 +74,4 @@ def test_nothing_is_asked_before_a_method_is_called(says):
     made = ManagementApi(says.endpoint)
     assert made.client.session.headers["Connection"] == "close", "not our session"
     made.close()
-    assert says.asked == []
+    assert says.paths == []

@@ -26,7 +26,7 @@ ENGINES = {
 
 @pytest.fixture
 def registry(answers):
-    """A registry of a few models; `answers.asked` lists what it requested from the server."""
+    """A registry of a few models; `answers.paths` lists what it requested from the server."""
     for each in MODEL_TYPES:
         named = NAMES.get(each, [])
         listed = [{"model_name": name, "is_builtin": builtin} for name, builtin in named]
@@ -73,7 +73,7 @@ def test_a_search_finds_words_in_names_types_and_abilities(registry):
 def test_only_the_first_hits_are_looked_up(registry, answers):
     found = registry.search(["qwen3"], details=1)
     assert [each.sizes for each in found] == [("7",), ()]
-    assert f"{REGISTRATIONS}/LLM/qwen3-vl" not in answers.asked
+    assert f"{REGISTRATIONS}/LLM/qwen3-vl" not in answers.paths
 
 
 def test_a_type_that_a_server_does_not_have_is_skipped(registry, answers):
@@ -110,7 +110,7 @@ def test_unregister_removes_only_custom_models(registry, answers):
         registry.unregister("LLM", "mime")
     with pytest.raises(ModelNotFoundError, match="It is of type LLM"):
         registry.unregister("embedding", "mine")
-    assert f"{REGISTRATIONS}/LLM/qwen3" not in answers.asked
+    assert f"{REGISTRATIONS}/LLM/qwen3" not in answers.paths
 
 
 def test_engines_without_sizes_and_with_reasons():

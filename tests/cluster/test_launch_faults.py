@@ -166,7 +166,7 @@ def test_polling_ends_after_bad_credentials(answers, launch):
     answers[INSTANCES] = [CREATING, (401, {"detail": "Could not validate credentials"})]
     with pytest.raises(AuthenticationError):
         launch.wait(interval=0.05)
-    assert answers.asked.count(INSTANCES) == 2
+    assert answers.paths.count(INSTANCES) == 2
 
 
 def test_a_cancel_that_comes_too_late_is_reported(answers, launch):
@@ -180,7 +180,7 @@ def test_a_cancel_that_comes_too_late_is_reported(answers, launch):
 def test_a_ready_model_is_never_cancelled(answers, launch):
     answers[INSTANCES] = [states(("READY", None))]
     assert launch.cancel().state == "ready"
-    assert CANCEL not in answers.asked
+    assert CANCEL not in answers.paths
 
 
 def test_a_launch_with_a_ready_replica_is_never_cancelled(answers, launch):
@@ -188,7 +188,7 @@ def test_a_launch_with_a_ready_replica_is_never_cancelled(answers, launch):
     result = launch.cancel()
     assert result.state == "partly"
     assert result.message.startswith("1 of the 2 replicas of u are ready")
-    assert CANCEL not in answers.asked
+    assert CANCEL not in answers.paths
 
 
 def test_a_launch_that_the_server_has_forgotten_has_failed(answers, launch):

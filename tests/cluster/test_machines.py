@@ -70,7 +70,7 @@ def test_workers_list_their_replicas(machines, answers):
     assert [worker.replicas for worker in seen.workers] == [("m-rep0",), ("m-rep1",)]
     assert seen.uptime == 923
     assert all(0 <= worker.heard < 60 for worker in seen.workers)
-    assert answers.asked == ["/status", "/v1/models/instances"]
+    assert answers.paths == ["/status", "/v1/models/instances"]
     assert machines.versions() == {FIRST: "4.1.0", SECOND: "4.0.0"}
     assert machines.supervisor() == "127.0.0.1:19931"
 
@@ -119,7 +119,7 @@ def test_replicas_are_added_and_leftovers_removed(machines, answers):
     assert [each.ready for each in found] == [True, True]
     assert said == []
     assert seen
-    (body,) = answers.sent
+    (body,) = answers.bodies
     (placed,) = body["replica_config"]
     assert body["replica"] == 1
     assert placed["devices"] == [{"worker_ip": SECOND}]
@@ -175,7 +175,7 @@ def test_a_model_whose_replica_loads_is_left_alone(machines, answers):
     answers["/v1/models/m/replicas"] = [(200, [replica(0, FIRST, "CREATING")])]
     with pytest.raises(ModelNotReadyError, match="still loading"):
         scale(machines, 2)
-    assert answers.asked == ["/v1/models/m/replicas"]
+    assert answers.paths == ["/v1/models/m/replicas"]
 
 
 def test_a_count_that_is_not_reached_is_reported(machines, answers, monkeypatch):
@@ -213,7 +213,7 @@ def test_refused_credentials_end_the_polling_at_once(machines, answers):
     answers["/v1/api-relaunches/op"] = [UNAUTHORIZED]
     with pytest.raises(AuthenticationError):
         operations.relaunch(machines, "api", {}, lambda _: None)
-    assert answers.asked.count("/v1/api-relaunches/op") == 1
+    assert answers.paths.count("/v1/api-relaunches/op") == 1
 
 
 def reload(machines):
@@ -230,7 +230,7 @@ def test_a_reload_is_followed(machines, answers):
         (200, {"operation_id": "op", "status": "ready", "stage": "ready"}),
     ]
     assert reload(machines).status == "ready"
-    assert answers.sent == [{"model_config": {"max_model_len": 1}, "drain_timeout": 300}]
+    assert answers.bodies == [{"model_config": {"max_model_len": 1}, "drain_timeout": 300}]
 
 
 def test_a_reload_that_fails_says_whether_the_model_keeps_running(machines, answers):
@@ -269,7 +269,7 @@ def test_a_supervisor_that_fails_over_its_workers_is_still_stopped(machines, ans
         (200, {"result": True}),
     ]
     machines.stop()
-    assert answers.asked.count("/v1/clusters") == 2
+    assert answers.paths.count("/v1/clusters") == 2
     answers["DELETE /v1/clusters"] = [(403, {"detail": "Not enough permissions"})]
     with pytest.raises(PermissionDeniedError):
         machines.stop()
@@ -310,7 +310,7 @@ def test_an_interrupt_leaves_the_request_to_the_server(machines, answers):
     for each in threading.enumerate():
         if each.name == "xinference-magics-scale":
             each.join(5)
-    assert answers.sent == [{"replica": 1}]
+    assert answers.bodies == [{"replica": 1}]
 
 
 def test_an_instance_keeps_all_its_replicas():

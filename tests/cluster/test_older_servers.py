@@ -103,7 +103,7 @@ def test_unspecified_options_are_not_sent(answers, cluster):
     answers["POST /v1/models"] = [(200, {"model_uid": "u"})]
     request = LaunchRequest(model_name="m", model_engine="vLLM", model_size_in_billions=0.5)
     assert cluster.launch(request).uid == "u"
-    assert answers.sent == [
+    assert answers.bodies == [
         {
             "model_name": "m",
             "model_type": "LLM",

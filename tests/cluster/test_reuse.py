@@ -223,4 +223,4 @@ def test_a_replica_is_placed_on_a_worker_with_its_port(cluster, offers, address,
 def test_a_uid_with_a_slash_is_refused_before_anything_is_requested(cluster, answers):
     with pytest.raises(BadRequestError, match="No URL can name"):
         plan(cluster, LaunchRequest(model_name="qwen", model_uid="a/b"))
-    assert answers.asked == []
+    assert answers.paths == []

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from kernel_driver import Kernel, environment
-from web_server import answering
+from scripted_server import Reply, ScriptedServer
 
 REMEMBER = """
 import os
@@ -75,5 +75,6 @@ def in_kernel_env(kernel_env, monkeypatch):
 @pytest.fixture
 def web_server():
     """A web server that isn't Xinference."""
-    with answering(b"<html>It works!</html>", "text/html") as url:
-        yield url
+    with ScriptedServer() as web:
+        web["*"] = Reply(body="<html>It works!</html>", headers={"Content-Type": "text/html"})
+        yield web.endpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from recording_proxy import recording
+from recording_proxy import RecordingProxy
 from test_help import offered
 
 from xinference_magics.cluster.launching.plan import LaunchRequest
@@ -145,7 +145,7 @@ def test_engines_of_all_kinds_of_models(kernel):
 
 
 def test_the_large_registry_is_never_fetched(kernel, server):
-    with recording(server.endpoint) as recorded:
+    with RecordingProxy(server.endpoint) as recorded:
         for command in (
             "search qwen",
             "search text2image",
@@ -164,8 +164,9 @@ def test_the_large_registry_is_never_fetched(kernel, server):
         typed = f"%xinference launch -e {recorded.endpoint} -n qwen2.5-inst"
         offered(kernel, typed, "qwen2.5-instruct")
         offered(kernel, f"{typed}ruct -f ", "ggufv2")
-    assert any("embedding?detailed=true" in path for path in recorded.paths)
-    assert not [path for path in recorded.paths if "/LLM" in path and "detailed=true" in path]
+    assert any("embedding?detailed=true" in each.url for each in recorded.requests)
+    asked = [each.url for each in recorded.requests]
+    assert not [url for url in asked if "/LLM" in url and "detailed=true" in url]
     listed = requests.get(f"{server.endpoint}/v1/model_registrations/LLM", timeout=60).json()
     builtin = {each["model_name"] for each in listed if each["is_builtin"]}
     described = [

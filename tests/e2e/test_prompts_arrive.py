@@ -2,14 +2,14 @@
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
-from recording_proxy import recording
+from recording_proxy import RecordingProxy
 from typed_prompts import PROMPTS
 
 
 @pytest.fixture
 def sent(kernel, server, tiny_chat):
     """Run a chat cell in a kernel; return the prompt that the real server received."""
-    with recording(server.endpoint) as recorded:
+    with RecordingProxy(server.endpoint) as recorded:
         kernel.run(f"%xinference connect {recorded.endpoint}\n%xinference use {tiny_chat.gguf}")
 
         def run(prompt):

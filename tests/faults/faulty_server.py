@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import recorded
-import scripted_server
 from scripted_server import Reply, Request, ScriptedServer, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from scripted_server import Script
 
 UID = "tiny"
 ANSWER = ("One", " two", " three", " four.")
@@ -64,12 +63,12 @@ class FaultyServer(ScriptedServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._http.RequestHandlerClass = _Handler
-        self.faults: dict[str, Reply | Stream | Callable[[], Reply | Stream]] = {}
+        self.faults: dict[str, Script | Callable[[], Script]] = {}
         self.answers = healthy()
         self.stream = recorded.llama(*ANSWER)
 
-    def script_for(self, what: str, request: Request) -> Reply | Stream:
+    def script_for(self, request: Request) -> Script:
+        what = f"{request.method} {request.path}"
         for pattern, script in self.faults.items():
             if re.fullmatch(pattern, what):
                 return script() if callable(script) else script
@@ -79,21 +78,4 @@ class FaultyServer(ScriptedServer):
             return Reply(body=recorded.whole({"content": TEXT}))
         if what in self.answers:
             return Reply(body=self.answers[what])
-        return Reply(404, {"detail": "Not Found"})
-
-
-class _Handler(scripted_server._Handler):
-    def _answer(self) -> None:
-        script = self.server.script
-        assert isinstance(script, FaultyServer)
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or "null")
-        path = unquote(urlsplit(self.path).path)
-        request = Request(path, dict(self.headers), body, self.client_address[1])
-        script.requests.append(request)
-        if path.endswith("/abort"):
-            script.aborted.put(path.split("/")[-2])
-            Reply(body={"msg": "DONE"}).play(self)
-        else:
-            script.script_for(f"{self.command} {path}", request).play(self)
-
-    do_GET = do_POST = do_DELETE = _answer  # noqa: N815  # http.server's names
+        return super().script_for(request)

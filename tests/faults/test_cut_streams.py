@@ -1,12 +1,10 @@
 """A stream that is cut at each of its bytes, and a real one cut at twenty places."""
 
-import asyncio
-
 import pytest
 import recorded
 from broken_shell import CHAT_CALLS, EVERYWHERE
 from faulty_proxy import Fault, FaultyProxy
-from scripted_server import ScriptedServer, Stream
+from scripted_server import Raw, ScriptedServer, Stream
 
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import ConnectError, StreamError, XinferenceError
@@ -61,29 +59,11 @@ async def test_cut_at_every_byte(engine, end):
 async def test_cut_by_the_end_of_the_connection():
     """As behind an HTTP/1.0 proxy, where closing the connection ends an answer."""
     data, whole = STREAMS["llama.cpp"], FINISHED["llama.cpp"]
-    for cut in range(1, len(data), 1 if EVERYWHERE else 23):
-        async with plain_server(data[:cut]) as endpoint:
-            check(cut, whole, *await answered(endpoint))
-
-
-class plain_server:  # noqa: N801  # used as a function
-    """Answer one request with `data`, then close the connection, as HTTP/1.0 does."""
-
-    def __init__(self, data):
-        self._data = data
-
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def _answer(self, reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + self._data)
-        await writer.drain()
-        writer.close()
-
-    async def __aexit__(self, *_):
-        self._server.close()
+    head = b"HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+    cuts = range(1, len(data), 1 if EVERYWHERE else 23)
+    with ScriptedServer(*[Raw(head + data[:cut]) for cut in cuts]) as server:
+        for cut in cuts:
+            check(cut, whole, *await answered(server.endpoint))
 
 
 @pytest.mark.parametrize("engine", STREAMS)

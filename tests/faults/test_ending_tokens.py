@@ -6,7 +6,7 @@ import pytest
 import recorded
 from broken_shell import CALLS
 from faulty_server import ANSWER, TEXT, FaultyServer
-from scripted_server import Reply, Stream
+from scripted_server import Stream
 from token_server import TokenServer, end_token
 
 from xinference_magics.auth.login import Login
@@ -36,14 +36,13 @@ class GuardedServer(FaultyServer):
         super().__exit__()
         self.tokens.__exit__()
 
-    def script_for(self, what, request):
-        if what in OPEN:
-            return super().script_for(what, request)
-        _, _, token = request.headers.get("Authorization", "").partition(" ")
-        status, content = self.tokens.answer(request.path, request.body, token or None)
-        if status != 200 or "/auth/" in what or "/token" in what:
-            return Reply(status, content)
-        return super().script_for(what, request)
+    def script_for(self, request):
+        if f"{request.method} {request.path}" in OPEN:
+            return super().script_for(request)
+        reply = self.tokens.script_for(request)
+        if reply.status != 200 or request.path in TokenServer.LOGINS:
+            return reply
+        return super().script_for(request)
 
     def end_token(self):
         """Expire the access token."""

@@ -2,13 +2,13 @@
 
 import pytest
 from loaded_shell import loaded_shell
-from management_server import scripted_api
+from scripted_server import ScriptedServer
 
 
 @pytest.fixture(scope="module")
 def says():
     """A server; it answers every request with `says.content`, or by path with `says.by_path`."""
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         answers.content, answers.by_path, answers.status = {}, {}, 200
 
         def take(_method, path):

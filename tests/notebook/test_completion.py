@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from management_server import scripted_api
+from scripted_server import ScriptedServer
 
 from xinference_magics.notebook.command_line.option import Values
 from xinference_magics.notebook.commands import COMMANDS, conversing
@@ -54,7 +54,7 @@ ANSWERS = {
 @contextmanager
 def running_server():
     """Run a server that has these models and records its requests."""
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         answer(answers, 200)
         yield answers
 
@@ -207,7 +207,7 @@ def test_a_slow_server_keeps_nobody_waiting(tab, tab_until, server):
     assert tab("%xinference launch -n qw") == []
     server.gate.set()
     assert tab_until("%xinference launch -n qw") == ["qwen2.5-instruct", "Qwen3"]
-    assert len([path for path in server.asked if "registrations" in path]) == 1
+    assert len([path for path in server.paths if "registrations" in path]) == 1
 
 
 def test_an_old_answer_is_offered_while_it_is_refreshed(tab, tab_until, server, magics):
@@ -239,7 +239,7 @@ def test_a_server_that_refuses_is_not_asked_again(tab_and_wait, tab_until, serve
     answer(server, status)
     for line in LINES:
         tab_and_wait(line)
-    refused = [path for path in server.asked if path != "/v1/cluster/auth"]
+    refused = [path for path in server.paths if path != "/v1/cluster/auth"]
     assert len(refused) == 1
     answer(server, 200)
     magics.session.connector.changes += 1  # a command has succeeded

@@ -2,7 +2,6 @@
 
 import pytest
 import recorded
-from management_server import scripted_api
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
@@ -92,7 +91,7 @@ def test_the_options_of_a_launch_determine_the_context_of_its_object(magics):
 @pytest.fixture
 def described(magics):
     """Run `describe`, and return the line that it shows about the context."""
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         data = {
             "model_type": "LLM",
             "model_engine": "llama.cpp",

@@ -2,7 +2,6 @@
 
 import pytest
 from IPython.core.error import UsageError
-from management_server import scripted_api
 from recorded_cluster import (
     FIRST,
     FORBIDDEN,
@@ -14,6 +13,7 @@ from recorded_cluster import (
     status,
     worker_status,
 )
+from scripted_server import ScriptedServer
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.machines import Snapshot, Worker
@@ -34,7 +34,7 @@ from xinference_magics.notebook.results.machines import Load, Replicas, Workers,
 
 @pytest.fixture
 def answers():
-    with scripted_api() as made:
+    with ScriptedServer() as made:
         play(made)
         yield made
 
@@ -89,7 +89,7 @@ def test_public_data_is_shown_without_credentials(run, answers):
     found = run("workers")
     assert found.caption.endswith("not allowed to see the replicas and the versions.")
     assert [worker.cpus for worker in found] == [2, 2]
-    assert answers.asked.count("/v1/models/instances") == 1
+    assert answers.paths.count("/v1/models/instances") == 1
 
 
 def test_health_reports_a_silent_worker(run, answers):
@@ -162,7 +162,7 @@ def test_stop_cluster_asks_and_names_what_would_end(run, answers, monkeypatch):
     with pytest.raises(NotebookError, match="Nothing was done"):
         run("stop-cluster")
     assert f"2 workers ({FIRST}, {SECOND}) and 1 model (m␛[2J)?" in questions[0]
-    assert "/v1/clusters" not in answers.asked
+    assert "/v1/clusters" not in answers.paths
 
 
 @pytest.mark.parametrize("options", ["--yes", "-y", "--check", "-y -e {endpoint}/"])
@@ -172,7 +172,7 @@ def test_stop_cluster_without_a_question(run, answers, magics, options):
     run("list")
     assert magics.session.connector.uses(answers.endpoint)
     run(f"stop-cluster {options.format(endpoint=answers.endpoint)}")
-    assert "/v1/clusters" in answers.asked
+    assert "/v1/clusters" in answers.paths
     assert not magics.session.connector.uses(answers.endpoint)
 
 
@@ -205,7 +205,7 @@ def test_the_result_of_a_relaunch_is_shown_as_a_table(run, shell, answers):
     answers["POST /v1/supervisor/relaunch"] = [(202, done)]
     ended = run("relaunch-supervisor --request-id weekly")
     assert ended.target_version == "4.2.0<b>"
-    assert answers.sent == [{"python_executable": None, "request_id": "weekly"}]
+    assert answers.bodies == [{"python_executable": None, "request_id": "weekly"}]
     shown, _ = shell.display_formatter.format(ended)
     assert "target version" in shown["text/plain"]
     assert "4.2.0&lt;b&gt;" in shown["text/html"]
@@ -273,7 +273,7 @@ def test_a_watch_stops_at_the_first_refusal_and_leaves_its_table(watch, answers,
     watching, painted = watch
     with pytest.raises(error):
         watching.run(0.01, None, None)
-    assert answers.asked.count("/v1/models/instances") == 2
+    assert answers.paths.count("/v1/models/instances") == 2
     assert "2 of 2" in painted[-1][1]
 
 

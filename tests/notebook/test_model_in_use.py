@@ -2,7 +2,6 @@
 
 import pytest
 import recorded
-from management_server import scripted_api
 from scripted_server import ScriptedServer, Stream
 
 from xinference_magics.cluster.connection import Cluster
@@ -40,7 +39,7 @@ def test_a_new_limit_leaves_half_of_the_context_to_the_prompt(magics, ability):
 
 @pytest.mark.parametrize("option", ["", " -e {endpoint}/"])
 def test_a_terminated_model_is_no_longer_used(magics, option):
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         answers["/v1/models/tiny"] = [(200, None)]
         magics.session.connector._cluster = Cluster(answers.endpoint)
         answers["/v1/cluster/auth"] = [(200, {"auth": False})]
@@ -50,7 +49,7 @@ def test_a_terminated_model_is_no_longer_used(magics, option):
 
 
 def test_terminating_a_model_elsewhere_keeps_the_one_in_use(magics):
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         answers["/v1/models/tiny"] = [(200, None)]
         answers["/v1/cluster/auth"] = [(200, {"auth": False})]
         magics.session.connector._cluster = Cluster("http://127.0.0.1:9")
@@ -69,7 +68,7 @@ def test_terminating_a_model_elsewhere_keeps_the_one_in_use(magics):
     ],
 )
 def test_a_rejected_sound_names_a_running_model_with_audio_input(magics, abilities, hint):
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         listed = [("tiny", ["chat"]), ("other", abilities)]
         models = [{"id": uid, "model_ability": able} for uid, able in listed]
         answers["/v1/models"] = [(200, {"data": models})]
@@ -78,4 +77,4 @@ def test_a_rejected_sound_names_a_running_model_with_audio_input(magics, abiliti
         magics.shell.user_ns["sound"] = b"RIFF"
         with pytest.raises(PromptError, match=rf"tiny does not accept audio\. {hint}"):
             magics.chat("--audio sound What is heard?")
-        assert answers.asked == ["/v1/models"]
+        assert answers.paths == ["/v1/models"]

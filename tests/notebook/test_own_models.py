@@ -4,7 +4,6 @@ import json
 
 import pytest
 import recorded
-from management_server import scripted_api
 from PIL import Image
 from scripted_server import ScriptedServer, Stream
 
@@ -36,7 +35,7 @@ def events(*deltas):
 def test_a_schema_does_not_need_the_engine_to_be_named(shell, engine):
     called = {"index": 0, "id": "1", "function": {"name": "Person", "arguments": '{"name": "Ada"}'}}
     said = '{"name": "Ada"}' if engine == "llama.cpp" else {"tool_calls": [called]}
-    with scripted_api() as server:
+    with ScriptedServer() as server:
         server["GET /v1/models/tiny"] = [(200, {"model_name": "tiny", "model_engine": engine})]
         server["POST /v1/chat/completions"] = [(200, events(said))]
         shell.user_ns |= {"mine": ChatXinference(server.endpoint, "tiny"), "Person": SCHEMA}

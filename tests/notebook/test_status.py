@@ -13,7 +13,7 @@ def server(tmp_path, monkeypatch):
 
 def test_connecting_sends_each_request_once(shell, server, capsys):
     shell.run_line_magic("xinference", f"connect {server.endpoint}")
-    assert sorted(server.asked) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
+    assert sorted(server.paths) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
     said = capsys.readouterr().out
     assert said.startswith(f"Connected to {server.endpoint} (Xinference 4.1.0).")
     assert "Running: talker (LLM), writer (LLM), vectors (embedding)." in said
@@ -21,9 +21,9 @@ def test_connecting_sends_each_request_once(shell, server, capsys):
 
 def test_status_requests_again_what_may_have_changed(shell, server):
     shell.run_line_magic("xinference", f"connect {server.endpoint}")
-    server.asked.clear()
+    server.requests.clear()
     found = shell.run_line_magic("xinference", "status")
-    assert sorted(server.asked) == ["/v1/cluster/version", "/v1/models"]
+    assert sorted(server.paths) == ["/v1/cluster/version", "/v1/models"]
     assert (found.endpoint, found.version, found.private) == (server.endpoint, "4.1.0", False)
     assert [model.uid for model in found.models] == ["talker", "writer", "vectors"]
     assert (found.in_use, found.turns) == ((), 0)
@@ -32,7 +32,7 @@ def test_status_requests_again_what_may_have_changed(shell, server):
 def test_the_first_status_connects(shell, server, monkeypatch):
     monkeypatch.setenv("XINFERENCE_ENDPOINT", server.endpoint)
     shell.run_line_magic("xinference", "status")
-    assert sorted(server.asked) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
+    assert sorted(server.paths) == ["/v1/cluster/auth", "/v1/cluster/version", "/v1/models"]
 
 
 def test_server_data_prints_no_control_characters(shell, server, capsys):

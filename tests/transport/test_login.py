@@ -14,8 +14,8 @@ from traceback import walk_tb
 
 import pytest
 from pydantic import SecretStr
+from scripted_server import Reply, ScriptedServer
 from token_server import TokenServer, end_token
-from web_server import answering
 
 from xinference_magics import ChatXinference
 from xinference_magics.auth.identity import Identity
@@ -262,11 +262,11 @@ def huge():
     "said", [b"[1]", b"{}", b'{"access_token": "x"}', b"?", b"[" * 99_999, huge()]
 )
 def test_another_server_is_not_an_xinference(said):
-    with (
-        answering(said, "application/json") as url,
-        pytest.raises(ConnectError, match="not an Xinference"),
-    ):
-        sign_in(url, "ann", "right")
+    reply = Reply(body=said, headers={"Content-Type": "application/json"})
+    with ScriptedServer() as server:
+        server["*"] = reply
+        with pytest.raises(ConnectError, match="not an Xinference"):
+            sign_in(server.endpoint, "ann", "right")
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])

@@ -5,7 +5,7 @@ from inspect import isawaitable
 
 import pytest
 import recorded
-from forward_proxy import forward_proxy
+from recording_proxy import RecordingProxy
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics.chat_models import ChatXinference
@@ -31,9 +31,9 @@ def server():
 
 @pytest.fixture
 def proxy(server, monkeypatch):
-    with forward_proxy(server.endpoint) as (url, asked):
-        monkeypatch.setenv("http_proxy", url)
-        yield asked
+    with RecordingProxy(server.endpoint) as made:
+        monkeypatch.setenv("http_proxy", made.endpoint)
+        yield made
 
 
 async def answers(llm):
@@ -48,15 +48,16 @@ async def answers(llm):
 
 async def test_a_server_elsewhere_is_reached_through_the_proxy(proxy, server):
     assert await answers(ChatXinference(ELSEWHERE, "tiny")) == ["Hello!"] * 4
-    assert [url for url, _ in proxy] == [ELSEWHERE + PATH] * 4
+    assert [each.url for each in proxy.requests] == [ELSEWHERE + PATH] * 4
     assert len(server.bodies) == 4
 
 
 async def test_a_proxy_has_credentials_of_its_own(server, monkeypatch):
-    with forward_proxy(server.endpoint) as (url, asked):
-        monkeypatch.setenv("http_proxy", url.replace("//", "//me:hunter2@"))
+    with RecordingProxy(server.endpoint) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.endpoint.replace("//", "//me:hunter2@"))
         await answers(ChatXinference(ELSEWHERE, "tiny", api_key="xf-key"))
-    assert [each["Proxy-Authorization"] for _, each in asked] == ["Basic bWU6aHVudGVyMg=="] * 4
+    passed = [each.headers["Proxy-Authorization"] for each in proxy.requests]
+    assert passed == ["Basic bWU6aHVudGVyMg=="] * 4
     assert [each.headers["Authorization"] for each in server.requests] == ["Bearer xf-key"] * 4
 
 
@@ -64,7 +65,7 @@ async def test_a_proxy_has_credentials_of_its_own(server, monkeypatch):
 async def test_this_machine_is_reached_without_the_proxy(proxy, server, host):
     endpoint = server.endpoint.replace("127.0.0.1", host)
     assert await answers(ChatXinference(endpoint, "tiny")) == ["Hello!"] * 4
-    assert proxy == []
+    assert proxy.requests == []
 
 
 async def test_no_proxy_is_respected(proxy, monkeypatch):
@@ -74,7 +75,7 @@ async def test_no_proxy_is_respected(proxy, monkeypatch):
         llm.invoke("x")
     with pytest.raises(ConnectError, match=r"models\.example"):
         await llm.ainvoke("x")
-    assert proxy == []
+    assert proxy.requests == []
 
 
 async def test_a_proxy_that_is_down_is_named(monkeypatch, closed_port):
@@ -113,7 +114,7 @@ async def test_a_proxy_may_be_named_without_its_scheme(proxy, server, monkeypatc
     """As curl and `requests` accept it."""
     monkeypatch.setenv("http_proxy", os.environ["http_proxy"].removeprefix("http://"))
     assert await answers(ChatXinference(ELSEWHERE, "tiny")) == ["Hello!"] * 4
-    assert len(proxy) == 4
+    assert len(proxy.requests) == 4
 
 
 async def test_a_netrc_never_replaces_the_key(proxy, server, tmp_path, monkeypatch):

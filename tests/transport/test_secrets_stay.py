@@ -15,8 +15,8 @@ from types import FrameType, FunctionType, ModuleType
 
 import pytest
 import recorded
-from forward_proxy import forward_proxy
 from langchain_core.documents import Document
+from recording_proxy import RecordingProxy
 from scripted_server import Reply, ScriptedServer, Stream
 from token_server import TokenServer
 
@@ -308,12 +308,12 @@ def test_no_exception_holds_the_password_of_a_proxy(monkeypatch, closed_port, na
 def test_no_exception_holds_it_when_a_server_fails_behind_the_proxy(monkeypatch, fault):
     with (
         ScriptedServer(FAULTS[fault]) as server,
-        forward_proxy(server.endpoint) as (url, passed_on),
+        RecordingProxy(server.endpoint) as proxy,
     ):
-        monkeypatch.setenv("http_proxy", url.replace("//", f"//me:{PLANTED}@"))
+        monkeypatch.setenv("http_proxy", proxy.endpoint.replace("//", f"//me:{PLANTED}@"))
         for error in asked(ELSEWHERE, timeout=(2.0, 0.3)):
             assert not knows(error, PLANTED, "bWU6cGxhbnRlZA")
-        assert passed_on
+        assert proxy.requests
 
 
 @pytest.mark.parametrize(

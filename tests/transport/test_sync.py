@@ -1,6 +1,7 @@
 """The session on a network that misbehaves."""
 
 import pytest
+from scripted_server import Raw, Reply, ScriptedServer
 
 from xinference_magics.errors import (
     AuthenticationError,
@@ -12,27 +13,43 @@ from xinference_magics.errors import (
 from xinference_magics.transport.endpoint import Timeouts
 from xinference_magics.transport.sync import open_session
 
+HTML = {"Content-Type": "text/html"}
+SILENCE = Raw(end="never")
+
 
 @pytest.fixture
-def session(script):
-    with open_session(script.endpoint, timeouts=Timeouts(0.5, 0.5)) as made:
+def server():
+    with ScriptedServer() as made:
         yield made
 
 
-def test_an_answer_is_returned(script, session):
-    assert session.get(script.plays(script.answer(body=b'{"a": 1}'))).json() == {"a": 1}
+@pytest.fixture
+def session(server):
+    with open_session(server.endpoint, timeouts=Timeouts(0.5, 0.5)) as made:
+        yield made
 
 
-def test_an_error_status_raises_our_error(script, session):
-    url = script.plays(
-        script.answer(401, b'{"detail": "Could not validate credentials"}'),
-        script.answer(
-            503, b'{"detail": "Model is loading"}', "application/json", "retry-after: 30"
-        ),
-        script.answer(
-            500, b"Internal Server Error: 1 validation error for X\nn\n  bad", "text/plain"
-        ),
-        script.answer(502, b"<html><title>Bad Gateway</title></html>", "text/html"),
+@pytest.fixture
+def plays(server):
+    """Have the server play scripts, one for each request; returns its URL."""
+
+    def play(*scripts):
+        server["*"] = scripts
+        return server.endpoint
+
+    return play
+
+
+def test_an_answer_is_returned(plays, session):
+    assert session.get(plays(Reply(body={"a": 1}))).json() == {"a": 1}
+
+
+def test_an_error_status_raises_our_error(plays, session):
+    url = plays(
+        Reply(401, {"detail": "Could not validate credentials"}),
+        Reply(503, {"detail": "Model is loading"}, {"retry-after": "30"}),
+        Reply(500, "Internal Server Error: 1 validation error for X\nn\n  bad"),
+        Reply(502, "<html><title>Bad Gateway</title></html>", HTML),
     )
     with pytest.raises(AuthenticationError):
         session.get(url)
@@ -44,9 +61,9 @@ def test_an_error_status_raises_our_error(script, session):
         session.get(url)
 
 
-def test_a_web_page_is_not_an_xinference(script, session):
+def test_a_web_page_is_not_an_xinference(plays, session):
     with pytest.raises(ConnectError, match="it is not an Xinference server"):
-        session.get(script.plays(script.answer(body=b"<html>Welcome</html>", kind="text/html")))
+        session.get(plays(Reply(body="<html>Welcome</html>", headers=HTML)))
 
 
 def test_a_refused_connection(closed_port):
@@ -64,25 +81,25 @@ def test_an_unknown_host():
             session.get(endpoint)
 
 
-def test_tls_to_a_plain_server(script, session):
-    url = script.plays(script.answer()).replace("http:", "https:")
+def test_tls_to_a_plain_server(plays, session):
+    url = plays(Reply()).replace("http:", "https:")
     with pytest.raises(ConnectError, match=r"TLS|closed the connection|timed out"):
         session.get(url)
 
 
-def test_silence_ends_after_the_read_timeout(script, session):
+def test_silence_ends_after_the_read_timeout(plays, session):
     with pytest.raises(ConnectError, match="is not responding"):
-        session.get(script.plays(script.SILENCE))
+        session.get(plays(SILENCE))
 
 
-def test_silence_in_the_middle_of_a_body(script, session):
+def test_silence_in_the_middle_of_a_body(plays, session):
     with pytest.raises(ConnectError, match="is not responding"):
-        session.get(script.plays(script.answer(body=b"{}").replace(b"length: 2", b"length: 99")))
+        session.get(plays(Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{}", end="never")))
 
 
-def test_the_timeout_of_a_request_is_respected(script, session):
+def test_the_timeout_of_a_request_is_respected(plays, session):
     with pytest.raises(ConnectError, match="is not responding"):
-        session.get(script.plays(script.SILENCE), timeout=(0.5, 0.1))
+        session.get(plays(SILENCE), timeout=(0.5, 0.1))
 
 
 def test_a_black_hole_ends_after_the_connect_timeout(full_backlog):
@@ -93,47 +110,46 @@ def test_a_black_hole_ends_after_the_connect_timeout(full_backlog):
         session.get(full_backlog)
 
 
-def test_a_server_that_does_not_speak_http(script, session):
+def test_a_server_that_does_not_speak_http(plays, session):
     with pytest.raises(ConnectError, match=r"does not speak HTTP|closed"):
-        session.get(script.plays(b"SSH-2.0-OpenSSH_9.6\r\n"))
+        session.get(plays(Raw(b"SSH-2.0-OpenSSH_9.6\r\n")))
 
 
-def test_each_request_has_a_connection_of_its_own(script, session):
-    url = script.plays(script.answer(), script.answer())
+def test_each_request_has_a_connection_of_its_own(plays, session, server):
+    url = plays(Reply())
     session.get(url)
     session.post(url, json={"n": 1})
-    assert [number for number, _ in script.requests] == [1, 2]
-    assert all(b"\r\nconnection: close\r\n" in each.lower() for _, each in script.requests)
+    first, second = server.requests
+    assert first.connection != second.connection
+    assert first.headers["Connection"] == second.headers["Connection"] == "close"
 
 
-def test_a_reset_is_not_retried(script, session):
+def test_a_reset_is_not_retried(plays, session, server):
     with pytest.raises(ConnectError, match="closed the connection"):
-        session.post(script.plays(script.RESET), json={})
-    assert len(script.requests) == 1
+        session.post(plays(Raw(end="reset")), json={})
+    assert len(server.requests) == 1
 
 
-def test_credentials_are_looked_up_for_each_request(script):
+def test_credentials_are_looked_up_for_each_request(plays, server):
     tokens = iter(["one", None, "three"])
-    with open_session(script.endpoint, token=lambda: next(tokens)) as session:
+    with open_session(server.endpoint, token=lambda: next(tokens)) as session:
         for _ in range(3):
-            session.get(script.plays(script.answer()))
-    sent = [b"authorization: bearer" in request.lower() for _, request in script.requests]
-    assert sent == [True, False, True]
-    assert b"Bearer three" in script.requests[2][1]
+            session.get(plays(Reply()))
+    sent = [each.headers.get("Authorization") for each in server.requests]
+    assert sent == ["Bearer one", None, "Bearer three"]
 
 
-def test_credentials_do_not_follow_to_another_host(script):
-    moved = script.answer(307, b"", "text/plain", f"location: {script.endpoint}/there").replace(
-        b"127.0.0.1", b"localhost"
-    )
-    with open_session(script.endpoint, token=lambda: "secret") as session:
-        session.get(script.plays(moved, script.answer()))
-    assert b"secret" in script.requests[0][1]
-    assert b"secret" not in script.requests[1][1]
+def test_credentials_do_not_follow_to_another_host(plays, server):
+    there = server.endpoint.replace("127.0.0.1", "localhost")
+    with open_session(server.endpoint, token=lambda: "secret") as session:
+        session.get(plays(Reply(307, "", {"Location": there}), Reply()))
+    first, second = server.requests
+    assert "secret" in str(first.headers)
+    assert "secret" not in str(second.headers)
 
 
-def test_no_proxy_is_used_for_this_machine(script, session, monkeypatch):
+def test_no_proxy_is_used_for_this_machine(plays, session, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert session.get(script.plays(script.answer())).ok
+    assert session.get(plays(Reply())).ok
     with open_session("http://192.0.2.1") as elsewhere, pytest.raises(ConnectError, match="proxy"):
         elsewhere.get("http://192.0.2.1")
