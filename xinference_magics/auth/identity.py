@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from xinference_magics.auth.login import Login, claims
 from xinference_magics.errors import AuthenticationError, ConnectError
+from xinference_magics.json_fields import real
 from xinference_magics.transport.endpoint import normalize
 from xinference_magics.transport.failures import other_credentials
 
@@ -106,8 +107,7 @@ def _of_environment() -> str:
 
 def _expiry(token: str) -> float:
     """Return when a JWT expires, in seconds since 1970, or 0 if it cannot be read."""
-    expiry = claims(token).get("exp")
-    return float(expiry) if isinstance(expiry, int | float) else 0.0
+    return real(claims(token).get("exp")) or 0.0
 
 
 def _cli_files(endpoint: str) -> Iterator[Path]:

@@ -28,6 +28,7 @@ from xinference_magics.files import (
     state_folder,
     write_private,
 )
+from xinference_magics.json_fields import Json, mapping
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
 from xinference_magics.transport.events import EventError, whole
@@ -54,7 +55,7 @@ _LOCK_SECONDS = (
 )
 
 
-def claims(token: str) -> dict[str, Any]:
+def claims(token: str) -> Json:
     """Return the claims of a JWT, unverified, or an empty dict if `token` isn't one.
 
     Args:
@@ -65,7 +66,7 @@ def claims(token: str) -> dict[str, Any]:
         said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, IndexError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return mapping(said)
 
 
 @dataclass(frozen=True)

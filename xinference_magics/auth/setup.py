@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from requests import JSONDecodeError
 
 from xinference_magics.errors import (
@@ -12,6 +10,7 @@ from xinference_magics.errors import (
     NotOfferedError,
     PermissionDeniedError,
 )
+from xinference_magics.json_fields import Json, mapping, number
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
 from xinference_magics.transport.sync import open_session
@@ -31,16 +30,16 @@ def needs_setup(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:
 def shortest_password(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> int:
     """Return the minimum length of a password there; 8 if the server does not specify it."""
     told = _setup_status(endpoint, timeouts).get("password_min_length")
-    return told if isinstance(told, int) else _MIN_PASSWORD_CHARS
+    return number(told) or _MIN_PASSWORD_CHARS
 
 
-def _setup_status(endpoint: str, timeouts: Timeouts) -> dict[str, Any]:
+def _setup_status(endpoint: str, timeouts: Timeouts) -> Json:
     with open_session(endpoint, timeouts=timeouts) as session:
         try:
             said = session.get(f"{endpoint}/v1/admin/setup/status").json()
         except (JSONDecodeError, NotOfferedError):  # before 3.0, accounts came from a file
             return {}
-    return said if isinstance(said, dict) else {}
+    return mapping(said)
 
 
 def wants_setup_token(endpoint: str, timeouts: Timeouts = MANAGEMENT) -> bool:

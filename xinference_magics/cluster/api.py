@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import requests
 from xinference_client.client.restful.restful_client import Client
 
-from xinference_magics.cluster.models import text
 from xinference_magics.errors import (
     BadRequestError,
     ConnectError,
@@ -22,6 +21,7 @@ from xinference_magics.errors import (
     PermissionDeniedError,
     ServerError,
 )
+from xinference_magics.json_fields import text
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, normalize, quoted
 from xinference_magics.transport.sync import open_session
 from xinference_magics.transport.traces import from_client, raised_in

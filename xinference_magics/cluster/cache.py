@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from xinference_magics.cluster.models import number, objects, text, texts
 from xinference_magics.errors import ModelNotFoundError, ServerError
+from xinference_magics.json_fields import number, objects, text, texts
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.api import ManagementApi
-    from xinference_magics.cluster.models import Json
+    from xinference_magics.json_fields import Json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,14 @@ from xinference_magics.cluster.api import ManagementApi, in_path
 from xinference_magics.cluster.cache import Cache
 from xinference_magics.cluster.launching.launch import Launch
 from xinference_magics.cluster.machines import Machines
-from xinference_magics.cluster.models import Instance, RunningModel, objects, text
+from xinference_magics.cluster.models import Instance, RunningModel
 from xinference_magics.cluster.registry import Registry
 from xinference_magics.errors import (
     BadRequestError,
     ModelNotFoundError,
     ModelNotReadyError,
 )
+from xinference_magics.json_fields import mapping, objects, text
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts
@@ -151,7 +152,7 @@ class Cluster:
     def workers(self) -> list[str]:
         """Return the addresses of the workers, ``host:port``; needs no credentials."""
         listed = self._api.get(dict, "/status").get("workers")
-        return [str(address) for address in listed] if isinstance(listed, dict) else []
+        return [str(address) for address in mapping(listed)]
 
     def replicas(self, uid: str, name: str | None = None) -> list[ReplicaStatus]:
         """Return the replicas of a UID, including loading and failed ones.

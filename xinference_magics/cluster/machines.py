@@ -11,22 +11,13 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import in_path, may_pass
-from xinference_magics.cluster.models import (
-    Event,
-    Instance,
-    Json,
-    ReplicaStatus,
-    number,
-    objects,
-    real,
-    text,
-)
+from xinference_magics.cluster.models import Event, Instance, ReplicaStatus
 from xinference_magics.errors import ConnectError, PermissionDeniedError, ServerError
+from xinference_magics.json_fields import Json, mappings, number, objects, real, text
 from xinference_magics.shown import Shown
 from xinference_magics.transport.endpoint import quoted
 
@@ -115,12 +106,7 @@ class Worker:
     @classmethod
     def from_json(cls, address: str, data: Json, clock: float) -> Worker:
         """Read a worker from ``GET /status``; `clock` is the server's time of the response."""
-        parts = data.get("status")
-        status = {
-            name: part
-            for name, part in (parts.items() if isinstance(parts, Mapping) else ())
-            if isinstance(part, Mapping)
-        }
+        status = mappings(data.get("status"))
         cpu = status.pop("cpu", {})
         reported = real(data.get("update_time"))
         return cls(
@@ -181,11 +167,9 @@ class Machines:
     def status(self) -> Snapshot:
         """Return what anyone may read: the workers, without the replicas placed on them."""
         data, clock = self._api.get_dated(dict, "/status")
-        listed = data.get("workers")
         workers = [
             Worker.from_json(address, each, clock)
-            for address, each in sorted((listed if isinstance(listed, Mapping) else {}).items())
-            if isinstance(each, Mapping)
+            for address, each in sorted(mappings(data.get("workers")).items())
         ]
         return Snapshot(tuple(workers), clock, number(data.get("uptime")))
 

@@ -1,54 +1,15 @@
-"""What the server reports about its models, as typed values.
-
-Responses are read leniently: a field that is missing or of an unexpected type becomes None or
-empty, because other server versions send other fields.
-"""
+"""What the server reports about its models, as typed values."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from xinference_magics.json_fields import Json, number, objects, real, text, texts
 from xinference_magics.shown import Shown
-
-Json = Mapping[str, Any]
 
 _MOST_REPLICAS = 1000
 """More than any cluster has; keeps an absurd number from a server from exhausting memory."""
-
-
-def text(value: object) -> str | None:
-    """Return `value` as text if it is a non-empty string or a number, else None."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return str(value) or None
-    return None
-
-
-def texts(value: object) -> tuple[str, ...]:
-    """Return the strings and numbers in a list, as text; empty if `value` is not a list."""
-    if not isinstance(value, list | tuple):
-        return ()
-    return tuple(each for each in map(text, value) if each is not None)
-
-
-def number(value: object) -> int | None:
-    """Return `value` if it is an int, else None."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def real(value: object) -> float | None:
-    """Return `value` as a float if it is a finite number, else None."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    return float(value) if abs(value) <= sys.float_info.max else None  # also false for NaN
-
-
-def objects(value: object) -> list[Json]:
-    """Return the JSON objects in a list; empty if `value` is not a list."""
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 @dataclass(frozen=True)

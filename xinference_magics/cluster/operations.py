@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.machines import relaunch_path, reload_path
-from xinference_magics.cluster.models import Json, text
 from xinference_magics.errors import (
     AuthenticationError,
     BadRequestError,
@@ -20,6 +19,7 @@ from xinference_magics.errors import (
     RateLimitError,
     ServerError,
 )
+from xinference_magics.json_fields import Json, text
 from xinference_magics.remedies import Remedy
 from xinference_magics.shown import Shown
 

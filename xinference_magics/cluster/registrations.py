@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from xinference_magics.cluster.models import number, text, texts
 from xinference_magics.errors import BadRequestError
+from xinference_magics.json_fields import mapping, number, objects, text, texts
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.remedies import Advice, Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from xinference_magics.cluster.models import Json
+    from xinference_magics.json_fields import Json
 
 
 _FAULT = re.compile(r"(?:^|\) )(?P<field>\w+(?: -> \w+)*) (?P<says>.+?) \(type=")
@@ -160,7 +160,7 @@ class Definition:
         specs = self.fields.get("model_specs")
         place = int(path[1]) if len(path) > 1 and path[1].isdigit() else 0
         spec = specs[place] if isinstance(specs, list) and place < len(specs) else None
-        return spec.get("model_format") if isinstance(spec, dict) else None
+        return text(mapping(spec).get("model_format"))
 
 
 def _with_sizes(fields: dict[str, Any]) -> dict[str, Any]:
@@ -237,7 +237,7 @@ class Registration:
     @classmethod
     def from_json(cls, model_type: str, data: Json) -> Registration:
         """Read ``GET /v1/model_registrations/{type}/{name}``, or an element of a list of them."""
-        specs = list(_specs(data))
+        specs = objects(data.get("model_specs"))
         return cls(
             name=text(data.get("model_name")) or "",
             type=model_type,
@@ -251,13 +251,6 @@ class Registration:
             family=text(data.get("model_family")),
             description=text(data.get("model_description")),
         )
-
-
-def _specs(data: Json) -> Iterator[Json]:
-    specs = data.get("model_specs")
-    return (
-        (spec for spec in specs if isinstance(spec, dict)) if isinstance(specs, list) else iter(())
-    )
 
 
 def _sorted(sizes: Iterable[str]) -> tuple[str, ...]:

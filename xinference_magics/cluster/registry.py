@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.cluster.launching import renamed_models
 from xinference_magics.cluster.launching.engine_choice import Choice, Engines, choose
-from xinference_magics.cluster.models import objects, text, texts
 from xinference_magics.cluster.registrations import MODEL_TYPES, Registration, VllmModel
 from xinference_magics.errors import BadRequestError, ModelNotFoundError, ServerError
+from xinference_magics.json_fields import objects, text, texts
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.endpoint import quoted

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster.launching.engine_choice import spelling
-from xinference_magics.cluster.models import RequestContext, number
+from xinference_magics.cluster.models import RequestContext
+from xinference_magics.json_fields import number
 
 if TYPE_CHECKING:
     from xinference_magics.cluster.launching.plan import LaunchRequest

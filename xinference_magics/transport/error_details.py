@@ -11,6 +11,7 @@ import re
 from ast import literal_eval
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.json_fields import objects, text
 from xinference_magics.plain import neutralise
 
 if TYPE_CHECKING:
@@ -116,10 +117,10 @@ def last_failure(events: Any) -> str | None:
     Args:
         events: The response to ``GET /v1/models/{uid}/events``, oldest first; None for none.
     """
-    for each in reversed(events if isinstance(events, list) else []):
-        if isinstance(each, dict) and str(each.get("event_type")).upper() == "ERROR":
-            said = each.get("event_content")
-            return said if isinstance(said, str) and said.strip() else None
+    for each in reversed(objects(events)):
+        if str(each.get("event_type")).upper() == "ERROR":
+            said = text(each.get("event_content"))
+            return said if said and said.strip() else None
     return None
 
 

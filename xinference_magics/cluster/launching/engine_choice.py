@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.launching import renamed_models
-from xinference_magics.cluster.models import text, texts
 from xinference_magics.errors import BadRequestError
+from xinference_magics.json_fields import objects, text, texts
 from xinference_magics.nearest import did_you_mean
 from xinference_magics.remedies import Advice, Remedy
 
@@ -80,8 +80,7 @@ class Engines:
             tuple(
                 offer
                 for engine, specs in listed.items()
-                for spec in specs
-                if isinstance(spec, dict)
+                for spec in objects(specs)
                 for offer in _offers(engine, spec)
             ),
             {engine: str(says) for engine, says in data.items() if engine not in listed},

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import in_path
 from xinference_magics.cluster.launching.reuse import Found, OwnLaunches, Wanted, find
-from xinference_magics.cluster.models import objects, text
 from xinference_magics.errors import BadRequestError
+from xinference_magics.json_fields import objects, text
 from xinference_magics.shown import Shown
 
 if TYPE_CHECKING:

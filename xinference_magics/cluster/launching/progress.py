@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.cluster.models import number, objects, real, text
+from xinference_magics.json_fields import number, objects, real, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from xinference_magics.cluster.launching.engine_choice import spelling
-from xinference_magics.cluster.models import number, text
 from xinference_magics.errors import BadRequestError
+from xinference_magics.json_fields import number, text
 from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
