@@ -116,7 +116,8 @@ def test_a_server_that_does_not_speak_http(plays, session):
 
 
 def test_each_request_has_a_connection_of_its_own(plays, session, server):
-    url = plays(Reply())
+    """Even if the server keeps the connection open, without announcing that it would not."""
+    url = plays(Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", end="never"))
     session.get(url)
     session.post(url, json={"n": 1})
     first, second = server.requests

@@ -17,7 +17,7 @@ _INNER = ("reason", "os_error", "original_error", "certificate_error")
 """Attributes in which libraries store an inner exception."""
 _SECRET = ("headers", "proxy", "proxy_auth")
 """Fields to clear in what aiohttp's exceptions carry: `RequestInfo` and `ConnectionKey`."""
-_OBJECTS = ("request", "response", "history", "pool", "_pool", "conn", "_conn")
+_OBJECTS = ("request", "response", "history", "pool", "conn")
 """Attributes of clients' exceptions that lead to what was sent."""
 _PLAIN = (str, bytes, int, float, BaseException)
 _CLIENTS = {"aiohttp", "http", "requests", "urllib3", "xinference_client"}
