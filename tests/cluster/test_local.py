@@ -164,7 +164,7 @@ def test_the_server_ends_after_the_last_notebook_was_killed(folder, notebook):
     os.killpg(first.pid, signal.SIGINT)
     first.kill()
     assert first.communicate(timeout=60) == ("", None)  # nobody else holds its output
-    time.sleep(GRACE + 3)
+    time.sleep(2 * GRACE)
     assert server.alive
     second.kill()
     assert gone(processes, 30)
@@ -175,7 +175,7 @@ def test_the_server_ends_after_the_last_notebook_was_killed(folder, notebook):
 def test_a_kept_server_stays(folder, notebook):
     process = notebook(", keep=True")
     process.kill()
-    time.sleep(GRACE + 3)
+    time.sleep(2 * GRACE)
     assert local.find().kept
     assert local.stop()
     assert not (folder / "keep").exists()
@@ -469,9 +469,9 @@ def test_a_keeper_that_slept_checks_before_it_ends_anything(folder, command):
     server = local.start(command=command)
     keeper = keeper_of(folder)
     keeper.suspend()
-    time.sleep(GRACE + 1)
+    time.sleep(2 * GRACE)
     keeper.resume()
-    time.sleep(GRACE + 2)
+    time.sleep(GRACE)
     assert server.alive
 
 

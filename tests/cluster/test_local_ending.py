@@ -154,7 +154,7 @@ def test_asking_before_the_decision_keeps_the_old_server(going, asked):
 
 def the_keeper_looks(folder):
     """Return the recorded reason for ending, once the keeper has had time to decide twice."""
-    time.sleep(3)
+    time.sleep(1)
     return state.Running.load(folder).ending
 
 

@@ -29,7 +29,8 @@ from xinference_magics.local_server.state import Phase, Running, leased, lock
 from xinference_magics.process import ProcessIdentity
 
 GRACE = 120.0  # seconds without a lease: restarting a notebook, and reading it, takes less
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 1.0  # seconds between two looks at the leases, or a tenth of a short grace
+_END_TICK_SECONDS = 0.05  # seconds between two looks at processes that are ending
 _END_SECONDS = 20.0  # seconds for a server to end by itself
 _LEFTOVERS_SECONDS = 2.0  # seconds for the processes it leaves behind
 _MAX_LOG_BYTES = 20_000_000  # bytes; the server has its own rotated logs
@@ -114,7 +115,7 @@ def _await_end(processes: list[psutil.Process], patience: float) -> None:
     """Wait up to `patience` seconds for all to end; zombies count as ended, whoever reaps them."""
     deadline = time.monotonic() + patience
     while any(map(_lives, processes)) and time.monotonic() < deadline:
-        time.sleep(_TICK_SECONDS / 10)
+        time.sleep(_END_TICK_SECONDS)
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -147,7 +148,7 @@ class Keeper:
         while server.process() and not self._decides_to_end():
             self._trim_log()
             self._reap()
-            time.sleep(_TICK_SECONDS)
+            time.sleep(max(_END_TICK_SECONDS, min(_TICK_SECONDS, self._grace / 10)))
         if process := server.process():
             end(process)
         end_orphans(server)
