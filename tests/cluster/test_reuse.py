@@ -4,7 +4,7 @@ import pytest
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching.plan import HIDDEN, LaunchRequest, plan
-from xinference_magics.cluster.launching.reuse import OwnLaunches, Wanted, find
+from xinference_magics.cluster.launching.reuse import LaunchHistory, LaunchTarget, find
 from xinference_magics.errors import BadRequestError
 
 RUNNING = {
@@ -31,7 +31,7 @@ def wanted(*, typed=(), hidden=(), **given):
         "quantization": "Q4_K_M",
         **given,
     }
-    return Wanted(LaunchRequest(**request), frozenset(typed), tuple(hidden))
+    return LaunchTarget(LaunchRequest(**request), frozenset(typed), tuple(hidden))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def cluster(answers):
 
 
 def test_the_same_model_is_reused(cluster):
-    found = find(cluster, wanted(), OwnLaunches())
+    found = find(cluster, wanted(), LaunchHistory())
     assert (found.existing.uid, found.existing.loading) == ("mine", False)
     assert found.existing.said == (
         "mine (qwen, llama.cpp, ggufv2, size 0_5, q4_k_m) is already running; using it."
@@ -71,23 +71,23 @@ def test_the_same_model_is_reused(cluster):
     ],
 )
 def test_another_model_is_not_reused(cluster, given):
-    found = find(cluster, wanted(**given), OwnLaunches())
+    found = find(cluster, wanted(**given), LaunchHistory())
     assert (found.existing, found.said) == (None, "")
 
 
 def test_unspecified_options_may_differ(cluster):
-    assert find(cluster, wanted(model_engine="vllm", replica=1), OwnLaunches()).existing
+    assert find(cluster, wanted(model_engine="vllm", replica=1), LaunchHistory()).existing
 
 
 def test_options_that_the_server_does_not_report_start_another_model(cluster):
-    found = find(cluster, wanted(hidden=["--n_threads"]), OwnLaunches())
+    found = find(cluster, wanted(hidden=["--n_threads"]), LaunchHistory())
     assert found.existing is None
     said = "mine runs the same model; the server does not say whether --n_threads is the same, so"
     assert found.said.startswith(said)
 
 
 def test_a_launch_of_this_notebook_is_known(cluster):
-    own = OwnLaunches()
+    own = LaunchHistory()
     asked = wanted(hidden=["--n_threads"], extra={"n_threads": 1})
     own.note(cluster.endpoint, "mine", asked.request)
     assert find(cluster, asked, own).existing.uid == "mine"
@@ -99,26 +99,26 @@ def test_a_launch_of_this_notebook_is_known(cluster):
 
 def test_with_a_uid_only_the_uid_counts(cluster, answers):
     answers["/v1/models/other"] = [GONE]
-    assert find(cluster, wanted(model_uid="other"), OwnLaunches()).existing is None
-    found = find(cluster, wanted(model_uid="mine", hidden=["--n_threads"]), OwnLaunches())
+    assert find(cluster, wanted(model_uid="other"), LaunchHistory()).existing is None
+    found = find(cluster, wanted(model_uid="mine", hidden=["--n_threads"]), LaunchHistory())
     assert found.existing.uid == "mine"
     assert found.existing.said.endswith(
         "using it. The server does not say whether --n_threads is the same."
     )
-    found = find(cluster, wanted(model_uid="mine", hidden=["--env", "--n_ctx"]), OwnLaunches())
+    found = find(cluster, wanted(model_uid="mine", hidden=["--env", "--n_ctx"]), LaunchHistory())
     assert found.existing.said.endswith("whether --env, --n_ctx are the same.")
 
 
 def test_a_uid_of_another_model_is_refused(cluster):
     with pytest.raises(BadRequestError) as caught:
-        find(cluster, wanted(model_uid="mine", quantization="q2_k"), OwnLaunches())
+        find(cluster, wanted(model_uid="mine", quantization="q2_k"), LaunchHistory())
     assert caught.value.message == "The UID mine is taken by a model with quantization q4_k_m."
     assert "terminate('mine')" in caught.value.hint
 
 
 def test_a_model_that_has_just_gone_is_not_reused(cluster, answers):
     answers["/v1/models/mine"] = [GONE]
-    assert find(cluster, wanted(), OwnLaunches()).existing is None
+    assert find(cluster, wanted(), LaunchHistory()).existing is None
 
 
 @pytest.mark.parametrize("uid", [None, "qwen"])
@@ -127,13 +127,13 @@ def test_a_launch_in_progress_is_joined(cluster, answers, uid):
     answers["/v1/models"] = [(200, {"data": []})]
     answers["/v1/models/qwen"] = [(503, {"detail": "Model is loading, please retry later"})]
     answers[INSTANCES] = [(200, [{"model_uid": "qwen", "replica_statuses": [loading]}])]
-    found = find(cluster, wanted(model_uid=uid), OwnLaunches())
+    found = find(cluster, wanted(model_uid=uid), LaunchHistory())
     assert (found.existing.uid, found.existing.loading) == ("qwen", True)
     assert found.existing.said == "qwen is already loading; waiting for it."
     assert found.existing.planned == "qwen is already loading; the launch would wait for it."
     failed = {"replica_model_uid": "qwen-rep1", "status": "ERROR"}
     answers[INSTANCES] = [(200, [{"model_uid": "qwen", "replica_statuses": [loading, failed]}])]
-    assert find(cluster, wanted(model_uid=uid), OwnLaunches()).existing is None
+    assert find(cluster, wanted(model_uid=uid), LaunchHistory()).existing is None
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_a_model_is_not_spread_over_more_workers_than_there_are(cluster, offers,
 
 
 def test_a_plan_that_reuses_a_model_reports_no_choice(cluster, offers):
-    planned = plan(cluster, LaunchRequest(model_name="qwen"), own=OwnLaunches())
+    planned = plan(cluster, LaunchRequest(model_name="qwen"), own=LaunchHistory())
     assert planned.existing.uid == "mine"
     assert planned.said == ()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.cluster.api import in_path
-from xinference_magics.cluster.launching.reuse import Found, OwnLaunches, Wanted, find
+from xinference_magics.cluster.launching.reuse import LaunchHistory, LaunchTarget, Match, find
 from xinference_magics.errors import BadRequestError
 from xinference_magics.json_fields import objects, text
 from xinference_magics.shown import Shown
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xinference_magics.cluster.connection import Cluster
-    from xinference_magics.cluster.launching.reuse import Existing
+    from xinference_magics.cluster.launching.reuse import ReusableModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,20 +99,20 @@ class LaunchPlan(Shown):
 
     Args:
         endpoint: The endpoint to launch on.
-        wanted: The request, and which parts of it the user specified.
+        target: The request, and which parts of it the user specified.
         said: What was chosen, and anything else worth knowing, one line each.
         existing: The running or loading model to use instead of a new one.
     """
 
     endpoint: str
-    wanted: Wanted = field(repr=False)
+    target: LaunchTarget = field(repr=False)
     said: tuple[str, ...] = ()
-    existing: Existing | None = None
+    existing: ReusableModel | None = None
 
     @property
     def request(self) -> LaunchRequest:
         """The request that is sent."""
-        return self.wanted.request
+        return self.target.request
 
     def body(self) -> dict[str, Any]:
         """Return the request body with the values of environment variables and secrets hidden."""
@@ -133,7 +133,7 @@ def plan(
     *,
     hidden: tuple[str, ...] = (),
     typed: frozenset[str] = frozenset(),
-    own: OwnLaunches | None = None,
+    own: LaunchHistory | None = None,
 ) -> LaunchPlan:
     """Choose what `request` leaves open, check it, and look for an existing model to use instead.
 
@@ -150,12 +150,12 @@ def plan(
     """
     in_path(request.model_uid or "")
     choice = cluster.registry.choose(request)
-    wanted = Wanted(choice.applied_to(request), typed, hidden)
-    found = Found() if own is None else find(cluster, wanted, own)
+    target = LaunchTarget(choice.applied_to(request), typed, hidden)
+    found = Match() if own is None else find(cluster, target, own)
     if found.existing is None:
         _check_workers(cluster, request)
-    said = [] if found.existing else [choice.said, found.said, _ignored(wanted.request)]
-    return LaunchPlan(cluster.endpoint, wanted, tuple(filter(None, said)), found.existing)
+    said = [] if found.existing else [choice.said, found.said, _ignored(target.request)]
+    return LaunchPlan(cluster.endpoint, target, tuple(filter(None, said)), found.existing)
 
 
 def _ignored(request: LaunchRequest) -> str:

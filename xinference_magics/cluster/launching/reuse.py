@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LaunchTarget:
     """A launch as the user wants it.
 
     Args:
@@ -69,7 +69,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Existing:
+class ReusableModel:
     """A model to use instead of a new one.
 
     Args:
@@ -99,7 +99,7 @@ class Existing:
 
 
 @dataclass(frozen=True)
-class Found:
+class Match:
     """The result of looking for an existing model for a launch.
 
     Args:
@@ -107,12 +107,12 @@ class Found:
         said: Why a model that looks the same is not used; empty if there is none.
     """
 
-    existing: Existing | None = None
+    existing: ReusableModel | None = None
     said: str = ""
 
 
 @dataclass
-class OwnLaunches:
+class LaunchHistory:
     """The requests of this notebook's launches, by endpoint and UID."""
 
     _requests: dict[tuple[str, str], LaunchRequest] = field(default_factory=dict)
@@ -135,43 +135,43 @@ class OwnLaunches:
         return own is not None and replace(own, model_uid=request.model_uid) == request
 
 
-def find(cluster: Cluster, wanted: Wanted, own: OwnLaunches) -> Found:
-    """Look for the model that `wanted` asks for, by the rule at the top of this module.
+def find(cluster: Cluster, target: LaunchTarget, history: LaunchHistory) -> Match:
+    """Look for the model that `target` asks for, by the rule at the top of this module.
 
     Raises:
         BadRequestError: The requested UID belongs to another model.
     """
-    uid = wanted.request.model_uid
+    uid = target.request.model_uid
     if uid is not None:
-        return _named(cluster, wanted, uid)
-    fitting = [model for model in cluster.models() if wanted.fits(model)]
-    known = [model for model in fitting if _is_known(cluster, wanted, own, model.uid)]
+        return _named(cluster, target, uid)
+    fitting = [model for model in cluster.models() if target.fits(model)]
+    known = [model for model in fitting if _is_known(cluster, target, history, model.uid)]
     for model in known:
         if cluster.try_describe(model.uid):  # the list may be up to 3 s old
-            return Found(Existing(model.uid, False, _line(model)))
-    name = wanted.request.model_name
-    if _loads(cluster, name, name) and _is_known(cluster, wanted, own, name):
-        return Found(Existing(name, True, f"{name} is already loading"))
-    return Found(said=_passed_over(fitting, wanted.hidden) if fitting and not known else "")
+            return Match(ReusableModel(model.uid, False, _line(model)))
+    name = target.request.model_name
+    if _loads(cluster, name, name) and _is_known(cluster, target, history, name):
+        return Match(ReusableModel(name, True, f"{name} is already loading"))
+    return Match(said=_passed_over(fitting, target.hidden) if fitting and not known else "")
 
 
-def _named(cluster: Cluster, wanted: Wanted, uid: str) -> Found:
+def _named(cluster: Cluster, target: LaunchTarget, uid: str) -> Match:
     if running := cluster.try_describe(uid):
-        check(running, wanted)
-        doubt = f"The server {_untold(wanted.hidden)}." if wanted.hidden else ""
-        return Found(Existing(uid, False, _line(running), doubt))
-    if _loads(cluster, uid, wanted.request.model_name):
-        return Found(Existing(uid, True, f"{uid} is already loading"))
-    return Found()
+        check(running, target)
+        doubt = f"The server {_untold(target.hidden)}." if target.hidden else ""
+        return Match(ReusableModel(uid, False, _line(running), doubt))
+    if _loads(cluster, uid, target.request.model_name):
+        return Match(ReusableModel(uid, True, f"{uid} is already loading"))
+    return Match()
 
 
-def check(running: RunningModel, wanted: Wanted) -> None:
+def check(running: RunningModel, target: LaunchTarget) -> None:
     """Reject a running model with the requested UID that does not match the request.
 
     Raises:
         BadRequestError: It is a different model; the hint says what to do.
     """
-    if different := wanted.differences(running):
+    if different := target.differences(running):
         raise BadRequestError(
             f"The UID {running.uid} is taken by a model with {', '.join(different)}.",
             hint=Remedy.USE_STOP_OR_RENAME(uid=running.uid),
@@ -186,9 +186,9 @@ def _loads(cluster: Cluster, uid: str, name: str) -> bool:
     return begun and cluster.knows(uid)  # cancelled launches on 1.17 seem to load forever
 
 
-def _is_known(cluster: Cluster, wanted: Wanted, own: OwnLaunches, uid: str) -> bool:
+def _is_known(cluster: Cluster, target: LaunchTarget, history: LaunchHistory, uid: str) -> bool:
     """Return whether `uid` is known to match in the hidden options too."""
-    return not wanted.hidden or own.same(cluster.endpoint, uid, wanted.request)
+    return not target.hidden or history.same(cluster.endpoint, uid, target.request)
 
 
 def _line(model: RunningModel) -> str:

@@ -92,10 +92,10 @@ def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchO
     if options.no_wait:
         return _finish(session, launched, options)
     running = wait(session, launched)
-    if plan.request.model_uid is None and not plan.wanted.fits(running):
-        session.say(f"{running.uid} has {', '.join(plan.wanted.differences(running))}.")
+    if plan.request.model_uid is None and not plan.target.fits(running):
+        session.say(f"{running.uid} has {', '.join(plan.target.differences(running))}.")
         return _launch(session, cluster, plan, options)
-    check(running, plan.wanted)
+    check(running, plan.target)
     return _use(session, running, options)
 
 

@@ -82,7 +82,7 @@ def _shown(value: object) -> str:
 
 
 def _source(planned: LaunchPlan, name: str) -> str:
-    if name in planned.wanted.typed:
+    if name in planned.target.typed:
         return "typed"
     return "chosen" if name in _CHOSEN else "default"
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.chat.pending import PendingTurn
     from xinference_magics.chat_models import ChatXinference
-    from xinference_magics.cluster.launching.reuse import OwnLaunches
+    from xinference_magics.cluster.launching.reuse import LaunchHistory
     from xinference_magics.cluster.models import RequestContext, RunningModel
     from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.session.connector import Settings
@@ -66,11 +66,11 @@ class Session:
         self.lessons = Lessons()
 
     @cached_property
-    def launches(self) -> OwnLaunches:
+    def launches(self) -> LaunchHistory:
         """The launches of this notebook, imported late because that would dominate loading."""
-        from xinference_magics.cluster.launching.reuse import OwnLaunches
+        from xinference_magics.cluster.launching.reuse import LaunchHistory
 
-        return OwnLaunches()
+        return LaunchHistory()
 
     @property
     def system(self) -> str:
