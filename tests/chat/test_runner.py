@@ -38,7 +38,12 @@ class Recorder:
         self._position = len(live.deltas)
 
 
-def streaming(count=20, seconds=0.005, *, closed=None, error=None):
+def interrupt():
+    """Interrupt this process, as its user would."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def streaming(count=20, seconds=0.005, *, closed=None, error=None, interrupt_at=None):
     """Return a stream of `count` chunks, one every `seconds`, that records its end in `closed`."""
 
     async def stream():
@@ -46,6 +51,8 @@ def streaming(count=20, seconds=0.005, *, closed=None, error=None):
             for number in range(count):
                 await asyncio.sleep(seconds)
                 yield AIMessageChunk(f"{number} ")
+                if number == interrupt_at:
+                    interrupt()
             if error:
                 raise error
         finally:
@@ -81,9 +88,8 @@ def test_the_button_closes_the_stream_and_keeps_the_text():
 
 def test_an_interrupt_is_a_status_and_not_an_exception():
     closed = []
-    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     before = signal.getsignal(signal.SIGINT)
-    live, outcome = run(streaming(10_000, closed=closed), Recorder())
+    live, outcome = run(streaming(10_000, closed=closed, interrupt_at=10), Recorder())
     assert outcome.status == "interrupted"
     assert live.message().content.startswith("0 1 2 3")
     assert closed == ["nobody"]
@@ -111,10 +117,10 @@ def test_an_error_keeps_the_partial_answer():
 
 def test_a_stream_that_never_answers_can_be_stopped():
     async def silent():
+        interrupt()
         await asyncio.sleep(1000)
         yield AIMessageChunk("never")
 
-    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     live, outcome = run(silent, Recorder())
     assert outcome.status == "interrupted"
     assert live.message().content == ""

@@ -414,12 +414,12 @@ def starting(folder):
     return written
 
 
+def interrupt(_):
+    signal.raise_signal(signal.SIGINT)
+
+
 def test_an_interrupted_start_continues(folder, command, monkeypatch):
     monkeypatch.setenv("FAKE_DELAY", "2")
-
-    def interrupt(_):
-        raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         local.start(command=command, on_line=interrupt)
     begun = state.Running.load(folder)
@@ -429,9 +429,8 @@ def test_an_interrupted_start_continues(folder, command, monkeypatch):
 
 def test_a_start_that_was_interrupted_can_be_stopped(folder, command, monkeypatch):
     monkeypatch.setenv("FAKE_DELAY", "60")
-    threading.Timer(1.5, signal.raise_signal, [signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
-        local.start(command=command)
+        local.start(command=command, on_line=interrupt)
     processes = [state.Running.load(folder).server.process()]
     assert local.stop()
     assert gone(processes)

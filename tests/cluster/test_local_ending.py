@@ -207,12 +207,17 @@ def test_a_connected_notebook_gets_a_new_one(going, command, monkeypatch):
     settings = {"endpoint": "", "server_command": command}
     limits = {"connect_timeout": 5.0, "read_timeout": 5.0}
     said = []
-    connector = Connector(SimpleNamespace(**settings, **limits), said.append)
+
+    def say(line):
+        said.append(line)
+        if WAITING in line:
+            old.go()
+
+    connector = Connector(SimpleNamespace(**settings, **limits), say)
     connector.serve()
     stopping = threading.Thread(target=local.stop)
     stopping.start()
     old.wait()
-    threading.Timer(1, old.go).start()
     cluster = connector.get_or_serve()
     stopping.join()
     assert any(WAITING in line for line in said)

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -215,13 +214,24 @@ def test_a_server_that_fails_to_renew_a_token_leaves_the_rest_of_it(monkeypatch,
         assert not [text for text in held if first.refresh in text or first.access in text]
 
 
-def test_an_interrupt_during_a_renewal_does_not_lose_the_login():
-    with TokenServer(delay=1.0) as server:
+def interrupt_and(answer):
+    """Interrupt this process when a request arrives, before it is answered."""
+
+    def interrupted(body):
+        os.kill(os.getpid(), signal.SIGINT)
+        return answer(body)
+
+    return interrupted
+
+
+def test_an_interrupt_during_a_renewal_does_not_lose_the_login(monkeypatch):
+    with TokenServer(delay=0.3) as server:
         login = logged_in(server)
         end_token(login, server)
-        threading.Timer(0.4, signal.raise_signal, [signal.SIGINT]).start()
-        with pytest.raises(KeyboardInterrupt):
-            login()
+        with monkeypatch.context() as patch:
+            patch.setattr(server, "refresh", interrupt_and(server.refresh))
+            with pytest.raises(KeyboardInterrupt):
+                login()
         assert login()
         assert (server.counts["refresh"], server.counts["refused refresh"]) == (1, 0)
 
