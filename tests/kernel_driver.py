@@ -4,6 +4,8 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from queue import Empty
 
 from growing_page import GrowingPage
@@ -67,11 +69,8 @@ class Reply:
         for frame in self.frames:
             if frame.get("column", 0) == column:
                 pieces = frame["all"] if "all" in frame else [*pieces, *frame.get("add", ())]
-        page = GrowingPage()
-        for each, change in pieces:
-            if each == kind:
-                page.take(change)
-        return page.text
+        parts = groupby(pieces, key=itemgetter(0))
+        return "".join(shown(changes) for each, changes in parts if each == kind)
 
     @property
     def settled(self):
@@ -190,6 +189,14 @@ class Kernel:
                 reply.payload = content.get("payload", [])
                 reply.error = f"{content.get('ename', '')}: {content.get('evalue', '')}"
                 return reply
+
+
+def shown(changes):
+    """Return the text that a page shows for one part of a turn."""
+    page = GrowingPage()
+    for _, change in changes:
+        page.take(change)
+    return page.text
 
 
 def take(reply, message):
