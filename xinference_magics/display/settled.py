@@ -12,12 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.amounts import counted
 from xinference_magics.display.formats import answer_html
-from xinference_magics.display.markdown import (
-    IGNORED_BY_MATHJAX,
-    to_html,
-    to_safe_line,
-    to_safe_markdown,
-)
+from xinference_magics.display.frame import fold, framed
+from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
 from xinference_magics.display.steps import Step, steps_of
 from xinference_magics.display.tables import Table, table_of
 from xinference_magics.plain import neutralise, printable
@@ -31,9 +27,6 @@ if TYPE_CHECKING:
 
 _HEADER = "font-size:12px;line-height:24px;margin:0 0 4px 0;opacity:0.75"
 _NOTE = "font-size:12px;line-height:24px;margin:0;opacity:0.75"
-_FOLD = "margin:0 0 8px 0"
-_FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
-_FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
 
 _ENDS = {
     "length": "truncated by max_tokens",
@@ -93,13 +86,8 @@ def _notes(turn: Turn) -> list[str]:
 
 
 def _html(turn: Turn) -> str:
-    parts = (header(turn.model_uid, *_figures(turn)), thumbnails(turn.blocks), body(turn))
-    return as_is("".join(parts))
-
-
-def as_is(html: str) -> str:
-    """Wrap HTML so that MathJax does not look for formulas in it."""
-    return f'<div class="{IGNORED_BY_MATHJAX}">{html}</div>'
+    parts = (header(turn.model_uid, *_figures(turn)), body(turn), attached(turn))
+    return framed("".join(parts))
 
 
 def column(turn: Turn, title: str) -> str:
@@ -130,7 +118,7 @@ def _answer(turn: Turn) -> str:
     if turn.parsed is None:
         return answer_html(turn.text, turn.format)
     text = f'<div style="white-space:pre-wrap">{escape(printable(turn.text))}</div>'
-    return as_table(turn.parsed_json).html + (_fold("As text", text) if turn.text else "")
+    return as_table(turn.parsed_json).content + (_fold("As text", text) if turn.text else "")
 
 
 def as_table(value: Any) -> Table[Any]:
@@ -161,10 +149,7 @@ def _step(step: Step) -> str:
 
 def _fold(title: str, body: str) -> str:
     """Return a closed fold; `body` must be safe HTML."""
-    return (
-        f'<details style="{_FOLD}"><summary style="{_FOLD_LINE}">{escape(title)}</summary>'
-        f'<div style="{_FOLDED}">{body}</div></details>'
-    )
+    return fold(f'<span style="opacity:0.75">{escape(title)}</span>', body)
 
 
 def _markdown(turn: Turn) -> str:
@@ -206,6 +191,12 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_HEIGHT_PIXELS = 96
 _MAX_PICTURE_CHARS = 100_000
 """Characters of base64 up to which an image serves as its own thumbnail."""
+
+
+def attached(turn: Turn) -> str:
+    """Render what was sent with a question, told apart from what the model has made."""
+    shown = thumbnails(turn.blocks)
+    return f'<div style="{_NOTE}">Attached to the question</div>{shown}' if shown else ""
 
 
 def thumbnails(blocks: Iterable[dict[str, Any]] | None) -> str:

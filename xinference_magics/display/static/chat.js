@@ -114,6 +114,7 @@ class Text {
     this.parts.forEach((part) => part.remove());
     this.parts = [];
     this.open(language === null ? "xm-text" : "xm-text xm-code");
+    if (language) this.block.dataset.language = language;
     this.appendText(rest);
   }
 
@@ -294,7 +295,7 @@ function fragment(html) {
 /** Where the items of a list, or the rows of a table, are. */
 function childrenOf(nodes) {
   const root = nodes.find((node) => node.nodeType === Node.ELEMENT_NODE);
-  return root.tBodies?.[0] ?? root;
+  return root.tagName === "DIV" ? root.querySelector("tbody") : root; // a table is in a box
 }
 
 function isStep(kind) {
