@@ -100,7 +100,7 @@ def test_a_terminal_prints_the_second_when_the_first_has_ended():
     pieces.end(1)
     pieces.view.close(of_two())
     assert pieces.printed.endswith(
-        "It is Paris.\n\n✓ first · 1.5 s\n  second · 1.5 s\n"
+        "It is Paris.\n\n✓ first · 1.5 s total\n  second · 1.5 s total\n"
         "continuing with first (keep second to switch)\n"
     )
 
