@@ -28,6 +28,6 @@ class GrowingPage:
 
 
 def _inside(html, more):
-    ends = {"<table": "</tbody>", "<ul": "</ul>", "<ol": "</ol>"}
+    ends = {"<div": "</tbody>", "<ul": "</ul>", "<ol": "</ol>"}
     place = html.rindex(next(end for start, end in ends.items() if html.startswith(start)))
     return html[:place] + more + html[place:]

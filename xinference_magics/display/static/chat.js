@@ -81,25 +81,13 @@ class Turn {
   }
 }
 
-/** Text that grows: complete blocks as HTML, and then text, in parts of which the last one is open. */
+/** Text that grows: complete blocks as HTML, then text in parts, of which the last one is open. */
 class Text {
   constructor(typeset) {
     this.typeset = typeset;
     this.element = element("div", "xm-body tex2jax_ignore mathjax_ignore");
     this.blocks = []; // the nodes of each
-    this.parts = [];
-    this.open();
-  }
-
-  open(className = "xm-text", language = "") {
-    this.block = element("div", className);
-    this.block.dataset.language = language;
-    this.block.dir = "auto";
-    this.block.setAttribute("aria-live", "off"); // heard once its block is complete
-    this.block.hidden = true; // until it has more than line breaks
-    this.tail = this.block.appendChild(document.createTextNode(""));
-    this.parts.push(this.block);
-    this.element.append(this.block);
+    this.openBox(null);
   }
 
   append(piece) {
@@ -109,37 +97,44 @@ class Text {
 
   change({ keep, into, blocks, rest, language }) {
     for (const nodes of this.blocks.splice(keep)) nodes.forEach((node) => node.remove());
-    if (into) {
-      const made = fragment(into);
-      const nodes = [...made.childNodes];
-      childrenOf(this.blocks.at(-1)).append(made);
-      this.typeset(nodes);
-    }
+    if (into) this.typeset(inserted(into, (made) => childrenOf(this.blocks.at(-1)).append(made)));
     for (const html of blocks) {
-      const made = fragment(html);
-      const nodes = [...made.childNodes];
-      this.blocks.push(nodes);
-      this.parts[0].before(made);
-      this.typeset(nodes);
+      this.blocks.push(inserted(html, (made) => this.box.before(made)));
+      this.typeset(this.blocks.at(-1));
     }
-    this.parts.forEach((part) => part.remove());
-    this.parts = [];
-    if (language === null) this.open();
-    else this.open("xm-text xm-code", language);
+    this.box.remove();
+    this.openBox(language);
     this.appendText(rest);
+  }
+
+  /** Begins the text after the blocks, in a box as that of complete code if it has a language. */
+  openBox(language) {
+    this.box = element("div", language === null ? "xm-rest" : "xm-rest xm-code");
+    if (language) this.box.dataset.language = language;
+    this.box.setAttribute("aria-live", "off"); // it is heard once its block is complete
+    this.element.append(this.box);
+    this.openPart();
+  }
+
+  openPart() {
+    this.part = element("div", "xm-text");
+    this.part.dir = "auto";
+    this.part.hidden = true; // until it has more than line breaks
+    this.tail = this.part.appendChild(document.createTextNode(""));
+    this.box.append(this.part);
   }
 
   appendText(text) {
     this.tail.appendData(text);
-    if (this.block.hidden && text.trim()) this.block.hidden = false;
+    if (this.part.hidden && text.trim()) this.part.hidden = false;
     while (this.tail.length > BLOCK) {
       const end = this.tail.data.indexOf("\n", BLOCK);
       if (end < 0) return;
       const rest = this.tail.data.slice(end + 1);
       this.tail.deleteData(end, this.tail.length);
       if (this.tail.data.endsWith("\n")) this.tail.appendData("\n"); // a last newline has no height
-      this.open(this.block.className); // the label is on the first part
-      this.block.hidden = !rest.trim();
+      this.openPart();
+      this.part.hidden = !rest.trim();
       this.tail.appendData(rest);
     }
   }
@@ -341,16 +336,19 @@ function columns(views, button) {
   return all;
 }
 
-function fragment(html) {
+/** Makes nodes of HTML, and has them inserted. */
+function inserted(html, insert) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  return template.content;
+  const nodes = [...template.content.childNodes];
+  insert(template.content);
+  return nodes;
 }
 
 /** Where the items of a list, or the rows of a table, are. */
 function childrenOf(nodes) {
   const root = nodes.find((node) => node.nodeType === Node.ELEMENT_NODE);
-  return root.tBodies?.[0] ?? root;
+  return root.tagName === "DIV" ? root.querySelector("tbody") : root; // a table is in a box
 }
 
 function isStep(kind) {
