@@ -103,9 +103,9 @@ def as_is(html: str) -> str:
     return f'<div class="{IGNORED_BY_MATHJAX}">{html}</div>'
 
 
-def column(turn: Turn, title: str) -> str:
+def column(turn: Turn, title: str, *, raises: bool = False) -> str:
     """Render a turn as one of several, as HTML: its title, figures and contents."""
-    return header(title, *turn.figures.words) + body(turn)
+    return header(title, *turn.figures.words) + body(turn, raises=raises)
 
 
 def body(turn: Turn, *, raises: bool = False) -> str:

@@ -60,7 +60,7 @@ class TerminalView(View):
         """Print a final line on each turn: its figures and how it ended."""
         self._print(to_the_end=True)
         if isinstance(answer, Comparison):
-            self._say(*summaries(answer), about(answer))
+            self._say(*summaries(answer, raises=raises), about(answer))
         else:
             self._say(summary(answer, raises=raises))
 

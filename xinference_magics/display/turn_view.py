@@ -93,7 +93,7 @@ def settled_form(answer: Answer, *, raises: bool = False) -> dict[str, Any]:
     from xinference_magics.display import comparison, settled
 
     if isinstance(answer, Comparison):
-        return comparison.bundle(answer)
+        return comparison.bundle(answer, raises=raises)
     return settled.bundle(answer, raises=raises)
 
 

@@ -18,6 +18,7 @@
 
 const INTERRUPT_AFTER = 600; // ms without an answer to Stop
 const ASK_AGAIN_AFTER = 2000; // ms without an answer to "resync"
+const GROUP = 10; // blocks after which a paragraph begins a group of its own
 const BLOCK = 2000; // characters after which a block of text is closed, and never laid out again
 
 /** What is known of a turn, shared by all its views. */
@@ -87,6 +88,7 @@ class Text {
     this.typeset = typeset;
     this.element = element("div", "xm-body tex2jax_ignore mathjax_ignore");
     this.blocks = []; // the nodes of each
+    this.openGroup();
     this.openBox(null);
   }
 
@@ -99,6 +101,8 @@ class Text {
     for (const nodes of this.blocks.splice(keep)) nodes.forEach((node) => node.remove());
     if (into) this.typeset(inserted(into, (made) => childrenOf(this.blocks.at(-1)).append(made)));
     for (const html of blocks) {
+      if (this.inGroup >= GROUP && html.startsWith("<p")) this.openGroup();
+      this.inGroup += 1;
       this.blocks.push(inserted(html, (made) => this.box.before(made)));
       this.typeset(this.blocks.at(-1));
     }
@@ -107,12 +111,23 @@ class Text {
     this.appendText(rest);
   }
 
+  /**
+   * Begins a group of blocks, so that those before need not be laid out with each that comes. Margins
+   * do not collapse between groups, so the first block is one that has none above.
+   */
+  openGroup() {
+    this.group = element("div", "xm-group");
+    this.inGroup = 0;
+    this.element.append(this.group);
+    if (this.box) this.group.append(this.box);
+  }
+
   /** Begins the text after the blocks, in a box as that of complete code if it has a language. */
   openBox(language) {
     this.box = element("div", language === null ? "xm-rest" : "xm-rest xm-code");
     if (language) this.box.dataset.language = language;
     this.box.setAttribute("aria-live", "off"); // it is heard once its block is complete
-    this.element.append(this.box);
+    this.group.append(this.box);
     this.openPart();
   }
 
