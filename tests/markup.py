@@ -15,7 +15,7 @@ ATTRIBUTES = {
     *("rules", "start", "style", "tabindex", "target"),
 }
 CLASSES = {"tex2jax_ignore mathjax_ignore", "tex2jax_process mathjax_process"}
-OF_FRAMES = {"sandbox", "srcdoc", "style"}
+OF_FRAMES = {"sandbox", "srcdoc", "style", "title"}
 OF_PICTURES = {"alt", "src", "style"}
 STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+", re.IGNORECASE)
 LINKS = re.compile(r"(https?:|mailto:)", re.IGNORECASE)

@@ -104,7 +104,7 @@ def test_a_launch_shows_its_progress(open_notebook, server, tiny_registered):
     expect(notebook.cell(1)).to_contain_text("loading")
     notebook.screenshot("launching", of=notebook.cell(1))
     notebook.wait(1, timeout=180_000)
-    expect(notebook.cell(1)).to_contain_text("Model UID: browsed")
+    expect(notebook.cell(1)).to_contain_text("browsed ready in")
     notebook.screenshot("launched", of=notebook.cell(1))
     notebook.run(2)
     expect(notebook.cell(2)).to_contain_text("Terminated browsed.")

@@ -54,7 +54,7 @@ def code_block(code: str, language: str = "", *, plain: bool = False) -> str:
         plain: Whether not to highlight it.
     """
     shown, used = (escape(code, quote=False), []) if plain else _highlighted(code, language)
-    colours = "".join(f";--xm-{name}:{_COLOURS[name][1]}" for name in used)
+    colours = f";{palette(*used)}" if used else ""
     label = f'<div style="{_LABEL}">{escape(language)}</div>' if language else ""
     return (
         f'<div style="{_BLOCK}">{label}<pre dir="ltr" tabindex="0" style="{_PRE}">'
@@ -62,15 +62,26 @@ def code_block(code: str, language: str = "", *, plain: bool = False) -> str:
     )
 
 
+def palette(*names: str) -> str:
+    """Return the style of an element within which text has these colours (see `coloured`)."""
+    return ";".join(f"--xm-{name}:{_COLOURS[name][1]}" for name in names)
+
+
 def coloured(text: str, name: str) -> str:
-    """Render text in one of the colours of code.
+    """Render text in one of the colours of code, which an element around it has to define.
 
     Args:
         text: The text.
-        name: One of `keyword`, `string`, `number`, `name`, `builtin`, `property`, `comment`.
+        name: One of `keyword`, `string`, `number`, `name`, `builtin`, `property`, `comment`; if
+            empty, the text has no colour of its own.
     """
-    fallback, colour = _COLOURS[name]
-    return f'<span style="color:{fallback};color:{colour}">{escape(text, quote=False)}</span>'
+    written = escape(text, quote=False)
+    if not name or text.isspace():
+        return written
+    italic = ";font-style:italic" if name == "comment" else ""
+    return (
+        f'<span style="color:{_COLOURS[name][0]};color:var(--xm-{name}){italic}">{written}</span>'
+    )
 
 
 def _highlighted(code: str, language: str) -> tuple[str, list[str]]:
@@ -87,16 +98,8 @@ def _highlighted(code: str, language: str) -> tuple[str, list[str]]:
         (colour, "".join(text for _, text in group))
         for colour, group in groupby(pieces, key=lambda piece: piece[0])
     ]
-    return "".join(_span(*each) for each in groups), sorted({each for each, _ in groups if each})
-
-
-def _span(name: str, text: str) -> str:
-    written = escape(text, quote=False)
-    if not name or text.isspace():
-        return written
-    italic = ";font-style:italic" if name == "comment" else ""
-    return (
-        f'<span style="color:{_COLOURS[name][0]};color:var(--xm-{name}){italic}">{written}</span>'
+    return "".join(coloured(text, colour) for colour, text in groups), sorted(
+        {each for each, _ in groups if each}
     )
 
 
@@ -111,14 +114,14 @@ def _of_page(lab: str, vscode: str, fallback: str) -> tuple[str, str]:
 
 
 _COLOURS = {
-    "keyword": _of_page("mirror-editor-keyword-color", "debugTokenExpression-name", "#9a5fd0"),
-    "string": _of_page("mirror-editor-string-color", "debugTokenExpression-string", "#b5651d"),
-    "number": _of_page("mirror-editor-number-color", "debugTokenExpression-number", "#2e8b57"),
-    "name": _of_page("mirror-editor-def-color", "symbolIcon-functionForeground", "#3a7bd5"),
-    "builtin": _of_page("mirror-editor-builtin-color", "symbolIcon-classForeground", "#3a7bd5"),
-    "property": _of_page("mirror-editor-property-color", "debugTokenExpression-name", "#3a7bd5"),
+    "keyword": _of_page("mirror-editor-keyword-color", "debugTokenExpression-name", "#9558cf"),
+    "string": _of_page("mirror-editor-string-color", "debugTokenExpression-string", "#b35f20"),
+    "number": _of_page("mirror-editor-number-color", "debugTokenExpression-number", "#2c8553"),
+    "name": _of_page("mirror-editor-def-color", "symbolIcon-functionForeground", "#2d75d2"),
+    "builtin": _of_page("mirror-editor-builtin-color", "symbolIcon-classForeground", "#2d75d2"),
+    "property": _of_page("mirror-editor-property-color", "debugTokenExpression-name", "#2d75d2"),
     # Lab's own colour of comments is too dark in its dark theme.
-    "comment": _of_page("content-font-color2", "descriptionForeground", "#7d7d7d"),
+    "comment": _of_page("content-font-color2", "descriptionForeground", "#757575"),
 }
 """Each colour: one with about the same contrast to white as to black, for pages that drop
 variables; and that of the page, where it has one (of JupyterLab only those that have a contrast of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.display import settled
+from xinference_magics.display.frame import framed
 from xinference_magics.display.markdown import to_safe_line
-from xinference_magics.display.settled import thumbnails
 from xinference_magics.plain import neutralise
 from xinference_magics.remedies import Remedy
 
@@ -76,10 +76,10 @@ def _html(comparison: Comparison, *, raises: bool) -> str:
         )
         for title, turn in _titled(comparison)
     )
-    return settled.as_is(
+    return framed(
         settled.header(f"{len(comparison)} models", about(comparison))
-        + thumbnails(comparison.turns[0].blocks)
         + f'<div style="{_COLUMNS}">{columns}</div>'
+        + settled.attached(comparison.turns[0])
     )
 
 

@@ -13,6 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.display.code import code_block, language_of
+from xinference_magics.display.frame import IGNORED_BY_MATHJAX
 from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
 
-
-IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"
-"""Classes that make MathJax skip an element, as escaped HTML can still be LaTeX."""
 
 MAX_RENDERED_CHARS = 500_000
 """Longest text to render, in characters; a longer one is shown verbatim."""

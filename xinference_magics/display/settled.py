@@ -11,12 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.formats import answer_html
-from xinference_magics.display.markdown import (
-    IGNORED_BY_MATHJAX,
-    to_html,
-    to_safe_line,
-    to_safe_markdown,
-)
+from xinference_magics.display.frame import fold, framed
+from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
 from xinference_magics.display.steps import Part, Said, Step, Thought, parts_of
 from xinference_magics.display.tables import Table, table_of
 from xinference_magics.plain import neutralise, printable
@@ -30,12 +26,9 @@ if TYPE_CHECKING:
 
 _HEADER = "font-size:12px;line-height:24px;margin:0 0 4px 0;opacity:0.75"
 _NOTE = "font-size:12px;line-height:24px;margin:0;opacity:0.75"
-_FOLD = "margin:0 0 8px 0"
-_FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
 _MARK = "display:inline-block;width:1.4em;text-align:center"
 _MARK_COLOURS = {"done": "#2e8b57", "failed": "#d14949"}
 _CALL = "font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace))"
-_FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
 
 _ENDS = {
     "length": "truncated by max_tokens",
@@ -94,13 +87,7 @@ def _notes(turn: Turn, *, raises: bool = False) -> list[str]:
 
 def _html(turn: Turn, *, raises: bool) -> str:
     head = header(turn.model_uid, *turn.figures.words)
-    parts = (head, thumbnails(turn.blocks), body(turn, raises=raises))
-    return as_is("".join(parts))
-
-
-def as_is(html: str) -> str:
-    """Wrap HTML so that MathJax does not look for formulas in it."""
-    return f'<div class="{IGNORED_BY_MATHJAX}">{html}</div>'
+    return framed("".join([head, body(turn, raises=raises), attached(turn)]))
 
 
 def column(turn: Turn, title: str, *, raises: bool = False) -> str:
@@ -135,7 +122,7 @@ def _answer(turn: Turn) -> str:
     if turn.parsed is None:
         return answer_html(turn.text, turn.format)
     text = f'<div style="white-space:pre-wrap">{escape(printable(turn.text))}</div>'
-    return as_table(turn.parsed_json).html + (_fold("As text", text) if turn.text else "")
+    return as_table(turn.parsed_json).content + (_fold("As text", text) if turn.text else "")
 
 
 def as_table(value: Any) -> Table[Any]:
@@ -157,15 +144,12 @@ def _step(step: Step) -> str:
         f'<span style="{_CALL}">{escape(step.call)}</span>{escape(step.outcome)}'
     )
     result = f'<div style="white-space:pre-wrap">{escape(printable(step.result))}</div>'
-    return _fold(line, result + thumbnails(step.blocks), style="margin:0")
+    return _fold(line, result + thumbnails(step.blocks))
 
 
-def _fold(title: str, body: str, *, style: str = _FOLD) -> str:
+def _fold(title: str, body: str) -> str:
     """Return a closed fold; `title` and `body` must be safe HTML."""
-    return (
-        f'<details style="{style}"><summary style="{_FOLD_LINE}">{title}</summary>'
-        f'<div style="{_FOLDED}">{body}</div></details>'
-    )
+    return fold(f'<span style="opacity:0.75">{title}</span>', body)
 
 
 def _markdown(turn: Turn, *, raises: bool) -> str:
@@ -221,6 +205,12 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_HEIGHT_PIXELS = 96
 _MAX_PICTURE_CHARS = 100_000
 """Characters of base64 up to which an image serves as its own thumbnail."""
+
+
+def attached(turn: Turn) -> str:
+    """Render what was sent with a question, told apart from what the model has made."""
+    shown = thumbnails(turn.blocks)
+    return f'<div style="{_NOTE}">Attached to the question</div>{shown}' if shown else ""
 
 
 def thumbnails(blocks: Iterable[dict[str, Any]] | None) -> str:
