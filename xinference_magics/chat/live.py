@@ -119,12 +119,13 @@ class LiveTurn:
         self._chunks.append(chunk)
         reasoning = chunk.additional_kwargs.get("reasoning_content") or ""
         text = chunk.content if isinstance(chunk.content, str) else str(chunk.text)
-        called = "".join(each["args"] or "" for each in chunk.tool_call_chunks)
-        if not (reasoning or text or chunk.tool_call_chunks):
+        calls = chunk.tool_call_chunks
+        if not (reasoning or text or calls):
             return
         if self.first_token_seconds is None:
             self.first_token_seconds = self.seconds
-        self._streamed.add(time.monotonic(), f"{reasoning}{text}{called}")
+        called = "".join(each["args"] or "" for each in calls) if calls else ""
+        self._streamed.add(time.monotonic(), reasoning + text + called)
         if reasoning:
             self._reasoning_since = self._reasoning_since or time.monotonic()
             self.deltas.append(Delta("reasoning", reasoning))

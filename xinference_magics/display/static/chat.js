@@ -299,6 +299,7 @@ export default () => {
     initialize({ model }) {
       turns = model.get("titles").map(() => new Turn());
       stop = new Stop(model);
+      announcer();
       const ask = () => model.send({ kind: "resync" });
       const take = (message) => {
         if (message.stopping) stop.become("heard");

@@ -65,7 +65,8 @@ class Follower {
     this.home = this.selected();
     if (!cell || (this.home !== cell && this.home !== cell.nextElementSibling)) return false;
     const { top, bottom } = cell.getBoundingClientRect();
-    return this.scrollers().every((each) => top < endOf(each) && (each.contains(cell) ? bottom > startOf(each) : true));
+    const around = this.scrollers().filter((each) => each.contains(cell));
+    return around.every((each) => top < endOf(each) && bottom > startOf(each));
   }
 
   isAtEnd() {
@@ -117,16 +118,20 @@ function endOf(scroller) {
   return startOf(scroller) + scroller.clientHeight;
 }
 
+/** Where `announce` speaks; it has to be in the page before there is something to say. */
+function announcer() {
+  const found = document.querySelector("body > .xm-announcer");
+  if (found) return found;
+  const made = document.createElement("div");
+  made.className = "xm-said xm-announcer";
+  made.setAttribute("role", "status");
+  document.body.append(made);
+  return made;
+}
+
 /** Has a screen reader say a text that would not stay in the page long enough to be heard. */
 function announce(text) {
-  let element = document.querySelector("body > .xm-announcer");
-  if (!element) {
-    element = document.createElement("div");
-    element.className = "xm-said xm-announcer";
-    element.setAttribute("role", "status");
-    document.body.append(element);
-  }
-  element.textContent = text;
+  announcer().textContent = text;
 }
 
 /** Moves the focus out of an element that is about to go, to the cell that it is in. */
