@@ -91,6 +91,7 @@ def test_an_answer_that_arrived_as_a_whole_has_no_rate(clock):
 def test_a_call_is_the_first_token(clock):
     live = LiveTurn("m")
     clock(3)
+    assert live.figures.words_so_far == []
     call = {"name": "look", "args": "{}", "id": "1", "index": 0}
     live.add(AIMessageChunk("", tool_call_chunks=[call]))
     assert live.first_token_seconds == 3

@@ -117,7 +117,8 @@ class Figures:
             seconds: Total time.
             is_running: Whether more may come, so that the count is one of the moment.
         """
-        known = [_Message.of(*each) for each in messages if any(each)]
+        found = [_Message.of(*each) for each in messages]
+        known = [each for each in found if each.is_counted or each.streamed.pieces]
         return cls(
             tokens=sum(each.tokens for each in known) if known else None,
             is_exact=is_running or all(each.is_counted for each in known),
