@@ -284,3 +284,11 @@ def test_tokens_are_counted_without_a_download():
     assert 2 <= without < model.get_num_tokens_from_messages(asked, [tool])
     exact = ChatXinference(model="tiny", custom_get_token_ids=lambda text: [ord(c) for c in text])
     assert exact.get_num_tokens("four") == 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_as_a_value_it_is_one_line_that_says_where_it_runs(kind):
+    model = kind("http://127.0.0.1:9997/prefix", "tiny", api_key="sk-secret")
+    assert repr(model) == str(model) == f"{kind.__name__}(tiny at 127.0.0.1:9997)"
+    chat = ChatXinference("https://models.example", "tiny", engine="llama.cpp")
+    assert repr(chat) == "ChatXinference(tiny at models.example, llama.cpp)"

@@ -32,6 +32,8 @@ def test_names_are_not_broken_at_their_dashes():
     assert 'text-align:left;white-space:nowrap">qwen2.5-vl-instruct<' in named
     assert 'text-align:left">many words<' in named
     assert "left;white-space" not in Table([("x" * 200, 1, "")], COLUMNS).html
+    whole = [COLUMNS[1], Column("model", lambda row: row[0], whole=True)]
+    assert 'nowrap">tiny-chat<' in Table([("tiny-chat", 1)], whole).html
 
 
 def test_html_escapes_everything_that_comes_from_a_server():

@@ -35,6 +35,8 @@ _MAX_COLUMNS = 50
 _MAX_CELLS = 8_000
 _MAX_HIGHLIGHTED_TOTAL_CHARS = 50_000
 
+# Underlined, as the colour alone does not tell a link from text.
+_LINK = 'target="_blank" rel="noopener noreferrer" style="text-decoration:underline"'
 _PLAIN = "white-space:pre-wrap;overflow-wrap:anywhere"
 
 _SCHEME = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
@@ -132,7 +134,7 @@ def _image(
 def _anchor(url: str) -> str:
     if not _is_safe_link(url):
         return "<a>"
-    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">'
+    return f'<a href="{escape(url)}" {_LINK}>'
 
 
 _RULES: dict[str, Any] = {
