@@ -99,10 +99,9 @@ def test_the_page_follows_until_the_reader_goes_elsewhere(open_notebook):
     notebook.screenshot("follows")
     wheel(notebook, -300)
     assert_stays(notebook)
-    wheel(notebook, 5_000)
-    page.wait_for_timeout(200)
-    wheel(notebook, -1)  # the end is where it has been
-    wheel(notebook, 5_000)
+    now = places(notebook)
+    wheel(notebook, now["view"]["bottom"] - now["outer"]["bottom"] + 150)
+    page.wait_for_timeout(400)
     assert_follows(notebook)
     notebook.execute("notebook:move-cursor-down")
     assert_stays(notebook)
