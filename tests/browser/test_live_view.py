@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 IMPORTS = "from synthetic import play, PROSE\nimport itertools"
-ABOVE, BELOW = "\n".join("x = 1" for _ in range(25)), "\n".join("y = 2" for _ in range(12))
+ABOVE, BELOW = "\n".join("x = 1" for _ in range(8)), "\n".join("y = 2" for _ in range(8))
 LONG = "turn = play(PROSE * 200, rate=90)"
 
 PLACES = """() => {
@@ -103,7 +103,7 @@ def test_the_page_follows_until_the_reader_goes_elsewhere(open_notebook):
     wheel(notebook, now["view"]["bottom"] - now["outer"]["bottom"] + 150)
     page.wait_for_timeout(400)
     assert_follows(notebook)
-    notebook.execute("notebook:move-cursor-down")
+    notebook.execute("notebook:move-cursor-up")
     assert_stays(notebook)
     notebook.stop_button().focus()
     page.keyboard.press("Enter")
