@@ -1,4 +1,4 @@
-"""What a page shows of Markdown that grows, assembled from the changes as `chat.js` does it."""
+"""What a page shows of Markdown that grows, assembled from the changes as `blocks.js` does it."""
 
 import re
 

@@ -48,7 +48,7 @@ class ChatWidget(_Widget):
         background: Whether other cells run meanwhile, which an interrupt would hit.
     """
 
-    _esm = _static("kernel.js", "chat.js")
+    _esm = _static("kernel.js", "follow.js", "blocks.js", "chat.js")
     _css = _static("chat.css")
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
     background = traitlets.Bool().tag(sync=True)
