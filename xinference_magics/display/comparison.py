@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.display import settled
+from xinference_magics.display.buttons import again_button, keep_button
 from xinference_magics.display.markdown import to_safe_line
 from xinference_magics.display.settled import thumbnails
 from xinference_magics.plain import neutralise
@@ -61,18 +62,20 @@ def _titled(comparison: Comparison) -> list[tuple[str, Turn]]:
 
 
 def _html(comparison: Comparison) -> str:
-    columns = "".join(
-        _column(turn, title, is_kept=turn is comparison.kept) for title, turn in _titled(comparison)
-    )
+    columns = "".join(_column(comparison, turn, title) for title, turn in _titled(comparison))
+    again = again_button(comparison.turns[0])
     return settled.as_is(
-        settled.header(f"{len(comparison)} models", about(comparison))
+        settled.header(f"{len(comparison)} models", about(comparison), buttons=again)
         + thumbnails(comparison.turns[0].blocks)
         + f'<div style="{_COLUMNS}">{columns}</div>'
     )
 
 
-def _column(turn: Turn, title: str, *, is_kept: bool) -> str:
-    shown = settled.column(turn, f"✓ {title}" if is_kept else title)
+def _column(comparison: Comparison, turn: Turn, title: str) -> str:
+    is_kept = turn is comparison.kept
+    keepable = comparison.kept is not None and turn.is_answer and not is_kept
+    buttons = keep_button(turn) if keepable else ""
+    shown = settled.column(turn, f"✓ {title}" if is_kept else title, buttons)
     return f'<div style="{_COLUMN}{_KEPT if is_kept else _OTHER}">{shown}</div>'
 
 

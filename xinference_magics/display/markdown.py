@@ -13,6 +13,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.display.buttons import code_button
 from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ _CODE_BLOCK = (
     "background-color:rgba(128,128,128,0.1);border-radius:6px;padding:8px 12px;margin:8px 0;"
     "overflow:auto;line-height:1.45"
 )
+_CODE_PLACE = "position:relative"
 _CODE = "background-color:transparent;padding:0"
 _PLAIN = "white-space:pre-wrap;overflow-wrap:anywhere"
 
@@ -191,7 +193,8 @@ def _fence(
     env["highlighted"] = env.get("highlighted", 0) + len(token.content)
     within = env["highlighted"] <= _MAX_HIGHLIGHTED_TOTAL_CHARS
     code = highlight(token.content, language if within else "")
-    return f'<pre style="{_CODE_BLOCK}"><code style="{_CODE}">{code}</code></pre>\n'
+    block = f'<pre style="{_CODE_BLOCK}"><code style="{_CODE}">{code}</code></pre>'
+    return f'<div style="{_CODE_PLACE}">{block}{code_button()}</div>\n'
 
 
 def _link_open(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xinference_magics.display.growing import Change, GrowingMarkdown
-from xinference_magics.display.inbox import Inbox
 from xinference_magics.display.turn_view import STEPS, SettledView, segments, settled_form
 from xinference_magics.plain import neutralise, printable
 
@@ -62,10 +61,12 @@ class PageView(SettledView):
 
         titles = [live.title for live in lives]
         self._widget = ChatWidget(
-            titles=[printable(title) for title in titles], background=self.background
+            self._kernel,
+            titles=[printable(title) for title in titles],
+            background=self.background,
         )
         self._is_open = True
-        self._inbox = Inbox(self._widget, self._kernel)
+        self._inbox = self._widget.inbox
         self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
         who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
         self.output.show(self._widget.bundle(f"{who} answering"))
@@ -94,11 +95,7 @@ class PageView(SettledView):
     def _replace(self, bundle: Callable[[], dict[str, Any]]) -> None:
         if not self._is_open:  # opening it failed
             return
-        self._widget.send({"ended": True})
-        try:
-            self.output.replace(bundle())
-        finally:
-            self._widget.close()
+        self._widget.settle(self.output, bundle(), ", ".join(self._widget.titles))
 
 
 class _Feed:

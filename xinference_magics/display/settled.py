@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.amounts import counted
+from xinference_magics.display.buttons import again_button, copy_button
 from xinference_magics.display.formats import answer_html
 from xinference_magics.display.markdown import (
     IGNORED_BY_MATHJAX,
@@ -93,8 +94,9 @@ def _notes(turn: Turn) -> list[str]:
 
 
 def _html(turn: Turn) -> str:
-    parts = (header(turn.model_uid, *_figures(turn)), thumbnails(turn.blocks), body(turn))
-    return as_is("".join(parts))
+    buttons = copy_button(turn) + again_button(turn)
+    head = header(turn.model_uid, *_figures(turn), buttons=buttons)
+    return as_is("".join((head, thumbnails(turn.blocks), body(turn))))
 
 
 def as_is(html: str) -> str:
@@ -102,9 +104,9 @@ def as_is(html: str) -> str:
     return f'<div class="{IGNORED_BY_MATHJAX}">{html}</div>'
 
 
-def column(turn: Turn, title: str) -> str:
-    """Render a turn as one of several, as HTML: its title, figures and contents."""
-    return header(title, *_figures(turn)) + body(turn)
+def column(turn: Turn, title: str, buttons: str = "") -> str:
+    """Render a turn as one of several, as HTML: its title, figures, buttons and contents."""
+    return header(title, *_figures(turn), buttons=copy_button(turn) + buttons) + body(turn)
 
 
 def body(turn: Turn) -> str:
@@ -119,10 +121,10 @@ def body(turn: Turn) -> str:
     return "".join(parts)
 
 
-def header(title: str, *words: str) -> str:
-    """Render the line above an answer as HTML, with all its text escaped."""
+def header(title: str, *words: str, buttons: str = "") -> str:
+    """Render the line above an answer as HTML, with all its text escaped, and its buttons."""
     who, rest = escape(printable(title)), escape(printable(" · ".join(words)))
-    return f'<div style="{_HEADER}"><strong>{who}</strong> · {rest}</div>'
+    return f'<div style="{_HEADER}"><strong>{who}</strong> · {rest}{buttons}</div>'
 
 
 def _answer(turn: Turn) -> str:

@@ -13,7 +13,7 @@
 //   "call" {id, name, args} and "result" {id, status, text, seconds}.
 // To all of them:
 //   {stopping: true}                                    Stop was heard
-//   {ended: true}                                       nothing more comes; Stop is too late
+//   {ended: true}                                       nothing more comes; Stop is too late (see place.js)
 // and to it: {kind: "resync"} (send everything) and {kind: "stop"}.
 
 const INTERRUPT_AFTER = 600; // ms without an answer to Stop
@@ -313,10 +313,12 @@ function set(target, text) {
 }
 
 export default () => {
-  let turns, stop;
+  let turns, stop, place;
 
   return {
     initialize({ model }) {
+      place = new Place(model);
+      listenForButtons({ model: model.widget_manager?.context?.model, kernel: () => model.widget_manager?.kernel });
       turns = model.get("titles").map(() => new Turn());
       stop = new Stop(model);
       const ask = () => model.send({ kind: "resync" });
@@ -333,10 +335,12 @@ export default () => {
       const listenNoMore = onKernelGone(model, (what) => {
         stop.become("gone");
         turns.forEach((turn) => turn.end(turn.seconds(), `${what}; the answer was not finished`));
+        place.leave();
       });
       return () => {
         clearInterval(clock);
         listenNoMore();
+        place.close();
         stop.become("ended");
         model.off("msg:custom", take);
       };
@@ -349,7 +353,9 @@ export default () => {
       const shown = views.length === 1 ? views[0].element : columns(views, button);
       shown.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
       el.append(shown);
+      const hide = place.show(el);
       return () => {
+        hide();
         views.forEach((view) => view.turn.views.delete(view));
         stop.buttons.delete(button);
       };
