@@ -76,7 +76,7 @@ def play(text, **options):
 
 
 class Page:
-    """Answers as the widget's page does: asks for everything once, when the comm opens."""
+    """Answers as the widget's page does: asks for everything at first, and confirms the end."""
 
     def __init__(self, client):
         self.client = client
@@ -87,6 +87,8 @@ class Page:
         if message["msg_type"] == "comm_open" and "_esm" in content["data"]["state"]:
             self.comm_id = content["comm_id"]
             say(self.client, self.comm_id, {"kind": "resync"})
+        elif message["msg_type"] == "comm_msg" and content["data"].get("content") == {"ended": True}:
+            say(self.client, self.comm_id, {"kind": "kept"})
 
 
 def page_of(frames):
