@@ -145,7 +145,9 @@ class Lab:
 
     def _install_extension(self):
         """Install the extension of this checkout, as the wheel does."""
-        builds = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+        builds = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"][
+            "build"
+        ]
         for source, target in builds["targets"]["wheel"]["shared-data"].items():
             copy = self._folder / "jupyter" / Path(target).relative_to("share/jupyter")
             copy.parent.mkdir(parents=True, exist_ok=True)
