@@ -18,7 +18,7 @@ OPEN = "__import__('comm').get_comm_manager().comms.__len__()"
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kernel")
-    kernel = Kernel.loaded(environment(folder, PYTHONPATH=f"{TESTS}{os.pathsep}{os.getcwd()}"))
+    kernel = Kernel.loaded(environment(folder, PYTHONPATH=f"{TESTS}{os.pathsep}{Path.cwd()}"))
     yield kernel
     kernel.close()
 
@@ -47,9 +47,9 @@ class Page:
                 self.say("resync")
             if kind == "comm_msg" and content["data"].get("content") == {"ended": True}:
                 None if reloaded else self.say("kept")
-            if content.get("execution_state") == "idle":
-                if message["parent_header"].get("msg_id") == sent["header"]["msg_id"]:
-                    return
+            is_reply = message["parent_header"].get("msg_id") == sent["header"]["msg_id"]
+            if is_reply and content.get("execution_state") == "idle":
+                return
 
     def say(self, kind):
         data = {"method": "custom", "content": {"kind": kind}}
