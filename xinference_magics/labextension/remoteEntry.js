@@ -8,7 +8,7 @@
     init: () => {},
     get: async () => {
       const extension = await import(new URL("extension.js", folder));
-      return () => extension;
+      return () => ({ __esModule: true, default: extension.default });
     },
   };
 })();
