@@ -81,7 +81,7 @@ def test_what_is_shown_after_a_restart_is_what_is_saved(open_notebook):
     notebook.restart_kernel()
     output = notebook.output(1).first
     expect(output).to_contain_text("■ kernel restarted; the answer was not finished")
-    expect(notebook.page.locator(".xm-turn, button:visible:text('Stop')")).to_have_count(0)
+    expect(notebook.stop_button()).to_have_count(0)
     shown = output.inner_text()
     [saved] = notebook.save().cells[1].outputs
     assert "widget" not in " ".join(saved.data)

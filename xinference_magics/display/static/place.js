@@ -47,7 +47,7 @@ class Place {
     this.isEnding = true;
     this.keepFocus();
     const isLate = this.model.get("late");
-    for (let waited = 0; waited < SETTLES_WITHIN && this.shown.size && !isLate; waited += LOOK_EVERY) await sleep(LOOK_EVERY);
+    for (let waited = 0; waited < SETTLES_WITHIN && this.shown.size && !isLate && !this.settled(); waited += LOOK_EVERY) await sleep(LOOK_EVERY);
     if (!isLate && !this.shown.size) this.confirm();
     else if (this.settled()) this.settle();
     else if (!this.isGone) this.model.send({ kind: "settled" }); // and then onSettled
