@@ -9,9 +9,6 @@ LOAD = "%load_ext xinference_magics\nfrom synthetic import play, PROSE"
 TEXT = "# Code\n\n```python\nif True:\n\tprint('*')\n```\n\nIt is **bold**.\n"
 ANSWER = f"count = globals().get('count', 0) + 1\nturn = play({TEXT!r} + str(count))"
 PROMPT = "%%chat\nIs this in Python, and is it not?\n# A heading"
-FORGED = """\
-from IPython.display import HTML
-HTML('<button class="xm-button xm-again" value="' + turn.id + '">Show more</button>')"""
 
 
 def clipboard(notebook):

@@ -31,10 +31,12 @@ function colourPrompts(notebook) {
 }
 
 /** Runs a cell as the user would: in its notebook, which then has the focus. */
-async function run(app, panel, model) {
+async function run(app, panel, element) {
   const { content } = panel;
+  const index = content.widgets.findIndex((cell) => cell.node === element);
+  if (index < 0) return;
   app.shell.activateById(panel.id);
-  content.activeCellIndex = content.widgets.findIndex((cell) => cell.model === model);
+  content.activeCellIndex = index;
   content.deselectAll();
   content.activate();
   await app.commands.execute("notebook:run-cell");
@@ -50,7 +52,7 @@ export default {
         listenForButtons({
           model: context.model,
           kernel: () => context.sessionContext.session?.kernel,
-          run: (cell) => run(app, panel, cell),
+          run: (element) => run(app, panel, element),
         });
         context.ready.then(() => colourPrompts(panel.content));
       },

@@ -6,6 +6,7 @@
 
 const TURN_MIME = "application/vnd.xinference-magics.turn+json";
 const COMPARISON_MIME = "application/vnd.xinference-magics.comparison+json";
+const TURN_ID = /^\w+$/;
 const SAYS_FOR = 2000; // ms
 
 const BUTTON_STYLES = `
@@ -51,7 +52,7 @@ const BUTTON_STYLES = `
  * Serves the buttons of a notebook. The first call in a page listens, for all modules in it.
  *
  * A notebook has the `model` of JupyterLab (or none), a function `kernel` for its kernel, and, where
- * its cells can be run, a function `run` for that.
+ * its cells can be run, a function `run` that is given the element of a cell.
  */
 export function listenForButtons(notebook) {
   const known = (globalThis.xinferenceMagicsNotebooks ??= new Map()); // by model
@@ -77,13 +78,14 @@ async function press(target) {
   const found = findTurn(button.value);
   if (!found) return say(button, "Not found");
   if (button.matches(".xm-copy")) return copy(button, textOf(found.record));
-  if (!found.trusted) return say(button, "Not trusted");
-  if (button.matches(".xm-again")) found.notebook.run?.(found.cell);
+  if (!found.trusted || !button.closest(".jp-OutputArea-output.jp-mod-trusted")) return say(button, "Not trusted");
+  if (button.matches(".xm-again")) found.notebook.run?.(button.closest(".jp-Cell"));
   if (button.matches(".xm-keep")) keep(button, found);
 }
 
 /** Finds the turn with this ID in the outputs of the open notebooks. */
 function findTurn(id) {
+  if (!TURN_ID.test(id)) return null;
   const known = globalThis.xinferenceMagicsNotebooks;
   for (const notebook of known.values()) {
     if (notebook.model.isDisposed) {
@@ -95,7 +97,7 @@ function findTurn(id) {
         const { data, trusted } = cell.outputs.get(index);
         const records = [data?.[TURN_MIME], ...(data?.[COMPARISON_MIME]?.turns ?? [])];
         const record = records.find((each) => each?.id === id);
-        if (record) return { notebook, cell, trusted, record };
+        if (record) return { notebook, trusted, record };
       }
     }
   }

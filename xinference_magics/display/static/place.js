@@ -8,12 +8,12 @@
 
 const VIEW_MIME = "application/vnd.jupyter.widget-view+json";
 const SETTLES_WITHIN = 3000; // ms from the end of a widget until its settled output has replaced it
-const LOOK_EVERY = 50; // ms
 
 class Place {
   constructor(model) {
     this.model = model;
     this.shown = new Set(); // the elements in which the widget is shown
+    this.onHidden = () => {};
     this.isOver = false;
     this.isGone = false;
     this.onMessage = (message) => message.ended && this.end();
@@ -34,7 +34,10 @@ class Place {
   show(element) {
     this.shown.add(element);
     if (this.isOver) this.showSettled();
-    return () => this.shown.delete(element);
+    return () => {
+      this.shown.delete(element);
+      if (!this.shown.size) this.onHidden();
+    };
   }
 
   settled() {
@@ -47,7 +50,9 @@ class Place {
     this.isEnding = true;
     this.keepFocus();
     const isLate = this.model.get("late");
-    for (let waited = 0; waited < SETTLES_WITHIN && this.shown.size && !isLate && !this.settled(); waited += LOOK_EVERY) await sleep(LOOK_EVERY);
+    if (this.shown.size && !isLate && !this.settled()) {
+      await Promise.race([new Promise((done) => (this.onHidden = done)), sleep(SETTLES_WITHIN)]);
+    }
     if (!isLate && !this.shown.size) this.confirm();
     else if (this.settled()) this.settle();
     else if (!this.isGone) this.model.send({ kind: "settled" }); // and then onSettled
