@@ -7,12 +7,14 @@ const PROMPT = /^\s*%%(x?chat|generate|xinference[ \t]+(chat|generate))\b/;
 const MARKDOWN = "text/x-ipythongfm";
 
 /** Colours the prompts of a notebook as Markdown, while they are prompts. */
-function colourPrompts(notebook) {
+function colourPrompts(notebook, languages) {
   const listening = new Set();
-  const paint = (cell) => {
+  const paint = async (cell) => {
     const { model } = cell;
-    const wanted = PROMPT.test(model.sharedModel.getSource()) ? MARKDOWN : notebook.codeMimetype;
-    if (model.mimeType !== wanted) model.mimeType = wanted;
+    const isPrompt = () => PROMPT.test(model.sharedModel.getSource());
+    if (isPrompt() === (model.mimeType === MARKDOWN)) return;
+    await languages.getLanguage(notebook.codeMimetype); // else it could be loaded, and set, after ours
+    model.mimeType = isPrompt() ? MARKDOWN : notebook.codeMimetype;
   };
   const paintAll = () => {
     for (const cell of notebook.widgets) {
@@ -42,11 +44,12 @@ async function run(app, panel, element) {
   await app.commands.execute("notebook:run-cell");
 }
 
-export default {
+export const plugin = (IEditorLanguageRegistry) => ({
   id: "xinference-magics:answers",
   description: "Serves the buttons of answers, and colours prompts as what they are.",
   autoStart: true,
-  activate: (app) => {
+  optional: IEditorLanguageRegistry ? [IEditorLanguageRegistry] : [],
+  activate: (app, languages) => {
     app.docRegistry.addWidgetExtension("Notebook", {
       createNew: (panel, context) => {
         listenForButtons({
@@ -54,8 +57,8 @@ export default {
           kernel: () => context.sessionContext.session?.kernel,
           run: (element) => run(app, panel, element),
         });
-        context.ready.then(() => colourPrompts(panel.content));
+        if (languages) context.ready.then(() => colourPrompts(panel.content, languages));
       },
     });
   },
-};
+});

@@ -77,7 +77,7 @@ async function press(target) {
   if (button.matches(".xm-copy-code")) return copy(button, codeOf(button));
   const found = findTurn(button.value);
   if (!found) return say(button, "Not found");
-  if (button.matches(".xm-copy")) return copy(button, textOf(found.record));
+  if (button.matches(".xm-copy")) return copy(button, answerOf(found.record));
   if (!found.trusted || !button.closest(".jp-OutputArea-output.jp-mod-trusted")) return say(button, "Not trusted");
   if (button.matches(".xm-again")) found.notebook.run?.(button.closest(".jp-Cell"));
   if (button.matches(".xm-keep")) keep(button, found);
@@ -105,7 +105,7 @@ function findTurn(id) {
 }
 
 /** The answer of a turn as it was written: its text, or its object where it has none. */
-function textOf({ message, parsed }) {
+function answerOf({ message, parsed }) {
   const { content } = message.data;
   const blocks = typeof content === "string" ? [content] : content;
   const text = blocks.map((block) => (typeof block === "string" ? block : (block.text ?? ""))).join("");

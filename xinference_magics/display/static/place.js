@@ -14,6 +14,7 @@ class Place {
     this.model = model;
     this.shown = new Set(); // the elements in which the widget is shown
     this.onHidden = () => {};
+    this.cell = null; // the element of the cell whose view has the focus
     this.isOver = false;
     this.isGone = false;
     this.onMessage = (message) => message.ended && this.end();
@@ -33,6 +34,8 @@ class Place {
   /** Notes where the widget is shown; returns how to note that it no longer is. */
   show(element) {
     this.shown.add(element);
+    element.addEventListener("focusin", () => (this.cell = element.closest(".jp-Cell")));
+    element.addEventListener("focusout", ({ relatedTarget }) => relatedTarget && (this.cell = null));
     if (this.isOver) this.showSettled();
     return () => {
       this.shown.delete(element);
@@ -82,11 +85,10 @@ class Place {
     if (found) found.outputs.set(found.index, asOutput(asPlain(element)));
   }
 
-  /** Keeps the focus in the cell when the focused button goes. */
+  /** Keeps the focus in the cell when the button that had it is gone, or disabled, which has none. */
   keepFocus() {
-    for (const element of this.shown) {
-      if (element.contains(document.activeElement)) element.closest(".jp-Cell")?.focus();
-    }
+    const { activeElement, body } = document;
+    if (this.cell && (activeElement === body || this.cell.contains(activeElement))) this.cell.focus();
   }
 
   cells() {
@@ -138,6 +140,7 @@ const refilled = (globalThis.xinferenceMagicsRefilled ??= new WeakSet());
 /** What a saved notebook shows as our style sheet does, which is not saved. */
 const SAVED_STYLES =
   "display gap margin padding border-left border-radius font-size font-weight line-height opacity white-space overflow-wrap".split(" ");
+const USUAL = /^(normal|1|0px( rgba?\(.*\))?)$/;
 
 /** Copies what an element shows, as an output that needs no style sheet and no script. */
 function asPlain(element) {
@@ -148,14 +151,25 @@ function asPlain(element) {
     delete each.dataset.lmSuppressShortcuts;
     if (each.matches(".xm-said, .xm-dot, .xm-bar") || each.tagName === "BUTTON" || styles.display === "none") each.remove();
     else if (each.className.includes("xm-")) {
-      for (const name of SAVED_STYLES) each.style.setProperty(name, styles.getPropertyValue(name));
+      for (const name of SAVED_STYLES) {
+        const value = styles.getPropertyValue(name);
+        if (!USUAL.test(value)) each.style.setProperty(name, value);
+      }
       if (each.matches(".xm-code")) each.style.fontFamily = "monospace";
     }
   });
   return {
     "text/html": `<div class="tex2jax_ignore mathjax_ignore">${copy.innerHTML}</div>`,
-    "text/plain": element.innerText,
+    "text/plain": textOf(copy),
   };
+}
+
+/** The text of an element that is in no page, with the line breaks that it has in one. */
+function textOf(element) {
+  document.body.append(element);
+  const text = element.innerText;
+  element.remove();
+  return text;
 }
 
 function asOutput(data) {
