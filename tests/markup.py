@@ -16,6 +16,7 @@ ATTRIBUTES = {
 }
 CLASSES = {"tex2jax_ignore mathjax_ignore", "tex2jax_process mathjax_process"}
 OF_FRAMES = {"sandbox", "srcdoc", "style", "title"}
+BUTTONS = {f"xm-button xm-{action}" for action in ("copy", "again", "keep", "copy-code")}
 OF_PICTURES = {"alt", "src", "style"}
 STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+", re.IGNORECASE)
 LINKS = re.compile(r"(https?:|mailto:)", re.IGNORECASE)
@@ -31,6 +32,8 @@ class Auditor(HTMLParser):
             return self._audit_frame(dict(attrs))
         if tag == "img":
             return self._audit_picture(dict(attrs))
+        if tag == "button":
+            return self._audit_button(dict(attrs))
         assert tag in TAGS, tag
         assert not (attrs and tag in BARE), tag
         for name, value in attrs:
@@ -47,6 +50,12 @@ class Auditor(HTMLParser):
         assert set(attributes) == OF_FRAMES
         assert attributes["sandbox"] == ""
         assert attributes["srcdoc"].startswith(POLICY)
+
+    def _audit_button(self, attributes):
+        assert attributes.pop("type") == "button"
+        assert attributes.pop("hidden", "shown") is None
+        assert attributes.pop("class") in BUTTONS
+        assert attributes.keys() <= {"value"}
 
     def _audit_picture(self, attributes):
         assert set(attributes) == OF_PICTURES

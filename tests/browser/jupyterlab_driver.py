@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,7 +16,8 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import expect
 
-TESTS = Path(__file__).resolve().parents[1]  # so that kernels can import synthetic and hostile
+REPOSITORY = Path(__file__).resolve().parents[2]
+TESTS = REPOSITORY / "tests"  # so that kernels can import synthetic and hostile
 PATHS = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -56,6 +58,7 @@ class Lab:
         self._process = None
         for path in (self.root, self.kernels):
             path.mkdir(parents=True)
+        self._install_extension()
 
     def start(self):
         with socket.socket() as probe:
@@ -139,6 +142,16 @@ class Lab:
         own = {name: str(self._folder / folder) for name, folder in folders.items()}
         own["PYTHONPATH"] = PATHS
         return {**os.environ, **own, "NO_PROXY": "127.0.0.1"}
+
+    def _install_extension(self):
+        """Install the extension of this checkout, as the wheel does."""
+        builds = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"][
+            "build"
+        ]
+        for source, target in builds["targets"]["wheel"]["shared-data"].items():
+            copy = self._folder / "jupyter" / Path(target).relative_to("share/jupyter")
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes((REPOSITORY / source).read_bytes())
 
     def _write_settings(self):
         for name, values in SETTINGS.items():

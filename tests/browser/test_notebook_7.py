@@ -50,6 +50,33 @@ def test_stop_ends_a_turn_and_the_cell_continues(open_notebook):
     expect(notebook.output(1).last).to_contain_text("this cell goes on: stopped")
 
 
+def test_buttons_and_a_reload_in_mid_answer(open_notebook, profile):
+    profile.grant_permissions(["clipboard-read", "clipboard-write"])
+    load = "from synthetic import play, PROSE"
+    notebook = open_notebook(
+        [load, "play('# *One*')", "play(PROSE * 4, rate=25)", "%%chat\nIs it?"]
+    )
+    for index in (0, 1):
+        notebook.run(index)
+    copy = notebook.output(1).first.locator(".xm-copy")
+    copy.click()
+    expect(copy).to_have_text("Copied")
+    assert notebook.page.evaluate("() => navigator.clipboard.readText()") == "# *One*"
+    notebook.run(2, wait=False)
+    expect(notebook.output(2).locator(".xm-content")).to_contain_text("Montmartre")
+    notebook.save()
+    notebook.load()
+    expect(notebook.output(2).locator("p")).to_have_count(4)
+    [shown] = notebook.save().cells[2].outputs
+    assert RECORD_MIME in shown.data
+    before = notebook.output(1).first.inner_text()
+    notebook.output(1).first.get_by_role("button", name="Ask again").click()
+    expect(notebook.output(1).first).not_to_have_text(before)
+    kinds = "each => each.model.mimeType"
+    types = f"() => jupyterapp.shell.currentWidget.content.widgets.map({kinds})"
+    assert notebook.page.evaluate(types)[2:] == ["text/x-ipython", "text/x-ipythongfm"]
+
+
 def test_a_cell_that_runs_again_replaces_its_turn(open_notebook, server, tiny_chat):
     setup = f"%load_ext xinference_magics\n%xinference connect {server.endpoint}"
     use = f"%xinference use {tiny_chat.gguf}"

@@ -9,6 +9,7 @@ import pytest
 from growing_page import GrowingPage
 from jupyter_client.manager import KernelManager
 from synthetic import PROSE
+from waiting import eventually
 
 from xinference_magics.chat.turn import RECORD_MIME
 from xinference_magics.display.markdown import renderer
@@ -76,7 +77,7 @@ def play(text, **options):
 
 
 class Page:
-    """Answers as the widget's page does: asks for everything once, when the comm opens."""
+    """Answers as the widget's page does: asks for everything at first, and confirms the end."""
 
     def __init__(self, client):
         self.client = client
@@ -87,6 +88,10 @@ class Page:
         if message["msg_type"] == "comm_open" and "_esm" in content["data"]["state"]:
             self.comm_id = content["comm_id"]
             say(self.client, self.comm_id, {"kind": "resync"})
+        elif message["msg_type"] == "comm_msg" and content["data"].get("content") == {
+            "ended": True
+        }:
+            say(self.client, self.comm_id, {"kind": "kept"})
 
 
 def page_of(frames):
@@ -114,9 +119,9 @@ def test_frames_are_numbered_and_hold_each_piece_once(kernel):
 def test_a_turn_ends_as_plain_output_with_every_comm_closed(kernel):
     messages = run(kernel, play(PROSE, rate=1000), answer=Page(kernel))
     opened = {content["comm_id"] for content in of_type(messages, "comm_open")}
-    closed = {content["comm_id"] for content in of_type(messages, "comm_close")}
     assert len(opened) == 2  # the widget, and the layout that every ipywidget has
-    assert opened == closed
+    count = "print(len(__import__('comm').get_comm_manager().comms))"
+    eventually(lambda: printed(run(kernel, count)) == "0\n")  # once the page has confirmed
     (shown,) = of_type(messages, "display_data")
     (settled,) = of_type(messages, "update_display_data")
     assert shown["transient"] == settled["transient"]

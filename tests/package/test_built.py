@@ -61,7 +61,11 @@ def told(built):
 def test_the_wheel_holds_the_package_and_nothing_else(built):
     with zipfile.ZipFile(built[1]) as wheel:
         names = {Path(name) for name in wheel.namelist()}
-    held = {name for name in names if not name.parts[0].endswith(".dist-info")}
+    extension = {Path(*name.parts[2:]) for name in names if name.parts[0].endswith(".data")}
+    folder = "share/jupyter/labextensions/xinference-magics"  # where JupyterLab looks
+    inside = "package.json install.json static/remoteEntry.js static/extension.js static/buttons.js"
+    assert extension == {Path(folder, name) for name in inside.split()}
+    held = {name for name in names if not name.parts[0].endswith((".dist-info", ".data"))}
     files = {path for path in PACKAGE.rglob("*") if path.is_file()}
     assert held == {path.relative_to(ROOT) for path in files if "__pycache__" not in path.parts}
     assert Path("xinference_magics/py.typed") in held

@@ -51,6 +51,10 @@ class Comparison(SettledAnswer):
         return iter(self.turns)
 
     def __getitem__(self, name: str) -> Turn:
+        """Return the turn of a model; its ID, which a button gives, is found, too."""
+        for turn in self.turns:
+            if turn.id == name:
+                return turn
         if name not in self.names:
             raise NotebookError(
                 f"{name} was not compared.", hint=f"Compared: {', '.join(self.names)}."

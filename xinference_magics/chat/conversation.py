@@ -170,6 +170,19 @@ class Conversation:
         with self._changing:
             self._entries = [entry for entry in self._entries if entry[0].cell_id not in cell_ids]
 
+    def turn(self, number: int) -> Turn:
+        """Return a turn.
+
+        Args:
+            number: Counted from 1.
+
+        Raises:
+            NotebookError: There is no such turn.
+        """
+        with self._changing:
+            self._check(number)
+            return self._entries[number - 1][1]
+
     def undo(self, count: int = 1) -> list[Turn]:
         """Drop the last `count` turns and return them."""
         with self._changing:

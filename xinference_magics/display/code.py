@@ -8,6 +8,8 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from xinference_magics.display.buttons import code_button
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,7 +30,7 @@ _LANGUAGES = frozenset(
 )
 
 # A border instead of a tint: the page's colours have enough contrast to its own background only.
-_BLOCK = "border:1px solid rgba(128,128,128,0.4);border-radius:6px;margin:8px 0"
+_BLOCK = "border:1px solid rgba(128,128,128,0.4);border-radius:6px;margin:8px 0;position:relative"
 _LABEL = "font-size:11px;line-height:16px;padding:4px 12px 0;opacity:0.75;user-select:none"
 _PRE = (
     "margin:0;padding:8px 12px;overflow:auto;white-space:pre;word-break:normal;"
@@ -58,7 +60,7 @@ def code_block(code: str, language: str = "", *, plain: bool = False) -> str:
     label = f'<div style="{_LABEL}">{escape(language)}</div>' if language else ""
     return (
         f'<div style="{_BLOCK}">{label}<pre dir="ltr" tabindex="0" style="{_PRE}">'
-        f'<code style="{_CODE}{colours}">{shown}</code></pre></div>'
+        f'<code style="{_CODE}{colours}">{shown}</code></pre>{code_button()}</div>'
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.comparison import COMPARISON_MIME
 from xinference_magics.display import settled
+from xinference_magics.display.buttons import again_button, keep_button
 from xinference_magics.display.frame import framed
 from xinference_magics.display.markdown import to_safe_line
 from xinference_magics.plain import neutralise
@@ -68,16 +69,12 @@ def _titled(comparison: Comparison) -> list[tuple[str, Turn]]:
 
 def _html(comparison: Comparison, *, raises: bool) -> str:
     columns = "".join(
-        _column(
-            turn,
-            title,
-            is_kept=turn is comparison.kept,
-            raises=raises and _is_told(turn, comparison),
-        )
+        _column(comparison, turn, title, raises=raises and _is_told(turn, comparison))
         for title, turn in _titled(comparison)
     )
+    again = again_button(comparison.turns[0])
     return framed(
-        settled.header(f"{len(comparison)} models", about(comparison))
+        settled.header(f"{len(comparison)} models", about(comparison), buttons=again)
         + f'<div style="{_COLUMNS}">{columns}</div>'
         + settled.attached(comparison.turns[0])
     )
@@ -88,8 +85,11 @@ def _is_told(turn: Turn, comparison: Comparison) -> bool:
     return turn.status == "interrupted" or all(each.status == "failed" for each in comparison)
 
 
-def _column(turn: Turn, title: str, *, is_kept: bool, raises: bool) -> str:
-    shown = settled.column(turn, f"✓ {title}" if is_kept else title, raises=raises)
+def _column(comparison: Comparison, turn: Turn, title: str, *, raises: bool) -> str:
+    is_kept = turn is comparison.kept
+    keepable = comparison.kept is not None and turn.is_answer and not is_kept
+    buttons = keep_button(turn) if keepable else ""
+    shown = settled.column(turn, f"✓ {title}" if is_kept else title, buttons, raises=raises)
     return f'<div style="{_COLUMN}{_KEPT if is_kept else _OTHER}">{shown}</div>'
 
 

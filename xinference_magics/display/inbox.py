@@ -19,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 class Inbox:
@@ -27,7 +27,7 @@ class Inbox:
 
     Args:
         widget: The widget (an ipywidget with an open comm).
-        kernel: The kernel it belongs to.
+        kernel: The kernel it belongs to; None if there is none.
     """
 
     def __init__(self, widget: Any, kernel: Any) -> None:
@@ -35,6 +35,8 @@ class Inbox:
         """Set when Stop is clicked."""
         self.heard = False
         """Whether any message has arrived."""
+        self.when: Mapping[str, Callable[[], None]] = {}
+        """What to do about other kinds of messages, on the thread that handles each."""
         self._unseen = threading.Event()
         self._kernel = kernel
         self._comm_id = widget.comm.comm_id
@@ -72,7 +74,10 @@ class Inbox:
         """
         data = message["content"].get("data")
         if isinstance(data, dict) and data.get("method") == "custom":
-            self.take(data.get("content"))
+            content = data.get("content")
+            self.take(content)
+            if isinstance(content, dict) and (act := self.when.get(str(content.get("kind")))):
+                act()
         else:
             self._handle_otherwise(message)
 
@@ -90,7 +95,7 @@ def _waiting(kernel: Any, comm_id: str) -> Iterator[dict[str, Any]]:
     stay in order, and each is handled as usual when the cell has ended.
     """
     schedule: Callable[..., None] | None = getattr(kernel, "schedule_dispatch", None)
-    socket = getattr(kernel.shell_stream, "socket", None)
+    socket = getattr(getattr(kernel, "shell_stream", None), "socket", None)
     on_main_thread = threading.current_thread() is threading.main_thread()
     if schedule is None or socket is None or not on_main_thread:
         return

@@ -48,6 +48,14 @@ def kernel_of(shell: InteractiveShell | None) -> Any:
     return getattr(shell, "kernel", None)
 
 
+def cell_of(kernel: Any) -> str:
+    """Return the ID of the cell that a kernel is running; empty if the frontend sends none."""
+    get_parent = getattr(kernel, "get_parent", None)
+    message = (get_parent("shell") if get_parent is not None else None) or {}
+    cell = (message.get("metadata") or {}).get("cellId")
+    return cell if isinstance(cell, str) else ""
+
+
 def _is_watched(kernel: object) -> bool:
     """Return whether somebody is at the page, as opposed to nbclient or a tool built on it.
 

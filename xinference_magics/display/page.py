@@ -13,7 +13,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xinference_magics.display.growing import Change, GrowingMarkdown
-from xinference_magics.display.inbox import Inbox
 from xinference_magics.display.steps import MARKS, call_line, outcome
 from xinference_magics.display.turn_view import STEPS, SettledView, segments, settled_form
 from xinference_magics.plain import neutralise, printable
@@ -64,10 +63,12 @@ class PageView(SettledView):
 
         titles = [live.title for live in lives]
         self._widget = ChatWidget(
-            titles=[printable(title) for title in titles], background=self.background
+            self._kernel,
+            titles=[printable(title) for title in titles],
+            background=self.background,
         )
         self._is_open = True
-        self._inbox = Inbox(self._widget, self._kernel)
+        self._inbox = self._widget.inbox
         tells = self.background or len(lives) > 1  # otherwise the cell raises the error
         self._feeds = [
             _Feed(self._widget.send, column, tells_errors=tells) for column in range(len(lives))
@@ -99,11 +100,7 @@ class PageView(SettledView):
     def _replace(self, bundle: Callable[[], dict[str, Any]]) -> None:
         if not self._is_open:  # opening it failed
             return
-        self._widget.send({"ended": True})
-        try:
-            self.output.replace(bundle())
-        finally:
-            self._widget.close()
+        self._widget.settle(self.output, bundle(), ", ".join(self._widget.titles))
 
 
 class _Feed:

@@ -228,13 +228,17 @@ class PageLaunchView(LaunchView):
         html = f'<strong style="{palette(colour)}">{coloured(mark, colour)}</strong> {html}'
         folded = fold(html, "".join(map(quiet, details)), _LINE)
         text = "\n".join([f"{mark} {line}", *details])
-        publish = self._output.show if self._started is None else self._output.replace
-        publish(
+        self._finish(
             {
                 "text/html": framed(folded if details else f'<div style="{_LINE}">{html}</div>'),
                 "text/plain": neutralise(text),
             }
         )
+
+    def _finish(self, bundle: dict[str, Any]) -> None:
+        """Show what remains."""
+        publish = self._output.show if self._started is None else self._output.replace
+        publish(bundle)
 
     def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
         self._output.replace(self._bundle(line, fraction, parts))

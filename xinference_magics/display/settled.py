@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
+from xinference_magics.display.buttons import again_button, copy_button
 from xinference_magics.display.formats import answer_html
 from xinference_magics.display.frame import fold, framed
 from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
@@ -86,13 +87,15 @@ def _notes(turn: Turn, *, raises: bool = False) -> list[str]:
 
 
 def _html(turn: Turn, *, raises: bool) -> str:
-    head = header(turn.model_uid, *turn.figures.words)
+    buttons = copy_button(turn) + again_button(turn)
+    head = header(turn.model_uid, *turn.figures.words, buttons=buttons)
     return framed("".join([head, body(turn, raises=raises), attached(turn)]))
 
 
-def column(turn: Turn, title: str, *, raises: bool = False) -> str:
-    """Render a turn as one of several, as HTML: its title, figures and contents."""
-    return header(title, *turn.figures.words) + body(turn, raises=raises)
+def column(turn: Turn, title: str, buttons: str = "", *, raises: bool = False) -> str:
+    """Render a turn as one of several, as HTML: its title, figures, buttons and contents."""
+    head = header(title, *turn.figures.words, buttons=copy_button(turn) + buttons)
+    return head + body(turn, raises=raises)
 
 
 def body(turn: Turn, *, raises: bool = False) -> str:
@@ -111,10 +114,10 @@ def _part(turn: Turn, part: Part) -> str:
     return _step(part) if isinstance(part, Step) else _answer(turn)
 
 
-def header(title: str, *words: str) -> str:
-    """Render the line above an answer as HTML, with all its text escaped."""
+def header(title: str, *words: str, buttons: str = "") -> str:
+    """Render the line above an answer as HTML, with all its text escaped, and its buttons."""
     who, rest = escape(printable(title)), escape(printable(" · ".join(words)))
-    return f'<div style="{_HEADER}"><strong>{who}</strong> · {rest}</div>'
+    return f'<div style="{_HEADER}"><strong>{who}</strong> · {rest}{buttons}</div>'
 
 
 def _answer(turn: Turn) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.conversation import Execution
@@ -49,6 +50,11 @@ class CellTracker:
         """Return the ids of cells deleted since the last request; JupyterLab sends them."""
         deleted = self._message().get("metadata", {}).get("deletedCells") or []
         return [cell for cell in deleted if isinstance(cell, str)]
+
+    def sent(self) -> float:
+        """Return when the frontend sent the request, in seconds since the epoch; 0 if unknown."""
+        date = self._message().get("header", {}).get("date")
+        return date.timestamp() if isinstance(date, datetime) else 0.0
 
     def _message(self) -> dict[str, Any]:
         """Return the request that is being executed; empty outside a kernel."""

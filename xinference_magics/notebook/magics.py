@@ -20,6 +20,7 @@ from traitlets import Bool, CaselessStrEnum, Float, Int, TraitError, Unicode, ob
 from traitlets.config import Config
 
 from xinference_magics import interrupts
+from xinference_magics.display import unconfirmed
 from xinference_magics.notebook.bugs import bugs_in_one_line
 from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.client_log import LEVELS, ClientLog
@@ -286,10 +287,22 @@ class XinferenceMagics(Magics):
 
     def pre_run_cell(self, info: ExecutionInfo) -> None:
         """Record which cell starts and which were deleted (the IPython event of that name)."""
+        before = self.cells.current
         self.cells.pre_run_cell(info)
         deleted = self.cells.deleted_cells()
+        if self.cells.current is not before:
+            self._say_what_is_missing(deleted)
         self.session.background.discard(self.cells.current, deleted)
         self.session.conversations.forget_cells(deleted)
+
+    def _say_what_is_missing(self, deleted: list[str]) -> None:
+        """Tell the user about answers and launches that no page has confirmed to show."""
+        unconfirmed.close_of({self.cells.current.cell_id or "", *deleted})
+        for each in unconfirmed.untold(self.cells.sent()):
+            what, how = (
+                ("answer", "conversation show") if each.is_answer else ("end", "xinference list")
+            )
+            _say(f"The {what} of {each.title} came while the page was reloaded or closed: %{how}")
 
     def show_result(self, value: Any) -> Any:
         """Show the value of a magic in the middle of a cell, as `EachResult` makes it do."""

@@ -13,7 +13,7 @@
 //   "result" {id, status, mark, outcome, text}, where the outcome belongs behind the call.
 // To all of them:
 //   {stopping: true}                                    Stop was heard
-//   {ended: true}                                       nothing more comes; Stop is too late
+//   {ended: true}                                       nothing more comes; Stop is too late (see place.js)
 // and to it: {kind: "resync"} (send everything) and {kind: "stop"}.
 
 const INTERRUPT_AFTER = 600; // ms without an answer to Stop
@@ -292,11 +292,13 @@ function set(target, text) {
 }
 
 export default () => {
-  let turns, stop;
+  let turns, stop, place;
   const shown = new Map(); // what is in the page, with what follows its end
 
   return {
     initialize({ model }) {
+      place = new Place(model);
+      listenForButtons({ model: model.widget_manager?.context?.model, kernel: () => model.widget_manager?.kernel });
       turns = model.get("titles").map(() => new Turn());
       stop = new Stop(model);
       announcer();
@@ -318,10 +320,12 @@ export default () => {
       const listenNoMore = onKernelGone(model, (what) => {
         stop.become("gone");
         turns.forEach((turn) => turn.end(turn.seconds(), `${what}; the answer was not finished`));
+        place.leave();
       });
       return () => {
         clearInterval(clock);
         listenNoMore();
+        place.close();
         stop.become("ended");
         model.off("msg:custom", take);
       };
@@ -335,11 +339,13 @@ export default () => {
       const made = views.length === 1 ? views[0].element : columns(views, button);
       made.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
       el.append(made);
+      const hide = place.show(el);
       const follower = new Follower(made);
       shown.set(made, follower);
       return () => {
         shown.delete(made);
         follower.end();
+        hide();
         views.forEach((view) => view.turn.views.delete(view));
         stop.buttons.delete(button);
       };

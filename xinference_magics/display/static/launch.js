@@ -151,27 +151,38 @@ function set(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
 
-export default {
-  render({ model, el }) {
-    const button = new CancelButton(
-      () => model.send({ kind: "stop" }),
-      () => model.widget_manager?.kernel?.interrupt?.(),
-    );
-    const view = new View(button);
-    const take = () => view.take(model.get("state"));
-    take();
-    model.on("change:state", take);
-    const clock = setInterval(() => view.tick(), 500);
-    const listenNoMore = onKernelGone(model, (what) => {
-      clearInterval(clock);
-      view.end(`${what}; the launch may still be running`);
-    });
-    el.append(view.element);
-    return () => {
-      clearInterval(clock);
-      listenNoMore();
-      button.end();
-      model.off("change:state", take);
-    };
-  },
+export default () => {
+  let place;
+
+  return {
+    initialize({ model }) {
+      place = new Place(model);
+      return () => place.close();
+    },
+    render({ model, el }) {
+      const button = new CancelButton(
+        () => model.send({ kind: "stop" }),
+        () => model.widget_manager?.kernel?.interrupt?.(),
+      );
+      const view = new View(button);
+      const take = () => view.take(model.get("state"));
+      take();
+      model.on("change:state", take);
+      const clock = setInterval(() => view.tick(), 500);
+      const listenNoMore = onKernelGone(model, (what) => {
+        clearInterval(clock);
+        view.end(`${what}; the launch may still be running`);
+        place.leave();
+      });
+      el.append(view.element);
+      const hide = place.show(el);
+      return () => {
+        hide();
+        clearInterval(clock);
+        listenNoMore();
+        button.end();
+        model.off("change:state", take);
+      };
+    },
+  };
 };

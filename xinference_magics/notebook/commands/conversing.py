@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 from xinference_magics.chat import storage
 from xinference_magics.chat.conversations import DEFAULT
 from xinference_magics.display.amounts import counted
-from xinference_magics.errors import NotebookError
+from xinference_magics.errors import NotebookError, XinferenceError
 from xinference_magics.notebook.command_line.option import NoOptions, Option, Values, given
 from xinference_magics.notebook.command_line.readers import count, not_empty
 from xinference_magics.notebook.commands.command import CellOptions, Command, CommandSet
 from xinference_magics.notebook.results.conversations import ConversationRows, TurnRows
+from xinference_magics.notebook.session.namespace import CHAT
 from xinference_magics.notebook.session.session import catch_up
 
 if TYPE_CHECKING:
@@ -163,7 +165,23 @@ def keep(session: Session, options: KeepOptions) -> None:
     session.compared.keep(options.name)
     conversation = session.compared.conversation
     where = "" if conversation is None else f" in {_name(conversation)}"
-    session.say(f"Kept the answer of {options.name}{where}.")
+    session.say(f"Kept the answer of {session.compared.kept_name}{where}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyOptions(WhichOptions):
+    """The options of ``%conversation copy``."""
+
+    turn: int | None = given(
+        Option(("turn",), help="Number of the turn, from 1 (default: the last).", type=count)
+    )
+
+
+def copy(session: Session, options: CopyOptions) -> None:
+    """Print an answer as it was written, in Markdown, to copy it."""
+    conversation = _whole(session, options)
+    turn = conversation.turn(options.turn or len(conversation))
+    session.say(turn.text or json.dumps(turn.parsed_json, ensure_ascii=False, indent=2))
 
 
 def fork(session: Session, options: NewNameOptions) -> Conversation:
@@ -261,7 +279,7 @@ class RestoreOptions:
 
 
 def restore(session: Session, options: RestoreOptions) -> TurnRows:
-    """Restore the turns from a notebook's saved outputs, such as after a kernel restart."""
+    """Restore the turns, and the model, from a notebook's saved outputs: after a restart."""
     path = _notebook(options.path)
     restored = storage.restore(path, _ASKING)
     _catch_up_all(session)
@@ -271,7 +289,21 @@ def restore(session: Session, options: RestoreOptions) -> TurnRows:
     )
     for said in _lacking(restored):
         session.say(f"Not restored: {said}")
+    _use_again(session, session.conversations.current)
     return _turns(session.conversations.current)
+
+
+def _use_again(session: Session, conversation: Conversation) -> None:
+    """Use the model that answered last, unless the notebook already uses one."""
+    if session.model is not None or not conversation.turns:
+        return
+    uid = conversation.turns[-1].model_uid
+    try:
+        running = session.connector.get_or_connect().describe(uid)
+        can = CHAT.fits(running)
+        session.say(session.use(running).said if can else f"{uid} can no longer chat.")
+    except XinferenceError as error:
+        session.say(f"Not restored: the model in use. {error}")
 
 
 def _lacking(restored: Restored) -> Iterator[str]:
@@ -348,6 +380,7 @@ _COMMANDS: tuple[Command[Any], ...] = (
     _command(drop, DropOptions),
     _command(edit, EditOptions),
     _command(keep, KeepOptions),
+    _command(copy, CopyOptions),
     _command(fork, NewNameOptions, acts=True),
     _command(clear, WhichOptions),
     _command(rename, NewNameOptions),
