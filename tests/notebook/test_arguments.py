@@ -3,8 +3,8 @@
 from dataclasses import FrozenInstanceError, dataclass, fields
 
 import pytest
-from IPython.core.error import UsageError
 
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.chatting.options import ChatOptions
 from xinference_magics.notebook.command_line.arguments import (
     HelpRequested,

@@ -2,12 +2,11 @@
 
 import pytest
 import recorded
-from IPython.core.error import UsageError
 from langchain_core.runnables import chain
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
-from xinference_magics.errors import PromptError
+from xinference_magics.errors import PromptError, UsageError
 from xinference_magics.wire.profile import model_profile
 
 

@@ -1,7 +1,6 @@
 """The commands for machines, on a scripted cluster."""
 
 import pytest
-from IPython.core.error import UsageError
 from management_server import scripted_api
 from recorded_cluster import (
     FIRST,
@@ -26,6 +25,7 @@ from xinference_magics.errors import (
     NotebookError,
     PermissionDeniedError,
     RateLimitError,
+    UsageError,
 )
 from xinference_magics.local_server import state
 from xinference_magics.notebook.commands.watching import Watch

@@ -120,7 +120,9 @@ def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: boo
 
     offered = evaluate(f"[{tools}]", cell.variables, option="--tools")
     sees = bool((model.profile or {}).get("image_inputs"))
-    toolbox = Toolbox(offered, partial(returned, sees=sees), cell.main_thread.run)
+    toolbox = Toolbox(
+        offered, partial(returned, sees=sees), cell.main_thread.run, names=cell.variables
+    )
     if not toolbox.tools:
         raise PromptError("--tools names no tool.", hint="For example, --tools f,g")
     return Agent(model, toolbox, cell.main_thread, _confirmed if confirm else None)

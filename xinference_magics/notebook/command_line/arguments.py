@@ -13,8 +13,7 @@ from itertools import combinations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from IPython.core.error import UsageError
-
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.command_line import readers
 from xinference_magics.notebook.command_line.option import options_of
 

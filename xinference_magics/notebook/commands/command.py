@@ -12,10 +12,8 @@ from functools import cached_property
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
-from IPython.core.error import UsageError
-
 from xinference_magics import __version__
-from xinference_magics.errors import NotebookError, XinferenceError
+from xinference_magics.errors import NotebookError, UsageError, XinferenceError
 from xinference_magics.nearest import near
 from xinference_magics.notebook.command_line.arguments import (
     HelpRequested,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
-
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.command_line.option import (
     API_KEY,
     AS_NAME,
