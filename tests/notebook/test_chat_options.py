@@ -3,10 +3,10 @@
 import pytest
 import recorded
 from langchain_core.runnables import chain
-from scripted_server import Reply, ScriptedServer, Stream
+from scripted_server import ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
-from xinference_magics.errors import PromptError, UsageError
+from xinference_magics.errors import UsageError
 from xinference_magics.wire.profile import model_profile
 
 
@@ -85,13 +85,31 @@ def test_contradictory_options_are_rejected(shell, options, message):
         assert not server.bodies
 
 
-def test_a_plain_function_is_reported_as_one(shell):
-    with ScriptedServer(Reply(404, {"detail": "Model not found, uid: plain"})) as server:
-        shell.user_ns["plain"] = str.upper
-        shell.run_cell(f"%config XinferenceMagics.endpoint = '{server.endpoint}'")
-        result = shell.run_cell("%chat -m plain Hello")
-        with pytest.raises(PromptError, match=r"RunnableLambda\(plain\) turns it into a chain"):
-            result.raise_error()
+def test_a_word_after_the_options_of_a_cell_may_be_a_model(shell):
+    result = shell.run_cell("%%chat -t 0 q15\nHello")
+    with pytest.raises(UsageError, match=r"unexpected 'q15': to ask a model .* type -m q15; the"):
+        result.raise_error()
+    result = shell.run_cell("%%chat what is it\nHello")
+    with pytest.raises(UsageError, match="unexpected 'what is it': the prompt goes"):
+        result.raise_error()
+
+
+async def later(prompt):
+    return prompt.upper()
+
+
+@pytest.mark.parametrize("function", [str.upper, later, lambda prompt: prompt.upper()])
+def test_a_plain_function_answers(shell, function):
+    shell.user_ns["plain"] = function
+    shell.run_cell("turn = %chat -m plain Hello").raise_error()
+    assert (shell.user_ns["turn"].text, shell.user_ns["turn"].model_uid) == ("HELLO", "plain")
+
+
+def test_a_function_that_does_not_take_a_prompt_says_so(shell):
+    shell.user_ns["plain"] = lambda: "x"
+    result = shell.run_cell("%chat -m plain Hello")
+    with pytest.raises(TypeError, match="takes 0 positional arguments"):
+        result.raise_error()
 
 
 def test_a_synchronous_generator_answers(shell):

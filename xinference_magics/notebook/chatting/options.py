@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xinference_magics.display.formats import FORMATS
 from xinference_magics.notebook.command_line.option import (
@@ -24,6 +24,9 @@ from xinference_magics.notebook.command_line.readers import (
     ranges,
     variable,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def _format(text: str) -> str:
@@ -71,6 +74,20 @@ _STREAM = Option(
 @dataclass(frozen=True, kw_only=True)
 class ChatOptions:
     """The options of ``%%chat``."""
+
+    SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "who answers": ("model", "compare", "endpoint"),
+        "what is sent": (
+            *("system", "image", "audio", "video", "file"),
+            *("context", "cells", "fix", "raw", "show_prompt"),
+        ),
+        "how it is answered": (
+            *("temperature", "max_tokens", "parameter", "think"),
+            *("tools", "confirm", "schema", "retries"),
+        ),
+        "what becomes of the answer": ("format", "out", "stream", "background"),
+        "conversation": ("conversation", "new", "once"),
+    }
 
     model: str | None = given(replace(_MODEL, values=Values.CHATS))
     compare: tuple[str, ...] | None = given(

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.responders import ModelResponder
-from xinference_magics.errors import ConnectError, NotebookError, PromptError, XinferenceError
+from xinference_magics.errors import NotebookError, PromptError
 from xinference_magics.notebook.command_line.questions import agreed
 from xinference_magics.notebook.prompt.expand import evaluate
 from xinference_magics.notebook.prompt.values import returned
@@ -61,10 +61,10 @@ def choose(
     named = cell.variables.get(name) if name else None
     if isinstance(named, ChatXinference):
         model = named
-    elif callable(getattr(named, "astream", None)):
-        return _runnable(str(name), named, options, thread)
+    elif (runnable := as_runnable(named)) is not None:
+        return _runnable(str(name), runnable, options, thread)
     else:
-        model = _running(cell, options, name, named)
+        model = cell.session.model_in_use(name, CHAT, options.endpoint)
     if options.schema is not None:
         return _structured(model, options.schema, options.retries, cell.variables)
     if options.tools is not None:
@@ -72,21 +72,15 @@ def choose(
     return ModelResponder(model)
 
 
-def _running(
-    cell: CellContext, options: ChatOptions, name: str | None, named: Any
-) -> ChatXinference:
-    """Return the object for a running model; explain if `name` is a function instead."""
-    try:
-        model: ChatXinference = cell.session.model_in_use(name, CHAT, options.endpoint)
-    except XinferenceError as error:
-        if callable(named) and not isinstance(error, ConnectError):
-            raise PromptError(
-                f"-m {name}: {name} is a {type(named).__name__}, and no running model is called "
-                f"{name}.",
-                hint=f"RunnableLambda({name}) turns it into a chain.",
-            ) from error
-        raise
-    return model
+def as_runnable(value: Any) -> Any:
+    """Return a chain or an agent, or a function as a chain; None for anything else."""
+    if callable(getattr(value, "astream", None)):
+        return value
+    if callable(value) and not isinstance(value, type):
+        from langchain_core.runnables import RunnableLambda
+
+        return RunnableLambda(value)
+    return None
 
 
 def _runnable(name: str, runnable: Any, options: ChatOptions, thread: str | None) -> Responder:

@@ -223,7 +223,7 @@ class PromptCommand(Declaration[Prompted]):
             words, rest = [*words, "--out", out["name"]], ""
         options = parser.parse(words)
         if cell is not None and rest.strip():
-            parser.error(f"unexpected {rest.strip()!r}: the prompt goes on the lines below")
+            parser.error(f"unexpected {rest.strip()!r}: {_belongs(rest.split())}")
         text = rest.strip() if cell is None else cell.removesuffix("\n")
         if not text.strip():
             text = options.implied_prompt
@@ -232,6 +232,12 @@ class PromptCommand(Declaration[Prompted]):
         if options.conflict:
             parser.error(options.conflict)
         return options, text
+
+
+def _belongs(words: Sequence[str]) -> str:
+    """Say where words after the options of a cell magic belong."""
+    model = f"to ask a model of that name, type -m {words[0]}; " if len(words) == 1 else ""
+    return f"{model}the prompt goes on the lines below"
 
 
 AnyCommand: TypeAlias = Command[Any] | PromptCommand[Any]
@@ -283,7 +289,7 @@ class CommandSet(dict[str, AnyCommand]):
         """
         name, *rest = words or [self.default]
         if name in {"", "-h", "--help", "help"}:
-            session.say(self.help(rest) if name else f"{_where(session)}\n\n{self.help()}")
+            session.say(self.help(rest) if name else f"{_where(session)}\n\n{self.overview()}")
             return None
         if name in {"-v", "--version"}:
             session.say(f"xinference_magics {__version__}\n{_where(session)}")
@@ -298,6 +304,21 @@ class CommandSet(dict[str, AnyCommand]):
             return None
         session.connector.changes += 1
         return value
+
+    def overview(self) -> str:
+        """Name all commands, a line for each group."""
+        width = max(map(len, self.groups))
+        lines = [
+            f"  {title:{width}}  {', '.join(command.name for command in commands)}"
+            for title, commands in self.groups.items()
+        ]
+        examples = [indent(example, "  ") for example in self.examples]
+        return "\n".join(
+            [
+                *(f"{self.magic} COMMAND [OPTIONS]", "", *lines, "", "examples:", *examples, ""),
+                f"{self.magic} help says what each command does, {self.magic} COMMAND -h how.",
+            ]
+        )
 
     def help(self, words: Sequence[str] = ()) -> str:
         """Describe the command that `words` names, or list all commands."""
