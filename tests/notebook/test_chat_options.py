@@ -6,7 +6,7 @@ from langchain_core.runnables import chain
 from scripted_server import ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
-from xinference_magics.errors import UsageError
+from xinference_magics.errors import NotebookError, UsageError
 from xinference_magics.wire.profile import model_profile
 
 
@@ -91,6 +91,31 @@ def test_a_word_after_the_options_of_a_cell_may_be_a_model(shell):
         result.raise_error()
     result = shell.run_cell("%%chat what is it\nHello")
     with pytest.raises(UsageError, match="unexpected 'what is it': the prompt goes"):
+        result.raise_error()
+
+
+def test_an_answer_that_is_not_json_says_so(shell, capsys):
+    shell.user_ns["plain"] = str.upper
+    shell.run_cell("%chat -m plain -f json Hello").raise_error()
+    note = "Note: The answer of plain is not JSON, so it is shown as text.\n"
+    assert note in capsys.readouterr().out
+    shell.run_cell("%chat -m plain -f json [1]").raise_error()
+    assert "not JSON" not in capsys.readouterr().out
+
+
+def test_a_new_conversation_is_announced(shell, capsys):
+    shell.user_ns["plain"] = str.upper
+    shell.run_cell("%conversation use trips")
+    assert "New conversation trips.\nCurrent: trips, 0 turns." in capsys.readouterr().out
+    shell.run_cell("%chat -m plain -c trip Hello").raise_error()
+    assert "New conversation trip. Did you mean trips?\n" in capsys.readouterr().out
+    for line in ("%chat -m plain -c trip Hello", "%chat -m plain Hello", "%conversation use trip"):
+        shell.run_cell(line).raise_error()
+        assert "New" not in capsys.readouterr().out
+    shell.run_cell("%chat --once -c other --show-prompt -m plain Hello").raise_error()
+    assert "New" not in capsys.readouterr().out
+    result = shell.run_cell("%conversation show -c tripz")
+    with pytest.raises(NotebookError, match=r"no conversation tripz\. Did you mean trip"):
         result.raise_error()
 
 

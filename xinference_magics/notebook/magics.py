@@ -62,7 +62,9 @@ def _explained_as(command: str) -> Callable[[Magic], Magic]:
 
         if command == "conversation":
             return conversing.COMMANDS.help()
-        return COMMANDS.help([command] if command else ())
+        if command:
+            return COMMANDS[command].parser(f"%%{command}").format_help()
+        return COMMANDS.help()
 
     def explained(magic: Magic) -> Magic:
         vars(magic)["getdoc"] = getdoc
@@ -233,7 +235,7 @@ class XinferenceMagics(Magics):
         from xinference_magics.notebook.command_line.tokenize import split_line
 
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
-        with forgotten():
+        with forgotten(), self.session.connector.local_server_explained():
             value = commands.run(self.session, words, cell)
         if value is not None and words and getattr(commands[words[0]], "acts", False):
             self._note_shown(value)
@@ -252,7 +254,7 @@ class XinferenceMagics(Magics):
         command = COMMANDS[name]
         assert isinstance(command, PromptCommand)  # noqa: S101 - chat and generate are
         try:
-            with forgotten():
+            with forgotten(), self.session.connector.local_server_explained():
                 context = running_cell(self.shell, self.session, self.cells.current, local)
                 answer: Answer | None = command(context, line, cell)
         except HelpRequested as requested:

@@ -74,6 +74,12 @@ def begin(
             conversation.expect(turn, cell.execution)
         if options.out:
             cell.namespace[options.out] = turn
+    if not turn.in_page:
+        name = options.out or "The value of this cell"
+        cell.session.say(
+            f"{turn.title} answers in the background. {name}.result() waits for the answer and "
+            "shows it; what is not waited for when the session ends is lost."
+        )
     if flag.is_set():
         raise still_answering(turn.title)
     return turn

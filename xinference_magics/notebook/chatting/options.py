@@ -195,7 +195,8 @@ class ChatOptions:
         Option(
             ("--schema",),
             help=(
-                "Schema of the answer: a Pydantic class, a TypedDict, a dataclass or a JSON schema."
+                "Schema of the answer: a Pydantic class, a TypedDict, a dataclass, a JSON schema, "
+                "or a type such as list[Person]."
             ),
             metavar="NAME",
             type=not_empty,

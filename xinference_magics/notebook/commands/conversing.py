@@ -83,6 +83,8 @@ def show(session: Session, options: WhichOptions) -> TurnRows:
 
 def use(session: Session, options: NameOptions) -> Conversation:
     """Make a conversation current; %%chat continues it."""
+    if new := session.conversations.announced(options.name):
+        session.say(new)
     return _current(session, session.conversations.switch(options.name))
 
 
