@@ -25,7 +25,7 @@ def test_an_interrupt_does_not_lose_a_turn_that_is_beginning(shell, magics, monk
         shell.run_cell_magic("chat", "--bg -m chain -o answer", "Hello")
     assert shell.user_ns["answer"].result(10).text == "You said Hello"
     said = capsys.readouterr().out
-    assert "chain answers in the background. answer.result() waits for the answer" in said
+    assert "chain answers in the background: answer.result() waits for the answer" in said
     assert [turn.prompt for turn in magics.session.conversations.current.turns] == ["Hello"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.conversation import Conversation
+from xinference_magics.notebook import displayhook
 from xinference_magics.notebook.cells import keep_body, keep_lines
 from xinference_magics.notebook.magics import XinferenceMagics
 from xinference_magics.shown import SettledAnswer, Shown
@@ -30,6 +31,7 @@ def load(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.append(magics.complete)
     for formatter, kind, show in _printers(shell, magics):
         formatter.for_type(kind, show)
+    displayhook.show_once(shell, magics.has_shown)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -45,6 +47,7 @@ def unload(shell: InteractiveShell) -> None:
     shell.Completer.custom_matchers.remove(magics.complete)
     for formatter, kind, _ in _printers(shell, magics):
         formatter.pop(kind)
+    displayhook.restore(shell)
 
 
 def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:

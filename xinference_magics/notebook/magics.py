@@ -292,18 +292,19 @@ class XinferenceMagics(Magics):
         self.session.background.discard(self.cells.current, deleted)
         self.session.conversations.forget_cells(deleted)
 
+    def has_shown(self, value: Any) -> bool:
+        """Return whether this execution of a cell has already shown a value."""
+        number, shown = self._shown
+        return number == self.cells.current.number and any(value is each for each in shown)
+
     def show_once(self, value: Any) -> None:
         """Suppress a value in the execution that has already shown it (IPython's display hook).
 
         Raises:
             NotImplementedError: This execution has not shown it; IPython then shows the value.
         """
-        number, shown = self._shown
-        if number != self.cells.current.number or not any(value is each for each in shown):
+        if not self.has_shown(value):
             raise NotImplementedError
-        if getattr(self.shell, "kernel", None) is None:
-            # A terminal has already printed "Out[n]:".
-            _say(f"<{getattr(value, 'label', type(value).__name__)}>")
 
     def install(self) -> None:
         """Register the magics, leaving shared names to another extension that has them."""

@@ -75,10 +75,10 @@ def begin(
         if options.out:
             cell.namespace[options.out] = turn
     if not turn.in_page:
-        name = options.out or "The value of this cell"
+        result = f"{options.out}.result()" if options.out else "result() of this cell's value"
         cell.session.say(
-            f"{turn.title} answers in the background. {name}.result() waits for the answer and "
-            "shows it; what is not waited for when the session ends is lost."
+            f"{turn.title} answers in the background: {result} waits for the answer and shows it. "
+            "An answer that nothing waits for is lost when the session ends."
         )
     if flag.is_set():
         raise still_answering(turn.title)
