@@ -190,6 +190,27 @@ def test_a_model_is_named_once(launch, words):
         launch.parse(words)
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-t"], "%%chat: --temperature/-t needs a value (help"),
+        (["-t", "0", "--temperature=1"], "%%chat: --temperature is given twice (help"),
+        (["-t", "warm"], "%%chat: --temperature/-t: invalid float value: 'warm' (help"),
+    ],
+)
+def test_a_value_that_is_missing_or_superfluous(chat, words, says):
+    with pytest.raises(UsageError) as caught:
+        chat.parse(words)
+    assert says in str(caught.value)
+
+
+def test_words_that_are_missing_together(launch):
+    with pytest.raises(UsageError, match="--env/-ev needs 2 values"):
+        launch.parse(["m", "-ev", "A"])
+    with pytest.raises(UsageError, match="-s, --model-format/-f, --context-length/-c are missing"):
+        COMMANDS["cal-model-mem"].parser().parse([])
+
+
 def test_a_misspelt_option_is_named_before_what_is_missing_because_of_it(launch):
     with pytest.raises(UsageError, match="no option --name; did you mean --model-name"):
         launch.parse(["--name", "m"])

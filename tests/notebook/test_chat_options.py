@@ -6,7 +6,7 @@ from langchain_core.runnables import chain
 from scripted_server import ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
-from xinference_magics.errors import NotebookError, UsageError
+from xinference_magics.errors import NotebookError, PromptError, UsageError
 from xinference_magics.wire.profile import model_profile
 
 
@@ -90,7 +90,22 @@ def test_a_word_after_the_options_of_a_cell_may_be_a_model(shell):
     with pytest.raises(UsageError, match=r"unexpected 'q15': to ask a model .* type -m q15; the"):
         result.raise_error()
     result = shell.run_cell("%%chat what is it\nHello")
-    with pytest.raises(UsageError, match="unexpected 'what is it': the prompt goes"):
+    with pytest.raises(UsageError, match=r"unexpected 'what is it': .* the lines below \(help"):
+        result.raise_error()
+
+
+def test_a_cell_magic_without_a_body_is_explained(shell):
+    result = shell.run_cell("%%chat what is it")
+    with pytest.raises(UsageError, match=r"on the lines below, or after %chat with one % \(help"):
+        result.raise_error()
+    result = shell.run_cell("%%chat")
+    with pytest.raises(UsageError, match="there is no prompt"):
+        result.raise_error()
+    result = shell.run_cell("%%chat --fix")
+    with pytest.raises(PromptError, match="no cell of this session has failed yet"):
+        result.raise_error()
+    result = shell.run_cell("%%conversation edit 1")
+    with pytest.raises(NotebookError, match="There is no new text"):
         result.raise_error()
 
 

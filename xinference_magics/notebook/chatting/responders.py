@@ -35,7 +35,7 @@ def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-
     if not isinstance(uid, str) or not uid:
         kind = type(uid).__name__
         raise PromptError(
-            f"{option} {name}: the variable holds a {kind}, not a UID.",
+            f"{option} {name}: the variable holds a value of type {kind}, not a UID.",
             hint=f"{option} {name[1:]} (without $) accepts a model or a chain.",
         )
     return uid

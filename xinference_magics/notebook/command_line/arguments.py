@@ -29,6 +29,8 @@ _WORD = re.compile(r"""\s*((?:(?:^|(?<=[\s=]))(?:"[^"]*"|'[^']*')|\S)+)""")
 _QUOTED = re.compile(r"""(^|=)("[^"]*"|'[^']*')""")
 _LONG = re.compile(r"--[A-Za-z][\w.-]*")
 """A long option as users type one; a value may contain spaces."""
+_NEEDS = re.compile(r": expected (?P<count>one|\d+) arguments?$")
+"""How argparse ends to say that an option has too few words."""
 _REQUIRED = "the following arguments are required: "
 """How argparse begins to say what is missing."""
 _MAX_EXACT_CHARS = 4
@@ -140,6 +142,7 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
         """
         taker = next((option for option in self.options if option.undeclared), None)
         self._reject_unknown(words, passes=taker is not None)
+        self._reject_repeated(words)
         namespace, unknown = self.parse_known_args(self.in_place(words))
         values = vars(namespace)
         for option in self.options:
@@ -182,6 +185,14 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
                 rest = f"(--extra {name[2:]}=VALUE passes it on)"
                 self.error(f"no option {name}; did you mean {near}? {rest}")
 
+    def _reject_repeated(self, words: Sequence[str]) -> None:
+        """Reject an option that is given twice, of which argparse would ignore the first."""
+        names = [word.partition("=")[0] for word in words]
+        for option in self.options:
+            given = [name for name in names if name in option.flags]
+            if len(given) > 1 and option.words and not option.repeat:
+                self.error(f"{given[-1]} is given twice")
+
     def _nearest_long(self, name: str) -> str | None:
         long_flags = [flag for flag in self.flags if flag.startswith("--")]
         return nearest(name, long_flags) or _part_of(name, long_flags)
@@ -218,12 +229,18 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
     def error(self, message: str) -> NoReturn:
         """Raise `message` as a usage error for this command."""
         if message.startswith(_REQUIRED):
-            message = f"{message.removeprefix(_REQUIRED)} is missing"
+            missing = message.removeprefix(_REQUIRED)
+            message = f"{missing} {'are' if ', ' in missing else 'is'} missing"
+        message = _NEEDS.sub(_in_words, message.removeprefix("argument "))
         raise UsageError(f"{self.prog}: {message} (help: {self.prog} -h)")
 
     def print_help(self, file: Any = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
         """Pass the help to the magic instead of printing it."""
         raise HelpRequested(self.format_help())
+
+
+def _in_words(match: re.Match[str]) -> str:
+    return " needs a value" if match["count"] == "one" else f" needs {match['count']} values"
 
 
 def nearest(name: str, flags: Iterable[str]) -> str | None:

@@ -223,7 +223,8 @@ class PromptCommand(Declaration[Prompted]):
             words, rest = [*words, "--out", out["name"]], ""
         options = parser.parse(words)
         if cell is not None and rest.strip():
-            parser.error(f"unexpected {rest.strip()!r}: {_belongs(rest.split())}")
+            where = _belongs(rest.split(), f"%{self.name}" if not cell.strip() else "")
+            parser.error(f"unexpected {rest.strip()!r}: {where}")
         text = rest.strip() if cell is None else cell.removesuffix("\n")
         if not text.strip():
             text = options.implied_prompt
@@ -234,10 +235,16 @@ class PromptCommand(Declaration[Prompted]):
         return options, text
 
 
-def _belongs(words: Sequence[str]) -> str:
-    """Say where words after the options of a cell magic belong."""
+def _belongs(words: Sequence[str], alone: str) -> str:
+    """Say where words after the options of a cell magic belong.
+
+    Args:
+        words: The words.
+        alone: The line magic that would take them as the prompt; empty if there is a prompt.
+    """
     model = f"to ask a model of that name, type -m {words[0]}; " if len(words) == 1 else ""
-    return f"{model}the prompt goes on the lines below"
+    otherwise = f", or after {alone} with one %" if alone else ""
+    return f"{model}the prompt goes on the lines below{otherwise}"
 
 
 AnyCommand: TypeAlias = Command[Any] | PromptCommand[Any]
