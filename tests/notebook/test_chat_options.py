@@ -2,7 +2,9 @@
 
 import pytest
 import recorded
-from langchain_core.runnables import chain
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableLambda, chain
+from PIL import Image
 from scripted_server import ScriptedServer, Stream
 
 from xinference_magics import ChatXinference
@@ -74,6 +76,10 @@ def test_thinking_requested_from_a_model_without_reasoning(request_of, shell, ca
         ("--bg --stream false", "leave one out"),
         ("--think --no-think", "--think and --no-think contradict each other: leave one out"),
         ("--no-think -t 0 --think", "leave one out"),
+        ("--confirm", "there are no tools: add --tools"),
+        ("--retries 2", "add --schema"),
+        ("--once --new", "leave out --new"),
+        ("--once -c trips", "leave out -c trips"),
     ],
 )
 def test_contradictory_options_are_rejected(shell, options, message):
@@ -127,7 +133,7 @@ def test_a_new_conversation_is_announced(shell, capsys):
     for line in ("%chat -m plain -c trip Hello", "%chat -m plain Hello", "%conversation use trip"):
         shell.run_cell(line).raise_error()
         assert "New" not in capsys.readouterr().out
-    shell.run_cell("%chat --once -c other --show-prompt -m plain Hello").raise_error()
+    shell.run_cell("%chat -c other --show-prompt -m plain Hello").raise_error()
     assert "New" not in capsys.readouterr().out
     result = shell.run_cell("%conversation show -c tripz")
     with pytest.raises(NotebookError, match=r"no conversation tripz\. Did you mean trip"):
@@ -143,6 +149,21 @@ def test_a_plain_function_answers(shell, function):
     shell.user_ns["plain"] = function
     shell.run_cell("turn = %chat -m plain Hello").raise_error()
     assert (shell.user_ns["turn"].text, shell.user_ns["turn"].model_uid) == ("HELLO", "plain")
+
+
+@pytest.mark.parametrize(
+    ("options", "lost"), [("--image dot", "image"), ("--system 'Be brief.'", "--system")]
+)
+def test_what_a_function_would_not_get_is_refused(shell, options, lost):
+    shell.user_ns |= {"plain": str.upper, "dot": Image.new("RGB", (4, 4), "red")}
+    result = shell.run_cell(f"%chat -m plain {options} What is it?")
+    with pytest.raises(NotebookError, match=f"plain takes text only, so it would not get {lost}"):
+        result.raise_error()
+    shell.user_ns["agent"] = RunnableLambda(lambda asked: asked[-1].text).with_types(
+        input_type=list[BaseMessage]
+    )
+    shell.run_cell(f"turn = %chat -m agent {options} What is it?").raise_error()
+    assert shell.user_ns["turn"].text == "What is it?"
 
 
 def test_a_function_that_does_not_take_a_prompt_says_so(shell):

@@ -252,7 +252,21 @@ class ChatOptions:
             return "-m and --compare cannot be combined: name that model in --compare"
         if self.compare and self.confirm:
             return "--confirm works with one model only: leave out --compare"
-        return self._conflict_with_background() if self.background else ""
+        if self.background and (conflict := self._conflict_with_background()):
+            return conflict
+        return self._without_effect()
+
+    def _without_effect(self) -> str:
+        """Return which option would be ignored, and what to do; empty if none would."""
+        if self.confirm and self.tools is None:
+            return "--confirm asks before tool calls, and there are no tools: add --tools f,g"
+        if self.retries and self.schema is None:
+            return "--retries asks again if an answer does not match a schema: add --schema NAME"
+        if self.once and self.new:
+            return "--once is outside any conversation: leave out --new"
+        if self.once and self.conversation is not None:
+            return f"--once is outside any conversation: leave out -c {self.conversation}"
+        return ""
 
     def _conflict_with_background(self) -> str:
         """Return the conflict with an option that needs the cell to wait; empty if none."""
