@@ -1,17 +1,21 @@
 """Takes the README's screenshots of chat cells in JupyterLab, with the tiny models.
 
 ``python docs/pictures.py`` starts the private server of ``make demo`` and writes into docs/images:
-a page of short cells, the last of which is still streaming, and cells of examples/chat.ipynb.
+a page of short cells, the last of which is still streaming, cells of examples/chat.ipynb, and a
+text beside JupyterLab's own rendering of it (``python docs/pictures.py markdown`` takes only this
+one, which needs no server).
 """
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -45,26 +49,37 @@ WIDTH, HEIGHT, TALL = 900, 860, 1300
 CELL_MS = 300_000
 FOLDED = ("thinking", "tools")
 
+SINK = ROOT / "tests" / "kitchen_sink.md"
+BESIDE = [
+    f"from pathlib import Path\ntext = Path({str(SINK)!r}).read_text()",
+    "from IPython.display import Markdown\nMarkdown(text)",
+    "from synthetic import play\nturn = play(text, rate=5000, title='tiny-chat')",
+]
+NARROW = 640
 
-def main() -> None:
-    """Run the cells and take screenshots of some."""
-    demo.serve()
+
+def main(*names: str) -> None:
+    """Run the cells and take screenshots of some, or only of those that are named."""
+    if not names:
+        demo.serve()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = Lab(Path(folder))
         shutil.copy(ROOT / "examples" / "chat.ipynb", lab.root)
         lab.start()
         browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
         try:
-            take_streaming(lab, new_page(browser, TALL))
-            take_cells(lab, new_page(browser, HEIGHT))
+            if not names:
+                take_streaming(lab, new_page(browser, TALL))
+                take_cells(lab, new_page(browser, HEIGHT))
+            take_beside(lab, new_page(browser, HEIGHT, NARROW))
         finally:
             browser.close()
             lab.stop()
 
 
-def new_page(browser: Browser, height: int) -> Page:
+def new_page(browser: Browser, height: int, width: int = WIDTH) -> Page:
     """Open a page at the resolution of a high-density screen."""
-    return browser.new_page(viewport={"width": WIDTH, "height": height}, device_scale_factor=2)
+    return browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
 
 
 def take_streaming(lab: Lab, page: Page) -> None:
@@ -102,5 +117,19 @@ def take_cells(lab: Lab, page: Page) -> None:
         notebook.screenshot(name, of=notebook.cell(index))
 
 
+def take_beside(lab: Lab, page: Page) -> None:
+    """Take a screenshot of a text as an answer, beside JupyterLab's own rendering."""
+    notebook = lab.open(page, lab.write_notebook("beside.ipynb", BESIDE), IMAGES)
+    for index in range(len(BESIDE)):
+        notebook.run(index)
+    page.wait_for_function("() => document.querySelectorAll('mjx-container').length == 2")
+    shots = [notebook.output(index).first.screenshot() for index in (1, 2)]
+    left, right = (Image.open(io.BytesIO(shot)) for shot in shots)
+    both = Image.new("RGB", (left.width + right.width, max(left.height, right.height)), "white")
+    both.paste(left, (0, 0))
+    both.paste(right, (left.width, 0))
+    both.resize((both.width // 2, both.height // 2)).quantize(128).save(IMAGES / "markdown.png")
+
+
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,4 +1,4 @@
-"""What a page shows of Markdown that grows, assembled from the changes as `chat.js` does it."""
+"""What a page shows of Markdown that grows, assembled from the changes as `blocks.js` does it."""
 
 import re
 
@@ -28,6 +28,6 @@ class GrowingPage:
 
 
 def _inside(html, more):
-    ends = {"<table": "</tbody>", "<ul": "</ul>", "<ol": "</ol>"}
+    ends = {"<div": "</tbody>", "<ul": "</ul>", "<ol": "</ol>"}
     place = html.rindex(next(end for start, end in ends.items() if html.startswith(start)))
     return html[:place] + more + html[place:]

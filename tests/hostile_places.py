@@ -127,6 +127,15 @@ def _conversations(place):
         yield ConversationRows(named)._repr_mimebundle_()
 
 
+def _ended(view, each):
+    """Yield what stays of a launch that failed, and of one that is ready."""
+    published = []
+    view._started, view._output.replace = 0.0, published.append
+    view.close(each, ok=False)
+    view.ready(each, [each], [each])
+    return published
+
+
 def _launches(_):
     from xinference_magics.display.progress import PageLaunchView, Part
     from xinference_magics.plain import printable
@@ -135,7 +144,7 @@ def _launches(_):
         view = PageLaunchView()
         view._title = printable(each)
         yield view._bundle(each, 0.5, [Part(each, each, None, each)])
-        yield view._ended(each, ok=False)
+        yield from _ended(view, each)
 
 
 def _nothing(_):

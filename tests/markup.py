@@ -4,15 +4,20 @@ import re
 from html.parser import HTMLParser
 
 TAGS = {
-    *("a", "blockquote", "br", "code", "details", "div", "em", "hr", "li", "ol", "p", "pre", "s"),
-    *("span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"),
-    *(f"h{level}" for level in range(1, 7)),
+    *("a", "blockquote", "br", "code", "details", "div", "em", "hr", "kbd", "li", "ol", "p", "pre"),
+    *("s", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr"),
+    "ul",
 }
-ATTRIBUTES = {"class", "href", "open", "rel", "start", "style", "target"}
+BARE = {"br", "kbd", "sub", "sup"}
+"""Tags that an answer may write itself, without attributes."""
+ATTRIBUTES = {
+    *("aria-label", "aria-level", "cellpadding", "class", "dir", "href", "open", "rel", "role"),
+    *("rules", "start", "style", "tabindex", "target"),
+}
 CLASSES = {"tex2jax_ignore mathjax_ignore", "tex2jax_process mathjax_process"}
-OF_FRAMES = {"sandbox", "srcdoc", "style"}
+OF_FRAMES = {"sandbox", "srcdoc", "style", "title"}
 OF_PICTURES = {"alt", "src", "style"}
-STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+")
+STYLES = re.compile(r"[a-z-]+:[a-z0-9#.,() %-]+", re.IGNORECASE)
 LINKS = re.compile(r"(https?:|mailto:)", re.IGNORECASE)
 PICTURES = re.compile(r"data:image/(png|jpeg|gif|webp|bmp);base64,[A-Za-z0-9+/=]+")
 POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\';'
@@ -27,6 +32,7 @@ class Auditor(HTMLParser):
         if tag == "img":
             return self._audit_picture(dict(attrs))
         assert tag in TAGS, tag
+        assert not (attrs and tag in BARE), tag
         for name, value in attrs:
             assert name in ATTRIBUTES, (tag, name)
             if name == "href":

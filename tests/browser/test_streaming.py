@@ -68,7 +68,8 @@ def test_text_is_visible_before_the_turn_ends_and_settles(open_notebook):
     notebook.screenshot("waiting")
     expect(output.locator(".xm-content")).to_contain_text("Montmartre")
     assert notebook.is_running(1)
-    expect(output).to_contain_text(re.compile(r"\d+ tokens · [\d.]+ tokens/s · [\d.]+ s"))
+    words = r"\d+ tokens · [\d.,]+ tokens/s · [\d.]+ s to first token · [\d.]+ s total"
+    expect(output).to_contain_text(re.compile(words))
     notebook.screenshot("streaming")
     live = output.locator(".xm-content p").first
     expect(live.locator("strong")).to_have_text("Paris")  # formatted while the rest arrives

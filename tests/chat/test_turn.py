@@ -15,7 +15,7 @@ def turn():
         "Paris.",
         additional_kwargs={"reasoning_content": "France."},
         response_metadata={"finish_reason": "length", "model_name": "m"},
-        usage_metadata={"input_tokens": 5, "output_tokens": 11, "total_tokens": 16},
+        usage_metadata={"input_tokens": 5, "output_tokens": 21, "total_tokens": 26},
     )
     return Turn("Where?", message, "m", seconds=3.0, first_token_seconds=1.0, parameters={"t": 0})
 
@@ -23,13 +23,14 @@ def turn():
 def test_the_parts_of_a_turn(turn):
     assert turn.text == "Paris."
     assert turn.reasoning == "France."
-    assert turn.tokens == 11
-    assert turn.tokens_per_second == 5.0
+    assert turn.tokens == 21
+    assert turn.tokens_per_second == 10.0
     assert turn.cut
     assert turn.finish_reason == "length"
     assert turn.tool_calls == []
     assert [m.type for m in turn.messages] == ["human", "ai"]
-    assert repr(turn) == "Turn('m', 11 tokens, 3.0 s, done: 'Paris.')"
+    figures = "21 tokens, 10 tokens/s, 1.0 s to first token, 3.0 s total"
+    assert repr(turn) == f"Turn('m', {figures}, done: 'Paris.')"
 
 
 def test_a_record_goes_through_json_and_back(turn):

@@ -34,7 +34,9 @@ def test_json_is_a_tree_with_or_without_fences():
     for text in ('{"a": [1, "b"]}', 'Here:\n```json\n{"a": [1, "b"]}\n```\n'):
         html = answer_html(text, "json")
         assert "<details open><summary>{…} 1</summary>" in html
-        assert "1: &quot;b&quot;" in html
+        tree = re.sub(r"<(?!/?(details|summary))[^>]*>", "", html)
+        assert '<details open><summary>a: […] 2</summary>0: 11: "b"</details>' in tree
+        assert "var(--jp-mirror-editor-property-color" in html
     assert "not json" in answer_html("not json", "json")
     assert answer_html("[" * 100_000, "json").startswith("<div")
     assert len(answer_html("[" + "1," * 10_000 + "1]", "json")) < 2_000_000
@@ -42,7 +44,7 @@ def test_json_is_a_tree_with_or_without_fences():
 
 def test_a_page_is_in_a_frame_that_may_do_nothing():
     html = answer_html("<h1>Hi</h1>", "html")
-    assert html.startswith('<iframe sandbox="" ')
+    assert '<iframe sandbox="" ' in html
     assert "default-src &#x27;none&#x27;" in html
     assert "&lt;h1&gt;Hi&lt;/h1&gt;" in html
 
@@ -69,3 +71,19 @@ def test_code_is_taken_out_of_its_fence():
     assert unfenced("x = 1") == ("x = 1", "")
     assert "print" in answer_html(text, "code")
     assert "Sure" not in answer_html(text, "code")
+
+
+def test_a_frame_is_about_as_high_as_its_page():
+    def height(page):
+        return int(re.search(r"height:(\d+)px", answer_html(page, "html"))[1])
+
+    assert height("<h1>Hi</h1>") < 100
+    rows = "<tr><td>a</td><td>b</td></tr>"
+    assert height("<h1>Hi</h1>") < height(f"<table>{rows * 5}</table>") < height(rows * 100)
+    assert height(f"<style>{'p {} ' * 400}</style>Hi") < 100
+    assert height("<" * 100_000) == height("<p>x" * 100_000)
+
+
+def test_a_page_with_colours_for_dark_keeps_them():
+    assert "invert(" in answer_html("<p>Hi</p>", "html")
+    assert "invert(" not in answer_html("<style>:root{color-scheme:light dark}</style>", "html")

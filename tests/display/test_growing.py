@@ -12,7 +12,7 @@ from markup import audit
 from xinference_magics.display.growing import GrowingMarkdown
 from xinference_magics.display.markdown import MAX_RENDERED_CHARS, renderer
 
-SAMPLE = r"""# Paris
+SAMPLE = """# Paris
 
 Some *text* with [a link][1],
 on two lines.
@@ -24,8 +24,11 @@ on two lines.
 
 | place | minutes |
 |---|--:|
-| Louvre | 180 |
+| Louvre<br>H<sub>2</sub>O | 180 |
 | Seine | 60 |
+
+- [x] \u05e9\u05dc\u05d5\u05dd
+- [ ] https://example.org/a_b
 
 1. Run:
    ```sh
@@ -69,6 +72,7 @@ PIECES = [
     *("> ", "> q\n", "# h\n", "---\n", "===\n", "|a|b|\n", "|-|-|\n", "|1|2|\n"),
     *("word ", "**b** ", "text\n", "<div>\n", "    code\n"),
     *("[x] ", "[x]: http://a.b\n", "[y]: <z>\n", "[x]: http://a.b\n'title'\n"),
+    *("<sub>", "</sub>", "<br>", "<kbd>", "- [x] ", "[^x]", "http://a.b/c ", "www.a.b", "\u05e9 "),
 ]
 
 
@@ -155,7 +159,7 @@ def test_each_block_is_sent_once():
 def test_a_definition_makes_a_link_of_earlier_text():
     growing = GrowingMarkdown()
     growing.append("See [it].\n\nMore.\n\n")
-    assert growing.blocks[0] == "<p>See [it].</p>\n"
+    assert growing.blocks[0] == '<p dir="auto">See [it].</p>\n'
     change = growing.append("[it]: https://example.org\n\nThe end.\n\n")
     assert change.keep == 0
     assert 'href="https://example.org"' in growing.blocks[0]

@@ -103,6 +103,46 @@ def test_a_page_shows_each_replica_on_a_line(published):
     assert shown["text/plain"].splitlines()[1:] == ["  <b>: ready", "  q-1: loading"]
 
 
+READY = ("qwen", ["llama.cpp, ggufv2 f16", "llm and %%chat use it"])
+DETAILS = ["Model uid: qwen", "Chosen: <b>engine</b>."]
+
+
+def test_a_model_that_is_ready_is_one_line_with_details(published):
+    view = PageLaunchView()
+    view.open("Launching qwen", DETAILS[1:])
+    assert "Chosen: &lt;b&gt;" in published.outputs[0].data["text/html"]
+    view._started -= 13
+    view.ready(*READY, DETAILS)
+    shown = published.outputs[-1].data
+    line = "qwen ready in 13 s - llama.cpp, ggufv2 f16 - llm and %%chat use it"
+    assert shown["text/plain"].splitlines() == [f"✓ {line}", *DETAILS]
+    html = shown["text/html"]
+    assert html.count("<details>") == 1
+    assert "Model uid: qwen" in html.partition("</summary>")[2]
+    assert "&lt;b&gt;" in html
+    again = PageLaunchView()
+    again.ready(*READY, DETAILS)
+    assert "✓ qwen is already running - llama.cpp" in published.outputs[-1].data["text/plain"]
+
+
+def test_a_terminal_prints_each_detail_once():
+    stream = io.StringIO()
+    view = TerminalLaunchView(stream)
+    view.open("Launching qwen", DETAILS[1:])
+    view.ready(*READY, DETAILS)
+    said = stream.getvalue()
+    assert said.startswith("Chosen: ")
+    assert "✓ qwen ready in 0.0 s - llama.cpp, ggufv2 f16 - llm and %%chat use it\n" in said
+    assert said.count("Chosen") == said.count("Model uid: qwen\n") == 1
+
+
+def test_notes_on_a_launch_that_failed_stay(published):
+    view = PageLaunchView()
+    view.open("Launching qwen", ["Chosen: engine."])
+    view.close("failed", ok=False)
+    assert published.outputs[-1].data["text/plain"].endswith(" s)\nChosen: engine.")
+
+
 def test_downloads_are_listed_with_their_progress():
     first = Download("a.safetensors", 2**20, 4 * 2**20, 2**19)
     assert downloads_text([first]) == "a.safetensors 1.0 of 4.0 MiB, 512.0 KiB/s"

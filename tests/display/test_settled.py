@@ -33,7 +33,7 @@ def test_bundle_has_every_form_and_is_json():
 @pytest.mark.parametrize("form", ["text/html", "text/markdown", "text/plain"])
 def test_every_form_has_text_model_tokens_rate_and_seconds(form):
     shown = bundle(turn())[form]
-    for part in ("The answer.", "qwen", "33 tokens", "16.0 tokens/s", "2.5 s"):
+    for part in ("The answer.", "qwen", "33 tokens", "16 tokens/s", "2.5 s total"):
         assert part in shown
 
 
@@ -56,16 +56,17 @@ def test_an_unusual_end_is_named(fields, note):
 
 
 def test_a_usual_end_is_not_mentioned():
-    assert summary(turn()) == "qwen · 33 tokens · 16.0 tokens/s · 2.5 s"
+    figures = "33 tokens · 16 tokens/s · 0.50 s to first token · 2.5 s total"
+    assert summary(turn()) == f"qwen · {figures}"
 
 
 def test_tokens_that_the_server_did_not_count_are_not_made_up():
-    assert summary(turn(tokens=0)) == "qwen · 2.5 s"
+    assert summary(turn(tokens=0)) == "qwen · 0.50 s to first token · 2.5 s total"
 
 
 def test_reasoning_is_in_a_closed_fold():
     html = bundle(turn(reasoning="Let me *think*."))["text/html"]
-    assert "<details style=" in html
+    assert "<details>" in html
     assert "open" not in html.partition("<summary")[0]
     assert "Let me <em>think</em>." in html
     assert "<details" not in bundle(turn(reasoning="  \n"))["text/html"]
@@ -109,7 +110,8 @@ def test_text_before_a_tool_call_stays_above_its_line():
     shown = bundle(turn(steps=steps))
     said = "Let me **look**"
     plain = shown["text/plain"]
-    assert plain.startswith(f'{said} <i>.\n\n[look(at="1")]\n[look(at="2")]\n\nThe answer.')
+    lines = '[look(at="1") → sun]\n[look(at="2") → rain]'
+    assert plain.startswith(f"{said} <i>.\n\n{lines}\n\nThe answer.")
     assert shown["text/markdown"].count(said) == plain.count(said) == 1
     assert shown["text/markdown"].index(said) < shown["text/markdown"].index("- look")
     html = shown["text/html"]
@@ -130,3 +132,40 @@ def test_a_picture_too_large_to_be_drawn_is_named():
     shown = bundle(turn(blocks=[{"type": "text", "text": "What?"}, picture]))
     assert "[map.png]" in shown["text/html"]
     assert "<img" not in shown["text/html"]
+
+
+def test_thoughts_texts_and_calls_are_in_the_order_in_which_they_came():
+    def step(number, thought):
+        call = {"id": number, "name": f"call_{number}", "args": {}}
+        kwargs = {"reasoning_content": thought}
+        return AIMessage(f"Text {number}.", tool_calls=[call], additional_kwargs=kwargs)
+
+    declined = {"declined": True}
+    steps = [
+        step("1", "Thought 1."),
+        ToolMessage("Result 1", tool_call_id="1", response_metadata={"seconds": 2.04}),
+        step("2", "Thought 2."),
+        ToolMessage("OSError: off", tool_call_id="2", status="error"),
+        step("3", "Thought 3."),
+        ToolMessage("No.", tool_call_id="3", status="error", response_metadata=declined),
+        step("4", "Thought 4."),
+    ]
+    shown = bundle(turn(steps=steps, reasoning="Thought 5."))
+    outcomes = ["→ Result 1 · 2.0 s", "→ OSError: off · failed", "· declined", "· no result"]
+    order = [
+        word
+        for number, outcome in enumerate(outcomes, start=1)
+        for word in (f"Thought {number}.", f"Text {number}.", f"call_{number}", outcome)
+    ]
+    for form in ("text/html", "text/plain"):
+        places = [shown[form].index(word) for word in (*order, "Thought 5.", "The answer.")]
+        assert places == sorted(places)
+    marks = [shown["text/html"].count(f">{mark}<") for mark in "✓✗⊘–"]
+    assert marks == [1, 1, 1, 1]
+
+
+def test_a_failure_that_the_cell_raises_is_told_once():
+    failed = turn(status="failed", error="The server is gone.")
+    for form in ("text/html", "text/markdown", "text/plain"):
+        assert "gone" in bundle(failed)[form]
+        assert "gone" not in bundle(failed, raises=True)[form]

@@ -100,7 +100,7 @@ def test_a_terminal_prints_the_second_when_the_first_has_ended():
     pieces.end(1)
     pieces.view.close(of_two())
     assert pieces.printed.endswith(
-        "It is Paris.\n\n✓ first · 1.5 s\n  second · 1.5 s\n"
+        "It is Paris.\n\n✓ first · 1.5 s total\n  second · 1.5 s total\n"
         "continuing with first (keep second to switch)\n"
     )
 
@@ -121,3 +121,17 @@ def test_partial_answers_are_printed_when_both_are_stopped():
     pieces.end(0)
     pieces.end(1)
     assert pieces.printed == "── first ──\nPar\n\n── second ──\nIt is\n\n"
+
+
+def test_what_the_cell_raises_is_not_in_the_columns_too():
+    both = of_two()
+    for each, name in zip(both.turns, ("first", "second"), strict=True):
+        each.status, each.error = "failed", f"{name} is gone."
+    for form in FORMS:
+        assert "is gone." in bundle(both)[form]
+        assert "is gone." not in bundle(both, raises=True)[form]
+    both.turns[0].status = "interrupted"
+    for form in FORMS:
+        shown = bundle(both, raises=True)[form]
+        assert "interrupted" not in shown
+        assert "failed: second is gone." in shown

@@ -127,8 +127,8 @@ def test_working_offline(run_page, kernel, tiny_definitions, tmp_path):
         "-n $name": "-n $name -f ggufv2 --disable-virtual-env",
     }
     from_file, registered = run_page("offline.md", meant)
-    assert "Ready: llm" in from_file.stdout
-    assert "Ready: llm" in registered.stdout
+    assert "Ready: llm" in from_file.displays[0]["text/plain"]
+    assert "Ready: llm" in registered.displays[0]["text/plain"]
     assert kernel.run("%xinference terminate $mine\n%xinference unregister -n $name").status == "ok"
 
 

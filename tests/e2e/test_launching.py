@@ -2,6 +2,12 @@
 
 import pytest
 
+
+def launched(kernel, line):
+    """Run a launch; return the text of what it shows."""
+    return kernel.run(line).displays[0]["text/plain"]
+
+
 ODD = "an odd: ö?#%41"
 LAUNCH = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env"
 
@@ -42,14 +48,14 @@ def test_a_launch_is_joined_then_reused(kernel, cluster):
     assert any(replica.loading for replica in cluster.replicas(ODD))
 
     reply = kernel.run(f"uid = {named}", timeout=240)
-    assert f"{ODD} is already loading; waiting for it." in reply.stdout
-    assert f"✓ Launching {ODD}: ready" in reply.displays[-1]["text/plain"]
+    assert f"{ODD} is already loading; waiting for it." in reply.displays[0]["text/plain"]
+    assert f"✓ {ODD} ready in" in reply.displays[-1]["text/plain"]
     assert kernel.value("uid, llm.model_uid") == str((ODD, ODD))
 
-    assert "is already running; using it" in kernel.run(f"uid = {named}").stdout
-    assert "is already running; using it" in kernel.run(f"uid = {named} --n_ctx 64").stdout
+    assert "is already running; using it" in launched(kernel, f"uid = {named}")
+    assert "is already running; using it" in launched(kernel, f"uid = {named} --n_ctx 64")
     running = len(cluster.models())
-    assert "is already running; using it" in kernel.run("uid = " + LAUNCH).stdout
+    assert "is already running; using it" in launched(kernel, "uid = " + LAUNCH)
     assert len(cluster.models()) == running
     assert kernel.run("%%chat -t 0\nHello!").status == "ok"
 

@@ -65,7 +65,7 @@ def source_of(notebook, text):
 
 def test_quickstart(execute):
     done = execute(example("quickstart"))
-    assert "Model UID: tiny-" in shown(source_of(done, "%xinference launch"))  # one may run already
+    assert "Model uid: tiny-" in shown(source_of(done, "%xinference launch"))  # one may run already
     capital = source_of(done, "Where can we visit in the capital of {{country}}?")
     [output] = capital.outputs
     assert "Eiffel Tower" in output.data["text/html"]
@@ -190,7 +190,7 @@ def test_cluster(server_command, all_parts_ended, monkeypatch, tmp_path):
     done = executed(example("cluster"), tmp_path)
     assert shown(source_of(done, "known = []")).count(" ok") == 2
     launch = shown(source_of(done, "--replica 2"))
-    assert "Model UID: tiny-chat" in launch
+    assert "Model uid: tiny-chat" in launch
     assert shown(source_of(done, "left = ")).count("READY") == 1
     assert shown(source_of(done, "spare = ")).count("READY") == 2
     assert "Colosseum" in shown(source_of(done, "capital of Italy"))

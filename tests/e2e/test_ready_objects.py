@@ -18,7 +18,9 @@ def test_launch(kernel, cluster, tiny_registered):
     launch = "%xinference launch -n tiny-text -u text -f ggufv2 --n_threads 1 --disable-virtual-env"
     reply = kernel.run(launch)
     try:
-        assert "Ready: llm is a XinferenceLLM for text; %%generate uses it." in reply.stdout
+        said = reply.displays[0]["text/plain"]
+        assert "Ready: llm is a XinferenceLLM for text; %%generate uses it." in said
+        assert " - llm and %%generate use it" in said
         assert kernel.value("llm.invoke('Once upon', max_tokens=2) != ''") == "True"
     finally:
         cluster.terminate("text")

@@ -66,7 +66,8 @@ def test_launch_starts_a_server_if_there_is_none(notebook):
         timeout=300,
     )
     assert reply.status == "ok", reply
-    assert "Model UID: tiny-chat" in reply.stdout
+    [shown] = reply.displays[:1]
+    assert "Model uid: tiny-chat" in shown["text/plain"].splitlines()
     assert notebook.value("uid") == "'tiny-chat'"
     assert "Hello" in notebook.run("%%chat -t 0\nHello!").displays[0]["text/plain"]
 

@@ -47,9 +47,12 @@ def test_tools_run_on_the_notebook_s_thread_and_loop_until_the_answer(ready, uid
     kinds = ready.value("[m.type for m in turn.messages]")
     assert kinds == "['human', 'ai', 'tool', 'ai', 'tool', 'ai']"
     [shown] = reply.displays
-    assert re.search(r"get_weather\(city=&quot;Paris&quot;\) · \d+\.\d s", shown["text/html"])
-    assert "22 degrees and sunny" in shown["text/html"]
-    assert re.search(r"\[multiply\(a=22, b=2\) · \d+\.\d s\]", shown["text/plain"])
+    line = r"get_weather\(city=&quot;Paris&quot;\)</span> → 22 degrees and sunny · \d+\.\d s"
+    assert re.search(line, shown["text/html"])
+    assert re.search(r"\[multiply\(a=22, b=2\) → 44 · \d+\.\d s\]", shown["text/plain"])
+    assert (
+        ready.value("[call['name'] for call in turn.tool_calls]") == "['get_weather', 'multiply']"
+    )
     assert int(ready.value("turn.tokens")) > 20
 
 
@@ -63,16 +66,22 @@ def test_a_tool_s_error_is_sent_to_the_model(ready):
     assert ready.value("turn.text") == "'I am sorry, the tool failed.'"
 
 
-def test_a_call_is_declined(ready):
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [("n", "The user declined this call."), ("too far", "The user declined this call: too far")],
+)
+def test_a_call_is_declined(ready, answer, told):
     reply = ready.run(
         "turn = %chat --confirm --tools get_weather,multiply What is the weather in Paris?",
-        answers=["n"],
+        answers=[answer],
     )
     [(question, _)] = reply.questions
-    assert question == "Call get_weather(city='Paris')? [y/N] "
+    assert question == "Call get_weather(city='Paris')? [y/N, or why not] "
     assert reply.status == "ok", reply.error
-    assert ready.value("turn.steps[1].content") == "'The user declined this call.'"
+    assert ready.value("turn.steps[1].content") == repr(told)
     assert ready.value("calls") == "[]"
+    [shown] = reply.displays
+    assert '[get_weather(city="Paris") · declined]' in shown["text/plain"]
 
 
 @pytest.mark.parametrize(

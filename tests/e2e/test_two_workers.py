@@ -69,7 +69,7 @@ def shown(notebook, code, **options):
 
 def test_replicas_are_placed_one_by_one(notebook, machines):
     launch = as_here(EACH_PLACED, machines, "-n qwen3 -s 8", "by-config")
-    assert "Model UID: by-config" in shown(notebook, launch, timeout=300)
+    assert "Model uid: by-config" in shown(notebook, launch, timeout=300)
     replicas = shown(notebook, "%xinference replicas by-config")
     assert all(address in replicas for address in (machines.first, machines.second))
     shown(notebook, "%xinference terminate by-config")
@@ -83,14 +83,14 @@ def test_a_model_to_be_spread_is_waited_for(notebook, machines):
     spread = f"%xinference launch {LAUNCH} -u spread --n-worker 2"
     said = shown(notebook, spread, timeout=300)
     assert "llama.cpp runs a model on one worker only, not on 2." in said
-    assert "Model UID: spread" in said
+    assert "Model uid: spread" in said
     assert "is not responding" not in shown(notebook, "%xinference replicas spread")
     shown(notebook, "%xinference terminate spread")
 
 
 def test_a_model_is_launched_on_the_given_worker(notebook, machines):
     placed = as_here(PLACED, machines, "-n qwen3 -s 32", "placed")
-    assert "Model UID: placed" in shown(notebook, placed, timeout=300)
+    assert "Model uid: placed" in shown(notebook, placed, timeout=300)
     replicas = shown(notebook, "%xinference replicas placed")
     assert "placed-rep0" in replicas
     assert machines.second in replicas

@@ -80,3 +80,31 @@ def test_a_conversation_is_reported_once(shell, capsys, tmp_path, line, said):
     once = capsys.readouterr().out
     assert said in once
     assert "Conversation(" not in once
+
+
+EACH = """\
+%xinference list
+for number in range(2):
+    %xinference list -h
+%xinference terminate talker
+%xinference use writer
+value = %xinference list
+%conversation list
+"""
+
+
+def test_each_command_of_a_cell_shows_its_result(shell, server, capsys):
+    server["/v1/models"] = [(200, {"data": []})] * 9
+    shell.run_cell("%xinference connect")
+    capsys.readouterr()
+    shell.run_cell(EACH)
+    said = capsys.readouterr().out
+    assert said.count("No models are running") == 1  # an assigned value is not shown
+    assert said.count("Terminated talker.") == said.count("Ready: llm is") == 1
+    assert "<Done>" not in said
+    assert said.count("name     turns  last  system") == 1
+    shell.ast_node_interactivity = "none"
+    shell.run_cell("%xinference list\n1")
+    shell.ast_node_interactivity = "all"
+    shell.run_cell("%xinference list\n1")
+    assert capsys.readouterr().out.count("No models are running") == 1

@@ -32,7 +32,7 @@ def session(magics):
     ],
 )
 def test_type_and_ability_decide(session, model, name, class_name):
-    assert session.use(model).startswith(f"Ready: {name} is a {class_name} for tiny")
+    assert session.use(model).said.startswith(f"Ready: {name} is a {class_name} for tiny")
     made = session.namespace.variables[name]
     assert type(made).__name__ == class_name
     assert (made.server_url, made.model_uid) == ("http://127.0.0.1:9", "tiny")
@@ -48,11 +48,11 @@ def test_text_models_have_the_parameters_of_the_notebook(session, magics):
 
 def test_names(session, magics):
     magics.name = "model"
-    assert "model is" in session.use(running("LLM", "chat"))
-    assert "embeddings is" in session.use(running("embedding", "embed"))
-    assert "other is" in session.use(running("embedding", "embed"), "other")
+    assert "model is" in session.use(running("LLM", "chat")).said
+    assert "embeddings is" in session.use(running("embedding", "embed")).said
+    assert "other is" in session.use(running("embedding", "embed"), "other").said
     session.namespace.variables["reranker"] = "mine"
-    assert "reranker is your own variable" in session.use(running("rerank", "rerank"))
+    assert "reranker is your own variable" in session.use(running("rerank", "rerank")).said
 
 
 def test_an_embedding_model_does_not_end_the_chat(session):

@@ -91,9 +91,9 @@ def test_launching(kernel, registered, differs):
     line = "%xinference launch -n tiny-chat -f ggufv2 --n_threads 1 --disable-virtual-env -u mine"
     reply = kernel.run(f"uid = {line}", timeout=240)
     assert reply.status == "ok", reply
-    assert "✓ Launching mine: ready" in reply.displays[-1]["text/plain"]
+    assert "✓ mine ready in" in reply.displays[-1]["text/plain"]
     assert kernel.value("uid, llm.model_uid") == "('mine', 'mine')"
-    assert "is already running; using it" in kernel.run(line).stdout
+    assert "is already running; using it" in kernel.run(line).displays[0]["text/plain"]
     assert "mine" in kernel.value("%xinference list")
     described = kernel.value("%xinference describe mine")
     told = {"engine": "llama.cpp" in described, "context length": "32768" in described}

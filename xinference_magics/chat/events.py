@@ -32,11 +32,13 @@ class ToolStart:
         id: The id of the call, which its `ToolMessage` repeats.
         name: The tool's name.
         args: The arguments of the call.
+        asks: Whether the user is asked first; if they agree, the call starts once more.
     """
 
     id: str
     name: str
     args: dict[str, Any] = field(default_factory=dict)
+    asks: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from langchain_core.messages import AIMessageChunk, ToolMessage
 
 from xinference_magics.chat.events import Parsed, ToolStart, merged
+from xinference_magics.chat.figures import Figures, Streamed
+from xinference_magics.chat.turn import status_of
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -24,8 +26,9 @@ class Delta:
 
     Attributes:
         kind: What it is; `call` and `result` are tool steps.
-        text: The text. For a tool step, a JSON object: `id`, `name` and `args` of a call; `id`,
-            `status` (`success` or `error`), `text` and `seconds` of a result.
+        text: The text. For a tool step, a JSON object: `id`, `name`, `args` and `asks` (whether
+            the user is asked first) of a call; `id`, `status` (`done`, `failed` or `declined`),
+            `text` and `seconds` of a result.
     """
 
     kind: Literal["text", "reasoning", "call", "result"]
@@ -42,9 +45,7 @@ class LiveTurn:
         is_markdown: Whether the answer is Markdown, so that it can be shown formatted.
         started: When the request was sent, in seconds of `time.monotonic`.
         started_at: The same time, ISO 8601 in UTC.
-        first_token_seconds: Seconds until the first text or reasoning; None until then.
-        tokens: Chunks with text or reasoning so far. llama.cpp sends one token per chunk,
-            transformers about two, so this is a lower bound until the server's own count arrives.
+        first_token_seconds: Seconds until the first text, reasoning or call; None until then.
         reasoning_seconds: Seconds spent reasoning, each time up to the text or tool call that
             follows; None until then.
         deltas: The pieces so far; append-only.
@@ -59,7 +60,6 @@ class LiveTurn:
         self.started = time.monotonic()
         self.started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.first_token_seconds: float | None = None
-        self.tokens = 0
         self.reasoning_seconds: float | None = None
         self.deltas: list[Delta] = []
         self.steps: list[BaseMessage] = []
@@ -67,6 +67,8 @@ class LiveTurn:
         self.error: Exception | None = None
         self._ended_seconds: float | None = None
         self._chunks: list[AIMessageChunk] = []
+        self._streamed = Streamed()  # of the open message
+        self._before: list[Streamed] = []  # of those before it
         self._reasoning_since: float | None = None
         self._calls: dict[str, float] = {}
 
@@ -75,6 +77,20 @@ class LiveTurn:
         """Seconds since the request was sent, up to the end once the turn has ended."""
         ended = self._ended_seconds
         return time.monotonic() - self.started if ended is None else ended
+
+    @property
+    def tokens(self) -> int:
+        """Tokens so far, by the pieces in which they arrived.
+
+        llama.cpp sends one token in each, transformers about two.
+        """
+        return sum(each.tokens for each in (*self._before, self._streamed))
+
+    @property
+    def figures(self) -> Figures:
+        """The figures so far."""
+        messages = [(None, each) for each in (*self._before, self._streamed)]
+        return Figures.of(messages, self.first_token_seconds, self.seconds, is_running=True)
 
     @property
     def ended(self) -> bool:
@@ -103,11 +119,13 @@ class LiveTurn:
         self._chunks.append(chunk)
         reasoning = chunk.additional_kwargs.get("reasoning_content") or ""
         text = chunk.content if isinstance(chunk.content, str) else str(chunk.text)
-        if not (reasoning or text):
+        calls = chunk.tool_call_chunks
+        if not (reasoning or text or calls):
             return
         if self.first_token_seconds is None:
             self.first_token_seconds = self.seconds
-        self.tokens += 1
+        called = "".join(each["args"] or "" for each in calls) if calls else ""
+        self._streamed.add(time.monotonic(), reasoning + text + called)
         if reasoning:
             self._reasoning_since = self._reasoning_since or time.monotonic()
             self.deltas.append(Delta("reasoning", reasoning))
@@ -119,19 +137,23 @@ class LiveTurn:
         if self._reasoning_since is not None:
             thought = time.monotonic() - self._reasoning_since
             self.reasoning_seconds = (self.reasoning_seconds or 0) + thought
+            self._streamed.reasoning_seconds = (self._streamed.reasoning_seconds or 0) + thought
             self._reasoning_since = None
 
     def _take_call(self, call: ToolStart) -> None:
         self._end_reasoning()
         self._calls[call.id] = time.monotonic()
-        self._add_step("call", {"id": call.id, "name": call.name, "args": call.args})
+        given = {"id": call.id, "name": call.name, "args": call.args}
+        self._add_step("call", {**given, "asks": call.asks})
 
     def _take_result(self, result: ToolMessage) -> None:
         self._end_message(result)
+        status = status_of(result)
         seconds = time.monotonic() - self._calls.get(result.tool_call_id, time.monotonic())
-        result.response_metadata["seconds"] = round(seconds, 3)
-        shown = {"id": result.tool_call_id, "status": result.status, "text": str(result.text)}
-        self._add_step("result", {**shown, "seconds": round(seconds, 3)})
+        if status != "declined":  # that time was the user's
+            result.response_metadata["seconds"] = round(seconds, 3)
+        shown = {"id": result.tool_call_id, "status": status, "text": str(result.text)}
+        self._add_step("result", {**shown, "seconds": result.response_metadata.get("seconds")})
 
     def _add_step(self, kind: Literal["call", "result"], step: dict[str, Any]) -> None:
         self.deltas.append(Delta(kind, json.dumps(step, ensure_ascii=False, default=str)))
@@ -140,10 +162,15 @@ class LiveTurn:
         """Close the model's open message, if any, and append the one that follows it."""
         if self._chunks:
             self.steps.append(self.message())
-            self._chunks = []
+            self._before.append(self._streamed)
+            self._chunks, self._streamed = [], Streamed()
         self.steps.append(following)
 
     def message(self) -> AIMessage:
         """Merge what has arrived of the last message; empty if nothing has."""
         self._end_reasoning()
-        return merged(self._chunks)
+        message = merged(self._chunks)
+        if self._streamed.pieces > 1 or not message.usage_metadata:  # more than the message says
+            arrived = self._streamed.to_metadata()
+            message.response_metadata = {**message.response_metadata, **arrived}
+        return message

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from langchain_core.messages import AIMessage, ToolMessage
 
 from xinference_magics.chat.events import ToolStart, merged
-from xinference_magics.chat.toolbox import failed
+from xinference_magics.chat.toolbox import declined, failed
 from xinference_magics.errors import NotebookError
 
 if TYPE_CHECKING:
@@ -118,14 +118,15 @@ class Agent(ModelResponder):
         model: The model.
         toolbox: The tools it may call.
         main_thread: Runs the tools.
-        confirm: Called on that thread before each call; False declines the call. None allows all.
+        confirm: Called on that thread before each call: True allows it, False or the user's reason
+            declines it. None allows all.
         rounds: Maximum rounds of tool calls.
     """
 
     model: ChatXinference
     toolbox: Toolbox
     main_thread: MainThread
-    confirm: Callable[[ToolCall], bool] | None = None
+    confirm: Callable[[ToolCall], bool | str] | None = None
     rounds: int = MAX_ROUNDS
 
     @property
@@ -163,7 +164,13 @@ class Agent(ModelResponder):
 
     async def _call_tools(self, answer: AIMessage) -> AsyncIterator[ToolStart | ToolMessage]:
         for call in answer.tool_calls:
-            yield ToolStart(call["id"] or "", call["name"], call["args"])
+            start = ToolStart(call["id"] or "", call["name"], call["args"])
+            if self.confirm is not None:
+                yield replace(start, asks=True)
+                if (refused := await self._refused(call)) is not None:
+                    yield refused
+                    continue
+            yield start
             yield await self._call(call)
         for broken in answer.invalid_tool_calls:
             yield ToolStart(broken["id"] or "", broken["name"] or "", {"?": broken["args"]})
@@ -173,8 +180,6 @@ class Agent(ModelResponder):
 
     async def _call(self, call: ToolCall) -> ToolMessage:
         try:
-            if self.confirm is not None and not await self._confirmed(call):
-                return failed(call, "The user declined this call.")
             result = await self.main_thread.call(self.toolbox.caller(call))
         except Exception as error:  # noqa: BLE001 - the model reads it and continues
             # The message may contain the user's data, so only the type is logged.
@@ -184,6 +189,12 @@ class Agent(ModelResponder):
             raise NotebookError(f"The tool {call['name']} returned no message.")
         return result
 
-    async def _confirmed(self, call: ToolCall) -> bool:
+    async def _refused(self, call: ToolCall) -> ToolMessage | None:
+        """Ask the user about a call; return what the model is told if it isn't to be made."""
+        assert self.confirm is not None  # noqa: S101  # checked by the caller
         confirm = self.confirm
-        return bool(confirm is None or await self.main_thread.call(lambda: confirm(call)))
+        try:
+            decision = await self.main_thread.call(lambda: confirm(call))
+        except Exception as error:  # noqa: BLE001 - the model reads it and continues
+            return failed(call, f"{type(error).__name__}: {error}"[:_MAX_ERROR_CHARS])
+        return None if decision is True else declined(call, decision or "")

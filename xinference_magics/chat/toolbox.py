@@ -192,6 +192,13 @@ def failed(call: ToolCall | InvalidToolCall, reason: str) -> ToolMessage:
     return ToolMessage(reason, tool_call_id=call["id"] or "", name=call["name"], status="error")
 
 
+def declined(call: ToolCall, reason: str = "") -> ToolMessage:
+    """Return a message that informs the model that the user declined a call, and why."""
+    message = failed(call, f"The user declined this call{f': {reason}' if reason else '.'}")
+    message.response_metadata["declined"] = True
+    return message
+
+
 def first_cause(error: BaseException) -> BaseException:
     """Return the first error inside nested exception groups, as raised by task groups."""
     while isinstance(error, BaseExceptionGroup):

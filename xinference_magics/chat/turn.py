@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, cast, get_args
 from uuid import uuid4
 
+from xinference_magics.chat.figures import Figures, Streamed
 from xinference_magics.errors import NotebookError
 from xinference_magics.plain import printable, shortened
 from xinference_magics.shown import SettledAnswer
 from xinference_magics.wire.shapes import UNREADABLE
 
 if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
     from langchain_core.messages.ai import UsageMetadata
     from langchain_core.messages.tool import ToolCall
 
@@ -27,8 +28,6 @@ _REPR_CHARS = 60
 """Maximum characters of an answer in its repr."""
 _MAX_SECONDS = 1e9
 """Seconds that no turn reaches, so a larger number in a record is invalid."""
-_MIN_RATED_SECONDS = 0.02
-"""Minimum seconds of streaming to measure a rate: engines send several tokens at once."""
 
 _RECORD_TYPES: dict[str, type | tuple[type, ...]] = {
     "id": str,
@@ -58,14 +57,15 @@ class Turn(SettledAnswer):
 
     Attributes:
         prompt: What was sent, with all values inserted.
-        message: The answer as a LangChain message: content, reasoning, tool calls, usage.
+        message: The answer as a LangChain message: content, reasoning, tool calls, usage. Its
+            `response_metadata` says how it arrived.
         model_uid: The UID of the model that answered.
         system: The system prompt it was given; empty for none.
         engine: The engine that runs the model, if the server named it.
         parameters: Generation parameters of this turn, by their request names.
         started: When the request was sent, ISO 8601 in UTC.
-        seconds: From the request to the last token.
-        first_token_seconds: From the request to the first token; None if none came.
+        seconds: Total time: from the request to the end.
+        first_token_seconds: Time to first token: from the request; None if none came.
         reasoning_seconds: How long it reasoned before the answer; None if it did not.
         blocks: The prompt as LangChain content blocks, if it is more than text.
         steps: Messages between the prompt and the answer: tool calls and their results.
@@ -113,8 +113,11 @@ class Turn(SettledAnswer):
 
     @property
     def reasoning(self) -> str:
-        """The reasoning before the answer; empty if there was none."""
-        return str(self.message.additional_kwargs.get("reasoning_content") or "")
+        """All reasoning of the turn, also that before tool calls; empty if there was none."""
+        thoughts = [
+            str(each.additional_kwargs.get("reasoning_content") or "") for each in self._answers
+        ]
+        return "\n\n".join(filter(None, thoughts))
 
     @property
     def parsed_json(self) -> Any:
@@ -141,14 +144,13 @@ class Turn(SettledAnswer):
         """Token usage of all answers in the turn, as counted by the server; None if unknown."""
         from langchain_core.messages.ai import add_usage
 
-        answers = [getattr(each, "usage_metadata", None) for each in (*self.steps, self.message)]
-        counted = [usage for usage in answers if usage]
+        counted = [each.usage_metadata for each in self._answers if each.usage_metadata]
         return reduce(add_usage, counted) if counted else None
 
     @property
     def tool_calls(self) -> list[ToolCall]:
-        """The tool calls the model made."""
-        return self.message.tool_calls
+        """All tool calls that the model made in the turn."""
+        return [call for each in self._answers for call in each.tool_calls]
 
     @property
     def finish_reason(self) -> str | None:
@@ -162,16 +164,44 @@ class Turn(SettledAnswer):
 
     @property
     def tokens(self) -> int | None:
-        """Output tokens of all answers in the turn; None if the server did not count them."""
-        return self.usage["output_tokens"] if self.usage else None
+        """Output tokens of all answers in the turn; None if unknown.
+
+        An answer that the server did not count, such as one that was stopped, counts with the
+        tokens that arrived, approximately: `figures.is_exact` tells.
+        """
+        return self.figures.tokens
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The answer's rate after its first token; None if it is too short to measure."""
-        if self.tokens is None or self.first_token_seconds is None:
+        """The generation rate, without waiting and tools; None if it is too short to measure."""
+        return self.figures.tokens_per_second
+
+    @property
+    def figures(self) -> Figures:
+        """Tokens, rate, time to first token and total time, and the same in `words`."""
+        messages = [
+            (
+                each.usage_metadata["output_tokens"] if each.usage_metadata else None,
+                Streamed.of(each.response_metadata) or self._streamed_of_old,
+            )
+            for each in self._answers
+        ]
+        return Figures.of(messages, self.first_token_seconds, self.seconds)
+
+    @property
+    def _streamed_of_old(self) -> Streamed | None:
+        """How the answer arrived, if an earlier version recorded a single one."""
+        if self.steps or self.first_token_seconds is None or not self.message.usage_metadata:
             return None
-        streaming = self.seconds - self.first_token_seconds
-        return (self.tokens - 1) / streaming if streaming > _MIN_RATED_SECONDS else None
+        tokens = self.message.usage_metadata["output_tokens"]
+        return Streamed(tokens, tokens, self.seconds - self.first_token_seconds)
+
+    @property
+    def _answers(self) -> list[AIMessage]:
+        """All messages of the model, the answer last."""
+        from langchain_core.messages import AIMessage
+
+        return [*(each for each in self.steps if isinstance(each, AIMessage)), self.message]
 
     @property
     def messages(self) -> list[BaseMessage]:
@@ -250,13 +280,25 @@ class Turn(SettledAnswer):
             if not isinstance(message.additional_kwargs.get("reasoning_content", ""), str):
                 raise TypeError("the reasoning is not a string")
             _ = str(message.text)
-        _ = (self.usage, self.cut, self.tokens_per_second)
+        _ = (self.usage, self.cut, self.figures.words)
         json.dumps(self.to_record(), ensure_ascii=False)
 
     def __repr__(self) -> str:
-        tokens = "" if self.tokens is None else f", {self.tokens} tokens"
         text = shortened(self.text, _REPR_CHARS)
-        return f"Turn({self.model_uid!r}{tokens}, {self.seconds:.1f} s, {self.status}: {text!r})"
+        figures = ", ".join(self.figures.words)
+        return f"Turn({self.model_uid!r}, {figures}, {self.status}: {text!r})"
+
+
+def is_result(message: BaseMessage) -> TypeGuard[ToolMessage]:
+    """Return whether a message is the result of a tool call."""
+    return message.type == "tool"
+
+
+def status_of(result: ToolMessage) -> Literal["done", "failed", "declined"]:
+    """Return how a tool call ended, by the message with its result."""
+    if result.response_metadata.get("declined") is True:
+        return "declined"
+    return "failed" if result.status == "error" else "done"
 
 
 _MAX_MEDIA_CHARS = 1_000_000

@@ -68,7 +68,7 @@ class UnseenView(SettledView):
 
     in_page = False
 
-    def close(self, answer: Answer) -> None:
+    def close(self, answer: Answer, *, raises: bool = False) -> None:
         """Show nothing."""
 
     def tell(self, lines: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.display.code import coloured, palette
 from xinference_magics.display.markdown import to_html
 from xinference_magics.plain import printable
 
@@ -25,7 +26,33 @@ _CONNECTING = re.compile(
     r"<(?=(?:iframe|frame|frameset|fencedframe|portal|object|embed|link|meta|base)\b)",
     re.IGNORECASE,
 )
-_FRAME = "width:100%;height:400px;border:1px solid rgba(128,128,128,0.4);background:white"
+_SHARED_COLOURS = re.compile(r"color-scheme", re.IGNORECASE)
+"""What a page that has colours for dark and for light surroundings says."""
+
+# JupyterLab has no style that tells a frame which theme is on, but a number that is 0 in its light
+# themes and larger in its dark ones: there, the colours of the page are inverted.
+_BOX = (
+    "background-color:var(--jp-layout-color0,white);border:1px solid rgba(128,128,128,0.4);"
+    "margin:4px 0"
+)
+_FRAME = "display:block;width:100%;border:none;resize:vertical;overflow:auto;height:{}px"
+_IN_DARK = "min(1,var(--jp-shadow-base-lightness,0))"
+_INVERTED = f";filter:invert({_IN_DARK}) hue-rotate(calc(180deg*{_IN_DARK}))"
+
+_BREAK = re.compile(
+    r"</?(?:p|div|h[1-6]|li|tr|br|hr|table|section|article|header|footer|form|button|input|label|pre"
+    r"|blockquote|dt|dd|figure|svg|details|summary)\b[^<>]*>",
+    re.IGNORECASE,
+)
+_UNSEEN = re.compile(r"<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_MEASURED_CHARS = 5_000
+_LINE_CHARS, _LINE_PIXELS = 90, 28
+_LEAST_PIXELS, _MOST_PIXELS = 64, 480
+
+_TREE = (
+    "font-family:var(--jp-code-font-family,monospace);font-size:13px;line-height:1.5;"
+    "overflow-wrap:anywhere"
+)
 _MAX_LEVELS = 40  # levels of JSON shown as a tree
 _MAX_VALUES = 2_000  # JSON values shown as a tree
 
@@ -59,15 +86,29 @@ def as_json(text: str) -> str:
     if not is_json(text):
         return as_text(text)
     value = json.loads(unfenced(text)[0])
-    return f'<div style="font-family:monospace">{printable(_Tree().shown(value))}</div>'
+    style = f"{_TREE};{palette('property', 'string', 'number')}"
+    return f'<div style="{style}">{printable(_Tree().shown(value))}</div>'
 
 
 def as_page(text: str) -> str:
     """Render it as a page in a frame that runs nothing and fetches nothing."""
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
     inert = _CONNECTING.sub("<not-", unfenced(text)[0])  # a tag unknown to browsers
-    page = escape(policy + inert, quote=True)
-    return f'<iframe sandbox="" style="{_FRAME}" srcdoc="{page}"></iframe>'
+    style = _FRAME.format(_height(inert)) + ("" if _SHARED_COLOURS.search(inert) else _INVERTED)
+    frame = (
+        f'<iframe sandbox="" title="The answer as a page" style="{style}" '
+        f'srcdoc="{escape(policy + inert, quote=True)}"></iframe>'
+    )
+    return f'<div style="{_BOX}">{frame}</div>'
+
+
+def _height(page: str) -> int:
+    """Estimate how many pixels high a page is: nothing may run in it, so it cannot tell."""
+    seen = _UNSEEN.sub("", page[:_MEASURED_CHARS])
+    parts = (re.sub(r"<[^<>]*>", "", part).strip() for part in _BREAK.split(seen))
+    lines = sum(1 + len(part) // _LINE_CHARS for part in parts if part)
+    lines += max(len(page) - _MEASURED_CHARS, 0) // _LINE_CHARS
+    return min(max(_LINE_PIXELS * (lines + 1), _LEAST_PIXELS), _MOST_PIXELS)
 
 
 def as_math(text: str) -> str:
@@ -117,17 +158,16 @@ class _Tree:
     def __init__(self) -> None:
         self._left = _MAX_VALUES
 
-    def shown(self, value: Any, depth: int = 0) -> str:
+    def shown(self, value: Any, depth: int = 0, key: str | None = None) -> str:
         self._left -= 1
-        if not isinstance(value, dict | list) or not value:
-            return escape(json.dumps(value, ensure_ascii=False))
-        if depth > _MAX_LEVELS or self._left < 0:
-            return escape(json.dumps(value, ensure_ascii=False))
-        return self._folded(value, depth)
-
-    def _folded(self, value: Any, depth: int) -> str:
+        before = "" if key is None else f"{coloured(key, 'property')}: "
+        if not isinstance(value, dict | list):
+            kind = "string" if isinstance(value, str) else "number"
+            return before + coloured(json.dumps(value, ensure_ascii=False), kind)
+        if not value or depth > _MAX_LEVELS or self._left < 0:
+            return before + escape(json.dumps(value, ensure_ascii=False))
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
-        shown = [f"{escape(str(key))}: {self.shown(each, depth + 1)}" for key, each in pairs]
+        shown = [self.shown(each, depth + 1, str(key)) for key, each in pairs]
         rows = "".join(f'<div style="padding-left:16px">{row}</div>' for row in shown)
         what = "{…}" if isinstance(value, dict) else "[…]"
-        return f"<details open><summary>{what} {len(value)}</summary>{rows}</details>"
+        return f"<details open><summary>{before}{what} {len(value)}</summary>{rows}</details>"

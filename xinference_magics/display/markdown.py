@@ -1,8 +1,8 @@
 """Convert untrusted Markdown to safe HTML, with highlighted code, and to safe Markdown.
 
-Raw HTML becomes text, links lead only to web pages or mail, images become links, and math that
-could do more than typeset is shown as code. Importing this imports neither markdown-it nor
-Pygments.
+Raw HTML becomes text, except for four tags without attributes; links lead only to web pages or
+mail, images become links, and math that could do more than typeset is shown as code. Importing
+this imports neither markdown-it nor Pygments.
 """
 
 from __future__ import annotations
@@ -10,96 +10,21 @@ from __future__ import annotations
 import re
 from functools import cache
 from html import escape
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from xinference_magics.display.code import code_block, language_of
+from xinference_magics.display.frame import IGNORED_BY_MATHJAX
 from xinference_magics.plain import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from markdown_it import MarkdownIt
     from markdown_it.renderer import RendererHTML
     from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
-    from pygments.token import _TokenType
 
-
-MAX_HIGHLIGHTED_CHARS = 20_000
-"""Longest code block to highlight, in characters."""
-
-_LANGUAGES = frozenset(
-    """
-    bash bat batch c c++ cmake cpp cs csharp css cuda cypher dart diff docker dockerfile elixir
-    erlang fortran go golang graphql groovy haskell html http ini java javascript jinja js json
-    jsonc jsx julia kotlin latex lua make makefile markdown matlab md nginx objective-c ocaml
-    perl php powershell proto protobuf ps1 py py3 pycon python python3 r rb rs ruby rust sass
-    scala scheme scss sh shell sparql sql swift terraform tex toml ts tsx typescript vb vim xml
-    yaml yml zig zsh
-    """.split()  # noqa: SIM905 - a list of words reads better as text
-)
-
-
-def highlight(code: str, language: str) -> str:
-    """Return source code as HTML, coloured if its language is known and it isn't too long."""
-    name = language.lower()
-    if name not in _LANGUAGES or len(code) > MAX_HIGHLIGHTED_CHARS:
-        return escape(code, quote=False)
-    from pygments.lexers import get_lexer_by_name
-
-    lexer = get_lexer_by_name(name, stripnl=False, ensurenl=False)
-    styles = _styles()
-    pieces = ((_style(kind, styles), text) for kind, text in lexer.get_tokens(code))
-    return "".join(
-        _span(style, "".join(text for _, text in group))
-        for style, group in groupby(pieces, key=lambda piece: piece[0])
-    )
-
-
-def _span(style: str, text: str) -> str:
-    written = escape(text, quote=False)
-    return f'<span style="{style}">{written}</span>' if style else written
-
-
-def _style(kind: _TokenType, styles: Mapping[_TokenType, str]) -> str:
-    while kind not in styles and kind.parent is not None:
-        kind = kind.parent
-    return styles.get(kind, "")
-
-
-@cache
-def _styles() -> dict[_TokenType, str]:
-    """Return styles whose colours have about the same contrast to white as to black."""
-    from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Operator, String
-
-    purple, green, orange = "color:#9a5fd0", "color:#2e8b57", "color:#b5651d"
-    blue, grey, red = "color:#3a7bd5", "color:#7d7d7d", "color:#d14949"
-    return {
-        Comment: f"{grey};font-style:italic",
-        Keyword: purple,
-        Keyword.Constant: orange,
-        Operator.Word: purple,
-        String: green,
-        Number: orange,
-        Literal: orange,
-        Name.Builtin: blue,
-        Name.Function: blue,
-        Name.Class: blue,
-        Name.Decorator: blue,
-        Name.Namespace: blue,
-        Name.Tag: purple,
-        Name.Attribute: blue,
-        Name.Exception: red,
-        Generic.Deleted: red,
-        Generic.Inserted: green,
-        Generic.Heading: purple,
-        Generic.Prompt: grey,
-    }
-
-
-IGNORED_BY_MATHJAX = "tex2jax_ignore mathjax_ignore"
-"""Classes that make MathJax skip an element, as escaped HTML can still be LaTeX."""
 
 MAX_RENDERED_CHARS = 500_000
 """Longest text to render, in characters; a longer one is shown verbatim."""
@@ -110,11 +35,6 @@ _MAX_COLUMNS = 50
 _MAX_CELLS = 8_000
 _MAX_HIGHLIGHTED_TOTAL_CHARS = 50_000
 
-_CODE_BLOCK = (
-    "background-color:rgba(128,128,128,0.1);border-radius:6px;padding:8px 12px;margin:8px 0;"
-    "overflow:auto;line-height:1.45"
-)
-_CODE = "background-color:transparent;padding:0"
 _PLAIN = "white-space:pre-wrap;overflow-wrap:anywhere"
 
 _SCHEME = re.compile(r"(?:https?:|mailto:)", re.IGNORECASE)
@@ -131,7 +51,7 @@ def to_html(text: str) -> str:
         body = f'<div style="{_PLAIN}">{escape(text)}</div>'
     else:
         body = renderer().render(text)
-    return f'<div class="{IGNORED_BY_MATHJAX}">{body}</div>'
+    return f'<div class="{IGNORED_BY_MATHJAX}" style="overflow-wrap:anywhere">{body}</div>'
 
 
 @cache
@@ -140,8 +60,9 @@ def renderer() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     from xinference_magics.display import math
+    from xinference_magics.display.dialect import dialect_plugin
 
-    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    markdown = MarkdownIt("commonmark", {"html": False}).use(dialect_plugin)
     markdown.validateLink = _is_safe_link  # type: ignore[method-assign]
     markdown.use(math.dollars_plugin)
     markdown.use(math.brackets_plugin)
@@ -187,11 +108,9 @@ def _fence(
     _r: RendererHTML, tokens: Sequence[Token], index: int, _o: OptionsDict, env: dict[str, int]
 ) -> str:
     token = tokens[index]
-    language, _, _ = token.info.strip().partition(" ")
     env["highlighted"] = env.get("highlighted", 0) + len(token.content)
-    within = env["highlighted"] <= _MAX_HIGHLIGHTED_TOTAL_CHARS
-    code = highlight(token.content, language if within else "")
-    return f'<pre style="{_CODE_BLOCK}"><code style="{_CODE}">{code}</code></pre>\n'
+    too_long = env["highlighted"] > _MAX_HIGHLIGHTED_TOTAL_CHARS
+    return code_block(token.content, language_of(token.info), plain=too_long) + "\n"
 
 
 def _link_open(_r: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:

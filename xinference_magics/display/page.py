@@ -7,12 +7,14 @@ a frame, or opens late, asks for everything so far.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from xinference_magics.display.growing import Change, GrowingMarkdown
 from xinference_magics.display.inbox import Inbox
+from xinference_magics.display.steps import MARKS, call_line, outcome
 from xinference_magics.display.turn_view import STEPS, SettledView, segments, settled_form
 from xinference_magics.plain import neutralise, printable
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from xinference_magics.display.turn_view import Answer
 
     Piece: TypeAlias = tuple[str, str | dict[str, Any]]
-    """A kind of delta with its text, or with a change to the blocks of that kind of text."""
+    """A kind of delta with its text, a change to the blocks of that text, or a step of a tool."""
 
 _PAUSE_SECONDS = 1.0
 """Seconds without news after which the page is sent the last frame's number, once."""
@@ -66,7 +68,10 @@ class PageView(SettledView):
         )
         self._is_open = True
         self._inbox = Inbox(self._widget, self._kernel)
-        self._feeds = [_Feed(self._widget.send, column) for column in range(len(lives))]
+        tells = self.background or len(lives) > 1  # otherwise the cell raises the error
+        self._feeds = [
+            _Feed(self._widget.send, column, tells_errors=tells) for column in range(len(lives))
+        ]
         who = f"{', '.join(map(neutralise, titles))} {'is' if len(titles) == 1 else 'are'}"
         self.output.show(self._widget.bundle(f"{who} answering"))
 
@@ -83,9 +88,9 @@ class PageView(SettledView):
             else:
                 feed.send_news(live)
 
-    def close(self, answer: Answer) -> None:
+    def close(self, answer: Answer, *, raises: bool = False) -> None:
         """Replace the widget with the settled form."""
-        self._replace(lambda: settled_form(answer))
+        self._replace(lambda: settled_form(answer, raises=raises))
 
     def dismiss(self) -> None:
         """Replace the widget with nothing."""
@@ -107,17 +112,21 @@ class _Feed:
     Args:
         send: Sends one message.
         column: The number of the turn in the page, from 0.
+        tells_errors: Whether to say what failed.
     """
 
-    def __init__(self, send: Callable[[dict[str, Any]], None], column: int) -> None:
+    def __init__(
+        self, send: Callable[[dict[str, Any]], None], column: int, *, tells_errors: bool
+    ) -> None:
         self._send_message = send
+        self._tells_errors = tells_errors
         self._column = {"column": column} if column else {}
         self._number = 0
         self._seen = 0
         self._last_sent = time.monotonic()
         self._paused = self._ended = False
         self._whole_sent = 0
-        self._parts: list[tuple[str, GrowingMarkdown | str]] = []
+        self._parts: list[tuple[str, GrowingMarkdown | dict[str, Any]]] = []
 
     def is_due(self, live: LiveTurn) -> bool:
         """Return whether to send everything to a page that cannot ask for it.
@@ -154,8 +163,9 @@ class _Feed:
         news: list[Piece] = []
         for kind, text in segments(live.deltas[start : self._seen]):
             if kind in STEPS:
-                news += [*self._finished(), (kind, printable(text))]
-                self._parts.append((kind, printable(text)))
+                step = kind, _step(kind, json.loads(text))
+                news += [*self._finished(), step]
+                self._parts.append(step)
                 continue
             if not self._parts or self._parts[-1][0] != kind:
                 news += self._finished()
@@ -170,7 +180,7 @@ class _Feed:
 
     def _finished(self) -> list[Piece]:
         """Finish the text that was arriving, if any; return what that changes."""
-        kind, growing = self._parts[-1] if self._parts else ("", "")
+        kind, growing = self._parts[-1] if self._parts else ("", None)
         change = growing.finish() if isinstance(growing, GrowingMarkdown) else None
         return [] if change is None else [(kind, asdict(change))]
 
@@ -182,24 +192,33 @@ class _Feed:
                 "n": self._number,
                 **self._column,
                 how: news,
-                "tokens": live.tokens,
-                "first": _rounded(live.first_token_seconds),
-                "now": _rounded(live.seconds),
-                **({"over": _failure(live)} if self._ended else {}),
+                "figures": " · ".join(live.figures.words_so_far),
+                "now": round(live.seconds, 3),
+                **({"over": self._failure(live)} if self._ended else {}),
             }
         )
 
+    def _failure(self, live: LiveTurn) -> str:
+        return printable(f"failed: {live.error}") if live.error and self._tells_errors else ""
 
-def _whole(kind: str, part: GrowingMarkdown | str) -> Piece:
+
+def _whole(kind: str, part: GrowingMarkdown | dict[str, Any]) -> Piece:
     """Return a part of an answer as one piece."""
-    if isinstance(part, str):
+    if isinstance(part, dict):
         return kind, part
     return kind, asdict(Change(0, "", part.blocks, part.rest, part.language))
 
 
-def _failure(live: LiveTurn) -> str:
-    return printable(f"failed: {live.error}") if live.error else ""
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
+def _step(kind: str, step: dict[str, Any]) -> dict[str, Any]:
+    """Return a step of a tool in the words of the settled form."""
+    if kind == "call":
+        call = call_line(step["name"], step["args"])
+        return {"id": step["id"], "call": call, "asks": step["asks"]}
+    status, text = step["status"], printable(step["text"])
+    return {
+        "id": step["id"],
+        "status": status,
+        "mark": MARKS[status],
+        "outcome": outcome(status, text, step["seconds"]),
+        "text": text,
+    }

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, TextIO
 
-from xinference_magics.display.amounts import counted, size, used
-from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
+from xinference_magics.display.amounts import counted, duration, size, used
+from xinference_magics.display.code import coloured, palette
+from xinference_magics.display.frame import fold, framed, quiet
 from xinference_magics.display.output import Output
 from xinference_magics.plain import neutralise, printable
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.launching.progress import Download
 
 _REPAINT_SECONDS = 0.1
+_WHOLE_SECONDS = 10  # from which tenths of seconds are of no interest
 
 CANCELLING = "cancelling"
 """The stage shown while a launch is being cancelled."""
@@ -57,8 +59,8 @@ class LaunchView(ABC):
         return False
 
     @abstractmethod
-    def open(self, title: str) -> None:
-        """Show what is starting."""
+    def open(self, title: str, notes: Sequence[str] = ()) -> None:
+        """Show what is starting, and notes on it."""
 
     @abstractmethod
     def update(
@@ -76,6 +78,16 @@ class LaunchView(ABC):
     @abstractmethod
     def close(self, outcome: str, ok: bool) -> None:
         """Show how it ended, and whether it succeeded."""
+
+    @abstractmethod
+    def ready(self, uid: str, facts: Sequence[str], details: Sequence[str]) -> None:
+        """Show in one line that a model is ready; if this view was never opened, that it was.
+
+        Args:
+            uid: The model's UID.
+            facts: What it is and what uses it.
+            details: Further lines, which a page shows in a fold.
+        """
 
 
 def words(stage: str, fraction: float | None, note: str) -> str:
@@ -109,19 +121,22 @@ class TerminalLaunchView(LaunchView):
         self._line = ""
         self._stage = ""
         self._title = ""
-        self._started = time.monotonic()
+        self._notes: Sequence[str] = ()
+        self._started: float | None = None
 
-    def open(self, title: str) -> None:
-        """Print what is starting."""
-        self._title = neutralise(title)
+    def open(self, title: str, notes: Sequence[str] = ()) -> None:
+        """Print what is starting, and notes on it."""
+        self._title, self._notes = neutralise(title), notes
         self._started = time.monotonic()
-        self._print(f"{self._title} ...\n")
+        self._print(
+            "".join(f"{line}\n" for line in [*map(neutralise, notes), f"{self._title} ..."])
+        )
 
     def update(
         self, stage: str, fraction: float | None, note: str = "", parts: Sequence[Part] = ()
     ) -> None:
         """Print each new stage, or in a terminal rewrite the line."""
-        seconds = f"{time.monotonic() - self._started:.0f} s"
+        seconds = f"{seconds_since(self._started):.0f} s"
         said = [words(stage, fraction, note), *map(_shortly, parts), seconds]
         line = " ".join(neutralise(f"  {' · '.join(filter(None, said))}").split("\n"))
         if self._stream.isatty():
@@ -134,10 +149,19 @@ class TerminalLaunchView(LaunchView):
 
     def close(self, outcome: str, ok: bool) -> None:
         """Print how it ended."""
-        seconds = time.monotonic() - self._started
-        erase = "\r\x1b[K" if self._stream.isatty() else ""
-        mark = "✓" if ok else "✗"
-        self._print(f"{erase}{mark} {self._title}: {neutralise(outcome)} ({seconds:.1f} s)\n")
+        took = f" ({seconds_since(self._started):.1f} s)"
+        self._end(f"{'✓' if ok else '✗'} {self._title}: {neutralise(outcome)}{took}")
+
+    def ready(self, uid: str, facts: Sequence[str], details: Sequence[str]) -> None:
+        """Print what is ready, and those details that `open` has not printed."""
+        self._end(f"✓ {neutralise(_ready(uid, facts, self._started))}")
+        for line in details:
+            if line not in self._notes:
+                self._print(f"{neutralise(line)}\n")
+
+    def _end(self, line: str) -> None:
+        erase = "\r\x1b[K" if self._started is not None and self._stream.isatty() else ""
+        self._print(f"{erase}{line}\n")
 
     def _print(self, text: str) -> None:
         self._stream.write(text)
@@ -148,18 +172,32 @@ def _shortly(part: Part) -> str:
     return f"{part.name}: {words(part.stage, part.fraction, '')}"
 
 
+def seconds_since(started: float | None) -> float:
+    """Return the seconds since a time of the monotonic clock, or 0."""
+    return 0.0 if started is None else time.monotonic() - started
+
+
+def _ready(uid: str, facts: Sequence[str], started: float | None) -> str:
+    seconds = seconds_since(started)
+    took = f"{seconds:.1f} s" if seconds < _WHOLE_SECONDS else duration(seconds)
+    state = "is already running" if started is None else f"ready in {took}"
+    return " - ".join([f"{uid} {state}", *facts])
+
+
 class PageLaunchView(LaunchView):
     """Shows a bar in plain HTML, so that the saved notebook keeps the final state."""
 
     def __init__(self) -> None:
         self._output = Output()
         self._title = ""
-        self._started = self._painted = time.monotonic()
+        self._notes: Sequence[str] = ()
+        self._started: float | None = None
+        self._painted = time.monotonic()
         self._shown: tuple[object, ...] = ()
 
-    def open(self, title: str) -> None:
+    def open(self, title: str, notes: Sequence[str] = ()) -> None:
         """Show an empty bar."""
-        self._title = printable(title)
+        self._title, self._notes = printable(title), [printable(note) for note in notes]
         self._started = time.monotonic()
         self._output.show(self._bundle("", None, ()))
 
@@ -168,45 +206,55 @@ class PageLaunchView(LaunchView):
     ) -> None:
         """Move the bar, at most ten times a second."""
         now = time.monotonic()
-        shown = (stage, fraction, note, int(now - self._started), *parts)
+        shown = (stage, fraction, note, int(seconds_since(self._started)), *parts)
         if shown != self._shown and now - self._painted >= _REPAINT_SECONDS:
             self._shown, self._painted = shown, now
             self._paint(words(stage, fraction, note), fraction, parts)
 
     def close(self, outcome: str, ok: bool) -> None:
         """Leave one line: what was done, how it ended and how long it took."""
-        self._output.replace(self._ended(outcome, ok))
+        line = f"{self._title}: {printable(outcome)} ({seconds_since(self._started):.1f} s)"
+        self._end(line, escape(line), self._notes, ok=ok)
 
-    def _ended(self, outcome: str, ok: bool) -> dict[str, Any]:
-        seconds = time.monotonic() - self._started
-        mark, colour = ("✓", "#2e8b57") if ok else ("✗", "#d14949")
-        text = f"{self._title}: {printable(outcome)} ({seconds:.1f} s)"
-        html = (
-            f'<div class="{IGNORED_BY_MATHJAX}" style="{_LINE}">'
-            f'<span style="color:{colour};font-weight:bold">{mark}</span> {escape(text)}</div>'
+    def ready(self, uid: str, facts: Sequence[str], details: Sequence[str]) -> None:
+        """Leave one line, and the details in a fold."""
+        line = printable(_ready(uid, facts, self._started))
+        name = escape(printable(uid))
+        html = f"<strong>{name}</strong>{escape(line).removeprefix(name)}"
+        self._end(line, html, [printable(each) for each in details], ok=True)
+
+    def _end(self, line: str, html: str, details: Sequence[str], *, ok: bool) -> None:
+        mark, colour = ("✓", "number") if ok else ("✗", "string")
+        html = f'<strong style="{palette(colour)}">{coloured(mark, colour)}</strong> {html}'
+        folded = fold(html, "".join(map(quiet, details)), _LINE)
+        text = "\n".join([f"{mark} {line}", *details])
+        publish = self._output.show if self._started is None else self._output.replace
+        publish(
+            {
+                "text/html": framed(folded if details else f'<div style="{_LINE}">{html}</div>'),
+                "text/plain": neutralise(text),
+            }
         )
-        return {"text/html": html, "text/plain": neutralise(f"{mark} {text}")}
 
     def _paint(self, line: str, fraction: float | None, parts: Sequence[Part]) -> None:
         self._output.replace(self._bundle(line, fraction, parts))
 
     def _bundle(self, line: str, fraction: float | None, parts: Sequence[Part]) -> dict[str, Any]:
-        seconds = f"{time.monotonic() - self._started:.0f} s"
+        seconds = f"{seconds_since(self._started):.0f} s"
         line = " · ".join([printable(line), seconds] if line else [seconds])
         lines = [(printable(part.name), printable(part.words)) for part in parts]
-        html = (
-            f'<div class="{IGNORED_BY_MATHJAX}">'
+        html = framed(
             f'<div style="{_LINE}"><strong>{escape(self._title)}</strong>'
             f' <span style="opacity:0.75">{escape(line)}</span></div>{_bar(fraction)}'
-            + "".join(f'<div style="{_PART}">{escape(n)} · {escape(w)}</div>' for n, w in lines)
-            + "</div>"
+            + "".join(quiet(f"{n} · {w}") for n, w in lines)
+            + "".join(map(quiet, self._notes))
         )
-        text = "\n".join([f"{self._title}: {line}", *(f"  {n}: {w}" for n, w in lines)])
+        parted = [f"  {name}: {words}" for name, words in lines]
+        text = "\n".join([f"{self._title}: {line}", *parted, *self._notes])
         return {"text/html": html, "text/plain": neutralise(text)}
 
 
 _LINE = "font-size:13px;line-height:24px"
-_PART = "font-size:12px;line-height:20px;opacity:0.75"
 
 
 def _bar(fraction: float | None) -> str:

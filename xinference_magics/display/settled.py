@@ -10,30 +10,25 @@ from html import escape
 from typing import TYPE_CHECKING, Any, cast
 
 from xinference_magics.chat.turn import RECORD_MIME
-from xinference_magics.display.amounts import counted
 from xinference_magics.display.formats import answer_html
-from xinference_magics.display.markdown import (
-    IGNORED_BY_MATHJAX,
-    to_html,
-    to_safe_line,
-    to_safe_markdown,
-)
-from xinference_magics.display.steps import Step, steps_of
+from xinference_magics.display.frame import fold, framed
+from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
+from xinference_magics.display.steps import Part, Said, Step, Thought, parts_of
 from xinference_magics.display.tables import Table, table_of
 from xinference_magics.plain import neutralise, printable
 from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from xinference_magics.chat.turn import Turn
 
 
 _HEADER = "font-size:12px;line-height:24px;margin:0 0 4px 0;opacity:0.75"
 _NOTE = "font-size:12px;line-height:24px;margin:0;opacity:0.75"
-_FOLD = "margin:0 0 8px 0"
-_FOLD_LINE = "font-size:12px;line-height:24px;cursor:pointer;opacity:0.75"
-_FOLDED = "border-left:2px solid rgba(128,128,128,0.4);padding:0 0 0 12px;opacity:0.8"
+_MARK = "display:inline-block;width:1.4em;text-align:center"
+_MARK_COLOURS = {"done": "#2e8b57", "failed": "#d14949"}
+_CALL = "font-family:var(--jp-code-font-family,var(--vscode-editor-font-family,monospace))"
 
 _ENDS = {
     "length": "truncated by max_tokens",
@@ -44,17 +39,21 @@ _ENDS = {
 """Why an answer is incomplete, by finish reason; `abort` comes from vLLM and SGLang."""
 
 
-def bundle(turn: Turn) -> dict[str, Any]:
+def bundle(turn: Turn, *, raises: bool = False) -> dict[str, Any]:
     """Describe a finished turn in every format a saved notebook needs.
+
+    Args:
+        turn: The turn.
+        raises: Whether the cell raises the turn's error, which then says how it ended.
 
     Returns:
         `text/html` (rendered), `text/markdown` (without HTML, images and unsafe links),
         `text/plain`, and the record of the turn as JSON.
     """
     return {
-        "text/html": _html(turn),
-        "text/markdown": _markdown(turn),
-        "text/plain": _plain(turn),
+        "text/html": _html(turn, raises=raises),
+        "text/markdown": _markdown(turn, raises=raises),
+        "text/plain": _plain(turn, raises=raises),
         RECORD_MIME: saved(turn.to_record()),
     }
 
@@ -65,26 +64,20 @@ def saved(record: dict[str, Any]) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(printable(written)))
 
 
-def summary(turn: Turn, title: str = "") -> str:
-    """Summarize a turn in one line: model (or `title`), tokens, rate, seconds, and how it ended."""
-    return " · ".join([title or turn.model_uid, *_figures(turn), *_notes(turn)])
+def summary(turn: Turn, title: str = "", *, raises: bool = False) -> str:
+    """Summarize a turn in one line: model (or `title`), figures, and how it ended."""
+    words = [title or turn.model_uid, *turn.figures.words, *_notes(turn, raises=raises)]
+    return " · ".join(words)
 
 
-def _figures(turn: Turn) -> list[str]:
-    figures = []
-    if turn.tokens is not None:
-        figures.append(counted(turn.tokens, "token"))
-    if turn.tokens_per_second is not None:
-        figures.append(f"{turn.tokens_per_second:.1f} tokens/s")
-    return [*figures, f"{turn.seconds:.1f} s"]
-
-
-def _notes(turn: Turn) -> list[str]:
-    """Return notes on how a turn ended; none if all went well."""
+def _notes(turn: Turn, *, raises: bool = False) -> list[str]:
+    """Return notes on how a turn ended; none if all went well, or the error says it."""
     notes = []
     if early := _ENDS.get(str(turn.finish_reason)):
         remedy = f" ({Remedy.RAISE_MAX_TOKENS()})" if turn.finish_reason == "length" else ""
         notes.append(early + remedy)
+    if raises:
+        return notes
     if turn.status == "failed":
         notes.append(f"failed: {turn.error}" if turn.error else "failed")
     elif turn.status != "done":
@@ -92,31 +85,30 @@ def _notes(turn: Turn) -> list[str]:
     return notes
 
 
-def _html(turn: Turn) -> str:
-    parts = (header(turn.model_uid, *_figures(turn)), thumbnails(turn.blocks), body(turn))
-    return as_is("".join(parts))
+def _html(turn: Turn, *, raises: bool) -> str:
+    head = header(turn.model_uid, *turn.figures.words)
+    return framed("".join([head, body(turn, raises=raises), attached(turn)]))
 
 
-def as_is(html: str) -> str:
-    """Wrap HTML so that MathJax does not look for formulas in it."""
-    return f'<div class="{IGNORED_BY_MATHJAX}">{html}</div>'
-
-
-def column(turn: Turn, title: str) -> str:
+def column(turn: Turn, title: str, *, raises: bool = False) -> str:
     """Render a turn as one of several, as HTML: its title, figures and contents."""
-    return header(title, *_figures(turn)) + body(turn)
+    return header(title, *turn.figures.words) + body(turn, raises=raises)
 
 
-def body(turn: Turn) -> str:
-    """Render the contents of a turn as HTML: its steps, its reasoning, its answer."""
-    notes = printable(" · ".join(_notes(turn)))
-    parts = [
-        *map(_step, steps_of(turn.steps)),
-        _thinking(turn.reasoning, turn.reasoning_seconds),
-        _answer(turn),
-        f'<div style="{_NOTE}">■ {escape(notes)}</div>' if notes else "",
-    ]
-    return "".join(parts)
+def body(turn: Turn, *, raises: bool = False) -> str:
+    """Render the contents of a turn as HTML: its parts, and how it ended."""
+    notes = printable(" · ".join(_notes(turn, raises=raises)))
+    parts = [_part(turn, each) for each in parts_of(turn)]
+    note = f'<div style="{_NOTE}">■ {escape(notes)}</div>' if notes else ""
+    return "".join([*parts, note])
+
+
+def _part(turn: Turn, part: Part) -> str:
+    if isinstance(part, Thought):
+        return _fold(escape(part.title), to_html(part.text))
+    if isinstance(part, Said):
+        return to_html(part.text)
+    return _step(part) if isinstance(part, Step) else _answer(turn)
 
 
 def header(title: str, *words: str) -> str:
@@ -130,7 +122,7 @@ def _answer(turn: Turn) -> str:
     if turn.parsed is None:
         return answer_html(turn.text, turn.format)
     text = f'<div style="white-space:pre-wrap">{escape(printable(turn.text))}</div>'
-    return as_table(turn.parsed_json).html + (_fold("As text", text) if turn.text else "")
+    return as_table(turn.parsed_json).content + (_fold("As text", text) if turn.text else "")
 
 
 def as_table(value: Any) -> Table[Any]:
@@ -144,61 +136,68 @@ def _cell(value: object) -> object:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-def _thinking(reasoning: str, seconds: float | None) -> str:
-    if not reasoning.strip():
-        return ""
-    title = "Thinking" if seconds is None else f"Thought for {seconds:.1f} s"
-    return _fold(title, to_html(reasoning))
-
-
 def _step(step: Step) -> str:
-    said = to_html(step.said) if step.said else ""
-    if step.result is None:
-        return f'{said}<div style="{_NOTE}">{escape(step.line)}</div>'
+    """Render a call: one line, and its result in a fold."""
+    colour = _MARK_COLOURS.get(step.status, "inherit")
+    line = (
+        f'<span style="{_MARK};color:{colour}">{step.mark}</span>'
+        f'<span style="{_CALL}">{escape(step.call)}</span>{escape(step.outcome)}'
+    )
     result = f'<div style="white-space:pre-wrap">{escape(printable(step.result))}</div>'
-    return said + _fold(step.line, result + thumbnails(step.blocks))
+    return _fold(line, result + thumbnails(step.blocks))
 
 
 def _fold(title: str, body: str) -> str:
-    """Return a closed fold; `body` must be safe HTML."""
-    return (
-        f'<details style="{_FOLD}"><summary style="{_FOLD_LINE}">{escape(title)}</summary>'
-        f'<div style="{_FOLDED}">{body}</div></details>'
-    )
+    """Return a closed fold; `title` and `body` must be safe HTML."""
+    return fold(f'<span style="opacity:0.75">{title}</span>', body)
 
 
-def _markdown(turn: Turn) -> str:
-    return f"{markdown(turn)}\n\n{to_safe_line(summary(turn))}".lstrip("\n")
+def _markdown(turn: Turn, *, raises: bool) -> str:
+    end = to_safe_line(summary(turn, raises=raises))
+    return f"{markdown(turn)}\n\n{end}".lstrip("\n")
 
 
 def markdown(turn: Turn) -> str:
     """Write the contents of a turn as Markdown."""
-    text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
-    quoted = "\n".join(f"> {line}" for line in to_safe_markdown(reasoning).splitlines())
-    steps = [
-        (to_safe_markdown(step.said), f"- {to_safe_line(step.line)}")
-        for step in steps_of(turn.steps)
-    ]
-    parts = (_one_below_another(steps), quoted, to_safe_markdown(text))
-    return "\n\n".join(part for part in parts if part)
+
+    def written(part: Part) -> str:
+        if isinstance(part, Thought):
+            lines = to_safe_markdown(part.text.strip()).splitlines()
+            return "\n".join(f"> {line}" for line in lines)
+        if isinstance(part, Step):
+            return f"- {to_safe_line(part.line)}"
+        text = part.text if isinstance(part, Said) else turn.text
+        return to_safe_markdown(text.strip("\n"))
+
+    return _one_below_another(turn, written)
 
 
-def _plain(turn: Turn) -> str:
-    return f"{plain(turn)}\n\n{neutralise(summary(turn))}".lstrip("\n")
+def _plain(turn: Turn, *, raises: bool) -> str:
+    return f"{plain(turn)}\n\n{neutralise(summary(turn, raises=raises))}".lstrip("\n")
 
 
 def plain(turn: Turn) -> str:
     """Write the contents of a turn as text."""
-    text, reasoning = turn.text.strip("\n"), turn.reasoning.strip()
-    steps = _one_below_another([(step.said, f"[{step.line}]") for step in steps_of(turn.steps)])
-    thinking = f"[thinking]\n{reasoning}\n[/thinking]" if reasoning else ""
-    return neutralise("\n\n".join(part for part in (steps, thinking, text) if part))
+
+    def written(part: Part) -> str:
+        if isinstance(part, Thought):
+            return f"[thinking]\n{part.text.strip()}\n[/thinking]"
+        if isinstance(part, Step):
+            return f"[{part.line}]"
+        return (part.text if isinstance(part, Said) else turn.text).strip("\n")
+
+    return neutralise(_one_below_another(turn, written))
 
 
-def _one_below_another(steps: list[tuple[str, str]]) -> str:
-    """Join the lines of steps, with any text that precedes a step in a paragraph of its own."""
-    lines = (f"\n{said}\n\n{line}" if said else line for said, line in steps)
-    return "\n".join(lines).lstrip("\n")
+def _one_below_another(turn: Turn, written: Callable[[Part], str]) -> str:
+    """Join the parts of a turn: steps line by line, all else in paragraphs of its own."""
+    text, was_step = "", False
+    for part in parts_of(turn):
+        if line := written(part):
+            is_step = isinstance(part, Step)
+            gap = "\n" if is_step and was_step else "\n\n"
+            text, was_step = f"{text}{gap if text else ''}{line}", is_step
+    return text
 
 
 _DRAWN = re.compile(r"image/(?:png|jpeg|gif|webp|bmp)")
@@ -206,6 +205,12 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _MAX_HEIGHT_PIXELS = 96
 _MAX_PICTURE_CHARS = 100_000
 """Characters of base64 up to which an image serves as its own thumbnail."""
+
+
+def attached(turn: Turn) -> str:
+    """Render what was sent with a question, told apart from what the model has made."""
+    shown = thumbnails(turn.blocks)
+    return f'<div style="{_NOTE}">Attached to the question</div>{shown}' if shown else ""
 
 
 def thumbnails(blocks: Iterable[dict[str, Any]] | None) -> str:

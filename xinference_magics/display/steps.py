@@ -1,20 +1,54 @@
-"""The steps of a turn with tools, one line each: what was called and how long it took."""
+"""The parts of a turn in the order in which they came: thoughts, texts, tool calls, the answer."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from xinference_magics.chat.figures import Streamed
+from xinference_magics.chat.turn import is_result, status_of
 from xinference_magics.plain import printable, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import BaseMessage, ToolMessage
+
+    from xinference_magics.chat.turn import Turn
 
 _MAX_ARGUMENT_CHARS = 120
 """The most characters of a call's arguments to show in its line."""
+_MAX_RESULT_CHARS = 80
+"""The most characters of a call's result to show in its line."""
+
+MARKS = {"done": "✓", "failed": "✗", "declined": "⊘", "": "–"}
+"""What is shown before a call, by its status."""
+
+
+@dataclass(frozen=True)
+class Thought:
+    """What the model thought.
+
+    Attributes:
+        text: The reasoning, as Markdown.
+        seconds: How long it took; None if unknown.
+    """
+
+    text: str
+    seconds: float | None = None
+
+    @property
+    def title(self) -> str:
+        """The line above it."""
+        return "Thinking" if self.seconds is None else f"Thought for {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model said before it called tools, as Markdown."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -22,26 +56,57 @@ class Step:
     """A tool call and its result.
 
     Attributes:
-        call: The call as code.
-        result: The text returned to the model; None while the tool is running.
+        call: The call as code, with its arguments shortened.
+        result: The text returned to the model; empty if there was no result.
         seconds: How long it took; None if unknown.
-        failed: Whether it was an error.
+        status: How it ended; empty if it did not.
         blocks: The result as content blocks, if it is more than text.
-        said: The model's text before the call, as Markdown.
     """
 
     call: str
-    result: str | None = None
+    result: str = ""
     seconds: float | None = None
-    failed: bool = False
+    status: Literal["done", "failed", "declined", ""] = ""
     blocks: tuple[dict[str, Any], ...] = ()
-    said: str = ""
+
+    @property
+    def mark(self) -> str:
+        """How it ended, as a character."""
+        return MARKS[self.status]
+
+    @property
+    def outcome(self) -> str:
+        """A short result, how it ended if not well, and how long it took."""
+        return outcome(self.status, self.result, self.seconds)
 
     @property
     def line(self) -> str:
-        """The call, how long it took, and whether it failed."""
-        took = "" if self.seconds is None else f" · {self.seconds:.1f} s"
-        return f"{self.call}{took}{' · failed' if self.failed else ''}"
+        """The call and its outcome."""
+        return f"{self.call}{self.outcome}"
+
+
+@dataclass(frozen=True)
+class TheAnswer:
+    """The place of the answer: after all that led to it."""
+
+
+Part: TypeAlias = Thought | Said | Step | TheAnswer
+
+
+def outcome(status: str, result: str, seconds: float | None) -> str:
+    """Describe how a call ended, to be appended to it.
+
+    Args:
+        status: `done`, `failed` or `declined`; empty if the call did not end.
+        result: The text returned to the model.
+        seconds: How long it took; None if unknown.
+    """
+    if not status:
+        return " · no result"
+    short = shortened(" ".join(printable(result).split()), _MAX_RESULT_CHARS)
+    words = ["" if status == "done" else status, "" if seconds is None else f"{seconds:.1f} s"]
+    said = f" → {short}" if short and status != "declined" else ""
+    return " · ".join([said, *filter(None, words)])
 
 
 def call_line(name: str, args: Mapping[str, Any]) -> str:
@@ -54,40 +119,48 @@ def _value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def steps_of(messages: Iterable[BaseMessage]) -> list[Step]:
-    """Pair the tool calls in a turn's messages with their results."""
-    messages = list(messages)
-    results = {
-        getattr(each, "tool_call_id", None): each for each in messages if each.type == "tool"
-    }
+def parts_of(turn: Turn) -> list[Part]:
+    """Return what a turn consists of, in the order in which it came."""
+    results = {each.tool_call_id: each for each in turn.steps if is_result(each)}
+    said: list[tuple[BaseMessage, Part]] = [
+        (each, Said(str(each.text).strip())) for each in turn.steps if each.type == "ai"
+    ]
+    parts: list[Part] = []
+    for message, text in (*said, (turn.message, TheAnswer())):
+        thought = str(message.additional_kwargs.get("reasoning_content") or "")
+        if thought.strip():
+            parts.append(Thought(thought, _thinking_seconds(turn, message)))
+        if text != Said(""):
+            parts.append(text)
+        parts += [_step(call, results.get(call["id"])) for call in _calls(message)]
+    return parts
+
+
+def _thinking_seconds(turn: Turn, message: BaseMessage) -> float | None:
+    streamed = Streamed.of(message.response_metadata)
+    if streamed is not None:
+        return streamed.reasoning_seconds
+    return None if turn.steps else turn.reasoning_seconds
+
+
+def _calls(message: BaseMessage) -> list[Mapping[str, Any]]:
+    """Return the calls of a message, those with invalid arguments included."""
+    broken = getattr(message, "invalid_tool_calls", ())
     return [
-        _step(call, results.get(call["id"]), str(each.text).strip() if first else "")
-        for each in messages
-        for first, call in _calls(each)
+        *getattr(message, "tool_calls", ()),
+        *({"name": each["name"] or "", "args": {}, "id": each["id"]} for each in broken),
     ]
 
 
-def _calls(message: BaseMessage) -> Iterator[tuple[bool, Mapping[str, Any]]]:
-    """Iterate over the calls of a message, each with whether it is the first."""
-    calls = [*getattr(message, "tool_calls", ()), *_broken(message)]
-    return ((not place, call) for place, call in enumerate(calls))
-
-
-def _broken(message: BaseMessage) -> list[dict[str, Any]]:
-    calls = getattr(message, "invalid_tool_calls", ())
-    return [{"name": each["name"] or "", "args": {}, "id": each["id"]} for each in calls]
-
-
-def _step(call: Mapping[str, Any], result: BaseMessage | None, said: str) -> Step:
+def _step(call: Mapping[str, Any], result: ToolMessage | None) -> Step:
     line = call_line(call["name"], call["args"])
     if result is None:
-        return Step(line, said=said)
+        return Step(line)
     seconds = result.response_metadata.get("seconds")
     return Step(
         line,
         str(result.text),
         seconds if isinstance(seconds, int | float) else None,
-        failed=getattr(result, "status", "") == "error",
-        blocks=tuple(block for block in result.content if isinstance(block, dict)),
-        said=said,
+        status_of(result),
+        tuple(block for block in result.content if isinstance(block, dict)),
     )

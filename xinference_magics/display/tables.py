@@ -8,7 +8,7 @@ from html import escape
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from xinference_magics.display.markdown import IGNORED_BY_MATHJAX
+from xinference_magics.display.frame import framed
 from xinference_magics.plain import neutralise, printable, shortened
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ _MAX_CELL_CHARS = 60
 """Longest cell in a terminal, in characters; longer ones are cut."""
 
 _TABLE = "border-collapse:collapse;font-size:13px;margin:4px 0"
-_HEAD = "padding:4px 12px;border-bottom:1px solid rgba(128,128,128,0.5);text-align:"
-_CELL = "padding:4px 12px;text-align:"
+_SCROLLED = "overflow-x:auto;max-width:100%"
+_HEAD = "border-bottom:1px solid rgba(128,128,128,0.5);text-align:"
+_CELL = "text-align:"
+_PADDING, _FIRST_PADDING = "padding:4px 12px", "padding:4px 12px 4px 0"
 _WHOLE = ";white-space:nowrap"
 _RIGHT = f"right{_WHOLE}"
 _CAPTION = "font-size:12px;opacity:0.75;line-height:24px"
@@ -35,6 +37,7 @@ class Column(Generic[Row]):
         title: The heading.
         value: Returns what to show for a row; None is shown as a dash.
         right: Whether to align it right although it is text, such as a size.
+        whole: Whether its values never break, such as names.
         optional: Whether to omit it if no row has a value; if only some do, the others show a
             gap instead of a dash.
     """
@@ -42,6 +45,7 @@ class Column(Generic[Row]):
     title: str
     value: Callable[[Row], object]
     right: bool = False
+    whole: bool = False
     optional: bool = False
 
 
@@ -87,20 +91,28 @@ class Table(Generic[Row]):
 
     @property
     def html(self) -> str:
-        """The table as HTML, with everything from the rows escaped."""
+        """The table as an output, with everything from the rows escaped."""
+        return framed(self.content)
+
+    @property
+    def content(self) -> str:
+        """The table as HTML within an output."""
         if not self.rows:
-            return f'<div class="{IGNORED_BY_MATHJAX}">{escape(printable(self.empty))}</div>'
-        sides = [_RIGHT if each else "left" for each in self._numeric()]
+            return escape(printable(self.empty))
         written = self._written()
+        sides = [
+            _RIGHT if numeric else f"left{_WHOLE if column.whole else ''}"
+            for column, numeric in zip(self.columns, self._numeric(), strict=True)
+        ]
         if max(len(row[0]) for row in written) <= _MAX_CELL_CHARS:  # names must not break at dashes
             sides[0] += _WHOLE
         titles = [printable(column.title) for column in self.columns]
         rows = "".join(_row("td", _CELL, row, sides) for row in written)
         head = f"<thead>{_row('th', _HEAD, titles, sides)}</thead>" if any(titles) else ""
         return (
-            f'<div class="{IGNORED_BY_MATHJAX}"><table style="{_TABLE}">'
-            f"{head}<tbody>{rows}</tbody></table>"
-            f"{line_html(self.caption) if self.caption else ''}</div>"
+            f'<div tabindex="0" style="{_SCROLLED}"><table style="{_TABLE}">'
+            f"{head}<tbody>{rows}</tbody></table></div>"
+            f"{_caption(self.caption) if self.caption else ''}"
         )
 
     def __repr__(self) -> str:
@@ -136,8 +148,12 @@ def table_of(rows: Iterable[Sequence[object]], *titles: str, caption: str = "") 
 
 
 def line_html(text: str) -> str:
-    """Render a line in the style of a table's caption."""
-    return f'<div class="{IGNORED_BY_MATHJAX}" style="{_CAPTION}">{escape(printable(text))}</div>'
+    """Render a line in the style of a table's caption, as an output."""
+    return framed(_caption(text))
+
+
+def _caption(text: str) -> str:
+    return f'<div style="{_CAPTION}">{escape(printable(text))}</div>'
 
 
 def _is_number(value: object) -> bool:
@@ -161,9 +177,13 @@ def _text(written: str) -> str:
 
 
 def _row(tag: str, style: str, texts: Iterable[str], sides: Iterable[str]) -> str:
-    cells = zip(texts, sides, strict=True)
-    written = (f'<{tag} style="{style}{side}">{escape(text)}</{tag}>' for text, side in cells)
-    return f"<tr>{''.join(written)}</tr>"
+    row = list(zip(texts, sides, strict=True))
+    paddings = [_FIRST_PADDING, *[_PADDING] * len(row)]
+    cells = (
+        f'<{tag} style="{padding};{style}{side}">{escape(text)}</{tag}>'
+        for padding, (text, side) in zip(paddings, row, strict=False)
+    )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _width(text: str) -> int:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from xinference_magics.chat.comparison import Comparison
 from xinference_magics.display.comparison import about, summaries
 from xinference_magics.display.settled import summary
-from xinference_magics.display.steps import call_line
+from xinference_magics.display.steps import call_line, outcome
 from xinference_magics.display.turn_view import STEPS, View, segments
 from xinference_magics.plain import neutralise
 
@@ -56,13 +56,13 @@ class TerminalView(View):
         if self._live:
             self._print()
 
-    def close(self, answer: Answer) -> None:
-        """Print a final line on each turn: tokens, rate, seconds and how it ended."""
+    def close(self, answer: Answer, *, raises: bool = False) -> None:
+        """Print a final line on each turn: its figures and how it ended."""
         self._print(to_the_end=True)
         if isinstance(answer, Comparison):
-            self._say(*summaries(answer), about(answer))
+            self._say(*summaries(answer, raises=raises), about(answer))
         else:
-            self._say(summary(answer))
+            self._say(summary(answer, raises=raises))
 
     def update(self, comparison: Comparison) -> None:
         """Print which turn is kept."""
@@ -107,6 +107,8 @@ class _Printer:
         self._kind = ""
         self._at_line_start = True
         self._waited = 0
+        self._calls: dict[str, str] = {}
+        self._running = ""  # the id of the call at the end of the text
 
     def print(self, live: LiveTurn) -> None:
         """Print what is new, or how long the wait has been."""
@@ -114,8 +116,11 @@ class _Printer:
         self._stream.write(head)
         end = len(live.deltas)
         for kind, text in segments(live.deltas[self._seen : end]):
+            if kind in STEPS:
+                self._step(kind, json.loads(text))
+                continue
             self._begin(kind)
-            self._write(neutralise(_step(kind, text) if kind in STEPS else text))
+            self._write(neutralise(text))
         self._seen = end
         if not end:
             self._wait(live)
@@ -138,7 +143,26 @@ class _Printer:
         self._write(text)
         self._style(_PLAIN)
 
+    def _step(self, kind: str, step: dict[str, Any]) -> None:
+        """Print a call, and later in the same line how it ended.
+
+        A call that the user is asked about is part of the question, and printed afterwards.
+        """
+        if kind == "call":
+            self._calls[step["id"]] = neutralise(call_line(step["name"], step["args"]))
+            if step["asks"]:
+                return
+        if kind == "call" or self._running != step["id"]:
+            self._begin("call")
+            self._write(self._calls.get(step["id"], ""))
+            self._running = step["id"]
+        if kind == "result":
+            ended = outcome(step["status"], step["text"], step["seconds"])
+            self._write(neutralise(ended))
+            self._running = ""
+
     def _begin(self, kind: str) -> None:
+        self._running = ""
         if kind == self._kind and kind not in STEPS:
             return
         self.end_wait()
@@ -146,7 +170,7 @@ class _Printer:
         if before:
             self._style(_PLAIN)
             self._fresh_line()
-            self._write("\n")
+            self._write("" if before == kind else "\n")
         if kind == "reasoning":
             self._style(_DIM)
             self._write("Thinking: ")
@@ -170,12 +194,3 @@ class _Printer:
     def _style(self, code: str) -> None:
         if self._styled:
             self._stream.write(code)
-
-
-def _step(kind: str, text: str) -> str:
-    """Format a call as code, or a result as its text and duration."""
-    step = json.loads(text)
-    if kind == "call":
-        return f"→ {call_line(step['name'], step['args'])}"
-    mark = "✗" if step["status"] == "error" else "←"
-    return f"{mark} {step['text']} ({step['seconds']:.1f} s)"

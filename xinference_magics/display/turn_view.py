@@ -42,8 +42,13 @@ class View(ABC):
         """Show what has arrived since the last call."""
 
     @abstractmethod
-    def close(self, answer: Answer) -> None:
-        """Show the settled form and leave nothing else behind."""
+    def close(self, answer: Answer, *, raises: bool = False) -> None:
+        """Show the settled form and leave nothing else behind.
+
+        Args:
+            answer: The answer.
+            raises: Whether the cell raises its error: a failure is told once.
+        """
 
     @abstractmethod
     def update(self, comparison: Comparison) -> None:
@@ -70,9 +75,9 @@ class SettledView(View):
     def repaint(self, lives: Sequence[LiveTurn]) -> None:
         """Show nothing: nobody is watching."""
 
-    def close(self, answer: Answer) -> None:
+    def close(self, answer: Answer, *, raises: bool = False) -> None:
         """Show the settled form."""
-        self.output.show(settled_form(answer))
+        self.output.show(settled_form(answer, raises=raises))
 
     def update(self, comparison: Comparison) -> None:
         """Show the settled form again in the same place."""
@@ -82,12 +87,14 @@ class SettledView(View):
         """Do nothing: nothing was shown."""
 
 
-def settled_form(answer: Answer) -> dict[str, Any]:
+def settled_form(answer: Answer, *, raises: bool = False) -> dict[str, Any]:
     """Describe a finished answer in every format a saved notebook needs; see `settled.bundle`."""
     from xinference_magics.chat.comparison import Comparison
     from xinference_magics.display import comparison, settled
 
-    return comparison.bundle(answer) if isinstance(answer, Comparison) else settled.bundle(answer)
+    if isinstance(answer, Comparison):
+        return comparison.bundle(answer, raises=raises)
+    return settled.bundle(answer, raises=raises)
 
 
 def segments(deltas: Iterable[Delta]) -> list[tuple[str, str]]:

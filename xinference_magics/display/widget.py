@@ -11,7 +11,7 @@ import traitlets
 
 from xinference_magics import interrupts
 from xinference_magics.display.inbox import Inbox
-from xinference_magics.display.progress import CANCELLING, PageLaunchView
+from xinference_magics.display.progress import CANCELLING, PageLaunchView, seconds_since
 from xinference_magics.plain import neutralise, printable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ChatWidget(_Widget):
         background: Whether other cells run meanwhile, which an interrupt would hit.
     """
 
-    _esm = _static("kernel.js", "chat.js")
+    _esm = _static("kernel.js", "follow.js", "blocks.js", "chat.js")
     _css = _static("chat.css")
     titles = traitlets.List(traitlets.Unicode()).tag(sync=True)
     background = traitlets.Bool().tag(sync=True)
@@ -85,9 +85,9 @@ class WidgetLaunchView(PageLaunchView):
         self._inbox.collect()
         return self._inbox.stop.is_set()
 
-    def open(self, title: str) -> None:
-        """Show the title, a clock and the Cancel button."""
-        self._title = printable(title)
+    def open(self, title: str, notes: Sequence[str] = ()) -> None:
+        """Show the title, notes, a clock and the Cancel button."""
+        self._title, self._notes = printable(title), [printable(note) for note in notes]
         self._started = time.monotonic()
         self._widget = LaunchWidget(state=self._state("", None, ()))
         self._is_open = True
@@ -104,13 +104,13 @@ class WidgetLaunchView(PageLaunchView):
         self._cancel = "heard" if cancelling else "offered"
         super().update(stage, fraction, note, parts)
 
-    def close(self, outcome: str, ok: bool) -> None:
+    def _end(self, line: str, html: str, details: Sequence[str], *, ok: bool) -> None:
         """Replace the widget with one line, and close it."""
         if not self._is_open:  # opening it failed
             return
         with interrupts.deferred_sigint():
             try:
-                super().close(outcome, ok)
+                super()._end(line, html, details, ok=ok)
             finally:
                 self._widget.close()
 
@@ -130,6 +130,7 @@ class WidgetLaunchView(PageLaunchView):
                 }
                 for part in parts
             ],
-            "seconds": round(time.monotonic() - self._started, 1),
+            "notes": self._notes,
+            "seconds": round(seconds_since(self._started), 1),
             "cancel": self._cancel,
         }

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping  # noqa: TC003  # pydantic reads the field's type
 from copy import deepcopy
 from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -154,6 +155,15 @@ class ServedModel(BaseModel):
         reject_unknown(given, [*cls.model_fields, *others])
         taken = {others.get(name, name): value for name, value in given.items()}
         return {**taken, "server_url": resolve(taken.get("server_url"))}
+
+    def __repr__(self) -> str:
+        """Name the model and where it runs, in one line."""
+        where = f"{self.model_uid} at {urlsplit(self.server_url).netloc}"
+        engine = getattr(self, "engine", None)
+        return f"{type(self).__name__}({where}{f', {engine}' if engine else ''})"
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute, wrapping an API key in `SecretStr` and completing the URL."""

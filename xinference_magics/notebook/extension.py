@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.conversation import Conversation
 from xinference_magics.notebook import displayhook
 from xinference_magics.notebook.cells import keep_body, keep_lines
+from xinference_magics.notebook.each_result import EachResult
 from xinference_magics.notebook.magics import XinferenceMagics
 from xinference_magics.shown import SettledAnswer, Shown
 
@@ -29,6 +31,9 @@ def load(shell: InteractiveShell) -> None:
     cleanup = shell.input_transformers_cleanup
     cleanup[:] = [keep_body, keep_lines, *cleanup, keep_lines]  # the last handles text after >>>
     shell.Completer.custom_matchers.append(magics.complete)
+    shell.ast_transformers.append(
+        EachResult(type(magics).__name__, partial(magics.is_mine, "line"))
+    )
     for formatter, kind, show in _printers(shell, magics):
         formatter.for_type(kind, show)
     displayhook.show_once(shell, magics.has_shown)
@@ -45,6 +50,9 @@ def unload(shell: InteractiveShell) -> None:
     cleanup = shell.input_transformers_cleanup
     cleanup[:] = [transform for transform in cleanup if transform not in ours]
     shell.Completer.custom_matchers.remove(magics.complete)
+    shell.ast_transformers[:] = [
+        each for each in shell.ast_transformers if not isinstance(each, EachResult)
+    ]
     for formatter, kind, _ in _printers(shell, magics):
         formatter.pop(kind)
     displayhook.restore(shell)

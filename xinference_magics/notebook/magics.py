@@ -23,6 +23,7 @@ from xinference_magics import interrupts
 from xinference_magics.notebook.bugs import bugs_in_one_line
 from xinference_magics.notebook.cells import CellTracker
 from xinference_magics.notebook.client_log import LEVELS, ClientLog
+from xinference_magics.notebook.each_result import show
 from xinference_magics.notebook.remedies import as_line
 from xinference_magics.notebook.session.namespace import Namespace
 from xinference_magics.notebook.session.session import Session
@@ -269,8 +270,8 @@ class XinferenceMagics(Magics):
     def _note_shown(self, value: Any) -> None:
         """Record what this cell has already shown, so that it is not shown again as its value."""
         number, shown = self._shown
-        current = self.cells.current.number
-        self._shown = (current, [*shown, value] if number == current else [value])
+        now = self.cells.current.number
+        self._shown = (now, [*shown, value] if number == now else [value])
 
     @context_matcher(identifier="xinference_magics")  # type: ignore[untyped-decorator]
     def complete(self, context: CompletionContext) -> Any:
@@ -282,7 +283,7 @@ class XinferenceMagics(Magics):
         if self._completer is None:
             self._completer = completion.Completer(self.session)
         magic, line = completion.line_at(context)
-        mine = magic and self._is_mine("line", magic)
+        mine = magic and self.is_mine("line", magic)
         return completion.results(self._completer.complete(magic, line) if mine else None)
 
     def pre_run_cell(self, info: ExecutionInfo) -> None:
@@ -291,6 +292,10 @@ class XinferenceMagics(Magics):
         deleted = self.cells.deleted_cells()
         self.session.background.discard(self.cells.current, deleted)
         self.session.conversations.forget_cells(deleted)
+
+    def show_result(self, value: Any) -> Any:
+        """Show the value of a magic in the middle of a cell, as `EachResult` makes it do."""
+        return None if self.has_shown(value) else show(value, self.shell.ast_node_interactivity)
 
     def has_shown(self, value: Any) -> bool:
         """Return whether this execution of a cell has already shown a value."""
@@ -327,13 +332,13 @@ class XinferenceMagics(Magics):
         self._client_log.remove()
         self.shell.meta.pop(WORDS, None)
 
-    def _is_mine(self, kind: str, name: str) -> bool:
-        present = self.shell.magics_manager.magics[kind].get(name)
-        return bool(present == self.magics[kind][name])
+    def is_mine(self, kind: str, name: str) -> bool:
+        """Return whether a magic of that name is ours."""
+        return bool(self.shell.magics_manager.magics[kind].get(name) == self.magics[kind][name])
 
     def _give_back(self, kind: str, name: str, *, only_replaced: bool = False) -> None:
         """Restore what one of our magics replaced, if ours is still registered."""
-        if not self._is_mine(kind, name):
+        if not self.is_mine(kind, name):
             return
         table = self.shell.magics_manager.magics[kind]
         replaced = self._replaced.pop((kind, name), None)

@@ -1,16 +1,16 @@
 // Running turns: one, or several side by side. What the model writes is only ever set as text; the
 // HTML of complete blocks is the kernel's, from the renderer of the settled output.
 // Messages from the kernel, each about the turn of its `column` (0 where there is none):
-//   {n, add: [[kind, text], ...], tokens, first, now}   frame number n holds what is new
-//   {n, all: [[kind, text], ...], tokens, first, now}   everything so far
-//   {n}                                                 the number of the last frame
+//   {n, add: [[kind, piece], ...], figures, now}   frame number n holds what is new
+//   {n, all: [[kind, piece], ...], figures, now}   everything so far
+//   {n}                                            the number of the last frame
 // `over` in a frame says that the turn has ended, and what failed. A kind is "text" or "reasoning",
 // with text that is appended or with a change to its blocks,
 //   {keep, into, blocks, rest, language}
 // (keep so many blocks; append the HTML `into` inside the last of them and the HTML of new `blocks`
-// after it; show `rest` as the text that follows, as code if it has a language), or it is a step of
-// a tool with JSON as its text:
-//   "call" {id, name, args} and "result" {id, status, text, seconds}.
+// after it; show `rest` as the text that follows, as code if it has a language), or a step of a tool:
+//   "call" {id, call, asks} (it starts, or the user is asked whether it may) and
+//   "result" {id, status, mark, outcome, text}, where the outcome belongs behind the call.
 // To all of them:
 //   {stopping: true}                                    Stop was heard
 //   {ended: true}                                       nothing more comes; Stop is too late
@@ -18,15 +18,13 @@
 
 const INTERRUPT_AFTER = 600; // ms without an answer to Stop
 const ASK_AGAIN_AFTER = 2000; // ms without an answer to "resync"
-const BLOCK = 2000; // characters after which a block of text is closed, and never laid out again
 
 /** What is known of a turn, shared by all its views. */
 class Turn {
   constructor() {
     this.number = 0;
     this.segments = [];
-    this.tokens = 0;
-    this.first = null;
+    this.figures = "";
     this.started = performance.now();
     this.over = undefined; // once it has ended: what failed, or ""
     this.ended = null; // seconds
@@ -60,16 +58,16 @@ class Turn {
     return true;
   }
 
-  append({ n, add, tokens, first, now, over }) {
+  append({ n, add, figures, now, over }) {
     this.number = n;
-    this.tokens = tokens;
-    this.first = first;
+    this.figures = figures;
     this.started = performance.now() - now * 1000;
-    for (const [kind, text] of add) {
+    if (over !== undefined) this.views.forEach((view) => view.hush());
+    for (const [kind, piece] of add) {
       const last = this.segments.at(-1);
-      if (last?.kind === kind && !isStep(kind)) last.pieces.push(text);
-      else this.segments.push({ kind, pieces: [text], since: now });
-      this.views.forEach((view) => view.append(kind, text, now));
+      if (last?.kind === kind && !isStep(kind)) last.pieces.push(piece);
+      else this.segments.push({ kind, pieces: [piece], since: now });
+      this.views.forEach((view) => view.append(kind, piece, now));
     }
     if (over !== undefined) this.end(now, over);
   }
@@ -78,65 +76,15 @@ class Turn {
     if (this.ended !== null) return;
     [this.ended, this.over] = [seconds, over];
     this.views.forEach((view) => view.end());
-  }
-}
-
-/** Text that grows: complete blocks as HTML, and then text, in parts of which the last one is open. */
-class Text {
-  constructor() {
-    this.element = element("div", "xm-body tex2jax_ignore mathjax_ignore");
-    this.blocks = []; // the nodes of each
-    this.parts = [];
-    this.open();
-  }
-
-  open(className = "xm-text") {
-    this.block = element("div", className);
-    this.block.hidden = true; // until it has more than line breaks
-    this.tail = this.block.appendChild(document.createTextNode(""));
-    this.parts.push(this.block);
-    this.element.append(this.block);
-  }
-
-  append(piece) {
-    if (typeof piece === "string") this.appendText(piece);
-    else this.change(piece);
-  }
-
-  change({ keep, into, blocks, rest, language }) {
-    for (const nodes of this.blocks.splice(keep)) nodes.forEach((node) => node.remove());
-    if (into) childrenOf(this.blocks.at(-1)).append(fragment(into));
-    for (const html of blocks) {
-      const made = fragment(html);
-      this.blocks.push([...made.childNodes]);
-      this.parts[0].before(made);
-    }
-    this.parts.forEach((part) => part.remove());
-    this.parts = [];
-    this.open(language === null ? "xm-text" : "xm-text xm-code");
-    this.appendText(rest);
-  }
-
-  appendText(text) {
-    this.tail.appendData(text);
-    if (this.block.hidden && text.trim()) this.block.hidden = false;
-    while (this.tail.length > BLOCK) {
-      const end = this.tail.data.indexOf("\n", BLOCK);
-      if (end < 0) return;
-      const rest = this.tail.data.slice(end + 1);
-      this.tail.deleteData(end, this.tail.length);
-      if (this.tail.data.endsWith("\n")) this.tail.appendData("\n"); // a last newline has no height
-      this.open(this.block.className);
-      this.block.hidden = !rest.trim();
-      this.tail.appendData(rest);
-    }
+    [...this.views].slice(0, 1).forEach((view) => announce(view.ending()));
   }
 }
 
 class View {
-  constructor(turn, title, className) {
+  constructor(turn, title, className, typeset) {
     this.turn = turn;
     this.title = title;
+    this.typeset = typeset;
     this.who = element("span", "xm-who", title);
     this.figures = element("span", "xm-figures");
     this.dot = element("span", "xm-dot");
@@ -145,7 +93,9 @@ class View {
     this.head = element("div", "xm-head");
     this.head.append(this.who, this.figures, this.dot, this.said);
     this.content = element("div", "xm-content jp-RenderedHTMLCommon"); // as JupyterLab shows HTML
-    this.content.setAttribute("aria-busy", "true");
+    this.content.setAttribute("aria-live", "polite");
+    this.content.setAttribute("aria-relevant", "additions");
+    this.unheard = 0; // the first block that a screen reader has not been told
     this.element = element("div", className);
     this.element.append(this.head, this.content);
     this.steps = new Map();
@@ -161,9 +111,20 @@ class View {
   end() {
     this.endFold(this.turn.ended);
     this.dot.remove();
-    this.content.setAttribute("aria-busy", "false");
     if (this.turn.over) this.element.append(element("div", "xm-note", `■ ${this.turn.over}`));
     this.tick();
+  }
+
+  /** What comes now is the last, and will soon be replaced: it is announced instead. */
+  hush() {
+    this.content.setAttribute("aria-live", "off");
+    this.unheard = this.text?.blocks.length ?? 0;
+  }
+
+  ending() {
+    const blocks = this.kind === "text" ? this.text.blocks.slice(this.unheard).flat() : [];
+    const rest = blocks.map((node) => node.textContent.trim()).filter(Boolean);
+    return [...rest, `${this.title} has ended`].join("\n");
   }
 
   clear() {
@@ -172,22 +133,24 @@ class View {
     this.steps.clear();
   }
 
-  append(kind, text, now) {
-    if (isStep(kind)) return this.addStep(kind, JSON.parse(text), now);
+  append(kind, piece, now) {
+    if (isStep(kind)) return this.addStep(kind, piece, now);
     if (kind !== this.kind) this.begin(kind, now);
-    if (!this.fold) return this.text.append(text);
+    if (!this.fold) return this.text.append(piece);
     const body = this.text.element; // a fold of limited height: stay at its end, unless scrolled up
     const follows = body.scrollHeight - body.scrollTop - body.clientHeight < 8;
-    this.text.append(text);
+    this.text.append(piece);
     if (follows) body.scrollTop = body.scrollHeight;
   }
 
   begin(kind, now) {
     this.endFold(now);
     this.kind = kind;
-    this.text = new Text();
+    this.text = new Text(this.typeset);
+    this.unheard = 0;
     if (kind !== "reasoning") return this.content.append(this.text.element);
     this.fold = element("details", "xm-thinking");
+    this.fold.setAttribute("aria-live", "off");
     this.foldLine = element("summary", "", "Thinking");
     this.foldSince = now;
     this.fold.open = true;
@@ -195,21 +158,16 @@ class View {
     this.content.append(this.fold);
   }
 
-  addStep(kind, step, now) {
+  addStep(kind, given, now) {
     this.endFold(now);
     this.kind = kind;
-    if (kind === "call") {
-      const fold = element("details", "xm-step");
-      const given = Object.entries(step.args).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-      const line = element("summary", "", `${step.name}(${given.join(", ")})`);
-      fold.append(line);
-      this.steps.set(step.id, fold);
-      return this.content.append(fold);
-    }
-    const fold = this.steps.get(step.id);
-    if (!fold) return;
-    fold.firstChild.append(` · ${step.seconds.toFixed(1)} s${step.status === "error" ? " · failed" : ""}`);
-    fold.append(element("div", "xm-text", step.text));
+    const known = this.steps.get(given.id);
+    if (kind === "result") return known?.end(given);
+    if (known && known.outcome === undefined) return known.begin(now, given.asks); // it was asked about
+    const step = new Step(given.call);
+    step.begin(now, given.asks);
+    this.steps.set(given.id, step);
+    this.content.append(step.element);
   }
 
   endFold(now) {
@@ -220,12 +178,51 @@ class View {
   }
 
   tick() {
-    const { first, tokens, ended, segments } = this.turn;
+    const { ended, segments } = this.turn;
     const seconds = this.turn.seconds();
     const waits = !segments.length && ended === null; // a tool that runs is no waiting
-    set(this.figures, waits ? `· waiting · ${seconds.toFixed(1)} s` : figures(tokens, first, seconds));
-    set(this.said, `${this.title} ${waits ? "is waiting for the first token" : ended === null ? "is answering" : "has ended"}`);
+    const known = waits ? ["waiting", `${seconds.toFixed(1)} s`] : [this.turn.figures, `${seconds.toFixed(1)} s total`];
+    set(this.figures, ["", ...known.filter(Boolean)].join(" · ").trim());
+    set(this.said, ended !== null ? "" : `${this.title} ${waits ? "is waiting for the first token" : "is answering"}`);
     if (this.fold) set(this.foldLine, `Thinking · ${(seconds - this.foldSince).toFixed(0)} s`);
+    this.steps.forEach((step) => step.tick(seconds, ended !== null));
+  }
+}
+
+/** A call of a tool: one line, with a clock while it runs, and its result in a fold. */
+class Step {
+  constructor(call) {
+    this.element = element("details", "xm-step");
+    this.mark = element("span", "xm-mark");
+    this.mark.setAttribute("aria-hidden", "true");
+    this.clock = element("span", "xm-clock");
+    this.clock.setAttribute("aria-live", "off");
+    this.line = element("summary");
+    this.line.append(this.mark, element("span", "xm-call", call), this.clock);
+    this.element.append(this.line);
+    this.outcome = undefined; // until it has ended
+  }
+
+  begin(now, asks) {
+    this.since = now;
+    this.asks = asks;
+    this.element.classList.toggle("xm-running", !asks);
+  }
+
+  tick(seconds, isOver) {
+    if (this.outcome !== undefined) return;
+    if (isOver) return this.end({ status: "", mark: "–", outcome: " · no result", text: "" });
+    set(this.clock, this.asks ? " · asks you" : ` · ${(seconds - this.since).toFixed(0)} s`);
+  }
+
+  end({ status, mark, outcome, text }) {
+    this.outcome = outcome;
+    this.element.classList.remove("xm-running");
+    this.element.dataset.status = status;
+    set(this.mark, mark);
+    this.clock.remove();
+    this.line.append(element("span", "xm-outcome", outcome));
+    this.element.append(element("div", "xm-text", text));
   }
 }
 
@@ -251,7 +248,7 @@ class Stop {
     this.phase = phase;
     for (const button of this.buttons) {
       button.hidden = phase === "gone";
-      button.disabled = phase !== "none";
+      button.setAttribute("aria-disabled", phase !== "none"); // a disabled one would lose the focus
       set(button, phase === "none" || phase === "ended" ? "Stop" : "Stopping");
     }
   }
@@ -279,29 +276,11 @@ function columns(views, button) {
   return all;
 }
 
-function figures(tokens, first, seconds) {
-  if (!tokens) return `· ${seconds.toFixed(1)} s`;
-  const rate = tokens > 1 && seconds > first ? ` · ${((tokens - 1) / (seconds - first)).toFixed(1)} tokens/s` : "";
-  return `· ${tokens.toLocaleString("en")} token${tokens === 1 ? "" : "s"}${rate} · ${seconds.toFixed(1)} s`;
-}
-
-function fragment(html) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  return template.content;
-}
-
-/** Where the items of a list, or the rows of a table, are. */
-function childrenOf(nodes) {
-  const root = nodes.find((node) => node.nodeType === Node.ELEMENT_NODE);
-  return root.tBodies?.[0] ?? root;
-}
-
 function isStep(kind) {
   return kind === "call" || kind === "result";
 }
 
-function element(tag, className, text = "") {
+function element(tag, className = "", text = "") {
   const made = document.createElement(tag);
   made.className = className;
   made.textContent = text;
@@ -314,16 +293,22 @@ function set(target, text) {
 
 export default () => {
   let turns, stop;
+  const shown = new Map(); // what is in the page, with what follows its end
 
   return {
     initialize({ model }) {
       turns = model.get("titles").map(() => new Turn());
       stop = new Stop(model);
+      announcer();
       const ask = () => model.send({ kind: "resync" });
       const take = (message) => {
         if (message.stopping) stop.become("heard");
-        if (message.ended) stop.become("ended");
+        if (message.ended) {
+          stop.become("ended");
+          shown.forEach((_, each) => leave(each));
+        }
         if ("n" in message && turns[message.column ?? 0].take(message)) ask();
+        if (message.add || message.all) shown.forEach((follower) => follower.keep());
       };
       model.on("msg:custom", take);
       turns.forEach((turn) => turn.asks()); // once for all of them
@@ -343,13 +328,18 @@ export default () => {
     },
     render({ model, el }) {
       const className = turns.length === 1 ? "xm-turn" : "xm-column";
-      const views = model.get("titles").map((title, column) => new View(turns[column], title, className));
+      const typeset = typesetter(model);
+      const views = model.get("titles").map((title, column) => new View(turns[column], title, className, typeset));
       const button = stop.button();
       if (views.length === 1) views[0].head.append(button);
-      const shown = views.length === 1 ? views[0].element : columns(views, button);
-      shown.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
-      el.append(shown);
+      const made = views.length === 1 ? views[0].element : columns(views, button);
+      made.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
+      el.append(made);
+      const follower = new Follower(made);
+      shown.set(made, follower);
       return () => {
+        shown.delete(made);
+        follower.end();
         views.forEach((view) => view.turn.views.delete(view));
         stop.buttons.delete(button);
       };

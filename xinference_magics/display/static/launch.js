@@ -1,5 +1,5 @@
 // A launch on its way. All that is shown is in the model's `state`, and only ever set as text:
-//   {title, words, fraction, seconds, cancel, parts: [{name, words, fraction}, ...]}
+//   {title, words, fraction, seconds, cancel, parts: [{name, words, fraction}, ...], notes: [text, ...]}
 // fraction: 0 to 1, or null where nothing is counted; seconds since the start;
 // cancel: "offered", or "heard" while the kernel cancels. To the kernel: {kind: "stop"}.
 
@@ -84,9 +84,10 @@ class View {
     this.bar = new Bar();
     this.partList = element("div", "xm-parts");
     this.parts = [];
+    this.notes = element("div", "xm-note xm-notes");
     this.element = element("div", "xm-turn xm-launch");
     this.element.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
-    this.element.append(head, this.bar.element, this.partList);
+    this.element.append(head, this.bar.element, this.partList, this.notes);
   }
 
   take(state) {
@@ -99,6 +100,7 @@ class View {
     while (this.parts.length > state.parts.length) this.parts.pop().element.remove();
     while (this.parts.length < state.parts.length) this.addPart();
     state.parts.forEach((part, index) => this.parts[index].take(part));
+    set(this.notes, (state.notes ?? []).join("\n"));
     this.tick();
   }
 

@@ -95,7 +95,8 @@ def _settle(session: Session, comparison: Comparison, view: View) -> None:
         return
     session.compared = comparison
     comparison.on_kept = view.update
-    view.close(comparison)
+    statuses = {turn.status for turn in comparison.turns}
+    view.close(comparison, raises="interrupted" in statuses or statuses == {"failed"})
 
 
 def _finish(names: Sequence[str], outcomes: Sequence[Outcome], *, empty: bool) -> None:

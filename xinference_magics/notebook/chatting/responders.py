@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.responders import ModelResponder
 from xinference_magics.errors import NotebookError, PromptError
-from xinference_magics.notebook.command_line.questions import agreed
+from xinference_magics.notebook.command_line.questions import NO, YES, answered
 from xinference_magics.notebook.prompt.expand import evaluate
 from xinference_magics.notebook.prompt.values import returned
 from xinference_magics.notebook.session.namespace import CHAT
@@ -122,8 +122,10 @@ def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: boo
     return Agent(model, toolbox, cell.main_thread, _confirmed if confirm else None)
 
 
-def _confirmed(call: ToolCall) -> bool:
-    """Ask the user to approve one tool call."""
+def _confirmed(call: ToolCall) -> bool | str:
+    """Ask the user to approve one tool call; anything but yes or no declines it with a reason."""
     given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
     question = f"Call {call['name']}({given})?"
-    return agreed(question, otherwise="Leave out --confirm to let the tools run.")
+    otherwise = "Leave out --confirm to let the tools run."
+    answer = answered(f"{question} [y/N, or why not] ", otherwise=otherwise).strip()
+    return answer.lower() in YES or (answer if answer.lower() not in NO else False)

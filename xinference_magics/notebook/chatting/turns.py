@@ -48,7 +48,7 @@ def remarks(turn: Turn) -> list[str]:
 
 def _silence(turn: Turn) -> list[str]:
     """Return a note if the model called tools and then ended its turn without an answer."""
-    gave_none = turn.steps and not turn.text.strip() and not turn.tool_calls
+    gave_none = turn.steps and not turn.text.strip() and not turn.message.tool_calls
     if gave_none and turn.status == "done" and turn.finish_reason == "stop":
         return [f"{turn.model_uid} gave no answer after the tool calls."]
     return []
@@ -87,7 +87,7 @@ def answer(
     if turn.status == "failed" and turn.empty:
         view.dismiss()
     else:
-        view.close(turn)
+        view.close(turn, raises=turn.status in {"failed", "interrupted"})
     return turn, outcome.error
 
 

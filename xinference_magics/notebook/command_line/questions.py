@@ -35,10 +35,14 @@ def answered_secretly(question: str, *, otherwise: str) -> str:
         return _answered(getpass.getpass, question, otherwise)
 
 
+YES, NO = frozenset({"y", "yes"}), frozenset({"", "n", "no"})
+"""The answers to a question with two answers, in lower case."""
+
+
 def agreed(question: str, *, otherwise: str) -> bool:
     """Ask for a yes; any other answer is a no."""
     answer = answered(f"{question} [y/N] ", otherwise=otherwise)
-    return answer.strip().lower() in {"y", "yes"}
+    return answer.strip().lower() in YES
 
 
 def _answered(ask: Callable[[str], str], question: str, otherwise: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
-from xinference_magics.errors import LaunchError
+from xinference_magics.errors import LaunchError, XinferenceError
 from xinference_magics.notebook.chatting.options import ChatOptions
 from xinference_magics.notebook.command_line.option import Values, given, other_letters
 from xinference_magics.notebook.commands import launch_options
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from xinference_magics.cluster.launching.launch import Cancellation, Launch
     from xinference_magics.cluster.launching.plan import LaunchPlan, LaunchRequest
     from xinference_magics.cluster.models import RunningModel
+    from xinference_magics.display.progress import LaunchView
     from xinference_magics.notebook.session.session import Session
 
 
@@ -37,14 +39,16 @@ def launch(session: Session, options: LaunchOptions) -> str | LaunchPlan:
         return _plan(session, session.connector.get_or_connect(options.endpoint), request, options)
     cluster = session.connector.get_or_serve(options.endpoint)
     plan = _plan(session, cluster, request, options)
-    for line in plan.said:
-        session.say(line)
     if plan.existing is None:
         return _launch(session, cluster, plan, options)
-    session.say(plan.existing.said)
-    if not plan.existing.loading:
-        return _use(session, cluster.describe(plan.existing.uid), options)
-    return _join(session, cluster, plan, options)
+    if plan.existing.loading:
+        return _join(session, cluster, plan, options)
+    from xinference_magics.display.views import choose_launch_view
+
+    running = cluster.describe(plan.existing.uid)
+    notes = (*plan.said, plan.existing.said)
+    _show(session, options, notes, choose_launch_view(cancellable=False), running)
+    return running.uid
 
 
 def _plan(
@@ -64,21 +68,25 @@ def _plan(
 
 def _launch(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchOptions) -> str:
     """Start a new model."""
-    if options.extra:
-        # Names only: a value may be a secret that came from a variable.
-        session.say(f"Passed on to the model: {', '.join(options.extra)}.")
+    # Names only: a value may be a secret that came from a variable.
+    passed = [f"Passed on to the model: {', '.join(options.extra)}."] if options.extra else []
+    notes = (*plan.said, *passed)
     launched = None
     try:
         with interrupts.deferred_sigint():  # an interrupt must not lose the UID
             launched = cluster.launch(plan.request)
             session.launches.note(cluster.endpoint, launched.uid, plan.request)
-        return _finish(session, launched, options)
+        return _finish(session, launched, options, notes)
     except KeyboardInterrupt as error:
         if launched is None:
             raise
         from xinference_magics.notebook.commands.waiting import detached
 
         raise detached(launched.uid, error) from None
+    except XinferenceError:
+        for line in notes if launched is None else ():
+            session.say(line)
+        raise
 
 
 def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchOptions) -> str:
@@ -89,31 +97,53 @@ def _join(session: Session, cluster: Cluster, plan: LaunchPlan, options: LaunchO
 
     assert plan.existing is not None  # noqa: S101 - checked by `launch`
     launched = Launch(cluster, plan.existing.uid, plan.request)
+    notes = (*plan.said, plan.existing.said)
     if options.no_wait:
-        return _finish(session, launched, options)
-    running = wait(session, launched)
+        return _finish(session, launched, options, notes)
+
+    def end(view: LaunchView, running: RunningModel) -> None:
+        if plan.wanted.fits(running):
+            _show(session, options, notes, view, running)
+        else:
+            view.close("ready", ok=True)
+
+    running = wait(session, launched, notes, end)
     if plan.request.model_uid is None and not plan.wanted.fits(running):
         session.say(f"{running.uid} has {', '.join(plan.wanted.differences(running))}.")
         return _launch(session, cluster, plan, options)
     check(running, plan.wanted)
-    return _use(session, running, options)
+    return running.uid
 
 
-def _finish(session: Session, launched: Launch, options: LaunchOptions) -> str:
+def _finish(
+    session: Session, launched: Launch, options: LaunchOptions, notes: tuple[str, ...]
+) -> str:
     """Wait for a launch, unless ``--no-wait`` was given."""
     from xinference_magics.notebook.commands.waiting import going_on, wait
 
     if not options.no_wait:
-        return _use(session, wait(session, launched), options)
-    session.say(f"{launched.uid} is loading: {going_on(launched.uid)}")
+        wait(session, launched, notes, partial(_show, session, options, notes))
+        return launched.uid
+    for line in (*notes, f"{launched.uid} is loading: {going_on(launched.uid)}"):
+        session.say(line)
     return launched.uid
 
 
-def _use(session: Session, running: RunningModel, options: LaunchOptions) -> str:
-    session.say(f"Model UID: {running.uid}")
-    if kind_of(running):
-        session.say(session.use(running, options.as_name))
-    return running.uid
+def _show(
+    session: Session,
+    options: LaunchOptions,
+    notes: tuple[str, ...],
+    view: LaunchView,
+    running: RunningModel,
+) -> None:
+    """Put the model's object into the namespace, and show in one line what is ready."""
+    use = session.use(running, options.as_name) if kind_of(running) else None
+    build = " ".join(filter(None, (running.format, running.quantization)))
+    facts = [", ".join(filter(None, (running.engine, build))), use.briefly if use else ""]
+    if use and not use.is_bound:
+        session.say(use.said)
+    details = (f"Model uid: {running.uid}", *notes, *([use.said] if use and use.is_bound else []))
+    view.ready(running.uid, [fact for fact in facts if fact], details)
 
 
 @dataclass(frozen=True, kw_only=True)

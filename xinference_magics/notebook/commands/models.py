@@ -70,7 +70,7 @@ class UseOptions:
 def use(session: Session, options: UseOptions) -> RunningModel:
     """Use a running model: put its object into the namespace."""
     running = session.connector.get_or_connect(options.endpoint).describe(options.uid)
-    session.say(session.use(running, options.as_name))
+    session.say(session.use(running, options.as_name).said)
     return running
 
 

@@ -12,7 +12,7 @@ from xinference_magics.errors import ConnectError, InternalServerError, LaunchEr
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from xinference_magics.cluster.launching.launch import Cancellation, Launch
     from xinference_magics.cluster.launching.progress import LaunchProgress
@@ -55,8 +55,19 @@ def followed(title: str, ended: str, interrupted: str) -> Iterator[LaunchView]:
     view.close(ended, ok=True)
 
 
-def wait(session: Session, launched: Launch) -> RunningModel:
+def wait(
+    session: Session,
+    launched: Launch,
+    notes: Sequence[str] = (),
+    end: Callable[[LaunchView, RunningModel], None] | None = None,
+) -> RunningModel:
     """Show the progress of a launch until it is ready; the Cancel button cancels it.
+
+    Args:
+        session: The session.
+        launched: The launch.
+        notes: What is worth knowing about it, one line each.
+        end: Shows that it is ready.
 
     Raises:
         LaunchError: It failed, or was cancelled.
@@ -68,12 +79,15 @@ def wait(session: Session, launched: Launch) -> RunningModel:
     outcome = "failed"
     try:
         with interrupts.deferred_sigint():
-            view.open(f"Launching {launched.uid}")
+            view.open(f"Launching {launched.uid}", notes)
         while (running := _watch(launched, view)) is None:
             result = _cancel(launched, view)
             outcome = result.state if result.state in _ENDED else outcome
             _raise_if_ended(result)
             session.say(result.message)
+        if end is not None:
+            end(view, running)
+            return running
     except KeyboardInterrupt as error:
         view.close("no longer waiting", ok=False)
         raise detached(launched.uid, error) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from xinference_magics.chat.conversation import Conversation
@@ -25,7 +26,7 @@ def _status(turn: Turn) -> str:
 
 def _of_second(column: Column[Any]) -> Column[Any]:
     """Adapt a column of turns to numbered turns."""
-    return Column(column.title, lambda row: column.value(row[1]))
+    return replace(column, value=lambda row: column.value(row[1]))
 
 
 class ConversationRows(Rows[Conversation]):
@@ -50,7 +51,7 @@ class TurnRows(Rows[Turn]):
     columns = (
         Column("prompt", lambda turn: _short(turn.prompt)),
         Column("answer", lambda turn: _short(turn.text)),
-        Column("model", lambda turn: turn.model_uid),
+        Column("model", lambda turn: turn.model_uid, whole=True),
         Column("tokens", lambda turn: turn.tokens),
         Column("status", _status),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
+from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -103,6 +104,42 @@ KINDS = (
     Kind("embedding", "embed", _embeddings, "embeddings"),
     Kind("rerank", "rerank", _reranker, "reranker"),
 )
+
+
+@dataclass(frozen=True)
+class InUse:
+    """How a running model can be used in the notebook.
+
+    Args:
+        uid: Its UID.
+        name: The name of its object.
+        class_name: The class of that object.
+        magic: The magic that asks it, if any.
+        is_bound: Whether the name is its object's, not a variable of the user's.
+    """
+
+    uid: str
+    name: str
+    class_name: str
+    magic: str
+    is_bound: bool
+
+    @property
+    def said(self) -> str:
+        """One line that says where the object is."""
+        if self.is_bound:
+            asked = f"; {self.magic} uses it" if self.magic else ""
+            return f"Ready: {self.name} is a {self.class_name} for {self.uid}{asked}."
+        return (
+            f"{self.name} is your own variable and was left unchanged; %xinference use "
+            f"{as_word(self.uid)} --as NAME puts the object under another name."
+        )
+
+    @property
+    def briefly(self) -> str:
+        """What uses the model, in a few words."""
+        users = [*([self.name] if self.is_bound else []), *([self.magic] if self.magic else [])]
+        return f"{' and '.join(users)} use{'' if len(users) > 1 else 's'} it" if users else ""
 
 
 def kind_of(running: RunningModel) -> Kind | None:

@@ -12,7 +12,7 @@ from xinference_magics.chat.conversations import Conversations
 from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.session.connector import Connector, described, for_objects
-from xinference_magics.notebook.session.namespace import CHAT, KINDS, kind_of
+from xinference_magics.notebook.session.namespace import CHAT, KINDS, InUse, kind_of
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
@@ -113,11 +113,8 @@ class Session:
             turns=len(self.conversations.current),
         )
 
-    def use(self, running: RunningModel, name: str | None = None) -> str:
+    def use(self, running: RunningModel, name: str | None = None) -> InUse:
         """Put the object for `running` into the namespace; if it can chat, ``%%chat`` then asks it.
-
-        Returns:
-            One line that says where the object is.
 
         Raises:
             NotebookError: No LangChain class exists for such a model.
@@ -132,13 +129,8 @@ class Session:
         if kind.magic:
             self.in_use[kind] = made
         name = name or kind.name or self.settings.name
-        if self.namespace.offer(name, made):
-            asked = f"; {kind.magic} uses it" if kind.magic else ""
-            return f"Ready: {name} is a {type(made).__name__} for {running.uid}{asked}."
-        return (
-            f"{name} is your own variable and was left unchanged; %xinference use "
-            f"{as_word(running.uid)} --as NAME puts the object under another name."
-        )
+        bound = self.namespace.offer(name, made)
+        return InUse(running.uid, name, type(made).__name__, kind.magic, bound)
 
     def model_in_use(
         self, uid: str | None = None, kind: Kind = CHAT, endpoint: str | None = None
@@ -206,7 +198,7 @@ class Session:
         """Select the only model that a magic can ask, and say so."""
         if kind_of(running) is kind:
             self.say(f"Using {running.uid}, the only running model that can {kind.does}.")
-            self.say(self.use(running))
+            self.say(self.use(running).said)
         else:  # its object in the namespace is of another kind and stays
             self.in_use[kind] = self._make(kind, running)
         return self.in_use[kind]
