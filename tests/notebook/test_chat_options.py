@@ -1,9 +1,12 @@
 """What the options of a chat cell put into the request."""
 
+import re
+
 import pytest
 import recorded
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableLambda, chain
+from management_server import scripted_api
 from PIL import Image
 from scripted_server import ScriptedServer, Stream
 
@@ -95,6 +98,9 @@ def test_a_word_after_the_options_of_a_cell_may_be_a_model(shell):
     result = shell.run_cell("%%chat -t 0 q15\nHello")
     with pytest.raises(UsageError, match=r"unexpected 'q15': to ask a model .* type -m q15; the"):
         result.raise_error()
+    result = shell.run_cell("%%chat -t 0 -o answer <<\nHello")
+    with pytest.raises(UsageError, match="unexpected '<<': the prompt goes on the lines below"):
+        result.raise_error()
     result = shell.run_cell("%%chat what is it\nHello")
     with pytest.raises(UsageError, match=r"unexpected 'what is it': .* the lines below \(help"):
         result.raise_error()
@@ -138,6 +144,25 @@ def test_a_new_conversation_is_announced(shell, capsys):
     result = shell.run_cell("%conversation show -c tripz")
     with pytest.raises(NotebookError, match=r"no conversation tripz\. Did you mean trip"):
         result.raise_error()
+
+
+def test_a_variable_that_is_not_a_model_is_explained(shell):
+    missing = [(404, {"detail": "Model not found, uid: uid"})]
+    with scripted_api() as server:
+        server["/v1/cluster/auth"] = [(200, {"auth": False})]
+        server["/v1/cluster/version"] = [(200, {"version": "4.1.0"})]
+        server["/v1/models/instances"] = [(200, [])]
+        server["/v1/models"] = [(200, {"data": []})]
+        server["/v1/models/uid"] = server["/v1/models/x"] = missing
+        shell.run_cell(f"%config XinferenceMagics.endpoint = '{server.endpoint}'")
+        shell.user_ns |= {"uid": "tiny", "x": 5}
+        for name, says in {
+            "uid": "uid holds a value of type str. -m $uid asks the model whose UID it holds.",
+            "x": "No running model is called x, and the variable x holds a value of type int.",
+        }.items():
+            result = shell.run_cell(f"%chat -m {name} Hello")
+            with pytest.raises(PromptError, match=re.escape(says)):
+                result.raise_error()
 
 
 async def later(prompt):

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.responders import ModelResponder
-from xinference_magics.errors import NotebookError, PromptError
+from xinference_magics.errors import ModelNotFoundError, NotebookError, PromptError
 from xinference_magics.notebook.command_line.questions import NO, YES, answered
 from xinference_magics.notebook.prompt.expand import evaluate
 from xinference_magics.notebook.prompt.values import returned
@@ -64,12 +64,29 @@ def choose(
     elif (runnable := as_runnable(named)) is not None:
         return _runnable(str(name), runnable, options, thread)
     else:
-        model = cell.session.model_in_use(name, CHAT, options.endpoint)
+        model = _running(cell, options, name, named)
     if options.schema is not None:
         return _structured(model, options.schema, options.retries, cell.variables)
     if options.tools is not None:
         return _agent(cell, model, options.tools, confirm=bool(options.confirm))
     return ModelResponder(model)
+
+
+def _running(
+    cell: CellContext, options: ChatOptions, name: str | None, named: Any
+) -> ChatXinference:
+    """Return the object for a running model; explain if `name` is a variable instead."""
+    try:
+        model: ChatXinference = cell.session.model_in_use(name, CHAT, options.endpoint)
+    except ModelNotFoundError as error:
+        if named is None:
+            raise
+        holds = f"a value of type {type(named).__name__}"
+        raise PromptError(
+            f"No running model is called {name}, and the variable {name} holds {holds}.",
+            hint=f"-m ${name} asks the model whose UID it holds." if isinstance(named, str) else "",
+        ) from error
+    return model
 
 
 def as_runnable(value: Any) -> Any:

@@ -242,7 +242,8 @@ def _belongs(words: Sequence[str], alone: str) -> str:
         words: The words.
         alone: The line magic that would take them as the prompt; empty if there is a prompt.
     """
-    model = f"to ask a model of that name, type -m {words[0]}; " if len(words) == 1 else ""
+    may_be_uid = len(words) == 1 and words[0][0].isalnum()
+    model = f"to ask a model of that name, type -m {words[0]}; " if may_be_uid else ""
     otherwise = f", or after {alone} with one %" if alone else ""
     return f"{model}the prompt goes on the lines below{otherwise}"
 
