@@ -26,7 +26,7 @@ class Seen(UnseenView):
 
     closed = dismissed = None
 
-    def close(self, answer):
+    def close(self, answer, *, raises=False):
         self.closed = answer
 
     def dismiss(self):
