@@ -16,6 +16,7 @@ from xinference_magics import chat, cluster, local_server
 from xinference_magics.cluster import launching
 from xinference_magics.notebook import results
 from xinference_magics.notebook.command_line.arguments import spellings
+from xinference_magics.notebook.command_line.option import sections_of
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.commands.command import PromptCommand
 from xinference_magics.notebook.magics import XinferenceMagics
@@ -93,11 +94,18 @@ def _command(command: AnyCommand) -> Iterable[str]:
         magics = f"`%{command.name}` and `%%{command.name}`"
         yield f"Also {magics}; the rest of the line, or the cell, is the prompt.\n"
     if command.options:
-        yield _table(("", ""), map(_option, command.options))
+        yield _table(("", ""), _options(command))
     if words := _returned(command):
         yield f"Returns {' or '.join(words)}.\n"
     if command.examples:
         yield _fenced(command.examples)
+
+
+def _options(command: AnyCommand) -> Iterable[tuple[str, str]]:
+    for title, options in sections_of(command.takes):
+        if title and options:
+            yield f"**{title}**", ""
+        yield from map(_option, options)
 
 
 def _option(option: Option) -> tuple[str, str]:

@@ -81,8 +81,9 @@ class Reply:
 
     @property
     def failure(self):
-        """The one line that a failed cell leaves in the notebook."""
+        """The one line that a failed cell leaves in the notebook, as an error output."""
         assert self.status == "error", self
+        assert self.outputs[-1].get("name") == "error", self
         lines = [line for line in self.stdout.splitlines() if line.strip()]
         assert len(lines) == 1, self.stdout
         return lines[0]
@@ -219,5 +220,6 @@ def take(reply, message):
     elif kind == "comm_msg":
         reply.frames.append(content["data"].get("content") or {})
     elif kind == "error":
-        reply.outputs.append({"type": "stream", "text": "\n".join(content["traceback"])})
+        text = "\n".join(content["traceback"])
+        reply.outputs.append({"type": "stream", "text": text, "name": "error"})
     return kind == "status" and content["execution_state"] == "idle"

@@ -17,6 +17,7 @@
     ├── StreamError               an answer was cut off before its end ModelAPIError
     ├── LocalServerError          the local server did not start or stop
     ├── PromptError               an {{expression}} of a prompt failed
+    ├── UsageError                a line was typed wrongly
     └── NotebookError             the notebook's state does not allow it
 
 A message is one line: what happened, and to what. `hint` is what to do next; `remedy` is the same
@@ -231,6 +232,14 @@ class LocalServerError(XinferenceError):
 
 class PromptError(XinferenceError):
     """A prompt could not be built; nothing was sent."""
+
+
+class UsageError(XinferenceError):
+    """A command or its options were typed wrongly; nothing was done.
+
+    IPython's own error of that name is printed but not saved as an error output, so a notebook
+    that runs unattended would fail without saying why.
+    """
 
 
 class NotebookError(XinferenceError):

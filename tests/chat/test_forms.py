@@ -1,7 +1,9 @@
 """What can serve as the schema of an answer."""
 
+import json
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 import recorded
@@ -36,6 +38,34 @@ def test_a_dataclass_is_read():
     form = Form.of(Person)
     assert form.asked["title"] == "Person"
     assert form.read({"name": "Ada", "age": "36"}) == Person("Ada", 36)
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "value"),
+    [
+        (list[Person], {"items": [{"name": "Ada", "age": 36}]}, [Person("Ada", 36)]),
+        (list[int], {"items": [1, 2]}, [1, 2]),
+        (dict[str, Person], {"value": {"a": {"name": "Ada"}}}, {"a": Person("Ada")}),
+        (Literal["yes", "no"], {"value": "yes"}, "yes"),
+        (Person | None, {"value": None}, None),
+    ],
+)
+@pytest.mark.parametrize("engine", ["llama.cpp", "transformers"])
+async def test_what_is_not_an_object_is_asked_for_as_the_only_field(schema, answer, value, engine):
+    text = json.dumps(answer)
+    called = {"id": "1", "function": {"name": "Answer", "arguments": text}}
+    said = {"tool_calls": [called]} if engine == "transformers" else {"content": text}
+    with ScriptedServer(Stream(recorded.llama(said))) as server:
+        model = ChatXinference(server.endpoint, "tiny", engine=engine)
+        events = Structured(model, Form.of(schema)).events([HumanMessage("x")], {})
+        *_, last = [event async for event in events]
+    assert last == Parsed(value)
+
+
+@pytest.mark.parametrize("schema", [list[Odd], Odd | None])
+def test_a_type_without_a_schema_is_refused(schema):
+    with pytest.raises(NotebookError, match=r"Odd.* cannot be used as an answer schema: "):
+        Form.of(schema)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import math
-import os
 import subprocess
 import sys
 import threading
@@ -160,25 +159,68 @@ def test_a_toolkit_that_fails_says_why_in_one_line(error):
     assert str(caught.value) == "The tools of Servers cannot be listed: OSError: no server"
 
 
+def rest(a, b=2, *more, c=3):
+    """Return what it gets."""
+    return [a, b, more, c]
+
+
+def first(a: int = 1, b: int = 2, /, *, on: bool = True) -> list[int]:
+    """Return what it gets."""
+    return [a, b, on]
+
+
+async def later(a: int, /) -> int:
+    """Wait."""
+    return a
+
+
+double = lambda x: 2 * x  # noqa: E731 - users write it so
+unnamed = functools.partial(rest, c=4)
+
+
 @pytest.mark.parametrize(
-    "function",
+    ("function", "name", "arguments", "result"),
     [
-        math.sqrt,
-        print,
-        len,
-        os.listdir,
-        functools.partial(thread_name, "x"),
-        pd.read_csv,
-        np.mean,
-        str.upper,
-        dict,
+        (math.sqrt, "sqrt", {"x": 9}, "3.0"),
+        (print, "print", {"args": ["a", 1]}, "null"),
+        (len, "len", {"obj": [1, 2]}, "2"),
+        (round, "round", {"number": 2.6}, "3"),
+        ([3, 1].count, "count", {"value": 3}, "1"),
+        (functools.partial(thread_name, "x"), "thread_name", {}, "x MainThread"),
+        (functools.partial(rest, 1), "rest", {"more": [5]}, "[1, 2, [5], 3]"),
+        (unnamed, "unnamed", {"a": 0}, "[0, 2, [], 4]"),
+        (double, "double", {"x": 4}, "8"),
+        (first, "first", {"b": 7}, "[1, 7, true]"),
+        (np.mean, "mean", {"a": [1, 2]}, "1.5"),
+        (np.sqrt, "sqrt", {"x": 4}, "2.0"),
+        (later, "later", {"a": 5}, "5"),
     ],
 )
-def test_a_function_without_types_is_refused_in_one_line(function):
-    with pytest.raises(
-        NotebookError, match=r"cannot be used as a tool: its argument types cannot be .*\.$"
-    ):
+def test_everyday_callables_are_tools(function, name, arguments, result):
+    toolbox = Toolbox([function], names={"_": function, **globals()})
+    call = {"name": name, "args": arguments, "id": "1", "type": "tool_call"}
+    with closing(asyncio.new_event_loop()) as loop:
+        done = MainThread(lambda: loop)._do(toolbox.caller(call), lambda: False)
+    assert done.content == result
+    [tool] = toolbox.tools
+    assert "\n\n" not in tool.description
+
+
+def test_an_argument_of_an_unknown_type_accepts_anything():
+    [tool] = Toolbox([pd.read_csv]).tools
+    assert tool.args["filepath_or_buffer"] == {"title": "Filepath Or Buffer"}
+    assert tool.args_schema.model_json_schema()["required"] == ["filepath_or_buffer"]
+
+
+@pytest.mark.parametrize("function", [max, dict, range, str.upper])
+def test_a_function_that_does_not_tell_its_arguments_is_refused_in_one_line(function):
+    with pytest.raises(NotebookError, match=r"^\w+ cannot be used as a tool: its arguments .*\.$"):
         Toolbox([function])
+
+
+def test_a_lambda_without_a_variable_is_refused():
+    with pytest.raises(NotebookError, match=r"^A tool needs a name, and a lambda has none\."):
+        Toolbox([lambda: 1], names={"_3": double})
 
 
 def test_argument_names_that_pydantic_warns_about_are_accepted():

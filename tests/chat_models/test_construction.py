@@ -104,6 +104,15 @@ def test_bad_values_and_a_missing_model_are_refused():
         ChatXinference("http://[", "tiny")
 
 
+def test_an_invalid_model_is_one_line_in_a_cell():
+    with pytest.raises(ValidationError) as caught:
+        ChatXinference("http://127.0.0.1:9", temperature="hot", api_key="xf-hidden")
+    [line] = caught.value._render_traceback_()
+    assert line.startswith("ValidationError: ChatXinference cannot be created: model_uid: Field re")
+    assert "; temperature: Input should be a valid number" in line
+    assert "hot" not in line
+
+
 def test_no_secret_is_shown():
     model = ChatXinference(model="tiny", api_key="xf-secret", token_source=lambda: "jwt")
     assert "xf-secret" not in f"{model!r}{model._identifying_params}{model.model_dump()}"

@@ -18,7 +18,9 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from loaded_shell import loaded_shell
 
+from xinference_magics import ChatXinference
 from xinference_magics.auth.identity import Identity
 from xinference_magics.errors import LocalServerError
 from xinference_magics.files import read_private, write_private
@@ -218,6 +220,25 @@ def test_a_dead_server_is_not_found_and_its_port_gets_no_password(folder, comman
         with pytest.raises(TimeoutError):
             stranger.accept()
         assert local.start(command=command).endpoint != server.endpoint
+
+
+def test_every_command_says_that_the_server_in_use_is_gone(folder, command, monkeypatch):
+    monkeypatch.delenv("XINFERENCE_ENDPOINT", raising=False)
+    with loaded_shell() as shell:
+        magics = shell.magics_manager.registry["XinferenceMagics"]
+        magics.server_command = command
+        cluster = magics.session.connector.serve()
+        shell.user_ns["mine"] = ChatXinference(cluster.endpoint, "tiny", engine="llama.cpp")
+        process = psutil.Process(local.find().pid)
+        process.kill()
+        assert gone([process])
+        for line in ("%xinference list", "%chat -m mine Hello", "%xinference describe tiny"):
+            error = shell.run_cell(line).error_in_exec
+            assert isinstance(error, LocalServerError), (line, error)
+            assert str(error) == (
+                f"The local server at {cluster.endpoint} is gone. %xinference serve starts it "
+                "again, and %xinference launch -n NAME its models."
+            )
 
 
 def test_another_server_is_started_if_the_one_in_use_has_died(folder, command, monkeypatch):

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from IPython.core.error import UsageError
 
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.command_line.arguments import leading_options
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.commands.command import PromptCommand

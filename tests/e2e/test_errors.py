@@ -63,6 +63,7 @@ def test_unknown_uid(connected):
 
 def test_unknown_model(connected):
     fails(connected, "%xinference launch -n tiny-cat", "ModelNotFoundError", "tiny-chat")
+    fails(connected, "%xinference launch tiny-cat", "ModelNotFoundError", "tiny-chat")
     fails(connected, "%xinference launch -n tiny-chat -f gguf", "ggufv2")
     fails(connected, "%xinference launch -n tiny-chat -q q4_0", "f16")
 

@@ -5,7 +5,6 @@ import sys
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from IPython.core.error import UsageError
 
 from xinference_magics.errors import PromptError, XinferenceError
 from xinference_magics.notebook.chatting.building import parameters_of
@@ -69,7 +68,7 @@ def test_options_of_a_chat(line, cell):
     try:
         options, text = COMMANDS["chat"].read(line, cell)
         parameters_of(options)
-    except (UsageError, HelpRequested, XinferenceError) as error:
+    except (HelpRequested, XinferenceError) as error:
         in_one_line(error)
         return
     assert text.strip()
@@ -82,7 +81,7 @@ def test_lines_of_commands(command, line):
     try:
         words = split_line(line, "%xinference", VARIABLES)
         command.read(line, None) if isinstance(command, PromptCommand) else command.read(words)
-    except (UsageError, HelpRequested, XinferenceError) as error:
+    except (HelpRequested, XinferenceError) as error:
         in_one_line(error)
 
 

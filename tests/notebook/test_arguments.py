@@ -3,8 +3,8 @@
 from dataclasses import FrozenInstanceError, dataclass, fields
 
 import pytest
-from IPython.core.error import UsageError
 
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.chatting.options import ChatOptions
 from xinference_magics.notebook.command_line.arguments import (
     HelpRequested,
@@ -13,7 +13,7 @@ from xinference_magics.notebook.command_line.arguments import (
     leading_options,
     nearest,
 )
-from xinference_magics.notebook.command_line.option import Option, given, options_of
+from xinference_magics.notebook.command_line.option import Option, given, options_of, sections_of
 from xinference_magics.notebook.command_line.readers import literal, pair
 from xinference_magics.notebook.commands import COMMANDS
 from xinference_magics.notebook.commands.launch_options import LaunchOptions
@@ -173,7 +173,49 @@ def test_extra_pairs_are_typed(launch):
 )
 def test_extra_pairs_that_look_misspelled_are_rejected(launch, words, message):
     with pytest.raises(UsageError, match=message):
-        extra_pairs(words, launch)
+        launch.parse(["m", *words])
+
+
+@pytest.mark.parametrize("words", [["m"], ["-n", "m"], ["--model-name=m"]])
+def test_a_model_is_named_by_the_first_word_or_its_flag(launch, words):
+    arguments = launch.parse([*words, "--n_threads", "4", "-f", "ggufv2"])
+    assert (arguments.model_name, arguments.model_format) == ("m", "ggufv2")
+    assert arguments.extra == {"n_threads": 4}
+    assert launch.format_usage() == "usage: %xinference launch NAME [OPTIONS]\n"
+
+
+@pytest.mark.parametrize("words", [["m", "-n", "m"], ["m", "--model-name=n"]])
+def test_a_model_is_named_once(launch, words):
+    with pytest.raises(UsageError, match="launch: NAME is given twice: m and "):
+        launch.parse(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-t"], "%%chat: --temperature/-t needs a value (help"),
+        (["-t", "0", "--temperature=1"], "%%chat: --temperature is given twice (help"),
+        (["-t", "warm"], "%%chat: --temperature/-t: invalid float value: 'warm' (help"),
+    ],
+)
+def test_a_value_that_is_missing_or_superfluous(chat, words, says):
+    with pytest.raises(UsageError) as caught:
+        chat.parse(words)
+    assert says in str(caught.value)
+
+
+def test_words_that_are_missing_together(launch):
+    with pytest.raises(UsageError, match="--env/-ev needs 2 values"):
+        launch.parse(["m", "-ev", "A"])
+    with pytest.raises(UsageError, match="-s, --model-format/-f, --context-length/-c are missing"):
+        COMMANDS["cal-model-mem"].parser().parse([])
+
+
+def test_a_misspelt_option_is_named_before_what_is_missing_because_of_it(launch):
+    with pytest.raises(UsageError, match="no option --name; did you mean --model-name"):
+        launch.parse(["--name", "m"])
+    with pytest.raises(UsageError, match="no option --name; did you mean --model-name"):
+        COMMANDS["engine"].parser().parse(["--name", "m"])
 
 
 @pytest.mark.parametrize(
@@ -207,6 +249,25 @@ def test_cell_numbers(chat, text, message):
 def test_nearest_treats_underscores_as_dashes():
     assert nearest("--model_uid", ["--model-uid", "--model-engine"]) == "--model-uid"
     assert nearest("--zzz", ["--model-uid"]) is None
+
+
+@pytest.mark.parametrize("kind", [ChatOptions, LaunchOptions])
+def test_help_is_grouped_and_what_is_refused_comes_last(kind):
+    sections = sections_of(kind)
+    grouped = [option for _, options in sections for option in options]
+    assert {*options_of(kind)} == {*grouped}
+    assert len(grouped) == len(options_of(kind))
+    assert all(options for _, options in sections)
+    assert sections[-1][0] == "other"
+    assert [option.flags[0] for option in sections[-1][1]] == ["--api-key"]
+    shown = Parser("x", "", kind).format_help()
+    headings = [line for line in shown.splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == [f"{title}:" for title, _ in sections]
+
+
+def test_what_is_refused_comes_last_in_a_list_without_groups():
+    [(title, options)] = sections_of(COMMANDS["engine"].takes)
+    assert (title, options[-1].flags[0]) == ("", "--api-key")
 
 
 def test_percent_signs_in_help_are_text():

@@ -18,12 +18,14 @@ class Interrupting(UnseenView):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_an_interrupt_does_not_lose_a_turn_that_is_beginning(shell, magics, monkeypatch):
+def test_an_interrupt_does_not_lose_a_turn_that_is_beginning(shell, magics, monkeypatch, capsys):
     monkeypatch.setattr(ShellScreen, "background_view", lambda _self: Interrupting())
     shell.user_ns["chain"] = RunnableLambda(lambda text: f"You said {text}")
     with pytest.raises(KeyboardInterrupt, match="chain is still answering in the background"):
         shell.run_cell_magic("chat", "--bg -m chain -o answer", "Hello")
     assert shell.user_ns["answer"].result(10).text == "You said Hello"
+    said = capsys.readouterr().out
+    assert "chain answers in the background: answer.result() waits for the answer" in said
     assert [turn.prompt for turn in magics.session.conversations.current.turns] == ["Hello"]
 
 

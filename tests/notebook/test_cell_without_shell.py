@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 import recorded
-from IPython.core.error import UsageError
 from langchain_core.runnables import RunnableLambda
 from scripted_server import Reply, ScriptedServer, Stream
 
@@ -12,7 +11,7 @@ from xinference_magics import ChatXinference
 from xinference_magics.chat.conversation import Execution
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.display.background import UnseenView
-from xinference_magics.errors import NotebookError, PromptError, ServerError
+from xinference_magics.errors import NotebookError, PromptError, ServerError, UsageError
 from xinference_magics.notebook.cell_context import CellContext
 from xinference_magics.notebook.chatting.building import build
 from xinference_magics.notebook.chatting.generating import generate
@@ -27,7 +26,7 @@ class Seen(UnseenView):
 
     closed = dismissed = None
 
-    def close(self, answer):
+    def close(self, answer, *, raises=False):
         self.closed = answer
 
     def dismiss(self):

@@ -5,8 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from IPython.core.error import UsageError
 
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.commands import COMMANDS
 
 LISTING = """

@@ -106,6 +106,13 @@ def test_commands(tab):
     assert tab("%conversation ") == [*conversing.COMMANDS, "help"]
 
 
+def test_a_model_may_be_the_first_word(server, tab, tab_until):
+    assert tab_until("%xinference launch ") == tab_until("%xinference launch -n ")
+    assert tab_until("%xinference launch Qwen3 -f ") == ["ggufv2", "pytorch"]
+    assert tab("%xinference launch --dr") == ["--dry-run"]
+    assert tab_until("%xinference engine Qwen3") == ["Qwen3"]
+
+
 def test_options(tab):
     assert tab("%%chat --te") == ["--temperature"]
     assert tab("%xchat --te") == ["--temperature"]

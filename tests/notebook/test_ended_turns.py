@@ -4,7 +4,7 @@ import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 
 from xinference_magics.chat.turn import Turn
-from xinference_magics.notebook.chatting.turns import silent
+from xinference_magics.notebook.chatting.turns import remarks
 from xinference_magics.notebook.results.conversations import TurnRows
 
 STEPS = [
@@ -18,7 +18,7 @@ def ended(text, reason="stop", **fields):
 
 
 def test_an_empty_answer_after_tools_is_noted():
-    assert silent(ended(" ", steps=STEPS)) == ["m gave no answer after the tool calls."]
+    assert remarks(ended(" ", steps=STEPS)) == ["m gave no answer after the tool calls."]
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_an_empty_answer_after_tools_is_noted():
     ],
 )
 def test_other_turns_are_not(turn):
-    assert not silent(turn)
+    assert not remarks(turn)
 
 
 def test_the_table_of_turns_tells_which_answers_were_truncated():

@@ -19,6 +19,7 @@ def state(shell):
         "configurables": list(shell.configurables),
         "cleanup": list(shell.input_transformers_cleanup),
         "matchers": list(shell.Completer.custom_matchers),
+        "display_hook": shell.display_trap.hook,
         "events": {name: list(each) for name, each in shell.events.callbacks.items()},
         "printers": [
             (dict(each.type_printers), dict(each.deferred_printers))
@@ -51,6 +52,20 @@ assert not set(sys.modules) & set({HEAVY!r}), set(sys.modules) & set({HEAVY!r})
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == done.stderr == ""
+
+
+def test_a_terminal_prints_what_a_cell_has_shown_once(shell, capsys):
+    shell.user_ns["plain"] = str.upper
+    shell.run_cell("%conversation use trips").raise_error()
+    shell.run_cell("%chat -m plain Hello").raise_error()
+    said = capsys.readouterr().out
+    assert "Current: trips, 0 turns." in said
+    assert said.count("HELLO") == 1
+    assert "Out[" not in said
+    assert shell.user_ns["_"].text == "HELLO"
+    shell.run_cell("_")
+    assert "Out[" in (said := capsys.readouterr().out)
+    assert "HELLO" in said
 
 
 def test_reload_and_a_second_load_do_no_harm(shell):

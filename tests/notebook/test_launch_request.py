@@ -1,8 +1,8 @@
 """From the words of ``%xinference launch`` to the request, and what no running model reveals."""
 
 import pytest
-from IPython.core.error import UsageError
 
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.commands.launch_options import hidden, request, typed
 from xinference_magics.notebook.commands.launching import COMMANDS
 

@@ -1,7 +1,6 @@
 """The commands for machines, on a scripted cluster."""
 
 import pytest
-from IPython.core.error import UsageError
 from recorded_cluster import (
     FIRST,
     FORBIDDEN,
@@ -26,6 +25,7 @@ from xinference_magics.errors import (
     NotebookError,
     PermissionDeniedError,
     RateLimitError,
+    UsageError,
 )
 from xinference_magics.local_server import state
 from xinference_magics.notebook.commands.watching import Watch
@@ -146,6 +146,10 @@ def test_the_log_of_another_server_is_requested(run, answers):
 def test_events_are_a_table(run, answers):
     content = {"event_type": "ERROR", "event_ts": 1795363548, "event_content": "<b>x</b>"}
     answers["/v1/models/m/events"] = [(200, [content])]
+    answers["/v1/models"] = [(200, {"data": [{"id": "other"}]})]
+    assert "m is not running now." in repr(run("logs m"))
+    answers["/v1/models"] = [(200, {"data": [{"id": "m"}]})]
+    assert "not running" not in repr(run("logs m"))
     shown = run("logs m")._repr_mimebundle_()["text/html"]
     assert "&lt;b&gt;x&lt;/b&gt;" in shown
     assert "ERROR" in shown

@@ -8,6 +8,7 @@ from PIL import Image
 from scripted_server import ScriptedServer, Stream
 
 from xinference_magics import ChatXinference, XinferenceLLM
+from xinference_magics.notebook.chatting import comparing
 from xinference_magics.notebook.chatting.generating import Continuation
 
 SCHEMA = {
@@ -41,6 +42,34 @@ def test_a_schema_does_not_need_the_engine_to_be_named(shell, engine):
         shell.user_ns |= {"mine": ChatXinference(server.endpoint, "tiny"), "Person": SCHEMA}
         shell.run_cell("answer = %chat -m mine --schema Person Who?").raise_error()
     assert shell.user_ns["answer"].parsed == {"name": "Ada"}
+
+
+def on(host, **more):
+    """Return the description of a model on a machine."""
+    return {"model_engine": "llama.cpp", "model_ability": ["chat"], "address": host, **more}
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (on("10.0.0.1:2", accelerators=[]), True),
+        (on("10.0.0.2:2", accelerators=[]), False),
+        (on("10.0.0.1:2", accelerators=["0"]), False),
+    ],
+)
+def test_models_that_share_a_cpu_are_named(shell, capsys, monkeypatch, other, says):
+    monkeypatch.setattr(comparing, "_SLOW_SECONDS", 0.0)
+    first = on("10.0.0.1:1", accelerators=[])
+    with ScriptedServer() as server:
+        server["GET /v1/cluster/auth"] = [(200, {"auth": False})]
+        server["GET /v1/cluster/version"] = [(200, {"version": "4.1.0"})]
+        server["GET /v1/models"] = [(200, {"data": [{"id": "a", **first}, {"id": "b", **other}]})]
+        server["GET /v1/models/a"], server["GET /v1/models/b"] = [(200, first)], [(200, other)]
+        server["POST /v1/chat/completions"] = [(200, events("Yes."))]
+        shell.run_cell(f"%config XinferenceMagics.endpoint = '{server.endpoint}'")
+        shell.run_cell("%chat --compare a,b Hello").raise_error()
+    note = "Note: a and b share a CPU and slow each other down: ask them one after the other with"
+    assert (note in capsys.readouterr().out) is says
 
 
 def test_its_own_server_is_asked(shell, tmp_path):

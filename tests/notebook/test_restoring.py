@@ -4,7 +4,7 @@ import json
 
 import pytest
 from langchain_core.messages import AIMessage
-from management_server import scripted_api
+from scripted_server import ScriptedServer
 
 from xinference_magics.chat.turn import RECORD_MIME, Turn
 from xinference_magics.cluster.connection import Cluster
@@ -59,7 +59,7 @@ def saved(tmp_path):
     ],
 )
 def test_the_model_that_answered_last_is_used_again(magics, saved, capsys, found, said):
-    with scripted_api() as answers:
+    with ScriptedServer() as answers:
         answers["/v1/models/tiny"] = [found]
         answers["/v1/models"] = [(200, {"data": []})]
         magics.session.connector._cluster = Cluster(answers.endpoint)

@@ -1,9 +1,8 @@
 """The words of a command, and the values inserted into them."""
 
 import pytest
-from IPython.core.error import UsageError
 
-from xinference_magics.errors import PromptError
+from xinference_magics.errors import PromptError, UsageError
 from xinference_magics.notebook.command_line.tokenize import split_line
 from xinference_magics.plain import as_word
 

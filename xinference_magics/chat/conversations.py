@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.chat.conversation import Conversation
 from xinference_magics.errors import NotebookError
+from xinference_magics.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -58,6 +59,12 @@ class Conversations:
         found = self._by_name.get(name)
         return Conversation(name, host=self._host) if found is None else found
 
+    def announced(self, name: str) -> str:
+        """Say that a conversation of that name is new, or return an empty text if it is not."""
+        if name in {"", *self.names}:
+            return ""
+        return f"New conversation {name}. {did_you_mean(name, self.names)}".rstrip()
+
     def adopt(self, conversation: Conversation) -> bool:
         """Register a conversation returned by `look_up`; return False if it already was."""
         is_new = conversation.name not in self._by_name
@@ -84,8 +91,9 @@ class Conversations:
             return self.current
         found = self._by_name.get("" if name == DEFAULT else name)
         if found is None:
+            listed = f"Conversations: {', '.join(self.names)}."
             raise NotebookError(
-                f"There is no conversation {name}.", hint=f"Conversations: {', '.join(self.names)}."
+                f"There is no conversation {name}.", hint=did_you_mean(name, self.names) or listed
             )
         return found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage
 
 from xinference_magics.chat.events import Parsed, whole
 from xinference_magics.chat.graphs import INTERRUPT, is_graph, of_graph, unanswered
@@ -48,6 +48,24 @@ class RunnableResponder:
     def parameters(self) -> dict[str, Any]:
         """Empty: none are known."""
         return {}
+
+    def refuse_beside_text(self, what: Sequence[str]) -> None:
+        """Refuse what a runnable that takes only the prompt's text would not get.
+
+        Args:
+            what: Names of what there is beside the text, such as ``image``.
+
+        Raises:
+            NotebookError: `what` is not empty, and it takes text.
+        """
+        if not what or is_graph(self.runnable):
+            return
+        given = self._input([HumanMessage("")])
+        if isinstance(given, str) or (isinstance(given, dict) and "" in given.values()):
+            raise NotebookError(
+                f"{self.name} takes text only, so it would not get {' and '.join(what)}.",
+                hint="Leave it out, or use a chain that takes messages.",
+            )
 
     def refuse(self, parameters: Mapping[str, Any]) -> None:
         """Refuse generation parameters: they belong on its model, if it has one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from langchain_core.messages import AIMessage, HumanMessage
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
@@ -35,10 +35,12 @@ class Form:
     Attributes:
         asked: The schema given to the model: a Pydantic class, a TypedDict or a JSON schema.
         adapter: Validates an answer that LangChain leaves as a dict.
+        wrapped: The key of the answer's only field, if it is not an object itself; empty if it is.
     """
 
     asked: Any
     adapter: TypeAdapter[Any] | None = None
+    wrapped: str = ""
 
     @classmethod
     def of(cls, schema: Any, place: str = "") -> Form:
@@ -61,9 +63,11 @@ class Form:
         if isinstance(schema, dict):
             as_function(schema)
             return cls(schema)
+        if get_origin(schema) is not None:
+            return cls._wrapping(schema)
         raise NotebookError(
             f"{place}{_kind(schema)} is not an answer schema.",
-            hint="Pass a Pydantic class, a TypedDict, a dataclass, or a JSON schema.",
+            hint="Pass a Pydantic class, a TypedDict, a dataclass, list[it] or a JSON schema.",
         )
 
     @classmethod
@@ -72,11 +76,26 @@ class Form:
             adapter: TypeAdapter[Any] = TypeAdapter(schema)
             return cls({"title": schema.__name__, **adapter.json_schema()}, adapter)
         except PydanticUserError as error:
-            said = " ".join(str(error).split()).partition(". ")[0]
-            raise NotebookError(
-                f"{schema.__name__} cannot be used as an answer schema: {said}.",
-                hint="Its fields must be strings, numbers, lists or other dataclasses.",
-            ) from error
+            raise _undescribable(schema.__name__, error) from error
+
+    @classmethod
+    def _wrapping(cls, kind: Any) -> Form:
+        """Create a form for what is not an object, such as `list[Person]`, as its only field."""
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(kind)
+            field = adapter.json_schema()
+        except PydanticUserError as error:
+            raise _undescribable(str(kind), error) from error
+        key = "items" if field.get("type") == "array" else "value"
+        definitions = field.pop("$defs", None)
+        asked = {
+            "title": "Answer",
+            "type": "object",
+            "properties": {key: field},
+            "required": [key],
+            **({"$defs": definitions} if definitions else {}),
+        }
+        return cls(asked, adapter, key)
 
     def read(self, value: Any) -> Any:
         """Validate what LangChain has parsed.
@@ -84,7 +103,17 @@ class Form:
         Raises:
             ValidationError: It does not match the form.
         """
+        if self.wrapped:
+            value = value[self.wrapped]
         return value if self.adapter is None else self.adapter.validate_python(value)
+
+
+def _undescribable(name: str, error: PydanticUserError) -> NotebookError:
+    said = " ".join(str(error).split()).partition(". ")[0]
+    return NotebookError(
+        f"{name} cannot be used as an answer schema: {said}.",
+        hint="Its fields must be strings, numbers, lists or other dataclasses.",
+    )
 
 
 def _kind(value: object) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import warnings
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from functools import wraps
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool, Tool
 from pydantic.json_schema import PydanticJsonSchemaWarning
 
+from xinference_magics.chat.callables import describable, needs_positions
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.errors import NotebookError
 
@@ -47,6 +48,7 @@ class Toolbox:
             which may be a coroutine function), or lists of them.
         render: Renders the return value of a function for the model.
         run: Awaits the result of an asynchronous `get_tools`.
+        names: Variables, whose names lambdas and partials get.
 
     Raises:
         NotebookError: Something offered isn't a tool, or two tools have the same name.
@@ -57,7 +59,9 @@ class Toolbox:
         offered: Iterable[object],
         render: Render = as_text,
         run: Callable[[Awaitable[Any]], Any] | None = None,
+        names: Mapping[str, object] | None = None,
     ) -> None:
+        self._names = names or {}
         self._render = render
         self._run = run or MainThread().run
         self._by_name: dict[str, BaseTool] = {}
@@ -112,45 +116,75 @@ class Toolbox:
             raise NotebookError(f"The tools of {name} cannot be listed: {said}") from error
 
     def _tool(self, function: Callable[..., Any]) -> BaseTool:
-        name = getattr(function, "__name__", type(function).__name__)
-        about = inspect.getdoc(function) or name
+        name = self._name(function)
         rendered = self._rendered(function)
-        later = inspect.iscoroutinefunction(rendered)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Pydantic warns about argument names
                 warnings.filterwarnings("error", category=PydanticJsonSchemaWarning)
-                tool = StructuredTool.from_function(
-                    func=None if later else rendered,
-                    coroutine=rendered if later else None,
-                    name=name,
-                    description=about,
-                )
-                _ = tool.args  # fails if the arguments cannot be described to a model
-                return tool
+                return _described(function, rendered, name)
         except Exception as error:
             # The types of builtins and of many libraries' functions fail in many different ways.
             raise NotebookError(
-                f"{name} cannot be used as a tool: its argument types cannot be described to a "
-                "model.",
+                f"{name} cannot be used as a tool: its arguments cannot be described to a model.",
                 hint="Wrap it in a function with type annotations.",
             ) from error
+
+    def _name(self, function: Callable[..., Any]) -> str:
+        """Return a function's name, or that of the variable for one that has none.
+
+        Raises:
+            NotebookError: It is a lambda, and no variable holds it.
+        """
+        own = getattr(function, "__name__", "")
+        if own.isidentifier():
+            return str(own)
+        holding = (name for name, value in self._names.items() if value is function)
+        variable = next((name for name in holding if not name.startswith("_")), "")
+        if variable:
+            return variable
+        if isinstance(function, functools.partial):
+            return self._name(function.func)
+        if own:
+            raise NotebookError(
+                "A tool needs a name, and a lambda has none.",
+                hint="Assign it to a variable, as in double = lambda x: 2 * x.",
+            )
+        return type(function).__name__
 
     def _rendered(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap a function so that its return value is rendered for the model."""
         if inspect.iscoroutinefunction(function):
 
-            @wraps(function)
+            @functools.wraps(function)
             async def later(*args: Any, **kwargs: Any) -> Any:
                 return self._render(await function(*args, **kwargs))
 
             return later
 
-        @wraps(function)
+        @functools.wraps(function)
         def now(*args: Any, **kwargs: Any) -> Any:
             return self._render(function(*args, **kwargs))
 
         return now
+
+
+def _described(function: Callable[..., Any], rendered: Callable[..., Any], name: str) -> BaseTool:
+    """Make a tool by LangChain's rules, or by ours if they do not describe its arguments."""
+    if needs_positions(function):
+        return describable(function, rendered, name)
+    later = inspect.iscoroutinefunction(rendered)
+    try:
+        tool = StructuredTool.from_function(
+            func=None if later else rendered,
+            coroutine=rendered if later else None,
+            name=name,
+            description=inspect.getdoc(function) or name,
+        )
+        _ = tool.args  # fails if the arguments cannot be described to a model
+    except Exception:  # noqa: BLE001 - in many different ways, as above
+        return describable(function, rendered, name)
+    return tool
 
 
 def failed(call: ToolCall | InvalidToolCall, reason: str) -> ToolMessage:

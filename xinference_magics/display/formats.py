@@ -72,12 +72,20 @@ def as_text(text: str) -> str:
     return f'<div style="white-space:pre-wrap;overflow-wrap:anywhere">{escape(text)}</div>'
 
 
+def is_json(text: str) -> bool:
+    """Return whether an answer can be shown as JSON."""
+    try:
+        json.loads(unfenced(text)[0])
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def as_json(text: str) -> str:
     """Render it as a collapsible tree, ignoring fences around it."""
-    try:
-        value = json.loads(unfenced(text)[0])
-    except (ValueError, RecursionError):
+    if not is_json(text):
         return as_text(text)
+    value = json.loads(unfenced(text)[0])
     style = f"{_TREE};{palette('property', 'string', 'number')}"
     return f'<div style="{style}">{printable(_Tree().shown(value))}</div>'
 

@@ -73,7 +73,7 @@ class LocalServer:
             LocalServerError: The server is gone; whatever has its port now gets no password.
         """
         if not self.alive:
-            raise _gone(self.endpoint)
+            raise gone(self.endpoint)
         return self._login()
 
     def lease(self) -> None:
@@ -87,7 +87,7 @@ class LocalServer:
             alive = self.alive
         if not alive:
             self.release()
-            raise _gone(self.endpoint)
+            raise gone(self.endpoint)
 
     def release(self) -> None:
         """Give up this process's lease on the server."""
@@ -134,7 +134,8 @@ def find() -> LocalServer | None:
     return LocalServer(running, folder) if running and ready else None
 
 
-def _gone(endpoint: str) -> LocalServerError:
+def gone(endpoint: str) -> LocalServerError:
+    """Return the error for a local server that has ended."""
     return LocalServerError(f"The local server at {endpoint} is gone.", hint=Remedy.START_AGAIN())
 
 

@@ -8,10 +8,18 @@ from copy import deepcopy
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from xinference_magics.auth.identity import Identity
-from xinference_magics.errors import BadRequestError
+from xinference_magics.errors import BadRequestError, shown_as
 from xinference_magics.transport.bearer import Bearer
 from xinference_magics.transport.endpoint import INFERENCE, MAX_TIMEOUT_SECONDS, Timeouts, resolve
 from xinference_magics.transport.inference import Ask, InferenceEndpoint
@@ -42,6 +50,15 @@ class _KeyOfEnvironment(SecretStr):
 
     def __deepcopy__(self, _: dict[int, Any]) -> Self:
         return self
+
+
+def _in_a_line(error: ValidationError) -> str:
+    """Say which arguments are missing or invalid, without their values: one may be a secret."""
+    wrong = (
+        f"{'.'.join(map(str, each['loc']))}: {each['msg']}" if each["loc"] else each["msg"]
+        for each in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+    return f"ValidationError: {error.title} cannot be created: {'; '.join(wrong)}."
 
 
 def _key_of_environment() -> SecretStr | None:
@@ -121,6 +138,8 @@ class ServedModel(BaseModel):
         except BaseException as error:
             del server_url, api_key, named, given, fields
             forget(error, "langchain_core", "pydantic")
+            if isinstance(error, ValidationError):
+                shown_as(error, _in_a_line(error))
             raise
 
     @model_validator(mode="before")

@@ -35,7 +35,7 @@ _CALLED = {
 }
 """Libraries that only this package calls: an error inside them means that it misused them."""
 _EXPECTED = {"IPython", "langchain_core"}
-"""Packages whose exceptions are intentional, such as `UsageError` and `OutputParserException`."""
+"""Packages whose exceptions are intentional, such as `OutputParserException`."""
 
 
 @contextmanager

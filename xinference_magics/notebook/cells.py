@@ -75,7 +75,7 @@ def keep_body(lines: list[str]) -> list[str]:
     match = _CELL.match(lines[start].rstrip()) if lines else None
     if match is None:
         return lines
-    body = "".join(lines[start + 1 :])
+    body = "".join(lines[start + 1 :]) or "\n"  # IPython rejects an empty body, without an output
     call = f"run_cell_magic({match['magic']!r}, {match['line'] or ''!r}, {body!r})"
     return [f"get_ipython().{call}\n"]
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.conversation import Conversation
+from xinference_magics.notebook import displayhook
 from xinference_magics.notebook.cells import keep_body, keep_lines
 from xinference_magics.notebook.each_result import EachResult
 from xinference_magics.notebook.magics import XinferenceMagics
@@ -35,6 +36,7 @@ def load(shell: InteractiveShell) -> None:
     )
     for formatter, kind, show in _printers(shell, magics):
         formatter.for_type(kind, show)
+    displayhook.show_once(shell, magics.has_shown)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -53,6 +55,7 @@ def unload(shell: InteractiveShell) -> None:
     ]
     for formatter, kind, _ in _printers(shell, magics):
         formatter.pop(kind)
+    displayhook.restore(shell)
 
 
 def _loaded(shell: InteractiveShell) -> XinferenceMagics | None:

@@ -64,7 +64,9 @@ def _explained_as(command: str) -> Callable[[Magic], Magic]:
 
         if command == "conversation":
             return conversing.COMMANDS.help()
-        return COMMANDS.help([command] if command else ())
+        if command:
+            return COMMANDS[command].parser(f"%%{command}").format_help()
+        return COMMANDS.help()
 
     def explained(magic: Magic) -> Magic:
         vars(magic)["getdoc"] = getdoc
@@ -235,7 +237,7 @@ class XinferenceMagics(Magics):
         from xinference_magics.notebook.command_line.tokenize import split_line
 
         words = split_line(line, commands.magic, {**self.shell.user_ns, **(local or {})})
-        with forgotten():
+        with forgotten(), self.session.connector.local_server_explained():
             value = commands.run(self.session, words, cell)
         if value is not None and words and getattr(commands[words[0]], "acts", False):
             self._note_shown(value)
@@ -254,7 +256,7 @@ class XinferenceMagics(Magics):
         command = COMMANDS[name]
         assert isinstance(command, PromptCommand)  # noqa: S101 - chat and generate are
         try:
-            with forgotten():
+            with forgotten(), self.session.connector.local_server_explained():
                 context = running_cell(self.shell, self.session, self.cells.current, local)
                 answer: Answer | None = command(context, line, cell)
         except HelpRequested as requested:
@@ -306,9 +308,10 @@ class XinferenceMagics(Magics):
 
     def show_result(self, value: Any) -> Any:
         """Show the value of a magic in the middle of a cell, as `EachResult` makes it do."""
-        return None if self._is_shown(value) else show(value, self.shell.ast_node_interactivity)
+        return None if self.has_shown(value) else show(value, self.shell.ast_node_interactivity)
 
-    def _is_shown(self, value: Any) -> bool:
+    def has_shown(self, value: Any) -> bool:
+        """Return whether this execution of a cell has already shown a value."""
         number, shown = self._shown
         return number == self.cells.current.number and any(value is each for each in shown)
 
@@ -318,11 +321,8 @@ class XinferenceMagics(Magics):
         Raises:
             NotImplementedError: This execution has not shown it; IPython then shows the value.
         """
-        if not self._is_shown(value):
+        if not self.has_shown(value):
             raise NotImplementedError
-        if getattr(self.shell, "kernel", None) is None:
-            # A terminal has already printed "Out[n]:".
-            _say(f"<{getattr(value, 'label', type(value).__name__)}>")
 
     def install(self) -> None:
         """Register the magics, leaving shared names to another extension that has them."""

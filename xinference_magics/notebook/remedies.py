@@ -28,7 +28,9 @@ LINES: Mapping[Remedy, str] = {
         "%env REQUESTS_CA_BUNDLE=/path/to/ca.pem makes its authority trusted here."
     ),
     Remedy.SET_AUTHORITY: "%env {name}=/path/to/ca.pem sets another file.",
-    Remedy.START_AGAIN: "%xinference serve starts it again.",
+    Remedy.START_AGAIN: (
+        "%xinference serve starts it again, and %xinference launch -n NAME its models."
+    ),
     Remedy.START_YOURSELF: "Start {command} yourself, then %xinference connect.",
     Remedy.STOP_FIRST: "Run %xinference stop, then start it with the other port.",
     Remedy.ANY_PORT: "%xinference serve without a port picks a free one.",

@@ -46,6 +46,7 @@ _CONTEXT = re.compile(
 )
 _NOT_FOUND = re.compile(r"Model (\S+ )?not found|Model name \S+ not found", re.IGNORECASE)
 _WORKER_GONE = re.compile(r"Connect call failed|Remote server \S+ closed")
+_STOPPING = re.compile(r"Model (?P<uid>\S+?)(?:-rep\d+)? is in stopping state")
 _UID = re.compile(
     r"uid: (?P<uid>.+?)(?:\. Available| \(cached|$)|Model (?P<launching>[^:]+) is launching"
 )
@@ -59,7 +60,7 @@ def other_credentials(endpoint: str) -> Advice:
 
 
 def worker_gone(detail: str) -> bool:
-    """Return whether the server failed to reach the worker that runs the model."""
+    """Return whether the server failed to reach the model's process or its worker."""
     return bool(_WORKER_GONE.search(detail))
 
 
@@ -253,11 +254,21 @@ def _bad_request(answer: _Answer) -> ServerError:
 def _internal(answer: _Answer) -> ServerError:
     if answer.invalid or _CONTEXT.search(answer.detail):
         return _bad_request(answer)
+    if stopping := _STOPPING.search(answer.detail):
+        uid = answer.model_uid or stopping["uid"]
+        return answer.error(
+            ModelNotReadyError,
+            f"The process of {uid} at {answer.endpoint} has ended, or is ending.",
+            "If it has crashed, its worker is starting it again: try in half a minute.",
+        )
     if worker_gone(answer.detail):
+        process = f"process of {answer.model_uid}" if answer.model_uid else "model's process"
         return answer.error(
             InternalServerError,
-            f"A worker of {answer.endpoint} is not responding: {answer.detail}.",
-            "If it has died, its models are dropped within half a minute.",
+            f"The {process} at {answer.endpoint}, or its worker, is not responding: "
+            f"{answer.detail.rstrip('.')}.",
+            "A process that has crashed is started again, and a worker that has died is dropped: "
+            "try in half a minute.",
         )
     return answer.error(
         InternalServerError,

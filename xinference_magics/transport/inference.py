@@ -320,10 +320,11 @@ class InferenceEndpoint:
 
         is_limit = "rate limit" in text.casefold()
         status = HTTPStatus.TOO_MANY_REQUESTS if is_limit else HTTPStatus.INTERNAL_SERVER_ERROR
-        error = server_error(status, text, endpoint=self.endpoint)
+        error = server_error(status, text, endpoint=self.endpoint, model_uid=body["model"])
         if type(error) is InternalServerError and not worker_gone(error.detail):
             said = error.detail or one_line(text)
-            why = f": {said}" if said else "; the server gives no reason."
+            stop = "" if said.endswith((".", "!", "?")) else "."
+            why = f": {said}{stop}" if said else "; the server gives no reason."
             failed = InternalServerError(
                 shortened(f"{body['model']} failed while answering{why}"), detail=said
             )

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import is_dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from xinference_magics.errors import BadRequestError
 
@@ -41,6 +41,11 @@ def as_function(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
     from langchain_core.utils.function_calling import convert_to_openai_tool
     from pydantic import PydanticUserError
 
+    if get_origin(schema) is not None:
+        raise BadRequestError(
+            f"{schema} cannot be used as an answer schema on its own.",
+            hint="Make it a field: class Answer(BaseModel): items: list[...]",
+        )
     try:
         function = convert_to_openai_tool(_taken(schema), strict=strict)["function"]
     except (LookupError, PydanticUserError, RecursionError, TypeError, ValueError) as error:

@@ -74,6 +74,12 @@ def begin(
             conversation.expect(turn, cell.execution)
         if options.out:
             cell.namespace[options.out] = turn
+    if not turn.in_page:
+        result = f"{options.out}.result()" if options.out else "result() of this cell's value"
+        cell.session.say(
+            f"{turn.title} answers in the background: {result} waits for the answer and shows it. "
+            "An answer that nothing waits for is lost when the session ends."
+        )
     if flag.is_set():
         raise still_answering(turn.title)
     return turn

@@ -59,7 +59,7 @@ def build(
     responders = [
         choose(cell, options, name, thread) for name in options.compare or [options.model]
     ]
-    _check(cell.session, responders, prompt, parameters)
+    _check(cell.session, options, responders, prompt, parameters)
     if not options.raw:
         hint_at_braces(cell.session, text, cell.variables)
     questions = [
@@ -116,7 +116,11 @@ def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict
 
 
 def _check(
-    session: Session, responders: list[Responder], prompt: Prompt, parameters: Mapping[str, Any]
+    session: Session,
+    options: ChatOptions,
+    responders: list[Responder],
+    prompt: Prompt,
+    parameters: Mapping[str, Any],
 ) -> None:
     """Reject anything that one of the responders cannot handle, before anything is sent."""
     for responder in responders:
@@ -124,6 +128,9 @@ def _check(
             reject_unreadable(session, prompt, responder.model)
         elif isinstance(responder, RunnableResponder):
             responder.refuse(parameters)
+            media = dict.fromkeys(each["type"] for each in prompt.blocks or ())
+            media.pop("text", None)
+            responder.refuse_beside_text([*media, *(["--system"] if options.system else [])])
 
 
 def _question(  # noqa: PLR0913, PLR0917 - all that one request is made of

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xinference_magics import interrupts
 from xinference_magics.chat.answering import interrupted_turn
 from xinference_magics.chat.comparison import Comparison, first_answer, title_of
 from xinference_magics.errors import XinferenceError
-from xinference_magics.notebook.chatting.turns import keep, stream
+from xinference_magics.notebook.chatting.turns import keep, remarks, stream
 from xinference_magics.notes import collected_notes, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from xinference_magics.chat.conversation import Conversation
     from xinference_magics.chat.question import Question
     from xinference_magics.chat.runner import Outcome
+    from xinference_magics.chat.turn import Turn
     from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions
     from xinference_magics.notebook.session.session import Session
+
+_SLOW_SECONDS = 5.0
+"""Seconds from which a comparison says why it may be slow."""
 
 
 def compare(
@@ -49,12 +54,39 @@ def compare(
                 keep(cell, options, conversation, answer, comparison)
         finally:
             _settle(cell.session, comparison, view)
-    show(notes)
+    show([*notes, *(said for turn in turns for said in remarks(turn))])
+    show(_shared(cell.session, questions, turns))
     outcomes = [outcome for _, outcome in answers]
     _finish(names, outcomes, empty=all(turn.empty for turn in turns))
     if flag.is_set():
         raise interrupts.one_line("The cell was interrupted; the answers were complete.")
     return comparison
+
+
+def _shared(
+    session: Session, questions: Sequence[Question], turns: Sequence[Turn]
+) -> Iterator[str]:
+    """Yield a note if models without a GPU shared a machine, and that took its time.
+
+    llama.cpp keeps all cores busy for each of them, so together they are far more than twice as
+    slow.
+    """
+    asked = {question.responder.name for question in questions}
+    if max(turn.seconds for turn in turns) < _SLOW_SECONDS:
+        return
+    with suppress(XinferenceError):
+        cluster = session.connector.cluster
+        running = [model for model in cluster.models() if model.uid in asked] if cluster else []
+        by_host: dict[str, list[str]] = {}
+        for model in running:
+            if not model.raw.get("accelerators") and model.address:
+                by_host.setdefault(model.address.rpartition(":")[0], []).append(model.uid)
+        for uids in by_host.values():
+            if len(uids) > 1:
+                yield (
+                    f"{' and '.join(uids)} share a CPU and slow each other down: ask them one "
+                    "after the other with -m, or launch each with its share of --n_threads."
+                )
 
 
 def _settle(session: Session, comparison: Comparison, view: View) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xinference_magics.display.formats import FORMATS
 from xinference_magics.notebook.command_line.option import (
@@ -24,6 +24,9 @@ from xinference_magics.notebook.command_line.readers import (
     ranges,
     variable,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def _format(text: str) -> str:
@@ -71,6 +74,20 @@ _STREAM = Option(
 @dataclass(frozen=True, kw_only=True)
 class ChatOptions:
     """The options of ``%%chat``."""
+
+    SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "who answers": ("model", "compare", "endpoint"),
+        "what is sent": (
+            *("system", "image", "audio", "video", "file"),
+            *("context", "cells", "fix", "raw", "show_prompt"),
+        ),
+        "how it is answered": (
+            *("temperature", "max_tokens", "parameter", "think"),
+            *("tools", "confirm", "schema", "retries"),
+        ),
+        "what becomes of the answer": ("format", "out", "stream", "background"),
+        "conversation": ("conversation", "new", "once"),
+    }
 
     model: str | None = given(replace(_MODEL, values=Values.CHATS))
     compare: tuple[str, ...] | None = given(
@@ -178,7 +195,8 @@ class ChatOptions:
         Option(
             ("--schema",),
             help=(
-                "Schema of the answer: a Pydantic class, a TypedDict, a dataclass or a JSON schema."
+                "Schema of the answer: a Pydantic class, a TypedDict, a dataclass, a JSON schema, "
+                "or a type such as list[Person]."
             ),
             metavar="NAME",
             type=not_empty,
@@ -234,7 +252,21 @@ class ChatOptions:
             return "-m and --compare cannot be combined: name that model in --compare"
         if self.compare and self.confirm:
             return "--confirm works with one model only: leave out --compare"
-        return self._conflict_with_background() if self.background else ""
+        if self.background and (conflict := self._conflict_with_background()):
+            return conflict
+        return self._without_effect()
+
+    def _without_effect(self) -> str:
+        """Return which option would be ignored, and what to do; empty if none would."""
+        if self.confirm and self.tools is None:
+            return "--confirm asks before tool calls, and there are no tools: add --tools f,g"
+        if self.retries and self.schema is None:
+            return "--retries asks again if an answer does not match a schema: add --schema NAME"
+        if self.once and self.new:
+            return "--once is outside any conversation: leave out --new"
+        if self.once and self.conversation is not None:
+            return f"--once is outside any conversation: leave out -c {self.conversation}"
+        return ""
 
     def _conflict_with_background(self) -> str:
         """Return the conflict with an option that needs the cell to wait; empty if none."""

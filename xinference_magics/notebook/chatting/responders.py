@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.chat.responders import ModelResponder
-from xinference_magics.errors import ConnectError, NotebookError, PromptError, XinferenceError
+from xinference_magics.errors import ModelNotFoundError, NotebookError, PromptError
 from xinference_magics.notebook.command_line.questions import NO, YES, answered
 from xinference_magics.notebook.prompt.expand import evaluate
 from xinference_magics.notebook.prompt.values import returned
@@ -35,7 +35,7 @@ def model_meant(name: str | None, variables: Mapping[str, Any], option: str = "-
     if not isinstance(uid, str) or not uid:
         kind = type(uid).__name__
         raise PromptError(
-            f"{option} {name}: the variable holds a {kind}, not a UID.",
+            f"{option} {name}: the variable holds a value of type {kind}, not a UID.",
             hint=f"{option} {name[1:]} (without $) accepts a model or a chain.",
         )
     return uid
@@ -61,8 +61,8 @@ def choose(
     named = cell.variables.get(name) if name else None
     if isinstance(named, ChatXinference):
         model = named
-    elif callable(getattr(named, "astream", None)):
-        return _runnable(str(name), named, options, thread)
+    elif (runnable := as_runnable(named)) is not None:
+        return _runnable(str(name), runnable, options, thread)
     else:
         model = _running(cell, options, name, named)
     if options.schema is not None:
@@ -75,18 +75,29 @@ def choose(
 def _running(
     cell: CellContext, options: ChatOptions, name: str | None, named: Any
 ) -> ChatXinference:
-    """Return the object for a running model; explain if `name` is a function instead."""
+    """Return the object for a running model; explain if `name` is a variable instead."""
     try:
         model: ChatXinference = cell.session.model_in_use(name, CHAT, options.endpoint)
-    except XinferenceError as error:
-        if callable(named) and not isinstance(error, ConnectError):
-            raise PromptError(
-                f"-m {name}: {name} is a {type(named).__name__}, and no running model is called "
-                f"{name}.",
-                hint=f"RunnableLambda({name}) turns it into a chain.",
-            ) from error
-        raise
+    except ModelNotFoundError as error:
+        if named is None:
+            raise
+        holds = f"a value of type {type(named).__name__}"
+        raise PromptError(
+            f"No running model is called {name}, and the variable {name} holds {holds}.",
+            hint=f"-m ${name} asks the model whose UID it holds." if isinstance(named, str) else "",
+        ) from error
     return model
+
+
+def as_runnable(value: Any) -> Any:
+    """Return a chain or an agent, or a function as a chain; None for anything else."""
+    if callable(getattr(value, "astream", None)):
+        return value
+    if callable(value) and not isinstance(value, type):
+        from langchain_core.runnables import RunnableLambda
+
+        return RunnableLambda(value)
+    return None
 
 
 def _runnable(name: str, runnable: Any, options: ChatOptions, thread: str | None) -> Responder:
@@ -120,7 +131,9 @@ def _agent(cell: CellContext, model: ChatXinference, tools: str, *, confirm: boo
 
     offered = evaluate(f"[{tools}]", cell.variables, option="--tools")
     sees = bool((model.profile or {}).get("image_inputs"))
-    toolbox = Toolbox(offered, partial(returned, sees=sees), cell.main_thread.run)
+    toolbox = Toolbox(
+        offered, partial(returned, sees=sees), cell.main_thread.run, names=cell.variables
+    )
     if not toolbox.tools:
         raise PromptError("--tools names no tool.", hint="For example, --tools f,g")
     return Agent(model, toolbox, cell.main_thread, _confirmed if confirm else None)

@@ -8,7 +8,7 @@ from xinference_magics import interrupts
 from xinference_magics.notebook.chatting import background
 from xinference_magics.notebook.chatting.building import build, with_uids
 from xinference_magics.notebook.chatting.comparing import compare
-from xinference_magics.notebook.chatting.turns import answer, finish, keep, silent
+from xinference_magics.notebook.chatting.turns import answer, finish, keep, remarks
 from xinference_magics.notebook.prompt.expand import Prompt
 from xinference_magics.notebook.session.session import catch_up
 from xinference_magics.notes import collected_notes, show
@@ -49,6 +49,9 @@ def chat(cell: CellContext, options: ChatOptions, text: str) -> Answer | None:
     with collected_notes() as left_out:
         built = build(cell, options, text, conversation)
     questions = [each.question for each in built]
+    is_kept = not (options.once or options.show_prompt)
+    if is_kept and (new := cell.session.conversations.announced(conversation.name)):
+        cell.session.say(new)
     if options.background and not options.show_prompt:  # the turn itself reports omitted turns
         return background.begin(cell, options, questions[0], conversation)
     show(left_out)
@@ -68,7 +71,7 @@ def _ask(
         turn, error = answer(cell, question, live=options.stream)
         if turn.is_answer:
             keep(cell, options, conversation, turn, turn)
-    show([*notes, *silent(turn)])
+    show([*notes, *remarks(turn)])
     return finish(turn, error, flag)
 
 

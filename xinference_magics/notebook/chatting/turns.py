@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from xinference_magics.chat.answering import answer_all, raise_if_interrupted
 from xinference_magics.chat.live import LiveTurn
-from xinference_magics.display.formats import unfenced
+from xinference_magics.display.formats import is_json, unfenced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,14 @@ def keep(
         cell.screen.fill_next_cell(unfenced(turn.text)[0].rstrip("\n"))
 
 
-def silent(turn: Turn) -> list[str]:
+def remarks(turn: Turn) -> list[str]:
+    """Return notes about an answer that is not what was asked for."""
+    if turn.status == "done" and turn.format == "json" and turn.text and not is_json(turn.text):
+        return [f"The answer of {turn.model_uid} is not JSON, so it is shown as text."]
+    return _silence(turn)
+
+
+def _silence(turn: Turn) -> list[str]:
     """Return a note if the model called tools and then ended its turn without an answer."""
     gave_none = turn.steps and not turn.text.strip() and not turn.message.tool_calls
     if gave_none and turn.status == "done" and turn.finish_reason == "stop":

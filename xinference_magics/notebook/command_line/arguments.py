@@ -13,19 +13,24 @@ from itertools import combinations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from IPython.core.error import UsageError
-
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.command_line import readers
-from xinference_magics.notebook.command_line.option import options_of
+from xinference_magics.notebook.command_line.option import options_of, sections_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from xinference_magics.notebook.command_line.option import Option
 
 Options = TypeVar("Options")
 
 _WORD = re.compile(r"""\s*((?:(?:^|(?<=[\s=]))(?:"[^"]*"|'[^']*')|\S)+)""")
 """A word; quotes group at its start or after an equals sign."""
 _QUOTED = re.compile(r"""(^|=)("[^"]*"|'[^']*')""")
+_LONG = re.compile(r"--[A-Za-z][\w.-]*")
+"""A long option as users type one; a value may contain spaces."""
+_NEEDS = re.compile(r": expected (?P<count>one|\d+) arguments?$")
+"""How argparse ends to say that an option has too few words."""
 _REQUIRED = "the following arguments are required: "
 """How argparse begins to say what is missing."""
 _MAX_EXACT_CHARS = 4
@@ -92,15 +97,25 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
             formatter_class=_Formatter,
         )
         self._positionals.title = "arguments"
-        self.add_argument("-h", "--help", action="help", help="Show this help.")
-        for option in self.options:
-            option.add_to(self)
+        *sections, (title, rest) = sections_of(kind)
+        for heading, options in sections:
+            self._add(self.add_argument_group(heading), options)
+        others = self.add_argument_group(title) if title else self
+        others.add_argument("-h", "--help", action="help", help="Show this help.")
+        self._add(others, rest)
+
+    def _add(self, group: argparse._ActionsContainer, options: Iterable[Option]) -> None:
+        for option in options:
+            option.add_to(self if option.positional else group)
 
     def _usage(self) -> str:
         """Return the usage line: required options, positional arguments and ``[OPTIONS]``."""
         words = [option for option in self.options if option.positional]
         needed = [option for option in self.options if option.required and not option.positional]
-        parts = [f"{option.shortest} {option.placeholder}" for option in needed]
+        parts = [
+            f"{'' if option.leading else f'{option.shortest} '}{option.placeholder}"
+            for option in needed
+        ]
         parts += [each.placeholder if each.required else f"[{each.placeholder}]" for each in words]
         return " ".join([*parts, "[OPTIONS]"])
 
@@ -125,12 +140,14 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
             UsageError: A word or its value is invalid; the message names the nearest option.
             HelpRequested: Help was requested.
         """
+        taker = next((option for option in self.options if option.undeclared), None)
+        self._reject_unknown(words, passes=taker is not None)
+        self._reject_repeated(words)
         namespace, unknown = self.parse_known_args(self.in_place(words))
         values = vars(namespace)
         for option in self.options:
             if option.words > 1 and values[option.name]:
                 values[option.name] = [tuple(words) for words in values[option.name]]
-        taker = next((option for option in self.options if option.undeclared), None)
         if taker is not None:
             forced = {key.replace("-", "_"): value for key, value in values[taker.name] or ()}
             values[taker.name] = {**extra_pairs(unknown, self), **forced}
@@ -151,8 +168,46 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
                     f"{first.flags[0]} and {second.flags[0]} contradict each other: leave one out"
                 )
 
+    def _reject_unknown(self, words: Sequence[str], *, passes: bool) -> None:
+        """Reject unknown options before argparse reports what is missing because of them.
+
+        Args:
+            words: The words after the command.
+            passes: Whether undeclared options are passed on, unless they look misspelt.
+        """
+        for word in words:
+            name = word.partition("=")[0]
+            if not _LONG.fullmatch(name) or name in {*self.flags, "--help"}:
+                continue
+            if not passes:
+                self.error(self.unknown(word))
+            if near := self._nearest_long(name):
+                rest = f"(--extra {name[2:]}=VALUE passes it on)"
+                self.error(f"no option {name}; did you mean {near}? {rest}")
+
+    def _reject_repeated(self, words: Sequence[str]) -> None:
+        """Reject an option that is given twice, of which argparse would ignore the first."""
+        names = [word.partition("=")[0] for word in words]
+        for option in self.options:
+            given = [name for name in names if name in option.flags]
+            if len(given) > 1 and option.words and not option.repeat:
+                self.error(f"{given[-1]} is given twice")
+
+    def _nearest_long(self, name: str) -> str | None:
+        long_flags = [flag for flag in self.flags if flag.startswith("--")]
+        return nearest(name, long_flags) or _part_of(name, long_flags)
+
     def in_place(self, words: Sequence[str]) -> list[str]:
-        """Move a first word that is given by flag to the front: ``--model-uid m`` becomes ``m``."""
+        """Move a first word that is given by flag to the front: ``--model-uid m`` becomes ``m``.
+
+        The word for a leading option gets its flag: ``launch m`` becomes ``launch -n m``.
+        """
+        leading = next((option for option in self.options if option.leading), None)
+        if leading and words and not words[0].startswith("-"):
+            flag = next((each for each in words if each.partition("=")[0] in leading.flags), None)
+            if flag is not None:
+                self.error(f"{leading.placeholder} is given twice: {words[0]} and {flag}")
+            return [leading.shortest, *words]
         first = next((option for option in self.options if option.positional), None)
         for place, word in enumerate(words if first else ()):
             flag, equals, value = word.partition("=")
@@ -168,18 +223,24 @@ class Parser(argparse.ArgumentParser, Generic[Options]):
             secretive = any(option.safe_way for option in self.options)
             return "unexpected words" if secretive else f"unexpected word {word!r}"
         name = word.partition("=")[0]
-        near = nearest(name, self.flags)
+        near = self._nearest_long(name) if name[:2] == "--" else nearest(name, self.flags)
         return f"no option {name}" + (f"; did you mean {near}?" if near else "")
 
     def error(self, message: str) -> NoReturn:
         """Raise `message` as a usage error for this command."""
         if message.startswith(_REQUIRED):
-            message = f"{message.removeprefix(_REQUIRED)} is missing"
+            missing = message.removeprefix(_REQUIRED)
+            message = f"{missing} {'are' if ', ' in missing else 'is'} missing"
+        message = _NEEDS.sub(_in_words, message.removeprefix("argument "))
         raise UsageError(f"{self.prog}: {message} (help: {self.prog} -h)")
 
     def print_help(self, file: Any = None) -> NoReturn:  # noqa: ARG002 - argparse's signature
         """Pass the help to the magic instead of printing it."""
         raise HelpRequested(self.format_help())
+
+
+def _in_words(match: re.Match[str]) -> str:
+    return " needs a value" if match["count"] == "one" else f" needs {match['count']} values"
 
 
 def nearest(name: str, flags: Iterable[str]) -> str | None:
@@ -244,10 +305,10 @@ def _unquoted(word: str, parser: Parser[Any]) -> str:
 
 
 def extra_pairs(words: Sequence[str], parser: Parser[Any]) -> dict[str, Any]:
-    """Parse undeclared ``--key value`` pairs, rejecting those that look misspelt.
+    """Parse undeclared ``--key value`` pairs.
 
     Raises:
-        UsageError: A word isn't an option, has no value, or is close to a declared option.
+        UsageError: A word isn't an option or has no value.
     """
     extra: dict[str, Any] = {}
     rest = iter(words)
@@ -255,11 +316,6 @@ def extra_pairs(words: Sequence[str], parser: Parser[Any]) -> dict[str, Any]:
         key, separator, value = word.partition("=")
         if not key.startswith("--"):
             parser.error(parser.unknown(word))
-        long_flags = [flag for flag in parser.flags if flag.startswith("--")]
-        if near := nearest(key, long_flags) or _part_of(key, long_flags):
-            parser.error(
-                f"no option {key}; did you mean {near}? (--extra {key[2:]}=VALUE passes it on)"
-            )
         value = value if separator else next(rest, "")
         if not value or value.startswith("--"):
             parser.error(f"{key} needs a value")

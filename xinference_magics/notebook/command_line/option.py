@@ -25,7 +25,7 @@ from xinference_magics.notebook.command_line.readers import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
 
 _LISTED = 2
@@ -83,6 +83,7 @@ class Option:
         listed: Whether its value is a comma-separated list whose items are completed one by one.
         offered: Whether completion offers its flag; False if every value is rejected.
         undeclared: Whether undeclared ``--key value`` pairs are added to its value.
+        leading: Whether a first word without a flag is its value, too, as in ``launch NAME``.
         sent: Whether a launch sends its value unchanged, under its own name.
         reported: How the server reports an option that describes the model of a launch; None for
             every other option.
@@ -103,6 +104,7 @@ class Option:
     listed: bool = False
     offered: bool = True
     undeclared: bool = False
+    leading: bool = False
     sent: bool = False
     reported: Reported | None = None
 
@@ -139,8 +141,8 @@ class Option:
         left_out = "" if default is None or "default" in self.help else f" Default: {default}."
         return f"{self.help}{possible}{left_out}"
 
-    def add_to(self, parser: argparse.ArgumentParser) -> None:
-        """Add this option or positional to `parser`."""
+    def add_to(self, parser: argparse._ActionsContainer) -> None:
+        """Add this option or positional to a parser, or to a group of one."""
         help_text = self.explained.replace("%", "%%")
         names, dest = ([self.name], {}) if self.positional else (self.flags, {"dest": self.name})
         keywords = {"help": help_text, "default": self.default, **dest, **self._value()}
@@ -191,6 +193,26 @@ def options_of(kind: type[Any]) -> tuple[Option, ...]:
     return tuple(replace(option, name=name) for name in names for option in every[name])
 
 
+def sections_of(kind: type[Any]) -> list[tuple[str, list[Option]]]:
+    """List the options by the headings of the help; what is refused comes last.
+
+    The headings are those of the dataclass's `SECTIONS`: for each, the names of its options. All
+    other options share one list without a heading, or the last one.
+    """
+    options = options_of(kind)
+    sections: Mapping[str, Sequence[str]] = getattr(kind, "SECTIONS", {})
+    listed = [
+        (title, [option for name in names for option in options if option.name == name])
+        for title, names in sections.items()
+    ]
+    named = {name for names in sections.values() for name in names}
+    rest = sorted(
+        (option for option in options if option.name not in named),
+        key=lambda option: not option.offered,
+    )
+    return [*listed, ("other" if listed else "", rest)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class NoOptions:
     """The options of a command that has none."""
@@ -223,11 +245,12 @@ API_KEY = Option(
 )
 MODEL_NAME = Option(
     ("--model-name", "-n"),
-    help="Name of the model.",
+    help="Name of the model; as the first word, it needs no -n.",
     metavar="NAME",
     type=not_empty,
     required=True,
     values=Values.MODEL,
+    leading=True,
 )
 MODEL_TYPE = Option(
     ("--model-type", "-t"),

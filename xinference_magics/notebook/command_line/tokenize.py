@@ -6,8 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
-
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.prompt.expand import evaluate, expand
 from xinference_magics.notebook.prompt.values import worded
 

@@ -163,7 +163,12 @@ def search(session: Session, options: SearchOptions) -> Found:
     if not found:
         raise registry.nothing_like(" ".join(options.text), options.model_type)
     brief = any(each.type == "LLM" and not each.formats for each in found[_DETAILED:])
-    some = f"Only the first {_DETAILED} of {len(found)} are shown in full. " if brief else ""
+    some = (
+        f"Sizes, formats and contexts are those of the first {_DETAILED} of {len(found)}: a longer "
+        "TEXT narrows the search. "
+        if brief
+        else ""
+    )
     found.caption = f"{some}%xinference engine -n NAME shows which engines can run one."
     return found
 

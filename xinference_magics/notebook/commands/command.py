@@ -12,10 +12,8 @@ from functools import cached_property
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeAlias, TypeVar
 
-from IPython.core.error import UsageError
-
 from xinference_magics import __version__
-from xinference_magics.errors import NotebookError, XinferenceError
+from xinference_magics.errors import NotebookError, UsageError, XinferenceError
 from xinference_magics.nearest import near
 from xinference_magics.notebook.command_line.arguments import (
     HelpRequested,
@@ -225,7 +223,8 @@ class PromptCommand(Declaration[Prompted]):
             words, rest = [*words, "--out", out["name"]], ""
         options = parser.parse(words)
         if cell is not None and rest.strip():
-            parser.error(f"unexpected {rest.strip()!r}: the prompt goes on the lines below")
+            where = _belongs(rest.split(), f"%{self.name}" if not cell.strip() else "")
+            parser.error(f"unexpected {rest.strip()!r}: {where}")
         text = rest.strip() if cell is None else cell.removesuffix("\n")
         if not text.strip():
             text = options.implied_prompt
@@ -234,6 +233,19 @@ class PromptCommand(Declaration[Prompted]):
         if options.conflict:
             parser.error(options.conflict)
         return options, text
+
+
+def _belongs(words: Sequence[str], alone: str) -> str:
+    """Say where words after the options of a cell magic belong.
+
+    Args:
+        words: The words.
+        alone: The line magic that would take them as the prompt; empty if there is a prompt.
+    """
+    may_be_uid = len(words) == 1 and words[0][0].isalnum()
+    model = f"to ask a model of that name, type -m {words[0]}; " if may_be_uid else ""
+    otherwise = f", or after {alone} with one %" if alone else ""
+    return f"{model}the prompt goes on the lines below{otherwise}"
 
 
 AnyCommand: TypeAlias = Command[Any] | PromptCommand[Any]
@@ -285,7 +297,7 @@ class CommandSet(dict[str, AnyCommand]):
         """
         name, *rest = words or [self.default]
         if name in {"", "-h", "--help", "help"}:
-            session.say(self.help(rest) if name else f"{_where(session)}\n\n{self.help()}")
+            session.say(self.help(rest) if name else f"{_where(session)}\n\n{self.overview()}")
             return None
         if name in {"-v", "--version"}:
             session.say(f"xinference_magics {__version__}\n{_where(session)}")
@@ -300,6 +312,21 @@ class CommandSet(dict[str, AnyCommand]):
             return None
         session.connector.changes += 1
         return value
+
+    def overview(self) -> str:
+        """Name all commands, a line for each group."""
+        width = max(map(len, self.groups))
+        lines = [
+            f"  {title:{width}}  {', '.join(command.name for command in commands)}"
+            for title, commands in self.groups.items()
+        ]
+        examples = [indent(example, "  ") for example in self.examples]
+        return "\n".join(
+            [
+                *(f"{self.magic} COMMAND [OPTIONS]", "", *lines, "", "examples:", *examples, ""),
+                f"{self.magic} help says what each command does, {self.magic} COMMAND -h how.",
+            ]
+        )
 
     def help(self, words: Sequence[str] = ()) -> str:
         """Describe the command that `words` names, or list all commands."""

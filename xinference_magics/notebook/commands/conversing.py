@@ -85,6 +85,8 @@ def show(session: Session, options: WhichOptions) -> TurnRows:
 
 def use(session: Session, options: NameOptions) -> Conversation:
     """Make a conversation current; %%chat continues it."""
+    if new := session.conversations.announced(options.name):
+        session.say(new)
     return _current(session, session.conversations.switch(options.name))
 
 
@@ -132,13 +134,13 @@ class EditOptions(WhichOptions, CellOptions):
 
 def edit(session: Session, options: EditOptions) -> Turn:
     """Edit a turn: its answer, or with ``--prompt`` its question."""
-    if options.cell is None:
+    text = (options.cell or "").strip("\n")
+    if not text.strip():
         raise NotebookError(
             "There is no new text.",
             hint="Type %%conversation edit TURN, and the new text below it.",
         )
     words = "prompt" if options.prompt else "answer"
-    text = options.cell.strip("\n")
     conversation = _whole(session, options)
     return conversation.edit(options.turn, **{words: text})
 

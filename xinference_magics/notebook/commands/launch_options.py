@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from IPython.core.error import UsageError
-
+from xinference_magics.errors import UsageError
 from xinference_magics.notebook.command_line.option import (
     API_KEY,
     AS_NAME,
@@ -38,7 +37,7 @@ from xinference_magics.notebook.command_line.readers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from xinference_magics.cluster.launching.plan import LaunchRequest
 
@@ -46,6 +45,23 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class LaunchOptions:
     """All options of `xinference launch` 4.1, and some of our own."""
+
+    SECTIONS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "which model": (
+            *("model_name", "model_type", "model_size_in_billions", "model_format"),
+            *("quantization", "model_engine", "model_path"),
+        ),
+        "how it runs": (
+            *("model_uid", "context_length", "enable_thinking", "replica", "worker_ip"),
+            *("n_gpu", "gpu_idx", "envs", "extra"),
+        ),
+        "in this notebook": ("as_name", "reuse", "no_wait", "dry_run", "endpoint"),
+        "rarely needed, as in Xinference's command line": (
+            *("n_worker", "replica_config", "lora_modules", "image_lora_load_kwargs"),
+            *("image_lora_fuse_kwargs", "quantization_config", "trust_remote_code"),
+            *("enable_virtual_env", "virtual_env_packages", "virtual_env_find_links"),
+        ),
+    }
 
     endpoint: str | None = given(ENDPOINT)
     model_name: str = given(replace(MODEL_NAME, sent=True, reported=Reported.YES))

@@ -154,7 +154,11 @@ def logs(session: Session, options: LogsOptions) -> Lines | Events:
             hint=f"Leave out the UID: %xinference logs --worker {options.worker}",
         )
     cluster = session.connector.visit(options.endpoint)
-    return Events(cluster.machines.events(options.uid)[-options.lines :])
+    found = Events(cluster.machines.events(options.uid)[-options.lines :])
+    if found and options.uid not in {model.uid for model in cluster.models()}:
+        # The server records neither the loss of a worker nor the end of a process.
+        found.caption = f"{options.uid} is not running now."
+    return found
 
 
 def _client_log(options: LogsOptions) -> Lines:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import UsageError
-
 from xinference_magics.display.amounts import counted
-from xinference_magics.errors import NotebookError, PermissionDeniedError
+from xinference_magics.errors import NotebookError, PermissionDeniedError, UsageError
 from xinference_magics.notebook.command_line.option import Option, given
 from xinference_magics.notebook.command_line.readers import json_object, seconds
 from xinference_magics.notebook.commands.command import UID, YES, Command, ThereOptions, confirm

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from IPython.core.error import UsageError
-
-from xinference_magics.errors import NotebookError, ServerError
+from xinference_magics.errors import NotebookError, ServerError, UsageError
 from xinference_magics.notebook.command_line.option import (
     MODEL_NAME,
     MODEL_TYPE,

@@ -60,11 +60,13 @@ class Place:
         command: The command.
         option: The option whose value is expected; None if a flag is.
         given: The options already typed, with their values.
+        bare: Whether its value is expected without a flag, so that a flag can come instead.
     """
 
     command: AnyCommand
     option: Option | None = None
     given: dict[str, str] = field(default_factory=dict)
+    bare: bool = False
 
     @property
     def endpoint(self) -> str | None:
@@ -125,9 +127,9 @@ class Completer:
         return self._at(place, fragment) if place else None
 
     def _at(self, place: Place, fragment: str) -> Completion:
-        if place.option is not None and not (place.option.positional and fragment[:1] == "-"):
+        if place.option is not None and not (place.bare and fragment[:1] == "-"):
             found = self._valued(place, place.option, fragment)
-            if found.words or not place.option.positional:
+            if found.words or not place.bare:
                 return found
         flag, equals, value = fragment.partition("=")
         for option in place.command.options if equals else ():
@@ -203,6 +205,8 @@ def placed(command: AnyCommand, words: list[str]) -> Place | None:
     by_flag = {flag: option for option in command.options for flag in option.flags}
     takes_any = any(option.undeclared for option in command.options)
     positional = [option for option in command.options if option.positional]
+    if not words or words[0][:1] != "-":
+        positional += [option for option in command.options if option.leading]
     place, rest = Place(command), list(words)
     while rest:
         word = rest.pop(0)
@@ -226,6 +230,7 @@ def placed(command: AnyCommand, words: list[str]) -> Place | None:
             place.given[option.name] = value if equals else " ".join(rest[:count])
             del rest[:count]
     place.option = positional[0] if positional else None
+    place.bare = place.option is not None
     return place
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics import interrupts
@@ -21,7 +22,7 @@ from xinference_magics.transport import endpoint as endpoints
 from xinference_magics.transport.logs import dropped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from xinference_magics.cluster.connection import Cluster
     from xinference_magics.local_server.server import LocalServer
@@ -284,6 +285,22 @@ class Connector:
                 "ends it."
             ) from None
         return self._use_local(server)
+
+    @contextmanager
+    def local_server_explained(self) -> Iterator[None]:
+        """Report a failed connection to the private server as its end, if it has ended.
+
+        Raises:
+            LocalServerError: It has.
+        """
+        try:
+            yield
+        except ConnectError as error:
+            if self._local is None or self._local.alive:
+                raise
+            from xinference_magics.local_server.server import gone
+
+            raise gone(self._local.endpoint) from error
 
     def stop_local(self) -> None:
         """Stop the private local server, even if it is still starting.
