@@ -109,6 +109,42 @@ PARALLEL = {
         piece(ROME[:9], "weather", index=1, id="a"),
         piece(ROME[9:], index=1),
     ],
+    "one tool again, in pieces": [
+        *(piece(part, name, index=0) for part, name in (("", "weather"), (PARIS[:9], None))),
+        piece(PARIS[9:], index=0),
+        *(piece(part, name, index=0) for part, name in (("", "weather"), (ROME[:9], None))),
+        piece(ROME[9:], index=0),
+    ],
+    "one tool again, in pieces with its name": [
+        *(piece(part, "weather", index=0) for part in ("", PARIS[:9], PARIS[9:])),
+        *(piece(part, "weather", index=0) for part in ("", ROME[:9], ROME[9:])),
+    ],
+    "one tool again, in pieces without numbers": [
+        *(piece("", "weather"), piece(PARIS[:9]), piece(PARIS[9:])),
+        *(piece("", "weather"), piece(ROME[:9]), piece(ROME[9:])),
+    ],
+    "numbers for ids, in pieces": [
+        *(piece(part, "weather", index=0, id=0) for part in ("", PARIS[:9], PARIS[9:])),
+        *(piece(part, "weather", index=0, id=1) for part in ("", ROME[:9], ROME[9:])),
+    ],
+    "numbers for ids, only at the start": [
+        *(piece("", "weather", index=0, id=7), piece(PARIS[:9], index=0), piece(PARIS[9:])),
+        *(piece("", "weather", index=0, id=8), piece(ROME[:9], index=0), piece(ROME[9:])),
+    ],
+    "numbers for ids, alternately": [
+        piece(PARIS[:9], "weather", index=0, id=0),
+        piece(ROME[:9], "weather", index=0, id=1),
+        piece(PARIS[9:], index=0, id=0),
+        piece(ROME[9:], index=0, id=1),
+    ],
+    "the same number for ids": [
+        *(piece(part, "weather", index=0, id=0) for part in ("", PARIS[:9], PARIS[9:])),
+        *(piece(part, "weather", index=0, id=0) for part in ("", ROME[:9], ROME[9:])),
+    ],
+    "one id for both, and one number": [
+        piece(PARIS, "weather", index=0, id="a"),
+        *(piece("", "weather", index=0, id="a"), piece(ROME, index=0, id="a")),
+    ],
     "name and id apart": [
         piece(index=0, id="a"),
         piece("", "weather", index=0),
@@ -166,9 +202,25 @@ def test_one_call_in_a_stream(pieces):
     assert called(of_pieces(*pieces)) == BOTH[:1]
 
 
-def test_calls_of_two_tools_under_one_number_and_no_id():
-    pieces = piece("", "time", index=0), piece(PARIS, "weather", index=0)
+@pytest.mark.parametrize("index", [0, 1, None])
+@pytest.mark.parametrize("key", [{}, {"id": "a"}, {"id": 0}])
+def test_calls_of_two_tools_under_one_number_or_id(key, index):
+    pieces = piece("", "time", index=0, **key), piece(PARIS, "weather", index=index, **key)
     assert called(of_pieces(*pieces)) == [("time", {}), *BOTH[:1]]
+
+
+@pytest.mark.parametrize("pieces", [*PARALLEL.values(), *ONE.values()], ids=[*PARALLEL, *ONE])
+def test_pieces_in_one_delta(pieces):
+    for at in range(len(pieces)):
+        deltas = [{"tool_calls": each} for each in (pieces[:at], pieces[at:])]
+        message = streamed([*map(recorded.chunk, deltas), recorded.chunk({}, "tool_calls")])
+        assert called(message) == (BOTH if pieces in PARALLEL.values() else BOTH[:1])
+
+
+def test_pieces_in_one_delta_are_one_call_at_once():
+    pieces = [piece("", "weather", index=0, id="a"), piece(PARIS[:9]), piece(PARIS[9:])]
+    chunk = StreamConverter(REQUEST).feed(recorded.chunk({"tool_calls": pieces}))
+    assert called(chunk.message) == BOTH[:1]
 
 
 def test_one_call_without_a_list():
@@ -392,6 +444,54 @@ def test_a_text_cut_anywhere_in_utf_16(case):
     ]
     characters = Characters()
     assert "".join([*map(characters.feed, pieces), characters.end()]) == text
+
+
+@pytest.mark.parametrize("key", ["a", 0, None])
+def test_calls_with_one_id_in_a_message_instead_of_a_delta(key):
+    calls = [piece("{}", "time", id=key), piece("{}", "time", id=key)]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    chunk = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    assert called(streamed([chunk])) == [("time", {}), ("time", {})]
+
+
+@pytest.mark.parametrize("said", [{"text": "Hel"}, {"message": {"content": "Hel"}}])
+def test_text_instead_of_a_delta(said):
+    chunk = {"choices": [{"index": 0, **said, "finish_reason": None}]}
+    converter = StreamConverter(REQUEST)
+    assert converter.feed(chunk).message.content == "Hel"
+    assert stream.has_words(chunk)
+    assert streamed([chunk, chunk, {DONE: True}]).content == "HelHel"
+
+
+@pytest.mark.parametrize("finish", [None, "", "stop"])
+def test_a_whole_answer_for_a_stream_is_complete(finish):
+    for data in (
+        {**recorded.whole({"content": "a"}, finish), DONE: True},
+        as_chunk(recorded.whole({"content": "a"}, finish), REQUEST),
+        as_chunk({"choices": [{"text": "a", "finish_reason": finish}]}, REQUEST),
+    ):
+        message = streamed([data])
+        assert (message.content, message.response_metadata["finish_reason"]) == ("a", "stop")
+
+
+REFUSALS = [
+    [{"refusal": "No\ud83d"}, {"refusal": "\ude00."}],
+    [{"refusal": None, "content": None}, {"content": [{"type": "refusal", "refusal": "No😀."}]}],
+    [{"content": {"type": "refusal", "refusal": "No😀."}}],
+]
+
+
+@pytest.mark.parametrize("deltas", REFUSALS)
+def test_a_refusal_is_noted(deltas):
+    message = streamed([*map(recorded.chunk, deltas), recorded.chunk({}, "stop")])
+    assert (message.content, message.response_metadata["refusal"]) == ("No😀.", "No😀.")
+    whole = to_message(recorded.whole(deltas[-1]), REQUEST)
+    assert whole.response_metadata["refusal"] == whole.content
+
+
+def test_no_refusal_is_noted_without_one():
+    message = streamed([recorded.chunk({"content": "a", "refusal": None}), {DONE: True}])
+    assert "refusal" not in message.response_metadata
 
 
 def test_a_message_instead_of_a_delta():

@@ -36,19 +36,17 @@ class StreamedAnswer:
         self._begun = self._reasoned = False
         self.needs_whole = False
 
-    def feed(self, data: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
-        """Convert a chunk as the server sent it.
+    def feed(self, data: dict[str, Any]) -> ChatGenerationChunk | None:
+        """Convert a chunk as the server sent it; return None if there is nothing to pass on yet.
 
         Raises:
             ServerError: The chunk is malformed.
         """
         self._begun = self._begun or has_words(data)
         chunk = self._converter.feed(data)
-        if chunk is not None:
-            self._reasoned = (
-                self._reasoned or "reasoning_content" in chunk.message.additional_kwargs
-            )
-            yield chunk
+        if chunk is not None and not self._reasoned:
+            self._reasoned = "reasoning_content" in chunk.message.additional_kwargs
+        return chunk
 
     def failed(self, error: ServerError) -> None:
         """Record that the stream failed with `error`.
@@ -74,7 +72,7 @@ class StreamedAnswer:
 
     def _ended(self, last: ChatGenerationChunk) -> Iterator[ChatGenerationChunk]:
         yield last
-        warn_if_choice_unmet(self._request, self._converter.called)
+        warn_if_choice_unmet(self._request, self._converter.called, last.message.response_metadata)
 
     def whole(self, answer: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
         """Convert the response to the non-streaming request.
@@ -84,7 +82,8 @@ class StreamedAnswer:
         """
         self._converter, self.needs_whole = self._new_converter(), False
         reasoned = self._reasoned
-        for chunk in self.feed(as_chunk(answer, self._request)):
+        chunk = self.feed(as_chunk(answer, self._request))
+        if chunk is not None:
             if reasoned:  # the stream has already passed its own reasoning on
                 chunk.message.additional_kwargs.pop("reasoning_content", None)
             yield chunk

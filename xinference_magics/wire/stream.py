@@ -14,23 +14,28 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
+from xinference_magics.errors import ServerError
 from xinference_magics.wire.calls.openings import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.engines import LLAMA_CPP
 from xinference_magics.wire.forced_calls import ForcedCalls
-from xinference_magics.wire.metadata import response_metadata, usage_in
+from xinference_magics.wire.metadata import REFUSAL, response_metadata, usage_in
 from xinference_magics.wire.native_calls import id_in
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
     DONE,
     Characters,
+    MalformedError,
     calls_in,
     content_in,
     finish_in,
     logprobs_in,
+    message_in,
     object_in,
     objects_in,
     raw_text_in,
+    refusal_in,
     understood,
+    whole_characters,
 )
 from xinference_magics.wire.streamed_calls import StreamedCalls, joined
 
@@ -58,7 +63,7 @@ def _as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
     choices = [
         {
             **each,
-            "delta": _numbered(object_in(each, "message")),
+            "delta": _numbered(message_in(each)),
             "finish_reason": each.get("finish_reason") or "stop",
         }
         for each in objects_in(answer, "choices")
@@ -66,15 +71,24 @@ def _as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {**answer, "choices": choices}
 
 
-_WORDS = ("content", "reasoning_content", "reasoning", "tool_calls")
+_WORDS = ("content", "refusal", "reasoning_content", "reasoning", "tool_calls")
 
 
 def has_words(chunk: Mapping[str, Any]) -> bool:
     """Return whether a stream's chunk contains any output, which begins the answer."""
     match chunk:
-        case {"choices": [{"delta": dict(delta)}, *_]}:
-            return any(delta.get(name) for name in _WORDS)
+        case {"choices": [{"delta": {**said}} | {"message": {**said}}, *_]} if said:
+            return any(said.get(name) for name in _WORDS)
+        case {"choices": [{"text": text}, *_]}:
+            return bool(text)
     return False
+
+
+def _without_delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a choice says elsewhere: a whole message's calls have no numbers of their own."""
+    said = message_in(choice)
+    calls = calls_in(said) if said.get("tool_calls") else []
+    return said if not calls or any("index" in each for each in calls) else _numbered(said)
 
 
 def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +128,7 @@ class StreamConverter:
         self.called = self._calls.names
         self._text, self._thought = Characters(), Characters()
         self._thoughts: list[str] = []
+        self._refusal: list[str] = []
         self._may_misplace = request.engine in (LLAMA_CPP, None)
         self._of_its_own = False
         self._answered = False  # in words
@@ -127,8 +142,11 @@ class StreamConverter:
         Raises:
             ServerError: The chunk has an unexpected format.
         """
-        with self._understood:
+        try:  # without entering a context for each chunk, which costs time
             return self._read(data)
+        except (MalformedError, ServerError):
+            with self._understood:
+                raise
 
     def _read(self, data: Mapping[str, Any]) -> ChatGenerationChunk | None:
         choices = objects_in(data, "choices")
@@ -140,7 +158,9 @@ class StreamConverter:
         if choice.get("finish_reason") and (finish := finish_in(choice)):
             self._finish = self._finish or finish
             self._note(data)
-        delta = object_in(choice, "delta") or object_in(choice, "message")
+        elif DONE in data:  # a whole answer, which is complete without a reason, too
+            self._note(data)
+        delta = object_in(choice, "delta") or _without_delta(choice)
         thought, text = self._parts(delta)
         calls: list[ToolCallChunk] = []
         if self._forced and text:
@@ -153,6 +173,8 @@ class StreamConverter:
             calls += self._calls.deltas(native := calls_in(delta))
             if self._tags and native:
                 self._tags.drop_torn_tag()
+        if len(calls) > 1:
+            calls = joined(calls)
         return self._chunk(text, thought, calls, logprobs_in(choice))
 
     @property
@@ -192,6 +214,8 @@ class StreamConverter:
             # Either there was no reasoning, or the engine sent the whole answer as reasoning.
             text = "".join(self._thoughts)
         metadata = response_metadata(self._request, finish, self._beside)
+        if refusal := whole_characters("".join(self._refusal)):
+            metadata[REFUSAL] = refusal
         message = AIMessageChunk(
             content=text,
             additional_kwargs={"reasoning_content": thought} if thought else {},
@@ -209,6 +233,8 @@ class StreamConverter:
     def _parts(self, delta: Mapping[str, Any]) -> tuple[str, str]:
         """Return the reasoning and the answer; the engine's own separation overrides tags."""
         in_blocks, text = content_in(delta)
+        if "refusal" in delta or delta.get("content").__class__ in (list, dict):
+            self._refusal.append(refusal_in(delta))
         text, before = self._text.feed(text), ""
         thought = raw_text_in(delta, "reasoning_content") or raw_text_in(delta, "reasoning")
         if thought := self._thought.feed(thought or in_blocks):

@@ -23,6 +23,8 @@ _CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
 _DATA = ("{", "[")
 _CONTINUED = frozenset("[({>='\"")  # at the end of the line above, data goes on from there
 _CODE_INDENT = 4
+_BLANK = frozenset(" \t")
+_CONTINUES_SENTENCE = frozenset(",;(")
 _QUOTES = frozenset("\"'`")  # right after one of these, a tag is only a mention
 _SPANS = {"`": "`", "“": "”", "„": "“”"}  # and so it is between these, on one line
 _SPAN_MARKS = frozenset("`“”„")
@@ -57,9 +59,19 @@ class _Starts:
         return _one_of({"\n", *_SPAN_MARKS, *self.anywhere})
 
     @cached_property
+    def first(self) -> re.Pattern[str]:
+        """Matches the first character of a tag."""
+        return _one_of({tag[0] for tag in self.anywhere})
+
+    @cached_property
+    def all(self) -> frozenset[str]:
+        """All starts."""
+        return self.of_lines | self.anywhere
+
+    @cached_property
     def longest(self) -> int:
         """The length of the longest start."""
-        return max(map(len, {*self.of_lines, *self.anywhere}))
+        return max(map(len, self.all))
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
@@ -86,6 +98,7 @@ class Openings:
         self._indent = 0  # of this line
         self._bare = True  # whether nothing but the indentation was passed in this line
         self._after_data = False  # in lines that began like data but were not a call
+        self.in_sentence = False  # whether the last opening came in the middle of a sentence
 
     def formats(self, opening: str) -> list[Format]:
         """Return the formats that may begin with `opening`, in the order of the table."""
@@ -96,6 +109,11 @@ class Openings:
             for form, starts in self._starts.by_form.items()
             if any(each.startswith(opening) for each in starts)
         ]
+
+    @property
+    def all(self) -> Collection[str]:
+        """What a call may begin with."""
+        return self._starts.all
 
     def begins_tag(self, text: str) -> bool:
         """Return whether `text` is a proper prefix of a tag, at least two characters long."""
@@ -151,6 +169,7 @@ class Openings:
         if text[at] == "\n":
             self._after_data = False
         found = self._starts.line.match(text, at)
+        self.in_sentence = False
         if found is None:
             begun = text[at : at + self._starts.longest]
             return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
@@ -186,11 +205,15 @@ class Openings:
             self._above = line[-1:] or ("" if self._bare else self._word)
             self._blank, self._bare, self._indent, self._span = True, True, 0, ""
             return found.end(), None
+        begins_line = self._bare and found.start() == at
         self._bare = False
         if found[0] in _SPAN_MARKS:
             self._note(found[0])
             return found.end(), None
         before = text[found.start() - 1] if found.start() else self._before
+        word = text[: found.start()].rstrip(" \t\r")[-1:] or self._word
+        goes_on = before in _BLANK and (word.isalnum() or word in _CONTINUES_SENTENCE)
+        self.in_sentence = not begins_line and goes_on
         mentioned = self._span or before in _QUOTES
         return (found.start() + 1, None) if mentioned else (found.start(), found[0])
 
@@ -216,9 +239,11 @@ class Openings:
 
     def _kept(self, text: str, at: int) -> int:
         """Return how many characters at the end may be the start of an opening."""
-        longest = min(self._starts.longest, len(text) - at)
-        sizes = range(longest, 0, -1)
-        return next((size for size in sizes if text[-size:] in self._starts.beginnings), 0)
+        begin = max(at, len(text) - self._starts.longest)
+        for found in self._starts.first.finditer(text, begin):
+            if text[found.start() :] in self._starts.beginnings:
+                return len(text) - found.start()
+        return 0
 
 
 def _starts(form: Format, names: Collection[str]) -> Collection[str]:
@@ -321,7 +346,13 @@ class ToolCallSplitter:
                     return
                 formats = self._openings.formats(opening)
                 fenced = opening in _FENCES
-                self._candidate = Candidate(formats, self._offered, fenced=fenced)
+                self._candidate = Candidate(
+                    formats,
+                    self._offered,
+                    fenced=fenced,
+                    in_sentence=self._openings.in_sentence,
+                    openings=self._openings.all,
+                )
             held, self._held = self._held, ""
             self._candidate.feed(held)
             if not self._settle(self._candidate, texts, calls):
