@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinference_magics.wire.calls.formats import FORMATS
-from xinference_magics.wire.calls.openings import ToolCallSplitter
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 
 PARAMETERS = {
     "type": "object",

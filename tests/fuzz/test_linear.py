@@ -14,7 +14,7 @@ from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_ma
 from xinference_magics.local_server.server_log import cause
 from xinference_magics.transport.events import Lines, read
 from xinference_magics.transport.handle import body_pieces
-from xinference_magics.wire.calls.openings import ToolCallSplitter
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.shapes import Escapes, MalformedError

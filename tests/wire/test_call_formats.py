@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xinference_magics.wire.calls.formats import FORMATS
-from xinference_magics.wire.calls.openings import ToolCallSplitter
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 
 CITY, DAYS = {"type": "string"}, {"type": "integer"}
 
@@ -374,6 +374,14 @@ def test_a_tool_that_accepts_anything():
         (["```json\n<tool_cal", None, "<tool_cal", None, "\n```"], ""),
         (["Like so:\n```json\n", "<tool", None, "\n```\n"], "Like so:"),
         (["OK\n", "<tool_cal", None, "<tool_cal"], "OK"),
+        (["```json\n<tool_cal", "<tool_cal", None], ""),
+        (["```json\n<tool_cal", "<tool_cal", "<", None, "\n```"], ""),
+        (["OK.\n```json\n<tool_cal", "<tool_call", None, "<tool", "<tool_cal"], "OK."),
+        (["OK\n<tool_cal", "<tool_cal", None, "<tool", "<tool_cal"], "OK"),
+        (["OK\n<tool_cal", "<tool_cal", "s are tags"], "OK\n<tool_cal<tool_cals are tags"),
+        (["```json\n<tool_cal", "<tool_cal\n", "```"], "```json\n<tool_cal<tool_cal\n```"),
+        (["a <f", None], "a"),
+        (["x[", "[", None], "x[["),
         (["a < b", None], "a < b"),
         (["a <", None, " b"], "a < b"),
     ],
@@ -382,10 +390,34 @@ def test_part_of_a_tag_next_to_a_call_of_the_engine_is_dropped(pieces, left):
     """vLLM's parsers let through what came before they recognized the tag; None is their call."""
     splitter = ToolCallSplitter(TOOLS)
     said = [
-        splitter.drop_torn_tag() or "" if each is None else splitter.feed(each)[0]
+        splitter.engine_called() or "" if each is None else splitter.feed(each)[0]
         for each in pieces
     ]
     assert "".join(said) + splitter.end()[0] == left
+
+
+@pytest.mark.parametrize(
+    ("pieces", "left"),
+    [
+        (["OK\n", "<tool_cal"], "OK"),
+        (["<tool_cal"], ""),
+        (["OK\n\n  <tool_cal", "<tool_cal"], "OK"),
+        (["OK\n```json\n", "<tool_cal"], "OK"),
+        (["The tag is <tool_cal"], "The tag is <tool_cal"),
+        (["Options:\n<t"], "Options:\n<t"),
+        (["OK\n```json\n"], "OK\n```json\n"),
+        (["OK\n`<tool_cal"], "OK\n`<tool_cal"),
+    ],
+)
+def test_part_of_a_tag_at_the_end_tells_that_the_engine_lost_a_call(pieces, left):
+    splitter = ToolCallSplitter(TOOLS)
+    said = [splitter.feed(each)[0] for each in pieces]
+    assert "".join(said) + splitter.end(lossy=True)[0] == left
+    assert splitter.lost is (left in {"", "OK"})
+    assert split(*pieces) == ("".join(pieces), [])  # a whole answer is as the model wrote it
+    splitter = ToolCallSplitter(TOOLS)
+    said = [splitter.feed(each)[0] for each in pieces]
+    assert "".join(said) + splitter.end(lossy=True, cut=True)[0] == "".join(pieces)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.calls.openings import CUT_OFF, ToolCallSplitter
+from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.forced_calls import whole_calls
 from xinference_magics.wire.metadata import REFUSAL, response_metadata, usage_in
 from xinference_magics.wire.native_calls import (

@@ -15,8 +15,8 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.calls.openings import CUT_OFF, ToolCallSplitter
-from xinference_magics.wire.engines import LLAMA_CPP
+from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
+from xinference_magics.wire.engines import LLAMA_CPP, TRANSFORMERS
 from xinference_magics.wire.forced_calls import ForcedCalls
 from xinference_magics.wire.metadata import REFUSAL, response_metadata, usage_in
 from xinference_magics.wire.native_calls import id_in
@@ -172,7 +172,7 @@ class StreamConverter:
         if delta.get("tool_calls"):
             calls += self._calls.deltas(native := calls_in(delta))
             if self._tags and native:
-                self._tags.drop_torn_tag()
+                self._tags.engine_called()
         if len(calls) > 1:
             calls = joined(calls)
         return self._chunk(text, thought, calls, logprobs_in(choice))
@@ -279,7 +279,12 @@ class StreamConverter:
     def _has_words(self, text: str) -> bool:
         """Return whether a piece of the answer is more than whitespace or part of a tag."""
         words = text.strip()
-        return bool(words) and not (self._tags and self._tags.begins_tag(words))
+        return bool(words) and not (self._tags and self._tags.is_torn(words))
+
+    @property
+    def _is_lossy(self) -> bool:
+        """Whether the engine may have lost a call, as vLLM's parsers do in a stream."""
+        return not self._whole and self._request.engine not in (LLAMA_CPP, TRANSFORMERS)
 
     def _held_back(self) -> tuple[str, str, list[ToolCallChunk]]:
         """Return the text, reasoning and calls held back for what might have followed."""
@@ -295,7 +300,7 @@ class StreamConverter:
             calls += self._calls.read(pieces + rest)
         if self._tags:
             before, whole = self._tags.feed(text)
-            text, torn = self._tags.end(cut=self._finish in CUT_OFF)
+            text, torn = self._tags.end(cut=self._finish in CUT_OFF, lossy=self._is_lossy)
             text = before + text
             calls += map(self._calls.whole, whole + torn)
         calls += self._calls.held_back()

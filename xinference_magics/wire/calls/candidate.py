@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.calls.bodies import Found, GivenUpError
 from xinference_magics.wire.calls.cursor import Cursor, NotACallError
-from xinference_magics.wire.calls.formats import FENCE, TILDES
+from xinference_magics.wire.calls.format import FENCE, TILDES
 from xinference_magics.wire.calls.json_text import ARGUMENTS, NAMES
 from xinference_magics.wire.calls.values import types_of
 from xinference_magics.wire.native_calls import TextCall, as_json, is_object, new_id, unwrapped
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from xinference_magics.wire.calls.cursor import Reading
-    from xinference_magics.wire.calls.formats import Format
+    from xinference_magics.wire.calls.format import Format
 
 
 class Offered:
@@ -198,7 +198,9 @@ def _once(form: Format, found: Found) -> Reading[None]:
         raise NotACallError
     if within:
         yield from cursor.any((FENCE,))
-    found.closed = (yield from cursor.any(form.ends)) or found.closed
+    if (yield from cursor.any(form.ends)):
+        found.closed = True
+        found.begin()
     if found.only_named and not found.closed:
         del found.calls[before:]
         raise NotACallError  # its tag is only mentioned
