@@ -278,6 +278,9 @@ TEXTS += [f"Use {each} for that." for each in NAMED]
 TEXTS += [f"{each} is a call." for each in NAMED]
 TEXTS += [f"To see it, {each}\nwill do." for each in NAMED]
 TEXTS += [f"Write {each}" for each in NAMED]
+TEXTS += [
+    f"{each} {next_one}" for each in NAMED[:2] for next_one in ("[1]", "{}", "now", "```x```")
+]
 TEXTS += [f"So ({each})" for each in NAMED]
 TEXTS += [text.format('<tool_call>{"name": "now"}') for text in ("{}", "Use {}", "```xml\n{}\n```")]
 TEXTS += ['<tool_call>\n{"name": "now"}\n', "[get_weather('Paris')]\n  is a list"]

@@ -63,12 +63,15 @@ class StreamedAnswer:
 
         Raises:
             StreamError: The server never reported that the answer was complete.
+            ServerError: The engine lost a call after text that was already passed on.
         """
         if not self.needs_whole:
             last = self._converter.end()
             self.needs_whole = self._converter.swallowed
             if not self.needs_whole:
                 yield from self._ended(last)
+                if self._converter.lost_call:
+                    raise self._lost("the engine lost the tool call at the end of its answer")
 
     def _ended(self, last: ChatGenerationChunk) -> Iterator[ChatGenerationChunk]:
         yield last
@@ -89,9 +92,12 @@ class StreamedAnswer:
             yield chunk
         last = self._converter.end()
         if self._converter.swallowed and not self._converter.called:
-            raise ServerError(
-                f"{self._request.model_uid} generated tokens, but the engine returned none.",
-                request_id=self._request.request_id,
-                hint="It was probably a malformed tool call; try again, or use another model.",
-            )
+            raise self._lost("the engine returned none")
         yield from self._ended(last)
+
+    def _lost(self, what: str) -> ServerError:
+        return ServerError(
+            f"{self._request.model_uid} generated tokens, but {what}.",
+            request_id=self._request.request_id,
+            hint="It was probably a malformed tool call; try again, or use another model.",
+        )

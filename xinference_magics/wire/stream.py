@@ -194,6 +194,11 @@ class StreamConverter:
         usage = usage_in(self._beside)
         return usage is not None and usage["output_tokens"] > 1  # the end token counts as one
 
+    @property
+    def lost_call(self) -> bool:
+        """Whether the engine lost a call at the end of the answer, of which a torn tag was left."""
+        return self._tags is not None and self._tags.lost
+
     def end(self) -> ChatGenerationChunk:
         """Return the last chunk.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +108,23 @@ _FENCE = re.compile(r"`+|~*")
 _ENDS_OF_WORDS = " \t\r\n"
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a possible call begins.
+
+    Args:
+        fenced: Whether it begins with a fence.
+        in_sentence: Whether it begins in the middle of a sentence.
+        tags: What another call may begin with anywhere.
+        openings: What another call may begin with in a line of its own.
+    """
+
+    fenced: bool
+    in_sentence: bool
+    tags: Collection[str]
+    openings: Collection[str]
+
+
 class Candidate:
     """A possible call in one of `formats`.
 
@@ -116,23 +133,13 @@ class Candidate:
     Args:
         formats: The formats that may begin so.
         offered: The tools that may be called.
-        fenced: Whether it begins with a fence.
-        in_sentence: Whether it begins in the middle of a sentence.
-        openings: What another call may begin with.
+        place: Where it begins.
     """
 
-    def __init__(
-        self,
-        formats: Sequence[Format],
-        offered: Offered,
-        *,
-        fenced: bool,
-        in_sentence: bool,
-        openings: Collection[str],
-    ) -> None:
-        read = _fenced if fenced else partial(_alone, openings=openings)
+    def __init__(self, formats: Sequence[Format], offered: Offered, place: Place) -> None:
+        read = _fenced if place.fenced else partial(_alone, place=place)
         self._readers = [
-            _Reader(form, Found(Cursor(), offered, form.ends, form.block, in_sentence), read)
+            _Reader(form, Found(Cursor(), offered, form.ends, form.block, place.in_sentence), read)
             for form in formats
         ]
         self._text: list[str] = []
@@ -170,15 +177,15 @@ class Candidate:
         return text[:size], text[size:]
 
 
-def _alone(form: Format, found: Found, openings: Collection[str]) -> Reading[None]:
+def _alone(form: Format, found: Found, place: Place) -> Reading[None]:
     """Read calls in plain text, outside a code block."""
     yield from _once(form, found)
     if form.block:
-        yield from _end_of_block(found.cursor, openings)
+        yield from _end_of_block(found.cursor, place.openings)
     elif found.only_named and "\n" not in found.cursor.passed:
-        if found.in_sentence:
+        if place.in_sentence:
             raise NotACallError
-        yield from _end_of_line(found.cursor, openings)
+        yield from _end_of_line(found.cursor, place.tags)
 
 
 def _once(form: Format, found: Found) -> Reading[None]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
+from xinference_magics.wire.calls.candidate import Place
 from xinference_magics.wire.calls.format import FENCE, FENCES, NAME
 from xinference_magics.wire.calls.formats import FORMATS
 
@@ -99,7 +100,7 @@ class Openings:
         self._indent = 0  # of this line
         self._bare = True  # whether nothing but the indentation was passed in this line
         self._after_data = False  # in lines that began like data but were not a call
-        self.in_sentence = False  # whether the last opening came in the middle of a sentence
+        self._in_sentence = False  # whether the last opening came in the middle of a sentence
 
     def formats(self, opening: str) -> list[Format]:
         """Return the formats that may begin with `opening`, in the order of the table."""
@@ -111,10 +112,10 @@ class Openings:
             if any(each.startswith(opening) for each in starts)
         ]
 
-    @property
-    def all(self) -> Collection[str]:
-        """What a call may begin with."""
-        return self._starts.all
+    def place(self, opening: str) -> Place:
+        """Describe where the last opening is."""
+        starts = self._starts
+        return Place(opening in FENCES, self._in_sentence, starts.anywhere, starts.all)
 
     @property
     def begins_line(self) -> bool:
@@ -187,7 +188,7 @@ class Openings:
         if text[at] == "\n":
             self._after_data = False
         found = self._starts.line.match(text, at)
-        self.in_sentence = False
+        self._in_sentence = False
         if found is None:
             begun = text[at : at + self._starts.longest]
             return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
@@ -231,7 +232,7 @@ class Openings:
         before = text[found.start() - 1] if found.start() else self._before
         word = text[: found.start()].rstrip(" \t\r")[-1:] or self._word
         goes_on = before in _BLANK and (word.isalnum() or word in _CONTINUES_SENTENCE)
-        self.in_sentence = not begins_line and goes_on
+        self._in_sentence = not begins_line and goes_on
         mentioned = self._span or before in _QUOTES
         return (found.start() + 1, None) if mentioned else (found.start(), found[0])
 

@@ -109,15 +109,8 @@ class ToolCallSplitter:
                 self._held = self._held[passed:]
                 if not opening:
                     return
-                formats = self._openings.formats(opening)
-                fenced = opening in FENCES
-                self._candidate = Candidate(
-                    formats,
-                    self._offered,
-                    fenced=fenced,
-                    in_sentence=self._openings.in_sentence,
-                    openings=self._openings.all,
-                )
+                formats, place = self._openings.formats(opening), self._openings.place(opening)
+                self._candidate = Candidate(formats, self._offered, place)
             held, self._held = self._held, ""
             self._candidate.feed(held)
             if not self._settle(self._candidate, texts, calls):
