@@ -249,7 +249,8 @@ class ChatXinference(DescribedModel, BaseChatModel):
         try:
             with closing(self._endpoint.chunks(request.body)) as chunks:
                 for data in chunks:
-                    yield from answer.feed(data)
+                    if (chunk := answer.feed(data)) is not None:
+                        yield chunk
         except ServerError as error:
             answer.failed(error)
         yield from answer.end()
@@ -261,7 +262,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
         try:
             async with aclosing(self._endpoint.achunks(request.body)) as chunks:
                 async for data in chunks:
-                    for chunk in answer.feed(data):
+                    if (chunk := answer.feed(data)) is not None:
                         yield chunk
         except ServerError as error:
             answer.failed(error)
@@ -391,7 +392,8 @@ def _request(
 def _result(data: dict[str, Any], request: ChatRequest) -> ChatResult:
     message = to_message(data, request)
     begun = [*message.tool_calls, *message.invalid_tool_calls]
-    warn_if_choice_unmet(request, {call["name"] for call in begun if call["name"]})
+    names = {call["name"] for call in begun if call["name"]}
+    warn_if_choice_unmet(request, names, message.response_metadata)
     finish = message.response_metadata["finish_reason"]
     generation = ChatGeneration(message=message, generation_info={"finish_reason": finish})
     return ChatResult(generations=[generation])

@@ -313,6 +313,16 @@ class TestVllm:
             with pytest.raises(ServerError, match="the engine returned none"):
                 [each async for each in llm.astream("x")]
 
+    async def test_a_call_that_is_lost_after_text_is_an_error(self):
+        with ScriptedServer(Stream(recorded.llama("Let me see.\n", "<tool_cal"))) as server:
+            llm, said = self.bound(server, get_time), []
+            with pytest.raises(ServerError, match="the engine lost the tool call"):
+                said.extend(each.text for each in llm.stream("x"))
+            with pytest.raises(ServerError, match="the engine lost the tool call"):
+                said.extend([each.text async for each in llm.astream("x")])
+        assert "".join(said) == "Let me see."
+        assert len(server.bodies) == 2
+
     def test_an_empty_answer_is_accepted(self):
         chunks = recorded.llama("")
         chunks[-1]["usage"] = {**chunks[-1]["usage"], "completion_tokens": 1}

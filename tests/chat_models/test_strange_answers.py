@@ -12,7 +12,7 @@ from langchain_core.tools import tool
 from scripted_server import Reply, ScriptedServer, Stream
 
 from xinference_magics import ChatXinference, XinferenceEmbeddings, XinferenceLLM, XinferenceRerank
-from xinference_magics.errors import ServerError, XinferenceError
+from xinference_magics.errors import ServerError, StreamError, XinferenceError
 from xinference_magics.transport import aio, events, handle
 
 TEXT = "Grüße, 世界 😀!"
@@ -88,6 +88,22 @@ async def test_a_whole_answer_to_a_request_for_a_stream():
         assert await all_ways(XinferenceLLM(server.endpoint, "tiny")) == [TEXT, TEXT]
 
 
+@pytest.mark.parametrize("finish", [None, ""])
+async def test_a_whole_answer_without_a_finish_reason_is_complete(finish):
+    with ScriptedServer(Reply(body=recorded.whole({"content": TEXT}, finish))) as server:
+        for message in await all_ways(model(server)):
+            assert message.content == TEXT
+            assert message.response_metadata["finish_reason"] == "stop"
+    body = json.dumps(recorded.whole({"content": TEXT}, finish))
+    with ScriptedServer(Reply(body=body[:-20])) as server:
+        with pytest.raises(StreamError, match="was cut off"):
+            list(model(server).stream("x"))
+        with pytest.raises(StreamError, match="was cut off"):
+            [each async for each in model(server).astream("x")]
+    with ScriptedServer(Reply(body=recorded.whole_text(TEXT, finish))) as server:
+        assert await all_ways(XinferenceLLM(server.endpoint, "tiny")) == [TEXT, TEXT]
+
+
 ODD = {
     "empty data": [b"data:\n\n", *recorded.llama(TEXT), b"data: \n\n"],
     "null": [b"data: null\n\n", *recorded.llama(TEXT)],
@@ -96,6 +112,13 @@ ODD = {
         recorded.events(*recorded.llama(TEXT), done=False).replace(b', "', b',\r\ndata: "')
     ],
     "no finish reason": [recorded.chunk({"content": TEXT}, ""), recorded.chunk({"content": ""})],
+    "carriage returns": [
+        b"\r".join(recorded.events(*recorded.llama(TEXT), done=False).splitlines()) + b"\r"
+    ],
+    "a text for a delta": [
+        {"choices": [{"text": TEXT, "finish_reason": None}]},
+        {"choices": [{"text": "", "finish_reason": "stop"}]},
+    ],
     "a message for a delta": [
         {"choices": [{"message": {"content": TEXT}, "finish_reason": {"type": "stop"}}]}
     ],

@@ -229,13 +229,14 @@ def test_invalid_arguments_are_refused():
         llm.with_structured_output(Person, max_token=5)
 
 
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
 @pytest.mark.parametrize("include_raw", [True, False])
-def test_a_refusal_is_an_error_of_its_own(include_raw):
+def test_a_refusal_is_an_error_of_its_own(include_raw, method):
     refusal = {"content": None, "refusal": "I cannot help with that."}
     with answering(refusal) as server:
-        llm = model(server)
+        llm = model(server, engine="vLLM")
         assert llm.invoke("x").text == "I cannot help with that."
-        asked = llm.with_structured_output(Person, method="json_schema", include_raw=include_raw)
+        asked = llm.with_structured_output(Person, method=method, include_raw=include_raw)
         if include_raw:
             result = asked.invoke("x")
             assert result["parsed"] is None
@@ -246,3 +247,21 @@ def test_a_refusal_is_an_error_of_its_own(include_raw):
             error = caught.value
     assert isinstance(error, REFUSED)
     assert "tiny refused to answer: I cannot help with that." in str(error)
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling"])
+@pytest.mark.parametrize("schema", [Person, PersonDict, SCHEMA])
+async def test_a_streamed_refusal_is_an_error_of_its_own(schema, method):
+    said = ({"refusal": "I cannot "}, {"content": "", "refusal": "help."})
+    chunks = [*map(recorded.chunk, said), recorded.chunk({}, "stop")]
+    with ScriptedServer(Stream(chunks)) as server:
+        llm = model(server, engine="vLLM")
+        asked = llm.with_structured_output(schema, method=method)
+        with pytest.raises(REFUSED, match="tiny refused to answer: I cannot help"):
+            list(asked.stream("x"))
+        with pytest.raises(REFUSED, match="tiny refused to answer: I cannot help"):
+            [each async for each in asked.astream("x")]
+        raw = llm.with_structured_output(schema, method=method, include_raw=True)
+        for results in (list(raw.stream("x")), [each async for each in raw.astream("x")]):
+            assert isinstance(results[-1]["parsing_error"], REFUSED)
+            assert results[-1]["parsed"] is None

@@ -16,7 +16,7 @@ from langchain_core.documents import Document
 from xinference_magics import ChatXinference, XinferenceLLM
 from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.events import aread, read
-from xinference_magics.transport.handle import lines
+from xinference_magics.transport.handle import body_pieces
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.ranking import ranked
 from xinference_magics.wire.request import ModelDefaults, chat_request
@@ -72,7 +72,7 @@ class Said:
 
     @staticmethod
     def chunks(_handle, _body):
-        return read(lines(answer_of(Said.data)))
+        return read(body_pieces(answer_of(Said.data)))
 
     @staticmethod
     async def chunks_as_they_come(_handle, _body):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xinference_magics.wire.calls.formats import FORMATS
-from xinference_magics.wire.calls.openings import ToolCallSplitter
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 
 PARAMETERS = {
     "type": "object",
@@ -64,7 +64,13 @@ DATA = [
         ["f", "get_weather"],
     )
 ]
-WITHOUT_CALLS = st.lists(st.sampled_from(PROSE + CODE + DATA), max_size=25).map("".join)
+MENTIONS = [
+    "Use <function=f></function> for that. ",
+    "the <tool_call>f</tool_call>, ",
+    'so write <tool_call>{"name": "f"}</tool_call> and ',
+    "`<tool_call>f</tool_call>`",
+]
+WITHOUT_CALLS = st.lists(st.sampled_from(PROSE + CODE + DATA + MENTIONS), max_size=25).map("".join)
 SAMPLES = [form.sample for form in FORMATS]
 TORN = [sample[: len(sample) * part // 4] for sample in SAMPLES for part in (1, 2, 3)]
 ANYTHING = st.lists(

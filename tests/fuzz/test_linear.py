@@ -12,9 +12,9 @@ import urllib3
 from xinference_magics.display.formats import FORMATS
 from xinference_magics.display.markdown import to_html, to_safe_line, to_safe_markdown
 from xinference_magics.local_server.server_log import cause
-from xinference_magics.transport.events import read
-from xinference_magics.transport.handle import lines
-from xinference_magics.wire.calls.openings import ToolCallSplitter
+from xinference_magics.transport.events import Lines, read
+from xinference_magics.transport.handle import body_pieces
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.shapes import Escapes, MalformedError
@@ -206,8 +206,10 @@ def test_a_stream_is_converted(piece):
 def read_lines(data):
     answer = requests.Response()
     answer.raw = urllib3.HTTPResponse(io.BytesIO(data.encode()), preload_content=False)
-    for _ in lines(answer):
-        pass
+    received = Lines()
+    for each in body_pieces(answer):
+        received.feed(each)
+    received.end()
 
 
 @pytest.mark.parametrize("piece", ["a", "\n", "a\n", "data: {}\n\n", "\r\n", "a" * 9000 + "\n"])
@@ -217,7 +219,7 @@ def test_lines_of_a_stream_are_read(piece):
 
 def read_events(data):
     with suppress(MalformedError):
-        for _ in read(data.encode().splitlines()):
+        for _ in read(data.encode().splitlines(keepends=True)):
             pass
 
 

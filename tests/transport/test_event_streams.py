@@ -1,11 +1,15 @@
 """Event streams in all the forms in which servers and proxies write them."""
 
 import json
+import re
+from itertools import pairwise
 
 import pytest
 import recorded
+from hypothesis import given
+from hypothesis import strategies as st
 
-from xinference_magics.transport.events import EventError, aread, read, whole
+from xinference_magics.transport.events import EventError, Events, Lines, aread, read, whole
 from xinference_magics.wire.shapes import DONE, MalformedError
 
 A, B = {"choices": [{"delta": {"content": "a"}}]}, {"choices": [], "usage": None}
@@ -40,7 +44,7 @@ MEANT = {
     "several data lines at the end": [B, A],
     "errors that are none": [{**A, "error": None}, {**B, "error": ""}, {DONE: True}],
     "done at once": [],
-    "a whole answer": [{"choices": []}],
+    "a whole answer": [{"choices": [], DONE: True}],
 }
 
 
@@ -48,10 +52,11 @@ async def both(lines):
     """Read synchronously and asynchronously; return the events, and the error that ended them."""
 
     async def sent():
-        for line in lines:
-            yield line
+        for each in pieces:
+            yield each
 
-    found = list_of(read(iter(lines)))
+    pieces = [line + b"\n" for line in lines]
+    found = list_of(read(iter(pieces)))
     assert found == await alist_of(aread(sent()))
     return found
 
@@ -138,8 +143,25 @@ async def test_the_name_of_an_event_may_follow_its_data(rest):
 
 
 def test_the_name_of_an_event_ends_with_the_event():
-    lines = [b"event: error", b"", DATA[0]]
-    assert list(read(iter(lines))) == [A]
+    assert list(read([b"event: error\n\n" + DATA[0]])) == [A]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_each_event_comes_with_the_end_of_its_line(end):
+    events = Events()
+    sent = [b"", *(each + end for each in DATA)]
+    assert [list(events.feed(each)) for each in sent] == [[], [A], [B], [{DONE: True}]]
+
+
+@given(
+    text=st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n"]), max_size=12).map(b"".join),
+    cuts=st.lists(st.integers(0, 20), max_size=6),
+)
+def test_lines_cut_anywhere(text, cuts):
+    bounds = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    lines = Lines()
+    found = [line for begin, end in pairwise(bounds) for line in lines.feed(text[begin:end])]
+    assert [*found, lines.end()] == re.split(rb"\r\n|\r|\n", text)
 
 
 @pytest.mark.parametrize("data", [recorded.whole({"content": "ü"}), recorded.vectors([1.0])])

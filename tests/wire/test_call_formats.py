@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xinference_magics.wire.calls.formats import FORMATS
-from xinference_magics.wire.calls.openings import ToolCallSplitter
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 
 CITY, DAYS = {"type": "string"}, {"type": "integer"}
 
@@ -59,9 +59,17 @@ def test_a_call(form):
 
 
 def test_a_call_that_is_cut_in_two_anywhere(form):
-    text = f"So:\n{form.sample}\nDone."
-    for cut in range(1, len(text)):
-        assert split(text[:cut], text[cut:]) == split(text), text[:cut]
+    for end in ("\nDone.", "\n\nDone."):
+        text = f"So:\n{form.sample}{end}"
+        for cut in range(1, len(text)):
+            assert split(text[:cut], text[cut:]) == split(text), text[:cut]
+
+
+def test_text_in_the_line_below_a_call(form):
+    """Only a bare call has to be a block of its own, in which no other text is."""
+    text = f"So:\n{form.sample}\nas an example."
+    is_bare = form.block and not form.sample.startswith("```")
+    assert read(text) == (text, []) if is_bare else ("So:\nas an example.", [GIVEN])
 
 
 def test_text_around_a_call_stays(form):
@@ -103,6 +111,7 @@ def test_a_missing_end_closes_a_call_unless_it_was_cut_off(end):
 
 
 GIVEN = ("get_weather", ARGUMENTS)
+NOW = [("now", {})]
 MENDED = {
     "Python's quotes": "<tool_call>{'name': 'get_weather', 'arguments': {'city': 'Paris', "
     "'days': 2}}</tool_call>",
@@ -255,6 +264,27 @@ TEXTS += [
         ("Code:\n\t", ""),
     )
 ]
+NAMED = [  # calls that have nothing but a name
+    "<function=now></function>",
+    "<tool_call>now</tool_call>",
+    '<tool_call>{"name": "now"}</tool_call>',
+    '<tool_call>[{"name": "now"}]</tool_call>',
+    '<function name="now"></function>',
+    "<tool_calls><tool_call>now<tool_sep></tool_call></tool_calls>",
+    '<minimax:tool_call><invoke name="now"></invoke></minimax:tool_call>',
+    "<tool_call><function=now></function></tool_call>",
+]
+TEXTS += [f"Use {each} for that." for each in NAMED]
+TEXTS += [f"{each} is a call." for each in NAMED]
+TEXTS += [f"To see it, {each}\nwill do." for each in NAMED]
+TEXTS += [f"Write {each}" for each in NAMED]
+TEXTS += [
+    f"{each} {next_one}" for each in NAMED[:2] for next_one in ("[1]", "{}", "now", "```x```")
+]
+TEXTS += [f"So ({each})" for each in NAMED]
+TEXTS += [text.format('<tool_call>{"name": "now"}') for text in ("{}", "Use {}", "```xml\n{}\n```")]
+TEXTS += ['<tool_call>\n{"name": "now"}\n', "[get_weather('Paris')]\n  is a list"]
+TEXTS += [f"It is\n{OBJECT}\nas an example.", f"{OBJECT}\r\nas"]
 TEXTS += ['The tools are in <tools>{"name": "now"}</tools>.']
 
 
@@ -347,6 +377,14 @@ def test_a_tool_that_accepts_anything():
         (["```json\n<tool_cal", None, "<tool_cal", None, "\n```"], ""),
         (["Like so:\n```json\n", "<tool", None, "\n```\n"], "Like so:"),
         (["OK\n", "<tool_cal", None, "<tool_cal"], "OK"),
+        (["```json\n<tool_cal", "<tool_cal", None], ""),
+        (["```json\n<tool_cal", "<tool_cal", "<", None, "\n```"], ""),
+        (["OK.\n```json\n<tool_cal", "<tool_call", None, "<tool", "<tool_cal"], "OK."),
+        (["OK\n<tool_cal", "<tool_cal", None, "<tool", "<tool_cal"], "OK"),
+        (["OK\n<tool_cal", "<tool_cal", "s are tags"], "OK\n<tool_cal<tool_cals are tags"),
+        (["```json\n<tool_cal", "<tool_cal\n", "```"], "```json\n<tool_cal<tool_cal\n```"),
+        (["a <f", None], "a"),
+        (["x[", "[", None], "x[["),
         (["a < b", None], "a < b"),
         (["a <", None, " b"], "a < b"),
     ],
@@ -355,10 +393,34 @@ def test_part_of_a_tag_next_to_a_call_of_the_engine_is_dropped(pieces, left):
     """vLLM's parsers let through what came before they recognized the tag; None is their call."""
     splitter = ToolCallSplitter(TOOLS)
     said = [
-        splitter.drop_torn_tag() or "" if each is None else splitter.feed(each)[0]
+        splitter.engine_called() or "" if each is None else splitter.feed(each)[0]
         for each in pieces
     ]
     assert "".join(said) + splitter.end()[0] == left
+
+
+@pytest.mark.parametrize(
+    ("pieces", "left"),
+    [
+        (["OK\n", "<tool_cal"], "OK"),
+        (["<tool_cal"], ""),
+        (["OK\n\n  <tool_cal", "<tool_cal"], "OK"),
+        (["OK\n```json\n", "<tool_cal"], "OK"),
+        (["The tag is <tool_cal"], "The tag is <tool_cal"),
+        (["Options:\n<t"], "Options:\n<t"),
+        (["OK\n```json\n"], "OK\n```json\n"),
+        (["OK\n`<tool_cal"], "OK\n`<tool_cal"),
+    ],
+)
+def test_part_of_a_tag_at_the_end_tells_that_the_engine_lost_a_call(pieces, left):
+    splitter = ToolCallSplitter(TOOLS)
+    said = [splitter.feed(each)[0] for each in pieces]
+    assert "".join(said) + splitter.end(lossy=True)[0] == left
+    assert splitter.lost is (left in {"", "OK"})
+    assert split(*pieces) == ("".join(pieces), [])  # a whole answer is as the model wrote it
+    splitter = ToolCallSplitter(TOOLS)
+    said = [splitter.feed(each)[0] for each in pieces]
+    assert "".join(said) + splitter.end(lossy=True, cut=True)[0] == "".join(pieces)
 
 
 @pytest.mark.parametrize(
@@ -380,6 +442,23 @@ def test_an_object_below_a_text(text):
 @pytest.mark.parametrize("text", ["```x```", "``x``", "`x` “y”", "„y“", "`x\n", "“`”"])
 def test_a_call_after_inline_code(text):
     assert read(f"{text} {TAGGED}") == (text.strip(), [("get_weather", ARGUMENTS)])
+
+
+@pytest.mark.parametrize("text", NAMED)
+def test_a_call_that_only_names_its_tool(text):
+    lines = text.replace("><", ">\n<")
+    for given in (text, f"{text}\n", f"{text} \n\n", lines, f"```\n{text}\n```"):
+        assert read(given) == ("", [("now", {})]), given
+    for begun in ("I look it up.", "Well:\n", "I look. "):
+        assert read(f"{begun}{text}\nDone.") == (f"{begun.strip()}\nDone.", NOW)
+    assert read(text + text) == ("", NOW * 2)
+    assert read(f"{text}\n{text}") == ("", NOW * 2)
+    assert split(text, cut=True) == ("", [("now", "{}", True)])
+
+
+@pytest.mark.parametrize("text", ["Use <function=now>", 'Use <tool_call>{"name": "now"'])
+def test_a_mention_that_was_cut_off_stays(text):
+    assert anyhow(text, cut=True) == (text, [])
 
 
 @pytest.mark.parametrize("schema", [True, {"anyOf": [True]}])

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import recorded
+from deltas import BOTH, PARIS, REQUEST, called, of_pieces, piece, streamed
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -14,208 +15,12 @@ from xinference_magics.errors import ServerError, StreamError
 from xinference_magics.wire import answer, stream
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.messages import to_wire
-from xinference_magics.wire.request import ModelDefaults, chat_request, text_request
+from xinference_magics.wire.request import ModelDefaults, text_request
 from xinference_magics.wire.shapes import DONE, Characters
 from xinference_magics.wire.stream import StreamConverter, as_chunk
 from xinference_magics.wire.text import TextStreamConverter, to_generation
 
-WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
-TIME = {"type": "function", "function": {"name": "time", "parameters": {}}}
-REQUEST = chat_request(
-    [HumanMessage("x")], ModelDefaults(model_uid="tiny"), {"tools": [WEATHER, TIME]}
-)
 TEXT_REQUEST = text_request("x", ModelDefaults(model_uid="tiny"), {})
-PARIS, ROME = '{"city": "Paris"}', '{"city": "Rome"}'
-BOTH = [("weather", {"city": "Paris"}), ("weather", {"city": "Rome"})]
-
-
-def streamed(chunks):
-    converter = StreamConverter(REQUEST)
-    found = [converter.feed(chunk) for chunk in chunks]
-    generations = [*(each for each in found if each is not None), converter.end()]
-    first, *others = [each.message for each in generations]
-    return first + others if others else first
-
-
-def of_pieces(*pieces, finish="tool_calls"):
-    """Return the message of a stream in which each piece of a call has its own chunk."""
-    deltas = [{"tool_calls": [each]} for each in pieces]
-    return streamed([*map(recorded.chunk, deltas), recorded.chunk({}, finish)])
-
-
-def piece(arguments=None, name=None, **beside):
-    function = {"arguments": arguments, "name": name}
-    given = {key: value for key, value in function.items() if value is not None}
-    return {"type": "function", "function": given, **beside}
-
-
-def called(message):
-    """Return the calls of a message, all valid and each with its own id."""
-    assert message.invalid_tool_calls == []
-    ids = [call["id"] for call in message.tool_calls]
-    assert all(isinstance(each, str) and each for each in ids)
-    assert len(set(ids)) == len(ids)
-    return [(call["name"], call["args"]) for call in message.tool_calls]
-
-
-PARALLEL = {
-    "whole": [
-        piece(PARIS, "weather", index=0, id="a"),
-        piece(ROME, "weather", index=0, id="b"),
-    ],
-    "in pieces": [
-        piece("", "weather", index=0, id="a"),
-        piece(PARIS[:9], index=0),
-        piece(PARIS[9:], index=0),
-        piece("", "weather", index=0, id="b"),
-        piece(ROME[:9], index=0),
-        piece(ROME[9:], index=0),
-    ],
-    "in pieces with ids": [
-        piece(PARIS[:9], "weather", index=0, id="a"),
-        piece(ROME[:9], "weather", index=0, id="b"),
-        piece(PARIS[9:], index=0, id="a"),
-        piece(ROME[9:], index=0, id="b"),
-    ],
-    "without ids": [
-        piece(PARIS, "weather", index=0, id=None),
-        piece(ROME, "weather", index=0, id=""),
-    ],
-    "without ids and numbers": [
-        piece(PARIS[:9], "weather"),
-        piece(PARIS[9:]),
-        piece(ROME, "weather"),
-    ],
-    "without an id in the second": [
-        piece(PARIS, "weather", index=0, id="a"),
-        piece(ROME, "weather", index=1),
-    ],
-    "numbers for ids": [
-        piece(PARIS, "weather", index=0, id=0),
-        piece(ROME, "weather", index=1, id=0),
-    ],
-    "numbers written as texts": [
-        piece(PARIS, "weather", index="0", id="a"),
-        piece(ROME, "weather", index="1", id="b"),
-    ],
-    "a new id in every piece": [
-        piece(PARIS[:9], "weather", index=0, id="a"),
-        piece(PARIS[9:], index=0, id="b"),
-        piece(ROME[:9], "weather", index=1, id="c"),
-        piece(ROME[9:], index=1, id="d"),
-    ],
-    "one id for both": [
-        piece(PARIS, "weather", index=0, id="a"),
-        piece(ROME[:9], "weather", index=1, id="a"),
-        piece(ROME[9:], index=1),
-    ],
-    "name and id apart": [
-        piece(index=0, id="a"),
-        piece("", "weather", index=0),
-        piece(PARIS, index=0),
-        piece(index=0, id="b"),
-        piece(ROME, "weather", index=0),
-    ],
-}
-
-
-@pytest.mark.parametrize("pieces", PARALLEL.values(), ids=PARALLEL)
-def test_two_calls_in_one_stream(pieces):
-    assert called(of_pieces(*pieces)) == BOTH
-
-
-ONE = {
-    "without a number": [piece(PARIS[:9], "weather", id="a"), piece(PARIS[9:])],
-    "its name again and again": [
-        piece("", "weather", index=0, id="a"),
-        *(piece(part, "weather", index=0) for part in (PARIS[:9], PARIS[9:], "")),
-    ],
-    "its id again and again": [
-        piece(PARIS[:9], "weather", index=0, id="a"),
-        piece(PARIS[9:], "weather", index=0, id="a"),
-        piece("", "weather", index=0, id="a"),
-    ],
-    "two numbers": [
-        piece(PARIS[:9], "weather", index=0, id="a"),
-        piece(PARIS[9:], "weather", index=1, id="a"),
-    ],
-    "numbered pieces without an id": [
-        piece("", "weather", index=0),
-        piece(PARIS[:9], index=1),
-        piece(PARIS[9:], index=2),
-    ],
-    "its name in pieces": [
-        piece("", "wea", index=0, id="a"),
-        piece("", "ther", index=0),
-        piece(PARIS, index=0),
-    ],
-    "no id": [piece(PARIS[:9], "weather", index=0, id=None), piece(PARIS[9:], index=0, id="")],
-    "an id that comes late": [piece("", "weather", index=0), piece(PARIS, index=0, id="late")],
-    "arguments that are an object": [piece({"city": "Paris"}, "weather", index=0, id="a")],
-    "no function around it": [{"index": 0, "id": "a", "name": "weather", "arguments": PARIS}],
-    "encoded twice": [piece(json.dumps(PARIS), "weather", index=0, id="a")],
-    "encoded twice, in pieces": [
-        piece("", "weather", index=0, id="a"),
-        *(piece(each, index=0) for each in [" ", *json.dumps(PARIS)]),
-    ],
-}
-
-
-@pytest.mark.parametrize("pieces", ONE.values(), ids=ONE)
-def test_one_call_in_a_stream(pieces):
-    assert called(of_pieces(*pieces)) == BOTH[:1]
-
-
-def test_calls_of_two_tools_under_one_number_and_no_id():
-    pieces = piece("", "time", index=0), piece(PARIS, "weather", index=0)
-    assert called(of_pieces(*pieces)) == [("time", {}), *BOTH[:1]]
-
-
-def test_one_call_without_a_list():
-    call = piece(PARIS, "weather", id="a")
-    stream = [recorded.chunk({"tool_calls": call}), recorded.chunk({}, "tool_calls")]
-    assert called(streamed(stream)) == BOTH[:1]
-    whole = recorded.whole({"content": None, "tool_calls": call}, "tool_calls")
-    assert called(to_message(whole, REQUEST)) == BOTH[:1]
-    assert called(streamed([as_chunk(whole, REQUEST)])) == BOTH[:1]
-
-
-@pytest.mark.parametrize("key", [None, "", "same", 0, 7.5])
-@pytest.mark.parametrize(
-    "read",
-    [lambda data: to_message(data, REQUEST), lambda data: streamed([as_chunk(data, REQUEST)])],
-)
-def test_ids_of_a_whole_answer(read, key):
-    calls = [piece(PARIS, "weather", index=0, id=key), piece(ROME, "weather", index=0, id=key)]
-    message = read(recorded.whole({"content": None, "tool_calls": calls}, "tool_calls"))
-    assert called(message) == BOTH
-    assert (message.tool_calls[0]["id"] == "same") is (key == "same")
-
-
-@pytest.mark.parametrize(
-    "arguments", [json.dumps(PARIS), {"city": "Paris"}, PARIS, f" {json.dumps(PARIS)}\n"]
-)
-def test_arguments_of_a_whole_answer(arguments):
-    call = piece(arguments, "weather", id="a")
-    whole = recorded.whole({"content": "", "tool_calls": [call]}, "tool_calls")
-    assert called(to_message(whole, REQUEST)) == BOTH[:1]
-
-
-@pytest.mark.parametrize("arguments", ['"Paris"', '"[1]"', json.dumps(json.dumps(PARIS)), '""'])
-def test_arguments_unwrapped_once_are_an_object_or_invalid(arguments):
-    call = piece(arguments, "weather", id="a")
-    whole = to_message(recorded.whole({"tool_calls": [call]}, "tool_calls"), REQUEST)
-    for message in (whole, of_pieces({**call, "index": 0})):
-        assert message.tool_calls == []
-        assert [each["name"] for each in message.invalid_tool_calls] == ["weather"]
-
-
-def test_arguments_encoded_twice_and_cut():
-    cut = json.dumps(PARIS)[:12]
-    message = of_pieces(piece(cut, "weather", index=0, id="a"), finish="length")
-    assert message.tool_calls == []
-    [call] = message.invalid_tool_calls
-    assert call["args"].startswith(cut)
 
 
 BLOCKS = [
@@ -392,6 +197,54 @@ def test_a_text_cut_anywhere_in_utf_16(case):
     ]
     characters = Characters()
     assert "".join([*map(characters.feed, pieces), characters.end()]) == text
+
+
+@pytest.mark.parametrize("key", ["a", 0, None])
+def test_calls_with_one_id_in_a_message_instead_of_a_delta(key):
+    calls = [piece("{}", "time", id=key), piece("{}", "time", id=key)]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    chunk = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    assert called(streamed([chunk])) == [("time", {}), ("time", {})]
+
+
+@pytest.mark.parametrize("said", [{"text": "Hel"}, {"message": {"content": "Hel"}}])
+def test_text_instead_of_a_delta(said):
+    chunk = {"choices": [{"index": 0, **said, "finish_reason": None}]}
+    converter = StreamConverter(REQUEST)
+    assert converter.feed(chunk).message.content == "Hel"
+    assert stream.has_words(chunk)
+    assert streamed([chunk, chunk, {DONE: True}]).content == "HelHel"
+
+
+@pytest.mark.parametrize("finish", [None, "", "stop"])
+def test_a_whole_answer_for_a_stream_is_complete(finish):
+    for data in (
+        {**recorded.whole({"content": "a"}, finish), DONE: True},
+        as_chunk(recorded.whole({"content": "a"}, finish), REQUEST),
+        as_chunk({"choices": [{"text": "a", "finish_reason": finish}]}, REQUEST),
+    ):
+        message = streamed([data])
+        assert (message.content, message.response_metadata["finish_reason"]) == ("a", "stop")
+
+
+REFUSALS = [
+    [{"refusal": "No\ud83d"}, {"refusal": "\ude00."}],
+    [{"refusal": None, "content": None}, {"content": [{"type": "refusal", "refusal": "No😀."}]}],
+    [{"content": {"type": "refusal", "refusal": "No😀."}}],
+]
+
+
+@pytest.mark.parametrize("deltas", REFUSALS)
+def test_a_refusal_is_noted(deltas):
+    message = streamed([*map(recorded.chunk, deltas), recorded.chunk({}, "stop")])
+    assert (message.content, message.response_metadata["refusal"]) == ("No😀.", "No😀.")
+    whole = to_message(recorded.whole(deltas[-1]), REQUEST)
+    assert whole.response_metadata["refusal"] == whole.content
+
+
+def test_no_refusal_is_noted_without_one():
+    message = streamed([recorded.chunk({"content": "a", "refusal": None}), {DONE: True}])
+    assert "refusal" not in message.response_metadata
 
 
 def test_a_message_instead_of_a_delta():

@@ -7,7 +7,7 @@ import recorded
 from langchain_core.messages import HumanMessage
 
 from xinference_magics.wire.answer import to_message
-from xinference_magics.wire.calls.openings import ToolCallSplitter
+from xinference_magics.wire.calls.splitter import ToolCallSplitter
 from xinference_magics.wire.request import ModelDefaults, chat_request
 from xinference_magics.wire.stream import StreamConverter
 

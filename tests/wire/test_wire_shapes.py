@@ -14,7 +14,7 @@ from scripted_server import Reply, ScriptedServer, Stream
 from xinference_magics.chat_models import ChatXinference
 from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.events import aread, read
-from xinference_magics.transport.handle import lines
+from xinference_magics.transport.handle import body_pieces
 
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {}}}
 SHAPES = pytest.mark.parametrize("shape", recorded.SHAPES)
@@ -40,7 +40,7 @@ def received(*pieces):
     response.raw = urllib3.HTTPResponse(Pieces(*pieces), preload_content=False)
     chunks = []
     try:
-        for chunk in read(lines(response)):
+        for chunk in read(body_pieces(response)):
             chunks.append(chunk)  # noqa: PERF402  # what came before the error counts
     except Exception as error:  # noqa: BLE001
         return chunks, (type(error), str(error))
@@ -56,7 +56,7 @@ async def areceived(*pieces):
     reader.feed_eof()
     chunks = []
     try:
-        async for chunk in aread(reader):
+        async for chunk in aread(reader.iter_any()):
             chunks.append(chunk)  # noqa: PERF401
     except Exception as error:  # noqa: BLE001
         return chunks, (type(error), str(error))

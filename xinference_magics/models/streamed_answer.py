@@ -36,19 +36,17 @@ class StreamedAnswer:
         self._begun = self._reasoned = False
         self.needs_whole = False
 
-    def feed(self, data: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
-        """Convert a chunk as the server sent it.
+    def feed(self, data: dict[str, Any]) -> ChatGenerationChunk | None:
+        """Convert a chunk as the server sent it; return None if there is nothing to pass on yet.
 
         Raises:
             ServerError: The chunk is malformed.
         """
         self._begun = self._begun or has_words(data)
         chunk = self._converter.feed(data)
-        if chunk is not None:
-            self._reasoned = (
-                self._reasoned or "reasoning_content" in chunk.message.additional_kwargs
-            )
-            yield chunk
+        if chunk is not None and not self._reasoned:
+            self._reasoned = "reasoning_content" in chunk.message.additional_kwargs
+        return chunk
 
     def failed(self, error: ServerError) -> None:
         """Record that the stream failed with `error`.
@@ -65,16 +63,19 @@ class StreamedAnswer:
 
         Raises:
             StreamError: The server never reported that the answer was complete.
+            ServerError: The engine lost a call after text that was already passed on.
         """
         if not self.needs_whole:
             last = self._converter.end()
             self.needs_whole = self._converter.swallowed
             if not self.needs_whole:
                 yield from self._ended(last)
+                if self._converter.lost_call:
+                    raise self._lost("the engine lost the tool call at the end of its answer")
 
     def _ended(self, last: ChatGenerationChunk) -> Iterator[ChatGenerationChunk]:
         yield last
-        warn_if_choice_unmet(self._request, self._converter.called)
+        warn_if_choice_unmet(self._request, self._converter.called, last.message.response_metadata)
 
     def whole(self, answer: dict[str, Any]) -> Iterator[ChatGenerationChunk]:
         """Convert the response to the non-streaming request.
@@ -84,15 +85,19 @@ class StreamedAnswer:
         """
         self._converter, self.needs_whole = self._new_converter(), False
         reasoned = self._reasoned
-        for chunk in self.feed(as_chunk(answer, self._request)):
+        chunk = self.feed(as_chunk(answer, self._request))
+        if chunk is not None:
             if reasoned:  # the stream has already passed its own reasoning on
                 chunk.message.additional_kwargs.pop("reasoning_content", None)
             yield chunk
         last = self._converter.end()
         if self._converter.swallowed and not self._converter.called:
-            raise ServerError(
-                f"{self._request.model_uid} generated tokens, but the engine returned none.",
-                request_id=self._request.request_id,
-                hint="It was probably a malformed tool call; try again, or use another model.",
-            )
+            raise self._lost("the engine returned none")
         yield from self._ended(last)
+
+    def _lost(self, what: str) -> ServerError:
+        return ServerError(
+            f"{self._request.model_uid} generated tokens, but {what}.",
+            request_id=self._request.request_id,
+            hint="It was probably a malformed tool call; try again, or use another model.",
+        )

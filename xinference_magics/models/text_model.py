@@ -19,14 +19,14 @@ from xinference_magics.wire.engines import (
 )
 from xinference_magics.wire.forced_choice import describes_tools
 from xinference_magics.wire.messages import depend_on_family, hold_calls, hold_media
-from xinference_magics.wire.metadata import PROVIDER
+from xinference_magics.wire.metadata import PROVIDER, REFUSAL
 from xinference_magics.wire.parameters import GenerationParameters
 from xinference_magics.wire.profile import as_described, engine_in
 from xinference_magics.wire.request import ModelDefaults, must_call
 from xinference_magics.wire.tokens import estimated_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import BaseMessage
@@ -89,9 +89,17 @@ def warn_about_ignored(request: Request) -> None:
         note(sentence)
 
 
-def warn_if_choice_unmet(request: ChatRequest, called: Collection[str | None]) -> None:
-    """Warn if the tools in `called` are not the ones that `request` requires."""
-    if sentence := tool_choice_violation(request, called):
+def warn_if_choice_unmet(
+    request: ChatRequest, called: Collection[str | None], metadata: Mapping[str, Any]
+) -> None:
+    """Warn if the tools in `called` are not the ones that `request` requires.
+
+    Args:
+        request: The request that was sent.
+        called: The names of the tools that the answer calls.
+        metadata: The answer's metadata; a model that refuses to answer has said why.
+    """
+    if REFUSAL not in metadata and (sentence := tool_choice_violation(request, called)):
         note(sentence)
 
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MAX_ROUNDS = 1000  # five are enough
-_MAX_LINE_BYTES = 32 * 2**20  # bytes of one event; aiohttp allows twice the size of its buffer
 
 
 def open_async_session(
@@ -65,7 +64,6 @@ def open_async_session(
         ),
         raise_for_status=_check(endpoint, bearer),
         proxy=_proxy(endpoint),
-        read_bufsize=_MAX_LINE_BYTES // 2,
         trace_configs=[_authorization(bearer)] if token else None,
     )
 
@@ -200,7 +198,7 @@ class AsyncModelHandle:
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, Any]]:
-    async with response, aclosing(aread(response.content)) as chunks:
+    async with response, aclosing(aread(response.content.iter_any())) as chunks:
         check_status(response.status)
         async for chunk in chunks:
             yield chunk

@@ -16,7 +16,14 @@ from xinference_magics.wire.parameters import LARGEST, SMALLEST
 from xinference_magics.wire.shapes import DONE, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Generator,
+        Iterable,
+        Iterator,
+        Mapping,
+    )
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -61,77 +68,111 @@ def whole(body: bytes) -> Any:
     return data
 
 
-def read(lines: Iterable[bytes]) -> Generator[dict[str, Any]]:
-    """Parse the events of a stream.
+def read(pieces: Iterable[bytes]) -> Generator[dict[str, Any]]:
+    """Parse the events of a stream that arrives in pieces, cut anywhere.
 
     Raises:
         EventError: The server reports a failure.
         MalformedError: An event isn't a JSON object.
     """
     events = Events()
-    for line in lines:
-        for part in _parts(line):
-            data = events.feed(part)
-            if data is not None:
-                yield data
-    if (data := events.end()) is not None:
-        yield data
+    for piece in pieces:
+        yield from events.feed(piece)
+    yield from events.end()
 
 
-async def aread(lines: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any]]:
+async def aread(pieces: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any]]:
     """Parse the events of a stream asynchronously; see `read`."""
     events = Events()
-    async for line in lines:
-        for part in _parts(line):
-            data = events.feed(part)
-            if data is not None:
-                yield data
-    if (data := events.end()) is not None:
+    async for piece in pieces:
+        for data in events.feed(piece):
+            yield data
+    for data in events.end():
         yield data
 
 
-def _parts(line: bytes) -> list[bytes]:
-    """Split a line that ends in a line feed at the carriage returns that end lines within it."""
-    line = line.strip()
-    return line.split(b"\r") if b"\r" in line else [line]
+class Lines:
+    """Splits pieces of a stream into its lines, which end in LF, CRLF or CR."""
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []  # of the line that has not ended
+        self._returned = False  # whether the last piece ended in CR, which LF may follow
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Return the lines that a piece completes, without their ends."""
+        if piece and (self._returned or b"\r" in piece):
+            piece = self._with_line_feeds(piece)
+        *lines, rest = piece.split(b"\n")
+        if lines and self._begun:
+            lines[0] = b"".join([*self._begun, lines[0]])
+            self._begun.clear()
+        if rest:
+            self._begun.append(rest)
+        return lines
+
+    def end(self) -> bytes:
+        """Return the last line, which nothing ended."""
+        return b"".join(self._begun)
+
+    def _with_line_feeds(self, piece: bytes) -> bytes:
+        if self._returned:
+            piece = piece.removeprefix(b"\n")
+        self._returned = piece.endswith(b"\r")
+        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 class Events:
-    """Parses a stream line by line; each line may complete an event.
+    """Parses a stream piece by piece; each line may complete an event.
 
     An event is parsed at its first line if that is all of it: not every server sends an empty line
     after it.
     """
 
     def __init__(self) -> None:
+        self._received = Lines()
         self._begun = False
         self._failed = False  # whether the event's name is "error"
         self._sent: bytes | None = None  # the last data of the event, None if it has none so far
         self._lines: list[bytes] = []  # of an event that is still incomplete
         self._other: list[bytes] = []  # of something that isn't an event stream
 
-    def feed(self, line: bytes) -> dict[str, Any] | None:
-        """Process a line; return the event that it completes, if any.
+    def feed(self, piece: bytes) -> Iterator[dict[str, Any]]:
+        """Process a piece; yield the events that it completes.
 
         Raises:
-            EventError: The event is an error.
-            MalformedError: The event isn't a JSON object.
+            EventError: An event is an error.
+            MalformedError: An event isn't a JSON object.
         """
+        for line in self._received.feed(piece):
+            data = self._line(line)
+            if data is not None:
+                yield data
+
+    def end(self) -> Iterator[dict[str, Any]]:
+        """Yield what the end completes: an event, or a whole response that isn't a stream.
+
+        The latter is complete, as it can be parsed, and so is marked like a stream that was ended.
+        """
+        data = self._line(self._received.end())
+        if data is not None:
+            yield data
+        is_whole = not self._lines and not self._begun
+        if is_whole:
+            self._lines = self._other
+        data = self._ended()
+        if data is not None:
+            yield {**data, DONE: True} if is_whole else data
+
+    def _line(self, line: bytes) -> dict[str, Any] | None:
         line = line.strip()
         if line.startswith(b"data:"):
             return self._data(line[5:].lstrip())
         if not line:
             return self._ended()
         if line.startswith(_BYTE_ORDER_MARK):
-            return self.feed(line.removeprefix(_BYTE_ORDER_MARK))
+            return self._line(line.removeprefix(_BYTE_ORDER_MARK))
         self._field(line)
         return None
-
-    def end(self) -> dict[str, Any] | None:
-        """Return what the end completes: an event, or a whole response that isn't a stream."""
-        if not self._lines and not self._begun:
-            self._lines = self._other
-        return self._ended()
 
     def _ended(self) -> dict[str, Any] | None:
         """End an event, whose name may follow its data and makes even an empty one an error."""
@@ -202,14 +243,14 @@ def _error_in(data: Mapping[str, Any]) -> str | None:
     """Return the message of an error sent instead of an answer, or None if there is none."""
     if error := data.get("error"):
         return _words(error)
-    if any(data.get(name) is not None for name in _OF_ANSWERS):
+    if data.get("choices") is not None or any(data.get(name) is not None for name in _OF_OTHERS):
         return None
     said = data.get("detail") or (isinstance(message := data.get("message"), str) and message)
     return _words(data) if said or data.get("object") == "error" else None
 
 
-_OF_ANSWERS = ("choices", "data", "results")
-"""What successful responses have; a message beside it isn't an error."""
+_OF_OTHERS = ("data", "results")
+"""What successful responses have if not ``choices``; a message beside it isn't an error."""
 
 
 def _words(error: Any) -> str:

@@ -86,8 +86,8 @@ class ModelHandle:
 
 
 def _chunks(response: Response) -> Generator[dict[str, Any]]:
-    with closing(lines(response)) as received:
-        yield from read(received)
+    with closing(response):
+        yield from read(body_pieces(response))
 
 
 def check_status(status: int) -> None:
@@ -100,27 +100,12 @@ def check_status(status: int) -> None:
         raise MalformedError(f"the response has the status {status}")
 
 
-def lines(response: Response) -> Generator[bytes]:
-    """Read the lines of `response`, and close it at the end.
+def body_pieces(response: Response) -> Iterator[bytes]:
+    """Read what has arrived of `response`.
 
     Its own `iter_lines` reads 512 bytes at a time and copies the partial line each time: 85 s for a
     line of 10 MB. If the server does not send in chunks, it also waits for 512 bytes to arrive.
     """
-    begun: list[bytes] = []
-    try:
-        for piece in _pieces(response):
-            *ends, rest = piece.split(b"\n")
-            for end in ends:
-                yield b"".join([*begun, end]) if begun else end
-                begun.clear()
-            if rest:
-                begun.append(rest)
-        yield b"".join(begun)
-    finally:
-        response.close()
-
-
-def _pieces(response: Response) -> Iterator[bytes]:
     if response.raw.chunked:
         return response.iter_content(_READ_BYTES)
     return iter(partial(response.raw.read1, _READ_BYTES, decode_content=True), b"")

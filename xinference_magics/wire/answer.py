@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from xinference_magics.errors import ServerError
-from xinference_magics.wire.calls.openings import CUT_OFF, ToolCallSplitter
+from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
 from xinference_magics.wire.forced_calls import whole_calls
 from xinference_magics.wire.metadata import REFUSAL, response_metadata, usage_in
 from xinference_magics.wire.native_calls import (
@@ -31,6 +31,7 @@ from xinference_magics.wire.shapes import (
     logprobs_in,
     message_in,
     objects_in,
+    refusal_in,
     says_nothing,
     text_in,
     understood,
@@ -79,7 +80,7 @@ def _message(data: Mapping[str, Any], request: ChatRequest) -> AIMessage:
     metadata = response_metadata(request, finish, data)
     if logprobs := logprobs_in(choice):
         metadata["logprobs"] = logprobs
-    if refusal := text_in(said, "refusal"):
+    if refusal := whole_characters(refusal_in(said)):
         metadata[REFUSAL] = refusal
     return AIMessage(
         content=text,

@@ -14,7 +14,8 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from xinference_magics.wire.calls.formats import FORMATS, MAX_MARGIN_CHARS
+from xinference_magics.wire.calls.format import MAX_MARGIN_CHARS
+from xinference_magics.wire.calls.formats import FORMATS
 from xinference_magics.wire.engines import LLAMA_CPP
 
 if TYPE_CHECKING:

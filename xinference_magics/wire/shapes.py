@@ -93,17 +93,17 @@ def raw_text_in(data: Mapping[str, Any], name: str) -> str:
     Raises:
         MalformedError: It isn't a string.
     """
-    value = _of(data).get(name)
-    if value.__class__ is str:  # fast path for the chunks of a stream
-        return value
-    return _checked(value, str, name) or ""
+    value = (data if data.__class__ is dict else _of(data)).get(name)
+    if value is None:  # fast paths for the chunks of a stream, here and below
+        return ""
+    return value if value.__class__ is str else _checked(value, str, name)
 
 
 def content_in(data: Mapping[str, Any]) -> tuple[str, str]:
     """Return the reasoning and the text under ``content``, a string or a list of blocks.
 
     Mistral's models send blocks of type ``thinking`` with further blocks under that key. A proxy
-    may send the words of a refusal instead, under ``refusal`` as OpenAI does.
+    may send the words of a refusal instead; see `refusal_in`.
 
     Raises:
         MalformedError: The content is neither, or a block is unknown.
@@ -135,16 +135,33 @@ def _words(block: Any) -> str:
     raise MalformedError(f"a block of the content holds {sorted(block)}")
 
 
+def refusal_in(said: Mapping[str, Any]) -> str:
+    """Return the words with which a model refused, under ``refusal`` or in blocks of that type.
+
+    Raises:
+        MalformedError: They are not a string.
+    """
+    if words := raw_text_in(said, "refusal"):
+        return words
+    content = said.get("content")
+    blocks = content if isinstance(content, list) else [content]
+    return "".join(
+        raw_text_in(each, "refusal")
+        for each in blocks
+        if isinstance(each, Mapping) and each.get("refusal")
+    )
+
+
 def object_in(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the object under `name`.
 
     Raises:
         MalformedError: It isn't an object.
     """
-    value = _of(data).get(name)
-    if value.__class__ is dict:  # fast path, as above
-        return value
-    return _checked(value, dict, name) or {}
+    value = (data if data.__class__ is dict else _of(data)).get(name)
+    if value is None:
+        return {}
+    return value if value.__class__ is dict else _checked(value, dict, name)
 
 
 _SAID = ("message", "delta", "text")
@@ -175,7 +192,8 @@ def objects_in(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     Raises:
         MalformedError: It isn't a list of objects.
     """
-    listed: list[Mapping[str, Any]] = _checked(_of(data).get(name), list, name) or []
+    found = _of(data).get(name)
+    listed: list[Any] = found if found.__class__ is list else _checked(found, list, name) or []
     for each in listed:
         if each.__class__ is not dict:
             _checked(each, dict, name, required=True)
@@ -258,8 +276,7 @@ def logprobs_in(choice: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         MalformedError: They are not an object with lists.
     """
-    found = object_in(choice, "logprobs")
-    if not found:
+    if not (found := object_in(choice, "logprobs")):
         return {}
     return whole_values(  # type: ignore[no-any-return]
         {name: value for name, value in found.items() if _checked(value, list, name)}

@@ -14,23 +14,28 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from xinference_magics.wire.calls.openings import CUT_OFF, ToolCallSplitter
-from xinference_magics.wire.engines import LLAMA_CPP
+from xinference_magics.errors import ServerError
+from xinference_magics.wire.calls.splitter import CUT_OFF, ToolCallSplitter
+from xinference_magics.wire.engines import LLAMA_CPP, TRANSFORMERS
 from xinference_magics.wire.forced_calls import ForcedCalls
-from xinference_magics.wire.metadata import response_metadata, usage_in
+from xinference_magics.wire.metadata import REFUSAL, response_metadata, usage_in
 from xinference_magics.wire.native_calls import id_in
 from xinference_magics.wire.reasoning import ReasoningSplitter
 from xinference_magics.wire.shapes import (
     DONE,
     Characters,
+    MalformedError,
     calls_in,
     content_in,
     finish_in,
     logprobs_in,
+    message_in,
     object_in,
     objects_in,
     raw_text_in,
+    refusal_in,
     understood,
+    whole_characters,
 )
 from xinference_magics.wire.streamed_calls import StreamedCalls, joined
 
@@ -58,7 +63,7 @@ def _as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
     choices = [
         {
             **each,
-            "delta": _numbered(object_in(each, "message")),
+            "delta": _numbered(message_in(each)),
             "finish_reason": each.get("finish_reason") or "stop",
         }
         for each in objects_in(answer, "choices")
@@ -66,15 +71,24 @@ def _as_chunk(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {**answer, "choices": choices}
 
 
-_WORDS = ("content", "reasoning_content", "reasoning", "tool_calls")
+_WORDS = ("content", "refusal", "reasoning_content", "reasoning", "tool_calls")
 
 
 def has_words(chunk: Mapping[str, Any]) -> bool:
     """Return whether a stream's chunk contains any output, which begins the answer."""
     match chunk:
-        case {"choices": [{"delta": dict(delta)}, *_]}:
-            return any(delta.get(name) for name in _WORDS)
+        case {"choices": [{"delta": {**said}} | {"message": {**said}}, *_]} if said:
+            return any(said.get(name) for name in _WORDS)
+        case {"choices": [{"text": text}, *_]}:
+            return bool(text)
     return False
+
+
+def _without_delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a choice says elsewhere: a whole message's calls have no numbers of their own."""
+    said = message_in(choice)
+    calls = calls_in(said) if said.get("tool_calls") else []
+    return said if not calls or any("index" in each for each in calls) else _numbered(said)
 
 
 def _numbered(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +128,7 @@ class StreamConverter:
         self.called = self._calls.names
         self._text, self._thought = Characters(), Characters()
         self._thoughts: list[str] = []
+        self._refusal: list[str] = []
         self._may_misplace = request.engine in (LLAMA_CPP, None)
         self._of_its_own = False
         self._answered = False  # in words
@@ -127,8 +142,11 @@ class StreamConverter:
         Raises:
             ServerError: The chunk has an unexpected format.
         """
-        with self._understood:
+        try:  # without entering a context for each chunk, which costs time
             return self._read(data)
+        except (MalformedError, ServerError):
+            with self._understood:
+                raise
 
     def _read(self, data: Mapping[str, Any]) -> ChatGenerationChunk | None:
         choices = objects_in(data, "choices")
@@ -140,7 +158,9 @@ class StreamConverter:
         if choice.get("finish_reason") and (finish := finish_in(choice)):
             self._finish = self._finish or finish
             self._note(data)
-        delta = object_in(choice, "delta") or object_in(choice, "message")
+        elif DONE in data:  # a whole answer, which is complete without a reason, too
+            self._note(data)
+        delta = object_in(choice, "delta") or _without_delta(choice)
         thought, text = self._parts(delta)
         calls: list[ToolCallChunk] = []
         if self._forced and text:
@@ -152,7 +172,9 @@ class StreamConverter:
         if delta.get("tool_calls"):
             calls += self._calls.deltas(native := calls_in(delta))
             if self._tags and native:
-                self._tags.drop_torn_tag()
+                self._tags.engine_called()
+        if len(calls) > 1:
+            calls = joined(calls)
         return self._chunk(text, thought, calls, logprobs_in(choice))
 
     @property
@@ -171,6 +193,11 @@ class StreamConverter:
             return not self._whole and self._request.engine not in (LLAMA_CPP, None)
         usage = usage_in(self._beside)
         return usage is not None and usage["output_tokens"] > 1  # the end token counts as one
+
+    @property
+    def lost_call(self) -> bool:
+        """Whether the engine lost a call at the end of the answer, of which a torn tag was left."""
+        return self._tags is not None and self._tags.lost
 
     def end(self) -> ChatGenerationChunk:
         """Return the last chunk.
@@ -192,6 +219,8 @@ class StreamConverter:
             # Either there was no reasoning, or the engine sent the whole answer as reasoning.
             text = "".join(self._thoughts)
         metadata = response_metadata(self._request, finish, self._beside)
+        if refusal := whole_characters("".join(self._refusal)):
+            metadata[REFUSAL] = refusal
         message = AIMessageChunk(
             content=text,
             additional_kwargs={"reasoning_content": thought} if thought else {},
@@ -209,6 +238,8 @@ class StreamConverter:
     def _parts(self, delta: Mapping[str, Any]) -> tuple[str, str]:
         """Return the reasoning and the answer; the engine's own separation overrides tags."""
         in_blocks, text = content_in(delta)
+        if "refusal" in delta or delta.get("content").__class__ in (list, dict):
+            self._refusal.append(refusal_in(delta))
         text, before = self._text.feed(text), ""
         thought = raw_text_in(delta, "reasoning_content") or raw_text_in(delta, "reasoning")
         if thought := self._thought.feed(thought or in_blocks):
@@ -253,7 +284,12 @@ class StreamConverter:
     def _has_words(self, text: str) -> bool:
         """Return whether a piece of the answer is more than whitespace or part of a tag."""
         words = text.strip()
-        return bool(words) and not (self._tags and self._tags.begins_tag(words))
+        return bool(words) and not (self._tags and self._tags.is_torn(words))
+
+    @property
+    def _is_lossy(self) -> bool:
+        """Whether the engine may have lost a call, as vLLM's parsers do in a stream."""
+        return not self._whole and self._request.engine not in (LLAMA_CPP, TRANSFORMERS)
 
     def _held_back(self) -> tuple[str, str, list[ToolCallChunk]]:
         """Return the text, reasoning and calls held back for what might have followed."""
@@ -269,7 +305,7 @@ class StreamConverter:
             calls += self._calls.read(pieces + rest)
         if self._tags:
             before, whole = self._tags.feed(text)
-            text, torn = self._tags.end(cut=self._finish in CUT_OFF)
+            text, torn = self._tags.end(cut=self._finish in CUT_OFF, lossy=self._is_lossy)
             text = before + text
             calls += map(self._calls.whole, whole + torn)
         calls += self._calls.held_back()

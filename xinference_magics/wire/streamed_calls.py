@@ -1,6 +1,7 @@
 """Tool calls of a streamed answer: deltas in any order -> chunks that langchain-core can merge.
 
-Servers number calls, identify them by id, repeat names, or do none of these; see `StreamedCalls`.
+Servers number calls, identify them by id, repeat names, or do none of these. Xinference before 4.0
+on vLLM, and SGLang, number all calls 0, so the id decides, if there is one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from langchain_core.messages import ToolCallChunk
 
 
+_Place = tuple[int | None, float] | int | None
+_LAST = None  # the place of the last call, and of a delta without an index
+
+
 class _Call:
     """A call whose deltas are arriving.
 
@@ -43,6 +48,8 @@ class _Call:
         self.id = ""
         self.name = ""
         self.unsent_name = ""
+        self.named_again = False  # after its arguments were whole
+        self.whole = (0, False)  # after how many pieces its arguments were an object, if they were
         self.wrapped: bool | None = None  # None: before the first character of its arguments
         self.characters = Escapes()
 
@@ -69,7 +76,7 @@ class StreamedCalls:
         self._calls: list[_Call] = []
         self._unsent: deque[_Call] = deque()  # calls are passed on in order
         self._by_id: dict[str | None, _Call] = {}
-        self._by_index: dict[int | None, _Call] = {}
+        self._by_place: dict[_Place, _Call] = {}
         self.names: set[str | None] = set()
         self.in_text = False
 
@@ -111,17 +118,20 @@ class StreamedCalls:
 
     def _piece(self, raw: Mapping[str, Any]) -> tuple[_Call, str]:
         """Read a delta; return its call and what it adds to the arguments."""
-        function, given, index = function_in(raw), id_in(raw), integer_in(raw, "index")
+        function, given, places = function_in(raw), id_in(raw), _places_in(raw)
         name, arguments = name_in(function), arguments_in(function)
-        call = self._with_id(given, index, name, arguments) if given else None
-        if not given:
-            call = self._without_id(index, name, arguments)
-        call = call or self._begin()
-        self._by_index[index] = self._by_index[None] = call
+        call = self._continued(given, places[0], name, arguments)
+        if call is None:
+            before = self._by_id.get(given) or self._by_place.get(places[0])
+            name = name or (before.name if before and before.named_again else "")
+            call = self._begin()
+        self._by_place |= dict.fromkeys(places, call)
         taken = self._by_id.get(given) not in (None, call)
         if given:
             self._by_id[given] = call
         call.id = call.id or (None if taken else given) or new_id()
+        if name and not arguments:
+            call.named_again = self._is_whole(call)
         self._add_name(call, name)
         arguments = call.characters.feed(arguments)
         if arguments:
@@ -150,44 +160,54 @@ class StreamedCalls:
         self._arguments[call.number] = []
         return call
 
-    def _with_id(self, given: str, index: int | None, name: str, arguments: str) -> _Call | None:
-        """Return the call that a delta with an id continues, or None if a new call begins.
-
-        Xinference before 4.0 on vLLM, and SGLang, number all calls 0, so the id decides. A server
-        may give two calls one id, too: the second has another index, a name, and comes when the
-        first is whole.
-        """
-        same_index, same_id = self._by_index.get(index), self._by_id.get(given)
-        call = same_id or same_index
+    def _continued(
+        self, given: str | None, place: _Place, name: str, arguments: str
+    ) -> _Call | None:
+        """Return the call that a delta continues, or None if a new call begins."""
+        same_id = self._by_id.get(given)
+        call = same_id or self._by_place.get(place)
+        if call is None and not (given or name):
+            call = self._by_place.get(_LAST)
         if call is None or not call.name:
             return call
+        is_there = call is self._by_place.get(place)
         if call is same_id:
-            begins = bool(name) and call is not same_index and self._is_whole(call)
-        else:
+            begins = self._begins_under_its_id(call, name, is_there=is_there)
+        elif given:
             begins = bool(name or (arguments and self._is_whole(call)))
-        return None if begins else call
+        else:
+            begins = self._is_another(call, name)
+        return None if begins or self._begins_again(call, name, arguments) else call
 
-    def _without_id(self, index: int | None, name: str, arguments: str) -> _Call | None:
-        """Return the call that a delta without an id continues, or None if a new call begins.
+    def _begins_under_its_id(self, call: _Call, name: str, *, is_there: bool) -> bool:
+        """Return whether a call begins that has the id of `call`, as some servers' calls have.
 
-        Some servers repeat the name in every delta, or do not number calls.
+        Either it is one of another tool, or it has another index and comes when `call` is whole.
         """
-        call = self._by_index.get(index)
-        if not name:
-            return call or self._by_index.get(None)
-        if call is None or not call.name:
-            return call
-        if name != call.name:
-            return call if self._is_part(call.name + name) else None
-        begins = arguments.lstrip()[:1] in {"{", '"'} and self._is_whole(call)
-        return None if begins else call
+        if self._is_another(call, name):
+            return name in self._offered or not is_there
+        return bool(name) and not is_there and self._is_whole(call)
+
+    def _begins_again(self, call: _Call, name: str, arguments: str) -> bool:
+        """Return whether a call of the same tool begins under the same index.
+
+        A name alone does not tell: some servers repeat it in every delta, or do so at the end.
+        """
+        begun = arguments.lstrip()[:1] in {"{", '"'}
+        return begun and (bool(name) or call.named_again) and self._is_whole(call)
+
+    def _is_another(self, call: _Call, name: str) -> bool:
+        """Return whether `name` is that of another tool, instead of a repetition or a part."""
+        return bool(name) and name != call.name and not self._is_part(call.name + name)
 
     def _is_whole(self, call: _Call) -> bool:
         parts = self._arguments[call.number]
         if not parts or parts[-1].rstrip()[-1:] not in {"}", '"'}:
             return False  # a cheap check first: there may be many deltas
-        arguments = "".join(parts)
-        return bool(arguments) and is_object(unwrapped(arguments))
+        if call.whole[0] != len(parts):
+            arguments = "".join(parts)
+            call.whole = len(parts), bool(arguments) and is_object(unwrapped(arguments))
+        return call.whole[1]
 
     def _is_part(self, name: str) -> bool:
         return any(each.startswith(name) for each in self._offered)
@@ -244,6 +264,14 @@ class StreamedCalls:
         return any(each.number == index and each.name in self._demanding for each in self._calls)
 
 
+def _places_in(raw: Mapping[str, Any]) -> tuple[_Place, ...]:
+    """Return the places of a delta's call, the most exact first: an id that is a number is one."""
+    index, number = integer_in(raw, "index"), raw.get("id")
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        return (index, number), index, _LAST
+    return index, _LAST
+
+
 def joined(pieces: Iterable[ToolCallChunk]) -> list[ToolCallChunk]:
     """Join the chunks of each call: langchain-core merges across messages, not within one."""
     calls: dict[int | str | None, ToolCallChunk] = {}
@@ -251,4 +279,5 @@ def joined(pieces: Iterable[ToolCallChunk]) -> list[ToolCallChunk]:
         known = calls.setdefault(piece["index"], piece)
         if known is not piece:
             known["args"] = (known["args"] or "") + (piece["args"] or "")
+            known["name"] = (known["name"] or "") + (piece["name"] or "") or None
     return list(calls.values())

@@ -11,11 +11,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xinference_magics.wire.calls.cursor import NotACallError
-from xinference_magics.wire.calls.json_text import TornError, gathered, json_object, nested
+from xinference_magics.wire.calls.json_text import (
+    ARGUMENTS,
+    TornError,
+    gathered,
+    json_object,
+    nested,
+)
 from xinference_magics.wire.calls.values import load, typed, types_of
 from xinference_magics.wire.native_calls import TextCall, new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xinference_magics.wire.calls.candidate import Offered
     from xinference_magics.wire.calls.cursor import Cursor, Mark, Reading
 
@@ -32,13 +40,16 @@ class Found:
         offered: The tools that may be called.
         ends: What closes the whole group of calls.
         strict: Whether a call is recognized by its form alone.
+        in_sentence: Whether the opening comes in the middle of a sentence.
     """
 
     cursor: Cursor
     offered: Offered
     ends: tuple[str, ...] = ()
     strict: bool = False
+    in_sentence: bool = False
     opened: bool = False  # by the opening tag of the whole group
+    only_named: bool = True  # whether no call has arguments, not even empty ones
     calls: list[TextCall] = field(default_factory=list)
     name: str | None = None  # of the call being read
     begun: Mark = (0, 0)  # where the contents of that call begin
@@ -48,8 +59,13 @@ class Found:
         """Start a call at the cursor."""
         self.name, self.begun = name, self.cursor.mark()
 
-    def add(self, call: TextCall | None, *, closed: bool = True) -> None:
+    def add(self, call: TextCall | None, *, closed: bool = True, given: bool = True) -> None:
         """Add a call and start the next one.
+
+        Args:
+            call: The call, or None if it isn't one.
+            closed: Whether it had its own end.
+            given: Whether it has arguments, even if they are empty.
 
         Raises:
             NotACallError: The tool was not offered or, if strict, the arguments do not fit it.
@@ -58,6 +74,7 @@ class Found:
             raise NotACallError
         self.calls.append(call)
         self.closed = closed
+        self.only_named = self.only_named and not given
         self.begin()
 
     def torn(self, text: str) -> TextCall:
@@ -148,10 +165,15 @@ class Objects:
         except (TornError, ValueError):
             yield from found.give_up()
         else:
-            explicit = found.strict or self.explicit
-            if explicit and not ({"arguments", "parameters"} & data.keys()):
+            given = _gives_arguments(data)
+            if not given and (found.strict or self.explicit):
                 raise NotACallError
-            found.add(found.offered.call(data), closed=not found.ends)
+            found.add(found.offered.call(data), closed=not found.ends, given=given)
+
+
+def _gives_arguments(data: Mapping[str, Any]) -> bool:
+    inner = data.get("function")
+    return not ARGUMENTS.isdisjoint(inner if isinstance(inner, dict) else data)
 
 
 @dataclass(frozen=True)
@@ -248,7 +270,7 @@ class Tagged:
                 raise NotACallError
             yield from found.give_up(*self.ends)
         arguments = gathered(values) if self.nests else dict(values)
-        found.add(found.offered.named(name, arguments), closed=closed)
+        found.add(found.offered.named(name, arguments), closed=closed, given=bool(values))
 
     @property
     def _is_marked(self) -> bool:

@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics.wire.calls.bodies import Found, GivenUpError
 from xinference_magics.wire.calls.cursor import Cursor, NotACallError
-from xinference_magics.wire.calls.formats import FENCE, TILDES
-from xinference_magics.wire.calls.json_text import NAMES
+from xinference_magics.wire.calls.format import FENCE, TILDES
+from xinference_magics.wire.calls.json_text import ARGUMENTS, NAMES
 from xinference_magics.wire.calls.values import types_of
 from xinference_magics.wire.native_calls import TextCall, as_json, is_object, new_id, unwrapped
 from xinference_magics.wire.shapes import whole_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from xinference_magics.wire.calls.cursor import Reading
-    from xinference_magics.wire.calls.formats import Format
-
-
-_ARGUMENTS = ("arguments", "parameters", "args")
+    from xinference_magics.wire.calls.format import Format
 
 
 class Offered:
@@ -58,7 +55,7 @@ class Offered:
         name = next((data[each] for each in NAMES if each in data), None)
         if not isinstance(name, str) or name not in self.schemas:
             return None
-        arguments: Any = next((data[each] for each in _ARGUMENTS if data.get(each)), {})
+        arguments: Any = next((data[each] for each in ARGUMENTS if data.get(each)), {})
         if "description" in data or self._is_schema(arguments, name):
             return None  # it is the definition of the tool
         return self.named(name, arguments)
@@ -111,15 +108,40 @@ _FENCE = re.compile(r"`+|~*")
 _ENDS_OF_WORDS = " \t\r\n"
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a possible call begins.
+
+    Args:
+        fenced: Whether it begins with a fence.
+        in_sentence: Whether it begins in the middle of a sentence.
+        tags: What another call may begin with anywhere.
+        openings: What another call may begin with in a line of its own.
+    """
+
+    fenced: bool
+    in_sentence: bool
+    tags: Collection[str]
+    openings: Collection[str]
+
+
 class Candidate:
     """A possible call in one of `formats`.
 
     The first format that reads a call wins, once all formats before it have failed.
+
+    Args:
+        formats: The formats that may begin so.
+        offered: The tools that may be called.
+        place: Where it begins.
     """
 
-    def __init__(self, formats: Sequence[Format], offered: Offered, *, fenced: bool) -> None:
-        read = _fenced if fenced else _alone
-        self._readers = [_Reader(form, offered, read) for form in formats]
+    def __init__(self, formats: Sequence[Format], offered: Offered, place: Place) -> None:
+        read = _fenced if place.fenced else partial(_alone, place=place)
+        self._readers = [
+            _Reader(form, Found(Cursor(), offered, form.ends, form.block, place.in_sentence), read)
+            for form in formats
+        ]
         self._text: list[str] = []
 
     def feed(self, piece: str) -> None:
@@ -155,11 +177,15 @@ class Candidate:
         return text[:size], text[size:]
 
 
-def _alone(form: Format, found: Found) -> Reading[None]:
+def _alone(form: Format, found: Found, place: Place) -> Reading[None]:
     """Read calls in plain text, outside a code block."""
     yield from _once(form, found)
     if form.block:
-        yield from _end_of_line(found.cursor)
+        yield from _end_of_block(found.cursor, place.openings)
+    elif found.only_named and "\n" not in found.cursor.passed:
+        if place.in_sentence:
+            raise NotACallError
+        yield from _end_of_line(found.cursor, place.tags)
 
 
 def _once(form: Format, found: Found) -> Reading[None]:
@@ -179,7 +205,12 @@ def _once(form: Format, found: Found) -> Reading[None]:
         raise NotACallError
     if within:
         yield from cursor.any((FENCE,))
-    yield from cursor.any(form.ends)
+    if (yield from cursor.any(form.ends)):
+        found.closed = True
+        found.begin()
+    if found.only_named and not found.closed:
+        del found.calls[before:]
+        raise NotACallError  # its tag is only mentioned
 
 
 def _fenced(form: Format, found: Found) -> Reading[None]:
@@ -215,10 +246,23 @@ def _more(form: Format, found: Found, fence: str) -> Reading[bool]:
     return bool((yield from found.cursor.char()))
 
 
-def _end_of_line(cursor: Cursor) -> Reading[None]:
+def _end_of_block(cursor: Cursor, openings: Collection[str]) -> Reading[None]:
+    """Check that the line ends here, and that no text follows in the next one."""
+    before = cursor.mark()
+    yield from _end_of_line(cursor)
+    yield from cursor.run(_BLANKS)
+    if (yield from cursor.char()):
+        cursor.step()
+        yield from _end_of_line(cursor, openings)
+    cursor.back(before)
+
+
+def _end_of_line(cursor: Cursor, openings: Collection[str] = ()) -> Reading[None]:
+    """Check that nothing else follows in this line, or one of `openings`."""
     before = cursor.mark()
     yield from cursor.run(_BLANKS)
-    if (yield from cursor.char()) not in {"\n", ""}:
+    char = yield from cursor.char()
+    if char not in {"\n", ""} and not (yield from cursor.any(openings)):
         raise NotACallError
     cursor.back(before)
 
@@ -227,10 +271,10 @@ class _Reader:
     """A running reader for one format."""
 
     def __init__(
-        self, form: Format, offered: Offered, read: Callable[[Format, Found], Reading[None]]
+        self, form: Format, found: Found, read: Callable[[Format, Found], Reading[None]]
     ) -> None:
-        self.found = Found(Cursor(), offered, form.ends, strict=form.block)
-        self._reading = read(form, self.found)
+        self.found = found
+        self._reading = read(form, found)
         self.done = self.failed = False
 
     @property
@@ -270,6 +314,8 @@ class _Reader:
             *whole, last = found.calls
             return [*whole, last if found.closed else replace(last, complete=False)]
         torn = found.torn(begun)
+        if found.in_sentence and found.only_named and not torn.arguments:
+            return []
         named = torn.name in found.offered.schemas
         sure = found.opened and not found.strict and torn.name is None
         return [*found.calls, torn] if named or sure else found.calls

@@ -102,6 +102,7 @@ _CLOSES = {"{": "}", "[": "]"}
 _DOUBLED = "{{"
 
 NAMES = ("name", "tool_name")
+ARGUMENTS = frozenset({"arguments", "parameters", "args"})
 KEYS = (*NAMES, "arguments", "parameters", "id", "tool_call_id", "type")
 """The only keys allowed in a call that is not marked as one."""
 

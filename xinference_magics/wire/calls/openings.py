@@ -1,32 +1,36 @@
-"""Find calls in a text that arrives piece by piece: where one may begin, and what stays text."""
+"""Find where a call may begin in a text that arrives piece by piece."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from xinference_magics.wire.calls.candidate import Candidate, Offered
-from xinference_magics.wire.calls.formats import FENCE, FORMATS, MAX_MARGIN_CHARS, NAME, TILDES
+from xinference_magics.wire.calls.candidate import Place
+from xinference_magics.wire.calls.format import FENCE, FENCES, NAME
+from xinference_magics.wire.calls.formats import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable
 
-    from xinference_magics.wire.calls.formats import Format
-    from xinference_magics.wire.native_calls import TextCall
+    from xinference_magics.wire.calls.format import Format
 
 
 _BLANKS = re.compile(r"[ \t\r]*")
-_FENCES = (FENCE, TILDES)
 _CLOSING = re.compile(r"(?:`+|~+)[ \t\r]*(\n|\Z)")
 _DATA = ("{", "[")
 _CONTINUED = frozenset("[({>='\"")  # at the end of the line above, data goes on from there
 _CODE_INDENT = 4
+_BLANK = frozenset(" \t")
+_CONTINUES_SENTENCE = frozenset(",;(")
 _QUOTES = frozenset("\"'`")  # right after one of these, a tag is only a mention
 _SPANS = {"`": "`", "“": "”", "„": "“”"}  # and so it is between these, on one line
 _SPAN_MARKS = frozenset("`“”„")
 _WITHIN_SPAN = re.compile("[`“”„]")
+_MAX_TORN_CHARS = 200  # characters of torn tags to hold back, one after another
+MIN_TORN_CHARS = 4
+"""Characters of a tag that is certainly torn, even if no call of the engine follows."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class _Starts:
         starts = {form: _starts(form, names) for form in FORMATS}
         of_lines = (start for form in FORMATS if form.block for start in starts[form])
         anywhere = (start for form in FORMATS if not form.block for start in starts[form])
-        return cls(starts, frozenset({*of_lines, *_FENCES}), frozenset(anywhere))
+        return cls(starts, frozenset({*of_lines, *FENCES}), frozenset(anywhere))
 
     @cached_property
     def line(self) -> re.Pattern[str]:
@@ -57,9 +61,19 @@ class _Starts:
         return _one_of({"\n", *_SPAN_MARKS, *self.anywhere})
 
     @cached_property
+    def first(self) -> re.Pattern[str]:
+        """Matches the first character of a tag."""
+        return _one_of({tag[0] for tag in self.anywhere})
+
+    @cached_property
+    def all(self) -> frozenset[str]:
+        """All starts."""
+        return self.of_lines | self.anywhere
+
+    @cached_property
     def longest(self) -> int:
         """The length of the longest start."""
-        return max(map(len, {*self.of_lines, *self.anywhere}))
+        return max(map(len, self.all))
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
@@ -86,10 +100,11 @@ class Openings:
         self._indent = 0  # of this line
         self._bare = True  # whether nothing but the indentation was passed in this line
         self._after_data = False  # in lines that began like data but were not a call
+        self._in_sentence = False  # whether the last opening came in the middle of a sentence
 
     def formats(self, opening: str) -> list[Format]:
         """Return the formats that may begin with `opening`, in the order of the table."""
-        if opening in _FENCES:
+        if opening in FENCES:
             return [form for form in FORMATS if form.languages]
         return [
             form
@@ -97,9 +112,31 @@ class Openings:
             if any(each.startswith(opening) for each in starts)
         ]
 
-    def begins_tag(self, text: str) -> bool:
-        """Return whether `text` is a proper prefix of a tag, at least two characters long."""
-        return len(text) > 1 and text in self._starts.beginnings
+    def place(self, opening: str) -> Place:
+        """Describe where the last opening is."""
+        starts = self._starts
+        return Place(opening in FENCES, self._in_sentence, starts.anywhere, starts.all)
+
+    @property
+    def begins_line(self) -> bool:
+        """Whether what comes next begins a line."""
+        return self._bare
+
+    def is_torn(self, text: str) -> bool:
+        """Return whether `text` is nothing but the beginnings of tags.
+
+        At least two characters are, and of each beginning that another follows, at least four.
+        """
+        size, known = len(text), self._starts.beginnings
+        if not 1 < size <= _MAX_TORN_CHARS or not (text in known or text[:MIN_TORN_CHARS] in known):
+            return False
+        ends = {0}  # of beginnings, each of which begins at the end of another
+        for begin in range(size):
+            if begin in ends:
+                longest = min(size, begin + self._starts.longest)
+                sure = range(begin + MIN_TORN_CHARS, longest + 1)
+                ends |= {end for end in {*sure, size} if text[begin:end] in known}
+        return size in ends
 
     def pass_over(self, text: str) -> tuple[int, str]:
         """Return how many characters are certainly text, and the opening after them, if any."""
@@ -123,7 +160,7 @@ class Openings:
         for mark in _WITHIN_SPAN.findall(line):
             self._note(mark)
         self._after_data = self._after_data or text.startswith(_DATA)
-        if text.startswith(_FENCES):
+        if text.startswith(FENCES):
             self._fence = text[: len(FENCE)]
             self._in_info = self._fence == FENCE and "\n" not in text
 
@@ -151,6 +188,7 @@ class Openings:
         if text[at] == "\n":
             self._after_data = False
         found = self._starts.line.match(text, at)
+        self._in_sentence = False
         if found is None:
             begun = text[at : at + self._starts.longest]
             return "" if any(each.startswith(begun) for each in self._starts.of_lines) else None
@@ -186,11 +224,15 @@ class Openings:
             self._above = line[-1:] or ("" if self._bare else self._word)
             self._blank, self._bare, self._indent, self._span = True, True, 0, ""
             return found.end(), None
+        begins_line = self._bare and found.start() == at
         self._bare = False
         if found[0] in _SPAN_MARKS:
             self._note(found[0])
             return found.end(), None
         before = text[found.start() - 1] if found.start() else self._before
+        word = text[: found.start()].rstrip(" \t\r")[-1:] or self._word
+        goes_on = before in _BLANK and (word.isalnum() or word in _CONTINUES_SENTENCE)
+        self._in_sentence = not begins_line and goes_on
         mentioned = self._span or before in _QUOTES
         return (found.start() + 1, None) if mentioned else (found.start(), found[0])
 
@@ -216,153 +258,22 @@ class Openings:
 
     def _kept(self, text: str, at: int) -> int:
         """Return how many characters at the end may be the start of an opening."""
-        longest = min(self._starts.longest, len(text) - at)
-        sizes = range(longest, 0, -1)
-        return next((size for size in sizes if text[-size:] in self._starts.beginnings), 0)
+        begin = max(at, len(text) - _MAX_TORN_CHARS)
+        for found in self._starts.first.finditer(text, begin):
+            rest = text[found.start() :]
+            if rest in self._starts.beginnings or self.is_torn(rest):
+                return len(rest)
+        return 0
 
 
 def _starts(form: Format, names: Collection[str]) -> Collection[str]:
     return names if form.starts == (NAME,) else form.opens or form.starts
 
 
-def _one_of(words: Collection[str]) -> re.Pattern[str]:
+def _one_of(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
 
 
 def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
     found = pattern.match(text, at)
     return found.end() if found else at
-
-
-CUT_OFF = frozenset({"length", "abort", "error", "content_filter"})
-"""The finish reasons of incomplete answers."""
-
-_SEARCHED_CHARS = 4_096  # characters of text searched at a time, and copied for each call
-
-
-class ToolCallSplitter:
-    """Split pieces of text into (text, calls), without the markup of the calls.
-
-    Text is held back only while it may still become a call. Whitespace between calls is dropped,
-    and so is whitespace around them if nothing else is there.
-
-    Args:
-        tools: The tools that the model may call, as OpenAI dicts. A call to any other is text.
-    """
-
-    def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
-        self._offered = Offered(tools)
-        self._openings = Openings(self._offered.schemas)
-        self._candidate: Candidate | None = None
-        self._held = ""
-        self._gap = ""  # whitespace at the end of the text, after which a call may follow
-        self._called = False
-        self._fence_dropped = False
-        self._engine_called = False
-
-    def begins_tag(self, text: str) -> bool:
-        """Return whether `text` is only the beginning of a tag."""
-        return self._openings.begins_tag(text)
-
-    def feed(self, piece: str) -> tuple[str, list[TextCall]]:
-        """Split a piece, holding back what may be the start of a call."""
-        texts: list[str] = []
-        calls: list[TextCall] = []
-        for start in range(0, len(piece), _SEARCHED_CHARS):
-            self._held += piece[start : start + _SEARCHED_CHARS]
-            self._split(texts, calls)
-        return "".join(texts), calls
-
-    def end(self, *, cut: bool = False) -> tuple[str, list[TextCall]]:
-        """Return what is still held back.
-
-        Args:
-            cut: Whether the answer was cut off, so that an open call is incomplete; the end of a
-                complete answer closes it.
-        """
-        texts: list[str] = []
-        calls: list[TextCall] = []
-        if self._engine_called:
-            self.drop_torn_tag()
-        while self._candidate:
-            if cut:
-                self._cut(self._candidate, texts, calls)
-            else:
-                self._candidate.end()
-                self._settle(self._candidate, texts, calls)
-                self._split(texts, calls)
-        texts.append(self._said(self._held))
-        self._held = ""
-        return "".join(texts) + ("" if self._called else self._gap), calls
-
-    def drop_torn_tag(self) -> None:
-        """Drop a partial tag that was held back, and the start of a code block around it.
-
-        Called when the engine itself sends a call: its parser let some text through before it
-        recognized the tag (vLLM's parsers do this), and may again at the end of the answer.
-        """
-        self._engine_called = True
-        held = "".join(self._candidate.text) if self._candidate else self._held
-        tag = held.strip()
-        if tag.startswith(_FENCES):
-            tag = tag.lstrip("`~").partition("\n")[2].strip()
-            self._fence_dropped = self._openings.begins_tag(tag) or not tag
-        if self._fence_dropped or self._openings.begins_tag(tag):
-            self._candidate, self._held = None, ""
-            self._take([], [])
-
-    def _split(self, texts: list[str], calls: list[TextCall]) -> None:
-        while self._held:
-            if self._candidate is None:
-                passed, opening = self._openings.pass_over(self._held)
-                texts.append(self._said(self._held[:passed]))
-                self._held = self._held[passed:]
-                if not opening:
-                    return
-                formats = self._openings.formats(opening)
-                fenced = opening in _FENCES
-                self._candidate = Candidate(formats, self._offered, fenced=fenced)
-            held, self._held = self._held, ""
-            self._candidate.feed(held)
-            if not self._settle(self._candidate, texts, calls):
-                return
-
-    def _settle(self, candidate: Candidate, texts: list[str], calls: list[TextCall]) -> bool:
-        """Accept what the candidate found; return whether it has decided."""
-        found = candidate.calls
-        if found is None:
-            return False
-        text, self._held = candidate.text
-        self._candidate = None
-        if found or self._is_dropped(text):
-            self._take(found, calls)
-        else:
-            texts.append(self._said(text))
-            self._openings.was_text(text)
-        return True
-
-    def _is_dropped(self, text: str) -> bool:
-        """Return whether `text` closes a code block whose start was dropped."""
-        closes = self._fence_dropped and text.strip() in _FENCES
-        self._fence_dropped = self._fence_dropped and not closes
-        return closes
-
-    def _cut(self, candidate: Candidate, texts: list[str], calls: list[TextCall]) -> None:
-        found, self._candidate = candidate.cut_calls, None
-        if found:
-            self._take(found, calls)
-        else:
-            texts.append(self._said("".join(candidate.text)))
-
-    def _take(self, found: list[TextCall], calls: list[TextCall]) -> None:
-        calls += found
-        self._openings.was_call()
-        self._gap, self._called = "", True
-
-    def _said(self, text: str) -> str:
-        """Return the text to pass on now, holding back trailing whitespace."""
-        text = self._gap + text
-        said = len(text.rstrip())
-        said += (len(text) - said) // MAX_MARGIN_CHARS * MAX_MARGIN_CHARS
-        self._gap = text[said:]
-        return text[:said]
