@@ -348,6 +348,7 @@ class InferenceEndpoint:
                     token=self.token,
                     timeouts=self.timeouts,
                     log_level=logging.DEBUG,
+                    inference=True,
                 )
             return self._session
 
