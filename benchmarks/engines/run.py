@@ -61,6 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engines", nargs="+", default=["llama.cpp"], metavar="ENGINE")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--library", default="", metavar="VERSION", help="of the engine, to note")
+    parser.add_argument("--name", metavar="NAME", help="of the model, to note; default: its family")
     parser.add_argument("--keep", action="store_true", help="write the tables of the pages")
     options = parser.parse_args()
     if options.uids and not options.endpoint:
@@ -94,7 +95,8 @@ def _one(model: Model, options: argparse.Namespace) -> None:
                     hint="The server's log says why; launch it again.",
                 )
             if options.keep:
-                found = {"ran": _ran(model, options.library), "rows": rows}
+                ran = {**_ran(model, options), "suite": PARTS[name].suite}
+                found = {"ran": {key: each for key, each in ran.items() if each}, "rows": rows}
                 engine_pages.keep(name, engine, found)
 
 
@@ -107,18 +109,18 @@ def seen(part: Part, model: Model) -> dict[str, str]:
     return rows
 
 
-def _ran(model: Model, library: str) -> dict[str, Any]:
+def _ran(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     """Describe the run: the model, the server's version, the engine's if given, and the day."""
     described = model.described
-    family = described.get("model_family") or described["model_name"]
+    name = options.name or described.get("model_family") or described["model_name"]
     size = str(described.get("model_size_in_billions")).replace("_", ".")
     with closing(Cluster(model.endpoint)) as cluster:
         version = str(cluster.version())
     quantization = str(described.get("quantization") or "none").removeprefix("none")
     return {
-        "model": f"{family} {size}B {quantization}".strip(),
+        "model": f"{name} {size}B {quantization}".strip(),
         "server": version,
-        "library": library,
+        "library": options.library,
         "day": datetime.now(UTC).date().isoformat(),
     }
 

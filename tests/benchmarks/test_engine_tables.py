@@ -12,9 +12,12 @@ from web_server import serving
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "engines"))
 
 import engine_pages
+import standard_rows
+from asking import Model
 from parts import PARTS
 from row import IGNORED, WORKS
 
+from xinference_magics.errors import XinferenceError
 from xinference_magics.wire.engines import ignored_options
 from xinference_magics.wire.request import Request
 
@@ -63,6 +66,15 @@ def test_observations_of_an_engine_are_saved_next_to_the_others(docs):
     }
     of_objects = (docs / "langchain.md").read_text()
     assert f"| {PARTS['objects'].rows[0].title} | right |\n" in of_objects
+
+
+def test_a_table_of_tests_names_their_version(docs):
+    found = seen("standard", "3 of 3")
+    found["ran"]["suite"] = "langchain-tests 1.1.9"
+    engine_pages.keep("standard", "vLLM", found)
+    page = (docs / "langchain.md").read_text()
+    assert "| tools and agents | 3 of 3 |" in page
+    assert "| tests | langchain-tests 1.1.9 |" in page
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -182,6 +194,17 @@ def test_a_running_model_answers_every_question(server, tiny_chat, engine, parts
         row.title for name in parts for row in PARTS[name].rows
     ]
     assert found.items() <= dict(answers).items()
+
+
+@pytest.mark.server
+def test_the_standard_tests_count_what_passed_and_name_what_did_not(server, tiny_chat):
+    few = "test_invoke or test_ainvoke"  # with another model, which is missing, they are skipped
+    running, missing = (Model(server.endpoint, uid) for uid in (tiny_chat.gguf, "no-such-model"))
+    assert standard_rows.passed("TestRunning", few, running) == "2 of 2"
+    failed = standard_rows.passed("TestRunning", few, missing)
+    assert failed == "0 of 2, not `test_invoke`, `test_ainvoke`"
+    with pytest.raises(XinferenceError, match="The standard tests did not run: "):
+        standard_rows.passed("TestNothing", few, running)
 
 
 @pytest.mark.server
