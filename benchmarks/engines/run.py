@@ -7,14 +7,14 @@ The first form asks running models, one for each engine. The second launches a m
 on the server at `--endpoint` or the private one on this machine, and terminates it again. With
 `--keep`, the tables of docs/engines.md and docs/langchain.md are written. Use a real model for
 that: one that was taught the answers makes an engine look better than it is. A model that can
-reason is asked about that, too.
+reason is asked about that, too. Ctrl-C skips the rest of a table, which is then marked as not run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ import engine_pages
 import requests
 from asking import Model
 from parts import PARTS
+from row import NOT_RUN
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching.plan import LaunchRequest, plan
@@ -101,11 +102,12 @@ def _one(model: Model, options: argparse.Namespace) -> None:
 
 
 def seen(part: Part, model: Model) -> dict[str, str]:
-    """Ask a model every question of a part, and return the outcomes by title."""
-    asked, rows = part.asked(model), {}
-    for row in part.rows:
-        rows[row.title] = row.see(asked)
-        print(f"{row.title}: {rows[row.title]}", flush=True)
+    """Ask a model the questions of a part, until Ctrl-C; return the outcomes by title."""
+    asked, rows = part.asked(model), dict.fromkeys((row.title for row in part.rows), NOT_RUN)
+    with suppress(KeyboardInterrupt):
+        for row in part.rows:
+            rows[row.title] = row.see(asked)
+            print(f"{row.title}: {rows[row.title]}", flush=True)
     return rows
 
 

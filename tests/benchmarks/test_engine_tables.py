@@ -1,6 +1,7 @@
 """`make engines`: the tables show what was observed, and every question gets an answer."""
 
 import json
+import runpy
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler
@@ -14,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "eng
 import engine_pages
 import standard_rows
 from asking import Model
-from parts import PARTS
-from row import IGNORED, WORKS
+from parts import PARTS, Part
+from row import IGNORED, WORKS, Row
 
 from xinference_magics.errors import XinferenceError
 from xinference_magics.wire.engines import ignored_options
@@ -105,6 +106,15 @@ WARNED = [
 def test_an_option_that_was_seen_to_be_ignored_causes_a_warning(engine, row, seen):
     warnings = list(ignored_options(Request(row.warned, engine.casefold())))
     assert len(warnings) == (seen == IGNORED)
+
+
+def test_an_interrupt_keeps_what_was_seen_before_it():
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    rows = (Row("a", lambda _: "works"), Row("b", stopped), Row("c", lambda _: "works"))
+    ask = runpy.run_path(str(FOLDER / "run.py"))["seen"]
+    assert ask(Part("engines.md", rows), None) == {"a": "works", "b": "not run", "c": "not run"}
 
 
 def run(*arguments):
