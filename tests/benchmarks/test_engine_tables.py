@@ -208,11 +208,11 @@ def test_a_running_model_answers_every_question(server, tiny_chat, engine, parts
 
 @pytest.mark.server
 def test_the_standard_tests_count_what_passed_and_name_what_did_not(server, tiny_chat):
-    few = "test_invoke or test_ainvoke"  # with another model, which is missing, they are skipped
+    few = "test_usage_metadata"  # and test_usage_metadata_streaming
     running, missing = (Model(server.endpoint, uid) for uid in (tiny_chat.gguf, "no-such-model"))
     assert standard_rows.passed("TestRunning", few, running) == "2 of 2"
     failed = standard_rows.passed("TestRunning", few, missing)
-    assert failed == "0 of 2, not `test_invoke`, `test_ainvoke`"
+    assert failed == "0 of 2, not `test_usage_metadata`, `test_usage_metadata_streaming`"
     with pytest.raises(XinferenceError, match="The standard tests did not run: "):
         standard_rows.passed("TestNothing", few, running)
 
