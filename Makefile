@@ -57,7 +57,8 @@ bench: $(VENV)/.installed $(SERVER_VENV)/.installed browser  ## Compare with oth
 engines: $(VENV)/.installed  ## See what engines make of requests: ENDPOINT=URL UIDS="a b", or MODEL=NAME ENGINES="llama.cpp vLLM"; KEEP=1 writes the pages
 	$(BIN)/python benchmarks/engines/run.py $(UIDS) $(if $(ENDPOINT),--endpoint $(ENDPOINT)) \
 	  $(if $(MODEL),--model $(MODEL)) $(if $(ENGINES),--engines $(ENGINES)) \
-	  $(if $(ONLY),--only $(ONLY)) $(if $(LIBRARY),--library "$(LIBRARY)") $(if $(KEEP),--keep)
+	  $(if $(ONLY),--only $(ONLY)) $(if $(LIBRARY),--library "$(LIBRARY)") $(if $(MODEL_NAME),--name "$(MODEL_NAME)") \
+	  $(if $(KEEP),--keep)
 
 standard: $(VENV)/.installed  ## Run LangChain's standard tests on a running model: ENDPOINT=URL UID=qwen3
 	ENDPOINT="$(ENDPOINT)" MODEL_UID="$(UID)" $(BIN)/python -m pytest tests/chat_models/test_standard_real.py -k Running --timeout 0

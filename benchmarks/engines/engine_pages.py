@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = DOCS / "engines.json"
-RAN = {"model": "model", "server": "Xinference", "library": "library", "day": "seen on"}
+RAN = {
+    "model": "model",
+    "server": "Xinference",
+    "library": "library",
+    "suite": "tests",
+    "day": "seen on",
+}
 """The last rows of each table: how the observations were made."""
 
 
@@ -48,6 +54,7 @@ def table_of(part: Part, engines: dict[str, Any]) -> str:
     rows += [
         [title, *(each["ran"].get(name, "") for each in engines.values()), ""]
         for name, title in RAN.items()
+        if any(each["ran"].get(name) for each in engines.values())
     ]
     head = ["", *engines, "what is done"]
     return _table([line if done else line[:-1] for line in (head, *rows)])

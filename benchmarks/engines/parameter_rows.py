@@ -113,5 +113,9 @@ PARAMETER_ROWS = (
     Row("`ignore_eos` in a chat", _ignore_eos, A_WARNING, {"ignore_eos": True, "messages": []}),
     Row("`n=2`", _choices, "`n` is not a parameter: `batch` asks twice"),
     Row("`logit_bias`", _taken(logit_bias={"10": 5}), "the server's own words"),
-    Row("`lora_name` of no adapter", _taken(lora_name="nope")),
+    Row(
+        "`lora_name` of no adapter",
+        _taken(lora_name="nope"),
+        "a warning on llama.cpp and transformers, which also ignore the name of an adapter",
+    ),
 )

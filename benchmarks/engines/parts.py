@@ -10,6 +10,7 @@ from form_rows import FORM_ROWS
 from object_rows import OBJECT_ROWS
 from parameter_rows import PARAMETER_ROWS
 from reasoning_rows import REASONING_ROWS
+from standard_rows import STANDARD_ROWS, SUITE
 from tool_rows import TOOL_ROWS
 
 from xinference_magics import ChatXinference
@@ -30,12 +31,14 @@ class Part:
         rows: The questions.
         asked: Makes what the rows ask from a model.
         fits: Returns whether a model can be asked at all.
+        suite: The name and version of the tests that the rows run, if they run any.
     """
 
     page: str
     rows: tuple[Row, ...]
     asked: Callable[[Model], Any] = lambda model: model
     fits: Callable[[Model], bool] = lambda _: True
+    suite: str = ""
 
 
 def _as_object(model: Model) -> ChatXinference:
@@ -46,4 +49,5 @@ PARTS = {
     "requests": Part("engines.md", (*PARAMETER_ROWS, *FORM_ROWS, *TOOL_ROWS, *ANSWER_ROWS)),
     "reasoning": Part("engines.md", REASONING_ROWS, fits=lambda model: model.reasons),
     "objects": Part("langchain.md", OBJECT_ROWS, _as_object),
+    "standard": Part("langchain.md", STANDARD_ROWS, suite=SUITE),
 }

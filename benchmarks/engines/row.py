@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asking import Model, Whole
 
 WORKS, IGNORED, REFUSED, UNCLEAR = "works", "ignored", "refused", "not seen"
+NOT_RUN = "not run"
 
 SENTENCE = "Write one short sentence about a cat."
 ASK_WEATHER = "What is the weather in Paris?"

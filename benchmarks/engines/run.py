@@ -7,14 +7,14 @@ The first form asks running models, one for each engine. The second launches a m
 on the server at `--endpoint` or the private one on this machine, and terminates it again. With
 `--keep`, the tables of docs/engines.md and docs/langchain.md are written. Use a real model for
 that: one that was taught the answers makes an engine look better than it is. A model that can
-reason is asked about that, too.
+reason is asked about that, too. Ctrl-C skips the rest of a table, which is then marked as not run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ import engine_pages
 import requests
 from asking import Model
 from parts import PARTS
+from row import NOT_RUN
 
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching.plan import LaunchRequest, plan
@@ -61,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engines", nargs="+", default=["llama.cpp"], metavar="ENGINE")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--library", default="", metavar="VERSION", help="of the engine, to note")
+    parser.add_argument("--name", metavar="NAME", help="of the model, to note; default: its family")
     parser.add_argument("--keep", action="store_true", help="write the tables of the pages")
     options = parser.parse_args()
     if options.uids and not options.endpoint:
@@ -94,31 +96,33 @@ def _one(model: Model, options: argparse.Namespace) -> None:
                     hint="The server's log says why; launch it again.",
                 )
             if options.keep:
-                found = {"ran": _ran(model, options.library), "rows": rows}
+                ran = {**_ran(model, options), "suite": PARTS[name].suite}
+                found = {"ran": {key: each for key, each in ran.items() if each}, "rows": rows}
                 engine_pages.keep(name, engine, found)
 
 
 def seen(part: Part, model: Model) -> dict[str, str]:
-    """Ask a model every question of a part, and return the outcomes by title."""
-    asked, rows = part.asked(model), {}
-    for row in part.rows:
-        rows[row.title] = row.see(asked)
-        print(f"{row.title}: {rows[row.title]}", flush=True)
+    """Ask a model the questions of a part, until Ctrl-C; return the outcomes by title."""
+    asked, rows = part.asked(model), dict.fromkeys((row.title for row in part.rows), NOT_RUN)
+    with suppress(KeyboardInterrupt):
+        for row in part.rows:
+            rows[row.title] = row.see(asked)
+            print(f"{row.title}: {rows[row.title]}", flush=True)
     return rows
 
 
-def _ran(model: Model, library: str) -> dict[str, Any]:
+def _ran(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     """Describe the run: the model, the server's version, the engine's if given, and the day."""
     described = model.described
-    family = described.get("model_family") or described["model_name"]
+    name = options.name or described.get("model_family") or described["model_name"]
     size = str(described.get("model_size_in_billions")).replace("_", ".")
     with closing(Cluster(model.endpoint)) as cluster:
         version = str(cluster.version())
     quantization = str(described.get("quantization") or "none").removeprefix("none")
     return {
-        "model": f"{family} {size}B {quantization}".strip(),
+        "model": f"{name} {size}B {quantization}".strip(),
         "server": version,
-        "library": library,
+        "library": options.library,
         "day": datetime.now(UTC).date().isoformat(),
     }
 

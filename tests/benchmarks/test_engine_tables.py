@@ -1,6 +1,7 @@
 """`make engines`: the tables show what was observed, and every question gets an answer."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,12 @@ from scripted_server import Reply, ScriptedServer
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks" / "engines"))
 
 import engine_pages
-from parts import PARTS
-from row import IGNORED, WORKS
+import standard_rows
+from asking import Model
+from parts import PARTS, Part
+from row import IGNORED, WORKS, Row
 
+from xinference_magics.errors import XinferenceError
 from xinference_magics.wire.engines import ignored_options
 from xinference_magics.wire.request import Request
 
@@ -64,6 +68,15 @@ def test_observations_of_an_engine_are_saved_next_to_the_others(docs):
     assert f"| {PARTS['objects'].rows[0].title} | right |\n" in of_objects
 
 
+def test_a_table_of_tests_names_their_version(docs):
+    found = seen("standard", "3 of 3")
+    found["ran"]["suite"] = "langchain-tests 1.1.9"
+    engine_pages.keep("standard", "vLLM", found)
+    page = (docs / "langchain.md").read_text()
+    assert "| tools and agents | 3 of 3 |" in page
+    assert "| tests | langchain-tests 1.1.9 |" in page
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_each_page_has_a_place_for_its_table(name):
     page = (engine_pages.DOCS / PARTS[name].page).read_text("utf-8")
@@ -92,6 +105,15 @@ WARNED = [
 def test_an_option_that_was_seen_to_be_ignored_causes_a_warning(engine, row, seen):
     warnings = list(ignored_options(Request(row.warned, engine.casefold())))
     assert len(warnings) == (seen == IGNORED)
+
+
+def test_an_interrupt_keeps_what_was_seen_before_it():
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    rows = (Row("a", lambda _: "works"), Row("b", stopped), Row("c", lambda _: "works"))
+    ask = runpy.run_path(str(FOLDER / "run.py"))["seen"]
+    assert ask(Part("engines.md", rows), None) == {"a": "works", "b": "not run", "c": "not run"}
 
 
 def run(*arguments):
@@ -163,6 +185,17 @@ def test_a_running_model_answers_every_question(server, tiny_chat, engine, parts
         row.title for name in parts for row in PARTS[name].rows
     ]
     assert found.items() <= dict(answers).items()
+
+
+@pytest.mark.server
+def test_the_standard_tests_count_what_passed_and_name_what_did_not(server, tiny_chat):
+    few = "test_usage_metadata"  # and test_usage_metadata_streaming
+    running, missing = (Model(server.endpoint, uid) for uid in (tiny_chat.gguf, "no-such-model"))
+    assert standard_rows.passed("TestRunning", few, running) == "2 of 2"
+    failed = standard_rows.passed("TestRunning", few, missing)
+    assert failed == "0 of 2, not `test_usage_metadata`, `test_usage_metadata_streaming`"
+    with pytest.raises(XinferenceError, match="The standard tests did not run: "):
+        standard_rows.passed("TestNothing", few, running)
 
 
 @pytest.mark.server

@@ -17,7 +17,7 @@ from xinference_magics.notes import collected_notes
 LLAMA = "request ({} tokens) exceeds the available context size ({} tokens), try increasing it"
 VLLM = "This model's maximum context length is {1} tokens. However, you requested more."
 REFUSED = "tiny refused the prompt as too long for its {} tokens"
-LONG = "The quick brown fox jumps over the lazy dog. " * 50
+LONG = "The ferry leaves the old harbour at seven. " * 50
 
 
 class Answering:
@@ -62,7 +62,7 @@ def usage(tokens):
 
 
 async def test_a_refused_prompt_is_sent_once_more_with_fewer_turns():
-    responder = Answering(refusal(limit=1200, asked=1900))
+    responder = Answering(refusal(limit=1200, asked=2300))
     asked = question(responder, LONG, "b" + LONG, "c" + LONG)
     assert await answered(asked) == (
         ["Yes."],

@@ -5,10 +5,11 @@ import json
 import pytest
 from scripted_server import Reply, ScriptedServer
 
+from xinference_magics.auth.login import sign_in
 from xinference_magics.cluster.api import ManagementApi
 from xinference_magics.cluster.connection import Cluster
 from xinference_magics.cluster.launching.plan import LaunchRequest
-from xinference_magics.errors import ConnectError
+from xinference_magics.errors import ConnectError, ModelNotFoundError, ServerError
 
 
 @pytest.fixture
@@ -52,6 +53,54 @@ def test_an_unreadable_answer_is_not_from_xinference_and_is_logged(api, says, ca
     assert record.name == "xinference_magics.cluster.api"
     assert "GET /v1/models: 200 in 0." in caplog.text
     assert "sk-secret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"error": "boom"},
+        {"error": {"message": "boom", "type": "x"}},
+        {"detail": "boom"},
+        {"code": 500, "message": "boom"},
+        {"object": "error", "message": "boom"},
+        {"success": False, "message": "boom", "status": "failed"},
+    ],
+)
+def test_an_error_with_the_status_of_success_is_shown_in_the_words_of_the_server(
+    api, says, content
+):
+    says.content = content
+    for ask in (
+        lambda: api.ask(dict, api.client.list_models),
+        lambda: api.ask(object, api.client.terminate_model, "qwen"),
+        lambda: api.get(dict, "/v1/models/families"),
+        lambda: api.get_dated(list, "/v1/workers"),
+        lambda: api.post(dict, "/v1/models", {}),
+        lambda: api.slowly("DELETE", "/v1/models/qwen"),
+        lambda: sign_in(says.endpoint, "ada", "secret"),
+    ):
+        with pytest.raises(ServerError, match=r"http://127\.0\.0\.1:\d+ reports an error: boom\.$"):
+            ask()
+
+
+def test_a_missing_model_with_the_status_of_success(api, says):
+    says.content = {"detail": "Model not found in the model list, uid: qwen"}
+    with pytest.raises(ModelNotFoundError, match="No model with the UID qwen is running"):
+        api.ask(dict, api.client.describe_model, "qwen")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"message": "Registered."},
+        {"code": 0, "message": "ok"},
+        {"error": None, "detail": ""},
+        {"error": "of the last launch", "uid": "qwen"},
+    ],
+)
+def test_words_in_an_answer_are_not_an_error(api, says, content):
+    says.content = content
+    assert api.get(dict, "/v1/models/qwen") == content
 
 
 def test_a_launch_without_a_uid_is_not_from_xinference(says):

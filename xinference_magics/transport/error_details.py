@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 _MAX_READ_CHARS = 10_000  # characters of a text that are examined
 
+_ERROR_FIELDS = frozenset(
+    {
+        *("detail", "error", "errors", "message", "msg"),
+        *("code", "object", "param", "request_id", "status", "success", "type"),
+    }
+)
+"""What an error body may consist of; anything else makes it an answer."""
+
 _ADDRESS = re.compile(r"\[address=[^\]]{0,200}\]\s*")
 _VALIDATION = re.compile(r"(?<!\d)\d+ validation errors? for \w+\n")
 _FIELD = re.compile(r"^(?P<name>\S.*)\n {2}(?P<fault>\S.*)$", re.MULTILINE)
@@ -42,6 +50,22 @@ def detail_of(body: bytes | str) -> str:
         title = _TITLE.search(text)
         return one_line(html.unescape(title["title"] if title else _TAG.sub(" ", text)))
     return one_line(_validation(text))
+
+
+def is_error(body: bytes) -> bool:
+    """Return whether the response to a management request is an error, whatever its status.
+
+    A message alone is none: it may report success.
+    """
+    if len(body) > _MAX_READ_CHARS or not body.lstrip().startswith(b"{"):
+        return False
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    failed = data.get("code") or data.get("object") == "error" or data.get("success") is False
+    said = data.get("error") or data.get("detail") or (failed and data.get("message"))
+    return bool(said) and data.keys() <= _ERROR_FIELDS
 
 
 def _data(text: str) -> object:

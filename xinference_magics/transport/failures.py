@@ -130,6 +130,12 @@ def server_error(  # noqa: PLR0913  # what is known about a request, all of it o
     return _BY_STATUS.get(status, _other)(answer)
 
 
+def _despite_success(answer: _Answer) -> ServerError:
+    if _NOT_FOUND.search(answer.detail):
+        return _no_model(answer)
+    return answer.error(ServerError, _sentence(answer, f"{answer.endpoint} reports an error"))
+
+
 def _unauthorized(answer: _Answer) -> ServerError:
     said = answer.detail.casefold()
     if "incorrect username or password" in said:
@@ -297,6 +303,7 @@ def _sentence(answer: _Answer, start: str) -> str:
 
 
 _BY_STATUS = {
+    200: _despite_success,
     400: _bad_request,
     401: _unauthorized,
     403: _forbidden,

@@ -349,6 +349,7 @@ class InferenceEndpoint:
                     token=self.token,
                     timeouts=self.timeouts,
                     log_level=logging.DEBUG,
+                    inference=True,
                 )
             return self._session
 

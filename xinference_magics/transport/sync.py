@@ -31,6 +31,7 @@ from xinference_magics.transport.connections import (
     usable_proxy,
 )
 from xinference_magics.transport.endpoint import MANAGEMENT, Timeouts, is_loopback
+from xinference_magics.transport.error_details import is_error
 from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.logs import timed
 from xinference_magics.transport.traces import forgotten, from_client
@@ -47,6 +48,7 @@ def open_session(
     token: Token | None = None,
     timeouts: Timeouts = MANAGEMENT,
     log_level: int = logging.INFO,
+    inference: bool = False,
 ) -> requests.Session:
     """Return a session for `endpoint` whose requests raise only errors of this package.
 
@@ -55,6 +57,8 @@ def open_session(
         token: Called before each request for the bearer token; None sends none.
         timeouts: Limits in seconds, for requests that do not set their own.
         log_level: The level at which each request is logged.
+        inference: Whether models are asked: an error with the status of success is then returned,
+            as the reader of their answers knows more about it.
 
     While the body of a streamed response is read, the exceptions are still those of `requests`.
 
@@ -67,7 +71,7 @@ def open_session(
     session.trust_env = not is_loopback(endpoint)
     bearer = Bearer.of(endpoint, token)
     session.auth = _Authorization(bearer)
-    adapter = _Adapter(endpoint, timeouts, bearer, log_level)
+    adapter = _Adapter(endpoint, timeouts, bearer, log_level, inference=inference)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
@@ -110,8 +114,17 @@ class _Authorization(AuthBase):
 class _Adapter(HTTPAdapter):
     """Sends requests with timeouts, and raises error responses as exceptions."""
 
-    def __init__(self, endpoint: str, timeouts: Timeouts, bearer: Bearer, log_level: int) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        timeouts: Timeouts,
+        bearer: Bearer,
+        log_level: int,
+        *,
+        inference: bool,
+    ) -> None:
         self._endpoint = endpoint
+        self._inference = inference
         self._timeouts = timeouts
         self._bearer = bearer
         self._log_level = log_level
@@ -176,7 +189,7 @@ class _Adapter(HTTPAdapter):
     def _check(self, response: requests.Response) -> None:
         if response.status_code == HTTPStatus.UNAUTHORIZED:
             self._bearer.refused(response.request.headers.get("Authorization"))
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
+        if response.status_code >= HTTPStatus.BAD_REQUEST or self._is_error(response):
             raise server_error(
                 response.status_code,
                 response.content,
@@ -191,6 +204,10 @@ class _Adapter(HTTPAdapter):
         if kind.startswith("text/html"):
             response.close()
             raise no_xinference(self._endpoint, "with a web page")
+
+    def _is_error(self, response: requests.Response) -> bool:
+        unread = self._inference or response.status_code != HTTPStatus.OK
+        return not unread and is_error(response.content)
 
 
 def _headers_torn(response: requests.Response) -> bool:

@@ -37,8 +37,9 @@ _IGNORED: dict[str | None, dict[str, tuple[Any, ...]]] = {
         "presence_penalty": (0,),
         "ignore_eos": (False,),
         "parallel_tool_calls": (True,),
+        "lora_name": (),  # it uses the first adapter of the launch
     },
-    LLAMA_CPP: {"repetition_penalty": (1,), "parallel_tool_calls": (True,)},
+    LLAMA_CPP: {"repetition_penalty": (1,), "parallel_tool_calls": (True,), "lora_name": ()},
     VLLM: {"ignore_eos": (False,)},
 }
 """What each engine ignores, with the values that request nothing; a seed of 0 counts as set."""
