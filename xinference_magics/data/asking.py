@@ -71,6 +71,10 @@ class Asker(ABC):
         """Return what is sent as text, for people."""
         return asked if isinstance(asked, str) else json.dumps(asked, default=str)
 
+    def full_text(self, asked: Any) -> str:
+        """Return all that is sent as text, for people."""
+        return self.text(asked)
+
     def key(self, asked: Any) -> bytes | None:
         """Return the key of an answer; None if it cannot be found again."""
         return None if self.keys is None else self.keys.of(self.decisive(asked))

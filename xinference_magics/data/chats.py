@@ -77,6 +77,11 @@ class ChatAsker(Asker):
         self.name = str(self._parameters.get("model") or model.model_uid)
         self.fields = {ANSWER: "string"} if self._form is None else fields_of(self._form.asked)
 
+    @property
+    def server_url(self) -> str:
+        """The server of the model."""
+        return self._model.server_url
+
     @asynccontextmanager
     async def opened(self, store: AnswerStore | None) -> AsyncIterator[None]:
         """Learn about the model, and keep connections open."""
@@ -129,6 +134,11 @@ class ChatAsker(Asker):
         if isinstance(asked, str):
             return asked
         return "\n\n".join(str(message.text) for message in asked)
+
+    def full_text(self, asked: Any) -> str:
+        """Return all that is sent as text, with the system prompt."""
+        messages = [*self._before, *([HumanMessage(asked)] if isinstance(asked, str) else asked)]
+        return "\n\n".join(f"[{each.type}]\n{each.text}" for each in messages)
 
     def decisive(self, asked: Any) -> Any:
         """Return the messages as JSON values."""

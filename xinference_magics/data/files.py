@@ -92,6 +92,9 @@ class _Csv(Data):
                 self._read.append(row)
             yield row
 
+    def first(self, count: int) -> list[Any]:
+        return list(islice(self._all(), count))
+
     def streamed(self) -> Data:
         self._streamed = True
         return self

@@ -12,6 +12,7 @@ from xinference_magics.data.sources import data_of
 from xinference_magics.data.store import AnswerStore
 from xinference_magics.data.templates import prompt_for
 from xinference_magics.errors import NotebookError
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -103,10 +104,11 @@ def reject_taken(rows: Data, fields: Iterable[str], prefix: str) -> list[str]:
     names = [f"{prefix}{name}" for name in (*fields, ERROR)]
     taken = [name for name in names if name in (rows.columns or ())]
     if taken:
+        other = f"{prefix}my_"
+        name = f"{other}{taken[0].removeprefix(prefix)}"
         raise NotebookError(
             f"The data already has a column {taken[0]!r}.",
-            hint='A prefix keeps it: prefix="my_" names the new one '
-            f"{'my_' + taken[0].removeprefix(prefix)!r}.",
+            hint=Remedy.PREFIX(prefix=other, name=name),
         )
     return names
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +47,16 @@ class Data(ABC):
     def sample(self, count: int) -> Data:
         """Return a random sample, in order; of the same data it is always the same."""
 
+    def first(self, count: int) -> list[Any]:
+        """Return the first rows, without reading more of the data than that."""
+        return list(islice(iter(self), count))
+
     def again(self) -> Data:
         """Return the same rows for another run."""
+        return self
+
+    def kept(self) -> Data:
+        """Return the same rows, which can be read more than once."""
         return self
 
     def streamed(self) -> Data:
@@ -69,7 +77,7 @@ class Listed(Data):
     """
 
     def __init__(self, rows: Iterable[Any], *, kept: bool = False) -> None:
-        self._rows = rows
+        self._rows = rows if kept else iter(rows)
         self._read: list[Any] = list(rows) if kept else []
         self._kept = kept
         self._streamed = False
@@ -88,8 +96,19 @@ class Listed(Data):
                 self._read.append(row)
             yield row
 
+    def first(self, count: int) -> list[Any]:
+        if not self._kept and len(self._read) < count:
+            rows = list(islice(self._rows, count - len(self._read)))
+            if not self._read:
+                self._rows = chain(rows, self._rows)
+            return [*self._read, *rows]
+        return self._read[:count]
+
     def again(self) -> Data:
         return Listed(self._read, kept=True)
+
+    def kept(self) -> Data:
+        return self if self._kept else Listed(self._rows, kept=True)
 
     def streamed(self) -> Data:
         self._streamed = True

@@ -13,11 +13,13 @@ from xinference_magics.data.asking import Answer
 from xinference_magics.data.columns import ERROR, Column
 from xinference_magics.data.failures import line
 from xinference_magics.data.feed import Feed
+from xinference_magics.data.files import flat
 from xinference_magics.data.pipeline import Pipeline, Stopped
 from xinference_magics.data.progress import Progress
 from xinference_magics.errors import NotebookError
 from xinference_magics.notes import collected_notes, show
 from xinference_magics.plain import shortened
+from xinference_magics.shown import Shown
 from xinference_magics.transport.limiter import MOST, Limiter, Slots, usual_slots
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ _SHOWN_CHARS = 200
 """Characters of a prompt or an answer among the last rows."""
 
 
-class MapRun:
+class MapRun(Shown):
     """A run over the rows of data; it starts at once, on a thread of its own.
 
     Args:
@@ -50,8 +52,9 @@ class MapRun:
         fresh: Whether to ask again for answers that are stored.
         only: The numbers of the rows to ask; None for all.
         prefix: Put before the names of the columns.
+        suffix: Put after them.
         written: Where rows are written instead of kept.
-        on_rows: Called on the run's thread after rows are done.
+        earlier: A run whose results the other rows have.
     """
 
     def __init__(  # noqa: PLR0913  # the parts of a run
@@ -66,6 +69,7 @@ class MapRun:
         fresh: bool = False,
         only: Collection[int] | None = None,
         prefix: str = "",
+        suffix: str = "",
         written: Written | None = None,
         earlier: MapRun | None = None,
     ) -> None:
@@ -77,7 +81,7 @@ class MapRun:
         self._slots = slots
         self._fresh = fresh
         self._only = only
-        self._prefix = prefix
+        self._prefix, self._suffix = prefix, suffix
         self._written = written
         self._results: dict[int, Answer | Exception] = dict(earlier._results) if earlier else {}
         self._order: list[int] = []
@@ -123,13 +127,18 @@ class MapRun:
         self._wait()
         if self._written is not None:
             return self._written.path
-        return self._data.joined(self._columns())
+        return self._data.joined(self.columns())
 
     @property
     def failed(self) -> list[tuple[int, str]]:
         """The numbers of the rows that failed, each with its error."""
         failures = sorted(self._results.items())
         return [(n, line(each)) for n, each in failures if isinstance(each, Exception)]
+
+    @property
+    def failed_rows(self) -> set[int]:
+        """The numbers of the rows that failed."""
+        return {number for number, each in self._results.items() if isinstance(each, Exception)}
 
     @property
     def usage(self) -> dict[str, int]:
@@ -145,6 +154,44 @@ class MapRun:
     def rows_per_second(self) -> float:
         """Rows asked in each second."""
         return self.progress.rows_per_second
+
+    @property
+    def name(self) -> str:
+        """What answers."""
+        return self._asker.name
+
+    @property
+    def label(self) -> str:
+        """A short description of it."""
+        return f"Run of {self.name}: {self.progress.done:,} rows"
+
+    @property
+    def width(self) -> int:
+        """How many columns it adds."""
+        return len(self._asker.fields) + 1
+
+    @property
+    def reached(self) -> int:
+        """How many rows the result has: all of them, or those that were read."""
+        if self._data.size is not None:
+            return self._data.size
+        return self._feed.read if self._feed else 0
+
+    @property
+    def not_reached(self) -> int:
+        """How many rows of the result have neither an answer nor a failure."""
+        return 0 if self._written else self.reached - len(self._results)
+
+    def preview(self, count: int) -> tuple[list[str], list[dict[str, Any]]]:
+        """Return the names of the columns and the first rows of the result, as far as kept."""
+        if self._written is not None:
+            return [], []
+        rows = self._data.first(min(count, self.reached))
+        made = [
+            {**flat(row), **self._named(self._results.get(number))}
+            for number, row in enumerate(rows)
+        ]
+        return list(dict.fromkeys(name for row in made for name in row)), made
 
     @property
     def at_once(self) -> str:
@@ -163,6 +210,16 @@ class MapRun:
         if loop is not None and task is not None:
             with suppress(RuntimeError):  # it has just ended
                 loop.call_soon_threadsafe(task.cancel)
+
+    def stop_and_wait(self, seconds: float) -> None:
+        """Stop it if it is still going on, and wait until what has arrived is stored."""
+        if not self.done:
+            self.stop()
+        self._finished.wait(seconds)
+
+    def wait_briefly(self, seconds: float) -> bool:
+        """Wait for some time, and return whether it has ended."""
+        return self._finished.wait(seconds)
 
     def wait(self, timeout: float | None = None) -> MapRun:
         """Wait until it has ended, and return it.
@@ -195,7 +252,6 @@ class MapRun:
             raise NotebookError(
                 "Its rows were written to a file.", hint="Run it again: only what failed is asked."
             )
-        again = {number for number in range(self._reached()) if not self._is_answered(number)}
         return MapRun(
             self._data.again(),
             self._prompt,
@@ -203,7 +259,7 @@ class MapRun:
             self._store,
             concurrency=self._concurrency,
             slots=self._slots,
-            only=again,
+            only=self.failed_rows,
             prefix=self._prefix,
             earlier=self,
         ).start()
@@ -325,14 +381,9 @@ class MapRun:
 
     # Its results
 
-    def _is_answered(self, number: int) -> bool:
-        return isinstance(self._results.get(number), Answer)
-
-    def _reached(self) -> int:
-        """Return how many rows the result has: all of them, or those that were read."""
-        if self._data.size is not None:
-            return self._data.size
-        return self._feed.read if self._feed else 0
+    def _named(self, result: Answer | Exception | None) -> dict[str, Any]:
+        names = [self._column(name) for name in (*self._asker.fields, ERROR)]
+        return dict(zip(names, self._cells(result), strict=True))
 
     def _cells(self, result: Answer | Exception | None) -> list[Any]:
         """Return the values of the columns for a row."""
@@ -341,10 +392,14 @@ class MapRun:
         gaps: list[Any] = [None] * len(self._asker.fields)
         return [*gaps, NOT_REACHED if result is None else line(result)]
 
-    def _columns(self) -> list[Column]:
+    def _column(self, name: str) -> str:
+        return f"{self._prefix}{name}{self._suffix}"
+
+    def columns(self) -> list[Column]:
+        """Return the columns that it adds to the data."""
         kinds = {**self._asker.fields, ERROR: "string"}
-        columns = [Column(f"{self._prefix}{name}", kind) for name, kind in kinds.items()]
-        for number in range(self._reached()):
+        columns = [Column(self._column(name), kind) for name, kind in kinds.items()]
+        for number in range(self.reached):
             for column, value in zip(columns, self._cells(self._results.get(number)), strict=True):
                 column.values.append(value)
         return columns

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.conversation import Execution
     from xinference_magics.display.background import BackgroundView, UnseenView
+    from xinference_magics.display.mapping import MapView
     from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.session.session import Session
 
@@ -38,6 +39,12 @@ class ShellScreen:
     def background_view(self) -> BackgroundView | UnseenView:
         """Return a view of a turn that continues after the cell has ended."""
         return choose_background_view(self._shell)
+
+    def map_view(self, *, background: bool) -> MapView:
+        """Return a view of a run over data."""
+        from xinference_magics.display.mapping import choose_map_view
+
+        return choose_map_view(self._shell, background=background)
 
     def fill_next_cell(self, code: str) -> None:
         """Put code into the cell below."""
