@@ -60,7 +60,9 @@ class Asker(ABC):
         await self.get_ready(store)
         yield
 
-    async def get_ready(self, store: AnswerStore | None) -> None:
+    async def get_ready(  # noqa: B027  # optional
+        self, store: AnswerStore | None
+    ) -> None:
         """Learn what the keys depend on."""
 
     def asked(self, prompt: Any) -> Any:

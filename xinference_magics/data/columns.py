@@ -23,24 +23,24 @@ class Column:
     Attributes:
         name: Its name.
         kind: The JSON type of its values, if they all have one; else None.
-        values: A value for each row; None where there is no answer.
+        cells: A value for each row; None where there is no answer.
     """
 
     name: str
     kind: str | None = "string"
-    values: list[Any] = field(default_factory=list)
+    cells: list[Any] = field(default_factory=list)
 
     @property
     def typed(self) -> list[Any]:
         """The values; a column of numbers has only floats."""
         if self.kind != "number":
-            return self.values
-        return [None if value is None else float(value) for value in self.values]
+            return self.cells
+        return [None if value is None else float(value) for value in self.cells]
 
     @property
     def has_gaps(self) -> bool:
         """Whether a row has no value."""
-        return any(value is None for value in self.values)
+        return any(value is None for value in self.cells)
 
 
 def kinds_in(schema: Mapping[str, Any]) -> dict[str, str | None]:

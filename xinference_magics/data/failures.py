@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xinference_magics.errors import (
     ConnectError,
@@ -20,6 +20,9 @@ from xinference_magics.errors import (
 )
 from xinference_magics.plain import neutralise, shortened
 from xinference_magics.transport.failures import worker_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TRIES = 4
 """How often a row is sent if the server fails to answer it."""
@@ -62,29 +65,51 @@ _STOPS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 def judged(error: Exception) -> Verdict:
     """Return what a failure means, for errors of this package and of other libraries."""
-    status = _status(error)
-    if isinstance(error, ModelNotFoundError | NotOfferedError) or status in _STOPS:
-        return Verdict(Then.STOP)
-    after = getattr(error, "retry_after", None)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or isinstance(error, RateLimitError):
-        if isinstance(error, XinferenceError) and not error.is_retryable:  # this address is banned
-            return Verdict(Then.STOP)
-        return Verdict(Then.WAIT, "the server refused some (429)", after)
-    if isinstance(error, ModelNotReadyError) or status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return Verdict(Then.WAIT, "the server was busy (503)", after)
-    if isinstance(error, TimedOutError | TimeoutError):
-        return Verdict(Then.RETRY, "some timed out")
-    if isinstance(error, ConnectError):
-        return Verdict(Then.WAIT if error.is_retryable else Then.STOP)
-    if isinstance(error, ConnectionError):
-        return Verdict(Then.WAIT)
-    if isinstance(error, ServerError) and worker_gone(error.detail):
-        return Verdict(Then.WAIT)
-    if isinstance(error, XinferenceError):
-        return Verdict(Then.RETRY if error.is_retryable else Then.GIVE_UP, "", after)
-    if status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Verdict(Then.RETRY)
+    status, after = _status(error), getattr(error, "retry_after", None)
+    for fits, verdict in _VERDICTS:
+        if fits(error, status):
+            return replace(verdict, retry_after=after)
     return Verdict(Then.GIVE_UP)
+
+
+def _is_final(error: Exception, status: int | None) -> bool:
+    """Return whether every other row would fail, too; a ban is a 429 that does not pass."""
+    banned = isinstance(error, RateLimitError) and not error.is_retryable
+    lost = isinstance(error, ConnectError) and not error.is_retryable
+    unknown = isinstance(error, ModelNotFoundError | NotOfferedError)
+    return banned or lost or unknown or status in _STOPS
+
+
+def _is_away(error: Exception, _status: int | None) -> bool:
+    """Return whether the server or a worker does not answer, whatever it is asked."""
+    gone = isinstance(error, ServerError) and worker_gone(error.detail)
+    return gone or isinstance(error, ConnectionError | ConnectError)
+
+
+def _may_pass(error: Exception, status: int | None) -> bool:
+    if isinstance(error, XinferenceError):
+        return error.is_retryable
+    return status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+_VERDICTS: tuple[tuple[Callable[[Exception, int | None], bool], Verdict], ...] = (
+    (_is_final, Verdict(Then.STOP)),
+    (
+        lambda error, status: isinstance(error, RateLimitError) or status == 429,  # noqa: PLR2004
+        Verdict(Then.WAIT, "the server refused some (429)"),
+    ),
+    (
+        lambda error, status: isinstance(error, ModelNotReadyError) or status == 503,  # noqa: PLR2004
+        Verdict(Then.WAIT, "the server was busy (503)"),
+    ),
+    (
+        lambda error, _: isinstance(error, TimedOutError | TimeoutError),
+        Verdict(Then.RETRY, "some timed out"),
+    ),
+    (_is_away, Verdict(Then.WAIT)),
+    (_may_pass, Verdict(Then.RETRY)),
+)
+"""What failures mean; the first that fits counts."""
 
 
 def _status(error: Exception) -> int | None:

@@ -1,12 +1,10 @@
-"""Turn rows into requests, on a thread of its own: reading data and prompts runs the user's code."""
+"""Turn rows into requests, on a thread of its own: that runs the user's code."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from xinference_magics.data.failures import line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -103,8 +101,3 @@ class Feed:
         for row in rows:
             if row.key in found:
                 row.answer = self._asker.read(found[row.key])
-
-
-def told(error: Exception | None) -> str:
-    """Return a row's error as one line; empty if it has none."""
-    return "" if error is None else line(error)

@@ -10,7 +10,7 @@ import sys
 from abc import ABC, abstractmethod
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from xinference_magics.data.rows import ROW, Data, Listed, frame_of
 from xinference_magics.errors import NotebookError
@@ -155,19 +155,18 @@ class _Parquet(_Csv):
 _FILES = {"csv": _Csv, "jsonl": _Jsonl, "parquet": _Parquet}
 
 
-def _opened(path: Path, mode: str = "r") -> TextIO:
+def _opened(path: Path, mode: Literal["r", "w"] = "r") -> IO[str]:
+    encoding = "utf-8-sig" if mode == "r" else "utf-8"
     if path.suffix == ".gz":
-        return gzip.open(path, f"{mode}t", encoding="utf-8-sig" if mode == "r" else "utf-8", newline="")  # type: ignore[return-value]
-    return path.open(mode, encoding="utf-8-sig" if mode == "r" else "utf-8", newline="")
+        return gzip.open(path, "rt" if mode == "r" else "wt", encoding=encoding, newline="")
+    return path.open(mode, encoding=encoding, newline="")
 
 
 def _arrow() -> Any:
     try:
         import pyarrow.parquet
     except ImportError as error:
-        raise NotebookError(
-            "Parquet files need pyarrow.", hint="pip install pyarrow"
-        ) from error
+        raise NotebookError("Parquet files need pyarrow.", hint="pip install pyarrow") from error
     return pyarrow.parquet
 
 
@@ -275,7 +274,9 @@ class _ParquetGroups(Writer):
         rows, self._rows = self._rows, []
         table = pa.Table.from_pylist([dict(row) for row in rows])
         if self._writer is None:
-            fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema]
+            fields = [
+                f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema
+            ]
             self._writer = _arrow().ParquetWriter(self.path, pa.schema(fields))
         self._writer.write_table(
             pa.Table.from_pylist([dict(row) for row in rows], schema=self._writer.schema)

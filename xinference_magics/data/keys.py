@@ -48,7 +48,10 @@ def canonical(value: Any) -> str:
     Raises:
         TypeError, ValueError: It has parts that JSON cannot represent.
     """
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(value)
+
+
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 class Keys:

@@ -17,7 +17,6 @@ from xinference_magics.remedies import Remedy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from xinference_magics.data.asking import Asker
     from xinference_magics.data.rows import Data
 
 DEFAULT = "default"

@@ -36,6 +36,8 @@ _MOST_WAITS = 40
 """How often a row waits for a server that answers others meanwhile, before it is given up."""
 _WRITING_SECONDS = 0.01
 """Seconds between looks at whether a file has caught up."""
+_TOGETHER_SECONDS = 0.005
+"""Seconds for which finished rows wait for others, to be committed together."""
 _PROMPT_CHARS = 2000
 """Characters of a prompt that the store keeps for people."""
 
@@ -80,7 +82,7 @@ class Pipeline:
     _main: asyncio.Task[Any] | None = None
 
     async def run(self) -> None:
-        """Answer all rows; what has been answered is stored and delivered even if this is cancelled.
+        """Answer all rows; if this is cancelled, what has been answered is still stored.
 
         Raises:
             Stopped: Every other row would fail.
@@ -127,7 +129,7 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         reading = loop.run_in_executor(self._reader, self.feed.take)
         while rows := await reading:
-            while not self.may_read():
+            while not self.may_read():  # noqa: ASYNC110  # another thread writes
                 await asyncio.sleep(_WRITING_SECONDS)
             reading = loop.run_in_executor(self._reader, self.feed.take)
             news = [row for row in rows if not self._is_settled(row)]
@@ -267,6 +269,8 @@ class Pipeline:
         """Store and deliver rows as they finish; those that finish meanwhile go together."""
         while not self._closing or self._finished:
             await self._news.wait()
+            if not self._closing:
+                await asyncio.sleep(_TOGETHER_SECONDS)
             self._news.clear()
             await self._keep_finished()
 

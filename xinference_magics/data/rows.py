@@ -12,10 +12,10 @@ from itertools import chain, islice
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.data.columns import Column
+from typing_extensions import override
 
 if TYPE_CHECKING:
-    from xinference_magics.data.columns import Column as _Column
+    from xinference_magics.data.columns import Column
 
 ROW = "row"
 """The name of the whole row, in prompts and in the results of rows without named values."""
@@ -64,7 +64,7 @@ class Data(ABC):
         return self
 
     @abstractmethod
-    def joined(self, columns: Sequence[_Column]) -> Any:
+    def joined(self, columns: Sequence[Column]) -> Any:
         """Return data of the same kind with more columns."""
 
 
@@ -96,6 +96,7 @@ class Listed(Data):
                 self._read.append(row)
             yield row
 
+    @override
     def first(self, count: int) -> list[Any]:
         if not self._kept and len(self._read) < count:
             rows = list(islice(self._rows, count - len(self._read)))
@@ -104,30 +105,39 @@ class Listed(Data):
             return [*self._read, *rows]
         return self._read[:count]
 
+    @override
     def again(self) -> Data:
         return Listed(self._read, kept=True)
 
+    @override
     def kept(self) -> Data:
         return self if self._kept else Listed(self._rows, kept=True)
 
+    @override
     def streamed(self) -> Data:
         self._streamed = True
         return self
 
+    @override
     def head(self, count: int) -> Data:
         if self._kept:
             return Listed(self._read[:count], kept=True)
         return Listed(islice(self._rows, count))
 
+    @override
     def sample(self, count: int) -> Data:
         rows = self._read if self._kept else list(self._rows)
         return Listed([rows[place] for place in _places(len(rows), count)], kept=True)
 
-    def joined(self, columns: Sequence[_Column]) -> list[dict[str, Any]]:
+    @override
+    def joined(self, columns: Sequence[Column]) -> list[dict[str, Any]]:
         values = [column.typed for column in columns]
         names = [column.name for column in columns]
         return [
-            {**(row if isinstance(row, Mapping) else {ROW: row}), **dict(zip(names, more, strict=True))}
+            {
+                **(row if isinstance(row, Mapping) else {ROW: row}),
+                **dict(zip(names, more, strict=True)),
+            }
             for row, *more in zip(self._read, *values, strict=False)
         ]
 
@@ -145,14 +155,17 @@ class Columns(Data):
         for values in zip(*self._data.values(), strict=True):
             yield dict(zip(names, values, strict=True))
 
+    @override
     def head(self, count: int) -> Data:
         return Columns({name: values[:count] for name, values in self._data.items()})
 
+    @override
     def sample(self, count: int) -> Data:
         places = _places(self.size or 0, count)
         return Columns({n: [values[i] for i in places] for n, values in self._data.items()})
 
-    def joined(self, columns: Sequence[_Column]) -> dict[str, Any]:
+    @override
+    def joined(self, columns: Sequence[Column]) -> dict[str, Any]:
         numpy = sys.modules.get("numpy")
         arrays = numpy and all(isinstance(each, numpy.ndarray) for each in self._data.values())
         return {**self._data, **{c.name: _array(c) if arrays else c.typed for c in columns}}
@@ -172,13 +185,16 @@ class Frame(Data):
         for values in self._frame.iter_rows(named=False):  # named rows are slow in pandas
             yield dict(zip(names, values, strict=True))
 
+    @override
     def head(self, count: int) -> Data:
         return Frame(self._frame.head(count), lazy=self._lazy)
 
+    @override
     def sample(self, count: int) -> Data:
         return Frame(self._frame[_places(self.size or 0, count)], lazy=self._lazy)
 
-    def joined(self, columns: Sequence[_Column]) -> Any:
+    @override
+    def joined(self, columns: Sequence[Column]) -> Any:
         native = self._frame.to_native()
         if self._frame.implementation.is_pandas_like():
             return native.assign(**{each.name: _pandas(each, native) for each in columns})
@@ -207,13 +223,16 @@ class HuggingFace(Data):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self._dataset)
 
+    @override
     def head(self, count: int) -> Data:
         return HuggingFace(self._dataset.select(range(min(count, self.size or 0))))
 
+    @override
     def sample(self, count: int) -> Data:
         return HuggingFace(self._dataset.select(_places(self.size or 0, count)))
 
-    def joined(self, columns: Sequence[_Column]) -> Any:
+    @override
+    def joined(self, columns: Sequence[Column]) -> Any:
         from datasets import Value
 
         kinds = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
@@ -243,7 +262,7 @@ def _places(size: int, count: int) -> list[int]:
 def _array(column: Column) -> Any:
     import numpy as np
 
-    made = np.empty(len(column.values), dtype=object)
+    made = np.empty(len(column.cells), dtype=object)
     made[:] = column.typed
     if column.kind is None or column.has_gaps:
         return made
@@ -251,16 +270,16 @@ def _array(column: Column) -> Any:
 
 
 def _pandas(column: Column, native: Any) -> Any:
-    """Return a column for a pandas frame; with gaps, integers and truth values stay what they are."""
+    """Return a column for a pandas frame; integers and truth values stay so beside gaps."""
     import pandas as pd
 
     nullable = {"integer": "Int64", "boolean": "boolean"}
     plain = {"integer": "int64", "boolean": "bool", "number": "float64"}
     kind = column.kind or ""
     if column.kind is None:
-        return pd.Series(list(column.values), index=native.index, dtype=object)
+        return pd.Series(list(column.cells), index=native.index, dtype=object)
     dtype = (nullable if column.has_gaps else plain).get(kind, plain.get(kind))
-    if dtype is None and all(value is None for value in column.values):
+    if dtype is None and all(value is None for value in column.cells):
         dtype = "object"
     return pd.Series(column.typed, index=native.index, dtype=dtype)
 
@@ -272,5 +291,5 @@ def _series(nw: Any, column: Column, dtype: Any, backend: Any) -> Any:
     except Exception:  # noqa: BLE001  # each library raises its own
         import json
 
-        texts = [None if v is None else json.dumps(v, default=str) for v in column.values]
+        texts = [None if v is None else json.dumps(v, default=str) for v in column.cells]
         return nw.new_series(column.name, texts, nw.String, backend=backend)

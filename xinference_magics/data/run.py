@@ -83,7 +83,7 @@ class MapRun(Shown):
         self._only = only
         self._prefix, self._suffix = prefix, suffix
         self._written = written
-        self._results: dict[int, Answer | Exception] = dict(earlier._results) if earlier else {}
+        self._results: dict[int, Answer | Exception] = earlier.results() if earlier else {}
         self._order: list[int] = []
         self._arrived = threading.Condition()
         self._finished = threading.Event()
@@ -338,9 +338,7 @@ class MapRun(Shown):
             last = shortened(asked, _SHOWN_CHARS), shortened(said, _SHOWN_CHARS)
             progress.last.append((row.index, *last))
         if self._written is not None:
-            self._written.take(
-                (row.index, row.row, self._cells(result)) for row, result in rows
-            )
+            self._written.take((row.index, row.row, self._cells(result)) for row, result in rows)
         with self._arrived:
             self._arrived.notify_all()
 
@@ -395,13 +393,17 @@ class MapRun(Shown):
     def _column(self, name: str) -> str:
         return f"{self._prefix}{name}{self._suffix}"
 
+    def results(self) -> dict[int, Answer | Exception]:
+        """Return the results by the numbers of the rows."""
+        return dict(self._results)
+
     def columns(self) -> list[Column]:
         """Return the columns that it adds to the data."""
         kinds = {**self._asker.fields, ERROR: "string"}
         columns = [Column(self._column(name), kind) for name, kind in kinds.items()]
         for number in range(self.reached):
             for column, value in zip(columns, self._cells(self._results.get(number)), strict=True):
-                column.values.append(value)
+                column.cells.append(value)
         return columns
 
     def _value(self, number: int) -> Any:

@@ -12,7 +12,7 @@ from xinference_magics.data.rows import Columns, Data, HuggingFace, Listed, fram
 from xinference_magics.errors import NotebookError
 
 
-def data_of(data: Any) -> Data:
+def data_of(data: Any) -> Data:  # noqa: PLR0911  # one for each kind
     """Return any kind of data as rows.
 
     Args:

@@ -16,8 +16,9 @@ import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.errors import NotebookError
 from xinference_magics.notes import note
@@ -133,7 +134,7 @@ class AnswerStore:
                 part = keys[start : start + _MOST_KEYS]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608
-                found.update(self._tried("read", lambda q=query, p=part: self._rows(q, p)) or ())
+                found.update(self._tried("read", partial(self._rows, query, part)) or ())
         return found
 
     def put(self, answers: Sequence[Stored]) -> bool:
@@ -158,7 +159,7 @@ class AnswerStore:
         Raises:
             NotebookError: The store cannot be read.
         """
-        query = f"SELECT key, model, prompt, answer, time {_FIND} ORDER BY id DESC LIMIT ?"  # noqa: S608
+        query = f"SELECT key, model, prompt, answer, time {_FIND} ORDER BY id DESC LIMIT ?"
         with self._lock, self._named():
             return [Stored(*row) for row in self._rows(query, (text, text, limit))]
 
@@ -213,7 +214,7 @@ class AnswerStore:
                 self._connection.close()
             self._connection = None
 
-    def __enter__(self) -> AnswerStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -253,13 +254,13 @@ class AnswerStore:
         )
         if limit is None or used <= limit:
             return True
-        spare, oldest = used - limit * _KEPT_SHARE, 0
-        for oldest, size in opened.execute("SELECT id, bytes FROM answers ORDER BY id"):
-            spare -= size
-            if spare <= 0:
-                break
+        [(last,)] = opened.execute(
+            "SELECT coalesce(min(id), 0) FROM (SELECT id, sum(bytes) OVER (ORDER BY id) AS upto "
+            "FROM answers) WHERE upto >= ?",
+            (used - limit * _KEPT_SHARE,),
+        )
         with opened:
-            gone = opened.execute("DELETE FROM answers WHERE id <= ?", (oldest,)).rowcount
+            gone = opened.execute("DELETE FROM answers WHERE id <= ?", (last,)).rowcount
         self._tell(
             f"The answer store has reached {limit / 1e9:g} GB: the {gone:,} oldest answers were "
             "removed."
@@ -392,7 +393,10 @@ def _mounts() -> Iterator[tuple[str, str]]:
 
 
 def _is_corrupt(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return getattr(error, "sqlite_errorcode", None) in {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
 
 
 def _reason(error: Exception) -> str:

@@ -9,13 +9,11 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TextIO
 
 from xinference_magics.display.amounts import counted
-from xinference_magics.display.output import Output, front_end, kernel_of
+from xinference_magics.display.output import Output
 from xinference_magics.display.tables import line_html, table_of
 from xinference_magics.plain import neutralise, printable, shortened
 
 if TYPE_CHECKING:
-    from IPython.core.interactiveshell import InteractiveShell
-
     from xinference_magics.data.progress import Progress
     from xinference_magics.data.run import MapRun
 
@@ -71,19 +69,17 @@ def bundle(run: MapRun) -> dict[str, Any]:
     """Describe a run that has ended, in every format a saved notebook needs."""
     names, rows = run.preview(_SHOWN_ROWS)
     caption = summary(run)
+    if len(rows) < run.reached and rows:
+        caption = f"first {len(rows)} of {caption}"
     if not rows:
         return {"text/html": line_html(caption), "text/plain": neutralise(caption)}
     shown = [*names[: _SHOWN_COLUMNS - run.width], *names[-run.width :]]
     kept = [name for name in dict.fromkeys(shown) if name in names]
     picked = [[_cell(row.get(name)) for name in kept] for row in rows]
     hidden = len(names) - len(kept)
-    more = (run.reached or 0) - len(rows)
-    notes = [
-        f"{counted(more, 'more row')}" if more > 0 else "",
-        f"{counted(hidden, 'more column')}" if hidden > 0 else "",
-        caption,
-    ]
-    table = table_of(picked, *kept, caption=" · ".join(filter(None, notes)))
+    if hidden > 0:
+        caption += f" · {counted(hidden, 'column')} not shown"
+    table = table_of(picked, *kept, caption=caption)
     return {"text/html": table.html, "text/plain": table.text}
 
 
@@ -185,20 +181,3 @@ class UnseenMapView(MapView):
 
     def close(self, run: MapRun) -> None:
         """Show nothing."""
-
-
-def choose_map_view(shell: InteractiveShell, *, background: bool = False) -> MapView:
-    """Choose the view for the frontend that runs the cell.
-
-    Args:
-        shell: The shell.
-        background: Whether the run goes on while other cells run.
-    """
-    kind = front_end(shell)
-    if kind == "page":
-        from xinference_magics.display.map_widget import WidgetMapView
-
-        return WidgetMapView(kernel_of(shell), background=background)
-    if background:
-        return UnseenMapView()
-    return LineMapView(output=kind == "none" and kernel_of(shell) is not None)

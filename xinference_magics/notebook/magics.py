@@ -11,7 +11,6 @@ from weakref import WeakValueDictionary
 from IPython.core.completer import context_matcher
 from IPython.core.magic import (
     Magics,
-    cell_magic,
     line_cell_magic,
     magics_class,
     needs_local_scope,
@@ -131,9 +130,9 @@ class XinferenceMagics(Magics):
         help="Lowest level of what %xinference logs --client keeps of this package's log.",
     ).tag(config=True)
 
-    answers = Unicode("", help="File of the answer store; empty for your own in your data folder.").tag(
-        config=True
-    )
+    answers = Unicode(
+        "", help="File of the answer store; empty for your own in your data folder."
+    ).tag(config=True)
     answers_gigabytes = Float(
         2.0,
         min=0.001,
@@ -226,10 +225,12 @@ class XinferenceMagics(Magics):
     @_explained_as("map")
     @no_var_expand
     @needs_local_scope
-    @cell_magic
+    @line_cell_magic
     @interrupts.as_one_line()
-    def map(self, line: str, cell: str, local_ns: dict[str, Any] | None = None) -> Any:
-        """Ask the cell for each row of the data in its line; ``%%map -h`` for options."""
+    def map(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask the cell for each row of the data in its line; ``%map -h`` for options."""
         return self._ask("map", line, cell, local_ns)
 
     @_explained_as("conversation")
@@ -380,8 +381,6 @@ class XinferenceMagics(Magics):
         if type(self).__name__ not in self.shell.magics_manager.registry:
             return
         for kind, name in product(("line", "cell"), _SHARED_NAMES):
-            if name not in self.magics[kind]:
-                continue
             if change["new"]:
                 self._take(kind, name)
             else:

@@ -9,7 +9,7 @@ from IPython.core.async_helpers import get_asyncio_loop
 
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.display.background import choose_background_view
-from xinference_magics.display.views import choose_view
+from xinference_magics.display.views import choose_map_view, choose_view
 from xinference_magics.notebook.cell_context import CellContext
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ class ShellScreen:
 
     def map_view(self, *, background: bool) -> MapView:
         """Return a view of a run over data."""
-        from xinference_magics.display.mapping import choose_map_view
-
         return choose_map_view(self._shell, background=background)
 
     def fill_next_cell(self, code: str) -> None:

@@ -162,7 +162,8 @@ class InferenceEndpoint:
         opened = open_handle(
             self.endpoint, token=self.token, timeouts=self.timeouts, keep_alive=True
         )
-        async with opened as self._shared:
+        async with opened as shared:
+            self._shared = shared
             try:
                 yield
             finally:

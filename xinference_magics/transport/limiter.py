@@ -144,7 +144,9 @@ class Limiter:
         self._begin_window()
 
     def _judge(self, rate: float) -> None:
-        if self._before is not None and rate < _GAIN * self._best:  # the larger number gained nothing
+        if (
+            self._before is not None and rate < _GAIN * self._best
+        ):  # the larger number gained nothing
             self._set(self._before, f"{self.limit} at once gained nothing")
             self._before, self._slow_start, self._hold = None, False, _HOLD_WINDOWS
             return

@@ -95,7 +95,9 @@ def with_uids(options: Options, variables: Mapping[str, Any]) -> Options:
     return replace(options, compare=tuple(uids))
 
 
-def parameters_of(options: ChatOptions | GenerateOptions | MapOptions, **others: Any) -> dict[str, Any]:
+def parameters_of(
+    options: ChatOptions | GenerateOptions | MapOptions, **others: Any
+) -> dict[str, Any]:
     """Collect the generation parameters, rejecting invalid ones before showing or sending anything.
 
     Args:

@@ -61,8 +61,7 @@ COMMANDS = (
         MapOptions,
         (
             "%%map reviews -o labelled\nIs this review positive? {{text}}",
-            "%%map reviews.csv -o labelled.parquet --schema Verdict\n"
-            "How does the author feel? {{text}}",
+            "%%map reviews.csv -o labelled.parquet --schema Verdict\nHow do they feel? {{text}}",
         ),
         note=other_letters(MapOptions, "%xinference launch", LaunchOptions),
     ),

@@ -123,9 +123,7 @@ class MapOptions:
         )
     )
     retry_failed: bool | None = given(
-        Option(
-            ("--retry-failed",), help="Ask only the rows that failed in the last run.", words=0
-        )
+        Option(("--retry-failed",), help="Ask only the rows that failed in the last run.", words=0)
     )
     fresh: bool | None = given(
         Option(("--fresh",), help="Ask again for answers that are stored.", words=0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.data.rows import ROW
 from xinference_magics.errors import PromptError
+from xinference_magics.nearest import did_you_mean
 from xinference_magics.notebook.chatting.prompting import hint_at_braces
 from xinference_magics.notebook.prompt.expand import parsed
 from xinference_magics.notebook.prompt.values import shown
@@ -56,7 +57,15 @@ class RowPrompt:
                 self(row)
             except PromptError as error:
                 if isinstance(error.__cause__, NameError):
-                    raise
+                    raise self._misspelt(error) from error.__cause__
+
+    def _misspelt(self, error: PromptError) -> PromptError:
+        """Return the error for a name that is neither a column nor a variable."""
+        name = getattr(error.__cause__, "name", "") or ""
+        columns = self._rows.columns or ()
+        names = f"The columns are {', '.join(columns)}." if columns else f"{ROW} is the row."
+        near = did_you_mean(name, [*columns, ROW, *self._variables], _NEAR)
+        return PromptError(error.message, hint=near or names)
 
     def __call__(self, row: Any) -> str | list[Any]:
         """Return the prompt of a row: a text, or content blocks if it has a picture or sound."""
@@ -70,4 +79,6 @@ def _put(value: Any, name: str) -> str | Block:
     return str(value) if type(value) in _PLAIN else shown(value, name)
 
 
+_NEAR = 0.7
+"""How similar a name must be: short names are soon alike."""
 _PLAIN = {int, bool, type(None)}
