@@ -6,11 +6,13 @@ import csv
 import gzip
 import json
 import os
+import re
 import sys
 from abc import ABC, abstractmethod
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from xinference_magics.data.rows import ROW, Data, Listed, frame_of
 from xinference_magics.errors import NotebookError
@@ -171,20 +173,15 @@ def _arrow() -> Any:
 
 
 def _number_in(values: list[Any]) -> Any:
-    """Return int or float if every text in a column is one, written as Python would; else None."""
+    """Return int or float if every text in a column is written as such a number; else None."""
     texts = [value for value in values if value]
-    for kind in (int, float):
-        try:
-            if texts and all(_is_written(text, kind) for text in texts):
-                return kind
-        except (ValueError, TypeError):
-            continue
-    return None
+    if not texts or not all(isinstance(text, str) and _NUMBER.fullmatch(text) for text in texts):
+        return None
+    return int if all(text.lstrip("-").isdecimal() for text in texts) else float
 
 
-def _is_written(text: str, kind: Any) -> bool:
-    value = kind(text)
-    return kind is float or str(value) == text  # 007 is no number, but a name
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+"""A number as JSON writes it: 007 is a name."""
 
 
 def _as_frame(rows: Listed, columns: Sequence[Column]) -> Any:
@@ -208,36 +205,45 @@ def _imported(module: str) -> Any:
 
 
 class Writer(ABC):
-    """Writes rows to a file as they come; the file is complete after each flush.
+    """Writes rows to a file as they come.
 
     Args:
-        path: The file; an existing one is replaced.
+        path: The file; an existing one is replaced once the new one is complete.
+        kinds: The JSON types of columns that have one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kinds: Mapping[str, str | None]) -> None:
         self.path = path
+        self.kinds = kinds
+        self.draft = path.with_name(f".{uuid4().hex}-{path.name}")
 
     @abstractmethod
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write rows."""
 
     @abstractmethod
+    def end(self) -> bool:
+        """Write what is left; return whether there is a file."""
+
     def close(self) -> None:
         """Complete the file."""
+        if self.end():
+            self.draft.replace(self.path)
 
 
 class _Lines(Writer):
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._file = _opened(path, "w")
+    def __init__(self, path: Path, kinds: Mapping[str, str | None]) -> None:
+        super().__init__(path, kinds)
+        self._file = _opened(self.draft, "w")
 
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
             self._file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
         self._file.flush()
 
-    def close(self) -> None:
+    def end(self) -> bool:
         self._file.close()
+        return True
 
 
 class _CsvLines(_Lines):
@@ -257,9 +263,10 @@ class _CsvLines(_Lines):
 class _ParquetGroups(Writer):
     """Writes rows in groups; the first group decides the types."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, kinds: Mapping[str, str | None]) -> None:
+        super().__init__(path, kinds)
         _arrow()
+        self.draft.touch()  # or nobody could write there
         self._rows: list[Mapping[str, Any]] = []
         self._writer: Any = None
 
@@ -274,26 +281,41 @@ class _ParquetGroups(Writer):
         rows, self._rows = self._rows, []
         table = pa.Table.from_pylist([dict(row) for row in rows])
         if self._writer is None:
-            fields = [
-                f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in table.schema
-            ]
-            self._writer = _arrow().ParquetWriter(self.path, pa.schema(fields))
+            fields = [field.with_type(self._type(field)) for field in table.schema]
+            self._writer = _arrow().ParquetWriter(self.draft, pa.schema(fields))
         self._writer.write_table(
             pa.Table.from_pylist([dict(row) for row in rows], schema=self._writer.schema)
         )
 
-    def close(self) -> None:
+    def _type(self, field: Any) -> Any:
+        """Return the type of a column; one that is empty so far is text, unless it is known."""
+        import pyarrow as pa
+
+        known = {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_()}
+        if self.kinds.get(field.name) in known:
+            return known[self.kinds[field.name] or ""]
+        return pa.string() if pa.types.is_null(field.type) else field.type
+
+    def end(self) -> bool:
         if self._rows:
             self._flush()
-        if self._writer is not None:
-            self._writer.close()
+        if self._writer is None:
+            return False
+        self._writer.close()
+        return True
 
 
 _WRITERS: dict[str, type[Writer]] = {"csv": _CsvLines, "jsonl": _Lines, "parquet": _ParquetGroups}
 
 
-def writer_of(path: str | os.PathLike[str]) -> Writer:
+def writer_of(
+    path: str | os.PathLike[str], kinds: Mapping[str, str | None] | None = None
+) -> Writer:
     """Return what writes rows to a file.
+
+    Args:
+        path: The file.
+        kinds: The JSON types of columns that have one.
 
     Raises:
         NotebookError: The file cannot be written, or is of another kind.
@@ -306,7 +328,7 @@ def writer_of(path: str | os.PathLike[str]) -> Writer:
             hint="Its name must end in .csv, .jsonl or .parquet.",
         )
     try:
-        return _WRITERS[kind](file)
+        return _WRITERS[kind](file, kinds or {})
     except OSError as error:
         raise NotebookError(f"{file} cannot be written: {error.strerror}.") from error
 

@@ -15,7 +15,7 @@ from xinference_magics.errors import NotebookError
 from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from xinference_magics.data.rows import Data
 
@@ -94,13 +94,15 @@ def map_rows(  # noqa: PLR0913  # each has a default
     ).start()
 
 
-def reject_taken(rows: Data, fields: Iterable[str], prefix: str) -> list[str]:
-    """Return the names of the columns to add, none of which the data may have.
+def reject_taken(
+    rows: Data, fields: Mapping[str, str | None], prefix: str
+) -> dict[str, str | None]:
+    """Return the columns to add and their types; the data may have none of them.
 
     Raises:
         NotebookError: The data already has one of them.
     """
-    names = [f"{prefix}{name}" for name in (*fields, ERROR)]
+    names = {f"{prefix}{name}": kind for name, kind in {**fields, ERROR: "string"}.items()}
     taken = [name for name in names if name in (rows.columns or ())]
     if taken:
         other = f"{prefix}my_"
@@ -132,7 +134,7 @@ def store_of(given: StoreGiven) -> AnswerStore | None:
     return AnswerStore(None if given == DEFAULT else given)
 
 
-def written_to(out: Any, names: list[str]) -> Any:
+def written_to(out: Any, names: Mapping[str, str | None]) -> Any:
     """Return what writes rows to `out`; None to keep them."""
     if out is None:
         return None

@@ -36,8 +36,8 @@ _MOST_WAITS = 40
 """How often a row waits for a server that answers others meanwhile, before it is given up."""
 _WRITING_SECONDS = 0.01
 """Seconds between looks at whether a file has caught up."""
-_TOGETHER_SECONDS = 0.005
-"""Seconds for which finished rows wait for others, to be committed together."""
+_SLOW_SECONDS = 0.05
+"""Seconds after which a commit counts as slow, so that the next one does not hold up the loop."""
 _PROMPT_CHARS = 2000
 """Characters of a prompt that the store keeps for people."""
 
@@ -78,6 +78,7 @@ class Pipeline:
     _answered_at: float | None = None
     _starved: bool = False
     _closing: bool = False
+    _slow: bool = False
     _failure: Exception | None = None
     _main: asyncio.Task[Any] | None = None
 
@@ -269,15 +270,18 @@ class Pipeline:
         """Store and deliver rows as they finish; those that finish meanwhile go together."""
         while not self._closing or self._finished:
             await self._news.wait()
-            if not self._closing:
-                await asyncio.sleep(_TOGETHER_SECONDS)
             self._news.clear()
             await self._keep_finished()
 
     async def _keep_finished(self) -> None:
         finished, self._finished = self._finished, []
         if self.store is not None and (new := self._new(finished)):
-            await asyncio.to_thread(self.store.put, new)
+            began = time.monotonic()
+            if self._slow:  # such as a file system of a network
+                await asyncio.to_thread(self.store.put, new)
+            else:  # a thread would take longer than the commit
+                self.store.put(new)
+            self._slow = time.monotonic() - began > _SLOW_SECONDS
         if finished:
             self.deliver(finished)
 

@@ -17,7 +17,7 @@ from xinference_magics.data.files import flat
 from xinference_magics.data.pipeline import Pipeline, Stopped
 from xinference_magics.data.progress import Progress
 from xinference_magics.errors import NotebookError
-from xinference_magics.notes import collected_notes, show
+from xinference_magics.notes import collected_notes, note
 from xinference_magics.plain import shortened
 from xinference_magics.shown import Shown
 from xinference_magics.transport.limiter import MOST, Limiter, Slots, usual_slots
@@ -198,10 +198,10 @@ class MapRun(Shown):
         """How many requests it sends at once, and why."""
         return f"{self.progress.at_once} ({self.progress.why})"
 
-    @property
-    def notes(self) -> list[str]:
-        """Notes on what did not fail, such as values that were cut; each once."""
-        return list(dict.fromkeys(self._notes))
+    def take_notes(self) -> list[str]:
+        """Return notes on what did not fail, such as values that were cut; each once."""
+        notes, self._notes = self._notes, []
+        return list(dict.fromkeys(notes))
 
     def stop(self) -> None:
         """Stop it now; every answer that has arrived is kept."""
@@ -364,8 +364,8 @@ class MapRun(Shown):
             self.stop()
             self._finished.wait(_STOP_SECONDS)
             raise
-        notes, self._notes = self._notes, []
-        show(notes)
+        for sentence in self.take_notes():
+            note(sentence)
         return True
 
     async def _ended_later(self) -> MapRun:

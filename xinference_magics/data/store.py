@@ -241,6 +241,8 @@ class AnswerStore:
     def _opened(self) -> sqlite3.Connection:
         if self._process != os.getpid():  # SQLite's connections do not survive a fork
             self._connection, self._process = None, os.getpid()
+        if self._connection is not None and not self.path.exists():  # somebody removed the file
+            self.close()
         if self._connection is None:
             self._connection = _open(self.path)
         return self._connection
@@ -273,10 +275,11 @@ class AnswerStore:
             return work()
         except (sqlite3.Error, OSError, NotebookError) as error:
             _log.debug("The answer store cannot be %s", what, exc_info=True)
-            self.close()
-            if _is_corrupt(error) and self._set_aside():
-                with suppress(sqlite3.Error, OSError):
-                    return work()
+            if _is_corrupt(error):
+                self.close()
+                if self._set_aside():
+                    with suppress(sqlite3.Error, OSError):
+                        return work()
             self._tell(
                 f"The answer store {self.path} cannot be {what}: {_reason(error)}. "
                 "New answers are not stored."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xinference_magics.data.files import flat, writer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _AHEAD = 5000
@@ -20,12 +20,12 @@ class Written:
 
     Args:
         path: The file.
-        names: The names of the columns that answers fill.
+        kinds: The columns that answers fill, and the JSON type of each that has one.
     """
 
-    def __init__(self, path: Any, names: Sequence[str]) -> None:
-        self._writer = writer_of(path)
-        self._names = list(names)
+    def __init__(self, path: Any, kinds: Mapping[str, str | None]) -> None:
+        self._writer = writer_of(path, kinds)
+        self._names = list(kinds)
         self._waiting: dict[int, tuple[Any, Sequence[Any]]] = {}
         self._next = 0
         self._lock = threading.Lock()

@@ -41,9 +41,10 @@ def watch(cell: CellContext, run: MapRun, keep: Callable[[], None]) -> MapRun:
             _follow(run, view, flag)
         finally:
             run.stop_and_wait(_STOP_SECONDS)
+        notes = wanted(run.take_notes())
         keep()
         view.close(run)
-    _show_notes(run)
+    _show(notes)
     if flag.is_set():
         raise interrupts.one_line(
             f"The run was interrupted after {run.progress.done:,} rows, which are kept: run the "
@@ -77,8 +78,7 @@ def _follow(run: MapRun, view: MapView, flag: threading.Event) -> None:
         run.wait_briefly(_STEP_SECONDS)
 
 
-def _show_notes(run: MapRun) -> None:
-    notes = wanted(run.notes)
+def _show(notes: list[str]) -> None:
     show(notes[:_MOST_NOTES])
     if len(notes) > _MOST_NOTES:
         show([f"{len(notes) - _MOST_NOTES} more notes like these."])
