@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.turn import Turn as Turn
     from xinference_magics.chat_models import ChatXinference as ChatXinference
+    from xinference_magics.data.cache import AnswerCache as AnswerCache
     from xinference_magics.data.mapping import map_rows as map_rows
     from xinference_magics.data.row_mapper import RowMapper as RowMapper
     from xinference_magics.embeddings import XinferenceEmbeddings as XinferenceEmbeddings
@@ -27,6 +28,7 @@ if not (_log := logging.getLogger(__name__)).handlers:  # a reload runs this aga
     _log.addHandler(logging.NullHandler())
 
 _LAZY = {
+    "AnswerCache": "xinference_magics.data.cache",
     "ChatXinference": "xinference_magics.chat_models",
     "RowMapper": "xinference_magics.data.row_mapper",
     "Turn": "xinference_magics.chat.turn",
@@ -38,6 +40,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "AnswerCache",
     "ChatXinference",
     "RowMapper",
     "Turn",

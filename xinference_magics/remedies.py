@@ -115,6 +115,7 @@ class Remedy(Enum):
     ASK_IN_CONVERSATION = "Ask again in a conversation."
     SHOW_TURNS = "It has {count}."
     # Data
+    MOVE_ANSWERS = "AnswerStore(PATH) uses another file."
     PREFIX = "prefix={prefix!r} names the new one {name!r}."
 
     KEEP_OTHER = "keep {name} to switch"

@@ -51,7 +51,7 @@ def test_each_row_is_asked_once_and_never_again(store, model):
 
         # Whatever its UID and wherever it is in the data, what was answered is found.
         again = map_rows(model(server, "other", temperature=0), rows(20)[::-1], ASK, store=store)
-        assert list(again.frame["answer"])[0] == "said: Say 19."
+        assert next(iter(again.frame["answer"])) == "said: Say 19."
         assert (len(server.asked), again.progress.stored) == (20, 20)
 
         # Whatever decides the answer is asked afresh.
@@ -147,7 +147,7 @@ def test_what_every_row_would_get_stops_the_run(store, model, status, detail, ki
 
 def test_no_server_is_said_at_once(model, closed_port):
     gone = type("Gone", (), {"endpoint": f"http://127.0.0.1:{closed_port}"})
-    with pytest.raises(ConnectError, match="No server answers|cannot be reached|refused"):
+    with pytest.raises(ConnectError, match=r"refused"):
         map_rows(model(gone), rows(3), ASK, store=None).wait()
 
 
@@ -156,9 +156,8 @@ def test_a_lost_server_is_waited_out(store, model, hasty):
         run = map_rows(model(server), rows(40), ASK, store=store, max_concurrency=2)
         for _ in zip(range(10), run.as_completed(), strict=False):
             pass
-        server.answer = lambda prompt, times: (
-            (500, {"detail": "Remote server unixsocket closed: 0 bytes"}) if times < 2 else "late"
-        )
+        gone = 500, {"detail": "Remote server unixsocket closed: 0 bytes"}
+        server.answer = lambda _, times: gone if times < 2 else "late"
         assert run.wait().failed == []
         assert "late" in set(run.frame["answer"])
 
@@ -206,7 +205,8 @@ sys.path[:0] = {path!r}
 from xinference_magics import ChatXinference, map_rows
 llm = ChatXinference({endpoint!r}, "tiny", api_key="")
 data = [{{"n": n}} for n in range(300)]
-for number, _ in map_rows(llm, data, "Say {{{{n}}}}.", store={store!r}, max_concurrency=8).as_completed():
+run = map_rows(llm, data, "Say {{{{n}}}}.", store={store!r}, max_concurrency=8)
+for number, _ in run.as_completed():
     print(number, flush=True)
 """
 
@@ -257,9 +257,7 @@ def test_the_fields_of_a_schema_are_columns(store, model):
         server._times.clear()
         assert map_rows(llm, rows(3), ASK, Verdict, store=store, retries=1).wait().failed == []
         asked = len(server.asked)
-        found = dict(
-            map_rows(llm, rows(3), ASK, Verdict, store=store, retries=1).as_completed()
-        )
+        found = dict(map_rows(llm, rows(3), ASK, Verdict, store=store, retries=1).as_completed())
         assert len(server.asked) == asked
         assert found[2] == Verdict(good=True, stars=4)
     with pytest.raises(NotebookError, match=r"already has a column 'good'.* prefix='my_'"):
@@ -368,7 +366,7 @@ def test_a_mapper_works_on_batches_anywhere(store, model):
         sent = pickle.dumps(mapper)
         assert b"secret-key" not in sent
         assert llm.api_key.get_secret_value() == "secret-key"
-        copy = pickle.loads(sent)
+        copy = pickle.loads(sent)  # noqa: S301
         assert copy({"n": [1, 2]})["answer"] == ["said: Say 1.", "said: Say 2."]
         assert copy(pa.table({"n": [3]}))["answer"].to_pylist() == ["said: Say 3."]
         assert list(copy(rows(2))["answer"]) == ["said: Say 0.", "said: Say 1."]

@@ -141,7 +141,7 @@ def test_files_are_read_lazily_and_written_in_order(tmp_path, name):
 def test_names_that_look_like_numbers_stay_names(tmp_path):
     (tmp_path / "codes.csv").write_text("code,n\n007,1\n042,2\n", encoding="utf-8-sig")
     data = data_of(tmp_path / "codes.csv")
-    assert list(data)[0] == {"code": "007", "n": "1"}
+    assert list(data)[:1] == [{"code": "007", "n": "1"}]
     frame = data.joined([])
     assert list(frame["code"]) == ["007", "042"]
     assert list(frame["n"]) == [1, 2]
@@ -151,14 +151,16 @@ def test_what_is_no_data(tmp_path):
     (tmp_path / "reviews.csv").touch()
     with pytest.raises(NotebookError, match=r"reviews.cvs' is not the path of a CSV"):
         data_of("reviews.cvs")
-    with pytest.raises(NotebookError, match=r"There is no file .*reviewz.csv. Did you mean reviews"):
+    with pytest.raises(
+        NotebookError, match=r"There is no file .*reviewz.csv. Did you mean reviews"
+    ):
         data_of(tmp_path / "reviewz.csv")
     with pytest.raises(NotebookError, match="A value of type int has no rows"):
         data_of(3)
     with pytest.raises(NotebookError, match="columns of one length"):
         data_of({"a": 1})
     both = datasets.DatasetDict({"train": KINDS["dataset"](), "test": KINDS["dataset"]()})
-    with pytest.raises(NotebookError, match="several datasets. Pass one of them: train, test"):
+    with pytest.raises(NotebookError, match=r"several datasets\. Pass one of them: train, test"):
         data_of(both)
     (tmp_path / "bad.jsonl").write_text('{"a": 1}\n{"a"')
     with pytest.raises(NotebookError, match=r"Line 2 of .*bad.jsonl is not JSON"):
@@ -187,5 +189,3 @@ def test_the_types_of_a_schemas_fields():
         "e": None,
         "f": "number",
     }
-
-

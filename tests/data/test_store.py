@@ -34,7 +34,7 @@ def test_answers_are_found_counted_and_removed(store):
     with sqlite3.connect(store.path) as opened:
         assert opened.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     opened.close()
-    with pickle.loads(pickle.dumps(store)) as copy:
+    with pickle.loads(pickle.dumps(store)) as copy:  # noqa: S301
         assert copy.count() == 1
 
 
@@ -150,7 +150,9 @@ def test_the_oldest_answers_go_when_the_store_is_full(tmp_path, monkeypatch):
 
 
 def test_a_rollback_journal_on_a_network(store, monkeypatch):
-    monkeypatch.setattr(stores, "_mounts", lambda: iter([("/", "ext4"), (str(store.path.parent), "nfs4")]))
+    monkeypatch.setattr(
+        stores, "_mounts", lambda: iter([("/", "ext4"), (str(store.path.parent), "nfs4")])
+    )
     assert store.put([stored(1)])
     store.close()
     with sqlite3.connect(store.path) as opened:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from xinference_magics.errors import NotebookError
 from xinference_magics.notes import note
+from xinference_magics.remedies import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -323,7 +324,7 @@ class _Named:
         if isinstance(error, sqlite3.Error | OSError):
             raise NotebookError(
                 f"The answer store {self._path} cannot be used: {_reason(error)}.",
-                hint="%config XinferenceMagics.answers moves it.",
+                hint=Remedy.MOVE_ANSWERS(),
             ) from error
 
 

@@ -1,18 +1,23 @@
-"""Prompts over data: map."""
+"""Prompts over data, and their answers: map, answers."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xinference_magics import interrupts
 from xinference_magics.notebook.command_line.arguments import leading_options
-from xinference_magics.notebook.command_line.option import other_letters
-from xinference_magics.notebook.commands.command import PromptCommand
+from xinference_magics.notebook.command_line.option import Option, given, other_letters
+from xinference_magics.notebook.commands.command import YES, Command, PromptCommand, confirm
 from xinference_magics.notebook.commands.launch_options import LaunchOptions
 from xinference_magics.notebook.mapping.options import MapOptions
+from xinference_magics.notebook.results.rows import done
 
 if TYPE_CHECKING:
     from xinference_magics.notebook.cell_context import CellContext
+    from xinference_magics.notebook.results.answers import StoredAnswers
+    from xinference_magics.notebook.results.rows import Done
+    from xinference_magics.notebook.session.session import Session
 
 
 class _MapCommand(PromptCommand[MapOptions]):
@@ -53,7 +58,45 @@ def map_data(cell: CellContext, options: MapOptions, text: str) -> Any:
     return mapping.map_cell(cell, options, text)
 
 
+@dataclass(frozen=True, kw_only=True)
+class AnswersOptions:
+    """The options of ``%xinference answers``."""
+
+    text: str | None = given(
+        Option(("text",), help="Only answers with this text in them, or in their prompts.")
+    )
+    clear: bool | None = given(Option(("--clear",), help="Remove them from the store.", words=0))
+    yes: bool | None = given(YES)
+
+
+def answers(session: Session, options: AnswersOptions) -> StoredAnswers | Done:
+    """List or remove the stored answers to rows."""
+    from xinference_magics.display.amounts import counted, size
+    from xinference_magics.notebook.results.answers import StoredAnswers
+
+    store, text = session.answers, options.text or ""
+    count = store.count(text)
+    if options.clear:
+        if count:
+            confirm(options.yes, f"Remove {counted(count, 'stored answer')} from {store.path}?")
+        said = f"Removed {counted(store.clear(text), 'stored answer')}."
+        return done(session, said, str(store.path))
+    found = StoredAnswers(store.search(text, _MOST_SHOWN))
+    newest = f", of which the newest {len(found)} are shown" if count > len(found) else ""
+    found.caption = f"{counted(count, 'answer')}{newest}; {size(store.bytes)} in {store.path}"
+    return found
+
+
+_MOST_SHOWN = 100
+
 COMMANDS = (
+    Command(
+        "answers",
+        "Search the stored answers to the rows of %%map, or remove them.",
+        answers,
+        AnswersOptions,
+        ("%xinference answers Paris", "%xinference answers --clear"),
+    ),
     _MapCommand(
         "map",
         "Ask a prompt for each row of data; %%map is the same.",

@@ -131,7 +131,9 @@ def _compare(
         raise NotebookError("--compare keeps its columns in a variable.", hint="Use -o NAME.")
     rows = rows.kept()
     for asker in askers:
-        reject_taken(rows, {f"{n}_{asker.name}": kind for n, kind in asker.fields.items()}, options.prefix)
+        reject_taken(
+            rows, {f"{n}_{asker.name}": kind for n, kind in asker.fields.items()}, options.prefix
+        )
     runs = [
         MapRun(
             rows,
