@@ -3,6 +3,11 @@
 import asyncio
 import time
 
+import pytest
+from rows_server import RowsServer
+
+from xinference_magics import XinferenceEmbeddings
+from xinference_magics.errors import BadRequestError
 from xinference_magics.transport import limiter as limiters
 from xinference_magics.transport.limiter import Limiter, Slots, usual_slots
 
@@ -80,3 +85,24 @@ def test_where_it_starts():
     assert str(Slots(1, 3, "launched with n_parallel=3")) == (
         "1 replica of 3 slots (launched with n_parallel=3)"
     )
+
+
+def test_embeddings_send_several_batches_at_once():
+    def embed(texts, _times):
+        data = [{"index": n, "embedding": [float(text)]} for n, text in enumerate(texts)]
+        return {"object": "list", "data": data, "usage": {}}
+
+    with RowsServer(embed, delay=0.05) as server:
+        embeddings = XinferenceEmbeddings(server.endpoint, "e", api_key="", batch_size=2)
+        texts = [str(number) for number in range(40)]
+        found = asyncio.run(embeddings.aembed_documents(texts))
+        assert found == [[float(number)] for number in range(40)]
+        assert 2 <= server.most_at_once <= 16
+        server.slots = 2
+        assert asyncio.run(embeddings.aembed_documents(texts)) == found
+        server.slots = None
+        server.answer = lambda *_: (400, {"detail": "no"})
+        asked = len(server.asked)
+        with pytest.raises(BadRequestError):
+            asyncio.run(embeddings.aembed_documents(texts))
+        assert len(server.asked) < asked + 20

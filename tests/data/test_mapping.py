@@ -162,6 +162,20 @@ def test_a_lost_server_is_waited_out(store, model, hasty):
         assert "late" in set(run.frame["answer"])
 
 
+def test_another_model_under_the_same_uid_ends_the_run(store, model, hasty):
+    def relaunched(prompt, times):
+        if prompt == "Say 5." and times == 0:
+            server.description = {**DESCRIPTION, "quantization": "q2_k"}
+            return 500, {"detail": "Connect call failed ('127.0.0.1', 1)"}
+        return said(prompt, times)
+
+    with RowsServer(relaunched) as server:
+        run = map_rows(model(server), rows(20), ASK, store=store, max_concurrency=1)
+        with pytest.raises(NotebookError, match="tiny is another model now"):
+            run.wait()
+        assert store.count() == 5
+
+
 def test_rows_arrive_as_they_are_done(store, model):
     with RowsServer(said, delay=0.01) as server:
         run = map_rows(model(server), [{"n": 1}, {"n": 2}, {"m": 3}], ASK, store=store)

@@ -65,6 +65,13 @@ class Asker(ABC):
     ) -> None:
         """Learn what the keys depend on."""
 
+    async def check_again(self) -> None:  # noqa: B027  # optional
+        """Make sure, after the server was away, that the same model answers.
+
+        Raises:
+            NotebookError: Another one does, whose answers would be stored as those of the first.
+        """
+
     def asked(self, prompt: Any) -> Any:
         """Return what is sent for a prompt."""
         return prompt

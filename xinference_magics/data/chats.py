@@ -73,6 +73,7 @@ class ChatAsker(Asker):
         self._before: list[BaseMessage] = [SystemMessage(system)] if system else []
         self._system = system
         self._heard = True
+        self._identity: dict[str, Any] | None = None
         self._structured: tuple[Runnable[Any, Any], CheckedParser] | None = None
         self.name = str(self._parameters.get("model") or model.model_uid)
         self.fields = {ANSWER: "string"} if self._form is None else fields_of(self._form.asked)
@@ -103,6 +104,7 @@ class ChatAsker(Asker):
         replicas = (said or {}).get("replica")
         if engine := engine_in(said) or model.engine:
             self.slots = usual_slots(engine, replicas if isinstance(replicas, int) else 1)
+        self._identity = identity(said, model.server_url, uid) if said else None
         self._heard = _is_heard(model)
         if self._form is not None:
             self._structured = await structured_parts(model, self._form.asked, self._parameters)
@@ -119,6 +121,22 @@ class ChatAsker(Asker):
                 "system": self._system,
             }
         )
+
+    async def check_again(self) -> None:
+        """Make sure, after the server was away, that the UID is still the same model's.
+
+        Raises:
+            NotebookError: It is not.
+        """
+        url = self._model.server_url
+        said = await self._model._endpoint.adescription(self.name)  # noqa: SLF001
+        if self._identity is None or not (isinstance(said, dict) and said.get("model_name")):
+            return
+        if identity(said, url, self.name) != self._identity:
+            raise NotebookError(
+                f"{self.name} is another model now than when the run began.",
+                hint="Run it again to ask that one.",
+            )
 
     def asked(self, prompt: Any) -> Any:
         """Return the messages for a prompt: a text, content blocks, or messages."""

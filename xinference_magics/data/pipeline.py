@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.data.failures import OUTAGE_SECONDS, TRIES, Then, backoff, judged
 from xinference_magics.data.store import Stored
-from xinference_magics.errors import ConnectError
+from xinference_magics.errors import ConnectError, NotebookError
 from xinference_magics.plain import shortened
 
 if TYPE_CHECKING:
@@ -218,10 +218,23 @@ class Pipeline:
                 self.progress.retried += 1
                 self.progress.waiting = shortened(str(error), 120) if waiting else ""
                 await asyncio.sleep(backoff(tries + waits - 1, verdict.retry_after))
+                if waiting and not verdict.crowded:
+                    await self._check_again()
             else:
                 self._answered_at = time.monotonic()
                 self.progress.waiting = ""
                 return answers
+
+    async def _check_again(self) -> None:
+        """Make sure that the model which comes back is the same.
+
+        Raises:
+            Stopped: It is another one.
+        """
+        try:
+            await self.asker.check_again()
+        except NotebookError as error:
+            raise Stopped(error) from error
 
     def _stop_if_hopeless(self, error: Exception, verdict: Verdict) -> None:
         """End the run if other rows would fail, too, or the server is away for long.

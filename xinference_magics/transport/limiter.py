@@ -9,6 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from xinference_magics.errors import RateLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+Result = TypeVar("Result")
 
 LEAST, MOST = 2, 64
 """The bounds of an automatic number."""
@@ -52,6 +60,59 @@ def usual_slots(engine: str | None, replicas: int = 1) -> Slots:
     each = _SLOTS.get((engine or "").casefold(), LEAST)
     why = f"usual for {engine}" if (engine or "").casefold() in _SLOTS else "engine unknown"
     return Slots(max(replicas, 1), each, why)
+
+
+_REFUSALS = 8
+"""How often a call is repeated that the server refuses because there are too many."""
+
+
+async def in_order(
+    calls: Iterable[Callable[[], Awaitable[Result]]], limiter: Limiter
+) -> list[Result]:
+    """Make calls concurrently, as many at once as `limiter` allows; return the results in order.
+
+    Raises:
+        Exception: A call failed; those on their way are cancelled, and no more are made.
+    """
+    tasks: list[asyncio.Task[Result]] = []
+    failed = False
+
+    async def limited(call: Callable[[], Awaitable[Result]]) -> Result:
+        nonlocal failed
+        answered = False
+        try:
+            result = await _unless_crowded(call, limiter)
+            answered = True
+        finally:
+            failed = failed or not answered
+            limiter.release(answered=answered)
+        return result
+
+    try:
+        for call in calls:
+            await limiter.acquire()
+            if failed:
+                break
+            tasks.append(asyncio.ensure_future(limited(call)))
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _unless_crowded(call: Callable[[], Awaitable[Result]], limiter: Limiter) -> Result:
+    """Make a call, again after a while if the server refuses it because there are too many."""
+    for refusals in range(_REFUSALS):
+        sent_at = time.monotonic()
+        try:
+            return await call()
+        except RateLimitError as error:
+            if not error.is_retryable:
+                raise
+            limiter.refused(sent_at, "the server refused some (429)", error.retry_after)
+            await asyncio.sleep(error.retry_after or 0.1 * 2**refusals)
+    return await call()
 
 
 class Limiter:
