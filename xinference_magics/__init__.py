@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.turn import Turn as Turn
     from xinference_magics.chat_models import ChatXinference as ChatXinference
+    from xinference_magics.data.cache import AnswerCache as AnswerCache
+    from xinference_magics.data.mapping import map_rows as map_rows
+    from xinference_magics.data.row_mapper import RowMapper as RowMapper
     from xinference_magics.embeddings import XinferenceEmbeddings as XinferenceEmbeddings
     from xinference_magics.errors import XinferenceError as XinferenceError
     from xinference_magics.llms import XinferenceLLM as XinferenceLLM
@@ -25,16 +28,21 @@ if not (_log := logging.getLogger(__name__)).handlers:  # a reload runs this aga
     _log.addHandler(logging.NullHandler())
 
 _LAZY = {
+    "AnswerCache": "xinference_magics.data.cache",
     "ChatXinference": "xinference_magics.chat_models",
+    "RowMapper": "xinference_magics.data.row_mapper",
     "Turn": "xinference_magics.chat.turn",
     "XinferenceEmbeddings": "xinference_magics.embeddings",
     "XinferenceError": "xinference_magics.errors",
     "XinferenceLLM": "xinference_magics.llms",
     "XinferenceRerank": "xinference_magics.rerank",
+    "map_rows": "xinference_magics.data.mapping",
 }
 
 __all__ = [
+    "AnswerCache",
     "ChatXinference",
+    "RowMapper",
     "Turn",
     "XinferenceEmbeddings",
     "XinferenceError",
@@ -42,6 +50,7 @@ __all__ = [
     "XinferenceRerank",
     "__version__",
     "load_ipython_extension",
+    "map_rows",
     "unload_ipython_extension",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.embeddings import Embeddings
@@ -9,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from xinference_magics.models.served import ServedModel
 from xinference_magics.transport.inference import Ask, embed
+from xinference_magics.transport.limiter import LEAST, Limiter, in_order
 from xinference_magics.wire.vectors import embedding_requests, vectors
 
 if TYPE_CHECKING:
@@ -61,11 +63,13 @@ class XinferenceEmbeddings(ServedModel, Embeddings):
         return found
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return a vector for each of `texts`, in order."""
-        found: list[list[float]] = []
-        for body in self._bodies(texts):
-            found += vectors(await self._endpoint.aanswer(body), body)
-        return found
+        """Return a vector for each of `texts`, in order; several batches are sent at once."""
+
+        async def vectors_of(body: dict[str, Any]) -> list[list[float]]:
+            return vectors(await self._endpoint.aanswer(body), body)
+
+        calls = (partial(vectors_of, body) for body in self._bodies(texts))
+        return [each for batch in await in_order(calls, Limiter(LEAST)) for each in batch]
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of `text`."""

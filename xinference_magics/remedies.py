@@ -114,6 +114,10 @@ class Remedy(Enum):
     ASK_AGENT = "Ask the agent itself to answer it."
     ASK_IN_CONVERSATION = "Ask again in a conversation."
     SHOW_TURNS = "It has {count}."
+    # Data
+    MOVE_ANSWERS = "AnswerStore(PATH) uses another file."
+    PREFIX = "prefix={prefix!r} names the new one {name!r}."
+
     KEEP_OTHER = "keep {name} to switch"
 
     def __call__(self, **values: Any) -> Advice:

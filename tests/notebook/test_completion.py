@@ -127,6 +127,14 @@ def test_options(tab):
     assert not [flag for flag in tab("%xinference launch -") if "api" in flag]
 
 
+def test_options_after_the_data_of_a_map(tab):
+    assert tab("%%map reviews[reviews.stars > 1] --sch") == ["--schema"]
+    assert "--out" in tab("%%map reviews ")
+    assert tab("%%map load('a -o b') --pre") == ["--prefix"]
+    assert "--limit" in tab("%%map reviews --")
+    assert tab("%%map rev") == tab("%%map reviews[") == []
+
+
 def test_values_that_need_no_server(tab):
     assert tab("%xinference launch -t emb") == ["embedding"]
     assert tab("%xinference launch --model-type=emb") == ["embedding"]

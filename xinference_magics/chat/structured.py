@@ -107,6 +107,15 @@ class Form:
             value = value[self.wrapped]
         return value if self.adapter is None else self.adapter.validate_python(value)
 
+    def taken(self, result: Mapping[str, Any]) -> tuple[Any, Exception | None]:
+        """Validate the result of a parser beside its raw answer; return it, or the error."""
+        if result["parsing_error"] is not None:
+            return None, result["parsing_error"]
+        try:
+            return self.read(result["parsed"]), None
+        except ValidationError as error:
+            return None, error
+
 
 def _undescribable(name: str, error: PydanticUserError) -> NotebookError:
     said = " ".join(str(error).split()).partition(". ")[0]
@@ -161,24 +170,21 @@ class Structured(ModelResponder):
                 chunks.append(chunk)
                 yield chunk
             answer = merged(chunks)
-            parsed, error = self._read(await parser.abeside_raw({"raw": answer}))
+            parsed, error = self.form.taken(await parser.abeside_raw({"raw": answer}))
             if error is None:
                 yield Parsed(parsed)
                 return
             if not left or answer.response_metadata.get("finish_reason") == "length":
                 raise shown_as(error, f"{type(error).__name__}: {without_link(error)}")
-            wrong = HumanMessage(f"That does not match the schema: {error}"[:_MAX_ERROR_CHARS])
-            said += [_as_text(answer), wrong]
-            yield wrong
+            again = correction(answer, error)
+            said += again
+            yield again[-1]
 
-    def _read(self, result: Mapping[str, Any]) -> tuple[Any, Exception | None]:
-        """Validate the parsed answer against the form; return it, or the error."""
-        if result["parsing_error"] is not None:
-            return None, result["parsing_error"]
-        try:
-            return self.form.read(result["parsed"]), None
-        except ValidationError as error:
-            return None, error
+
+def correction(answer: AIMessage, error: Exception) -> tuple[AIMessage, HumanMessage]:
+    """Return the messages that ask again after an answer that does not match its form."""
+    wrong = f"That does not match the schema: {error}"[:_MAX_ERROR_CHARS]
+    return _as_text(answer), HumanMessage(wrong)
 
 
 def _as_text(answer: AIMessage) -> AIMessage:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xinference_magics.display.turn_view import Answer
 
 
-class _EarlierOutput(Output):
+class EarlierOutput(Output):
     """An output of the running cell that can be replaced after the cell has ended.
 
     The update is sent as a reply to the cell's own request: IPython would publish it to whichever
@@ -51,11 +51,11 @@ class BackgroundView(PageView):
 
     background = True
     in_page = True
-    output: _EarlierOutput
+    output: EarlierOutput
 
     def __init__(self, kernel: Any) -> None:
         super().__init__(kernel)
-        self.output = _EarlierOutput(kernel)
+        self.output = EarlierOutput(kernel)
 
     def tell(self, lines: Iterable[str]) -> None:
         """Print lines below the turn."""

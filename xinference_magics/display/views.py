@@ -12,6 +12,7 @@ from xinference_magics.display.output import front_end, kernel_of
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from xinference_magics.display.mapping import MapView
     from xinference_magics.display.progress import LaunchView
     from xinference_magics.display.turn_view import View
 
@@ -56,3 +57,22 @@ def choose_launch_view(*, cancellable: bool = True) -> LaunchView:
     from xinference_magics.display.widget import WidgetLaunchView
 
     return WidgetLaunchView(kernel)
+
+
+def choose_map_view(shell: InteractiveShell, *, background: bool = False) -> MapView:
+    """Choose the view of a run over data for the frontend that runs the cell.
+
+    Args:
+        shell: The shell.
+        background: Whether the run goes on while other cells run.
+    """
+    from xinference_magics.display.mapping import LineMapView, UnseenMapView
+
+    kind, kernel = front_end(shell), kernel_of(shell)
+    if kind == "page":
+        from xinference_magics.display.map_widget import WidgetMapView
+
+        return WidgetMapView(kernel, background=background)
+    if background:
+        return UnseenMapView()
+    return LineMapView(output=kernel is not None)

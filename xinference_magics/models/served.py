@@ -229,6 +229,12 @@ class ServedModel(BaseModel):
         """Whether the key was passed to this object, not read from the environment."""
         return self.api_key is not None and not isinstance(self.api_key, _KeyOfEnvironment)
 
+    def without_secrets(self) -> Self:
+        """Return a copy that has no key of its own, and finds the one of its process."""
+        if self.api_key is None or not self.api_key.get_secret_value():
+            return self
+        return self.model_copy(update={"api_key": _KeyOfEnvironment("")})
+
     def __getstate__(self) -> dict[Any, Any]:
         """Drop what belongs to this process: clients and tokens."""
         state = super().__getstate__()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat.conversation import Execution
     from xinference_magics.chat.main_thread import MainThread
     from xinference_magics.display.background import BackgroundView, UnseenView
+    from xinference_magics.display.mapping import MapView
     from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.session.connector import Settings
     from xinference_magics.notebook.session.session import Session
@@ -34,6 +35,14 @@ class Screen(Protocol):
 
     def background_view(self) -> BackgroundView | UnseenView:
         """Return a view of a turn that continues after the cell has ended."""
+        ...
+
+    def map_view(self, *, background: bool) -> MapView:
+        """Return a view of a run over data.
+
+        Args:
+            background: Whether the run goes on after the cell has ended.
+        """
         ...
 
     def fill_next_cell(self, code: str) -> None:

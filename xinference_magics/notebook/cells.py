@@ -13,7 +13,7 @@ from xinference_magics.chat.conversation import Execution
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
 
-MAGIC = r"(?P<magic>x?chat|generate|conversation|xinference)"
+MAGIC = r"(?P<magic>x?chat|generate|map|conversation|xinference)"
 """Regular expression for the name of one of our magics."""
 
 _CALL = re.compile(
@@ -23,7 +23,7 @@ _CELL = re.compile(rf"%%{MAGIC}(?:[ \t]+(?P<line>.*))?$")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 """A line as Python defines it; ``str.splitlines`` also splits at other characters."""
 
-_PROMPTED = {"chat", "xchat", "generate"}
+_PROMPTED = {"chat", "xchat", "generate", "map"}
 """Commands that take a prompt, which may end in a question mark."""
 
 

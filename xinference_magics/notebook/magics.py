@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 Magic = TypeVar("Magic", bound="Callable[..., Any]")
 
-_SHARED_NAMES = {"chat": "xchat", "generate": "xinference generate"}
+_SHARED_NAMES = {"chat": "xchat", "generate": "xinference generate", "map": "xinference map"}
 """Magics that other extensions may define too, and what to type instead if one does."""
 
 
@@ -134,6 +134,16 @@ class XinferenceMagics(Magics):
         help="Lowest level of what %xinference logs --client keeps of this package's log.",
     ).tag(config=True)
 
+    answers = Unicode(
+        "", help="File of the answer store; empty for your own in your data folder."
+    ).tag(config=True)
+    answers_gigabytes = Float(
+        2.0,
+        min=0.001,
+        allow_none=True,
+        help="Size at which the oldest stored answers are removed; None for no limit.",
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell) -> None:
         self._client_log = ClientLog("DEBUG")
         # These precede the traits, whose observers run as a configuration file is applied.
@@ -216,6 +226,17 @@ class XinferenceMagics(Magics):
         """Let a model continue the cell, or the rest of the line; ``%generate -h`` for options."""
         return self._ask("generate", line, cell, local_ns)
 
+    @_explained_as("map")
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @interrupts.as_one_line()
+    def map(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask the cell for each row of the data in its line; ``%map -h`` for options."""
+        return self._ask("map", line, cell, local_ns)
+
     @_explained_as("conversation")
     @no_var_expand
     @needs_local_scope
@@ -296,6 +317,7 @@ class XinferenceMagics(Magics):
             self._say_what_is_missing(deleted)
         self.session.background.discard(self.cells.current, deleted)
         self.session.conversations.forget_cells(deleted)
+        self.session.runs.discard(deleted)
 
     def _say_what_is_missing(self, deleted: list[str]) -> None:
         """Tell the user about answers and launches that no page has confirmed to show."""
@@ -341,6 +363,7 @@ class XinferenceMagics(Magics):
         self.shell.magics_manager.registry.pop(type(self).__name__, None)
         self.shell.configurables.remove(cast("Any", self))  # typed for shells only
         self.session.background.stop()
+        self.session.runs.stop()
         self.session.connector.disconnect()
         self._client_log.remove()
         self.shell.meta.pop(WORDS, None)

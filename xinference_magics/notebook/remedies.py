@@ -110,6 +110,8 @@ LINES: Mapping[Remedy, str] = {
     Remedy.ASK_AGENT: "Pass the agent itself with -m to answer it.",
     Remedy.ASK_IN_CONVERSATION: "Ask again without --once.",
     Remedy.SHOW_TURNS: "It has {count}: %conversation show lists them.",
+    Remedy.MOVE_ANSWERS: "%config XinferenceMagics.answers = 'PATH' uses another file.",
+    Remedy.PREFIX: "--prefix {prefix} names the new one {name}.",
     Remedy.KEEP_OTHER: "%conversation keep {name} to switch",
 }
 

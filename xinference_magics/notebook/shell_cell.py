@@ -9,7 +9,7 @@ from IPython.core.async_helpers import get_asyncio_loop
 
 from xinference_magics.chat.main_thread import MainThread
 from xinference_magics.display.background import choose_background_view
-from xinference_magics.display.views import choose_view
+from xinference_magics.display.views import choose_map_view, choose_view
 from xinference_magics.notebook.cell_context import CellContext
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from xinference_magics.chat.conversation import Execution
     from xinference_magics.display.background import BackgroundView, UnseenView
+    from xinference_magics.display.mapping import MapView
     from xinference_magics.display.turn_view import View
     from xinference_magics.notebook.session.session import Session
 
@@ -38,6 +39,10 @@ class ShellScreen:
     def background_view(self) -> BackgroundView | UnseenView:
         """Return a view of a turn that continues after the cell has ended."""
         return choose_background_view(self._shell)
+
+    def map_view(self, *, background: bool) -> MapView:
+        """Return a view of a run over data."""
+        return choose_map_view(self._shell, background=background)
 
     def fill_next_cell(self, code: str) -> None:
         """Put code into the cell below."""

@@ -35,11 +35,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_IDLE_SECONDS = 2.0  # seconds; the server closes a connection after five
+_MANY_SOCKETS = 256
 _MAX_ROUNDS = 1000  # five are enough
 
 
 def open_async_session(
-    endpoint: str, *, token: Token | None = None, timeouts: Timeouts = INFERENCE
+    endpoint: str,
+    *,
+    token: Token | None = None,
+    timeouts: Timeouts = INFERENCE,
+    keep_alive: bool = False,
 ) -> aiohttp.ClientSession:
     """Return a session for `endpoint` on the running loop; error statuses raise our errors.
 
@@ -47,14 +53,15 @@ def open_async_session(
         endpoint: A normalized endpoint.
         token: Called before each request for the bearer token; None sends none.
         timeouts: Limits in seconds; the whole response has no limit.
-
-    Each request has a connection of its own: the server closes kept-alive ones after five idle
-    seconds and after some errors, and aiohttp does not resend a POST.
+        keep_alive: Whether requests share connections. Otherwise each has one of its own: the
+            server closes kept-alive ones after five idle seconds and after some errors, and
+            aiohttp does not resend a POST.
     """
+    kept = {"keepalive_timeout": _IDLE_SECONDS, "limit": 0} if keep_alive else {"force_close": True}
     bearer = Bearer.of(endpoint, token)
     return aiohttp.ClientSession(
         connector=_Connector(
-            force_close=True,
+            **kept,
             ssl=tls_context() if endpoint.startswith("https:") else True,
             resolver=_Resolver(),
             use_dns_cache=False,
@@ -98,6 +105,8 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(socket_factory=self._opened, **options)
 
     def _opened(self, address: Any) -> socket.socket:
+        if len(self._sockets) > _MANY_SOCKETS:  # those of a session that is used for long
+            self._sockets = [each for each in self._sockets if each.fileno() >= 0]
         self._sockets.append(open_socket(address))
         return self._sockets[-1]
 
@@ -206,12 +215,13 @@ async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, 
 
 @asynccontextmanager
 async def open_handle(
-    endpoint: str, *, token: Token | None, timeouts: Timeouts
+    endpoint: str, *, token: Token | None, timeouts: Timeouts, keep_alive: bool = False
 ) -> AsyncGenerator[AsyncModelHandle]:
-    """Lend a handle for one request on the running loop.
+    """Lend a handle on the running loop, for one request unless connections are kept alive.
 
     A connection serves one request, so a session does too: that way none is bound to a loop that
     has ended, and none is left unclosed.
     """
-    async with open_async_session(endpoint, token=token, timeouts=timeouts) as session:
+    opened = open_async_session(endpoint, token=token, timeouts=timeouts, keep_alive=keep_alive)
+    async with opened as session:
         yield AsyncModelHandle(endpoint, session)

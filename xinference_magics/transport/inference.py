@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,7 @@ class InferenceEndpoint:
         self._retries = retries
         self._making = threading.Lock()
         self._session: Session | None = None
+        self._shared: Any = None
 
     def answer(self, body: Body) -> Any:
         """Return the whole response to `body`."""
@@ -149,6 +150,24 @@ class InferenceEndpoint:
                 async with aclosing(stream):
                     async for chunk in stream:
                         yield chunk
+
+    @asynccontextmanager
+    async def kept_open(self) -> AsyncIterator[None]:
+        """Let all asynchronous requests of the block share connections, which are kept alive.
+
+        They must be sent from the running loop, and be repeated if a connection was closed.
+        """
+        from xinference_magics.transport.aio import open_handle
+
+        opened = open_handle(
+            self.endpoint, token=self.token, timeouts=self.timeouts, keep_alive=True
+        )
+        async with opened as shared:
+            self._shared = shared
+            try:
+                yield
+            finally:
+                self._shared = None
 
     def description(self, model_uid: str) -> Any:
         """Return the server's description of a running model; None if it gives none."""
@@ -354,6 +373,8 @@ class InferenceEndpoint:
             return self._session
 
     def _async(self) -> AbstractAsyncContextManager[Any]:
+        if self._shared is not None:
+            return nullcontext(self._shared)
         from xinference_magics.transport.aio import open_handle
 
         return open_handle(self.endpoint, token=self.token, timeouts=self.timeouts)

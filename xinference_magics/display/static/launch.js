@@ -1,7 +1,11 @@
-// A launch on its way. All that is shown is in the model's `state`, and only ever set as text:
-//   {title, words, fraction, seconds, cancel, parts: [{name, words, fraction}, ...], notes: [text, ...]}
+// An operation on its way: a launch, or a run over data. All that is shown is in the model's
+// `state`, and only ever set as text:
+//   {title, words, fraction, seconds, cancel, parts: [{name, words, fraction}, ...],
+//    notes: [text, ...], rows: [[number, prompt, answer], ...], button: {label, over, title}, gone}
 // fraction: 0 to 1, or null where nothing is counted; seconds since the start;
-// cancel: "offered", or "heard" while the kernel cancels. To the kernel: {kind: "stop"}.
+// cancel: "offered", or "heard" while the kernel cancels; rows: the last ones of a run;
+// button: what it says if one click is enough; gone: what to say if the kernel is gone.
+// To the kernel: {kind: "stop"}.
 
 const CONFIRM_WITHIN = 6000; // ms from the first click to the second
 const INTERRUPT_AFTER = 5000; // ms without an answer to Cancel; the kernel may be asking its server
@@ -22,11 +26,20 @@ class Bar {
   }
 }
 
-/** Cancel takes two clicks: the first one asks, and is forgotten after a while. */
+const CANCEL = {
+  label: "Cancel",
+  asking: "Click again to cancel",
+  over: "Cancelling",
+  title: "Cancel the launch",
+  askingTitle: "The launch is being cancelled; this takes up to a minute",
+};
+
+/** Cancel takes two clicks: the first one asks, and is forgotten after a while. Stop takes one. */
 class CancelButton {
-  constructor(send, interrupt) {
+  constructor(send, interrupt, words) {
     this.send = send;
     this.interrupt = interrupt;
+    this.words = words ?? CANCEL;
     this.phase = "idle"; // idle, asking, sent, heard
     this.element = element("button", "xm-stop xm-cancel");
     this.element.type = "button";
@@ -35,10 +48,10 @@ class CancelButton {
   }
 
   click() {
-    if (this.phase === "idle") {
+    if (this.phase === "idle" && this.words.asking) {
       this.become("asking");
       this.timer = setTimeout(() => this.become("idle"), CONFIRM_WITHIN);
-    } else if (this.phase === "asking") {
+    } else if (this.phase === "asking" || this.phase === "idle") {
       this.become("sent");
       this.send();
       // A kernel that cannot hear the page while a cell runs can still be interrupted: the cell
@@ -61,8 +74,8 @@ class CancelButton {
   paint() {
     const asking = this.phase === "asking";
     const over = this.phase === "sent" || this.phase === "heard";
-    set(this.element, over ? "Cancelling" : asking ? "Click again to cancel" : "Cancel");
-    this.element.title = asking ? "The launch is being cancelled; this takes up to a minute" : "Cancel the launch";
+    set(this.element, over ? this.words.over : asking ? this.words.asking : this.words.label);
+    this.element.title = asking ? this.words.askingTitle : this.words.title;
     this.element.classList.toggle("xm-asking", asking);
     this.element.disabled = over;
   }
@@ -85,9 +98,10 @@ class View {
     this.partList = element("div", "xm-parts");
     this.parts = [];
     this.notes = element("div", "xm-note xm-notes");
+    this.rows = element("div", "xm-rows");
     this.element = element("div", "xm-turn xm-launch");
     this.element.dataset.lmSuppressShortcuts = "true"; // keys on the button are the button's
-    this.element.append(head, this.bar.element, this.partList, this.notes);
+    this.element.append(head, this.bar.element, this.partList, this.rows, this.notes);
   }
 
   take(state) {
@@ -101,7 +115,22 @@ class View {
     while (this.parts.length < state.parts.length) this.addPart();
     state.parts.forEach((part, index) => this.parts[index].take(part));
     set(this.notes, (state.notes ?? []).join("\n"));
+    this.showRows(state.rows ?? []);
     this.tick();
+  }
+
+  showRows(rows) {
+    this.rows.replaceChildren(
+      ...rows.map((row) => {
+        const line = element("div", "xm-row");
+        ["xm-row-number", "xm-row-prompt", "xm-row-answer"].forEach((name, index) => {
+          const cell = element("span", name);
+          set(cell, row[index]);
+          line.append(cell);
+        });
+        return line;
+      }),
+    );
   }
 
   addPart() {
@@ -113,7 +142,7 @@ class View {
   /** Nothing more comes: one line stays. */
   end(words) {
     this.button.end();
-    [this.button.element, this.bar.element, this.partList].forEach((each) => each.remove());
+    [this.button.element, this.bar.element, this.partList, this.rows].forEach((each) => each.remove());
     set(this.words, `· ${words}`);
     set(this.said, `${this.title.textContent}: ${words}`);
   }
@@ -163,6 +192,7 @@ export default () => {
       const button = new CancelButton(
         () => model.send({ kind: "stop" }),
         () => model.widget_manager?.kernel?.interrupt?.(),
+        model.get("state").button,
       );
       const view = new View(button);
       const take = () => view.take(model.get("state"));
@@ -171,7 +201,7 @@ export default () => {
       const clock = setInterval(() => view.tick(), 500);
       const listenNoMore = onKernelGone(model, (what) => {
         clearInterval(clock);
-        view.end(`${what}; the launch may still be running`);
+        view.end(`${what}; ${model.get("state").gone ?? "the launch may still be running"}`);
         place.leave();
       });
       el.append(view.element);

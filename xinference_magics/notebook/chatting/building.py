@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from xinference_magics.chat.budget import fitted
 from xinference_magics.chat.conversation import new_thread
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from xinference_magics.chat.responders import Responder
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.chatting.options import ChatOptions, GenerateOptions
+    from xinference_magics.notebook.mapping.options import MapOptions
     from xinference_magics.notebook.prompt.expand import Prompt
     from xinference_magics.notebook.session.session import Session
+
+Options = TypeVar("Options", bound="ChatOptions | MapOptions")
 
 
 def build(
@@ -72,7 +75,7 @@ def build(
     return questions
 
 
-def with_uids(options: ChatOptions, variables: Mapping[str, Any]) -> ChatOptions:
+def with_uids(options: Options, variables: Mapping[str, Any]) -> Options:
     """Replace ``$name`` in the options that name models with the UID the variable holds.
 
     Args:
@@ -92,7 +95,9 @@ def with_uids(options: ChatOptions, variables: Mapping[str, Any]) -> ChatOptions
     return replace(options, compare=tuple(uids))
 
 
-def parameters_of(options: ChatOptions | GenerateOptions, **others: Any) -> dict[str, Any]:
+def parameters_of(
+    options: ChatOptions | GenerateOptions | MapOptions, **others: Any
+) -> dict[str, Any]:
     """Collect the generation parameters, rejecting invalid ones before showing or sending anything.
 
     Args:

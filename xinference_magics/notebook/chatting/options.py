@@ -33,25 +33,25 @@ def _format(text: str) -> str:
     return one_of(FORMATS, "format", "markdown" if text == "md" else text)
 
 
-_MODEL = Option(
+MODEL = Option(
     ("--model", "-m", "--model-uid"),
     help="UID of the model to ask, or $name of a variable with one (default: the one in use).",
     metavar="UID",
     type=not_empty,
 )
-_TEMPERATURE = Option(
+TEMPERATURE = Option(
     ("--temperature", "-t"),
     help="Randomness; 0 always picks the likeliest token.",
     metavar="T",
     type=float,
 )
-_MAX_TOKENS = Option(
+MAX_TOKENS = Option(
     ("--max-tokens", "--max_tokens"),
     help="Maximum answer length in tokens.",
     metavar="N",
     type=count,
 )
-_PARAMETER = Option(
+PARAMETER = Option(
     ("--parameter", "-p"),
     help="Any other generation parameter.",
     metavar="KEY=VALUE",
@@ -89,7 +89,7 @@ class ChatOptions:
         "conversation": ("conversation", "new", "once"),
     }
 
-    model: str | None = given(replace(_MODEL, values=Values.CHATS))
+    model: str | None = given(replace(MODEL, values=Values.CHATS))
     compare: tuple[str, ...] | None = given(
         Option(
             ("--compare",),
@@ -103,9 +103,9 @@ class ChatOptions:
     system: str | None = given(
         Option(("--system", "-s"), help="System prompt for this turn.", metavar="TEXT")
     )
-    temperature: float | None = given(_TEMPERATURE)
-    max_tokens: int | None = given(_MAX_TOKENS)
-    parameter: list[tuple[str, Any]] | None = given(_PARAMETER)
+    temperature: float | None = given(TEMPERATURE)
+    max_tokens: int | None = given(MAX_TOKENS)
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
     format: str = given(
         Option(
             ("--format", "-f"),
@@ -288,10 +288,10 @@ class ChatOptions:
 class GenerateOptions:
     """The options of ``%%generate``."""
 
-    model: str | None = given(replace(_MODEL, values=Values.CONTINUES))
-    temperature: float | None = given(_TEMPERATURE)
-    max_tokens: int | None = given(_MAX_TOKENS)
-    parameter: list[tuple[str, Any]] | None = given(_PARAMETER)
+    model: str | None = given(replace(MODEL, values=Values.CONTINUES))
+    temperature: float | None = given(TEMPERATURE)
+    max_tokens: int | None = given(MAX_TOKENS)
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
     out: str | None = given(_OUT)
     raw: bool | None = given(_RAW)
     stream: bool = given(_STREAM)

@@ -64,7 +64,7 @@ def choose(
     elif (runnable := as_runnable(named)) is not None:
         return _runnable(str(name), runnable, options, thread)
     else:
-        model = _running(cell, options, name, named)
+        model = running_model(cell, options.endpoint, name, named)
     if options.schema is not None:
         return _structured(model, options.schema, options.retries, cell.variables)
     if options.tools is not None:
@@ -72,12 +72,19 @@ def choose(
     return ModelResponder(model)
 
 
-def _running(
-    cell: CellContext, options: ChatOptions, name: str | None, named: Any
+def running_model(
+    cell: CellContext, endpoint: str | None, name: str | None, named: Any
 ) -> ChatXinference:
-    """Return the object for a running model; explain if `name` is a variable instead."""
+    """Return the object for a running model; explain if `name` is a variable instead.
+
+    Args:
+        cell: The cell that asks.
+        endpoint: The server to connect to first; None for the one in use.
+        name: The model's UID; None for the one in use.
+        named: The variable of that name, if there is one.
+    """
     try:
-        model: ChatXinference = cell.session.model_in_use(name, CHAT, options.endpoint)
+        model: ChatXinference = cell.session.model_in_use(name, CHAT, endpoint)
     except ModelNotFoundError as error:
         if named is None:
             raise

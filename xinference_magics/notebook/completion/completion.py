@@ -111,6 +111,11 @@ class Completer:
 
     def complete(self, magic: str, typed: str) -> Completion | None:
         """Complete the text between a magic and the cursor; None if nothing can be completed."""
+        if magic == "map":
+            options = after_data(typed)
+            if options is None:  # an expression, which others complete
+                return None
+            typed = options
         before, fragment = _cut(typed)
         words = _words(before)
         if magic in _SETS:
@@ -232,6 +237,19 @@ def placed(command: AnyCommand, words: list[str]) -> Place | None:
     place.option = positional[0] if positional else None
     place.bare = place.option is not None
     return place
+
+
+def after_data(typed: str) -> str | None:
+    """Return what is typed after the expression of ``%%map``; None inside the expression."""
+    from xinference_magics.notebook.mapping.data_line import split
+
+    _, options = split(typed)
+    begun = _BEGUN.search(typed)
+    return options or (begun["option"] if begun else None)
+
+
+_BEGUN = re.compile(r"\S\s+(?P<option>-{0,2})$")
+"""The end of a line where an option begins or may begin."""
 
 
 def _cut(typed: str) -> tuple[str, str]:

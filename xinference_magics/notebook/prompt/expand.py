@@ -90,8 +90,63 @@ def expand(
     Raises:
         PromptError: An expression does not parse, names something unknown, or fails.
     """
-    variables = {**namespace, **(local or {})}
-    pieces: list[str | Block] = []
+    return parsed(text).filled({**namespace, **(local or {})}, put=put)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An expression of a prompt: its code, as typed, and where it is."""
+
+    code: CodeType
+    source: str
+    line: int
+
+
+@dataclass(frozen=True)
+class PromptText:
+    """A prompt whose expressions are compiled, to be filled in as often as needed.
+
+    Attributes:
+        pieces: Its texts and expressions, in order.
+    """
+
+    pieces: tuple[str | _Place, ...]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it has no expressions."""
+        return all(isinstance(piece, str) for piece in self.pieces)
+
+    def filled(
+        self, variables: Mapping[str, Any], *, put: Callable[[Any, str], str | Block] = shown
+    ) -> Prompt:
+        """Replace the expressions with their values.
+
+        Args:
+            variables: What the expressions may name.
+            put: Converts a value and its expression to what is inserted.
+
+        Raises:
+            PromptError: An expression names something unknown, or fails.
+        """
+        filled: list[str | Block] = []
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                filled.append(piece)
+                continue
+            place = f"{{{{{piece.source}}}}} in line {piece.line} of the prompt"
+            with _explained(place, variables, _REMEDY):
+                filled.append(put(_evaluated(piece.code, variables), piece.source))
+        return joined(filled)
+
+
+def parsed(text: str) -> PromptText:
+    r"""Compile every ``{{expression}}`` in `text`; ``\{{`` escapes ``{{``.
+
+    Raises:
+        PromptError: An expression does not parse.
+    """
+    pieces: list[str | _Place] = []
     position = 0
     while opening := _OPENING.search(text, position):
         pieces.append(text[position : opening.start()])
@@ -100,10 +155,8 @@ def expand(
             position = opening.end()
             continue
         code, source, position = _expression(text, opening.end())
-        line = text.count("\n", 0, opening.start()) + 1
-        with _explained(f"{{{{{source}}}}} in line {line} of the prompt", variables, _REMEDY):
-            pieces.append(put(_evaluated(code, variables), source))
-    return joined([*pieces, text[position:]])
+        pieces.append(_Place(code, source, text.count("\n", 0, opening.start()) + 1))
+    return PromptText((*pieces, text[position:]))
 
 
 def joined(pieces: Iterable[str | Block]) -> Prompt:

@@ -8,6 +8,8 @@ from xinference_magics.cluster.launching.plan import LaunchPlan
 from xinference_magics.cluster.machines import Snapshot
 from xinference_magics.cluster.models import RunningModel
 from xinference_magics.cluster.operations import Operation
+from xinference_magics.data.run import MapRun
+from xinference_magics.display import mapping
 from xinference_magics.local_server.memory import MemoryEstimate
 from xinference_magics.notebook.results import catalog, machines, models
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _PRINTERS: dict[type[Shown], Callable[[Any], dict[str, Any]]] = {
     LaunchPlan: models.plan,
+    MapRun: mapping.settled,
     MemoryEstimate: catalog.memory,
     Operation: machines.operation,
     RunningModel: models.description,

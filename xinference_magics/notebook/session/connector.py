@@ -127,6 +127,8 @@ class Settings(Protocol):
     seed: int | None
     connect_timeout: float
     read_timeout: float
+    answers: str
+    answers_gigabytes: float | None
 
 
 class Connector:

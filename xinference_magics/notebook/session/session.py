@@ -13,6 +13,7 @@ from xinference_magics.chat.learnt import Lessons
 from xinference_magics.errors import NotebookError
 from xinference_magics.notebook.session.connector import Connector, described, for_objects
 from xinference_magics.notebook.session.namespace import CHAT, KINDS, InUse, kind_of
+from xinference_magics.notebook.session.runs import Runs
 from xinference_magics.plain import as_word
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from xinference_magics.chat_models import ChatXinference
     from xinference_magics.cluster.launching.reuse import LaunchHistory
     from xinference_magics.cluster.models import RequestContext, RunningModel
+    from xinference_magics.data.store import AnswerStore
     from xinference_magics.notebook.results.connection import Connection
     from xinference_magics.notebook.session.connector import Settings
     from xinference_magics.notebook.session.namespace import Kind, Namespace
@@ -42,6 +44,7 @@ class Session:
         in_use: The models that the magics ask, by kind.
         hinted: Whether the user has been told that single braces insert nothing.
         compared: The last comparison.
+        runs: The runs over data.
         lessons: What was learnt about models from their answers and refusals.
     """
 
@@ -59,6 +62,8 @@ class Session:
         self.execution = execution
         self.conversations = Conversations(self)
         self.background = Background()
+        self.runs = Runs()
+        self._answers: tuple[tuple[str, float | None], AnswerStore] | None = None
         self.in_use: dict[Kind, Any] = {}
         self._contexts: dict[str, int | None] = {}  # of adopted models, by UID
         self.hinted = False
@@ -71,6 +76,19 @@ class Session:
         from xinference_magics.cluster.launching.reuse import LaunchHistory
 
         return LaunchHistory()
+
+    @property
+    def answers(self) -> AnswerStore:
+        """The answer store that is configured, imported late as few notebooks need it."""
+        from xinference_magics.data.store import AnswerStore
+
+        wanted = self.settings.answers, self.settings.answers_gigabytes
+        if self._answers is None or self._answers[0] != wanted:
+            size = None if wanted[1] is None else int(wanted[1] * 1e9)
+            if self._answers is not None:
+                self._answers[1].close()
+            self._answers = wanted, AnswerStore(wanted[0] or None, max_bytes=size)
+        return self._answers[1]
 
     @property
     def system(self) -> str:

@@ -1,0 +1,1 @@
+"""``%%map``: a prompt over data, in a cell."""
