@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xinference_magics.embeddings import XinferenceEmbeddings as XinferenceEmbeddings
     from xinference_magics.errors import XinferenceError as XinferenceError
     from xinference_magics.llms import XinferenceLLM as XinferenceLLM
+    from xinference_magics.media.image_model import XinferenceImageModel as XinferenceImageModel
     from xinference_magics.rerank import XinferenceRerank as XinferenceRerank
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ _LAZY = {
     "Turn": "xinference_magics.chat.turn",
     "XinferenceEmbeddings": "xinference_magics.embeddings",
     "XinferenceError": "xinference_magics.errors",
+    "XinferenceImageModel": "xinference_magics.media.image_model",
     "XinferenceLLM": "xinference_magics.llms",
     "XinferenceRerank": "xinference_magics.rerank",
 }
@@ -38,6 +40,7 @@ __all__ = [
     "Turn",
     "XinferenceEmbeddings",
     "XinferenceError",
+    "XinferenceImageModel",
     "XinferenceLLM",
     "XinferenceRerank",
     "__version__",

@@ -212,6 +212,17 @@ class XinferenceMagics(Magics):
         """Let a model continue the cell, or the rest of the line; ``%generate -h`` for options."""
         return self._ask("generate", line, cell, local_ns)
 
+    @_explained_as("image")
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @interrupts.as_one_line()
+    def image(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Let an image model paint the cell, or the rest of the line; ``%image -h`` for options."""
+        return self._ask("image", line, cell, local_ns)
+
     @_explained_as("conversation")
     @no_var_expand
     @needs_local_scope

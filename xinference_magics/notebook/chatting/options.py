@@ -30,7 +30,7 @@ def _format(text: str) -> str:
     return one_of(FORMATS, "format", "markdown" if text == "md" else text)
 
 
-_MODEL = Option(
+MODEL = Option(
     ("--model", "-m", "--model-uid"),
     help="UID of the model to ask, or $name of a variable with one (default: the one in use).",
     metavar="UID",
@@ -48,7 +48,7 @@ _MAX_TOKENS = Option(
     metavar="N",
     type=count,
 )
-_PARAMETER = Option(
+PARAMETER = Option(
     ("--parameter", "-p"),
     help="Any other generation parameter.",
     metavar="KEY=VALUE",
@@ -56,8 +56,8 @@ _PARAMETER = Option(
     repeat=True,
     values=Values.PARAMETER,
 )
-_OUT = Option(("--out", "-o"), help="Variable to keep the turn in.", metavar="NAME", type=variable)
-_RAW = Option(("--raw",), help="Send braces as they are; insert nothing.", words=0)
+OUT = Option(("--out", "-o"), help="Variable to keep the turn in.", metavar="NAME", type=variable)
+RAW = Option(("--raw",), help="Send braces as they are; insert nothing.", words=0)
 _STREAM = Option(
     ("--stream",),
     help="Show the answer as it arrives, or only once it is complete.",
@@ -72,7 +72,7 @@ _STREAM = Option(
 class ChatOptions:
     """The options of ``%%chat``."""
 
-    model: str | None = given(replace(_MODEL, values=Values.CHATS))
+    model: str | None = given(replace(MODEL, values=Values.CHATS))
     compare: tuple[str, ...] | None = given(
         Option(
             ("--compare",),
@@ -88,7 +88,7 @@ class ChatOptions:
     )
     temperature: float | None = given(_TEMPERATURE)
     max_tokens: int | None = given(_MAX_TOKENS)
-    parameter: list[tuple[str, Any]] | None = given(_PARAMETER)
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
     format: str = given(
         Option(
             ("--format", "-f"),
@@ -193,8 +193,8 @@ class ChatOptions:
             default=0,
         )
     )
-    out: str | None = given(_OUT)
-    raw: bool | None = given(_RAW)
+    out: str | None = given(OUT)
+    raw: bool | None = given(RAW)
     conversation: str | None = given(
         Option(
             ("--conversation", "-c"),
@@ -256,12 +256,12 @@ class ChatOptions:
 class GenerateOptions:
     """The options of ``%%generate``."""
 
-    model: str | None = given(replace(_MODEL, values=Values.CONTINUES))
+    model: str | None = given(replace(MODEL, values=Values.CONTINUES))
     temperature: float | None = given(_TEMPERATURE)
     max_tokens: int | None = given(_MAX_TOKENS)
-    parameter: list[tuple[str, Any]] | None = given(_PARAMETER)
-    out: str | None = given(_OUT)
-    raw: bool | None = given(_RAW)
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
+    out: str | None = given(OUT)
+    raw: bool | None = given(RAW)
     stream: bool = given(_STREAM)
     endpoint: str | None = given(ENDPOINT)
     api_key: None = given(API_KEY)

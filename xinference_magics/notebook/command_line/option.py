@@ -43,6 +43,7 @@ class Values(Enum):
     RUNNING = "running model"
     CHATS = "chat model"
     CONTINUES = "text model"
+    PAINTS = "image model"
     LOADING = "loading model"
     WORKER = "worker"
     PARAMETER = "parameter"

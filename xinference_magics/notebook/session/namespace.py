@@ -94,12 +94,20 @@ def _reranker(_running: RunningModel, fields: dict[str, Any]) -> Any:
     return XinferenceRerank(**fields)
 
 
+def _image_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.image_model import XinferenceImageModel
+    return XinferenceImageModel(**fields)
+
+
 CHAT = Kind("LLM", "chat", _chat, magic="%%chat", does="chat")
 TEXT = Kind("LLM", "generate", _text, magic="%%generate", does="continue texts")
+IMAGE = Kind("image", "text2image", _image_model, "image_model", magic="%%image", does="paint")
 
 KINDS = (
     CHAT,
     TEXT,
+    IMAGE,
     Kind("embedding", "embed", _embeddings, "embeddings"),
     Kind("rerank", "rerank", _reranker, "reranker"),
 )

@@ -1,0 +1,36 @@
+"""Registrations of the tiny models of pictures and sounds, for a checkout in any folder.
+
+Standard library only::
+
+    for model_type, registration in registrations().items():
+        client.register_model(model_type, json.dumps(registration), persist=False)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent / "model"
+"""The folder with the models."""
+
+
+def registrations(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
+    """Return the registrations of the models, by model type."""
+    return {"image": _image(Path(folder) / "image")}
+
+
+def _image(folder: Path) -> dict[str, Any]:
+    return {
+        "version": 2,
+        "model_name": "tiny-image",
+        "model_family": "stable_diffusion",
+        "model_base": "SD 1.5",  # the server offers the interface of A1111 only for named bases
+        "model_id": None,
+        "model_revision": None,
+        "model_uri": folder.resolve().as_uri(),
+        "model_ability": ["text2image", "image2image", "inpainting"],
+        "controlnet": None,
+        "default_model_config": {"torch_dtype": "float32"},
+        "default_generate_config": {},
+    }

@@ -1,0 +1,100 @@
+"""The options of the magics that make pictures and sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xinference_magics.notebook.chatting.options import MODEL, OUT, PARAMETER, RAW
+from xinference_magics.notebook.command_line.option import API_KEY, ENDPOINT, Option, Values, given
+from xinference_magics.notebook.command_line.readers import count, not_empty, number
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageOptions:
+    """The options of ``%%image``."""
+
+    model: str | None = given(replace(MODEL, values=Values.PAINTS))
+    n: int = given(
+        Option(("-n", "--count"), help="Number of pictures.", metavar="N", type=count, default=1)
+    )
+    size: str | None = given(
+        Option(
+            ("--size",), help="Width and height in pixels.", metavar="WIDTHxHEIGHT", type=not_empty
+        )
+    )
+    seed: int | None = given(
+        Option(
+            ("--seed",),
+            help="Seed of the first picture; each next one has the next seed (default: random).",
+            metavar="N",
+            type=number,
+        )
+    )
+    steps: int | None = given(
+        Option(("--steps",), help="Number of steps from noise to picture.", metavar="N", type=count)
+    )
+    guidance: float | None = given(
+        Option(
+            ("--guidance",), help="How closely to follow the prompt.", metavar="SCALE", type=float
+        )
+    )
+    negative: str | None = given(
+        Option(("--negative",), help="What must not be in the picture.", metavar="TEXT")
+    )
+    sampler: str | None = given(
+        Option(("--sampler",), help="The sampler, such as 'Euler a'.", metavar="NAME")
+    )
+    start: str | None = given(
+        Option(
+            ("--from",),
+            help="Begin with this picture: an expression, a file or a URL.",
+            metavar="IMAGE",
+            type=not_empty,
+        )
+    )
+    mask: str | None = given(
+        Option(
+            ("--mask",),
+            help="Paint --from again only where this picture is white.",
+            metavar="IMAGE",
+            type=not_empty,
+        )
+    )
+    strength: float | None = given(
+        Option(
+            ("--strength",),
+            help="How much to change --from: above 0 and up to 1.",
+            metavar="S",
+            type=float,
+        )
+    )
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
+    out: str | None = given(replace(OUT, help="Variable to keep the pictures in."))
+    raw: bool | None = given(RAW)
+    endpoint: str | None = given(ENDPOINT)
+    api_key: None = given(API_KEY)
+
+    implied_prompt = ""
+
+    @property
+    def conflict(self) -> str:
+        """Which options contradict each other, and what to do; empty if none do."""
+        if self.start is None and (self.mask is not None or self.strength is not None):
+            named = "--mask" if self.mask is not None else "--strength"
+            return f"{named} needs the picture to begin with: add --from IMAGE"
+        return ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the model is asked for, by the names in diffusers."""
+        given = {
+            "size": self.size,
+            "num_inference_steps": self.steps,
+            "guidance_scale": self.guidance,
+            "negative_prompt": self.negative,
+            "sampler_name": self.sampler,
+            "strength": self.strength,
+        }
+        named = {name: value for name, value in given.items() if value is not None}
+        return {**dict(self.parameter or ()), **named}
