@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from xinference_magics.errors import XinferenceError as XinferenceError
     from xinference_magics.llms import XinferenceLLM as XinferenceLLM
     from xinference_magics.media.image_model import XinferenceImageModel as XinferenceImageModel
+    from xinference_magics.media.transcriber import XinferenceTranscriber as XinferenceTranscriber
     from xinference_magics.rerank import XinferenceRerank as XinferenceRerank
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ _LAZY = {
     "XinferenceImageModel": "xinference_magics.media.image_model",
     "XinferenceLLM": "xinference_magics.llms",
     "XinferenceRerank": "xinference_magics.rerank",
+    "XinferenceTranscriber": "xinference_magics.media.transcriber",
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "XinferenceImageModel",
     "XinferenceLLM",
     "XinferenceRerank",
+    "XinferenceTranscriber",
     "__version__",
     "load_ipython_extension",
     "unload_ipython_extension",

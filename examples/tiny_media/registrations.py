@@ -17,7 +17,8 @@ FOLDER = Path(__file__).resolve().parent / "model"
 
 def registrations(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
     """Return the registrations of the models, by model type."""
-    return {"image": _image(Path(folder) / "image")}
+    folder = Path(folder)
+    return {"image": _image(folder / "image"), "audio": _transcriber(folder / "transcriber")}
 
 
 def _image(folder: Path) -> dict[str, Any]:
@@ -33,4 +34,22 @@ def _image(folder: Path) -> dict[str, Any]:
         "controlnet": None,
         "default_model_config": {"torch_dtype": "float32"},
         "default_generate_config": {},
+    }
+
+
+def _transcriber(folder: Path) -> dict[str, Any]:
+    return {
+        "version": 2,
+        "model_name": "tiny-transcriber",
+        "model_family": "whisper",
+        "model_id": None,
+        "model_revision": None,
+        "model_uri": folder.resolve().as_uri(),
+        "multilingual": True,
+        "language": None,
+        "model_lang": ["en", "fr"],
+        "model_ability": ["audio2text"],
+        "engine": "transformers",
+        "default_model_config": None,
+        "default_transcription_config": None,
     }

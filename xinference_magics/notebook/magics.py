@@ -12,6 +12,7 @@ from IPython.core.completer import context_matcher
 from IPython.core.magic import (
     Magics,
     line_cell_magic,
+    line_magic,
     magics_class,
     needs_local_scope,
     no_var_expand,
@@ -223,6 +224,15 @@ class XinferenceMagics(Magics):
         """Let an image model paint the cell, or the rest of the line; ``%image -h`` for options."""
         return self._ask("image", line, cell, local_ns)
 
+    @_explained_as("transcribe")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @interrupts.as_one_line()
+    def transcribe(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Write down what is said in a file or a value; ``%transcribe -h`` for options."""
+        return self._ask("transcribe", line, None, local_ns)
+
     @_explained_as("conversation")
     @no_var_expand
     @needs_local_scope
@@ -270,7 +280,8 @@ class XinferenceMagics(Magics):
             _say(str(requested).rstrip())
             return None
         self.session.connector.changes += 1
-        if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
+        shown = command.acts and getattr(answer, "in_page", True)
+        if answer is None or not shown:  # its repr is shown instead
             return answer
         self._note_shown(answer)
         return answer

@@ -44,6 +44,7 @@ class Values(Enum):
     CHATS = "chat model"
     CONTINUES = "text model"
     PAINTS = "image model"
+    HEARS = "transcribing model"
     LOADING = "loading model"
     WORKER = "worker"
     PARAMETER = "parameter"

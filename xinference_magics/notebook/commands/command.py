@@ -195,9 +195,11 @@ class PromptCommand(Declaration[Prompted]):
     Attributes:
         run: Called with the context of the cell, the options and the prompt; its return value is
             the value of the magic.
+        acts: Whether it shows its value, so that the cell does not display it as well.
     """
 
     run: Callable[[CellContext, Prompted, str], Any]
+    acts: bool = True
 
     def __call__(self, context: CellContext, line: str, cell: str | None) -> Any:
         """Parse the input and run the command.

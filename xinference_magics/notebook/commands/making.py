@@ -1,4 +1,4 @@
-"""Making pictures and sounds: image, which is also a magic of its own."""
+"""Pictures and sounds: image and transcribe, which are also magics of their own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from xinference_magics import interrupts
 from xinference_magics.notebook.command_line.option import other_letters
 from xinference_magics.notebook.commands.command import PromptCommand
 from xinference_magics.notebook.commands.launch_options import LaunchOptions
-from xinference_magics.notebook.media.options import ImageOptions
+from xinference_magics.notebook.media.options import ImageOptions, TranscribeOptions
 
 if TYPE_CHECKING:
     from xinference_magics.media.pictures import Images
+    from xinference_magics.media.transcript import Transcript
     from xinference_magics.notebook.cell_context import CellContext
 
 
@@ -20,6 +21,13 @@ def image(cell: CellContext, options: ImageOptions, text: str) -> Images:
     with interrupts.deferred_sigint():
         from xinference_magics.notebook.media import painting
     return painting.paint(cell, options, text)
+
+
+def transcribe(cell: CellContext, options: TranscribeOptions, text: str) -> Transcript | None:
+    """Write down what is said in a sound."""
+    with interrupts.deferred_sigint():
+        from xinference_magics.notebook.media import transcribing
+    return transcribing.transcribe(cell, options, text)
 
 
 COMMANDS = (
@@ -34,5 +42,18 @@ COMMANDS = (
             "%%image --from photo.jpg --strength 0.6\nThe same as a drawing",
         ),
         note=other_letters(ImageOptions, "%xinference launch", LaunchOptions),
+        acts=False,
+    ),
+    PromptCommand(
+        "transcribe",
+        "Write down what is said in a sound file, or in a value of the notebook.",
+        transcribe,
+        TranscribeOptions,
+        (
+            "%transcribe interview.mp3",
+            "transcript = %transcribe --language fr --words recording",
+            "%transcribe -f vtt interview.mp3",
+        ),
+        acts=False,
     ),
 )

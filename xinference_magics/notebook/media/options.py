@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from xinference_magics.notebook.chatting.options import MODEL, OUT, PARAMETER, RAW
 from xinference_magics.notebook.command_line.option import API_KEY, ENDPOINT, Option, Values, given
-from xinference_magics.notebook.command_line.readers import count, not_empty, number
+from xinference_magics.notebook.command_line.readers import count, not_empty, number, one_of
+
+FORMATS = ("table", "text", "vtt", "srt", "json")
+"""How ``%transcribe`` can show a transcript."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,3 +102,39 @@ class ImageOptions:
         }
         named = {name: value for name, value in given.items() if value is not None}
         return {**dict(self.parameter or ()), **named}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranscribeOptions:
+    """The options of ``%transcribe``."""
+
+    model: str | None = given(replace(MODEL, values=Values.HEARS))
+    language: str | None = given(
+        Option(
+            ("--language",),
+            help="The language that is spoken, such as fr (default: the model recognizes it).",
+            metavar="LANGUAGE",
+            type=not_empty,
+        )
+    )
+    words: bool | None = given(Option(("--words",), help="Tell when each word is said.", words=0))
+    translate: bool | None = given(
+        Option(("--translate",), help="Write it down in English, whatever is spoken.", words=0)
+    )
+    format: str = given(
+        Option(
+            ("--format", "-f"),
+            help="How to show it.",
+            metavar="FORMAT",
+            type=partial(one_of, FORMATS, "format"),
+            default="table",
+            values=FORMATS,
+        )
+    )
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
+    out: str | None = given(replace(OUT, help="Variable to keep the transcript in."))
+    endpoint: str | None = given(ENDPOINT)
+    api_key: None = given(API_KEY)
+
+    conflict = ""
+    implied_prompt = ""

@@ -100,14 +100,29 @@ def _image_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
     return XinferenceImageModel(**fields)
 
 
+def _transcriber(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.transcriber import XinferenceTranscriber
+    return XinferenceTranscriber(**fields)
+
+
 CHAT = Kind("LLM", "chat", _chat, magic="%%chat", does="chat")
 TEXT = Kind("LLM", "generate", _text, magic="%%generate", does="continue texts")
 IMAGE = Kind("image", "text2image", _image_model, "image_model", magic="%%image", does="paint")
+HEARS = Kind(
+    "audio",
+    "audio2text",
+    _transcriber,
+    "transcriber",
+    magic="%transcribe",
+    does="write down speech",
+)
 
 KINDS = (
     CHAT,
     TEXT,
     IMAGE,
+    HEARS,
     Kind("embedding", "embed", _embeddings, "embeddings"),
     Kind("rerank", "rerank", _reranker, "reranker"),
 )
