@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from xinference_magics.embeddings import XinferenceEmbeddings as XinferenceEmbeddings
     from xinference_magics.errors import XinferenceError as XinferenceError
     from xinference_magics.llms import XinferenceLLM as XinferenceLLM
+    from xinference_magics.media.flexible_model import (
+        XinferenceFlexibleModel as XinferenceFlexibleModel,
+    )
     from xinference_magics.media.image_model import XinferenceImageModel as XinferenceImageModel
+    from xinference_magics.media.ocr_model import XinferenceOcr as XinferenceOcr
     from xinference_magics.media.transcriber import XinferenceTranscriber as XinferenceTranscriber
     from xinference_magics.rerank import XinferenceRerank as XinferenceRerank
 
@@ -31,8 +35,10 @@ _LAZY = {
     "Turn": "xinference_magics.chat.turn",
     "XinferenceEmbeddings": "xinference_magics.embeddings",
     "XinferenceError": "xinference_magics.errors",
+    "XinferenceFlexibleModel": "xinference_magics.media.flexible_model",
     "XinferenceImageModel": "xinference_magics.media.image_model",
     "XinferenceLLM": "xinference_magics.llms",
+    "XinferenceOcr": "xinference_magics.media.ocr_model",
     "XinferenceRerank": "xinference_magics.rerank",
     "XinferenceTranscriber": "xinference_magics.media.transcriber",
 }
@@ -42,8 +48,10 @@ __all__ = [
     "Turn",
     "XinferenceEmbeddings",
     "XinferenceError",
+    "XinferenceFlexibleModel",
     "XinferenceImageModel",
     "XinferenceLLM",
+    "XinferenceOcr",
     "XinferenceRerank",
     "XinferenceTranscriber",
     "__version__",

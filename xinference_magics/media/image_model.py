@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from pydantic import ConfigDict, PrivateAttr
 
 from xinference_magics.errors import BadRequestError
 from xinference_magics.media.pictures import GeneratedImage, Images
+from xinference_magics.media.uploads import upload
 from xinference_magics.models.served import ServedModel
 from xinference_magics.transport.endpoint import quoted
 from xinference_magics.transport.routes import (
@@ -222,8 +222,8 @@ class XinferenceImageModel(ServedModel):
             prompt=prompt,
             seeds=seeds(seed, n),
             size=None if size is None else sides(size),
-            image=None if image is None else _bytes_of(image, "image"),
-            mask=None if mask is None else _bytes_of(mask, "mask"),
+            image=None if image is None else upload(image, "a picture").data,
+            mask=None if mask is None else upload(mask, "a picture").data,
             options={k: v for k, v in {**self.extra_body, **given}.items() if v is not None},
             request_id=request_id or uuid4().hex,
         )
@@ -295,27 +295,3 @@ _NEEDED = {
     (True, False): ("image2image", "change a picture"),
     (True, True): ("inpainting", "paint a part of a picture again"),
 }
-
-
-def _bytes_of(image: object, name: str) -> bytes:
-    """Return the file of a picture in any form."""
-    if isinstance(image, GeneratedImage):
-        return image.data
-    if isinstance(image, bytes | bytearray):
-        return bytes(image)
-    if isinstance(image, str | Path):
-        try:
-            return Path(image).expanduser().read_bytes()
-        except OSError as error:
-            raise BadRequestError(f"{name}: {image} cannot be read: {error.strerror}.") from error
-    if callable(read := getattr(image, "read", None)):
-        return bytes(read())
-    if callable(save := getattr(image, "save", None)) and hasattr(image, "getbands"):
-        import io
-
-        file = io.BytesIO()
-        save(file, format="PNG")
-        return file.getvalue()
-    raise BadRequestError(
-        f"{name}: {type(image).__name__} is not a picture.", hint="Pass bytes, a path or a picture."
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,8 +10,9 @@ from langchain_core.document_loaders import BaseBlobParser
 from pydantic import ConfigDict
 from typing_extensions import override
 
-from xinference_magics.errors import BadRequestError, ServerError
+from xinference_magics.errors import ServerError
 from xinference_magics.media.transcript import Transcript
+from xinference_magics.media.uploads import upload
 from xinference_magics.models.served import ServedModel
 from xinference_magics.transport.routes import Route, transcribe, translate
 from xinference_magics.wire.shapes import understood
@@ -142,7 +142,7 @@ class XinferenceTranscriber(ServedModel, BaseBlobParser):
         given = {"temperature": self.temperature, **self.extra_body, **options}
         return TranscriptionRequest(
             model_uid=self.model_uid,
-            audio=_upload(audio),
+            audio=upload(audio, "a sound"),
             language=language or self.language,
             words=words,
             options=given,
@@ -168,23 +168,3 @@ def _has_no_times(error: ServerError) -> bool:
     """Return whether a model refused a request only because it cannot tell times."""
     said = str(error).casefold()
     return "verbose_json" in said or "timestamp" in said
-
-
-def _upload(audio: object) -> Upload:
-    """Return the file of a sound in any form."""
-    if isinstance(audio, Upload):
-        return audio
-    if isinstance(data := getattr(audio, "data", audio), bytes | bytearray):
-        return Upload(bytes(data), getattr(audio, "mime_type", Upload.mime_type))
-    if isinstance(audio, str | Path):
-        path = Path(audio).expanduser()
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise BadRequestError(f"{path} cannot be read: {error.strerror}.") from error
-        return Upload(data, mimetypes.guess_type(path.name)[0] or Upload.mime_type, path.name)
-    if callable(read := getattr(audio, "read", None)):
-        return Upload(bytes(read()))
-    raise BadRequestError(
-        f"{type(audio).__name__} is not a sound.", hint="Pass a path, bytes or an open file."
-    )

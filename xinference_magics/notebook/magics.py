@@ -233,6 +233,26 @@ class XinferenceMagics(Magics):
         """Write down what is said in a file or a value; ``%transcribe -h`` for options."""
         return self._ask("transcribe", line, None, local_ns)
 
+    @_explained_as("ocr")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @interrupts.as_one_line()
+    def ocr(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Read the text in an image; ``%ocr -h`` for options."""
+        return self._ask("ocr", line, None, local_ns)
+
+    @_explained_as("infer")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @interrupts.as_one_line()
+    def infer(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Call a flexible model: ``%infer UID ARGUMENTS KEY=VALUE``."""
+        from xinference_magics.notebook.commands import COMMANDS
+
+        return self._run(COMMANDS, f"infer {line}", None, local_ns)
+
     @_explained_as("conversation")
     @no_var_expand
     @needs_local_scope

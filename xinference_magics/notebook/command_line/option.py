@@ -45,6 +45,7 @@ class Values(Enum):
     CONTINUES = "text model"
     PAINTS = "image model"
     HEARS = "transcribing model"
+    READS = "OCR model"
     LOADING = "loading model"
     WORKER = "worker"
     PARAMETER = "parameter"

@@ -138,3 +138,28 @@ class TranscribeOptions:
 
     conflict = ""
     implied_prompt = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OcrOptions:
+    """The options of ``%ocr``."""
+
+    model: str | None = given(replace(MODEL, values=Values.READS))
+    prompt: str | None = given(
+        Option(("--prompt",), help="What to do with the image.", metavar="TEXT", type=not_empty)
+    )
+    pages: str | None = given(
+        Option(
+            ("--pages",),
+            help="The pages of a PDF, such as 1-3.",
+            metavar="PAGES",
+            type=not_empty,
+        )
+    )
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
+    out: str | None = given(replace(OUT, help="Variable to keep the text in."))
+    endpoint: str | None = given(ENDPOINT)
+    api_key: None = given(API_KEY)
+
+    conflict = ""
+    implied_prompt = ""
