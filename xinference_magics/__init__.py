@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from xinference_magics.media.image_model import XinferenceImageModel as XinferenceImageModel
     from xinference_magics.media.ocr_model import XinferenceOcr as XinferenceOcr
+    from xinference_magics.media.speech_model import XinferenceSpeechModel as XinferenceSpeechModel
     from xinference_magics.media.transcriber import XinferenceTranscriber as XinferenceTranscriber
     from xinference_magics.rerank import XinferenceRerank as XinferenceRerank
 
@@ -40,6 +41,7 @@ _LAZY = {
     "XinferenceLLM": "xinference_magics.llms",
     "XinferenceOcr": "xinference_magics.media.ocr_model",
     "XinferenceRerank": "xinference_magics.rerank",
+    "XinferenceSpeechModel": "xinference_magics.media.speech_model",
     "XinferenceTranscriber": "xinference_magics.media.transcriber",
 }
 
@@ -53,6 +55,7 @@ __all__ = [
     "XinferenceLLM",
     "XinferenceOcr",
     "XinferenceRerank",
+    "XinferenceSpeechModel",
     "XinferenceTranscriber",
     "__version__",
     "load_ipython_extension",

@@ -2,7 +2,7 @@
 
 Standard library only::
 
-    for model_type, registration in registrations().items():
+    for model_type, registration in registrations():
         client.register_model(model_type, json.dumps(registration), persist=False)
 """
 
@@ -15,10 +15,14 @@ FOLDER = Path(__file__).resolve().parent / "model"
 """The folder with the models."""
 
 
-def registrations(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
-    """Return the registrations of the models, by model type."""
+def registrations(folder: Path = FOLDER) -> list[tuple[str, dict[str, Any]]]:
+    """Return the model type and the registration of each model."""
     folder = Path(folder)
-    return {"image": _image(folder / "image"), "audio": _transcriber(folder / "transcriber")}
+    return [
+        ("image", _image(folder / "image")),
+        ("audio", _audio("tiny-transcriber", "whisper", "audio2text", folder / "transcriber")),
+        ("audio", _audio("tiny-voice", "Kokoro", "text2audio", folder / "voice")),
+    ]
 
 
 def _image(folder: Path) -> dict[str, Any]:
@@ -37,18 +41,18 @@ def _image(folder: Path) -> dict[str, Any]:
     }
 
 
-def _transcriber(folder: Path) -> dict[str, Any]:
+def _audio(name: str, family: str, ability: str, folder: Path) -> dict[str, Any]:
     return {
         "version": 2,
-        "model_name": "tiny-transcriber",
-        "model_family": "whisper",
+        "model_name": name,
+        "model_family": family,
         "model_id": None,
         "model_revision": None,
         "model_uri": folder.resolve().as_uri(),
         "multilingual": True,
         "language": None,
         "model_lang": ["en", "fr"],
-        "model_ability": ["audio2text"],
+        "model_ability": [ability],
         "engine": "transformers",
         "default_model_config": None,
         "default_transcription_config": None,

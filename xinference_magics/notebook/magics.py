@@ -125,6 +125,9 @@ class XinferenceMagics(Magics):
         help="Take over %%chat and %%generate from another extension that defines them.",
     ).tag(config=True)
 
+    embed_limit = Float(
+        5.0, min=0, help="Largest sound or video to put into the notebook, in MB."
+    ).tag(config=True)
     log_level = CaselessStrEnum(
         LEVELS,
         "DEBUG",
@@ -223,6 +226,17 @@ class XinferenceMagics(Magics):
     ) -> Any:
         """Let an image model paint the cell, or the rest of the line; ``%image -h`` for options."""
         return self._ask("image", line, cell, local_ns)
+
+    @_explained_as("speech")
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @interrupts.as_one_line()
+    def speech(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Let a model speak the cell, or the rest of the line; ``%speech -h`` for options."""
+        return self._ask("speech", line, cell, local_ns)
 
     @_explained_as("transcribe")
     @no_var_expand

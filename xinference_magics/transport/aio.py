@@ -199,14 +199,15 @@ class AsyncModelHandle:
             check_status(response.status)
             return whole(await response.read())
 
-    async def upload(self, path: str, body: dict[str, Any]) -> Any:
-        """Send `body` as a form, whose files are uploads, and return the whole response."""
+    async def upload(self, path: str, body: dict[str, Any], *, raw: bool) -> Any:
+        """Send `body` as a form with its files; return the response, as bytes if `raw`."""
         fields, files = form(body)
         data = aiohttp.FormData(fields, quote_fields=False)
         for name, file in files:
             content = io.BytesIO(file.data)
             data.add_field(name, content, filename=file.name, content_type=file.mime_type)
-        return whole(await self._read(path, data=data))
+        received = await self._read(path, data=data)
+        return received if raw else whole(received)
 
     async def fetch(self, path: str, body: dict[str, Any]) -> bytes:
         """Send `body`, and return the response as it is."""

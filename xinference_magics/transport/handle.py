@@ -85,13 +85,13 @@ class ModelHandle:
             raise
         return _chunks(response) if stream else whole(response.content)
 
-    def upload(self, path: str, body: dict[str, Any]) -> Any:
-        """Send `body` as a form, whose files are uploads, and return the whole response."""
+    def upload(self, path: str, body: dict[str, Any], *, raw: bool) -> Any:
+        """Send `body` as a form with its files; return the response, as bytes if `raw`."""
         fields, files = form(body)
         parts = [(name, (file.name, file.data, file.mime_type)) for name, file in files]
         response = self._session.post(f"{self._endpoint}{path}", data=fields, files=parts)
         check_status(response.status_code)
-        return whole(response.content)
+        return response.content if raw else whole(response.content)
 
     def fetch(self, path: str, body: dict[str, Any]) -> bytes:
         """Send `body`, and return the response as it is."""

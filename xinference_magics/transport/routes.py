@@ -20,14 +20,15 @@ class Route:
         fields: The fields that Xinference itself reads; it takes the others, for the model, only
             as JSON in a field ``kwargs``. None if it reads all.
         wanted: The kind of model that it needs; others answer with an error that explains nothing.
-        form: ``json`` to send JSON and get JSON or a stream of it, ``upload`` to send a form and
-            get JSON, ``fetch`` to send JSON and get bytes.
+        sends: Whether the body is JSON or a form.
+        gets: Whether the response is JSON, or a stream of it, or bytes.
     """
 
     path: str
     fields: frozenset[str] | None = None
     wanted: str = ""
-    form: Literal["json", "upload", "fetch"] = "json"
+    sends: Literal["json", "form"] = "json"
+    gets: Literal["json", "bytes"] = "json"
 
     def __call__(self, handle: Any, body: Body) -> Any:
         """Send `body` through a handle, which may be asynchronous."""
@@ -35,8 +36,11 @@ class Route:
             others = {name: value for name, value in body.items() if name not in self.fields}
             # Other servers than Xinference read the fields where they are.
             body = {**body, "kwargs": written(others).decode()}
-        send = {"json": handle.post, "upload": handle.upload, "fetch": handle.fetch}[self.form]
-        return send(self.path, body)
+        if self.sends == "form":
+            return handle.upload(self.path, body, raw=self.gets == "bytes")
+        return (
+            handle.fetch(self.path, body) if self.gets == "bytes" else handle.post(self.path, body)
+        )
 
 
 chat = Route("/v1/chat/completions")
@@ -56,31 +60,41 @@ generate_images = Route(
     wanted="an image model",
 )
 vary_images = Route(
-    "/v1/images/variations", _PICTURES | {"image"}, wanted="an image model", form="upload"
+    "/v1/images/variations", _PICTURES | {"image"}, wanted="an image model", sends="form"
 )
 inpaint_images = Route(
     "/v1/images/inpainting",
     _PICTURES | {"image", "mask_image"},
     wanted="an image model",
-    form="upload",
+    sends="form",
 )
 read_images = Route(
     "/v1/images/ocr",
     frozenset({"model", "image"}),
     wanted="a model that reads images",
-    form="upload",
+    sends="form",
 )
 text_to_image = Route("/sdapi/v1/txt2img", wanted="an image model")
 image_to_image = Route("/sdapi/v1/img2img", wanted="an image model")
 
 transcribe = Route(
-    "/v1/audio/transcriptions", wanted="a model that transcribes speech", form="upload"
+    "/v1/audio/transcriptions", wanted="a model that transcribes speech", sends="form"
 )
-translate = Route("/v1/audio/translations", wanted="a model that translates speech", form="upload")
-speak = Route(
-    "/v1/audio/speech",
-    frozenset({"model", "input", "voice", "response_format", "speed", "stream"}),
-    wanted="a model that speaks",
-    form="fetch",
+translate = Route("/v1/audio/translations", wanted="a model that translates speech", sends="form")
+_SPOKEN = frozenset(
+    {
+        "model",
+        "input",
+        "voice",
+        "response_format",
+        "speed",
+        "stream",
+        "prompt_speech",
+        "prompt_latent",
+    }
+)
+speak = Route("/v1/audio/speech", _SPOKEN, wanted="a model that speaks", gets="bytes")
+speak_like = Route(
+    "/v1/audio/speech", _SPOKEN, wanted="a model that speaks", sends="form", gets="bytes"
 )
 infer = Route("/v1/flexible/infers", wanted="a flexible model")

@@ -46,6 +46,7 @@ class Values(Enum):
     PAINTS = "image model"
     HEARS = "transcribing model"
     READS = "OCR model"
+    SPEAKS = "speaking model"
     LOADING = "loading model"
     WORKER = "worker"
     PARAMETER = "parameter"

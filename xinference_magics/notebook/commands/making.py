@@ -11,11 +11,17 @@ from xinference_magics.notebook.command_line.option import Option, given, other_
 from xinference_magics.notebook.command_line.readers import literal, pair
 from xinference_magics.notebook.commands.command import UID, Command, PromptCommand, ThereOptions
 from xinference_magics.notebook.commands.launch_options import LaunchOptions
-from xinference_magics.notebook.media.options import ImageOptions, OcrOptions, TranscribeOptions
+from xinference_magics.notebook.media.options import (
+    ImageOptions,
+    OcrOptions,
+    SpeechOptions,
+    TranscribeOptions,
+)
 from xinference_magics.notebook.session.namespace import FLEXIBLE
 
 if TYPE_CHECKING:
     from xinference_magics.media.pictures import Images
+    from xinference_magics.media.speech import Speech
     from xinference_magics.media.transcript import Transcript
     from xinference_magics.notebook.cell_context import CellContext
     from xinference_magics.notebook.session.session import Session
@@ -26,6 +32,13 @@ def image(cell: CellContext, options: ImageOptions, text: str) -> Images:
     with interrupts.deferred_sigint():
         from xinference_magics.notebook.media import painting
     return painting.paint(cell, options, text)
+
+
+def speech(cell: CellContext, options: SpeechOptions, text: str) -> Speech:
+    """Speak a text."""
+    with interrupts.deferred_sigint():
+        from xinference_magics.notebook.media import speaking
+    return speaking.speak(cell, options, text)
 
 
 def transcribe(cell: CellContext, options: TranscribeOptions, text: str) -> Transcript | None:
@@ -80,6 +93,17 @@ COMMANDS = (
             "%%image --from photo.jpg --strength 0.6\nThe same as a drawing",
         ),
         note=other_letters(ImageOptions, "%xinference launch", LaunchOptions),
+        acts=False,
+    ),
+    PromptCommand(
+        "speech",
+        "Let a model speak a text; %speech and %%speech are the same.",
+        speech,
+        SpeechOptions,
+        (
+            "%%speech --voice ef_dora\nGood evening, {{name}}.",
+            "sound = %speech -f wav --speed 1.2 Good evening.",
+        ),
         acts=False,
     ),
     PromptCommand(

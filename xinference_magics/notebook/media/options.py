@@ -10,6 +10,9 @@ from xinference_magics.notebook.chatting.options import MODEL, OUT, PARAMETER, R
 from xinference_magics.notebook.command_line.option import API_KEY, ENDPOINT, Option, Values, given
 from xinference_magics.notebook.command_line.readers import count, not_empty, number, one_of
 
+SOUNDS = ("mp3", "wav", "flac", "ogg", "opus", "aac", "pcm")
+"""The formats of sounds that OpenAI's interface names; models know some of them."""
+
 FORMATS = ("table", "text", "vtt", "srt", "json")
 """How ``%transcribe`` can show a transcript."""
 
@@ -102,6 +105,71 @@ class ImageOptions:
         }
         named = {name: value for name, value in given.items() if value is not None}
         return {**dict(self.parameter or ()), **named}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpeechOptions:
+    """The options of ``%%speech``."""
+
+    model: str | None = given(replace(MODEL, values=Values.SPEAKS))
+    voice: str | None = given(
+        Option(
+            ("--voice",), help="The voice (default: the model's).", metavar="NAME", type=not_empty
+        )
+    )
+    format: str = given(
+        Option(
+            ("--format", "-f"),
+            help="Format of the sound.",
+            metavar="FORMAT",
+            type=partial(one_of, SOUNDS, "format"),
+            default="mp3",
+            values=SOUNDS,
+        )
+    )
+    speed: float | None = given(
+        Option(("--speed",), help="How fast to speak; 1 is normal.", metavar="X", type=float)
+    )
+    seed: int | None = given(
+        Option(("--seed",), help="Seed, if the model takes one.", metavar="N", type=number)
+    )
+    reference: str | None = given(
+        Option(
+            ("--reference",),
+            help="Imitate the voice in this sound: an expression or a file.",
+            metavar="SOUND",
+            type=not_empty,
+        )
+    )
+    reference_text: str | None = given(
+        Option(("--reference-text",), help="What is said in --reference.", metavar="TEXT")
+    )
+    parameter: list[tuple[str, Any]] | None = given(PARAMETER)
+    out: str | None = given(replace(OUT, help="Variable to keep the speech in."))
+    raw: bool | None = given(RAW)
+    endpoint: str | None = given(ENDPOINT)
+    api_key: None = given(API_KEY)
+
+    implied_prompt = ""
+
+    @property
+    def conflict(self) -> str:
+        """Which options contradict each other, and what to do; empty if none do."""
+        if self.reference_text is not None and self.reference is None:
+            return "--reference-text needs the sound that says it: add --reference SOUND"
+        return ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the model is asked for, by the names of its parameters."""
+        given = {
+            "voice": self.voice,
+            "speed": self.speed,
+            "seed": self.seed,
+            "prompt_text": self.reference_text,
+        }
+        named = {name: value for name, value in given.items() if value is not None}
+        return {**dict(self.parameter or ()), **named, "response_format": self.format}
 
 
 @dataclass(frozen=True, kw_only=True)

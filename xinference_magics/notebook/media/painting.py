@@ -9,8 +9,8 @@ from uuid import uuid4
 from xinference_magics.errors import PromptError
 from xinference_magics.notebook.chatting.responders import model_meant
 from xinference_magics.notebook.media.following import Following
+from xinference_magics.notebook.media.texts import only_text
 from xinference_magics.notebook.prompt.attachments import media
-from xinference_magics.notebook.prompt.expand import expand
 from xinference_magics.notebook.session.namespace import IMAGE
 from xinference_magics.notes import collected_notes, show
 from xinference_magics.plain import shortened
@@ -34,7 +34,7 @@ def paint(cell: CellContext, options: ImageOptions, text: str) -> Images:
         KeyboardInterrupt: The kernel was interrupted.
     """
     with collected_notes() as notes:
-        prompt = text if options.raw else _text(text, cell.variables)
+        prompt = text if options.raw else only_text(text, cell.variables, "A prompt for pictures")
         asked = {**options.parameters, "n": options.n, "seed": options.seed}
         given = _given(options, cell.variables)
     show(notes)
@@ -52,20 +52,6 @@ def paint(cell: CellContext, options: ImageOptions, text: str) -> Images:
     if options.out:
         cell.namespace[options.out] = images
     return images
-
-
-def _text(text: str, variables: Mapping[str, Any]) -> str:
-    """Insert values into a prompt that is only text.
-
-    Raises:
-        PromptError: A picture or sound was inserted.
-    """
-    prompt = expand(text, variables)
-    if prompt.blocks is not None:
-        raise PromptError(
-            "A prompt for pictures is only text.", hint="--from IMAGE begins with a picture."
-        )
-    return prompt.text
 
 
 def _given(options: ImageOptions, variables: Mapping[str, Any]) -> dict[str, bytes]:

@@ -126,6 +126,7 @@ class Settings(Protocol):
     seed: int | None
     connect_timeout: float
     read_timeout: float
+    embed_limit: float
 
 
 class Connector:

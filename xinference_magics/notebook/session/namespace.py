@@ -106,6 +106,12 @@ def _transcriber(_running: RunningModel, fields: dict[str, Any]) -> Any:
     return XinferenceTranscriber(**fields)
 
 
+def _speech_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.speech_model import XinferenceSpeechModel
+    return XinferenceSpeechModel(**fields)
+
+
 def _ocr_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
     with interrupts.deferred_sigint():
         from xinference_magics.media.ocr_model import XinferenceOcr
@@ -130,6 +136,7 @@ HEARS = Kind(
     does="write down speech",
 )
 OCR = Kind("image", "ocr", _ocr_model, "ocr_model", magic="%ocr", does="read images")
+SPEAKS = Kind("audio", "text2audio", _speech_model, "speech_model", magic="%%speech", does="speak")
 FLEXIBLE = Kind("flexible", "", _flexible_model, "flexible_model", magic="%infer", does="infer")
 
 KINDS = (
@@ -138,6 +145,7 @@ KINDS = (
     IMAGE,
     OCR,
     HEARS,
+    SPEAKS,
     FLEXIBLE,
     Kind("embedding", "embed", _embeddings, "embeddings"),
     Kind("rerank", "rerank", _reranker, "reranker"),
