@@ -281,6 +281,19 @@ def tiny_encoders(cluster, tiny_encoders_registered):
     return {model_type: launch.wait().uid for model_type, launch in launches.items()}
 
 
+@pytest.fixture(scope="session")
+def tiny_media(cluster):
+    """The tiny models of pictures and sounds, running: image, hears, speaks, ocr and flexible."""
+    made = runpy.run_path(EXAMPLES / "tiny_media" / "registrations.py")
+    for model_type, definition in made["registrations"]():
+        cluster.registry.register(model_type, json.dumps(definition))
+    launches = [cluster.launch(LaunchRequest(**each)) for each in made["launches"]()]
+    uids = [launch.wait().uid for launch in launches]
+    return SimpleNamespace(
+        **dict(zip(("image", "hears", "speaks", "ocr", "flexible"), uids, strict=True))
+    )
+
+
 @pytest.fixture
 def closed_port():
     """A port on which nothing listens."""

@@ -3,7 +3,7 @@
 It writes them down with their times, in English and French, and translates the French. Nothing
 else is understood. Needs espeak-ng, and the packages of the server group in pyproject.toml::
 
-    OMP_NUM_THREADS=1 python train_transcriber.py MINUTES
+    OMP_NUM_THREADS=1 python train_transcriber.py MINUTES [--continue]
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Lessons:
         self._pool = [self._new() for _ in range(POOL)]
 
     def batch(self, step: int) -> tuple[Tensor, int, list[list[int]]]:
-        """Return spectra, how many positions have sound, and three answers for each."""
+        """Return spectra, how many positions have sound, and the answers for each."""
         if step % 2:
             self._pool[self._random.randrange(POOL)] = self._new()
         chosen = self._random.sample(self._pool, BATCH)
@@ -111,6 +111,7 @@ class Lessons:
             self._answer(made, "transcribe", timed=False),
             self._answer(made, "transcribe", timed=True),
             self._answer(made, other, timed=True),
+            self._answer(made, other, timed=False),
         ]
 
     def _answer(self, made: Recording, task: str, *, timed: bool) -> list[int]:
@@ -187,11 +188,14 @@ def optimizers(model: WhisperForConditionalGeneration) -> list[tuple[Any, float]
     return [(Muon(matrices, MUON), MUON), (torch.optim.AdamW(others, ADAM, (0.9, 0.98)), ADAM)]
 
 
-def train(minutes: float) -> None:
-    """Train for some minutes, and save the model."""
+def train(minutes: float, *, go_on: bool) -> None:
+    """Train a new model, or the one that is there, for some minutes, and save it."""
     torch.manual_seed(0)
     tokenizer = make_tokenizer()
     lessons, model = Lessons(tokenizer), make_model(tokenizer)
+    if go_on:
+        model = WhisperForConditionalGeneration.from_pretrained(FOLDER, dtype=torch.float32)
+        model.train()
     rates = optimizers(model)
     began, average, step = time.monotonic(), 8.0, 0
     while (done := (time.monotonic() - began) / (60 * minutes)) < 1:
@@ -234,4 +238,4 @@ def save(model: WhisperForConditionalGeneration, tokenizer: WhisperTokenizerFast
 
 
 if __name__ == "__main__":
-    train(float(sys.argv[1]))
+    train(float(sys.argv[1]), go_on="--continue" in sys.argv)
