@@ -119,6 +119,8 @@ def start_server(server_command, tmp_path_factory):
     `instead_of` is a stopped server whose home and endpoint the new one reuses.
     """
     started = []
+    # Its environment has an ffmpeg, with which it reads sounds.
+    path = os.pathsep.join([str(Path(server_command).parent), os.environ["PATH"]])
 
     def start(*options, instead_of=None, **environment):
         home = instead_of.home if instead_of else tmp_path_factory.mktemp("xinference")
@@ -126,7 +128,7 @@ def start_server(server_command, tmp_path_factory):
         with (home / "output.log").open("w") as log:
             process = psutil.Popen(
                 [server_command, "-H", "127.0.0.1", "-p", endpoint.rpartition(":")[2], *options],
-                env=server_environment(home, **environment),
+                env=server_environment(home, **{"PATH": path, **environment}),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -117,6 +117,7 @@ COMMANDS = (
             "%transcribe -f vtt interview.mp3",
         ),
         acts=False,
+        takes_cell=False,
     ),
     PromptCommand(
         "ocr",
