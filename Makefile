@@ -106,11 +106,12 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 $(SERVER_VENV)/.installed: pyproject.toml
-	@echo "Installing a CPU-only Xinference $(XINFERENCE) into $(SERVER_VENV) (about 2 GB, some minutes) ..."
+	@echo "Installing a CPU-only Xinference $(XINFERENCE) into $(SERVER_VENV) (about 3 GB, some minutes) ..."
 	@$(PYTHON) -m venv $(SERVER_VENV)
 	@$(call pip_install,$(SERVER_VENV)/bin,'pip>=25.1')
 	@$(call pip_install,$(SERVER_VENV)/bin,--group server)
 	@$(call pip_install,$(SERVER_VENV)/bin,--no-deps xinference==$(XINFERENCE))
+	@ln -sf "$$($(SERVER_VENV)/bin/python -c 'import imageio_ffmpeg as i; print(i.get_ffmpeg_exe())')" $(SERVER_VENV)/bin/ffmpeg
 	@$(SERVER_VENV)/bin/python tests/remember_absent.py
 	@$(SERVER_VENV)/bin/python tests/remember_catalog.py
 	@touch $@

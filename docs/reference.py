@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import xinference_magics
-from xinference_magics import chat, cluster, local_server
+from xinference_magics import chat, cluster, local_server, media
 from xinference_magics.cluster import launching
 from xinference_magics.notebook import results
 from xinference_magics.notebook.command_line.arguments import spellings
@@ -91,8 +91,12 @@ def _command(command: AnyCommand) -> Iterable[str]:
     yield f"### `{command.magic} {command.name}{f' {named}' if named else ''}`\n"
     yield f"{_text(command.help)}{f' {_text(command.note)}' if command.note else ''}\n"
     if isinstance(command, PromptCommand):
-        magics = f"`%{command.name}` and `%%{command.name}`"
-        yield f"Also {magics}; the rest of the line, or the cell, is the prompt.\n"
+        yield (
+            f"Also `%{command.name}` and `%%{command.name}`; the rest of the line, or the cell, is "
+            "the prompt.\n"
+            if command.takes_cell
+            else f"Also `%{command.name}`; the rest of the line is the file or expression.\n"
+        )
     if command.options:
         yield _table(("", ""), _options(command))
     if words := _returned(command):
@@ -122,14 +126,14 @@ def _returned(command: AnyCommand) -> list[str]:
     annotation = str(inspect.signature(command.run).return_annotation)
     known = {**_classes(), "str": str, "Path": Path}
     names = ALIASES.get(annotation.removesuffix(" | None"), annotation).split(" | ")
-    return [_word(known[name]) for name in names if name != "None"]
+    return [_word(known[name]) for name in names if name not in {"None", "Any"}]
 
 
 def _classes() -> dict[str, type]:
     """Map the names of all classes that commands may return to the classes."""
     modules = [
         import_module(found.name)
-        for room in (chat, cluster, launching, local_server, results)
+        for room in (chat, cluster, launching, local_server, media, results)
         for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
     ]
     return {

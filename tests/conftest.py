@@ -120,6 +120,8 @@ def start_server(server_command, tmp_path_factory):
     `instead_of` is a stopped server whose home and endpoint the new one reuses.
     """
     started = []
+    # Its environment has an ffmpeg, with which it reads sounds.
+    path = os.pathsep.join([str(Path(server_command).parent), os.environ["PATH"]])
 
     def start(*options, instead_of=None, **environment):
         home = instead_of.home if instead_of else tmp_path_factory.mktemp("xinference")
@@ -127,7 +129,7 @@ def start_server(server_command, tmp_path_factory):
         with (home / "output.log").open("w") as log:
             process = psutil.Popen(
                 [server_command, "-H", "127.0.0.1", "-p", endpoint.rpartition(":")[2], *options],
-                env=server_environment(home, **environment),
+                env=server_environment(home, **{"PATH": path, **environment}),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -291,6 +293,19 @@ def tiny_encoders(cluster, tiny_encoders_registered):
         )
         launches[model_type] = cluster.launch(request)
     return {model_type: launch.wait().uid for model_type, launch in launches.items()}
+
+
+@pytest.fixture(scope="session")
+def tiny_media(cluster):
+    """The tiny models of pictures and sounds, running: image, hears, speaks, ocr and flexible."""
+    made = runpy.run_path(EXAMPLES / "tiny_media" / "registrations.py")
+    for model_type, definition in made["registrations"]():
+        cluster.registry.register(model_type, json.dumps(definition))
+    launches = [cluster.launch(LaunchRequest(**each)) for each in made["launches"]()]
+    uids = [launch.wait().uid for launch in launches]
+    return SimpleNamespace(
+        **dict(zip(("image", "hears", "speaks", "ocr", "flexible"), uids, strict=True))
+    )
 
 
 @pytest.fixture

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from xinference_magics.embeddings import XinferenceEmbeddings as XinferenceEmbeddings
     from xinference_magics.errors import XinferenceError as XinferenceError
     from xinference_magics.llms import XinferenceLLM as XinferenceLLM
+    from xinference_magics.media.flexible_model import (
+        XinferenceFlexibleModel as XinferenceFlexibleModel,
+    )
+    from xinference_magics.media.image_model import XinferenceImageModel as XinferenceImageModel
+    from xinference_magics.media.ocr_model import XinferenceOcr as XinferenceOcr
+    from xinference_magics.media.speech_model import XinferenceSpeechModel as XinferenceSpeechModel
+    from xinference_magics.media.transcriber import XinferenceTranscriber as XinferenceTranscriber
     from xinference_magics.rerank import XinferenceRerank as XinferenceRerank
 
 __version__ = "0.1.0"
@@ -34,8 +41,13 @@ _LAZY = {
     "Turn": "xinference_magics.chat.turn",
     "XinferenceEmbeddings": "xinference_magics.embeddings",
     "XinferenceError": "xinference_magics.errors",
+    "XinferenceFlexibleModel": "xinference_magics.media.flexible_model",
+    "XinferenceImageModel": "xinference_magics.media.image_model",
     "XinferenceLLM": "xinference_magics.llms",
+    "XinferenceOcr": "xinference_magics.media.ocr_model",
     "XinferenceRerank": "xinference_magics.rerank",
+    "XinferenceSpeechModel": "xinference_magics.media.speech_model",
+    "XinferenceTranscriber": "xinference_magics.media.transcriber",
     "map_rows": "xinference_magics.data.mapping",
 }
 
@@ -46,8 +58,13 @@ __all__ = [
     "Turn",
     "XinferenceEmbeddings",
     "XinferenceError",
+    "XinferenceFlexibleModel",
+    "XinferenceImageModel",
     "XinferenceLLM",
+    "XinferenceOcr",
     "XinferenceRerank",
+    "XinferenceSpeechModel",
+    "XinferenceTranscriber",
     "__version__",
     "load_ipython_extension",
     "map_rows",

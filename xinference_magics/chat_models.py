@@ -41,7 +41,7 @@ from xinference_magics.models.text_model import (
     warn_if_choice_unmet,
 )
 from xinference_magics.notes import note
-from xinference_magics.transport.inference import Ask, chat
+from xinference_magics.transport.routes import Route, chat
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.engines import Method, ignored_in_chat, omits_reasoning
 from xinference_magics.wire.parameters import CALL_NAMES, reject_unknown
@@ -177,7 +177,7 @@ class ChatXinference(DescribedModel, BaseChatModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    _asks: ClassVar[Ask] = chat
+    _route: ClassVar[Route] = chat
 
     think_prefilled: bool | None = None
     """Whether the chat template ends in ``<think>``, so that answers only close the tag.

@@ -9,8 +9,8 @@ from langchain_core.embeddings import Embeddings
 from pydantic import ConfigDict, Field
 
 from xinference_magics.models.served import ServedModel
-from xinference_magics.transport.inference import Ask, embed
 from xinference_magics.transport.limiter import LEAST, Limiter, in_order
+from xinference_magics.transport.routes import Route, embed
 from xinference_magics.wire.vectors import embedding_requests, vectors
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class XinferenceEmbeddings(ServedModel, Embeddings):
     batch_size: int = Field(default=64, ge=1)
     """Maximum number of texts in one request."""
 
-    _asks: ClassVar[Ask] = embed
+    _route: ClassVar[Route] = embed
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return a vector for each of `texts`, in order."""

@@ -21,7 +21,7 @@ from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
 from xinference_magics.models.text_model import TextModel, warn_about_ignored
-from xinference_magics.transport.inference import Ask, complete
+from xinference_magics.transport.routes import Route, complete
 from xinference_magics.wire.parameters import TEXT_CALL_NAMES, reject_unknown
 from xinference_magics.wire.request import text_request
 from xinference_magics.wire.text import TextStreamConverter, to_generation
@@ -80,7 +80,7 @@ class XinferenceLLM(TextModel, BaseLLM):
 
     model_config = ConfigDict(extra="forbid")
 
-    _asks: ClassVar[Ask] = complete
+    _route: ClassVar[Route] = complete
 
     _call: dict[str, Any] = PrivateAttr(default_factory=dict)
     """The parameters of the call that this copy of the model was made for."""

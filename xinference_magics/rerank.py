@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from typing_extensions import override
 
 from xinference_magics.models.served import ServedModel
-from xinference_magics.transport.inference import Ask, rerank
+from xinference_magics.transport.routes import Route, rerank
 from xinference_magics.wire.ranking import ranked, rerank_request
 
 
@@ -52,7 +52,7 @@ class XinferenceRerank(ServedModel, BaseDocumentCompressor):
     top_n: int | None = Field(default=3, ge=1)
     """How many documents to keep; None for all of them."""
 
-    _asks: ClassVar[Ask] = rerank
+    _route: ClassVar[Route] = rerank
 
     @override
     def compress_documents(

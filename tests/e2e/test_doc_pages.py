@@ -117,6 +117,32 @@ def test_answers_from_documents(run_page, tmp_path):
     assert "The engines llama.cpp, transformers, vLLM, SGLang and MLX" in shown(chained)
 
 
+OF_MEDIA = {
+    "-n sd-turbo": "-n tiny-image",
+    "--size 512x512": "--size 64x64 --steps 3",
+    'size="512x512"': 'size="64x64", num_inference_steps=3',
+    "--from cats[0]": "--from cats[0] --steps 4",
+    "-n Kokoro-82M": "-n tiny-voice",
+    "-n whisper-tiny": "-n tiny-transcriber",
+    "-n GOT-OCR2_0": "-n TeleOCR",
+    "station.ogg": str(DOCS.parent / "examples/tiny_media/sounds/station.ogg"),
+    "my-flexible-model": "tiny-echo",
+}
+
+
+def test_pictures_and_sounds(run_page, tiny_media, kernel):
+    """Uses the models that run already, which `launch` finds."""
+    _, made, same, *_, speech, _, transcript, turned, _, text, _ = run_page("media.md", OF_MEDIA)
+    assert "<2 pictures: seed " in shown(made)
+    assert shown(same) == "True"
+    assert "of wav>" in shown(speech)
+    assert "The train leaves at seven." in shown(transcript)
+    assert "WEBVTT" in shown(turned)
+    assert text.status == "ok"
+    assert kernel.value("text") != "''"
+    assert kernel.value("result") == "{'top_k': 3}"
+
+
 def test_working_offline(run_page, kernel, tiny_definitions, tmp_path):
     """Needs only files, for a model that the server knows and for one that it does not."""
     [definition] = [each for each in tiny_definitions if each["model_name"] == "tiny-chat"]

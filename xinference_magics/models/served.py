@@ -22,7 +22,8 @@ from xinference_magics.auth.identity import Identity
 from xinference_magics.errors import BadRequestError, shown_as
 from xinference_magics.transport.bearer import Bearer
 from xinference_magics.transport.endpoint import INFERENCE, MAX_TIMEOUT_SECONDS, Timeouts, resolve
-from xinference_magics.transport.inference import Ask, InferenceEndpoint
+from xinference_magics.transport.inference import InferenceEndpoint
+from xinference_magics.transport.routes import Route  # noqa: TC001  # pydantic reads the annotation
 from xinference_magics.transport.traces import forget
 from xinference_magics.wire.parameters import reject_unknown
 
@@ -113,7 +114,7 @@ class ServedModel(BaseModel):
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Added unchanged to every request body, for parameters that have no field here."""
 
-    _asks: ClassVar[Ask]
+    _route: ClassVar[Route]
     """The kind of request that this class of model sends."""
 
     _clients: tuple[tuple[Any, ...], InferenceEndpoint] | None = PrivateAttr(default=None)
@@ -195,7 +196,7 @@ class ServedModel(BaseModel):
             return known[1]
         endpoint = InferenceEndpoint(
             self.server_url,
-            type(self)._asks,  # noqa: SLF001  # on the class, so it is not bound
+            self._route,
             token=Bearer(
                 self.server_url, self.token_source or self._token, at_once=self._key_alone
             ),

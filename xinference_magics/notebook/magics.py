@@ -12,6 +12,7 @@ from IPython.core.completer import context_matcher
 from IPython.core.magic import (
     Magics,
     line_cell_magic,
+    line_magic,
     magics_class,
     needs_local_scope,
     no_var_expand,
@@ -128,6 +129,9 @@ class XinferenceMagics(Magics):
         help="Take over %%chat and %%generate from another extension that defines them.",
     ).tag(config=True)
 
+    embed_limit = Float(
+        5.0, min=0, help="Largest sound or video to put into the notebook, in MB."
+    ).tag(config=True)
     log_level = CaselessStrEnum(
         LEVELS,
         "DEBUG",
@@ -237,6 +241,57 @@ class XinferenceMagics(Magics):
         """Ask the cell for each row of the data in its line; ``%map -h`` for options."""
         return self._ask("map", line, cell, local_ns)
 
+    @_explained_as("image")
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @interrupts.as_one_line()
+    def image(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Let an image model paint the cell, or the rest of the line; ``%image -h`` for options."""
+        return self._ask("image", line, cell, local_ns)
+
+    @_explained_as("speech")
+    @no_var_expand
+    @needs_local_scope
+    @line_cell_magic
+    @interrupts.as_one_line()
+    def speech(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> Any:
+        """Let a model speak the cell, or the rest of the line; ``%speech -h`` for options."""
+        return self._ask("speech", line, cell, local_ns)
+
+    @_explained_as("transcribe")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @interrupts.as_one_line()
+    def transcribe(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Write down what is said in a file or a value; ``%transcribe -h`` for options."""
+        return self._ask("transcribe", line, None, local_ns)
+
+    @_explained_as("ocr")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @interrupts.as_one_line()
+    def ocr(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Read the text in an image; ``%ocr -h`` for options."""
+        return self._ask("ocr", line, None, local_ns)
+
+    @_explained_as("infer")
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @interrupts.as_one_line()
+    def infer(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
+        """Call a flexible model: ``%infer UID ARGUMENTS KEY=VALUE``."""
+        from xinference_magics.notebook.commands import COMMANDS
+
+        return self._run(COMMANDS, f"infer {line}", None, local_ns)
+
     @_explained_as("conversation")
     @no_var_expand
     @needs_local_scope
@@ -284,7 +339,8 @@ class XinferenceMagics(Magics):
             _say(str(requested).rstrip())
             return None
         self.session.connector.changes += 1
-        if answer is None or not getattr(answer, "in_page", True):  # its repr is shown instead
+        shown = command.acts and getattr(answer, "in_page", True)
+        if answer is None or not shown:  # its repr is shown instead
             return answer
         self._note_shown(answer)
         return answer

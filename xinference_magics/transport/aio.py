@@ -28,6 +28,7 @@ from xinference_magics.transport.failures import server_error
 from xinference_magics.transport.handle import JSON, check_status
 from xinference_magics.transport.logs import timed
 from xinference_magics.transport.unreachable import misused_proxy, no_xinference
+from xinference_magics.wire.uploads import form
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -204,6 +205,28 @@ class AsyncModelHandle:
         async with response:
             check_status(response.status)
             return whole(await response.read())
+
+    async def upload(self, path: str, body: dict[str, Any], *, raw: bool) -> Any:
+        """Send `body` as a form with its files; return the response, as bytes if `raw`."""
+        fields, files = form(body)
+        data = aiohttp.FormData(fields, quote_fields=False)
+        for name, file in files:
+            content = io.BytesIO(file.data)
+            data.add_field(name, content, filename=file.name, content_type=file.mime_type)
+        received = await self._read(path, data=data)
+        return received if raw else whole(received)
+
+    async def fetch(self, path: str, body: dict[str, Any]) -> bytes:
+        """Send `body`, and return the response as it is."""
+        return await self._read(path, data=io.BytesIO(written(body)), headers=JSON)
+
+    async def _read(self, path: str, **sent: Any) -> bytes:
+        with timed(_log, logging.DEBUG, "POST", path) as asked:
+            response = await self._session.post(f"{self._endpoint}{path}", **sent)
+            asked.status = response.status
+        async with response:
+            check_status(response.status)
+            return await response.read()
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncGenerator[dict[str, Any]]:

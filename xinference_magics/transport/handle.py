@@ -13,6 +13,7 @@ from xinference_magics.transport.endpoint import Timeouts, model_url, quoted
 from xinference_magics.transport.events import read, whole, written
 from xinference_magics.transport.logs import dropped
 from xinference_magics.wire.shapes import MalformedError
+from xinference_magics.wire.uploads import form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -83,6 +84,20 @@ class ModelHandle:
             response.close()
             raise
         return _chunks(response) if stream else whole(response.content)
+
+    def upload(self, path: str, body: dict[str, Any], *, raw: bool) -> Any:
+        """Send `body` as a form with its files; return the response, as bytes if `raw`."""
+        fields, files = form(body)
+        parts = [(name, (file.name, file.data, file.mime_type)) for name, file in files]
+        response = self._session.post(f"{self._endpoint}{path}", data=fields, files=parts)
+        check_status(response.status_code)
+        return response.content if raw else whole(response.content)
+
+    def fetch(self, path: str, body: dict[str, Any]) -> bytes:
+        """Send `body`, and return the response as it is."""
+        response = self._session.post(f"{self._endpoint}{path}", data=written(body), headers=JSON)
+        check_status(response.status_code)
+        return response.content
 
 
 def _chunks(response: Response) -> Generator[dict[str, Any]]:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -23,63 +22,24 @@ from xinference_magics.errors import (
 )
 from xinference_magics.remedies import Remedy
 from xinference_magics.transport.bearer import Bearer, Token
-from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url
+from xinference_magics.transport.endpoint import INFERENCE, Timeouts, model_url, quoted
 from xinference_magics.transport.error_details import last_failure, one_line, says_nothing
-from xinference_magics.transport.events import EventError, whole, written
+from xinference_magics.transport.events import EventError, whole
 from xinference_magics.transport.handle import abort_soon
 from xinference_magics.transport.logs import timed
+from xinference_magics.transport.routes import Body, Route, chat
 from xinference_magics.transport.traces import forget, from_client
 from xinference_magics.wire.shapes import MalformedError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from requests import Session
 
 _log = logging.getLogger(__name__)
 
-Body = dict[str, Any]
-Ask = Callable[[Any, Body], Any]
-"""Sends a body through a handle, which may be asynchronous."""
-
 _MAX_WAIT_SECONDS = 30.0  # seconds; what the server itself suggests while a model loads
-_RERANK = {"model", "query", "documents", "top_n", "max_chunks_per_doc", "return_documents"}
-
-
-def chat(handle: Any, body: Body) -> Any:
-    """Request the next message of a chat."""
-    return handle.post(_PATHS[chat], body)
-
-
-def complete(handle: Any, body: Body) -> Any:
-    """Request the continuation of a text."""
-    return handle.post(_PATHS[complete], body)
-
-
-def embed(handle: Any, body: Body) -> Any:
-    """Request the embeddings of texts."""
-    return handle.post(_PATHS[embed], body)
-
-
-def rerank(handle: Any, body: Body) -> Any:
-    """Request scores of documents for a query; fields unknown to Xinference go to the model."""
-    others = {name: value for name, value in body.items() if name not in _RERANK}
-    return handle.post(_PATHS[rerank], {**body, "kwargs": written(others).decode()})
-
-
-_PATHS: dict[Ask, str] = {
-    chat: "/v1/chat/completions",
-    complete: "/v1/completions",
-    embed: "/v1/embeddings",
-    rerank: "/v1/rerank",
-}
-
-_WANTED = {
-    complete: "a model that continues texts",
-    embed: "an embedding model",
-    rerank: "a rerank model",
-}
-"""The kind of model a request needs; other kinds answer with an error that explains nothing."""
 
 _MEDIA = (
     "Is each image, sound or video file complete? On llama.cpp a model accepts them only if it was "
@@ -96,7 +56,7 @@ class InferenceEndpoint:
 
     Args:
         endpoint: A normalized endpoint.
-        ask: The kind of request: `chat`, `complete`, `embed` or `rerank`.
+        route: The kind of request, unless a call names another.
         token: Called before each request for the bearer token; None sends none.
         timeouts: Limits in seconds; the whole response has no limit.
         retries: How often to retry if the server has not read the request: its model is still
@@ -106,7 +66,7 @@ class InferenceEndpoint:
     def __init__(
         self,
         endpoint: str,
-        ask: Ask = chat,
+        route: Route = chat,
         *,
         token: Token | None = None,
         timeouts: Timeouts = INFERENCE,
@@ -115,7 +75,7 @@ class InferenceEndpoint:
         self.endpoint = endpoint
         self.token = Bearer.of(endpoint, token) if token else None
         self.timeouts = timeouts
-        self._ask = ask
+        self._route = route
         self._retries = retries
         self._making = threading.Lock()
         self._session: Session | None = None
@@ -132,6 +92,32 @@ class InferenceEndpoint:
             with self._watched(body, self._unanswered):
                 async with self._async() as handle:
                     return await self._aasked(handle, body)
+
+    def by(self, route: Route) -> InferenceEndpoint:
+        """Return an endpoint for another kind of request, with the same limits and credentials."""
+        return InferenceEndpoint(
+            self.endpoint, route, token=self.token, timeouts=self.timeouts, retries=self._retries
+        )
+
+    def told(self, path: str) -> Any:
+        """Return the JSON at a path of the server; None if there is none, or not at once."""
+        return self._told(f"{self.endpoint}{path}")
+
+    def tell(self, path: str, body: Body) -> bool:
+        """Send `body` aside from a request; return whether the server accepted it."""
+        limits = (_SIDE_TIMEOUTS.connect, _SIDE_TIMEOUTS.read)
+        try:
+            self._opened().post(f"{self.endpoint}{path}", json=body, timeout=limits)
+        except XinferenceError:
+            _log.debug("%s was not accepted", path, exc_info=True)
+            return False
+        return True
+
+    def abort(self, model_uid: str, request_id: str) -> bool:
+        """Abort a request; return whether the server accepted it."""
+        # Without this duration, it would also reject later requests with the same ID.
+        path = f"/v1/models/{quoted(model_uid)}/requests/{quoted(request_id)}/abort"
+        return self.tell(path, {"block_duration": 0})
 
     def chunks(self, body: Body) -> Generator[Any]:
         """Stream the response to `body`, which must ask for a stream."""
@@ -171,32 +157,30 @@ class InferenceEndpoint:
 
     def description(self, model_uid: str) -> Any:
         """Return the server's description of a running model; None if it gives none."""
-        return self._told(model_uid)
+        return self._told(model_url(self.endpoint, model_uid))
 
     async def adescription(self, model_uid: str) -> Any:
         """Return the server's description of a running model; None if it gives none."""
-        return await self._atold(model_uid)
+        return await self._atold(model_url(self.endpoint, model_uid))
 
-    def _told(self, model_uid: str, about: str = "") -> Any:
-        """Return the JSON at a model's path, or None; never raise, and do not wait long."""
+    def _told(self, url: str) -> Any:
+        """Return the JSON at a URL of the server, or None; never raise, and do not wait long."""
         limits = (_SIDE_TIMEOUTS.connect, _SIDE_TIMEOUTS.read)
         try:
-            url = model_url(self.endpoint, model_uid, about)
             return self._opened().get(url, timeout=limits).json()
         except Exception:  # noqa: BLE001  # the call continues without it
-            _log.debug("%s returned no description of %s", self.endpoint, model_uid, exc_info=True)
+            _log.debug("%s returned nothing", url, exc_info=True)
             return None
 
-    async def _atold(self, model_uid: str, about: str = "") -> Any:
+    async def _atold(self, url: str) -> Any:
         from xinference_magics.transport.aio import open_async_session
 
         try:
             opened = open_async_session(self.endpoint, token=self.token, timeouts=_SIDE_TIMEOUTS)
-            url = model_url(self.endpoint, model_uid, about)
             async with opened as session, session.get(url) as response:
                 return whole(await response.read())
         except Exception:  # noqa: BLE001  # the call continues without it
-            _log.debug("%s returned no description of %s", self.endpoint, model_uid, exc_info=True)
+            _log.debug("%s returned nothing", url, exc_info=True)
             return None
 
     @contextmanager
@@ -208,7 +192,7 @@ class InferenceEndpoint:
         except ServerError as error:
             if not says_nothing(error):
                 raise
-            self._tell(error, body, self._told(body["model"], "/events"))
+            self._tell(error, body, self._told(self._events(body)))
             raise
 
     @asynccontextmanager
@@ -220,11 +204,14 @@ class InferenceEndpoint:
         except ServerError as error:
             if not says_nothing(error):
                 raise
-            self._tell(error, body, await self._atold(body["model"], "/events"))
+            self._tell(error, body, await self._atold(self._events(body)))
             raise
 
+    def _events(self, body: Body) -> str:
+        return model_url(self.endpoint, body["model"], "/events")
+
     def _logged(self, body: Body) -> timed:
-        path = f"{_PATHS.get(self._ask, '')} of {body['model']}"
+        path = f"{self._route.path} of {body['model']}"
         return timed(_log, logging.INFO, "POST", path, body.get("request_id"), status=HTTPStatus.OK)
 
     def _tell(self, error: ServerError, body: Body, events: Any) -> None:
@@ -247,7 +234,7 @@ class InferenceEndpoint:
         attempts = 0
         while True:
             try:
-                return self._ask(handle, body)
+                return self._route(handle, body)
             except ServerError as error:
                 wait = self._wait(attempts, error)
             time.sleep(wait)
@@ -257,7 +244,7 @@ class InferenceEndpoint:
         attempts = 0
         while True:
             try:
-                return await self._ask(handle, body)
+                return await self._route(handle, body)
             except ServerError as error:
                 wait = self._wait(attempts, error)
             await asyncio.sleep(wait)
@@ -307,8 +294,8 @@ class InferenceEndpoint:
         """Add a hint on what to check if the server gives no reason."""
         if type(error) not in (InternalServerError, ServerError) or error.hint:
             return
-        if self._ask in _WANTED:
-            error.hint = f"Is {body['model']} {_WANTED[self._ask]}?"
+        if self._route.wanted:
+            error.hint = f"Is {body['model']} {self._route.wanted}?"
         elif _has_media(body):
             error.hint = _MEDIA
 

@@ -59,8 +59,8 @@ PARAMETER = Option(
     repeat=True,
     values=Values.PARAMETER,
 )
-_OUT = Option(("--out", "-o"), help="Variable to keep the turn in.", metavar="NAME", type=variable)
-_RAW = Option(("--raw",), help="Send braces as they are; insert nothing.", words=0)
+OUT = Option(("--out", "-o"), help="Variable to keep the turn in.", metavar="NAME", type=variable)
+RAW = Option(("--raw",), help="Send braces as they are; insert nothing.", words=0)
 _STREAM = Option(
     ("--stream",),
     help="Show the answer as it arrives, or only once it is complete.",
@@ -211,8 +211,8 @@ class ChatOptions:
             default=0,
         )
     )
-    out: str | None = given(_OUT)
-    raw: bool | None = given(_RAW)
+    out: str | None = given(OUT)
+    raw: bool | None = given(RAW)
     conversation: str | None = given(
         Option(
             ("--conversation", "-c"),
@@ -292,8 +292,8 @@ class GenerateOptions:
     temperature: float | None = given(TEMPERATURE)
     max_tokens: int | None = given(MAX_TOKENS)
     parameter: list[tuple[str, Any]] | None = given(PARAMETER)
-    out: str | None = given(_OUT)
-    raw: bool | None = given(_RAW)
+    out: str | None = given(OUT)
+    raw: bool | None = given(RAW)
     stream: bool = given(_STREAM)
     endpoint: str | None = given(ENDPOINT)
     api_key: None = given(API_KEY)

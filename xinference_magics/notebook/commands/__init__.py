@@ -9,6 +9,7 @@ from xinference_magics.notebook.commands import (
     launching,
     machines,
     maintaining,
+    making,
     models,
 )
 from xinference_magics.notebook.commands.command import CommandSet
@@ -21,6 +22,7 @@ COMMANDS = CommandSet(
         "Running models": (*launching.COMMANDS, *models.COMMANDS),
         "Available models": catalog.COMMANDS,
         "Asking a model": (*asking.COMMANDS, *data.COMMANDS),
+        "Pictures and sounds": making.COMMANDS,
         "Machines": machines.COMMANDS,
         "Managing the cluster": maintaining.COMMANDS,
     },

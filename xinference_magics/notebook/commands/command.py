@@ -193,9 +193,13 @@ class PromptCommand(Declaration[Prompted]):
     Attributes:
         run: Called with the context of the cell, the options and the prompt; its return value is
             the value of the magic.
+        acts: Whether it shows its value, so that the cell does not display it as well.
+        takes_cell: Whether there is a cell magic, too.
     """
 
     run: Callable[[CellContext, Prompted, str], Any]
+    acts: bool = True
+    takes_cell: bool = True
 
     def __call__(self, context: CellContext, line: str, cell: str | None) -> Any:
         """Parse the input and run the command.
@@ -229,7 +233,7 @@ class PromptCommand(Declaration[Prompted]):
         if not text.strip():
             text = options.implied_prompt
         if not text.strip():
-            parser.error("there is no prompt")
+            parser.error("there is no prompt" if self.takes_cell else "name a file or a value")
         if options.conflict:
             parser.error(options.conflict)
         return options, text

@@ -12,7 +12,7 @@ from xinference_magics.notebook.command_line.option import Option, Values
 from xinference_magics.notebook.commands import COMMANDS, conversing
 from xinference_magics.notebook.completion import cache as known
 from xinference_magics.notebook.completion.cache import Known, Query
-from xinference_magics.notebook.session.namespace import CHAT, TEXT
+from xinference_magics.notebook.session.namespace import CHAT, HEARS, IMAGE, OCR, SPEAKS, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,6 +102,10 @@ class Completer:
             Values.RUNNING: lambda place: self._running(place, lambda _: True),
             Values.CHATS: lambda place: self._running(place, CHAT.fits),
             Values.CONTINUES: lambda place: self._running(place, TEXT.fits),
+            Values.PAINTS: lambda place: self._running(place, IMAGE.fits),
+            Values.HEARS: lambda place: self._running(place, HEARS.fits),
+            Values.READS: lambda place: self._running(place, OCR.fits),
+            Values.SPEAKS: lambda place: self._running(place, SPEAKS.fits),
             Values.LOADING: lambda place: self._known.get(Query(known.loading, place.endpoint)),
             Values.WORKER: lambda place: self._known.get(Query(known.workers, place.endpoint)),
             Values.PARAMETER: lambda _: parameters(),

@@ -130,28 +130,41 @@ def attached(options: ChatOptions, variables: Mapping[str, Any]) -> Iterator[str
     """
     for kind in _MEDIA:
         for named in getattr(options, kind) or ():
-            yield _media(kind, named, variables)
+            yield media(kind, named, variables, f"--{kind}")
     for named in options.file or ():
         yield _file(named)
 
 
-def _media(kind: str, named: str, variables: Mapping[str, Any]) -> Block:
+def media(kind: str, named: str, variables: Mapping[str, Any], option: str) -> Block:
+    """Return the content block of a URL, a file, or an expression evaluated in the notebook.
+
+    Args:
+        kind: ``image``, ``audio`` or ``video``.
+        named: The URL, file or expression.
+        variables: The notebook's variables.
+        option: The option that names it, for errors.
+
+    Raises:
+        PromptError: It is none of these, or not of that kind.
+    """
     found = _named(kind, named)
     if found is not None:
         return found
-    value = _value(kind, named, variables)
-    data = getattr(value, "data", None)  # IPython.display.Audio and Video
+    value = _value(option, named, variables)
+    data = getattr(value, "data", None)  # of this package, or IPython.display.Audio and Video
     if isinstance(value, str | Path):
         found = _named(kind, str(value))
     elif isinstance(value, bytes):
         found = _block(kind, value, named)
+    elif callable(block := getattr(value, "to_content_block", None)) and block()["type"] == kind:
+        found = block()
     elif kind == "image":
         found = picture(value, named, grey=True)
     elif isinstance(data, bytes):
         found = _block(kind, data, named)
     if found is None:
         raise PromptError(
-            f"--{kind} {named}: {_described(value)} is not {_AS[kind]}.",
+            f"{option} {named}: {_described(value)} is not {_AS[kind]}.",
             hint="Pass a file, a URL or bytes.",
         )
     return found
@@ -175,17 +188,17 @@ def _named(kind: str, name: str) -> Block | None:
     return _encoded(kind, path) if _is_file(path) else None
 
 
-def _value(kind: str, named: str, variables: Mapping[str, Any]) -> Any:
+def _value(option: str, named: str, variables: Mapping[str, Any]) -> Any:
     try:
-        return evaluate(named, variables, option=f"--{kind}")
+        return evaluate(named, variables, option=option)
     except PromptError as error:
         if mimetypes.guess_type(named)[0] is not None:
-            raise PromptError(f"--{kind} {named}: there is no such file.", hint=_folder()) from None
+            raise PromptError(f"{option} {named}: there is no such file.", hint=_folder()) from None
         if "/" not in named:
             raise
         cause = error.__cause__
         raise PromptError(
-            f"--{kind} {named}: there is no such file, and as an expression: "
+            f"{option} {named}: there is no such file, and as an expression: "
             f"{type(cause).__name__}: {cause}.",
             hint=" ".join(filter(None, [error.hint, _folder()])),
         ) from error

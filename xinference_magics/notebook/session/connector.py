@@ -129,6 +129,7 @@ class Settings(Protocol):
     read_timeout: float
     answers: str
     answers_gigabytes: float | None
+    embed_limit: float
 
 
 class Connector:

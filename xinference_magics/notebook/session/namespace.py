@@ -45,7 +45,7 @@ class Kind:
 
     Args:
         model_type: Its type, as the server calls it.
-        ability: The ability that it must have.
+        ability: The ability that it must have; empty for any.
         make: Makes the object for a running model from the fields of its class, which it imports
             only when called.
         name: The name of its object in the notebook; empty for the trait `name`.
@@ -62,7 +62,7 @@ class Kind:
 
     def fits(self, running: RunningModel) -> bool:
         """Return whether `running` is a model of this kind."""
-        return self.model_type == running.type and self.ability in running.abilities
+        return self.model_type == running.type and self.ability in ("", *running.abilities)
 
 
 # Imports must not be interrupted, or what pydantic and langsmith set up stays broken.
@@ -95,12 +95,59 @@ def _reranker(_running: RunningModel, fields: dict[str, Any]) -> Any:
     return XinferenceRerank(**fields)
 
 
+def _image_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.image_model import XinferenceImageModel
+    return XinferenceImageModel(**fields)
+
+
+def _transcriber(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.transcriber import XinferenceTranscriber
+    return XinferenceTranscriber(**fields)
+
+
+def _speech_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.speech_model import XinferenceSpeechModel
+    return XinferenceSpeechModel(**fields)
+
+
+def _ocr_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.ocr_model import XinferenceOcr
+    return XinferenceOcr(**fields)
+
+
+def _flexible_model(_running: RunningModel, fields: dict[str, Any]) -> Any:
+    with interrupts.deferred_sigint():
+        from xinference_magics.media.flexible_model import XinferenceFlexibleModel
+    return XinferenceFlexibleModel(**fields)
+
+
 CHAT = Kind("LLM", "chat", _chat, magic="%%chat", does="chat")
 TEXT = Kind("LLM", "generate", _text, magic="%%generate", does="continue texts")
+IMAGE = Kind("image", "text2image", _image_model, "image_model", magic="%%image", does="paint")
+HEARS = Kind(
+    "audio",
+    "audio2text",
+    _transcriber,
+    "transcriber",
+    magic="%transcribe",
+    does="write down speech",
+)
+OCR = Kind("image", "ocr", _ocr_model, "ocr_model", magic="%ocr", does="read images")
+SPEAKS = Kind("audio", "text2audio", _speech_model, "speech_model", magic="%%speech", does="speak")
+FLEXIBLE = Kind("flexible", "", _flexible_model, "flexible_model", magic="%infer", does="infer")
 
 KINDS = (
     CHAT,
     TEXT,
+    IMAGE,
+    OCR,
+    HEARS,
+    SPEAKS,
+    FLEXIBLE,
     Kind("embedding", "embed", _embeddings, "embeddings"),
     Kind("rerank", "rerank", _reranker, "reranker"),
 )

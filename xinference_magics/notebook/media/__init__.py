@@ -1,0 +1,1 @@
+"""Cells that make pictures and sounds."""
