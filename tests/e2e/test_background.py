@@ -179,7 +179,9 @@ def test_without_a_page_the_result_is_shown_where_it_is_requested(plain_env, mon
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in code])
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
     _, begun, opened, wanted = notebook.cells
-    assert begun.outputs[0].data["text/plain"].startswith("PendingTurn('tale', ")
+    said, value = begun.outputs
+    assert "tale answers in the background: story.result() waits for the answer" in said.text
+    assert value.data["text/plain"].startswith("PendingTurn('tale', ")
     assert opened.outputs == []
     [shown] = wanted.outputs
     assert "they lived happily." in shown.data["text/html"]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import recorded
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableLambda
 from scripted_server import ScriptedServer, Stream
 
@@ -54,7 +55,9 @@ def test_an_answer_goes_into_the_next_prompt(shell, server):
 
 
 def test_an_image_of_16_bits_is_noted(shell, capsys):
-    shell.user_ns["chain"] = RunnableLambda(lambda _asked: "It is grey.")
+    shell.user_ns["chain"] = RunnableLambda(lambda _asked: "It is grey.").with_types(
+        input_type=list[BaseMessage]
+    )
     shell.user_ns["scan"] = np.repeat(np.arange(64, dtype="uint16") * 1000, 9).reshape(64, 9)
     shell.run_cell("%chat -m chain --image scan What is this?").raise_error()
     assert (
