@@ -217,7 +217,8 @@ def _side(text: str) -> str:
 
 def _first_text(tokens: Sequence[Token], start: int) -> str:
     """Return the first text in the first part of a container, or an empty string."""
-    for token in tokens[start + 1 :]:
+    for place in range(start + 1, len(tokens)):  # a slice would be a copy of the whole text
+        token = tokens[place]
         if token.type in _FIRST_PART:
             return ""
         if token.type == "inline" and token.content:
