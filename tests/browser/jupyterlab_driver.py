@@ -284,8 +284,11 @@ class Notebook:
         assert not elsewhere, elsewhere[:5]
 
     def _take_dialog(self, dialog):
+        if dialog.type == "beforeunload":  # a page with changes is reloaded
+            dialog.accept()
+            return
         self.dialogs.append(dialog.message)
-        dialog.accept() if dialog.type == "beforeunload" else dialog.dismiss()
+        dialog.dismiss()
 
     def _note(self, request):
         self.requests.append(request)
