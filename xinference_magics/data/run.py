@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xinference_magics.data.asking import Answer
 from xinference_magics.data.columns import ERROR, Column
+from xinference_magics.data.completed import Completed
 from xinference_magics.data.failures import line
 from xinference_magics.data.feed import Feed
 from xinference_magics.data.files import flat
@@ -23,7 +24,7 @@ from xinference_magics.shown import Shown
 from xinference_magics.transport.limiter import MOST, Limiter, Slots, usual_slots
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator
+    from collections.abc import Callable, Collection, Generator
 
     from xinference_magics.data.asking import Asker
     from xinference_magics.data.feed import Prepared
@@ -414,42 +415,3 @@ class MapRun(Shown):
 _LAST = 5
 _STOP_SECONDS = 10.0
 """Seconds that a stopped run has to store what has arrived and close its connections."""
-
-
-class Completed:
-    """The rows of a run as they are done.
-
-    Args:
-        run: The run.
-    """
-
-    def __init__(self, run: MapRun) -> None:
-        self._run = run
-
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        run, seen = self._run, 0
-        while True:
-            ended = run.done
-            while seen < len(run._order):  # noqa: SLF001  # a part of the run
-                number = run._order[seen]  # noqa: SLF001
-                seen += 1
-                yield number, run._value(number)  # noqa: SLF001
-            if ended:
-                run.wait()
-                return
-            with run._arrived:  # noqa: SLF001
-                if seen == len(run._order) and not run.done:  # noqa: SLF001
-                    run._arrived.wait(_STEP_SECONDS)  # noqa: SLF001
-
-    async def __aiter__(self) -> AsyncIterator[tuple[int, Any]]:
-        run, seen = self._run, 0
-        while True:
-            ended = run.done
-            while seen < len(run._order):  # noqa: SLF001
-                number = run._order[seen]  # noqa: SLF001
-                seen += 1
-                yield number, run._value(number)  # noqa: SLF001
-            if ended:
-                run.wait()
-                return
-            await asyncio.sleep(_STEP_SECONDS / 5)
