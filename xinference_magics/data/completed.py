@@ -31,7 +31,7 @@ class Completed:
             while seen < len(run._order):  # noqa: SLF001  # a part of the run
                 number = run._order[seen]  # noqa: SLF001
                 seen += 1
-                yield number, run._value(number)  # noqa: SLF001
+                yield number, run.results.value(number)
             if ended:
                 run.wait()
                 return
@@ -46,7 +46,7 @@ class Completed:
             while seen < len(run._order):  # noqa: SLF001
                 number = run._order[seen]  # noqa: SLF001
                 seen += 1
-                yield number, run._value(number)  # noqa: SLF001
+                yield number, run.results.value(number)
             if ended:
                 run.wait()
                 return
