@@ -19,7 +19,7 @@ def rate_of(limiter, monkeypatch, slots, seconds=0.1, windows=30):
     limiter._begin_window()
     tried = []
     for _ in range(windows):
-        for _ in range(2 * limiter.limit + 2):
+        for _ in range(3 * limiter.limit + 4):
             now[0] += seconds / min(limiter.limit, slots)
             limiter.active += 1
             limiter.release(answered=True)

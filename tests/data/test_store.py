@@ -9,6 +9,7 @@ import pytest
 from faults.test_full_disk import full_disk
 
 from xinference_magics.data import store as stores
+from xinference_magics.data import store_file
 from xinference_magics.data.store import AnswerStore, Stored, default_path
 from xinference_magics.errors import NotebookError
 from xinference_magics.notes import collected_notes
@@ -97,14 +98,14 @@ def test_a_full_disk_loses_nothing_and_is_said_once(store):
 def test_a_file_that_can_only_be_read_still_gives_its_answers(store, monkeypatch):
     store.put([stored(1)])
     store.close()
-    real = stores._open
+    real = store_file.opened
 
     def read_only(path):
         opened = real(path)
         opened.execute("PRAGMA query_only=1")
         return opened
 
-    monkeypatch.setattr(stores, "_open", read_only)
+    monkeypatch.setattr(store_file, "opened", read_only)
     with collected_notes() as notes:
         assert list(store.get([stored(1).key])) == [stored(1).key]
         assert not store.put([stored(2)])
@@ -151,7 +152,7 @@ def test_the_oldest_answers_go_when_the_store_is_full(tmp_path, monkeypatch):
 
 def test_a_rollback_journal_on_a_network(store, monkeypatch):
     monkeypatch.setattr(
-        stores, "_mounts", lambda: iter([("/", "ext4"), (str(store.path.parent), "nfs4")])
+        store_file, "_mounts", lambda: iter([("/", "ext4"), (str(store.path.parent), "nfs4")])
     )
     assert store.put([stored(1)])
     store.close()

@@ -296,7 +296,7 @@ def test_a_list_of_models_to_compare(chat, typed_list, message):
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda command: command.name)
 def test_the_options_of_a_command_are_typed_and_frozen(command):
     """Each field is declared by an option, is found under its name, and is immutable."""
-    declared = {field.name: field for field in fields(command.takes) if field.name != "cell"}
+    declared = {field.name: field for field in fields(command.takes) if field.metadata}
     assert {option.name for option in options_of(command.takes)} == set(declared)
     options = command.takes(**dict.fromkeys(declared))
     for name in declared:

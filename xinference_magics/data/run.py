@@ -9,13 +9,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from xinference_magics.data.asking import Answer
-from xinference_magics.data.columns import ERROR, Column
+from xinference_magics.data.completed import Completed
 from xinference_magics.data.failures import line
 from xinference_magics.data.feed import Feed
 from xinference_magics.data.files import flat
 from xinference_magics.data.pipeline import Pipeline, Stopped
 from xinference_magics.data.progress import Progress
+from xinference_magics.data.results import Results
 from xinference_magics.errors import NotebookError
 from xinference_magics.notes import collected_notes, note
 from xinference_magics.plain import shortened
@@ -23,16 +23,15 @@ from xinference_magics.shown import Shown
 from xinference_magics.transport.limiter import MOST, Limiter, Slots, usual_slots
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator
+    from collections.abc import Callable, Collection, Generator
 
-    from xinference_magics.data.asking import Asker
+    from xinference_magics.data.asking import Answer, Asker
+    from xinference_magics.data.columns import Column
     from xinference_magics.data.feed import Prepared
     from xinference_magics.data.rows import Data
     from xinference_magics.data.store import AnswerStore
     from xinference_magics.data.written import Written
 
-NOT_REACHED = "not reached"
-"""The error of rows that a stopped run has not asked."""
 _STEP_SECONDS = 0.05
 """Seconds between checks while a thread waits, so that an interrupt is heard."""
 _SHOWN_CHARS = 200
@@ -81,9 +80,10 @@ class MapRun(Shown):
         self._slots = slots
         self._fresh = fresh
         self._only = only
-        self._prefix, self._suffix = prefix, suffix
+        self._prefix = prefix
         self._written = written
-        self._results: dict[int, Answer | Exception] = earlier.results() if earlier else {}
+        before: Results | None = None if earlier is None else earlier.results
+        self.results: Results = Results(asker, prefix, suffix, before)
         self._order: list[int] = []
         self._arrived = threading.Condition()
         self._finished = threading.Event()
@@ -132,13 +132,16 @@ class MapRun(Shown):
     @property
     def failed(self) -> list[tuple[int, str]]:
         """The numbers of the rows that failed, each with its error."""
-        failures = sorted(self._results.items())
-        return [(n, line(each)) for n, each in failures if isinstance(each, Exception)]
+        return self.results.failed
+
+    def columns(self) -> list[Column]:
+        """Return the columns that it adds to the data."""
+        return self.results.columns(self.reached)
 
     @property
     def failed_rows(self) -> set[int]:
         """The numbers of the rows that failed."""
-        return {number for number, each in self._results.items() if isinstance(each, Exception)}
+        return {number for number, each in self.results.items() if isinstance(each, Exception)}
 
     @property
     def usage(self) -> dict[str, int]:
@@ -168,7 +171,7 @@ class MapRun(Shown):
     @property
     def width(self) -> int:
         """How many columns it adds."""
-        return len(self._asker.fields) + 1
+        return self.results.width
 
     @property
     def reached(self) -> int:
@@ -180,17 +183,14 @@ class MapRun(Shown):
     @property
     def not_reached(self) -> int:
         """How many rows of the result have neither an answer nor a failure."""
-        return 0 if self._written else self.reached - len(self._results)
+        return 0 if self._written else self.reached - len(self.results)
 
     def preview(self, count: int) -> tuple[list[str], list[dict[str, Any]]]:
         """Return the names of the columns and the first rows of the result, as far as kept."""
         if self._written is not None:
             return [], []
         rows = self._data.first(min(count, self.reached))
-        made = [
-            {**flat(row), **self._named(self._results.get(number))}
-            for number, row in enumerate(rows)
-        ]
+        made = [{**flat(row), **self.results.named(number)} for number, row in enumerate(rows)]
         return list(dict.fromkeys(name for row in made for name in row)), made
 
     @property
@@ -330,7 +330,7 @@ class MapRun(Shown):
             else:
                 progress.cut += result.cut
             if self._written is None:
-                self._results[row.index] = result
+                self.results[row.index] = result
                 self._order.append(row.index)
         for row, result in rows[-_LAST:]:
             said = line(result) if isinstance(result, Exception) else str(result.value)
@@ -338,7 +338,9 @@ class MapRun(Shown):
             last = shortened(asked, _SHOWN_CHARS), shortened(said, _SHOWN_CHARS)
             progress.last.append((row.index, *last))
         if self._written is not None:
-            self._written.take((row.index, row.row, self._cells(result)) for row, result in rows)
+            self._written.take(
+                (row.index, row.row, self.results.cells(result)) for row, result in rows
+            )
         with self._arrived:
             self._arrived.notify_all()
 
@@ -377,79 +379,7 @@ class MapRun(Shown):
             raise
         return self.wait()
 
-    # Its results
-
-    def _named(self, result: Answer | Exception | None) -> dict[str, Any]:
-        names = [self._column(name) for name in (*self._asker.fields, ERROR)]
-        return dict(zip(names, self._cells(result), strict=True))
-
-    def _cells(self, result: Answer | Exception | None) -> list[Any]:
-        """Return the values of the columns for a row."""
-        if isinstance(result, Answer):
-            return [*self._asker.cells(result.value), None]
-        gaps: list[Any] = [None] * len(self._asker.fields)
-        return [*gaps, NOT_REACHED if result is None else line(result)]
-
-    def _column(self, name: str) -> str:
-        return f"{self._prefix}{name}{self._suffix}"
-
-    def results(self) -> dict[int, Answer | Exception]:
-        """Return the results by the numbers of the rows."""
-        return dict(self._results)
-
-    def columns(self) -> list[Column]:
-        """Return the columns that it adds to the data."""
-        kinds = {**self._asker.fields, ERROR: "string"}
-        columns = [Column(self._column(name), kind) for name, kind in kinds.items()]
-        for number in range(self.reached):
-            for column, value in zip(columns, self._cells(self._results.get(number)), strict=True):
-                column.cells.append(value)
-        return columns
-
-    def _value(self, number: int) -> Any:
-        result = self._results[number]
-        return result.value if isinstance(result, Answer) else result
-
 
 _LAST = 5
 _STOP_SECONDS = 10.0
 """Seconds that a stopped run has to store what has arrived and close its connections."""
-
-
-class Completed:
-    """The rows of a run as they are done.
-
-    Args:
-        run: The run.
-    """
-
-    def __init__(self, run: MapRun) -> None:
-        self._run = run
-
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        run, seen = self._run, 0
-        while True:
-            ended = run.done
-            while seen < len(run._order):  # noqa: SLF001  # a part of the run
-                number = run._order[seen]  # noqa: SLF001
-                seen += 1
-                yield number, run._value(number)  # noqa: SLF001
-            if ended:
-                run.wait()
-                return
-            with run._arrived:  # noqa: SLF001
-                if seen == len(run._order) and not run.done:  # noqa: SLF001
-                    run._arrived.wait(_STEP_SECONDS)  # noqa: SLF001
-
-    async def __aiter__(self) -> AsyncIterator[tuple[int, Any]]:
-        run, seen = self._run, 0
-        while True:
-            ended = run.done
-            while seen < len(run._order):  # noqa: SLF001
-                number = run._order[seen]  # noqa: SLF001
-                seen += 1
-                yield number, run._value(number)  # noqa: SLF001
-            if ended:
-                run.wait()
-                return
-            await asyncio.sleep(_STEP_SECONDS / 5)

@@ -1,4 +1,4 @@
-"""The magics ``%xinference``, ``%%chat`` and ``%%generate``: traits and delegation."""
+"""The magics ``%xinference``, ``%%chat``, ``%%map`` and their like: delegation."""
 
 from __future__ import annotations
 
@@ -10,28 +10,27 @@ from weakref import WeakValueDictionary
 
 from IPython.core.completer import context_matcher
 from IPython.core.magic import (
-    Magics,
     line_cell_magic,
     line_magic,
     magics_class,
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, CaselessStrEnum, Float, Int, TraitError, Unicode, observe, validate
+from traitlets import TraitError, observe, validate
 from traitlets.config import Config
 
 from xinference_magics import interrupts
 from xinference_magics.display import unconfirmed
 from xinference_magics.notebook.bugs import bugs_in_one_line
 from xinference_magics.notebook.cells import CellTracker
-from xinference_magics.notebook.client_log import LEVELS, ClientLog
+from xinference_magics.notebook.client_log import ClientLog
 from xinference_magics.notebook.each_result import show
 from xinference_magics.notebook.remedies import as_line
 from xinference_magics.notebook.session.namespace import Namespace
 from xinference_magics.notebook.session.session import Session
+from xinference_magics.notebook.traits import MagicTraits
 from xinference_magics.plain import neutralise
 from xinference_magics.remedies import WORDS
-from xinference_magics.transport.endpoint import MAX_TIMEOUT_SECONDS
 from xinference_magics.transport.traces import forgotten
 
 if TYPE_CHECKING:
@@ -77,76 +76,10 @@ def _explained_as(command: str) -> Callable[[Magic], Magic]:
 
 
 @magics_class
-class XinferenceMagics(Magics):
+class XinferenceMagics(MagicTraits):
     """Xinference in the notebook; ``%config XinferenceMagics`` shows and sets these traits."""
 
     shell: InteractiveShell
-
-    endpoint = Unicode(
-        "", help="URL of the server; empty for $XINFERENCE_ENDPOINT or this machine's."
-    ).tag(config=True)
-    name = Unicode("llm", help="Name of the LangChain object in your namespace.").tag(config=True)
-    system = Unicode("", help="Default system prompt.").tag(config=True)
-    temperature = Float(
-        None,
-        min=0,
-        max=2,
-        allow_none=True,
-        help="Default temperature; None leaves it to the server.",
-    ).tag(config=True)
-    top_p = Float(
-        None, min=0, max=1, allow_none=True, help="Default top_p; None leaves it to the server."
-    ).tag(config=True)
-    seed = Int(None, allow_none=True, help="Default seed; ignored by the transformers engine.").tag(
-        config=True
-    )
-    max_tokens = Int(
-        2048,
-        min=1,
-        allow_none=True,
-        help="Maximum answer length in tokens, at most half of the model's context.",
-    ).tag(config=True)
-    connect_timeout = Float(
-        5.0, min=0.01, max=MAX_TIMEOUT_SECONDS, help="Connection timeout in seconds."
-    ).tag(config=True)
-    read_timeout = Float(
-        600.0,
-        min=0.01,
-        max=MAX_TIMEOUT_SECONDS,
-        help="Longest silence of a model in seconds, including before its first token.",
-    ).tag(config=True)
-    frame_rate = Int(30, min=1, max=60, help="Repaints per second while an answer streams.").tag(
-        config=True
-    )
-    server_command = Unicode(
-        "", help="The command that starts a server here; empty looks for xinference-local."
-    ).tag(config=True)
-    reuse = Bool(default_value=True, help="Let launch reuse a running model that matches.").tag(
-        config=True
-    )
-    override_chat = Bool(
-        default_value=False,
-        help="Take over %%chat and %%generate from another extension that defines them.",
-    ).tag(config=True)
-
-    embed_limit = Float(
-        5.0, min=0, help="Largest sound or video to put into the notebook, in MB."
-    ).tag(config=True)
-    log_level = CaselessStrEnum(
-        LEVELS,
-        "DEBUG",
-        help="Lowest level of what %xinference logs --client keeps of this package's log.",
-    ).tag(config=True)
-
-    answers = Unicode(
-        "", help="File of the answer store; empty for your own in your data folder."
-    ).tag(config=True)
-    answers_gigabytes = Float(
-        2.0,
-        min=0.001,
-        allow_none=True,
-        help="Size at which the oldest stored answers are removed; None for no limit.",
-    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         self._client_log = ClientLog("DEBUG")

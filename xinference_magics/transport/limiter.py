@@ -25,6 +25,8 @@ _GAIN = 1.05
 """A larger number is kept if the rate has grown by this factor."""
 _LOSS = 0.7
 """Below this share of the best rate, the number shrinks."""
+_FALLS = 2
+"""Windows in a row below that share, because rows differ in length."""
 _HOLD_WINDOWS = 6
 """Windows without another try after one that gained nothing."""
 _SLOTS = {"llama.cpp": 4, "transformers": 16, "vllm": 64, "sglang": 64, "mlx": 4}
@@ -141,7 +143,7 @@ class Limiter:
         self._shrunk_at = 0.0
         self._best = 0.0
         self._before: int | None = None
-        self._hold = 0
+        self._hold = self._falls = 0
         self._slow_start = True
         self._begin_window()
 
@@ -177,7 +179,7 @@ class Limiter:
             self._begin_window()
         elif answered:
             self._finished += 1
-            if self._finished >= 2 * self.limit + 2:
+            if self._finished >= 3 * self.limit + 4:
                 self._end_window()
         self._room.set()
 
@@ -211,7 +213,9 @@ class Limiter:
             self._set(self._before, f"{self.limit} at once gained nothing")
             self._before, self._slow_start, self._hold = None, False, _HOLD_WINDOWS
             return
-        if self._before is None and rate < _LOSS * self._best:
+        self._falls = self._falls + 1 if rate < _LOSS * self._best else 0
+        if self._before is None and self._falls >= _FALLS:
+            self._falls = 0
             self._set(self.limit * 3 // 4, "rows per second fell")
             self._best, self._hold = rate, _HOLD_WINDOWS
             return
