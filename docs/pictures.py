@@ -46,6 +46,7 @@ FIRST = [
 ]
 SHOWN = "53"  # how far the last cell has counted in the picture
 WIDTH, HEIGHT, TALL = 900, 860, 1300
+WHOLE = 4000  # pixels of a page on which two long outputs are in sight
 CELL_MS = 300_000
 FOLDED = ("thinking", "tools")
 
@@ -71,7 +72,7 @@ def main(*names: str) -> None:
             if not names:
                 take_streaming(lab, new_page(browser, TALL))
                 take_cells(lab, new_page(browser, HEIGHT))
-            take_beside(lab, new_page(browser, HEIGHT, NARROW))
+            take_beside(lab, new_page(browser, WHOLE, NARROW))
         finally:
             browser.close()
             lab.stop()
