@@ -130,17 +130,17 @@ def test_nothing_jumps_at_the_end_and_each_block_is_heard_once(open_notebook):
     text = (
         "# A title\\n\\nOne **paragraph**.\\n\\n- one\\n- two\\n- three\\n\\n"
         "| a | b |\\n|---|---|\\n| 1 | 2 |\\n| 3 | 4 |\\n\\n> quoted\\n\\n"
-        "```python\\nx = 1\\nprint(x)\\n```\\n\\nThe last one."
+        "```python\\nx = 1" + "\\ny = x + 1" * 12 + "\\nprint(x)\\n```\\n\\nThe last one."
     )
     notebook = open_notebook(
-        [IMPORTS, f'turn = play("{text}", rate=60, reasoning="Let me think. ")']
+        [IMPORTS, f'turn = play("{text}", rate=15, reasoning="Let me think. ")']
     )
     notebook.run(0)
     notebook.page.evaluate(LISTEN)
     notebook.page.evaluate(HEIGHTS)
     notebook.run(1, wait=False)
     code = notebook.output(1).locator(".xm-code")
-    expect(code).to_be_visible()
+    code.wait_for()  # which asks more often than an expectation
     assert code.get_attribute("data-language") == "python"
     assert "mono" in code.evaluate("each => getComputedStyle(each).fontFamily")
     notebook.screenshot("open-code")
