@@ -301,7 +301,10 @@ def tiny_media(cluster):
     made = runpy.run_path(EXAMPLES / "tiny_media" / "registrations.py")
     for model_type, definition in made["registrations"]():
         cluster.registry.register(model_type, json.dumps(definition))
-    launches = [cluster.launch(LaunchRequest(**each)) for each in made["launches"]()]
+    launches = [
+        cluster.launch(LaunchRequest(**each, enable_virtual_env=False))
+        for each in made["launches"]()
+    ]
     uids = [launch.wait().uid for launch in launches]
     return SimpleNamespace(
         **dict(zip(("image", "hears", "speaks", "ocr", "flexible"), uids, strict=True))

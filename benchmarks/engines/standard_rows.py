@@ -57,10 +57,15 @@ def _run(tests: str, selection: str, model: Model) -> list[_Outcome]:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pytest", tests, "-k", selection, f"--junitxml={report}"),
-                *("-q", "--timeout=0", "-p", "no:cacheprovider", "--reruns=0"),
+                *("-q", "--timeout=0", "-p", "no:cacheprovider"),
             ],
             cwd=ROOT,
-            env={**os.environ, "ENDPOINT": model.endpoint, "MODEL_UID": model.uid},
+            env={
+                **os.environ,
+                "ENDPOINT": model.endpoint,
+                "MODEL_UID": model.uid,
+                "PYTEST_ADDOPTS": "",  # of a run of tests that has called this
+            },
             capture_output=True,
             text=True,
             check=False,

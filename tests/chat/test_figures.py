@@ -85,7 +85,7 @@ def test_an_answer_that_arrived_as_a_whole_has_no_rate(clock):
     live.add(AIMessageChunk("."))
     turn = turn_of(live)
     assert turn.tokens_per_second is None
-    assert 200 < turn.tokens < 400  # estimated, as it came in two pieces
+    assert 200 < turn.tokens < 500  # estimated, as it came in two pieces
 
 
 def test_a_call_is_the_first_token(clock):

@@ -12,7 +12,7 @@ def html(reply):
     ("form", "prompt", "shown"),
     [
         ("text", "Show me some Markdown.", "# A sample of Markdown"),
-        ("json", "List three fruits as JSON in a code block.", "1: &quot;banana&quot;"),
+        ("json", "List three fruits as JSON in a code block.", '"banana"</span>'),
         ("html", "Show me HTML with a script.", '<iframe sandbox=""'),
         ("math", "Give me the integral of x squared as LaTeX.", "$$\\int x^2"),
     ],

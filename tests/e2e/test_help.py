@@ -69,7 +69,7 @@ def test_the_magic_alone_is_useful_with_and_without_a_server(kernel, closed_port
     shown = kernel.run("%xinference").stdout
     assert "Connected to" in shown
     assert "tiny-gguf (LLM)" in shown
-    assert len(shown.splitlines()) < 20
+    assert len(shown.splitlines()) < 25
     assert all(f" {name}," in shown or f" {name}\n" in shown for name in COMMANDS)
     assert all(f"  {name} " in kernel.run("%xinference help").stdout for name in COMMANDS)
     kernel.run(f"%config XinferenceMagics.endpoint = 'http://127.0.0.1:{closed_port}'")
