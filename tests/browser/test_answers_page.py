@@ -55,7 +55,7 @@ def test_tool_steps_are_shown_while_they_run_and_afterwards(chatting, lab):
     expect(steps).to_have_count(2)
     expect(steps.nth(1).locator("summary")).to_contain_text("✓multiply(a=22, b=2) → 44 · ")
     steps.nth(0).locator("summary").click()
-    expect(steps.nth(0).get_by_text("22 degrees and sunny")).to_be_visible()
+    expect(steps.nth(0).get_by_text("22 degrees and sunny", exact=True)).to_be_visible()
     notebook.screenshot("tools", of=notebook.cell(2))
 
 

@@ -37,7 +37,7 @@ def test_a_failed_launch_says_why_and_what_to_do(open_notebook, server):
     notebook.run(0)
     notebook.run(1)
     output = notebook.output(1)
-    expect(output.nth(1)).to_contain_text("✗ Launching lost: failed")
+    expect(output.first).to_contain_text("✗ Launching lost: failed")
     expect(output.last).to_contain_text("LaunchError: lost did not start: ")
     expect(output.last).to_contain_text("File or directory does not exist")
     expect(output.last).to_contain_text("The path must exist on the machine that runs the model.")

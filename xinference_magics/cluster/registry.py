@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_WITHOUT_ENGINES = {"audio", "image", "video"}
+"""Types whose models may have no engine to choose, such as Kokoro (Xinference 4.1)."""
+
 
 class Registry:
     """The models that a cluster knows, builtin and registered.
@@ -81,6 +84,8 @@ class Registry:
             known = self.names(request.model_type)
             if old := renamed_models.explain(request, known, self.choose):
                 raise old from None
+            if request.model_type in _WITHOUT_ENGINES and request.model_name in known:
+                return choose(request, None)  # the server lists no engines for some of them
             raise
         return choose(request, engines)
 
