@@ -64,11 +64,11 @@ def test_cancel_takes_two_clicks_and_fails_the_cell(open_notebook, server, clust
     button.click()
     button.click()
     expect(button).to_have_text("Cancelling")
-    expect(output.nth(1)).to_contain_text("waiting for loading to stop")
+    expect(output.first).to_contain_text("waiting for loading to stop")
     both_themes(notebook, f"launch-cancelling-{kernel}")
 
     notebook.wait(1, timeout=LONG)
-    expect(output.nth(1)).to_contain_text(f"✗ Launching {uid}: cancelled")
+    expect(output.first).to_contain_text(f"✗ Launching {uid}: cancelled")
     expect(output.last).to_contain_text(f"LaunchError: The launch of {uid} was cancelled.")
     expect(notebook.page.locator(".xm-launch")).to_have_count(0)
     both_themes(notebook, f"launch-cancelled-{kernel}")

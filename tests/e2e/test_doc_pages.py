@@ -73,7 +73,7 @@ ELSEWHERE = {
 }
 """Examples that end or change what others use, or take long, and the test with similar ones."""
 
-MADE_ELSEWHERE = re.compile(r"%(image|speech|transcribe|ocr|infer|map)\\b")
+MADE_ELSEWHERE = re.compile(r"%(image|speech|transcribe|ocr|infer|map)\b")
 """The magics whose examples are run by their pages, and by e2e/test_map_cells.py."""
 
 OF_REFERENCE = {
