@@ -25,6 +25,9 @@ class Interrupting(progress.LaunchView):
     def close(self, outcome, ok):
         self.seen.append((outcome, ok))
 
+    def ready(self, uid, facts, details):
+        self.seen.append(uid)
+
 
 def test_a_view_opens_completely_before_an_interrupt_closes_it(monkeypatch):
     view = Interrupting()
