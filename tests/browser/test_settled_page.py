@@ -58,6 +58,7 @@ root => {
     headings: all('[role=heading]').map(each => [each.ariaLevel, parseFloat(style(each).fontSize)]),
     links: all('a[href^=http]').map(each => each.getAttribute('href')),
     lines: roses.getBoundingClientRect().height / parseFloat(style(roses).lineHeight),
+    aligned: style(named('مرحبا بالعالم، هذا نص.')).textAlign,
     arabic: [style(named('مرحبا بالعالم، هذا نص.')).direction, style(named('שני')).direction],
     tags: ['sub', 'sup', 'kbd', 'td br'].map(tag => all(tag).length),
     boxes: all('li [role=img]').map(each => each.ariaLabel),
@@ -138,6 +139,7 @@ def test_an_answer_is_at_least_what_jupyterlab_shows(settled):
     assert len(seen["links"]) == 3
     assert seen["lines"] == pytest.approx(2, abs=0.3)
     assert seen["arabic"] == ["rtl", "rtl"]
+    assert seen["aligned"] == "right"
     assert seen["tags"] == [1, 1, 2, 1]
     assert seen["boxes"] == ["done", "to do"]
     assert not seen["shadows"]
@@ -152,7 +154,9 @@ def test_an_answer_is_at_least_what_jupyterlab_shows(settled):
     edges.append(notebook.output(2).first.locator("summary").bounding_box()["x"])
     assert max(edges) - min(edges) <= 1, edges
     frame = notebook.output(4).nth(1).locator("iframe")
-    assert frame.bounding_box()["height"] < 130
+    expect(frame.content_frame.get_by_text("A page.")).to_be_visible()
+    box, inside = frame.bounding_box(), frame.content_frame.get_by_text("A page.").bounding_box()
+    assert box["y"] + box["height"] - 60 < inside["y"] + inside["height"] < box["y"] + box["height"]
 
     page.add_script_tag(content=gzip.decompress((HERE / "axe/axe.min.js.gz").read_bytes()).decode())
     for theme in ("Light", "Dark"):

@@ -115,6 +115,7 @@ def test_cells_are_left_aligned_unless_asked_otherwise():
 
 def test_each_block_chooses_its_direction():
     html = to_html("hello\n\n# שלום\n\n- שלום\n- hello\n\n> שלום\n\n- a\n\n- b\n")
+    assert to_html("שלום").count("text-align:right") == 1
     for part in ('<p dir="auto">', '<ul dir="rtl">', '<li dir="auto">', '<blockquote dir="rtl">'):
         assert part in html
     assert "<ul>\n<li>\n<p" in html  # paragraphs in items choose it

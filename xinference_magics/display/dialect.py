@@ -183,10 +183,9 @@ def _shape(state: StateCore) -> None:
                 token.attrSet("dir", "rtl")
         elif token.type in _LEAVES:
             token.attrSet("dir", "auto")
+            _align(token, state.tokens[place + 1].content)
         if token.type == "list_item_open":
             _read_task(token, state.tokens[place + 1 : place + 3])
-        elif token.type in _CELLS and not token.attrGet("style"):  # no alignment is asked for
-            token.attrSet("style", _side(state.tokens[place + 1].content))
         elif token.type in {"heading_open", "heading_close"}:
             _quieten(token)
 
@@ -197,7 +196,8 @@ def _quieten(heading: Token) -> None:
     if heading.nesting == 1:
         heading.attrSet("role", "heading")
         heading.attrSet("aria-level", level[1:])
-        heading.attrSet("style", _HEADING.format(_PIXELS.get(level, 14)))
+        side = f";{heading.attrGet('style')}" if heading.attrGet("style") else ""
+        heading.attrSet("style", _HEADING.format(_PIXELS.get(level, 14)) + side)
 
 
 def _read_task(item: Token, following: Sequence[Token]) -> None:
@@ -211,8 +211,11 @@ def _read_task(item: Token, following: Sequence[Token]) -> None:
         item.attrSet("style", "list-style-type:none")
 
 
-def _side(text: str) -> str:
-    return f"text-align:{'right' if _is_right_to_left(text) else 'left'}"
+def _align(leaf: Token, text: str) -> None:
+    """Align a block where its writing begins: JupyterLab aligns by what the block is."""
+    is_rtl = _is_right_to_left(text)
+    if (is_rtl or leaf.type in _CELLS) and not leaf.attrGet("style"):
+        leaf.attrSet("style", f"text-align:{'right' if is_rtl else 'left'}")
 
 
 def _first_text(tokens: Sequence[Token], start: int) -> str:

@@ -46,8 +46,9 @@ _BREAK = re.compile(
 )
 _UNSEEN = re.compile(r"<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _MEASURED_CHARS = 5_000
-_LINE_CHARS, _LINE_PIXELS = 90, 28
+_LINE_CHARS, _LINE_PIXELS, _HEADING_PIXELS = 90, 30, 30
 _LEAST_PIXELS, _MOST_PIXELS = 64, 480
+_HEADING = re.compile(r"<h[1-3]\b", re.IGNORECASE)
 
 _TREE = (
     "font-family:var(--jp-code-font-family,monospace);font-size:13px;line-height:1.5;"
@@ -108,7 +109,8 @@ def _height(page: str) -> int:
     parts = (re.sub(r"<[^<>]*>", "", part).strip() for part in _BREAK.split(seen))
     lines = sum(1 + len(part) // _LINE_CHARS for part in parts if part)
     lines += max(len(page) - _MEASURED_CHARS, 0) // _LINE_CHARS
-    return min(max(_LINE_PIXELS * (lines + 1), _LEAST_PIXELS), _MOST_PIXELS)
+    pixels = _LINE_PIXELS * (lines + 1) + _HEADING_PIXELS * len(_HEADING.findall(seen))
+    return min(max(pixels, _LEAST_PIXELS), _MOST_PIXELS)
 
 
 def as_math(text: str) -> str:
