@@ -17,6 +17,7 @@ from xinference_magics import ChatXinference, XinferenceLLM
 from xinference_magics.errors import XinferenceError
 from xinference_magics.transport.events import aread, read
 from xinference_magics.transport.handle import body_pieces
+from xinference_magics.transport.routes import Route
 from xinference_magics.wire.answer import to_message
 from xinference_magics.wire.ranking import ranked
 from xinference_magics.wire.request import ModelDefaults, chat_request
@@ -83,16 +84,30 @@ class Said:
         return aread(received())
 
 
+class Told(Route):
+    """A kind of request whose answer is known."""
+
+    def __call__(self, handle, body):
+        return Said.chunks(handle, body)
+
+
+class ToldAsync(Route):
+    """A kind of request whose answer is known, and arrives asynchronously."""
+
+    async def __call__(self, handle, body):
+        return await Said.chunks_as_they_come(handle, body)
+
+
 class Reading(ChatXinference):
-    _asks = Said.chunks
+    _route = Told("")
 
 
 class ReadingAsync(ChatXinference):
-    _asks = Said.chunks_as_they_come
+    _route = ToldAsync("")
 
 
 class ReadingText(XinferenceLLM):
-    _asks = Said.chunks
+    _route = Told("")
 
 
 PLACE = {"server_url": "http://127.0.0.1:1", "model_uid": "tiny", "api_key": "k"}

@@ -62,7 +62,7 @@ def test_an_embedding_model_does_not_end_the_chat(session):
     assert session.model is chatting
 
 
-@pytest.mark.parametrize("model", [running("image", "text2image"), running("embedding")])
+@pytest.mark.parametrize("model", [running("video", "text2video"), running("embedding")])
 def test_models_without_a_class(session, model):
     assert kind_of(model) is None
     with pytest.raises(NotebookError, match="There is no LangChain class for this type"):

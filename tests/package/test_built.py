@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "xinference_magics"
-OPTIONAL = {"PIL", "numpy", "pandas", "pypdf"}  # used if the user has them
+OPTIONAL = {"PIL", "datasets", "numpy", "pandas", "pyarrow", "pypdf"}  # used if the user has them
 OF_OTHERS = {"pydantic_core", "zmq"}  # they come with pydantic, and with every kernel
 ELSEWHERE = {"PYTHONPATH", "VIRTUAL_ENV"}  # IPython searches the latter as well
 CLEAN = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _SUFFIXES = {"image/png": (".png",), "image/jpeg": (".jpg", ".jpeg")}
-_PILLOW = "%pip install pillow"
+_PILLOW = "Install the package pillow."
 _GRID = "display:flex;flex-wrap:wrap;gap:8px"
 _CELL = "margin:0;max-width:100%"
 _CAPTION = "font-size:12px;line-height:20px;opacity:0.75"

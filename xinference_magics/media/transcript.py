@@ -92,7 +92,9 @@ class Transcript:
         try:
             from pandas import DataFrame
         except ImportError:
-            raise BadRequestError("A table needs pandas.", hint="%pip install pandas") from None
+            raise BadRequestError(
+                "A table needs pandas.", hint="Install the package pandas."
+            ) from None
         rows = [(each.start, each.end, each.text) for each in self.timed]
         return DataFrame(rows, columns=["start", "end", "text"])
 

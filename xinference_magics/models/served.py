@@ -159,8 +159,9 @@ class ServedModel(BaseModel):
 
     def __repr__(self) -> str:
         """Name the model and where it runs, in one line."""
-        where = f"{self.model_uid} at {urlsplit(self.server_url).netloc}"
-        engine = getattr(self, "engine", None)
+        known = self.__dict__  # empty while the fields are checked, when an error may show this
+        where = f"{known.get('model_uid')} at {urlsplit(known.get('server_url') or '').netloc}"
+        engine = known.get("engine")
         return f"{type(self).__name__}({where}{f', {engine}' if engine else ''})"
 
     def __str__(self) -> str:

@@ -359,7 +359,8 @@ class XinferenceMagics(MagicTraits):
 
     def is_mine(self, kind: str, name: str) -> bool:
         """Return whether a magic of that name is ours."""
-        return bool(self.shell.magics_manager.magics[kind].get(name) == self.magics[kind][name])
+        own = self.magics[kind].get(name)
+        return own is not None and bool(self.shell.magics_manager.magics[kind].get(name) == own)
 
     def _give_back(self, kind: str, name: str, *, only_replaced: bool = False) -> None:
         """Restore what one of our magics replaced, if ours is still registered."""
