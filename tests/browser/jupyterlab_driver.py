@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import nbformat
+from local_server import free_port
 from playwright.sync_api import expect
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -61,16 +61,19 @@ class Lab:
         self._install_extension()
 
     def start(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._url = f"http://127.0.0.1:{probe.getsockname()[1]}"
         self._write_settings()
+        while not self._answers_on(free_port()):
+            pass  # another process has taken the port meanwhile
+
+    def _answers_on(self, port):
+        """Start on a port and wait for an answer; return False if the port was taken."""
+        self._url = f"http://127.0.0.1:{port}"
         with (self._folder / "lab.log").open("w") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", self._application, "--no-browser", "--allow-root"),
                     "--expose-app-in-browser",
-                    f"--ServerApp.port={self._url.rpartition(':')[2]}",
+                    f"--ServerApp.port={port}",
                     "--ServerApp.port_retries=0",
                     f"--ServerApp.root_dir={self.root}",
                     f"--IdentityProvider.token={self._token}",
@@ -79,7 +82,7 @@ class Lab:
                 stdout=log,
                 stderr=log,
             )
-        self._await_answer()
+        return self._await_answer(port)
 
     def stop(self):
         self.end_sessions()
@@ -159,7 +162,7 @@ class Lab:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(values))
 
-    def _await_answer(self):
+    def _await_answer(self, port):
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
@@ -167,8 +170,10 @@ class Lab:
             except OSError:
                 time.sleep(0.2)
             else:
-                return
+                return True
         log = (self._folder / "lab.log").read_text()
+        if f"The port {port} is already in use" in log:
+            return False
         raise RuntimeError(f"{self._application} does not answer:\n{log[-3000:]}")
 
 
